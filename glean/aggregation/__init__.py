@@ -1,0 +1,1 @@
+"""Aggregation: updates of many bakeries become one global model, by pure functions."""

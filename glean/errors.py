@@ -1,0 +1,61 @@
+"""Errors that a user can mend; anything else that is raised is a programmer's slip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GleanError(Exception):
+    """Something went wrong that the person at the keyboard can mend."""
+
+
+class SettingsError(GleanError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a sales file.
+
+    Parameters
+    ----------
+    source : str
+        File (or other origin) as the user named it.
+    line : int or None
+        Line in the file, counted from 1 with the header; None when the whole file is meant.
+    column : str
+        Column name, "" when no single column is meant.
+    found : str
+        The value as it stands in the file.
+    wanted : str
+        What should stand there, and what to do.
+    """
+
+    source: str
+    line: int | None
+    column: str
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        place = self.source if self.line is None else f"{self.source}, line {self.line}"
+        if self.column:
+            place += f", column {self.column!r}"
+        return f"{place}: found {self.found}; wanted {self.wanted}"
+
+
+class SalesError(GleanError):
+    """A sales table can't be used; carries every problem found, not just the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ModelError(GleanError):
+    """Bytes that claim to be a model or an update can't be trusted or don't fit."""
+
+
+class FederationError(GleanError):
+    """A run can't start or can't go on."""

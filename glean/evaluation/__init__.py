@@ -1,0 +1,1 @@
+"""Evaluation: forecasts and actuals become baselines, scores, figures and the report."""

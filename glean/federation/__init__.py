@@ -1,0 +1,1 @@
+"""Federation: the rounds, the messages and the grids that carry them."""

@@ -1,0 +1,1 @@
+"""Forecasting: a model and one bakery's table become a forecast in units."""

@@ -1,0 +1,1 @@
+"""Learning: a `FeatureMatrix` and the global model become a bakery's contribution."""

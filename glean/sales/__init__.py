@@ -1,0 +1,1 @@
+"""Sales: files, till exports, calendars and synthetic bakeries become a `SalesTable`."""

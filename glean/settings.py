@@ -1,0 +1,246 @@
+"""Run config, node config and environment become frozen settings, checked once at the door.
+
+A key of Flower's run config is a field below with "-" for "_"; its default here and in
+`pyproject.toml` are the same (a test compares them). An unknown key, a wrong type or a value out
+of range is refused by name, with the value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Self
+
+from glean.errors import SettingsError
+
+ConfigValue = bool | int | float | str
+
+_INF = float("inf")
+
+
+def _number(default: float, low: float, high: float, meaning: str) -> Any:
+    return field(default=default, metadata={"range": (low, high), "meaning": meaning})
+
+
+def _choice(default: str, choices: tuple[str, ...], meaning: str) -> Any:
+    return field(default=default, metadata={"choices": choices, "meaning": meaning})
+
+
+def _plain(default: ConfigValue, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True)
+class BoostingSettings:
+    """How trees are grown; XGBoost's meanings unless said otherwise."""
+
+    trees_per_round: int = _number(1, 1, 100, "new trees a bakery sends in a round")
+    max_depth: int = _number(6, 1, 12, "depth of a tree")
+    min_child_weight: float = _number(5.0, 0.0, _INF, "least hessian sum in a leaf")
+    reg_lambda: float = _number(1.0, 0.0, _INF, "L2 penalty on leaf values")
+    reg_alpha: float = _number(0.0, 0.0, _INF, "L1 penalty on leaf values")
+    gamma: float = _number(0.0, 0.0, _INF, "least gain of a split")
+    subsample: float = _number(1.0, 0.05, 1.0, "share of the rows a tree sees")
+    colsample: float = _number(1.0, 0.05, 1.0, "share of the features a tree sees")
+    num_parallel_tree: int = _number(1, 1, 100, "trees of one boosting step (a random forest)")
+    objective: str = _choice(
+        "reg:squarederror",
+        ("reg:squarederror", "reg:absoluteerror", "count:poisson", "reg:tweedie"),
+        "loss that a tree reduces",
+    )
+    bins: int = _number(32, 2, 256, "histogram bins of a feature")
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """Which days are for training, which for choosing, which for the final test."""
+
+    horizon_days: int = _number(1, 1, 28, "days between the last known sale and the forecast day")
+    test_days: int = _number(56, 1, 3650, "length of the test window when test-start is empty")
+    test_start: str = _plain("", "first day of the test window, like 2019-07-01")
+    validation_days: int = _number(28, 1, 3650, "longest validation window")
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """Which sales table is read, and how."""
+
+    sales: str = _plain("", "absolute path of a sales table; empty: the synthetic bakeries")
+    scenario: str = _choice(
+        "related", ("related", "unrelated"), "which synthetic bakeries, where sales is empty"
+    )
+    covariates: str = _plain("", "further numeric columns for the model, separated by commas")
+    units_label: str = _plain("units", "what the column units counts, for tables and pictures")
+    holiday_region: str = _plain("", "country or region of the public holidays, like DE-SH")
+    products: str = _plain("", "absolute path of a product list with prices, costs, weights")
+
+
+@dataclass(frozen=True)
+class RoundSettings:
+    """How the rounds of the federation go."""
+
+    aggregation: str = _choice(
+        "bagging", ("bagging", "cyclic", "fedavg"), "how updates become the global model"
+    )
+    leaf_values: str = _choice("scaled", ("scaled",), "leaf values of bagging")
+    proposals_per_round: int = _number(10, 1, 1000, "tree structures a round, refitted leaves")
+    fedavg_model: str = _choice("neural", ("neural", "poisson"), "what fedavg averages")
+    num_server_rounds: int = _number(20, 1, 10_000, "rounds of the federation")
+    learning_rate: float = _number(0.0, 0.0, 1.0, "step size; 0: by the rule in the README")
+    early_stopping_rounds: int = _number(0, 0, 10_000, "rounds without progress; 0: off")
+    fraction_train: float = _number(1.0, 0.001, 1.0, "share of the bakeries that train in a round")
+    fraction_evaluate: float = _number(1.0, 0.001, 1.0, "share of the bakeries that score a round")
+    min_available_bakeries: int = _number(2, 1, 1_000_000, "bakeries to wait for")
+    round_timeout_s: int = _number(600, 1, 86_400, "seconds to wait for replies")
+    newcomer_fraction: float = _number(0.0, 0.0, 1.0, "share of bakeries cut to a short history")
+    newcomer_days: int = _number(30, 0, 60, "days that such a bakery keeps")
+
+
+_GROUPS: dict[str, type] = {
+    "rounds": RoundSettings,
+    "boosting": BoostingSettings,
+    "windows": WindowSettings,
+    "table": TableSettings,
+}
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything a run is told.
+
+    Examples
+    --------
+    >>> RunSettings.from_config({"num-server-rounds": 3}).rounds.num_server_rounds
+    3
+    """
+
+    rounds: RoundSettings = RoundSettings()
+    boosting: BoostingSettings = BoostingSettings()
+    windows: WindowSettings = WindowSettings()
+    table: TableSettings = TableSettings()
+    seed: int = _number(42, 0, 2**31 - 1, "seed of everything that is drawn")
+    baselines: bool = _plain(True, "also score local, pooled and the habits")
+    secure_sums: bool = _plain(True, "mask sums; no effect where nothing is masked")
+    share_scores: str = _choice("auto", ("auto", "yes", "no"), "who sees a bakery's scores")
+    device: str = _choice("auto", ("auto", "cpu", "gpu"), "where trees are grown")
+    resume: str = _plain("", "run folder to continue")
+    start_from: str = _plain("", "model to go on from")
+    output_dir: str = _plain("", "folder for results; empty: results")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
+        """Check a run config (kebab-case keys) and freeze it.
+
+        Raises
+        ------
+        SettingsError
+            An unknown key, a wrong type, or a value out of range; all of them, a line each.
+        """
+        known = declared_fields()
+        problems = [
+            f"unknown key {key!r}; known are {', '.join(known)}"
+            for key in config
+            if key not in known
+        ]
+        values: dict[str, ConfigValue] = {}
+        for key, value in config.items():
+            if key in known:
+                try:
+                    values[key] = _checked(key, value, known[key])
+                except SettingsError as error:
+                    problems.append(str(error))
+        problems += _unsupported(values)
+        if problems:
+            raise SettingsError("\n".join(problems))
+        groups = {name: _group(group, values) for name, group in _GROUPS.items()}
+        rest = {f.name: values[_key(f)] for f in fields(cls) if _key(f) in values}
+        return cls(**groups, **rest)  # type: ignore[arg-type]
+
+    def to_config(self) -> dict[str, ConfigValue]:
+        """Every key with its value, in the order of `declared_fields`."""
+        flat: dict[str, ConfigValue] = {}
+        for name in _GROUPS:
+            group = getattr(self, name)
+            flat |= {_key(f): getattr(group, f.name) for f in fields(group)}
+        return flat | {
+            _key(f): getattr(self, f.name) for f in fields(self) if f.name not in _GROUPS
+        }
+
+
+def declared_fields() -> dict[str, Field[Any]]:
+    """Key of the run config -> its field, in the order in which they are documented."""
+    found: dict[str, Field[Any]] = {}
+    for group in _GROUPS.values():
+        found |= {_key(f): f for f in fields(group)}
+    return found | {_key(f): f for f in fields(RunSettings) if f.name not in _GROUPS}
+
+
+def parse_text(key: str, text: str) -> ConfigValue:
+    """Turn the text of `--set KEY=TEXT` into the type that the key is declared with.
+
+    Raises
+    ------
+    SettingsError
+        The key is unknown or the text isn't of its type.
+    """
+    known = declared_fields()
+    if key not in known:
+        raise SettingsError(f"unknown key {key!r}; known are {', '.join(known)}")
+    kind: type = type(known[key].default)
+    if kind is bool:
+        if text.lower() not in ("true", "false"):
+            raise SettingsError(f"{key}: found {text!r}; wanted true or false")
+        return text.lower() == "true"
+    value: ConfigValue
+    try:
+        value = kind(text)
+    except ValueError:
+        raise SettingsError(f"{key}: found {text!r}; wanted {_KINDS[kind]}") from None
+    return _checked(key, value, known[key])
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _key(item: Field[Any]) -> str:
+    return item.name.replace("_", "-")
+
+
+def _group(group: type, values: Mapping[str, ConfigValue]) -> Any:
+    return group(**{f.name: values[_key(f)] for f in fields(group) if _key(f) in values})
+
+
+def _checked(key: str, value: ConfigValue, item: Field[Any]) -> ConfigValue:
+    kind: type = type(item.default)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise SettingsError(f"{key}: found {value!r}; wanted {_KINDS[kind]}")
+    if "range" in item.metadata:
+        low, high = item.metadata["range"]
+        if not low <= value <= high:
+            raise SettingsError(
+                f"{key}: found {value!r}; wanted {_KINDS[kind]} from {low} to {high}"
+            )
+    if "choices" in item.metadata and value not in item.metadata["choices"]:
+        wanted = ", ".join(repr(choice) for choice in item.metadata["choices"])
+        raise SettingsError(f"{key}: found {value!r}; wanted one of {wanted}")
+    if key == "test-start" and value:
+        _check_date(key, str(value))
+    return value
+
+
+def _check_date(key: str, text: str) -> None:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{key}: found {text!r}; wanted a date like 2019-07-01") from None
+
+
+def _unsupported(values: Mapping[str, ConfigValue]) -> list[str]:
+    return [
+        f"{key}: found {values[key]!r}; wanted '' (this version of Glean can't continue a run yet)"
+        for key in ("resume", "start-from")
+        if values.get(key)
+    ]
