@@ -244,3 +244,46 @@ def _unsupported(values: Mapping[str, ConfigValue]) -> list[str]:
         for key in ("resume", "start-from")
         if values.get(key)
     ]
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """What one bakery's node is told; where set, it beats the run config.
+
+    Parameters
+    ----------
+    partition, partitions : int
+        Which share of a simulation this node plays, counted from 0.
+    sales : str
+        Path of the bakery's own table; "" in a simulation.
+    bakery : str
+        Its name in the federation; "" takes the table's.
+    home : str
+        Folder in which the bakery keeps the model; "" for none.
+    """
+
+    partition: int = 0
+    partitions: int = 1
+    sales: str = ""
+    bakery: str = ""
+    home: str = ""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
+        """Read a node config.
+
+        Raises
+        ------
+        SettingsError
+            A value of the wrong type.
+        """
+        found: dict[str, Any] = {}
+        names = {"partition-id": "partition", "num-partitions": "partitions"}
+        for item in fields(cls):
+            key = next((k for k, name in names.items() if name == item.name), item.name)
+            value = config.get(key, item.default)
+            kind: type = type(item.default)
+            if type(value) is not kind:
+                raise SettingsError(f"node config {key}: found {value!r}; wanted {_KINDS[kind]}")
+            found[item.name] = value
+        return cls(**found)

@@ -1,0 +1,112 @@
+"""The feature definition: which columns a model sees, agreed once for the whole federation.
+
+It travels inside every model file, so that a model is never fed other columns than it learned
+from. Nothing in it depends on anyone's sales.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from glean.errors import ModelError
+
+LEVEL_DAYS = 28
+"""The level is the mean over this many trading days before the forecast origin."""
+
+MIN_LEVEL_DAYS = 7
+"""With fewer trading days than this there is no level yet."""
+
+LAGS = (1, 2, 3, 7)
+MEAN_DAYS = (3, 7, 14)
+WEEKDAY_LAGS = (1, 2)
+WEEKDAY_MEANS = (4, 8)
+HOLIDAY_REACH_DAYS = 7
+"""Distance at which a public holiday stops mattering."""
+
+_HISTORY = (
+    *(f"lag_{k}" for k in LAGS),
+    *(f"mean_{k}" for k in MEAN_DAYS),
+    "deviation_28",
+    *(f"weekday_lag_{k}" for k in WEEKDAY_LAGS),
+    *(f"weekday_mean_{k}" for k in WEEKDAY_MEANS),
+    "bakery_lag_1",
+    "bakery_mean_7",
+    "bakery_weekday_mean_4",
+)
+_CALENDAR = (
+    "weekday",
+    "days_closed_before",
+    "holiday",
+    "days_to_holiday",
+    "days_since_holiday",
+    "school_holiday",
+)
+_OFFER = ("promotion", "price_change")
+_WEATHER = ("temperature_c", "temperature_change", "rain_mm")
+_SEASON = ("year_sin", "year_cos", "year_lag")
+
+
+@dataclass(frozen=True)
+class FeatureDefinition:
+    """Columns of a `FeatureMatrix`.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Days between the last known sale and the forecast day.
+    season : bool
+        Whether the position in the year is among the columns; only where the federation has
+        seen a full year.
+    covariates : tuple of str
+        Further numeric columns of the sales table, known in advance.
+
+    Examples
+    --------
+    >>> "year_sin" in FeatureDefinition(horizon_days=1, season=False).names
+    False
+    """
+
+    horizon_days: int
+    season: bool
+    covariates: tuple[str, ...] = ()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Column names in the order of the matrix."""
+        season = _SEASON if self.season else ()
+        return (*_HISTORY, *_CALENDAR, *_OFFER, *_WEATHER, *season, *self.covariates)
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of the definition, hex: equal for equal definitions only."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Canonical JSON, names included, so that a change of a built-in column shows."""
+        return json.dumps(asdict(self) | {"names": self.names}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> FeatureDefinition:
+        """Read `to_json`'s text.
+
+        Raises
+        ------
+        ModelError
+            The text isn't a definition, or its columns aren't those that this version makes.
+        """
+        try:
+            found = json.loads(text)
+            definition = cls(
+                horizon_days=int(found["horizon_days"]),
+                season=bool(found["season"]),
+                covariates=tuple(str(name) for name in found["covariates"]),
+            )
+            names = tuple(found["names"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"the model's feature definition can't be read: {error}") from error
+        if names != definition.names:
+            raise ModelError("the model was made by a version of Glean with other features")
+        return definition

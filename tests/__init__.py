@@ -1,0 +1,1 @@
+"""Tests of Glean, a file for each module that they test."""

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glean.errors import ModelError
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import build_features
+from glean.sales.table import SalesTable
+from tests.tables import random_table
+
+
+def _definition(*, horizon: int = 1, season: bool = True) -> FeatureDefinition:
+    return FeatureDefinition(horizon_days=horizon, season=season)
+
+
+def _slow_history(rows: pd.DataFrame, row: int, horizon: int) -> dict[str, float]:
+    """The plain-loop definition of the history columns of one row of one product's table."""
+    today = rows["date"].iloc[row]
+    origin = today - pd.Timedelta(days=horizon)
+    past = [
+        (date, units)
+        for date, units in zip(rows["date"], rows["units"], strict=True)
+        if date <= origin
+    ]
+    if len(past) < 7:
+        return {}
+    units = [u for _, u in past]
+    same = [u for date, u in past if date.day_of_week == today.day_of_week]
+    level = sum(units[-28:]) / len(units[-28:])
+    found = {"level": level, "days_closed_before": float((origin - past[-1][0]).days)}
+    for k in (1, 2, 3, 7):
+        found[f"lag_{k}"] = units[-k] / level if len(units) >= k else np.nan
+    for k in (3, 7, 14):
+        found[f"mean_{k}"] = float(np.mean(units[-k:])) / level
+    for k in (1, 2):
+        found[f"weekday_lag_{k}"] = same[-k] / level if len(same) >= k else np.nan
+    for k in (4, 8):
+        found[f"weekday_mean_{k}"] = float(np.mean(same[-k:])) / level if same else np.nan
+    found["deviation_28"] = float(np.std(units[-28:])) / level
+    return found
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 9])
+def test_history_columns_equal_a_plain_loop(horizon: int) -> None:
+    """Lags, means and the level are what their names say, at every horizon."""
+    table = random_table(products=1, days=90, seed=3)
+    matrix = build_features(table, _definition(horizon=horizon))
+    by_date = {date: i for i, date in enumerate(matrix.keys["date"])}
+    for row, date in enumerate(table.rows["date"]):
+        wanted = _slow_history(table.rows, row, horizon)
+        assert bool(wanted) == (date in by_date)
+        for name, value in wanted.items():
+            i = by_date[date]
+            got = matrix.level[i] if name == "level" else matrix.column(name)[i]
+            assert got == pytest.approx(value, rel=1e-5, abs=1e-6, nan_ok=True), (name, date)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    cut=st.integers(10, 110),
+    horizon=st.integers(1, 8),
+    factor=st.floats(0, 100),
+)
+def test_nothing_after_the_origin_matters(seed: int, cut: int, horizon: int, factor: float) -> None:
+    """Rows of day t stay the same whatever happens to sales after t - horizon."""
+    rows = random_table(seed=seed, days=120).rows
+    rows["price"] = 2.0 + (np.arange(len(rows)) % 5) / 10
+    first = rows["date"].min()
+    last_known = first + pd.Timedelta(days=cut)
+    forecast_day = last_known + pd.Timedelta(days=horizon)
+    changed = rows.copy()
+    later = changed["date"] > last_known
+    changed.loc[later, "units"] = changed.loc[later, "units"] * factor + 1
+    for table in (changed, changed[~later | (rows["date"] <= forecast_day)]):
+        _assert_same_rows(rows, table, upto=forecast_day, horizon=horizon)
+
+
+def _assert_same_rows(
+    rows: pd.DataFrame, changed: pd.DataFrame, *, upto: pd.Timestamp, horizon: int
+) -> None:
+    before = build_features(SalesTable(rows), _definition(horizon=horizon))
+    after = build_features(SalesTable(changed.reset_index(drop=True)), _definition(horizon=horizon))
+    mine = (before.keys["date"] <= upto).to_numpy()
+    theirs = (after.keys["date"] <= upto).to_numpy()
+    np.testing.assert_array_equal(before.x[mine], after.x[theirs])
+    np.testing.assert_array_equal(before.level[mine], after.level[theirs])
+
+
+def test_a_future_row_gets_the_features_it_would_have_had() -> None:
+    """A day whose units aren't known yet (NaN) is described as if it had been sold."""
+    rows = random_table(days=100).rows
+    last = rows["date"].max()
+    open_rows = rows.copy()
+    open_rows.loc[open_rows["date"] == last, "units"] = np.nan
+    known = build_features(SalesTable(rows), _definition())
+    future = build_features(SalesTable(open_rows), _definition())
+    np.testing.assert_array_equal(known.x, future.x)
+    assert np.isnan(future.y[(future.keys["date"] == last).to_numpy()]).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(factor=st.sampled_from([0.25, 2.0, 1024.0]), seed=st.integers(0, 100))
+def test_features_have_no_unit(factor: float, seed: int) -> None:
+    """A bakery that sells everything `factor` times has the same features and targets."""
+    rows = random_table(seed=seed).rows
+    larger = rows.assign(units=rows["units"] * factor)
+    small = build_features(SalesTable(rows), _definition())
+    large = build_features(SalesTable(larger), _definition())
+    np.testing.assert_allclose(small.x, large.x, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(small.y, large.y, rtol=1e-6)
+    np.testing.assert_allclose(small.level * factor, large.level)
+
+
+def test_a_product_that_starts_in_mid_year_has_no_rows_before_its_level() -> None:
+    """The first seven trading days of a product have no level and so no row."""
+    rows = random_table(days=100).rows
+    start = pd.Timestamp("2023-03-01")
+    late = (rows["product"] == "product 1") & (rows["date"] < start)
+    matrix = build_features(SalesTable(rows[~late].reset_index(drop=True)), _definition())
+    mine = matrix.keys[matrix.keys["product"] == "product 1"]
+    assert mine["date"].min() == pd.Timestamp("2023-03-09")
+
+
+def test_holidays_are_known_although_the_bakery_is_closed_on_them() -> None:
+    """The day before a closed public holiday is one day from it, by the region's calendar."""
+    rows = random_table(days=150, closed_weekday=None).rows
+    labour_day = pd.Timestamp("2023-05-01")
+    table = SalesTable(rows[rows["date"] != labour_day].reset_index(drop=True))
+    matrix = build_features(table, _definition(), region="DE-SH")
+    days = matrix.keys["date"]
+    before = (days == labour_day - pd.Timedelta(days=1)).to_numpy()
+    after = (days == labour_day + pd.Timedelta(days=1)).to_numpy()
+    assert set(matrix.column("days_to_holiday")[before]) == {1.0}
+    assert set(matrix.column("days_since_holiday")[after]) == {1.0}
+
+
+def test_season_columns_only_where_agreed() -> None:
+    """Without a full year in the federation no column tells the position in the year."""
+    assert not any(name.startswith("year") for name in _definition(season=False).names)
+    table = random_table()
+    with_season = build_features(table, _definition(season=True))
+    without = build_features(table, _definition(season=False))
+    assert with_season.x.shape[1] == without.x.shape[1] + 3
+
+
+def test_definition_survives_its_json_and_refuses_another_version() -> None:
+    """A model made with other columns is refused, not misread."""
+    definition = FeatureDefinition(horizon_days=2, season=True, covariates=("wind",))
+    assert FeatureDefinition.from_json(definition.to_json()) == definition
+    with pytest.raises(ModelError, match="other features"):
+        FeatureDefinition.from_json(definition.to_json().replace("lag_1", "lag_one"))
+    with pytest.raises(ModelError, match="can't be read"):
+        FeatureDefinition.from_json("{}")
+
+
+def test_forty_bakeries_in_five_seconds() -> None:
+    """40 bakeries x 4 products x 1,000 days take less than five seconds."""
+    table = random_table(bakeries=40, products=4, days=1000, closed_weekday=None)
+    start = time.perf_counter()
+    matrix = build_features(table, _definition())
+    assert time.perf_counter() - start < 5
+    assert len(matrix) == 40 * 4 * (1000 - 7)
