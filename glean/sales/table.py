@@ -6,6 +6,26 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+KEYS = ("date", "bakery", "product")
+"""Columns that name a row; no two rows agree in all of them."""
+
+FLAGS = ("promotion", "holiday", "school_holiday")
+"""Columns that are 0 or 1."""
+
+FORMAT = (
+    *KEYS,
+    "units",
+    "price",
+    *FLAGS,
+    "temperature_c",
+    "rain_mm",
+    "sold_out_at",
+)
+"""Columns with a meaning of their own, in the order in which files have them."""
+
+ONE_PRODUCT = "all"
+"""The product of a table without a product column."""
+
 
 @dataclass(frozen=True)
 class SalesTable:
@@ -19,6 +39,13 @@ class SalesTable:
         where the run says so); where given `price`, `temperature_c`, `rain_mm` (float64, NaN),
         `promotion`, `holiday`, `school_holiday` (float64, 0 or 1), `sold_out_at` (str, "" where not
         sold out) and further numeric columns (float64). A missing day is a closed day.
+
+    Examples
+    --------
+    >>> day = {"date": pd.Timestamp("2024-05-02"), "product": "Rolls", "units": 40.0}
+    >>> table = SalesTable(pd.DataFrame([day | {"bakery": "North"}, day | {"bakery": "South"}]))
+    >>> table.bakeries
+    ('North', 'South')
     """
 
     rows: pd.DataFrame

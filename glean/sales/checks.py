@@ -1,0 +1,144 @@
+"""A sheet of texts becomes typed rows, and every cell that can't be read a problem.
+
+What rows say together (returns, days twice) is looked at in `returns` and `day_rows`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glean.errors import Problem
+from glean.sales.sheet import Sheet, Texts
+from glean.sales.table import FLAGS
+from glean.sales.values import (
+    STRICT,
+    DateOrder,
+    Fault,
+    NumberFormat,
+    distinct_of,
+    read_dates,
+    read_flags,
+    read_numbers,
+    read_times,
+)
+
+ALL_BAKERIES = "(all)"
+"""Stands for all bakeries in the files of a run, so no bakery may be called that."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Forms:
+    """How dates and numbers of a sheet are written."""
+
+    dates: DateOrder = "iso"
+    numbers: NumberFormat = STRICT
+
+
+def typed_rows(
+    sheet: Sheet, columns: Mapping[str, str], forms: Forms = Forms()
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Read columns of a sheet as what they are in a sales table.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        n rows of texts.
+    columns : mapping of str to str
+        Name in the sales table -> column of the sheet.
+    forms : Forms
+        How dates and numbers are written.
+
+    Returns
+    -------
+    DataFrame
+        n rows, in the sheet's order, NaT or NaN where a cell has a problem.
+    list of Problem
+        Every cell that can't be read.
+    """
+    frame = pd.DataFrame(index=pd.RangeIndex(len(sheet)))
+    problems: list[Problem] = []
+    for name, column in columns.items():
+        match name:
+            case "date":
+                frame[name], found = _dates(sheet, column, forms.dates)
+            case "bakery" | "product":
+                frame[name], found = sheet.cells[column], _name_problems(sheet, column, name)
+            case "sold_out_at":
+                frame[name], found = _times(sheet, column)
+            case _ if name in FLAGS:
+                frame[name], found = _flags(sheet, column)
+            case _:
+                frame[name], found = _numbers(sheet, column, forms.numbers, name == "units")
+        problems += found
+    return frame, problems
+
+
+def _dates(
+    sheet: Sheet, column: str, order: DateOrder
+) -> tuple[NDArray[np.datetime64], list[Problem]]:
+    days = read_dates(sheet.cells[column], order)
+    wanted = {
+        "iso": "a date like 2019-07-01 (`glean data import` reads other ways of writing it)",
+        "ymd": "a date: year, month, day",
+        "dmy": "a date: day, month, year",
+        "mdy": "a date: month, day, year",
+    }[order]
+    return days, sheet.problems_at(np.flatnonzero(np.isnat(days)), column, wanted)
+
+
+def _name_problems(sheet: Sheet, column: str, name: str) -> list[Problem]:
+    codes, distinct = distinct_of(sheet.cells[column])
+    faults = {
+        f"the name of a {name}": [not text.strip() for text in distinct],
+        "a name on one line, without control characters": [
+            bool(_CONTROL.search(text)) for text in distinct
+        ],
+        "another name; this one stands for all bakeries in the results": [
+            name == "bakery" and text == ALL_BAKERIES for text in distinct
+        ],
+    }
+    problems = []
+    for wanted, at in faults.items():
+        if any(at):
+            rows = np.flatnonzero(np.array(at)[codes])
+            problems += sheet.problems_at(rows, column, wanted)
+    return problems
+
+
+def _times(sheet: Sheet, column: str) -> tuple[Texts, list[Problem]]:
+    times, fine = read_times(sheet.cells[column])
+    wanted = "a time like 14:30, or nothing"
+    return times, sheet.problems_at(np.flatnonzero(~fine), column, wanted)
+
+
+def _flags(sheet: Sheet, column: str) -> tuple[NDArray[np.float64], list[Problem]]:
+    flags = read_flags(sheet.cells[column])
+    return flags, sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, "0 or 1")
+
+
+def _numbers(
+    sheet: Sheet, column: str, form: NumberFormat, needed: bool
+) -> tuple[NDArray[np.float64], list[Problem]]:
+    numbers, faults = read_numbers(sheet.cells[column], form)
+    or_nothing = "" if needed else ", or nothing"
+    mark = "point, like 12.5" if form.decimal == "." else "comma, like 12,5"
+    wanted = {
+        Fault.TEXT: f"a number with a decimal {mark}{or_nothing}",
+        Fault.DECIMAL_COMMA: "a decimal point, like 12.5 (`glean data import` reads commas)",
+        Fault.NOT_FINITE: f"a finite number{or_nothing}",
+        Fault.TOO_LARGE: "a number below a million million",
+    }
+    if needed:
+        wanted[Fault.EMPTY] = "a number; a day without sales has no line at all"
+    problems = []
+    for fault, words in wanted.items():
+        problems += sheet.problems_at(np.flatnonzero(faults == fault), column, words)
+    return numbers, problems

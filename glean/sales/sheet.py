@@ -1,0 +1,95 @@
+"""A sheet: the cells of a file as text, each row with its line, before anything is believed.
+
+What comes in is bytes (`text_files`, `parquet_files`), what goes out is typed rows (`checks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.errors import Problem
+
+Texts = NDArray[np.object_]
+"""One column of a sheet: an array of Python strings, "" where nothing stands."""
+
+Rows = NDArray[np.intp]
+"""Positions of rows in a sheet, from 0."""
+
+MOST_SHOWN = 20
+"""Problems of one kind that are listed one by one; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Cells of one file as text.
+
+    Parameters
+    ----------
+    source : str
+        The file as the user named it.
+    cells : dict of str to array of str
+        Column name -> its n texts, in the order of the file.
+    lines : array of int, shape (n,)
+        Line of each row in the file, counted from 1 with the header (of a parquet file: the row,
+        counted from 1).
+    homes : dict of str to array of str
+        For a column that was put together from several (a wide file): the column of the file that
+        each cell comes from.
+    """
+
+    source: str
+    cells: dict[str, Texts]
+    lines: NDArray[np.int64]
+    homes: dict[str, Texts] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def rows(self, kept: NDArray[np.bool_] | Rows) -> Sheet:
+        """Only some of the rows, by mask or by position."""
+        return replace(
+            self,
+            cells={name: texts[kept] for name, texts in self.cells.items()},
+            lines=self.lines[kept],
+            homes={name: texts[kept] for name, texts in self.homes.items()},
+        )
+
+    def problems_at(self, rows: Rows, column: str, wanted: str) -> list[Problem]:
+        """Say of each of these rows what stands in `column`; long lists are cut short."""
+        homes = self.homes.get(column)
+        shown = [
+            Problem(
+                source=self.source,
+                line=int(self.lines[row]),
+                column=column if homes is None else str(homes[row]),
+                found=quoted(self.cells[column][row]),
+                wanted=wanted,
+            )
+            for row in rows[:MOST_SHOWN]
+        ]
+        return shown + self.rest_of(len(rows), column, wanted)
+
+    def rest_of(self, count: int, column: str, wanted: str) -> list[Problem]:
+        """One problem that counts what is beyond the listed ones; none if all are listed."""
+        if count <= MOST_SHOWN:
+            return []
+        found = f"the same in {count - MOST_SHOWN} more lines"
+        return [Problem(self.source, None, column, found, wanted)]
+
+
+def quoted(text: str, most: int = 40) -> str:
+    """Show a cell in a message: in quotes, cut to `most` characters, or the word nothing."""
+    if not text.strip():
+        return "nothing"
+    return repr(text if len(text) <= most else text[:most] + "...")
+
+
+def texts_of(values: Sequence[str]) -> Texts:
+    """Make a column of a sheet from strings."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

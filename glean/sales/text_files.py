@@ -1,0 +1,202 @@
+"""A text file becomes a `Sheet`: gzip, encoding and delimiter are found out, then the rows split.
+
+Nothing is repaired silently: lines that don't fit the header come back as problems.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.errors import Problem, SalesError
+from glean.sales.sheet import MOST_SHOWN, Sheet, quoted, texts_of
+
+DELIMITERS = (",", ";", "\t", "|")
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_GZIP_MAGIC = b"\x1f\x8b"
+_WORKBOOK_MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_SAMPLE_LINES = 50
+
+
+@dataclass(frozen=True)
+class TextSheet:
+    """A sheet and how its file is written.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The rows that fit the header.
+    encoding : str
+        Python's name of the encoding that the text was decoded with.
+    delimiter : str
+        One character between two cells.
+    problems : tuple of Problem
+        Lines that don't fit the header.
+    """
+
+    sheet: Sheet
+    encoding: str
+    delimiter: str
+    problems: tuple[Problem, ...]
+
+
+def open_text_sheet(
+    path: Path, *, encoding: str | None = None, delimiter: str | None = None
+) -> TextSheet:
+    """Read a delimited text file, gzipped or not.
+
+    Raises
+    ------
+    SalesError
+        The file is missing, damaged, empty or not in `encoding`.
+    """
+    source = str(path)
+    data = read_bytes(path)
+    encoding = encoding or detect_encoding(data)
+    text = _decode(source, data, encoding)
+    if not text.strip("\ufeff\0 \t\r\n,;"):
+        raise _refused(source, "an empty file", "a header line and lines of sales")
+    delimiter = delimiter or detect_delimiter(text)
+    sheet, problems = _split(source, text, delimiter)
+    return TextSheet(sheet, encoding, delimiter, tuple(problems))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Bytes of a file, unpacked if it is gzipped.
+
+    Raises
+    ------
+    SalesError
+        There is no such file, it can't be read, or its gzip is damaged.
+    """
+    source = str(path)
+    if not path.exists():
+        raise _refused(source, "no such file", "the path of a sales table")
+    if path.is_dir():
+        raise _refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
+    try:
+        data = path.read_bytes()
+        if data.startswith(_GZIP_MAGIC) or path.suffix.lower() == ".gz":
+            data = gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        wanted = "a whole gzip file; copy or download it again"
+        raise _refused(source, f"a damaged gzip file ({error})", wanted) from None
+    except OSError as error:
+        raise _refused(source, f"a file that can't be read ({error.strerror})", "a file") from None
+    if data.startswith(_WORKBOOK_MAGICS):
+        raise _refused(source, "a workbook or zip file", "a CSV file; save the sheet as CSV")
+    return data
+
+
+def detect_encoding(data: bytes) -> str:
+    """Find the encoding: a byte order mark, UTF-16 by its zeros, UTF-8 if valid, else cp1252."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return encoding
+    start = data[:2000]
+    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half = start[offset::2]
+        if len(half) > 3 and half.count(0) > 0.7 * len(half):
+            return encoding
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def detect_delimiter(text: str) -> str:
+    """Find the delimiter: the one by which most of the first lines have the header's number."""
+    lines = text[:100_000].splitlines()[: _SAMPLE_LINES + 1]
+
+    def score(delimiter: str) -> tuple[float, int]:
+        counts = [line.count(delimiter) for line in lines if line.strip()]
+        if not counts or not counts[0]:
+            return 0.0, 0
+        return sum(count == counts[0] for count in counts) / len(counts), counts[0]
+
+    best = max(DELIMITERS, key=score)
+    return best if score(best)[1] else ","
+
+
+def _decode(source: str, data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except LookupError:
+        wanted = "an encoding that Python knows, like utf-8, cp1252 or utf-16"
+        raise _refused(source, f"the encoding {encoding!r}", wanted) from None
+    except UnicodeDecodeError as error:
+        if encoding == "cp1252":  # five bytes mean nothing there
+            return data.decode("latin-1")
+        line = data.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{data[error.start]:02x}"
+        wanted = f"text in {encoding}; give another --encoding"
+        raise SalesError([Problem(source, line, "", found, wanted)]) from None
+    except UnicodeError as error:
+        raise _refused(source, f"a broken text ({error})", f"text in {encoding}") from None
+
+
+def _split(source: str, text: str, delimiter: str) -> tuple[Sheet, list[Problem]]:
+    rows, lines, problems = _records(source, text, delimiter)
+    filled = np.array([any(row) for row in rows], dtype=bool)
+    if not filled.any():
+        raise SalesError(problems or [Problem(source, None, "", "no lines", "a header and lines")])
+    header = int(filled.argmax())
+    filled[header] = False
+    names = [name.strip().lstrip("\ufeff") for name in rows[header]]
+    problems += _header_problems(source, int(lines[header]), names)
+    fits = np.fromiter((len(row) == len(names) for row in rows), dtype=bool, count=len(rows))
+    for row in np.flatnonzero(filled & ~fits)[:MOST_SHOWN]:
+        problems.append(_ragged(source, int(lines[row]), rows[row], len(names)))
+    ragged = Sheet(source, {}, lines[filled & ~fits])
+    problems += ragged.rest_of(len(ragged), "", f"{len(names)} values, as in the header")
+    kept = np.flatnonzero(filled & fits)
+    columns = list(zip(*(rows[row] for row in kept), strict=True)) or [()] * len(names)
+    cells = {name: texts_of(cell) for name, cell in zip(names, columns, strict=True) if name}
+    return Sheet(source, cells, lines[kept]), problems
+
+
+def _records(
+    source: str, text: str, delimiter: str
+) -> tuple[list[list[str]], NDArray[np.int64], list[Problem]]:
+    """Rows of the file, the line that each starts on, and a problem where reading stopped."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    ends = [0]
+    problems = []
+    try:
+        for row in reader:
+            rows.append(row)
+            ends.append(reader.line_num)
+    except csv.Error as error:
+        wanted = "a cell without stray quotes; the lines after it weren't read"
+        problems.append(Problem(source, ends[-1] + 1, "", f"a broken line ({error})", wanted))
+    return rows, np.array(ends[: len(rows)], dtype=np.int64) + 1, problems
+
+
+def _header_problems(source: str, line: int, names: list[str]) -> list[Problem]:
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    return [Problem(source, line, name, "this column twice", "each column once") for name in twice]
+
+
+def _ragged(source: str, line: int, row: list[str], wanted: int) -> Problem:
+    hint = "a comma inside a name or number goes in quotes" if len(row) > wanted else "none missing"
+    found = f"{len(row)} values ({quoted(' | '.join(row), 60)})"
+    return Problem(source, line, "", found, f"{wanted} values, as in the header; {hint}")
+
+
+def _refused(source: str, found: str, wanted: str) -> SalesError:
+    return SalesError([Problem(source, None, "", found, wanted)])
