@@ -1,0 +1,74 @@
+"""Public holidays of a region, from the library `holidays`, which only this folder imports."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+
+import pandas as pd
+
+from glean.errors import SettingsError
+
+
+def public_holidays(region: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """List the public holidays of a region between two days, both included.
+
+    Parameters
+    ----------
+    region : str
+        Country in two capital letters, or country and part of it: "FR", "DE-SH", "GB-SCT"
+        (ISO 3166 codes).
+    first, last : Timestamp
+        First and last day that count.
+
+    Returns
+    -------
+    DatetimeIndex
+        Midnights, ascending, each day once.
+
+    Raises
+    ------
+    SettingsError
+        If no holidays are known for the region; names it, how one looks, and near ones.
+
+    Examples
+    --------
+    >>> days = pd.Timestamp("2024-10-30"), pd.Timestamp("2024-11-01")
+    >>> [str(day.date()) for day in public_holidays("DE-SH", *days)]
+    ['2024-10-31']
+    """
+    days = _holidays_of_years(region, first.year, last.year)
+    return days[(days >= first) & (days <= last)]
+
+
+@lru_cache(maxsize=256)
+def _holidays_of_years(region: str, first_year: int, last_year: int) -> pd.DatetimeIndex:
+    # The library takes a while to import: only those who ask for holidays pay for it.
+    import holidays
+
+    country, dash, part = region.partition("-")
+    if not country.isascii() or not country.isupper() or (dash and not part):
+        raise SettingsError(_unknown(region))
+    years = range(first_year, last_year + 1)
+    try:
+        found = holidays.country_holidays(country, subdiv=part or None, years=years)
+    except NotImplementedError:
+        raise SettingsError(_unknown(region)) from None
+    return pd.DatetimeIndex(sorted(pd.Timestamp(day) for day in found))
+
+
+def _unknown(region: str) -> str:
+    """Say what was found, how a region looks, and which known ones are near."""
+    import holidays
+
+    parts = holidays.list_supported_countries()
+    country = region.partition("-")[0].upper()
+    if country in parts:
+        known = [country, *(f"{country}-{part}" for part in parts[country])]
+    else:
+        known = sorted(parts)
+    near = difflib.get_close_matches(region.upper(), known, n=4, cutoff=0.3) or known[:4]
+    return (
+        f"holiday region {region!r} isn't known; wanted a country like 'FR' or a country and a "
+        f"part of it like 'DE-SH' or 'GB-SCT'. Near ones: {', '.join(near)}"
+    )

@@ -1,0 +1,192 @@
+"""Synthetic bakeries with a known truth: tables, expected demand, and the files of `data/`.
+
+Parameters and their sources are in `docs/synthetic-bakeries.md`. Bakery k is the same on any
+machine and whatever the number of bakeries: each has random streams of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from glean.errors import SettingsError
+from glean.sales import synthetic_parameters as parameters
+from glean.sales.synthetic_demand import (
+    draw_baked,
+    draw_demand,
+    draw_drift,
+    draw_offers,
+    expected_demand,
+    open_days,
+    sold_out_minutes,
+)
+from glean.sales.synthetic_surroundings import surroundings_of
+from glean.sales.synthetic_traits import draw_traits
+from glean.sales.table import SalesTable
+
+_SCENARIOS = {"related": parameters.RELATED, "unrelated": parameters.UNRELATED}
+_CODES = {"related": 1, "unrelated": 2}
+_COLUMNS = (
+    "date", "bakery", "product", "units", "price", "promotion", "holiday", "school_holiday",
+    "temperature_c", "rain_mm", "sold_out_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SyntheticBakery:
+    """One bakery and the truth behind its sales; n rows.
+
+    Parameters
+    ----------
+    name, region : str
+        Unique name; region as `public_holidays` takes it ("DE-SH").
+    table : SalesTable
+        What the bakery knows: units sold, not demanded.
+    expected : ndarray of float64, shape (n,)
+        Expected demand of each row of `table` (units): the best possible forecast of demand.
+    demand : ndarray of float64, shape (n,)
+        What customers asked for; above the units sold where the product sold out.
+    """
+
+    name: str
+    region: str
+    table: SalesTable
+    expected: np.ndarray
+    demand: np.ndarray
+
+
+def synthetic_bakery(index: int, *, scenario: str = "related") -> SyntheticBakery:
+    """Make bakery `index`.
+
+    Parameters
+    ----------
+    index : int
+        0 or more; the first five are those of `data/`.
+    scenario : str
+        "related": bakeries alike in kind. "unrelated": bakeries that have nothing in common.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such scenario, or `index` is below 0.
+
+    Examples
+    --------
+    >>> bakery = synthetic_bakery(0)
+    >>> bakery.table.bakeries == (bakery.name,)
+    True
+    """
+    if scenario not in _SCENARIOS:
+        known = " or ".join(repr(name) for name in _SCENARIOS)
+        raise SettingsError(f"scenario {scenario!r} isn't known; wanted {known}")
+    if index < 0:
+        raise SettingsError(f"bakery number {index} is below 0; bakeries are numbered from 0")
+    streams = _Streams(scenario, index)
+    traits = draw_traits(index, _SCENARIOS[scenario], streams.of(0))
+    around = surroundings_of(traits.region)
+    offers = draw_offers(traits, around, streams.of(1))
+    drift = draw_drift(traits, len(around.dates), streams.of(2))
+    expected = expected_demand(traits, around, offers, drift)
+    demand = draw_demand(expected, traits.dispersion, streams.of(3))
+    baked = draw_baked(expected, traits.safety, streams.of(4))
+
+    days = open_days(traits, around)
+    flat = _Flattened(days)
+    count = len(traits.products)
+    columns = {
+        "date": np.tile(around.dates[days], count),
+        "bakery": [traits.name] * (flat.days * count),
+        "product": np.repeat([product.name for product in traits.products], flat.days),
+        "units": flat.table(np.minimum(demand, baked)),
+        "price": flat.table(offers.price),
+        "promotion": flat.table(offers.promotion),
+        "holiday": flat.calendar(around.holiday, count),
+        "school_holiday": flat.calendar(around.school_holiday, count),
+        "temperature_c": flat.calendar(around.temperature_c, count),
+        "rain_mm": flat.calendar(around.rain_mm, count),
+        "sold_out_at": _clock(flat.table(sold_out_minutes(demand, baked))),
+    }
+    return SyntheticBakery(
+        name=traits.name,
+        region=traits.region,
+        table=SalesTable(pd.DataFrame(columns, columns=list(_COLUMNS))),
+        expected=flat.table(expected),
+        demand=flat.table(demand),
+    )
+
+
+def synthetic_table(bakeries: int = 5, *, scenario: str = "related") -> SalesTable:
+    """Put the first `bakeries` bakeries into one table, sorted by name, product and date."""
+    tables = [synthetic_bakery(index, scenario=scenario).table for index in range(bakeries)]
+    tables.sort(key=lambda table: table.bakeries)
+    return SalesTable(pd.concat([table.rows for table in tables], ignore_index=True))
+
+
+def write_synthetic(folder: Path, bakeries: int = 5, *, scenario: str = "related") -> list[Path]:
+    """Write one CSV file a bakery into `folder` (made if missing), the same bytes every time.
+
+    Returns
+    -------
+    list of Path
+        `bakery_1.csv` to `bakery_N.csv`, in the order of the bakeries' numbers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for index in range(bakeries):
+        path = folder / f"bakery_{index + 1}.csv"
+        text = _csv(synthetic_bakery(index, scenario=scenario).table)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        paths.append(path)
+    return paths
+
+
+@dataclass(frozen=True)
+class _Streams:
+    """Random streams of one bakery, one a purpose: a further draw in one moves no other."""
+
+    scenario: str
+    index: int
+
+    def of(self, purpose: int) -> np.random.Generator:
+        entropy = (parameters.SEED, _CODES[self.scenario], self.index, purpose)
+        return np.random.default_rng(np.random.SeedSequence(entropy))
+
+
+@dataclass(frozen=True)
+class _Flattened:
+    """Turn arrays by day and product into columns sorted by product, then date."""
+
+    is_open: np.ndarray
+
+    @property
+    def days(self) -> int:
+        return int(self.is_open.sum())
+
+    def table(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values[self.is_open].T.ravel(), dtype=np.float64)
+
+    def calendar(self, values: np.ndarray, products: int) -> np.ndarray:
+        return np.tile(values[self.is_open], products)
+
+
+def _clock(minutes: np.ndarray) -> list[str]:
+    return [f"{int(m) // 60:02d}:{int(m) % 60:02d}" if m >= 0 else "" for m in minutes]
+
+
+def _csv(table: SalesTable) -> str:
+    """Format every column by hand: pandas' own formatting has changed between versions."""
+    rows = table.rows
+    whole, cents, tenths = "{:.0f}".format, "{:.2f}".format, "{:.1f}".format
+    formats = {
+        "units": whole, "price": cents, "promotion": whole, "holiday": whole,
+        "school_holiday": whole, "temperature_c": tenths, "rain_mm": tenths,
+    }  # fmt: skip
+    cells = [[str(day.date()) for day in rows["date"]]]
+    for column in _COLUMNS[1:]:
+        values = rows[column].tolist()
+        cells.append([formats[column](value) for value in values] if column in formats else values)
+    lines = [",".join(_COLUMNS), *(",".join(row) for row in zip(*cells, strict=True))]
+    return "\n".join(lines) + "\n"
