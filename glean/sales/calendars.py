@@ -60,14 +60,17 @@ def _holidays_of_years(region: str, first_year: int, last_year: int) -> pd.Datet
 def _unknown(region: str) -> str:
     """Say what was found, how a region looks, and which known ones are near."""
     import holidays
+    from holidays.registry import COUNTRIES
 
-    parts = holidays.list_supported_countries()
+    parts = holidays.list_supported_countries(include_aliases=False)
+    codes = {name.replace("_", " "): entry[1] for name, entry in COUNTRIES.items()}
     country = region.partition("-")[0].upper()
     if country in parts:
         known = [country, *(f"{country}-{part}" for part in parts[country])]
+        near = difflib.get_close_matches(region.upper(), known, n=4, cutoff=0.3) or known[:4]
     else:
-        known = sorted(parts)
-    near = difflib.get_close_matches(region.upper(), known, n=4, cutoff=0.3) or known[:4]
+        names = difflib.get_close_matches(region.lower(), codes, n=4, cutoff=0.6)
+        near = [codes[name] for name in names] or ["DE", "DE-SH", "FR", "GB-SCT"]
     return (
         f"holiday region {region!r} isn't known; wanted a country like 'FR' or a country and a "
         f"part of it like 'DE-SH' or 'GB-SCT'. Near ones: {', '.join(near)}"
