@@ -1,0 +1,225 @@
+"""The only place that calls XGBoost: trees are grown here, and forecasts are made from them.
+
+A bakery's rows go in once; round by round the margin (the sum of base score and trees, before the
+inverse link) is carried along, so that a round costs as much as its new trees. XGBoost is imported
+on first use: it brings scikit-learn along and takes seconds, which a merging server never needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.errors import SettingsError
+from glean.features.matrix import FeatureMatrix
+from glean.learning.forest import Forest
+from glean.learning.model_file import FORBIDDEN_IN_NAMES
+from glean.settings import BoostingSettings
+
+if TYPE_CHECKING:
+    import xgboost
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+_LOG_LINK = ("count:poisson", "reg:tweedie")
+_LARGEST_LOG = 20.0
+"""A margin beyond it would forecast a hundred million usual days."""
+
+_DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+
+
+class TreeLearner:
+    """One bakery's rows (or those of all, pooled), ready to grow trees on.
+
+    Parameters
+    ----------
+    features : FeatureMatrix
+        Rows with NaN `y` are days still to come: they are forecast and teach nothing.
+    boosting : BoostingSettings
+        How trees are grown.
+    device : str
+        "cpu" or "gpu".
+
+    Raises
+    ------
+    SettingsError
+        A covariate's name is one that XGBoost refuses.
+    """
+
+    def __init__(
+        self, features: FeatureMatrix, *, boosting: BoostingSettings, device: str = "cpu"
+    ) -> None:
+        self._boosting = boosting
+        self._device = device
+        self._rows = len(features)
+        self._empty = Forest.empty(features.definition, objective=boosting.objective)
+        self._matrix = _matrix(features)
+
+    def start(self) -> Singles:
+        """Margin of the model without trees, shape (rows,): the level everywhere."""
+        return np.full(self._rows, start_margin(self._boosting.objective), dtype=np.float32)
+
+    def add(self, margin: Singles, forest: Forest) -> Singles:
+        """Margin once the trees of `forest` are added to a model with `margin`, shape (rows,).
+
+        Adding trees in portions gives the same bits as predicting the whole model at once.
+        """
+        if forest.tree_count == 0 or self._rows == 0:
+            return margin.copy()
+        self._matrix.set_base_margin(margin)
+        return _booster(forest, self._device).predict(self._matrix, output_margin=True)
+
+    def grow(self, margin: Singles, *, learning_rate: float, steps: int, seed: int) -> Forest:
+        """Grow trees on what a model with `margin` leaves unexplained.
+
+        Parameters
+        ----------
+        margin : float32 array of shape (rows,)
+            Where the model stands, from `start` and `add`.
+        learning_rate : float
+            Factor on every leaf.
+        steps : int
+            Boosting steps; each gives `num_parallel_tree` trees.
+        seed : int
+            Seed of row and column sampling, another one in every round.
+
+        Returns
+        -------
+        Forest
+            The new trees only.
+        """
+        import xgboost
+
+        self._matrix.set_base_margin(margin)
+        booster = xgboost.train(
+            _parameters(self._boosting, learning_rate, seed, self._device),
+            self._matrix,
+            num_boost_round=steps,
+        )
+        return _forest(booster, self._empty)
+
+    def relative(self, margin: Singles) -> Floats:
+        """Forecast on the scale of `y` (units / level) at a margin, shape (rows,)."""
+        return inverse_link(margin, objective=self._boosting.objective)
+
+
+def train_pooled(
+    features: FeatureMatrix,
+    *,
+    boosting: BoostingSettings,
+    learning_rate: float,
+    steps: int,
+    seed: int,
+    device: str = "cpu",
+) -> Forest:
+    """Train XGBoost itself on all rows in one place: what a federation is measured against.
+
+    Parameters
+    ----------
+    features : FeatureMatrix
+        Training rows of all bakeries.
+    boosting, learning_rate, steps, seed, device
+        As for `TreeLearner` and its `grow`.
+    """
+    learner = TreeLearner(features, boosting=boosting, device=device)
+    return learner.grow(learner.start(), learning_rate=learning_rate, steps=steps, seed=seed)
+
+
+def predict(forest: Forest, x: Singles) -> Floats:
+    """Forecast relative to the level.
+
+    Parameters
+    ----------
+    forest : Forest
+        A model.
+    x : float32 array of shape (rows, columns)
+        Columns by `forest.feature_names`, NaN where not known.
+
+    Returns
+    -------
+    float64 array of shape (rows,)
+        Units / level.
+    """
+    if forest.tree_count == 0 or len(x) == 0:
+        margin = np.full(len(x), start_margin(forest.objective), dtype=np.float32)
+    else:
+        import xgboost
+
+        rows = xgboost.DMatrix(x, feature_names=list(forest.feature_names), nthread=1)
+        margin = _booster(forest, "cpu").predict(rows, output_margin=True)
+    return inverse_link(margin, objective=forest.objective)
+
+
+def start_margin(objective: str) -> float:
+    """Margin at which the forecast is 1.0, the level."""
+    return 0.0 if objective in _LOG_LINK else 1.0
+
+
+def inverse_link(margin: Singles, *, objective: str) -> Floats:
+    """Turn margins, shape (rows,), into forecasts relative to the level, float64."""
+    wide = margin.astype(np.float64)
+    return np.exp(np.minimum(wide, _LARGEST_LOG)) if objective in _LOG_LINK else wide
+
+
+def _matrix(features: FeatureMatrix) -> xgboost.DMatrix:
+    """Hand the rows to XGBoost; weights have mean 1, so that penalties count rows, not units."""
+    import xgboost
+
+    for name in features.definition.names:
+        if set(name) & set(FORBIDDEN_IN_NAMES):
+            raise SettingsError(
+                f"covariates: found {name!r}; wanted a name without [, ] or <: rename the column"
+            )
+    sold = np.isfinite(features.y)
+    weight = np.where(sold, features.weight, 0.0)
+    mean = weight[sold].mean() if sold.any() else 1.0
+    return xgboost.DMatrix(
+        features.x,
+        label=np.where(sold, features.y, 0.0),
+        weight=weight / mean,
+        feature_names=list(features.definition.names),
+        nthread=1,
+    )
+
+
+def _parameters(
+    boosting: BoostingSettings, learning_rate: float, seed: int, device: str
+) -> dict[str, Any]:
+    return {
+        "objective": boosting.objective,
+        "base_score": 1.0,
+        "tree_method": "hist",
+        "max_bin": boosting.bins,
+        "learning_rate": learning_rate,
+        "max_depth": boosting.max_depth,
+        "min_child_weight": boosting.min_child_weight,
+        "reg_lambda": boosting.reg_lambda,
+        "reg_alpha": boosting.reg_alpha,
+        "gamma": boosting.gamma,
+        "subsample": boosting.subsample,
+        "colsample_bytree": boosting.colsample,
+        "num_parallel_tree": boosting.num_parallel_tree,
+        "seed": seed,
+        # Otherwise boosters alive side by side influence each other's draws.
+        "seed_per_iteration": True,
+        "device": _DEVICES[device],
+        "nthread": 1,
+    }
+
+
+def _booster(forest: Forest, device: str) -> xgboost.Booster:
+    """Load a model; its bytes are always ones that Glean wrote, since XGBoost trusts them."""
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": 1, "device": _DEVICES[device]})
+    booster.load_model(bytearray(forest.to_bytes()))
+    return booster
+
+
+def _forest(booster: xgboost.Booster, empty: Forest) -> Forest:
+    grown = Forest.from_bytes(bytes(booster.save_raw("ubj")), feature_names=empty.feature_names)
+    return replace(grown, attributes=empty.attributes)

@@ -1,0 +1,231 @@
+"""XGBoost 3.2 model files: what has to stand in one, and nothing else.
+
+Bytes become `ModelFile`, every part checked; `ModelFile` becomes bytes that XGBoost saves again
+without changing one. Only what is needed to predict is taken over: a node's hessian sum and mean
+would disclose how many rows a bakery has in it, so they are written as zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glean.errors import ModelError
+from glean.learning import ubj
+from glean.learning.tree import Nodes, Tree
+
+BASE_SCORE = "[1E0]"
+"""Prediction of a model without trees: the product's level, on the scale where that is 1."""
+
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "reg:squarederror": {"reg_loss_param": {"scale_pos_weight": "1"}},
+    "reg:absoluteerror": {},
+    "count:poisson": {"poisson_regression_param": {"max_delta_step": "0.699999988"}},
+    "reg:tweedie": {"tweedie_regression_param": {"tweedie_variance_power": "1.5"}},
+}
+"""Losses that Glean offers, with the parameters that XGBoost writes beside each by default."""
+
+FORBIDDEN_IN_NAMES = "[]<\0"
+"""XGBoost refuses a column name with one of these."""
+
+_NO_WHOLE = np.empty(0, dtype=np.int32)
+_NO_LONG = np.empty(0, dtype=np.int64)
+_CATEGORIES: dict[str, Any] = {
+    "categories": _NO_WHOLE,
+    "categories_nodes": _NO_WHOLE,
+    "categories_segments": _NO_LONG,
+    "categories_sizes": _NO_LONG,
+}
+_FLOATS = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
+_WHOLES = ("left_children", "parents", "right_children", "split_indices")
+_BYTES = ("default_left", "split_type")
+_TREE_KEYS = {*_CATEGORIES, *_FLOATS, *_WHOLES, *_BYTES, "id", "tree_param"}
+_TYPES = {
+    **dict.fromkeys(_FLOATS, np.dtype(">f4")),
+    **dict.fromkeys(_WHOLES, np.dtype(">i4")),
+    **dict.fromkeys(_BYTES, np.dtype("u1")),
+}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Content of a model file.
+
+    Parameters
+    ----------
+    nodes : Nodes
+        The trees, checked.
+    objective : str
+        One of `OBJECTIVES`.
+    feature_names : tuple of str
+        Columns in the order of the matrix.
+    attributes : mapping of str to str
+        What Glean adds; XGBoost carries it along.
+    """
+
+    nodes: Nodes
+    objective: str
+    feature_names: tuple[str, ...]
+    attributes: Mapping[str, str]
+
+
+def decode(data: bytes) -> ModelFile:
+    """Read a model file of XGBoost 3.2 with one numerical target and numerical splits.
+
+    Raises
+    ------
+    ModelError
+        The bytes are damaged, or anything in them isn't what such a file holds.
+    """
+    root = _members(ubj.read(data), "the file", {"learner", "version"})
+    _expect(root["version"][:1] == [3], root["version"], "a file of XGBoost 3")
+    keys = {"attributes", "feature_names", "feature_types", "gradient_booster"}
+    learner = _members(root["learner"], "learner", keys | {"learner_model_param", "objective"})
+    names = _names(learner["feature_names"])
+    _expect(learner["feature_types"] == [], learner["feature_types"], "no types of columns")
+    wanted = _learner_param(len(names))
+    _expect(learner["learner_model_param"] == wanted, learner["learner_model_param"], wanted)
+    booster = _members(learner["gradient_booster"], "gradient_booster", {"model", "name"})
+    _expect(booster["name"] == "gbtree", booster["name"], "'gbtree'")
+    return ModelFile(
+        nodes=Nodes.of(_trees(booster["model"], len(names))).checked(len(names)),
+        objective=_objective(learner["objective"]),
+        feature_names=names,
+        attributes=_attributes(learner["attributes"]),
+    )
+
+
+def encode(model: ModelFile) -> bytes:
+    """Write a model file; loading and saving it with XGBoost 3.2 gives the same bytes."""
+    count = len(model.nodes.starts) - 1
+    booster = {
+        "cats": {"enc": [], "feature_segments": _NO_WHOLE, "sorted_idx": _NO_WHOLE},
+        "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(count)},
+        "iteration_indptr": range(count + 1),
+        "tree_info": [0] * count,
+        "trees": [ubj.Encoded(tree) for tree in _encoded_trees(model)],
+    }
+    learner = {
+        "attributes": model.attributes,
+        "feature_names": model.feature_names,
+        "feature_types": [],
+        "gradient_booster": {"model": booster, "name": "gbtree"},
+        "learner_model_param": _learner_param(len(model.feature_names)),
+        "objective": {"name": model.objective, **OBJECTIVES[model.objective]},
+    }
+    return ubj.write({"learner": learner, "version": [3, 2, 0]})
+
+
+def _learner_param(columns: int) -> dict[str, str]:
+    fixed = {"boost_from_average": "0", "num_class": "0", "num_target": "1"}
+    return {"base_score": BASE_SCORE, "num_feature": str(columns), **fixed}
+
+
+def _names(found: object) -> tuple[str, ...]:
+    """Names of the columns: text, once each, with nothing that XGBoost refuses."""
+    _expect(isinstance(found, list) and all(isinstance(n, str) for n in found), found, "names")
+    assert isinstance(found, list)
+    names = tuple(found)
+    _expect(len(set(names)) == len(names) > 0, names, "columns with a name each")
+    _expect(not set(FORBIDDEN_IN_NAMES) & set("".join(names)), names, "names without [, ] or <")
+    return names
+
+
+def _attributes(found: object) -> dict[str, str]:
+    _expect(isinstance(found, dict), found, "attributes")
+    assert isinstance(found, dict)
+    for name, value in found.items():
+        fits = isinstance(value, str) and "\0" not in name + value
+        _expect(fits, f"attribute {name!r}", "text without a zero byte")
+    return found
+
+
+def _objective(found: object) -> str:
+    for name, parameters in OBJECTIVES.items():
+        if found == {"name": name, **parameters}:
+            return name
+    raise ModelError(f"objective {found!r:.200}; wanted one of {', '.join(OBJECTIVES)} as it comes")
+
+
+def _trees(found: object, columns: int) -> list[Tree]:
+    """Take the arrays of every tree; whether they are trees is for `Nodes.checked` to say."""
+    keys = {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"}
+    model = _members(found, "model", keys)
+    trees = model["trees"]
+    _expect(isinstance(trees, list), trees, "a list of trees")
+    parameters = _members(
+        model["gbtree_model_param"], "gbtree_model_param", {"num_parallel_tree", "num_trees"}
+    )
+    _expect(parameters["num_trees"] == str(len(trees)), parameters, f"{len(trees)} trees")
+    _expect(model["tree_info"] == [0] * len(trees), "tree groups", "one group")
+    last = model["iteration_indptr"][-1:]
+    _expect(last == [len(trees)], f"iterations that end at {last}", f"{len(trees)} trees")
+    return [_tree(tree, index, columns) for index, tree in enumerate(trees)]
+
+
+def _tree(found: object, index: int, columns: int) -> Tree:
+    tree = _members(found, f"tree {index}", _TREE_KEYS)
+    size = len(tree["left_children"])
+    wanted = _tree_param(size, columns)
+    _expect(tree["tree_param"] == wanted, f"tree {index} with {tree['tree_param']}", wanted)
+    for name, kind in _TYPES.items():
+        values = tree[name]
+        fits = isinstance(values, np.ndarray) and values.dtype == kind and len(values) == size
+        _expect(fits, f"{name} of tree {index}", f"{size} values of type {kind}")
+    numerical = not tree["split_type"].any() and not any(len(tree[c]) for c in _CATEGORIES)
+    _expect(numerical, f"categories in tree {index}", "splits by number only")
+    return Tree(
+        left=tree["left_children"],
+        right=tree["right_children"],
+        split_feature=tree["split_indices"],
+        value=tree["split_conditions"],
+        default_left=tree["default_left"],
+    )
+
+
+def _tree_param(size: int, columns: int) -> dict[str, str]:
+    fixed = {"num_deleted": "0", "size_leaf_vector": "1"}
+    return {"num_feature": str(columns), "num_nodes": str(size), **fixed}
+
+
+def _encoded_trees(model: ModelFile) -> list[bytes]:
+    """Write each tree; the arrays are turned to big-endian for all trees at once."""
+    nodes = model.nodes
+    arrays = {
+        "default_left": nodes.default_left,
+        "left_children": nodes.left.astype(">i4"),
+        "parents": nodes.parents.astype(">i4"),
+        "right_children": nodes.right.astype(">i4"),
+        "split_conditions": nodes.value.astype(">f4"),
+        "split_indices": nodes.split_feature.astype(">i4"),
+    }
+    largest = int(np.diff(nodes.starts).max(initial=0))
+    zeros, none = np.zeros(largest, dtype=">f4"), np.zeros(largest, dtype=np.uint8)
+    columns = len(model.feature_names)
+    return [
+        ubj.write(
+            _CATEGORIES
+            | {name: values[start:stop] for name, values in arrays.items()}
+            | dict.fromkeys(("base_weights", "loss_changes", "sum_hessian"), zeros[: stop - start])
+            | {"id": index, "split_type": none[: stop - start]}
+            | {"tree_param": _tree_param(stop - start, columns)}
+        )
+        for index, (start, stop) in enumerate(nodes.bounds)
+    ]
+
+
+def _members(found: object, where: str, keys: set[str]) -> dict[str, Any]:
+    if not isinstance(found, dict) or found.keys() != keys:
+        held = ", ".join(found) if isinstance(found, dict) else repr(found)
+        raise ModelError(
+            f"damaged model: {where} holds {held:.200}; wanted {', '.join(sorted(keys))}"
+        )
+    return found
+
+
+def _expect(fits: bool, found: object, wanted: object) -> None:
+    if not fits:
+        raise ModelError(f"damaged model: found {found!s:.200}; wanted {wanted}")
