@@ -23,8 +23,8 @@ from glean.sales.synthetic_demand import (
     open_days,
     sold_out_minutes,
 )
-from glean.sales.synthetic_surroundings import surroundings_of
-from glean.sales.synthetic_traits import draw_traits
+from glean.sales.synthetic_surroundings import Surroundings, surroundings_of
+from glean.sales.synthetic_traits import Traits, draw_traits
 from glean.sales.table import SalesTable
 
 _SCENARIOS = {"related": parameters.RELATED, "unrelated": parameters.UNRELATED}
@@ -93,22 +93,14 @@ def synthetic_bakery(index: int, *, scenario: str = "related") -> SyntheticBaker
     demand = draw_demand(expected, traits.dispersion, streams.of(3))
     baked = draw_baked(expected, traits.safety, streams.of(4))
 
-    days = open_days(traits, around)
-    flat = _Flattened(days)
-    count = len(traits.products)
-    columns = {
-        "date": np.tile(around.dates[days], count),
-        "bakery": [traits.name] * (flat.days * count),
-        "product": np.repeat([product.name for product in traits.products], flat.days),
+    flat = _Flattened(open_days(traits, around))
+    sales = {
         "units": flat.table(np.minimum(demand, baked)),
         "price": flat.table(offers.price),
         "promotion": flat.table(offers.promotion),
-        "holiday": flat.calendar(around.holiday, count),
-        "school_holiday": flat.calendar(around.school_holiday, count),
-        "temperature_c": flat.calendar(around.temperature_c, count),
-        "rain_mm": flat.calendar(around.rain_mm, count),
         "sold_out_at": _clock(flat.table(sold_out_minutes(demand, baked))),
     }
+    columns = _keys_and_calendar(traits, around, flat) | sales
     return SyntheticBakery(
         name=traits.name,
         region=traits.region,
@@ -141,6 +133,22 @@ def write_synthetic(folder: Path, bakeries: int = 5, *, scenario: str = "related
         path.write_text(text, encoding="utf-8", newline="\n")
         paths.append(path)
     return paths
+
+
+def _keys_and_calendar(
+    traits: Traits, around: Surroundings, flat: _Flattened
+) -> dict[str, np.ndarray | list[str]]:
+    """Columns that don't depend on what was sold."""
+    count = len(traits.products)
+    return {
+        "date": np.tile(around.dates[flat.is_open], count),
+        "bakery": [traits.name] * (flat.days * count),
+        "product": np.repeat([product.name for product in traits.products], flat.days),
+        "holiday": flat.calendar(around.holiday, count),
+        "school_holiday": flat.calendar(around.school_holiday, count),
+        "temperature_c": flat.calendar(around.temperature_c, count),
+        "rain_mm": flat.calendar(around.rain_mm, count),
+    }
 
 
 @dataclass(frozen=True)

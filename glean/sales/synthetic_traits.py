@@ -87,18 +87,8 @@ def draw_traits(index: int, population: Population, stream: np.random.Generator)
     first_day = _first_day(index, stream)
     open_weekdays, open_on_holidays, break_day = _opening(stream)
     products = _assortment(stream)
-    count = len(products)
-
-    def effect(spread: Spread, kinds: list[float] | None = None) -> np.ndarray:
-        """One effect for each product, around the population and what the kinds have."""
-        shared = np.zeros(count) if kinds is None else population.kinds * np.array(kinds)
-        bakery = stream.normal(spread.mean, spread.bakery_sd)
-        return shared + bakery + stream.normal(0.0, spread.product_sd, count)
-
-    kinds = [product.kind for product in products]
-    angles = [2 * np.pi * kind.season[1] / 365.25 for kind in kinds]
-    cosines = [kind.season[0] * np.cos(angle) for kind, angle in zip(kinds, angles, strict=True)]
-    sines = [kind.season[0] * np.sin(angle) for kind, angle in zip(kinds, angles, strict=True)]
+    level = _level(index, products, stream)
+    weekday = _weekday(products, population, open_weekdays, stream)
     return Traits(
         name=name_of(index),
         region=region,
@@ -107,24 +97,45 @@ def draw_traits(index: int, population: Population, stream: np.random.Generator)
         open_weekdays=open_weekdays,
         open_on_holidays=open_on_holidays,
         break_day=break_day,
-        level=_level(index, products, stream),
-        weekday=_weekday(products, population, open_weekdays, stream),
-        season=np.column_stack(
-            [effect(population.season, cosines), effect(population.season, sines)]
-        ),
-        holiday=effect(population.holiday),
-        eve=effect(population.eve),
-        after=effect(population.after),
-        school=effect(population.school),
-        temperature=effect(population.temperature, [kind.temperature for kind in kinds]),
-        heat=effect(population.heat, [kind.heat for kind in kinds]),
-        rain=effect(population.rain),
-        promotion=effect(population.promotion),
-        elasticity=effect(population.elasticity),
+        level=level,
+        weekday=weekday,
+        **_effects(products, population, stream),
         dispersion=parameters.DISPERSION_MEDIAN
-        * np.exp(stream.normal(0.0, parameters.DISPERSION_LOG_SD, count)),
-        safety=stream.normal(parameters.SAFETY_MEAN, parameters.SAFETY_SD, count),
+        * np.exp(stream.normal(0.0, parameters.DISPERSION_LOG_SD, len(products))),
+        safety=stream.normal(parameters.SAFETY_MEAN, parameters.SAFETY_SD, len(products)),
     )
+
+
+def _effects(
+    products: tuple[Product, ...], population: Population, stream: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Draw the log effects by the names they have in `Traits`."""
+    kinds = [product.kind for product in products]
+
+    def effect(spread: Spread, of_kinds: np.ndarray | float = 0.0) -> np.ndarray:
+        """One effect for each product, around the population and what the kinds have."""
+        bakery = stream.normal(spread.mean, spread.bakery_sd)
+        own = stream.normal(0.0, spread.product_sd, len(products))
+        return np.asarray(population.kinds * of_kinds + bakery + own)
+
+    amplitude, peak = np.array([kind.season for kind in kinds]).T
+    angle = 2 * np.pi * peak / 365.25
+    cosine = effect(population.season, amplitude * np.cos(angle))
+    sine = effect(population.season, amplitude * np.sin(angle))
+    return {
+        "season": np.column_stack([cosine, sine]),
+        "holiday": effect(population.holiday),
+        "eve": effect(population.eve),
+        "after": effect(population.after),
+        "school": effect(population.school),
+        "temperature": effect(
+            population.temperature, np.array([kind.temperature for kind in kinds])
+        ),
+        "heat": effect(population.heat, np.array([kind.heat for kind in kinds])),
+        "rain": effect(population.rain),
+        "promotion": effect(population.promotion),
+        "elasticity": effect(population.elasticity),
+    }
 
 
 def _first_day(index: int, stream: np.random.Generator) -> pd.Timestamp:
