@@ -114,7 +114,9 @@ def test_a_weight_travels_with_two_digits(total: float) -> None:
 
 
 def checked(data: bytes, *, trees: int = 2) -> Forest:
-    return check_reply(data, definition=DEFINITION, objective="reg:squarederror", trees=trees)
+    return check_reply(
+        data, definition_identity=DEFINITION.identity, objective="reg:squarederror", trees=trees
+    )
 
 
 def with_leaf(forest: Forest, value: float) -> bytes:
@@ -147,8 +149,12 @@ OTHER = FeatureDefinition(horizon_days=2, season=False)
         (with_leaf(GOOD, float("nan")), "tree 1 has a value that isn't finite"),
         (with_leaf(GOOD, float("-inf")), "tree 1 has a value that isn't finite"),
         (Forest.empty(OTHER, objective="reg:squarederror").to_bytes(), "feature definition"),
-        (replace(GOOD, attributes={}).to_bytes(), "another feature definition"),
-        (replace(GOOD, attributes={"glean_features": "[" * 100_000}).to_bytes(), "another feature"),
+        (replace(GOOD, attributes={}).to_bytes(), "found feature definition"),
+        (
+            replace(GOOD, attributes={"glean_features": "[" * 100_000}).to_bytes(),
+            "found feature definition",
+        ),
+        (replace(GOOD, feature_names=GOOD.feature_names[::-1]).to_bytes(), "columns aren't those"),
         (replace(GOOD, objective="count:poisson").to_bytes(), "objective 'count:poisson'"),
     ],
 )

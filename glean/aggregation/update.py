@@ -6,6 +6,7 @@ order of the bakeries' names, so that the order of replies changes no byte of th
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,17 +78,15 @@ def in_name_order(updates: Sequence[Update[Content]]) -> list[tuple[Update[Conte
     return [(update, update.weight / total) for update in ordered]
 
 
-def check_reply(
-    data: bytes, *, definition: FeatureDefinition, objective: str, trees: int
-) -> Forest:
+def check_reply(data: bytes, *, definition_identity: str, objective: str, trees: int) -> Forest:
     """Read the new trees that a bakery sent.
 
     Parameters
     ----------
     data : bytes
         A model file that holds the new trees only.
-    definition : FeatureDefinition
-        The columns that the federation agreed on.
+    definition_identity : str
+        `FeatureDefinition.identity` of the federation.
     objective : str
         Its loss.
     trees : int
@@ -99,13 +98,17 @@ def check_reply(
         The bytes are damaged or cut short, a leaf isn't finite, or the features, the loss or the
         number of trees aren't the ones agreed on.
     """
-    forest = Forest.from_bytes(data, feature_names=definition.names)
-    # Compared as text: JSON from a stranger can be made to exhaust a parser.
-    if forest.attributes.get(FEATURES_KEY) != definition.to_json():
+    forest = Forest.from_bytes(data)
+    # The text is compared before it is parsed: a stranger's JSON can be made to exhaust a parser.
+    text = forest.attributes.get(FEATURES_KEY, "")
+    found = hashlib.sha256(text.encode()).hexdigest()
+    if found != definition_identity:
         raise ModelError(
-            f"found trees on another feature definition; wanted {definition.identity[:12]}: the "
+            f"found feature definition {found[:12]}; wanted {definition_identity[:12]}: the "
             "bakery runs with another horizon, season, covariates or version of Glean"
         )
+    if FeatureDefinition.from_json(text).names != forest.feature_names:
+        raise ModelError("the trees' columns aren't those of their feature definition")
     if forest.objective != objective:
         raise ModelError(f"found objective {forest.objective!r}; wanted {objective!r}")
     if forest.tree_count != trees:
