@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from glean.errors import Problem, SalesError
 from glean.sales.checks import typed_rows
@@ -42,26 +44,59 @@ def read_sales(path: Path, *, returns: str | None = None) -> SalesTable:
     SettingsError
         `returns` is neither net nor drop.
     """
-    sheet, problems = read_sheet(Path(path))
+    draft = read_draft(Path(path), returns=returns)
+    if draft.problems:
+        raise SalesError(draft.problems)
+    return table_of(draft.rows)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What can be read of a file, whether it can be trusted or not.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Typed rows of the format's columns; NaN or NaT where a cell has a problem. `date` and
+        `units` may be missing.
+    problems : tuple of Problem
+        Everything that is wrong, in the order of the file.
+    ignored : tuple of str
+        Columns of text that the format doesn't know.
+    """
+
+    rows: pd.DataFrame
+    problems: tuple[Problem, ...]
+    ignored: tuple[str, ...]
+
+
+def read_draft(path: Path, *, returns: str | None = None) -> Draft:
+    """Read a file as far as it can be read, and collect every problem.
+
+    Raises
+    ------
+    SalesError
+        Nothing of the file can be read.
+    SettingsError
+        `returns` is neither net nor drop.
+    """
+    sheet, problems = read_sheet(path)
     problems += missing_columns(sheet)
     if not len(sheet) and not problems:
         wanted = "at least one line of sales"
         problems.append(Problem(sheet.source, None, "", "a header and no lines", wanted))
     columns = {name: name for name in sheet.cells if name in FORMAT or _has_numbers(sheet, name)}
-    frame, found = typed_rows(sheet, columns)
+    rows, found = typed_rows(sheet, columns)
     problems += found
-    if "units" in frame:
-        frame, found = settle_returns(sheet, frame, "units", returns)
+    if "units" in rows:
+        rows, found = settle_returns(sheet, rows, "units", returns)
         problems += found
-    if "date" in frame:
-        problems += repeated_days(sheet, frame, "date")
-    if problems:
-        raise SalesError(in_file_order(problems))
-    if "bakery" not in frame:
-        frame = frame.assign(bakery=stem_of(Path(path)))
-    if "product" not in frame:
-        frame = frame.assign(product=ONE_PRODUCT)
-    return table_of(frame)
+    if "date" in rows:
+        problems += repeated_days(sheet, rows, "date")
+    defaults = {"bakery": stem_of(path), "product": ONE_PRODUCT}
+    rows = rows.assign(**{name: text for name, text in defaults.items() if name not in rows})
+    ignored = tuple(name for name in sheet.cells if name not in columns)
+    return Draft(rows, tuple(in_file_order(problems)), ignored)
 
 
 def read_sheet(path: Path) -> tuple[Sheet, list[Problem]]:

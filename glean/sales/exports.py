@@ -1,0 +1,141 @@
+"""An export of a till or spreadsheet becomes a `Sheet`, with how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from glean.errors import Problem, SalesError
+from glean.sales.checks import Forms
+from glean.sales.notation import (
+    DATE_ORDER_NAMES,
+    DATE_ORDERS,
+    DECIMAL_NAMES,
+    check_choice,
+    detect_date_order,
+    detect_decimal,
+)
+from glean.sales.parquet_files import open_parquet_sheet
+from glean.sales.sheet import Sheet
+from glean.sales.text_files import DELIMITER_NAMES, DELIMITERS, open_text_sheet
+from glean.sales.values import DateOrder, NumberFormat
+
+Note = tuple[str, str]
+"""A line of an import's report: what, and what was found or done."""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a file is written; what is empty is found out.
+
+    Parameters
+    ----------
+    encoding : str
+        Python's name of it, like "cp1252".
+    delimiter : str
+        One of `DELIMITERS`, or "tab".
+    decimal : str
+        "." or ",".
+    date_order : str
+        "dmy", "mdy" or "ymd".
+    """
+
+    encoding: str = ""
+    delimiter: str = ""
+    decimal: str = ""
+    date_order: str = ""
+
+    def __post_init__(self) -> None:
+        if self.delimiter in ("tab", "\\t"):
+            object.__setattr__(self, "delimiter", "\t")
+        check_choice("--delimiter", self.delimiter, ("", *DELIMITERS))
+        check_choice("--decimal", self.decimal, ("", ".", ","))
+        check_choice("--date-order", self.date_order, ("", *DATE_ORDERS))
+
+
+def open_export(path: Path, notation: Notation) -> tuple[Sheet, list[Note]]:
+    """Read an export as texts: CSV in any delimiter and encoding, gzipped or not, or parquet.
+
+    Raises
+    ------
+    SalesError
+        The file can't be read, or lines of it don't fit the header.
+    """
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return open_parquet_sheet(path), [("file", f"{path.name}: parquet")]
+    opened = open_text_sheet(
+        path, encoding=notation.encoding or None, delimiter=notation.delimiter or None
+    )
+    if opened.problems:
+        raise SalesError(opened.problems)
+    delimiter = DELIMITER_NAMES[opened.delimiter]
+    words = f"{path.name}: encoding {opened.encoding}, a {delimiter} between the values"
+    return opened.sheet, [("file", words)]
+
+
+def forms_of(
+    sheet: Sheet, date: str, numbers: Sequence[str], notation: Notation
+) -> tuple[Forms, list[Note]]:
+    """Find out how a sheet writes dates and numbers, as far as `notation` doesn't say.
+
+    Raises
+    ------
+    SalesError
+        The cells leave it open.
+    """
+    order = cast("DateOrder", notation.date_order or detect_date_order(sheet, date))
+    decimal = notation.decimal or detect_decimal(sheet, numbers)
+    told = {True: "as told", False: "detected"}
+    example = f", like {sheet.cells[date][0]}" if len(sheet) else ""
+    notes = [
+        ("dates", f"{DATE_ORDER_NAMES[order]}{example} ({told[bool(notation.date_order)]})"),
+        ("numbers", f"decimal {DECIMAL_NAMES[decimal]} ({told[bool(notation.decimal)]})"),
+    ]
+    return Forms(order, NumberFormat(decimal, lenient=True)), notes
+
+
+def align_rows(sheet: Sheet, other: Sheet) -> Sheet:
+    """Put the columns of another file beside those of this one, row by row.
+
+    Raises
+    ------
+    SalesError
+        The files differ in length or share a column.
+    """
+    problems = []
+    if len(sheet) != len(other):
+        found = f"{len(other)} lines"
+        wanted = f"{len(sheet)}, as in {sheet.source}, to go with it line by line"
+        problems.append(Problem(other.source, None, "", found, wanted))
+    for name in sheet.cells.keys() & other.cells.keys():
+        wanted = "it in one of the two; rename it here or there"
+        problems.append(Problem(other.source, None, name, "a column of both files", wanted))
+    if problems:
+        raise SalesError(problems)
+    return replace(sheet, cells=sheet.cells | other.cells)
+
+
+def missing_from(sheet: Sheet, named: Sequence[tuple[str, str]]) -> list[Problem]:
+    """Say which of the columns that options name aren't in the file, and what may be meant.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The file.
+    named : sequence of (str, str)
+        Option, like "--date", and the column it names.
+    """
+    # Here, since most imports name their columns rightly.
+    import difflib
+
+    problems = []
+    for option, column in named:
+        if column not in sheet.cells:
+            near = difflib.get_close_matches(column, sheet.cells, n=1, cutoff=0.5)
+            meant = f"; perhaps {near[0]!r}?" if near else ""
+            found = f"the columns {', '.join(list(sheet.cells)[:20])}"
+            wanted = f"{column!r}, named by {option}{meant}"
+            problems.append(Problem(sheet.source, None, column, found, wanted))
+    return problems

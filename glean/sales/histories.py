@@ -1,0 +1,48 @@
+"""How long the history of a bakery is, and whether it is long enough to learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glean.sales.table import SalesTable
+from glean.sales.windows import MIN_TRADING_DAYS
+
+
+@dataclass(frozen=True)
+class ShortHistory:
+    """A bakery with too few trading days.
+
+    Parameters
+    ----------
+    bakery : str
+        Its name.
+    trading_days : int
+        Days with at least one row.
+    wanted_days : int
+        Trading days from which on a bakery can be learned from.
+    """
+
+    bakery: str
+    trading_days: int
+    wanted_days: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.bakery} has {self.trading_days} trading days; from {self.wanted_days} on it "
+            "can be learned from, until then it is forecast by what the others have learned"
+        )
+
+
+def trading_days(table: SalesTable) -> dict[str, int]:
+    """Days with at least one row, per bakery in text order."""
+    days = table.rows.groupby("bakery")["date"].nunique()
+    return {str(bakery): int(days[bakery]) for bakery in table.bakeries}
+
+
+def short_histories(table: SalesTable, fewest: int = MIN_TRADING_DAYS) -> list[ShortHistory]:
+    """Bakeries with fewer than `fewest` trading days, in text order."""
+    return [
+        ShortHistory(bakery, days, fewest)
+        for bakery, days in trading_days(table).items()
+        if days < fewest
+    ]

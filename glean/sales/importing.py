@@ -1,0 +1,175 @@
+"""An export of a till or spreadsheet becomes a `SalesTable`: the way from file to table.
+
+The steps stand in modules of their own: `exports` opens the file, `wide_files` and `tills` bring
+it into long form, `covariate_files` and `calendars` add what is known by day, `selection` says
+what is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from glean.errors import Problem, SalesError, SettingsError
+from glean.sales.calendars import public_holidays
+from glean.sales.checks import Forms, typed_rows
+from glean.sales.covariate_files import join_covariates, read_covariates
+from glean.sales.day_rows import repeated_days, table_of
+from glean.sales.exports import Note, align_rows, forms_of, missing_from, open_export
+from glean.sales.import_request import Columns, ImportRequest
+from glean.sales.reading import in_file_order, stem_of
+from glean.sales.returns import settle_returns
+from glean.sales.sheet import Sheet, texts_of
+from glean.sales.table import ONE_PRODUCT, SalesTable
+from glean.sales.tills import (
+    LONGEST_GAP_DAYS,
+    ONE,
+    sum_to_days,
+    with_ones,
+    with_zero_days,
+    without_items,
+)
+from glean.sales.values import distinct_of, read_dates, read_flags
+from glean.sales.wide_files import PRODUCT, UNITS, melt, product_columns
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A sales table and, line by line, how it came about."""
+
+    table: SalesTable
+    notes: tuple[Note, ...]
+
+
+def import_sales(request: ImportRequest) -> Imported:
+    """Turn an export into a sales table.
+
+    Raises
+    ------
+    SalesError
+        With everything that is wrong with the export.
+    SettingsError
+        The region is unknown, or the holidays are there twice.
+    """
+    sheet, columns, notes = _opened(request)
+    sheet, forms, written = _narrowed(sheet, columns, request)
+    notes += written
+    frame, found = _sound_rows(sheet, columns, forms, request)
+    notes += found
+    frame, found = _surrounded(frame, request)
+    notes += found
+    frame, found = request.selection.bakeries(frame)
+    notes += found
+    if frame.empty:
+        wanted = "options that leave something over"
+        raise SalesError([Problem(str(request.path), None, "", "no rows that are kept", wanted)])
+    return Imported(table_of(frame), tuple(notes))
+
+
+def _opened(request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
+    """Bring the export into long form, and say which columns are what there."""
+    sheet, notes = open_export(request.path, request.notation)
+    own = list(sheet.cells)
+    columns = request.columns
+    if request.aligned is not None:
+        other, found = open_export(request.aligned, request.notation)
+        sheet, notes = align_rows(sheet, other), notes + found
+    problems = missing_from(sheet, columns.named())
+    problems += missing_from(sheet, [("--products", name) for name in request.products])
+    if problems:
+        raise SalesError(problems)
+    if request.till_lines and not columns.units:
+        return with_ones(sheet), replace(columns, units=ONE), notes
+    if request.wide:
+        others = {column for _, column in columns.named()} | (sheet.cells.keys() - own)
+        products = request.products or product_columns(sheet, list(others))
+        sheet, empty = melt(sheet, products)
+        notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
+        notes += [("dropped", f"{empty:,} empty cells")] if empty else []
+        columns = replace(columns, product=PRODUCT, units=UNITS)
+    return sheet, columns, notes
+
+
+def _narrowed(
+    sheet: Sheet, columns: Columns, request: ImportRequest
+) -> tuple[Sheet, Forms, list[Note]]:
+    """Leave out lines that aren't wanted before anything in them can be a problem."""
+    numbers = [columns.units] + [old for old, new in columns.kept.items() if new != "sold_out_at"]
+    forms, notes = forms_of(sheet, columns.date, numbers, request.notation)
+    for name in filter(None, (columns.bakery, columns.product)):
+        sheet, changed = _tidied(sheet, name)
+        notes += [("tidied", f"{changed} names in {name!r}: stray spaces")] if changed else []
+    if request.ignored_items:
+        sheet, count = without_items(sheet, columns.product, request.ignored_items)
+        notes.append(("dropped", f"{count:,} lines of {', '.join(request.ignored_items)}"))
+    if columns.closed:
+        sheet, count = _without_closed(sheet, columns.closed)
+        notes.append(("dropped", f"{count:,} rows of closed days"))
+    kept = request.selection.days(read_dates(sheet.cells[columns.date], forms.dates))
+    if not kept.all():
+        notes.append(("dropped", f"{int((~kept).sum()):,} lines outside the days asked for"))
+    return sheet.rows(kept), forms, notes
+
+
+def _without_closed(sheet: Sheet, column: str) -> tuple[Sheet, int]:
+    flags = read_flags(sheet.cells[column])
+    problems = sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, "0 or 1")
+    if problems:
+        raise SalesError(problems)
+    return sheet.rows(flags == 0), int(flags.sum())
+
+
+def _tidied(sheet: Sheet, column: str) -> tuple[Sheet, int]:
+    codes, names = distinct_of(sheet.cells[column])
+    tidy = [" ".join(name.split()) for name in names]
+    changed = sum(old != new for old, new in zip(names, tidy, strict=True))
+    texts = texts_of(tidy)[codes] if changed else sheet.cells[column]
+    return replace(sheet, cells=sheet.cells | {column: texts}), changed
+
+
+def _sound_rows(
+    sheet: Sheet, columns: Columns, forms: Forms, request: ImportRequest
+) -> tuple[pd.DataFrame, list[Note]]:
+    roles = {name: getattr(columns, name) for name in ("date", "bakery", "product", "units")}
+    roles |= {name: column for column, name in columns.kept.items()}
+    roles = {name: column for name, column in roles.items() if column}
+    frame, problems = typed_rows(sheet, roles, forms)
+    negative = int((frame["units"] < 0).sum())
+    frame, found = settle_returns(sheet, frame, columns.units, request.returns)
+    problems += found
+    notes: list[Note] = []
+    if negative:
+        done = {"net": "taken off the day's sales, never below 0", "drop": "left out"}
+        notes.append(("returns", f"{negative:,} negative values, {done[request.returns or 'net']}"))
+    if request.till_lines:
+        notes.append(("till lines", f"{len(frame):,} lines summed to days"))
+        frame = sum_to_days(frame)
+    problems += repeated_days(sheet, frame, columns.date)
+    if problems:
+        raise SalesError(in_file_order(problems))
+    name = request.bakery_name or stem_of(request.path)
+    missing = {"bakery": name, "product": ONE_PRODUCT}
+    frame = frame.assign(**{k: v for k, v in missing.items() if k not in frame})
+    if request.till_lines and request.zeros:
+        frame, zeros = with_zero_days(frame)
+        words = f"{zeros:,} of products on open days within {LONGEST_GAP_DAYS} days of a sale"
+        notes.append(("zeros", f"{words} before and after (--no-zeros: none)"))
+    return frame, notes
+
+
+def _surrounded(frame: pd.DataFrame, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+    notes: list[Note] = []
+    if request.covariates is not None:
+        covariates, notes = read_covariates(request.covariates)
+        frame, found = join_covariates(frame, covariates, str(request.covariates.path))
+        notes += found
+    if request.region:
+        if "holiday" in frame:
+            raise SettingsError("--region: the table has a column 'holiday' already; leave one out")
+        days = public_holidays(request.region, frame["date"].min(), frame["date"].max())
+        holidays = np.array(days, dtype="datetime64[us]")
+        frame = frame.assign(holiday=frame["date"].isin(holidays).astype(float))
+        notes.append(("holidays", f"{len(days)} public holidays of {request.region}"))
+    return frame, notes
