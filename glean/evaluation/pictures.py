@@ -1,0 +1,137 @@
+"""Pictures: one drawing style for every figure, from an empty canvas to PNG bytes.
+
+Figures are made without pyplot: no global state, safe in a thread, quick. Colours are those of
+Okabe and Ito (2008, "Color Universal Design"), told apart by readers with any colour vision; a
+method keeps its colour in all figures.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:  # matplotlib takes over half a second to import: only when something is drawn
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "federated": "#0072B2",
+    "local": "#E69F00",
+    "pooled": "#009E73",
+    "weekday-mean": "#CC79A7",
+    "last-week": "#56B4E9",
+    "best possible": "#000000",
+}
+GREY = "#8A8A8A"
+WIDTH_INCHES = 8.0
+HEIGHT_INCHES = 4.5
+_DPI = 110
+_LONGEST_NAME = 28
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure that was drawn.
+
+    Parameters
+    ----------
+    name : str
+        File name in `figures/`, without ".png".
+    title, caption : str
+        Heading, and what is to be seen, in plain words.
+    alt : str
+        The same in numbers, for readers who don't see the picture.
+    png : bytes
+        The picture.
+    """
+
+    name: str
+    title: str
+    caption: str
+    alt: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A figure that wasn't drawn, with the reason in one sentence."""
+
+    name: str
+    title: str
+    reason: str
+
+
+class Canvas:
+    """One figure with one pair of axes.
+
+    Parameters
+    ----------
+    height : float
+        Inches; the width is the same for all.
+    """
+
+    def __init__(self, height: float = HEIGHT_INCHES) -> None:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.figure: Figure = Figure(
+            figsize=(WIDTH_INCHES, height), dpi=_DPI, layout="constrained", facecolor="white"
+        )
+        FigureCanvasAgg(self.figure)
+        self.axes: Axes = self.figure.add_subplot()
+        for side in ("top", "right"):
+            self.axes.spines[side].set_visible(False)
+        self.axes.set_axisbelow(True)
+        self.axes.tick_params(labelsize=9.5)
+
+    def label(self, *, x: str, y: str, grid: Literal["x", "y", "both"] = "y") -> None:
+        """Name the axes, with units, and draw light grid lines across `grid`."""
+        self.axes.set_xlabel(plain(x, longest=90), fontsize=10)
+        self.axes.set_ylabel(plain(y, longest=90), fontsize=10)
+        self.axes.grid(axis=grid, color="#DDDDDD", linewidth=0.8)
+
+    def percent(self, axis: Literal["x", "y"], *, decimals: int | None = None) -> None:
+        """Write shares of one on an axis as per cent."""
+        from matplotlib.ticker import PercentFormatter
+
+        chosen = self.axes.xaxis if axis == "x" else self.axes.yaxis
+        chosen.set_major_formatter(PercentFormatter(xmax=1.0, decimals=decimals))
+
+    def legend(self, columns: int = 4) -> None:
+        """Put the legend above the axes, where it hides nothing."""
+        self.axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.01),
+            ncols=columns,
+            frameon=False,
+            fontsize=9.5,
+            borderaxespad=0.0,
+            handlelength=1.8,
+        )
+
+    def png(self) -> bytes:
+        """Render; the same drawing gives the same bytes."""
+        buffer = io.BytesIO()
+        with _missing_letters_are_boxes():
+            self.figure.savefig(buffer, format="png", metadata={"Software": None})
+        return buffer.getvalue()
+
+
+@contextmanager
+def _missing_letters_are_boxes() -> Iterator[None]:
+    """Keep quiet about letters that the font lacks; the page's tables show the names in full."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def plain(text: str, *, longest: int = _LONGEST_NAME) -> str:
+    """Make a user's name fit for a picture: one line, not too long, no formulas."""
+    line = " ".join(text.split())
+    if len(line) > longest:
+        line = line[: longest - 1] + "…"
+    return line.replace("$", r"\$")

@@ -1,0 +1,145 @@
+"""The report: a run folder becomes `report.html` and `figures/*.png`, for people.
+
+Reads only the files of the run folder, so a report can be made again at any time, and also for a
+run that failed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from glean.errors import GleanError
+from glean.evaluation import page
+from glean.evaluation.figures import draw_figures
+from glean.evaluation.headline import (
+    best_possible_sentence,
+    comparison_sentence,
+    headline,
+    incomplete_sentence,
+    verdict,
+)
+from glean.evaluation.pictures import LeftOut, Picture
+from glean.evaluation.report_tables import bakeries_table, run_facts, settings_table, summary_table
+from glean.evaluation.results import RunResults, read_results
+from glean.evaluation.summary import Summary, summarise
+from glean.evaluation.words import WORDS
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write the report of a run.
+
+    Parameters
+    ----------
+    run_folder : Path
+        Folder with `run.json` and what else the run left.
+
+    Returns
+    -------
+    Path
+        `report.html` in that folder. Each file is replaced as a whole.
+
+    Raises
+    ------
+    GleanError
+        The folder is no run folder, a file is damaged, or a completed run lacks `bakeries.csv`.
+    """
+    results = read_results(run_folder)
+    summary = run_summary(results)
+    figures = draw_figures(results, summary)
+    _write_figures(run_folder / "figures", figures)
+    path = run_folder / "report.html"
+    _replace(path, _page(results, summary, figures).encode("utf-8"))
+    return path
+
+
+def run_summary(results: RunResults) -> Summary | None:
+    """Add up the final scores; None for a run that has none because it didn't complete.
+
+    Raises
+    ------
+    GleanError
+        The run says that it completed, yet `bakeries.csv` is missing.
+    """
+    if results.scores is not None:
+        return summarise(results.scores, truth=results.truth)
+    if results.status == "completed":
+        raise GleanError(
+            f"{results.folder}: found no bakeries.csv, though the run completed; was it deleted? "
+            "Run again"
+        )
+    return None
+
+
+def _page(
+    results: RunResults, summary: Summary | None, figures: Iterable[Picture | LeftOut]
+) -> str:
+    drawn = [item for item in figures if isinstance(item, Picture)]
+    left_out = [item for item in figures if isinstance(item, LeftOut)]
+    title = {"completed": "What the federation did", "failed": "This run failed"}
+    return page.whole_page(
+        f"Glean: {title.get(results.status, 'This run is not finished')}",
+        [
+            _status(results),
+            *_result(results, summary),
+            page.section("Pictures", [page.figure(picture) for picture in drawn]),
+            page.section(
+                "Pictures that this run doesn't have",
+                [page.bullets(f"{item.title} {item.reason}" for item in left_out)],
+            ),
+            page.section("Bakeries that failed in a round", [_failures(results)]),
+            page.section("What the words mean", [page.definitions(WORDS)]),
+            page.section("The run", [run_facts(results), settings_table(results)]),
+        ],
+    )
+
+
+def _status(results: RunResults) -> str:
+    if results.status == "completed":
+        return ""
+    reason = str(results.facts.get("reason") or "")
+    if results.status == "failed":
+        return page.paragraph(reason or "No reason was written down.", kind="failure")
+    return page.paragraph("What follows is what there was when it was read.", kind="warning")
+
+
+def _result(results: RunResults, summary: Summary | None) -> list[str]:
+    if summary is None or results.scores is None:
+        return [page.paragraph("There are no final scores.")]
+    return [
+        page.paragraph(headline(summary, units_label=results.units_label), kind="headline"),
+        page.paragraph(verdict(summary), kind="verdict"),
+        summary_table(summary, units_label=results.units_label),
+        page.paragraph(comparison_sentence(summary.federated_or_alone)),
+        page.paragraph(best_possible_sentence(summary)),
+        page.paragraph(incomplete_sentence(summary), kind="warning"),
+        page.folded("Every bakery", bakeries_table(results.scores)),
+    ]
+
+
+def _failures(results: RunResults) -> str:
+    if not results.failures:
+        return page.paragraph("None.") if results.status == "completed" else ""
+    return page.bullets(
+        f"Round {event.get('round', '?')}, {event.get('bakery', '?')}: "
+        f"{event.get('reason', 'no reason was given')}"
+        for event in results.failures
+    )
+
+
+def _write_figures(folder: Path, figures: Iterable[Picture | LeftOut]) -> None:
+    folder.mkdir(exist_ok=True)
+    for item in figures:
+        path = folder / f"{item.name}.png"
+        if isinstance(item, Picture):
+            _replace(path, item.png)
+        else:
+            path.unlink(missing_ok=True)  # left by an earlier report of the same run
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)

@@ -1,0 +1,39 @@
+"""The words of the report that need saying what they mean."""
+
+from __future__ import annotations
+
+from glean.evaluation.headline import MEANINGS
+
+WORDS = (
+    (
+        "WAPE",
+        "Weighted absolute percentage error: the sum of all errors, too much and too little alike, "
+        "divided by the sum of what was sold. At 20%, a day with 100 rolls sold is missed by 20 "
+        "rolls on average.",
+    ),
+    (
+        "RMSE",
+        "Root of the mean squared error of a day and product, in the unit of the sales: big misses "
+        "weigh more than in WAPE, and so do big bakeries.",
+    ),
+    (
+        "bias",
+        "All surplus minus all shortfall, divided by the sum of what was sold: above zero too much "
+        "was forecast, below zero too little.",
+    ),
+    (
+        "test days",
+        "The last days of each bakery. No model was fitted to them and nothing was chosen by them; "
+        "all methods are scored on exactly the same days and products.",
+    ),
+    (
+        "validation days",
+        "The days before the test days. By them the best round and all settings were chosen.",
+    ),
+    (
+        "established, newcomer",
+        "A newcomer has at most 60 days of sales before its test days, others are established.",
+    ),
+    *MEANINGS.items(),
+)
+"""Terms and their meanings."""
