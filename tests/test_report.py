@@ -363,7 +363,7 @@ def test_weekday_errors_agree_with_a_plain_loop(five: Path) -> None:
 @pytest.mark.parametrize("name", ["50 $ each $", "面包 🥐", "x" * 500, "a_{b}^c", "two\nlines\t!"])
 def test_any_name_can_be_drawn(name: str) -> None:
     """No name of a user is read as a formula, warns about the font or bursts the picture."""
-    canvas = Canvas()
+    canvas = Canvas(name)
     canvas.axes.set_yticks([0], labels=[plain(name)])
     canvas.label(x=name, y="units")
     assert canvas.png().startswith(b"\x89PNG")

@@ -22,7 +22,7 @@ def learning_curve(results: RunResults) -> Picture | LeftOut:
     rounds = results.rounds.dropna(subset=["wape"])
     best = _best_round(rounds, results.facts.get("best_round"))
     best_wape = float(rounds.loc[rounds["round"] == best, "wape"].iloc[0])
-    canvas = Canvas()
+    canvas = Canvas(title)
     caption = (
         "Error of the shared model on each bakery's validation days, which no model was fitted to "
         f"while the rounds went on. Lower is better; the model of round {best} was kept."
@@ -55,9 +55,9 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
             "(there is no growth.csv).",
         )
     growth = results.growth.sort_values("bakeries")
-    canvas = _growth_canvas(growth)
+    canvas = _growth_canvas(growth, title)
     canvas.label(
-        x="bakeries in the federation (each step about doubles them)",
+        x="bakeries in the federation (logarithmic scale)",
         y=f"WAPE (% {of_what(results.units_label)})",
     )
     caption = (
@@ -71,8 +71,8 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
     return Picture(name, title, caption, alt, canvas.png())
 
 
-def _growth_canvas(growth: pd.DataFrame) -> Canvas:
-    canvas = Canvas()
+def _growth_canvas(growth: pd.DataFrame, title: str) -> Canvas:
+    canvas = Canvas(title)
     for column, method, label, style in (
         ("wape_federated", "federated", "in the federation", "o-"),
         ("wape_local", "local", "each alone (local)", "s--"),

@@ -26,7 +26,7 @@ def forecast_lines(results: RunResults) -> Picture | LeftOut:
         return LeftOut(name, title, _NO_FORECASTS)
     bakery, product = _typical_series(results.forecasts)
     days = _last_days(results.forecasts, bakery, product)
-    canvas = _lines_canvas(days)
+    canvas = _lines_canvas(days, f"{title}: {product} at {bakery}")
     canvas.label(x="day (ticks on Mondays)", y=f"{plain(product)}, {results.units_label} a day")
     traded = days.dropna(subset=["units", "federated"])
     error = percent(wape(traded["units"], traded["federated"]))
@@ -48,7 +48,7 @@ def weekday_errors(results: RunResults) -> Picture | LeftOut:
     if results.forecasts is None or results.forecasts.empty:
         return LeftOut(name, title, _NO_FORECASTS)
     table = wape_by_weekday(results.forecasts)
-    canvas = _bars_canvas(table)
+    canvas = _bars_canvas(table, title)
     canvas.label(x="weekday", y=f"WAPE (% {of_what(results.units_label)})")
     caption = (
         f"Test error by weekday over {results.forecasts['bakery'].nunique()} bakeries. "
@@ -89,8 +89,8 @@ def _last_days(forecasts: pd.DataFrame, bakery: str, product: str) -> pd.DataFra
     return rows.reindex(pd.date_range(rows.index.min(), rows.index.max(), freq="D"))
 
 
-def _lines_canvas(days: pd.DataFrame) -> Canvas:
-    canvas = Canvas()
+def _lines_canvas(days: pd.DataFrame, title: str) -> Canvas:
+    canvas = Canvas(title)
     lines = (
         ("weekday-mean", "--", COLOURS["weekday-mean"], 1.2, "weekday-mean (habit)"),
         ("units", "o-", "black", 1.0, "sold"),
@@ -113,8 +113,8 @@ def _lines_canvas(days: pd.DataFrame) -> Canvas:
     return canvas
 
 
-def _bars_canvas(table: pd.DataFrame) -> Canvas:
-    canvas = Canvas()
+def _bars_canvas(table: pd.DataFrame, title: str) -> Canvas:
+    canvas = Canvas(title)
     places = range(len(table))
     bars = [str(method) for method in table if method != "best_possible"]
     width = 0.84 / len(bars)

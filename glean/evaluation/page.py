@@ -55,11 +55,11 @@ def folded(title: str, block: str) -> str:
 
 
 def figure(picture: Picture) -> str:
-    """Put a picture with heading and caption into the page."""
+    """Put a picture with its caption into the page."""
     data = base64.b64encode(picture.png).decode("ascii")
+    alt = f"{picture.title} {picture.alt}"
     return (
-        f"<figure><h3>{escape(picture.title)}</h3>"
-        f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}">'
+        f'<figure><img src="data:image/png;base64,{data}" alt="{escape(alt)}">'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
 
@@ -101,7 +101,6 @@ body { margin: 0; background: #faf8f5; color: #222; font: 17px/1.5 system-ui, sa
 main { max-width: 56rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0.5rem 0 1rem; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 0.75rem; border-bottom: 2px solid #d9c9a8; }
-h3 { font-size: 1.05rem; margin: 0 0 0.5rem; }
 p { max-width: 44rem; overflow-wrap: anywhere; }
 .headline { font-size: 1.2rem; }
 .verdict { font-weight: 600; }

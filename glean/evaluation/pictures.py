@@ -42,7 +42,7 @@ class Picture:
     name : str
         File name in `figures/`, without ".png".
     title, caption : str
-        Heading, and what is to be seen, in plain words.
+        Title in the picture, and what is to be seen, in plain words.
     alt : str
         The same in numbers, for readers who don't see the picture.
     png : bytes
@@ -66,15 +66,17 @@ class LeftOut:
 
 
 class Canvas:
-    """One figure with one pair of axes.
+    """One figure with a title and one pair of axes.
 
     Parameters
     ----------
+    title : str
+        What the figure answers; it is part of the picture, which may be shown without the page.
     height : float
         Inches; the width is the same for all.
     """
 
-    def __init__(self, height: float = HEIGHT_INCHES) -> None:
+    def __init__(self, title: str, *, height: float = HEIGHT_INCHES) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -82,6 +84,9 @@ class Canvas:
             figsize=(WIDTH_INCHES, height), dpi=_DPI, layout="constrained", facecolor="white"
         )
         FigureCanvasAgg(self.figure)
+        self.figure.suptitle(
+            plain(title, longest=80), x=0.01, ha="left", fontsize=12.5, fontweight="bold"
+        )
         self.axes: Axes = self.figure.add_subplot()
         for side in ("top", "right"):
             self.axes.spines[side].set_visible(False)

@@ -152,7 +152,8 @@ def _with_dates(path: Path) -> pd.DataFrame | None:
     if table is None:
         return None
     try:
-        dated: pd.DataFrame = table.assign(date=pd.to_datetime(table["date"], format="%Y-%m-%d"))
-        return dated
+        dates = pd.to_datetime(table["date"], format="%Y-%m-%d")
     except ValueError as error:
         raise GleanError(f"{path}: a date isn't like 2019-07-01 ({error}); run again") from error
+    dated: pd.DataFrame = table.assign(date=dates)
+    return dated

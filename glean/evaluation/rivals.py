@@ -15,13 +15,14 @@ from glean.evaluation.pictures import COLOURS, GREY, Canvas, LeftOut, Picture, p
 from glean.evaluation.results import RunResults
 from glean.evaluation.summary import ALL_BAKERIES, BestPossible, Summary, wape_by_bakery
 
+_GAIN = "Who gains by joining?"
 _ROWS_UP_TO = 40
 """Beyond this many bakeries a row each is unreadable: a scatter takes over."""
 
 
 def federated_or_alone(results: RunResults, summary: Summary) -> Picture | LeftOut:
     """WAPE of every bakery in the federation and alone."""
-    name, title = "federated-or-alone", "Who gains by joining?"
+    name, title = "federated-or-alone", _GAIN
     scores = results.scores
     if scores is not None:
         scores = scores[scores["bakery"] != ALL_BAKERIES]
@@ -46,7 +47,7 @@ def best_possible_distance(results: RunResults, summary: Summary) -> Picture | L
             "The best possible forecast is known for synthetic bakeries only "
             "(there is no truth.csv).",
         )
-    canvas = _distance_canvas(best)
+    canvas = _distance_canvas(best, title)
     canvas.label(x=f"WAPE (% {of_what(results.units_label)})", y="", grid="x")
     caption = (
         "Test error of every method. Left of the black line: error that nobody can avoid, since "
@@ -56,9 +57,9 @@ def best_possible_distance(results: RunResults, summary: Summary) -> Picture | L
     return Picture(name, title, caption, best_possible_sentence(summary), canvas.png())
 
 
-def _distance_canvas(best: BestPossible) -> Canvas:
+def _distance_canvas(best: BestPossible, title: str) -> Canvas:
     methods = list(best.distance)
-    canvas = Canvas(height=1.5 + 0.45 * len(methods))
+    canvas = Canvas(title, height=1.9 + 0.45 * len(methods))
     axes, rows = canvas.axes, range(len(methods))
     axes.barh(rows, [best.wape] * len(methods), 0.62, color="#D5D5D5")
     for row, method in enumerate(methods):
@@ -91,7 +92,7 @@ def _rows(wide: pd.DataFrame, newcomers: set[str], share: str) -> tuple[Canvas, 
     """One row a bakery, those who gain most on top."""
     gain = wide["local"] - wide["federated"]
     wide = wide.loc[gain.sort_values(ascending=True, kind="stable").index]
-    canvas = Canvas(height=1.5 + 0.27 * len(wide) + 0.3)
+    canvas = Canvas(_GAIN, height=2.1 + 0.27 * len(wide))
     rows = list(range(len(wide)))
     wins = (wide["federated"] < wide["local"]).tolist()
     canvas.axes.hlines(
@@ -125,7 +126,7 @@ def _scatter(wide: pd.DataFrame, newcomers: set[str], share: str) -> tuple[Canva
     beyond = int((wide > limit).any(axis="columns").sum())
     drawn = wide.clip(upper=limit)
     is_new = drawn.index.isin(list(newcomers))
-    canvas = Canvas(height=6.0)
+    canvas = Canvas(_GAIN, height=6.3)
     canvas.axes.plot([0, limit], [0, limit], color="black", linewidth=1.2, label="no difference")
     for mask, marker, label in ((~is_new, "o", "established"), (is_new, "^", "newcomer")):
         if mask.any():
@@ -142,7 +143,9 @@ def _scatter(wide: pd.DataFrame, newcomers: set[str], share: str) -> tuple[Canva
     canvas.axes.set_xlim(low, limit)
     canvas.axes.set_ylim(low, limit)
     canvas.axes.set_aspect("equal")
-    canvas.label(x=f"alone: WAPE (% {share})", y="in the federation: WAPE", grid="both")
+    canvas.label(
+        x=f"alone: WAPE (% {share})", y=f"in the federation: WAPE (% {share})", grid="both"
+    )
     canvas.percent("x", decimals=0)
     canvas.percent("y", decimals=0)
     canvas.legend()
