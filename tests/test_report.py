@@ -227,7 +227,7 @@ def test_the_headline_says_the_result(five: Path) -> None:
     share = {method: f"{row['abs_error'] / row['units']:.1%}" for method, row in sums.iterrows()}
     assert (
         f"With the federation the five bakeries would have been off by {share['federated']} of "
-        f"the units sold on the test days; each alone by {share['local']}, with the mean of the "
+        f"the units sold on the test days; alone by {share['local']}, with the mean of the "
         f"last four same weekdays by {share['weekday-mean']}, with the sales of the last same "
         f"weekday by {share['last-week']}."
     ) in page.text

@@ -18,7 +18,7 @@ MEANINGS = {
 """Method -> what it is, as half a sentence."""
 
 _IN_A_SENTENCE = {
-    "local": "each alone",
+    "local": "alone",
     "weekday-mean": "with the mean of the last four same weekdays",
     "last-week": "with the sales of the last same weekday",
 }

@@ -114,7 +114,8 @@ table { border-collapse: collapse; background: #fff; font-variant-numeric: tabul
 caption { text-align: left; padding-bottom: 0.3rem; }
 th, td { padding: 0.3rem 0.8rem; border-bottom: 1px solid #e4ddd0; }
 thead th { text-align: right; vertical-align: bottom; }
-thead th:first-child, tbody th { text-align: left; font-weight: 500; overflow-wrap: anywhere; }
+thead th:first-child, tbody th { text-align: left; }
+tbody th { font-weight: 500; max-width: 16rem; overflow-wrap: break-word; }
 td { text-align: right; }
 figure { margin: 1.5rem 0 2rem; background: #fff; border: 1px solid #e4ddd0; padding: 1rem; }
 img { display: block; max-width: 100%; height: auto; }

@@ -20,7 +20,7 @@ _MOST_BAKERIES = 500
 def summary_table(summary: Summary, *, units_label: str) -> str:
     """Per method WAPE and RMSE over all bakeries, the established ones and the newcomers."""
     heads = ["method"]
-    for name in ("all bakeries", "established", "newcomers"):
+    for name in ("all", "established", "newcomers"):
         heads += [f"{name}: WAPE", f"RMSE ({units_label})"]
     rows = [
         [

@@ -17,18 +17,13 @@ WORDS = (
         "weigh more than in WAPE, and so do big bakeries.",
     ),
     (
-        "bias",
-        "All surplus minus all shortfall, divided by the sum of what was sold: above zero too much "
-        "was forecast, below zero too little.",
-    ),
-    (
         "test days",
         "The last days of each bakery. No model was fitted to them and nothing was chosen by them; "
         "all methods are scored on exactly the same days and products.",
     ),
     (
         "validation days",
-        "The days before the test days. By them the best round and all settings were chosen.",
+        "The days before the test days. By them the best round is chosen.",
     ),
     (
         "established, newcomer",
