@@ -157,6 +157,16 @@ class RunSettings:
         rest = {f.name: values[_key(f)] for f in fields(cls) if _key(f) in values}
         return cls(**groups, **rest)  # type: ignore[arg-type]
 
+    @property
+    def tree_device(self) -> str:
+        """Either "cpu" or "gpu"; a bakery's table is too small for a GPU to win by itself."""
+        return "gpu" if self.device == "gpu" else "cpu"
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Names of the further covariates."""
+        return tuple(name.strip() for name in self.table.covariates.split(",") if name.strip())
+
     def to_config(self) -> dict[str, ConfigValue]:
         """Every key with its value, in the order of `declared_fields`."""
         flat: dict[str, ConfigValue] = {}
@@ -252,8 +262,8 @@ class NodeSettings:
 
     Parameters
     ----------
-    partition, partitions : int
-        Which share of a simulation this node plays, counted from 0.
+    partition : int
+        Which bakery of a simulation this node plays, counted from 0.
     sales : str
         Path of the bakery's own table; "" in a simulation.
     bakery : str
@@ -263,7 +273,6 @@ class NodeSettings:
     """
 
     partition: int = 0
-    partitions: int = 1
     sales: str = ""
     bakery: str = ""
     home: str = ""
@@ -278,9 +287,8 @@ class NodeSettings:
             A value of the wrong type.
         """
         found: dict[str, Any] = {}
-        names = {"partition-id": "partition", "num-partitions": "partitions"}
         for item in fields(cls):
-            key = next((k for k, name in names.items() if name == item.name), item.name)
+            key = "partition-id" if item.name == "partition" else item.name
             value = config.get(key, item.default)
             kind: type = type(item.default)
             if type(value) is not kind:

@@ -76,9 +76,3 @@ def windows_of(table: SalesTable, settings: WindowSettings) -> Windows:
         test_start=test_start,
         trading_days=int(dates[dates < test_start].nunique()),
     )
-
-
-def cut_to_last_days(table: SalesTable, windows: Windows, days: int) -> SalesTable:
-    """Drop all rows more than `days` days before the test window (a simulated newcomer)."""
-    start = windows.test_start - pd.Timedelta(days=days)
-    return SalesTable(table.rows[table.rows["date"] >= start].reset_index(drop=True))

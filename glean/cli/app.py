@@ -1,0 +1,61 @@
+"""The command `glean`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glean import __version__
+from glean.cli.data import app as data_app
+from glean.cli.errors import friendly_errors
+from glean.cli.simulate import simulate
+
+app = typer.Typer(
+    name="glean",
+    help="Federated demand forecasting for small bakeries.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(data_app)
+app.command()(simulate)
+
+
+@app.command()
+@friendly_errors()
+def setup() -> None:
+    """Add Glean's connections to Flower's configuration; nothing else in it changes."""
+    from glean.federation.connections import CONNECTIONS, add_connections, flower_home
+
+    added = add_connections()
+    present = [name for name in CONNECTIONS if name not in added]
+    for name in added:
+        typer.echo(f"added the connection {name!r} to {flower_home() / 'config.toml'}")
+    if present:
+        typer.echo(f"already there: {', '.join(present)}")
+
+
+@app.command()
+@friendly_errors()
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder, like results/latest.")],
+    growth: Annotated[
+        bool, typer.Option(help="Measure whether it gets better as more bakeries join.")
+    ] = True,
+) -> None:
+    """Write the report of a run anew, with the figure on the number of bakeries."""
+    from glean.cli.report import show_report
+
+    show_report(run, growth=growth)
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

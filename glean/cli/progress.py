@@ -1,0 +1,78 @@
+"""A progress bar that reads what a run appends to its `events.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+POLL_S = 0.2
+
+
+@contextmanager
+def following(results: Path, rounds: int) -> Iterator[Callable[[int], None]]:
+    """Show a run's progress while the body runs; the body tells the run's id when it knows it."""
+    known: list[int] = []
+    ended = threading.Event()
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+    ) as bar:
+        task = bar.add_task("starting", total=rounds, note="")
+        watcher = threading.Thread(
+            target=_watch, args=(bar, task, results, known, ended), daemon=True
+        )
+        watcher.start()
+        try:
+            yield known.append
+        finally:
+            ended.set()
+            watcher.join()
+
+
+def _watch(
+    bar: Progress, task: Any, results: Path, known: list[int], ended: threading.Event
+) -> None:
+    shown = 0
+    while True:
+        last = ended.wait(POLL_S)
+        for event in _events(results, known)[shown:]:
+            shown += 1
+            _show(bar, task, event)
+        if last:
+            return
+
+
+def _events(results: Path, known: list[int]) -> list[dict[str, Any]]:
+    if not known:
+        return []
+    lines: list[str] = []
+    for path in results.glob(f"*-{known[0]}/events.jsonl"):
+        # The last line may still be on its way.
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def _show(bar: Progress, task: Any, event: dict[str, Any]) -> None:
+    match event["event"]:
+        case "run_started":
+            bar.update(task, description=f"{len(event['bakeries'])} bakeries, round")
+        case "round_finished":
+            wape = event["wape"]
+            note = f"validation WAPE {wape:.3f}" if wape is not None else ""
+            bar.update(task, completed=event["round"], note=note)
+            if not bar.console.is_terminal:
+                bar.console.print(f"round {event['round']}: {note}")
+        case "bakery_failed" | "bakery_not_trained":
+            bar.console.print(f"{event['bakery']}: {event['reason']}", markup=False)

@@ -1,0 +1,44 @@
+"""Results in the terminal: the final table, and the path of the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from glean.cli.tables import final_result
+from glean.errors import GleanError
+from glean.evaluation.report import write_report
+from glean.evaluation.results import read_results
+from glean.evaluation.summary import summarise
+
+
+def show_results(folder: Path) -> None:
+    """Print the final table of a completed run and where its report is."""
+    results = read_results(folder)
+    if results.scores is None:
+        raise GleanError(f"{folder} has no bakeries.csv: the run ended before its final test")
+    summary = summarise(results.scores, truth=results.truth)
+    console = Console()
+    console.print(final_result(summary, units_label=results.units_label))
+    console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def show_report(folder: Path, *, growth: bool) -> None:
+    """Measure what is missing, write the report anew and print the results."""
+    folder = folder.resolve()
+    if growth:
+        _measure_growth(folder)
+    write_report(folder)
+    show_results(folder)
+
+
+def _measure_growth(folder: Path) -> None:
+    if (folder / "growth.csv").exists():
+        return
+    from glean.client_app import app as client_app
+    from glean.evaluation.growth import measure_growth
+
+    for bakeries in measure_growth(folder, client_app):
+        typer.echo(f"measured with {bakeries} bakeries", err=True)

@@ -1,0 +1,78 @@
+"""Flower's entry point at a bakery: decode, compute, encode."""
+
+from __future__ import annotations
+
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from glean.errors import FederationError
+from glean.evaluation.backtest import judge, rows_to_json
+from glean.federation.messages import Task, TestScores
+from glean.federation.participant import SPARE_NODE, Participant, participant_of
+from glean.federation.sampling import derived_seed
+from glean.federation.version import code_fingerprint
+from glean.forecasting.forecast import definition_of, read_model
+from glean.settings import NodeSettings, RunSettings
+
+app = ClientApp()
+
+
+@app.query()
+def introduce(message: Message, context: Context) -> Message:
+    """Say which bakery this node plays."""
+    participant = _participant(context)
+    introduction = participant.introduce() if participant else SPARE_NODE
+    return Message(introduction.to_record(), reply_to=message)
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """Learn from this bakery's rows what the global model leaves unexplained."""
+    task = Task.from_record(message.content)
+    contribution = _bakery(context, task).train(task, context.state)
+    return Message(contribution.to_record(), reply_to=message)
+
+
+@app.evaluate()
+def evaluate(message: Message, context: Context) -> Message:
+    """Score the global model on this bakery's validation window."""
+    task = Task.from_record(message.content)
+    score = _bakery(context, task).score(task, context.state)
+    return Message(score.to_record(), reply_to=message)
+
+
+@app.evaluate("test")
+def test(message: Message, context: Context) -> Message:
+    """Judge the final model, and its rivals, on this bakery's test window."""
+    task = Task.from_record(message.content)
+    bakery = _bakery(context, task)
+    model = read_model(task.model)
+    definition = definition_of(model)
+    settings = bakery.settings
+    rows = judge(
+        model,
+        bakery=bakery.sales.name,
+        cohort=bakery.windows.cohort,
+        training=bakery.training(definition),
+        validation=bakery.validation(definition),
+        test=bakery.test(definition),
+        boosting=settings.boosting if settings.baselines else None,
+        seed=derived_seed(settings.seed, "local", bakery.sales.name),
+    )
+    reply = TestScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
+    return Message(reply.to_record(), reply_to=message)
+
+
+def _participant(context: Context, *, newcomer: bool = False) -> Participant | None:
+    return participant_of(
+        NodeSettings.from_config(context.node_config),
+        RunSettings.from_config(context.run_config),
+        newcomer=newcomer,
+    )
+
+
+def _bakery(context: Context, task: Task) -> Participant:
+    participant = _participant(context, newcomer=task.newcomer)
+    if participant is None:
+        raise FederationError("this node plays no bakery and can't be given a task")
+    return participant

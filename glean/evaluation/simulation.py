@@ -1,0 +1,151 @@
+"""What only a simulation can know: pooled training, the truth of synthetic bakeries, single days.
+
+In a deployment no one place holds these rows, and none of this is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glean.evaluation.habits import habits
+from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import FeatureMatrix, stack
+from glean.federation.participant import Participant
+from glean.forecasting.forecast import Model, definition_of, forecast_units
+from glean.learning.boosting import predict, train_pooled
+from glean.learning.forest import Forest
+from glean.metrics import ErrorSums
+from glean.settings import RunSettings
+
+Floats = NDArray[np.float64]
+
+SHOWN_BAKERIES = 40
+"""Bakeries whose single days are kept for the report's pictures."""
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What a simulation knows beyond what bakeries send.
+
+    Parameters
+    ----------
+    pooled : list of BakeryScore
+        Rows of `bakeries.csv` with method "pooled"; empty without baselines.
+    truth : DataFrame or None
+        `bakery,units,abs_error,wape` of the true expected demand; None for real tables.
+    forecasts : DataFrame
+        A row a day and product: `date,bakery,product,units` and a column a method.
+    """
+
+    pooled: list[BakeryScore]
+    truth: pd.DataFrame | None
+    forecasts: pd.DataFrame
+
+
+def look_inside(
+    participants: Sequence[Participant],
+    model: Model,
+    settings: RunSettings,
+    *,
+    learning_rate: float,
+    steps: int,
+) -> Insight:
+    """Train the pooled rival, compare with the truth, and keep single days.
+
+    Parameters
+    ----------
+    participants : sequence of Participant
+        All bakeries of the simulation.
+    model : Forest or Weights
+        The federation's final model.
+    settings : RunSettings
+        The run's settings; without `baselines` there is no pooled rival.
+    learning_rate : float
+        The federation's, for the pooled rival too.
+    steps : int
+        Boosting steps of the pooled rival: as many as the final model went through.
+    """
+    definition = definition_of(model)
+    pooled = (
+        _pooled_forest(participants, definition, settings, learning_rate, steps)
+        if settings.baselines
+        else None
+    )
+    scores: list[BakeryScore] = []
+    days: list[pd.DataFrame] = []
+    truths: list[dict[str, str | float]] = []
+    for participant in participants:
+        test = participant.test(definition)
+        shown = test.keys.assign(units=test.units, federated=forecast_units(model, test))
+        if pooled is not None:
+            shown["pooled"] = predict(pooled, test.x) * test.level
+            shown = shown.assign(**habits(test))
+            scores += _pooled_scores(participant, definition, test, shown["pooled"].to_numpy())
+        expected = _expected(participant, test)
+        if expected is not None:
+            shown["best_possible"] = expected
+            sums = ErrorSums.of(test.units, expected)
+            truths.append(_truth_row(participant.sales.name, sums))
+        days.append(shown)
+    return Insight(
+        pooled=scores,
+        truth=pd.DataFrame(truths) if truths else None,
+        forecasts=pd.concat(days[:SHOWN_BAKERIES], ignore_index=True),
+    )
+
+
+def _pooled_forest(
+    participants: Sequence[Participant],
+    definition: FeatureDefinition,
+    settings: RunSettings,
+    learning_rate: float,
+    steps: int,
+) -> Forest:
+    rows = stack([p.training(definition) for p in participants if p.windows.trains])
+    return train_pooled(
+        rows,
+        boosting=settings.boosting,
+        learning_rate=learning_rate,
+        steps=steps,
+        seed=settings.seed,
+        device=settings.tree_device,
+    )
+
+
+def _pooled_scores(
+    participant: Participant, definition: FeatureDefinition, test: FeatureMatrix, forecast: Floats
+) -> list[BakeryScore]:
+    return score_methods(
+        test,
+        {"pooled": forecast},
+        bakery=participant.sales.name,
+        cohort=participant.windows.cohort,
+        scale=naive_scale(participant.training(definition), test),
+    )
+
+
+def _expected(participant: Participant, test: FeatureMatrix) -> Floats | None:
+    """Give the true expected demand of the test rows, in their order."""
+    if participant.sales.expected is None:
+        return None
+    rows = participant.sales.table.rows
+    truth = pd.Series(
+        participant.sales.expected, index=pd.MultiIndex.from_frame(rows[["product", "date"]])
+    )
+    asked = pd.MultiIndex.from_frame(test.keys[["product", "date"]])
+    return np.asarray(truth.reindex(asked), dtype=np.float64)
+
+
+def _truth_row(bakery: str, sums: ErrorSums) -> dict[str, str | float]:
+    return {
+        "bakery": bakery,
+        "units": sums.units,
+        "abs_error": sums.abs_error,
+        "wape": sums.wape,
+    }

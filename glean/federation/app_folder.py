@@ -1,0 +1,45 @@
+"""The Flower app on disk: the checkout, or a copy made from an installed wheel."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from glean.federation.version import PACKAGE
+from glean.settings import ConfigValue
+
+_CHECKOUT = PACKAGE.parent / "pyproject.toml"
+_IN_WHEEL = PACKAGE / "pyproject.toml"
+
+
+def app_project() -> dict[str, Any]:
+    """Content of the app's `pyproject.toml`, from the checkout or from the wheel."""
+    path = _CHECKOUT if _is_checkout() else _IN_WHEEL
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def app_config() -> dict[str, ConfigValue]:
+    """Defaults of the run config: `[tool.flwr.app.config]`, as edited by the user."""
+    config: dict[str, ConfigValue] = app_project()["tool"]["flwr"]["app"]["config"]
+    return config
+
+
+def app_folder(scratch: Path) -> Path:
+    """Folder that `flwr run` can build an app from; a wheel's is copied into `scratch`."""
+    if _is_checkout():
+        return _CHECKOUT.parent
+    folder = scratch / "app"
+    ignored = shutil.ignore_patterns("__pycache__", "pyproject.toml")
+    shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=ignored)
+    shutil.copy(_IN_WHEEL, folder / "pyproject.toml")
+    (folder / "README.md").write_text("The app of an installed Glean.\n", encoding="utf-8")
+    return folder
+
+
+def _is_checkout() -> bool:
+    if not _CHECKOUT.is_file():
+        return False
+    project = tomllib.loads(_CHECKOUT.read_text(encoding="utf-8")).get("project", {})
+    return bool(project.get("name") == "glean")

@@ -1,0 +1,85 @@
+"""The global model as the server holds it, and the part of it that a bakery still lacks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+from glean.learning.averaged import Weights
+from glean.learning.forest import Forest
+
+
+@dataclass(frozen=True)
+class TreeModel:
+    """A forest and the names of the states that it went through.
+
+    Parameters
+    ----------
+    forest : Forest
+        All trees so far.
+    states : dict of str to int
+        Name of each state -> number of trees that it had; the last one is the present.
+    """
+
+    forest: Forest
+    states: dict[str, int]
+    suffix: ClassVar[str] = ".ubj"
+
+    @classmethod
+    def of(cls, forest: Forest) -> Self:
+        """Start from a forest."""
+        return cls(forest, {_digest(forest.to_bytes()): forest.tree_count})
+
+    @property
+    def state(self) -> str:
+        """Name of the present state."""
+        return next(reversed(self.states))
+
+    def since(self, held: str) -> tuple[str, bytes]:
+        """Give what a bakery that holds state `held` lacks: the state continued, and the bytes.
+
+        A state that the model never had gets the whole model, which continues "".
+        """
+        if held not in self.states:
+            return "", self.forest.to_bytes()
+        news = replace(self.forest, trees=self.forest.trees[self.states[held] :])
+        return held, news.to_bytes()
+
+    def grown(self, forest: Forest) -> Self:
+        """Go on to a forest that begins with this one."""
+        news = replace(forest, trees=forest.trees[self.forest.tree_count :])
+        name = _digest(self.state.encode() + news.to_bytes())
+        return replace(self, forest=forest, states=self.states | {name: forest.tree_count})
+
+    def to_bytes(self) -> bytes:
+        """Write the model file."""
+        return self.forest.to_bytes()
+
+
+@dataclass(frozen=True)
+class WeightModel:
+    """Weights of a neural network or a linear model; always sent whole."""
+
+    weights: Weights
+    suffix: ClassVar[str] = ".npz"
+
+    @property
+    def state(self) -> str:
+        """Name of the present state."""
+        return _digest(self.to_bytes())
+
+    def since(self, _held: str) -> tuple[str, bytes]:
+        """Give the whole weights, whatever the bakery holds."""
+        return "", self.to_bytes()
+
+    def to_bytes(self) -> bytes:
+        """Write the model file."""
+        return self.weights.to_npz()
+
+
+GlobalModel = TreeModel | WeightModel
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,70 @@
+"""The server's opening: meet the bakeries, draw newcomers, agree on features, set up the rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from flwr.serverapp import Grid
+
+from glean.features.definition import FeatureDefinition
+from glean.federation.aggregator import Aggregator
+from glean.federation.conversation import Conversation
+from glean.federation.messages import Introduction
+from glean.federation.rounds import Rounds
+from glean.federation.run_folder import RunFolder
+from glean.federation.sampling import derived_seed, draw
+from glean.learning.rates import learning_rate_of
+from glean.settings import RunSettings
+
+Bakeries = Mapping[str, Introduction]
+
+
+def meet(
+    grid: Grid, settings: RunSettings, folder: RunFolder
+) -> tuple[Conversation, Bakeries, tuple[str, ...]]:
+    """Ask every node who it is, and draw who plays a newcomer.
+
+    Returns
+    -------
+    talk : Conversation
+        Ready to reach the bakeries by name.
+    bakeries : mapping of str to Introduction
+        In text order.
+    newcomers : tuple of str
+        Names of those cut to a short history.
+
+    Raises
+    ------
+    FederationError
+        Too few bakeries can take part.
+    """
+    talk = Conversation(grid, folder, float(settings.rounds.round_timeout_s))
+    bakeries = talk.meet(at_least=settings.rounds.min_available_bakeries)
+    count = round(settings.rounds.newcomer_fraction * len(bakeries))
+    newcomers = draw(tuple(bakeries), count, seed=derived_seed(settings.seed, "newcomers"))
+    return talk, bakeries, newcomers
+
+
+def agree(bakeries: Bakeries, newcomers: Sequence[str], settings: RunSettings) -> FeatureDefinition:
+    """Agree on the features: those of the season only where someone has seen a full year."""
+    season = any(met.full_year for name, met in bakeries.items() if name not in newcomers)
+    return FeatureDefinition(
+        horizon_days=settings.windows.horizon_days, season=season, covariates=settings.covariates
+    )
+
+
+def rounds_of(
+    talk: Conversation,
+    settings: RunSettings,
+    definition: FeatureDefinition,
+    bakeries: Bakeries,
+    newcomers: Sequence[str],
+) -> Rounds:
+    """Set up the rounds with the bakeries that were met."""
+    return Rounds(
+        talk,
+        Aggregator(settings, definition),
+        learning_rate=learning_rate_of(settings.rounds),
+        trainers=[name for name, met in bakeries.items() if met.trains],
+        newcomers=newcomers,
+    )

@@ -1,0 +1,184 @@
+"""One simulation on this machine, on Ray through Flower's SuperLink or in this process."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flwr.clientapp import ClientApp
+from flwr.serverapp import ServerApp
+
+from glean.errors import FederationError
+from glean.federation.app_folder import app_config, app_folder
+from glean.federation.inprocess import InProcessGrid, run_inprocess
+from glean.federation.superlink import SuperLink, local_superlink
+from glean.settings import ConfigValue
+
+POLL_S = 0.2
+STATUS_EVERY_S = 20.0
+"""How often Flower is asked how a silent run is; each time costs it seconds."""
+
+_LARGEST_RUN_ID = 2**62
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What shall be run.
+
+    Parameters
+    ----------
+    bakeries : int
+        Number of nodes.
+    overrides : mapping
+        Run config that differs from the app's.
+    results : Path
+        Absolute folder for run folders.
+    profile : mapping
+        Resources for Ray, Flower's flat keys.
+    """
+
+    bakeries: int
+    overrides: Mapping[str, ConfigValue]
+    results: Path
+    profile: Mapping[str, ConfigValue] = field(default_factory=dict)
+
+    @property
+    def run_config(self) -> dict[str, ConfigValue]:
+        """The whole run config, without a check."""
+        return {**app_config(), **self._own()}
+
+    def _own(self) -> dict[str, ConfigValue]:
+        return {**self.overrides, "output-dir": str(self.results)}
+
+    def in_process(
+        self, started: Callable[[int], None], *, server_app: ServerApp, client_app: ClientApp
+    ) -> Path:
+        """Run in this process.
+
+        Parameters
+        ----------
+        server_app, client_app : ServerApp, ClientApp
+            The apps.
+        started : callable
+            Told the id of the run once it is known.
+
+        Returns
+        -------
+        Path
+            The run's folder, whether it succeeded or not (see `outcome`).
+        """
+        run_id = secrets.randbelow(_LARGEST_RUN_ID)
+        nodes = [{"partition-id": k, "num-partitions": self.bakeries} for k in range(self.bakeries)]
+        grid = InProcessGrid(client_app, nodes, self.run_config, run_id=run_id)
+        started(run_id)
+        try:
+            run_inprocess(server_app, grid, self.run_config)
+        except Exception as error:
+            folder = find_run(self.results, run_id)
+            if folder is None:
+                raise FederationError(str(error)) from error
+        return _found(self.results, run_id)
+
+    def on_ray(self, started: Callable[[int], None]) -> Path:
+        """Run through a SuperLink of its own, on Ray; as `in_process` otherwise.
+
+        Raises
+        ------
+        FederationError
+            The SuperLink or the run couldn't be started, or ended without a word.
+        """
+        with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
+            with local_superlink(Path(scratch) / "flwr") as superlink:
+                run_id = superlink.submit(
+                    app_folder(Path(scratch)),
+                    run_config=self._own(),
+                    profile={**_RESOURCES, **self.profile, "num-supernodes": self.bakeries},
+                )
+                started(run_id)
+                try:
+                    _wait(self.results, run_id, superlink)
+                except BaseException as error:
+                    self._keep_log(run_id, superlink.log, str(error) or "interrupted")
+                    raise
+            return _found(self.results, run_id)
+
+    def _keep_log(self, run_id: int, log: Path, reason: str) -> None:
+        """Leave the SuperLink's log and the truth in the folder of a run that was cut off."""
+        folder = find_run(self.results, run_id)
+        if folder is None:
+            return
+        shutil.copy(log, folder / "superlink.log")
+        run = read_run(folder)
+        if run["status"] == "running":
+            run |= {"status": "failed", "reason": reason}
+            (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+
+
+_RESOURCES: dict[str, ConfigValue] = {"client-resources-num-cpus": 1}
+
+
+def find_run(results: Path, run_id: int) -> Path | None:
+    """Find the folder of a run, None while there is none."""
+    return next(iter(sorted(results.glob(f"*-{run_id}"))), None)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read `run.json`."""
+    content: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return content
+
+
+def _found(results: Path, run_id: int) -> Path:
+    folder = find_run(results, run_id)
+    if folder is None:
+        raise FederationError(f"the run left no folder in {results}")
+    return folder
+
+
+def _wait(results: Path, run_id: int, superlink: SuperLink) -> None:
+    """Wait until the run says that it has finished, or Flower says that it's gone."""
+    ask_at = time.monotonic() + STATUS_EVERY_S
+    seen = -1
+    while not _finished(results, run_id):
+        if not superlink.alive():
+            raise FederationError(f"the SuperLink ended early; its log ends:\n{_tail(superlink)}")
+        size = _progress(results, run_id)
+        if size != seen:
+            seen, ask_at = size, time.monotonic() + STATUS_EVERY_S
+        elif time.monotonic() > ask_at:
+            status = superlink.status(run_id)
+            if status.startswith("finished") and not _finished(results, run_id):
+                raise FederationError(
+                    f"Flower says {status!r}, the run itself didn't finish; the SuperLink's log "
+                    f"ends:\n{_tail(superlink)}"
+                )
+            ask_at = time.monotonic() + STATUS_EVERY_S
+        time.sleep(POLL_S)
+
+
+def _finished(results: Path, run_id: int) -> bool:
+    folder = find_run(results, run_id)
+    events = folder / "events.jsonl" if folder else None
+    return bool(events and events.exists() and '"run_finished"' in _last_line(events))
+
+
+def _progress(results: Path, run_id: int) -> int:
+    folder = find_run(results, run_id)
+    events = folder / "events.jsonl" if folder else None
+    return events.stat().st_size if events and events.exists() else 0
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return lines[-1] if lines else ""
+
+
+def _tail(superlink: SuperLink) -> str:
+    return str(superlink.log.read_text(encoding="utf-8", errors="replace")[-2000:])

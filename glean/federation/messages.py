@@ -1,0 +1,224 @@
+"""What travels between server and bakeries, and its form in Flower's records.
+
+Every value below has `to_record` and `from_record`; the latter takes nothing on trust, since a
+reply comes from another machine: a missing or mistyped field is a `ModelError`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+
+from glean.errors import ModelError
+from glean.metrics import ErrorSums
+
+_FIELDS = "fields"
+_MODEL = "model"
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """A value of plain fields and at most one piece of bytes, called `model`."""
+
+    def to_record(self) -> RecordDict:
+        """Put the fields into one config record, the bytes into an array record."""
+        flat = asdict(self)
+        blob = flat.pop("model", None)
+        records: dict[str, Any] = {_FIELDS: ConfigRecord(flat)}
+        if blob is not None:
+            array = Array.from_numpy_ndarray(np.frombuffer(blob, dtype=np.uint8))
+            records[_MODEL] = ArrayRecord({_MODEL: array})
+        return RecordDict(records)
+
+    @classmethod
+    def from_record(cls, record: RecordDict) -> Self:
+        """Read the fields back.
+
+        Raises
+        ------
+        ModelError
+            A field is missing or of the wrong type, or a number isn't finite.
+        """
+        found: dict[str, Any] = {}
+        try:
+            flat = record.config_records[_FIELDS]
+            for item in fields(cls):
+                if item.name == "model":
+                    found["model"] = _blob(record)
+                else:
+                    found[item.name] = _checked(item.name, str(item.type), flat[item.name])
+        except (KeyError, ValueError, TypeError) as error:
+            raise ModelError(f"the message can't be read: {error!r}") from error
+        return cls(**found)
+
+
+_TYPES = {"str": str, "int": int, "float": float, "bool": bool, "tuple[float, ...]": list}
+
+
+def _checked(name: str, declared: str, value: Any) -> Any:
+    kind = _TYPES[declared]
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ModelError(f"the message's field {name!r}: found {value!r}; wanted a {declared}")
+    numbers = value if isinstance(value, list) else [value]
+    if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+        raise ModelError(f"the message's field {name!r}: found {value!r}; wanted finite numbers")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _blob(record: RecordDict) -> bytes:
+    return record.array_records[_MODEL][_MODEL].numpy().tobytes()
+
+
+@dataclass(frozen=True)
+class Introduction(_Flat):
+    """How a node answers the first question: who it is and whether it can take part.
+
+    Parameters
+    ----------
+    bakery : str
+        Name of the bakery; "" for a node without one (a spare node of a simulation).
+    code : str
+        Fingerprint of the code it runs.
+    partition : int
+        Which bakery of a simulation it plays.
+    trains : bool
+        Whether it has enough trading days to learn from.
+    full_year : bool
+        Whether its training window spans a full year.
+    own_table : bool
+        Whether it reads a table of its own (a deployment) and not the run's (a simulation).
+    note : str
+        A sentence for the operator, "" if all is well.
+    """
+
+    bakery: str
+    code: str
+    partition: int
+    trains: bool
+    full_year: bool
+    own_table: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class Task(_Flat):
+    """What the server asks of a bakery in a train, evaluate or test phase.
+
+    Parameters
+    ----------
+    round : int
+        Number of the round, from 1.
+    definition : str
+        JSON of the feature definition.
+    base : str
+        State of the model that `model` continues; "" where `model` is whole.
+    state : str
+        State of the model once `model` is added.
+    learning_rate : float
+        Step size of new trees or of an epoch.
+    newcomer : bool
+        Whether this bakery plays a newcomer (simulation only).
+    model : bytes
+        The trees since `base`, or the whole model.
+    """
+
+    round: int
+    definition: str
+    base: str
+    state: str
+    learning_rate: float
+    newcomer: bool
+    model: bytes
+
+
+@dataclass(frozen=True)
+class Contribution(_Flat):
+    """A bakery's reply in the train phase.
+
+    Parameters
+    ----------
+    bakery, code, definition : str
+        Who, running what, on which feature definition (its identity).
+    lacks_model : bool
+        True: the bakery doesn't hold the state that the task continued; send the whole model.
+    weight : float
+        Its total training weight, to two significant digits.
+    model : bytes
+        New trees or weights; empty where `lacks_model`.
+    """
+
+    bakery: str
+    code: str
+    definition: str
+    lacks_model: bool
+    weight: float
+    model: bytes
+
+
+@dataclass(frozen=True)
+class Score(_Flat):
+    """A bakery's reply in the evaluate phase: sums over its validation window.
+
+    Parameters
+    ----------
+    sums : tuple of float
+        The fields of `ErrorSums` in their order.
+    """
+
+    bakery: str
+    code: str
+    lacks_model: bool
+    sums: tuple[float, ...]
+
+    def to_record(self) -> RecordDict:
+        """Put the fields into one config record."""
+        flat = asdict(self) | {"sums": list(self.sums)}
+        return RecordDict({_FIELDS: ConfigRecord(flat)})
+
+    def error_sums(self) -> ErrorSums:
+        """Give the sums their names back.
+
+        Raises
+        ------
+        ModelError
+            There aren't as many as there should be, or one that can't be negative is.
+        """
+        names = [item.name for item in fields(ErrorSums)]
+        if len(self.sums) != len(names):
+            raise ModelError(f"found {len(self.sums)} sums of errors; wanted {len(names)}")
+        sums = ErrorSums(*self.sums)
+        if min(v for n, v in zip(names, self.sums, strict=True) if n != "signed_error") < 0:
+            raise ModelError(f"found a negative sum of errors: {sums}")
+        return sums
+
+
+@dataclass(frozen=True)
+class TestScores(_Flat):
+    """A bakery's reply in the test phase.
+
+    Parameters
+    ----------
+    rows : str
+        JSON list of its rows of `bakeries.csv`.
+    """
+
+    bakery: str
+    code: str
+    rows: str
+
+
+def payload_bytes(record: RecordDict) -> int:
+    """Size of what a message carries: array data as sent, and the config fields as text."""
+    arrays = sum(len(a.data) for r in record.array_records.values() for a in r.values())
+    flat = sum(
+        len(key) + len(value if isinstance(value, bytes) else str(value))
+        for r in record.config_records.values()
+        for key, value in r.items()
+    )
+    return arrays + flat

@@ -1,0 +1,184 @@
+"""One bakery's side of the rounds: its rows, its answers to the server's tasks."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from functools import lru_cache
+
+import numpy as np
+from flwr.app import RecordDict
+from numpy.typing import NDArray
+
+from glean.aggregation.update import share_weight
+from glean.errors import FederationError
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import FeatureMatrix, build_features
+from glean.federation.messages import Contribution, Introduction, Score, Task
+from glean.federation.sampling import derived_seed
+from glean.federation.tree_work import TreeWork
+from glean.federation.version import code_fingerprint
+from glean.federation.weight_work import WeightWork
+from glean.metrics import ErrorSums
+from glean.sales.partitions import BakerySales, bakery_of_node
+from glean.sales.windows import Windows, windows_of
+from glean.settings import NodeSettings, RunSettings
+
+Floats = NDArray[np.float64]
+
+KEPT_BAKERIES = 256
+"""Bakeries whose rows one process keeps; in a simulation it plays many of them."""
+
+
+class Participant:
+    """A bakery in a run.
+
+    Parameters
+    ----------
+    node : NodeSettings
+        The node that plays it.
+    sales : BakerySales
+        Its sales, already cut if it plays a newcomer.
+    windows : Windows
+        Its windows.
+    settings : RunSettings
+        The run's settings.
+    """
+
+    def __init__(
+        self, node: NodeSettings, sales: BakerySales, windows: Windows, settings: RunSettings
+    ) -> None:
+        self.node = node
+        self.sales = sales
+        self.windows = windows
+        self.settings = settings
+        self._features: dict[str, FeatureMatrix] = {}
+        self._work: dict[str, TreeWork | WeightWork] = {}
+
+    def introduce(self) -> Introduction:
+        """Say who this is and whether there is enough to learn from."""
+        return Introduction(
+            bakery=self.sales.name,
+            code=code_fingerprint(),
+            partition=self.node.partition,
+            trains=self.windows.trains,
+            full_year=self.windows.full_year,
+            own_table=self.sales.own_table,
+            note="" if self.windows.trains else self._short_history(),
+        )
+
+    def features(self, definition: FeatureDefinition) -> FeatureMatrix:
+        """All rows of the bakery, made once."""
+        key = definition.identity
+        if key not in self._features:
+            self._features[key] = build_features(
+                self.sales.table, definition, region=self.sales.region
+            )
+        return self._features[key]
+
+    def training(self, definition: FeatureDefinition) -> FeatureMatrix:
+        """Rows to learn from."""
+        return self.features(definition).between(end=self.windows.validation_start)
+
+    def validation(self, definition: FeatureDefinition) -> FeatureMatrix:
+        """Rows to choose by."""
+        start, end = self.windows.validation_start, self.windows.test_start
+        return self.features(definition).between(start, end)
+
+    def test(self, definition: FeatureDefinition) -> FeatureMatrix:
+        """Rows to be judged by, once, at the end."""
+        return self.features(definition).between(start=self.windows.test_start)
+
+    def train(self, task: Task, state: RecordDict) -> Contribution:
+        """Learn what the global model leaves unexplained here.
+
+        Raises
+        ------
+        FederationError
+            There are no rows to learn from.
+        """
+        definition = FeatureDefinition.from_json(task.definition)
+        weight = float(self.training(definition).weight.sum())
+        if not self.windows.trains or weight <= 0:
+            raise FederationError(f"{self.sales.name} isn't trained on: {self._short_history()}")
+        model = self._learn(task, definition, state)
+        return Contribution(
+            bakery=self.sales.name,
+            code=code_fingerprint(),
+            definition=definition.identity,
+            lacks_model=model is None,
+            weight=share_weight(weight),
+            model=model or b"",
+        )
+
+    def score(self, task: Task, state: RecordDict) -> Score:
+        """Sum the errors of the global model over the validation window."""
+        definition = FeatureDefinition.from_json(task.definition)
+        rows = self.validation(definition)
+        relative = self._forecast(task, definition, state)
+        sums = ErrorSums() if relative is None else ErrorSums.of(rows.units, relative * rows.level)
+        return Score(
+            bakery=self.sales.name,
+            code=code_fingerprint(),
+            lacks_model=relative is None,
+            sums=astuple(sums),
+        )
+
+    def _learn(self, task: Task, definition: FeatureDefinition, state: RecordDict) -> bytes | None:
+        seed = derived_seed(self.settings.seed, "train", task.round, self.sales.name)
+        work = self._work_on(definition)
+        if isinstance(work, TreeWork):
+            return work.train(task, state, seed=seed)
+        return work.train(task, seed=seed)
+
+    def _forecast(
+        self, task: Task, definition: FeatureDefinition, state: RecordDict
+    ) -> Floats | None:
+        work = self._work_on(definition)
+        return work.forecast(task, state) if isinstance(work, TreeWork) else work.forecast(task)
+
+    def _work_on(self, definition: FeatureDefinition) -> TreeWork | WeightWork:
+        key = definition.identity
+        if key not in self._work:
+            windows = (self.training(definition), self.validation(definition))
+            rounds = self.settings.rounds
+            self._work[key] = (
+                WeightWork(*windows, kind=rounds.fedavg_model)
+                if rounds.aggregation == "fedavg"
+                else TreeWork(
+                    *windows, boosting=self.settings.boosting, device=self.settings.tree_device
+                )
+            )
+        return self._work[key]
+
+    def _short_history(self) -> str:
+        return (
+            f"{self.windows.trading_days} trading days before {self.windows.test_start.date()}; "
+            "wanted at least 14"
+        )
+
+
+@lru_cache(maxsize=KEPT_BAKERIES)
+def participant_of(
+    node: NodeSettings, settings: RunSettings, *, newcomer: bool = False
+) -> Participant | None:
+    """Open the bakery that a node plays; None for a spare node of a simulation."""
+    sales = bakery_of_node(node, settings.table)
+    if sales is None:
+        return None
+    windows = windows_of(sales.table, settings.windows)
+    if newcomer:
+        sales = sales.since(windows.test_start, days=settings.rounds.newcomer_days)
+        windows = windows_of(sales.table, settings.windows)
+    return Participant(node, sales, windows, settings)
+
+
+SPARE_NODE = Introduction(
+    bakery="",
+    code=code_fingerprint(),
+    partition=0,
+    trains=False,
+    full_year=False,
+    own_table=False,
+    note="",
+)
+"""How a node introduces itself when the run's table has fewer bakeries than the run has nodes."""

@@ -1,0 +1,22 @@
+"""The fingerprint of the code that runs, so that two versions never train one model together.
+
+Flower finds a local SuperLink by its port only: the ClientApps of another checkout may answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@cache
+def code_fingerprint() -> str:
+    """SHA-256 over the package's Python files (names and contents), the first 16 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,41 @@
+"""A bakery's work on averaged weights: score them, train them further on its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.features.matrix import FeatureMatrix
+from glean.federation.messages import Task
+from glean.learning.averaged import Weights, fit_round, predict_weights
+
+Floats = NDArray[np.float64]
+
+
+class WeightWork:
+    """Works on one bakery's rows.
+
+    Parameters
+    ----------
+    training, validation : FeatureMatrix
+        Its rows by window.
+    kind : str
+        "neural" or "poisson".
+    """
+
+    def __init__(self, training: FeatureMatrix, validation: FeatureMatrix, *, kind: str) -> None:
+        self._training = training
+        self._validation = validation
+        self._kind = kind
+
+    def train(self, task: Task, *, seed: int) -> bytes:
+        """Train the task's weights on this bakery's rows."""
+        weights = Weights.from_npz(task.model)
+        fitted = fit_round(
+            self._kind, weights, self._training, learning_rate=task.learning_rate, seed=seed
+        )
+        return fitted.to_npz()
+
+    def forecast(self, task: Task) -> Floats:
+        """Forecast the validation rows relative to their level."""
+        return predict_weights(self._kind, Weights.from_npz(task.model), self._validation.x)

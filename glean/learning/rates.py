@@ -1,0 +1,25 @@
+"""The step size that a run takes when none is given."""
+
+from __future__ import annotations
+
+from glean.settings import RoundSettings
+
+TREE_STEPS = 6.0
+"""Sum of the step sizes over all rounds; chosen on validation windows (`benchmarks/defaults.py`)."""
+
+LARGEST_TREE_STEP = 0.3
+WEIGHT_STEPS = {"neural": 0.01, "poisson": 0.05}
+
+
+def learning_rate_of(rounds: RoundSettings) -> float:
+    """Return the learning rate of a run: the one given, or by rule.
+
+    Trees: 6 / rounds, at most 0.3, so that a longer run takes finer steps and goes equally far.
+    Scaled leaves make a round one step whatever the number of bakeries, and `cyclic` adds one
+    bakery's trees as they are: the same rule serves both. `fedavg`: the optimiser's own rate.
+    """
+    if rounds.learning_rate > 0:
+        return rounds.learning_rate
+    if rounds.aggregation == "fedavg":
+        return WEIGHT_STEPS[rounds.fedavg_model]
+    return min(LARGEST_TREE_STEP, TREE_STEPS / rounds.num_server_rounds)
