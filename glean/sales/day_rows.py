@@ -29,7 +29,7 @@ def repeated_days(sheet: Sheet, frame: pd.DataFrame, date_column: str) -> list[P
             "(`glean data import --till-lines` sums the lines of a day)"
         )
         problems += sheet.problems_at(np.array([row]), date_column, wanted)
-    return problems + sheet.rest_of(len(again), date_column, "each day once")
+    return problems + sheet.rest_of(again.to_numpy(), date_column, "each day once")
 
 
 def table_of(frame: pd.DataFrame) -> SalesTable:

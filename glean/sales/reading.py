@@ -160,7 +160,7 @@ def _unlike_the_format(opened: TextSheet) -> list[Problem]:
         problems.append(Problem(source, 1, "", found, f"UTF-8 without it; {_IMPORT}"))
     elif opened.encoding != "utf-8":
         name = "UTF-16" if opened.encoding.startswith("utf-16") else "text that isn't UTF-8"
-        problems.append(Problem(source, None, "", name, f"UTF-8; {_IMPORT}"))
+        problems.append(Problem(source, opened.odd_line, "", name, f"UTF-8; {_IMPORT}"))
     if opened.delimiter != ",":
         found = f"a {DELIMITER_NAMES[opened.delimiter]} between the values"
         problems.append(Problem(source, 1, "", found, f"a comma; {_IMPORT}"))

@@ -71,14 +71,16 @@ class Sheet:
             )
             for row in rows[:MOST_SHOWN]
         ]
-        return shown + self.rest_of(len(rows), column, wanted)
+        return shown + self.rest_of(rows, column, wanted)
 
-    def rest_of(self, count: int, column: str, wanted: str) -> list[Problem]:
+    def rest_of(self, rows: Rows, column: str, wanted: str) -> list[Problem]:
         """One problem that counts what is beyond the listed ones; none if all are listed."""
-        if count <= MOST_SHOWN:
+        rest = len(rows) - MOST_SHOWN
+        if rest <= 0:
             return []
-        found = f"the same in {count - MOST_SHOWN} more lines"
-        return [Problem(self.source, None, column, found, wanted)]
+        line = int(self.lines[rows[MOST_SHOWN]])
+        found = f"{rest} more lines like the ones above, from here on"
+        return [Problem(self.source, line, column, found, wanted)]
 
 
 def quoted(text: str, most: int = 40) -> str:

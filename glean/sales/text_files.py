@@ -45,12 +45,15 @@ class TextSheet:
         One character between two cells.
     problems : tuple of Problem
         Lines that don't fit the header.
+    odd_line : int or None
+        First line that isn't UTF-8, where the encoding was found out and isn't Unicode.
     """
 
     sheet: Sheet
     encoding: str
     delimiter: str
     problems: tuple[Problem, ...]
+    odd_line: int | None = None
 
 
 def open_text_sheet(
@@ -65,13 +68,14 @@ def open_text_sheet(
     """
     source = str(path)
     data = read_bytes(path)
-    encoding = encoding or detect_encoding(data)
+    told, encoding = encoding, encoding or detect_encoding(data)
     text = _decode(source, data, encoding)
     if not text.strip("\ufeff\0 \t\r\n,;"):
         raise _refused(source, "an empty file", "a header line and lines of sales")
     delimiter = delimiter or detect_delimiter(text)
     sheet, problems = _split(source, text, delimiter)
-    return TextSheet(sheet, encoding, delimiter, tuple(problems))
+    odd_line = None if told or encoding != "cp1252" else _first_line_beyond_utf8(data)
+    return TextSheet(sheet, encoding, delimiter, tuple(problems), odd_line)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -149,6 +153,14 @@ def _decode(source: str, data: bytes, encoding: str) -> str:
         raise _refused(source, f"a broken text ({error})", f"text in {encoding}") from None
 
 
+def _first_line_beyond_utf8(data: bytes) -> int | None:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return None
+
+
 def _split(source: str, text: str, delimiter: str) -> tuple[Sheet, list[Problem]]:
     rows, lines, problems = _records(source, text, delimiter)
     filled = np.array([any(row) for row in rows], dtype=bool)
@@ -159,10 +171,10 @@ def _split(source: str, text: str, delimiter: str) -> tuple[Sheet, list[Problem]
     names = [name.strip().lstrip("\ufeff") for name in rows[header]]
     problems += _header_problems(source, int(lines[header]), names)
     fits = np.fromiter((len(row) == len(names) for row in rows), dtype=bool, count=len(rows))
-    for row in np.flatnonzero(filled & ~fits)[:MOST_SHOWN]:
+    ragged = np.flatnonzero(filled & ~fits)
+    for row in ragged[:MOST_SHOWN]:
         problems.append(_ragged(source, int(lines[row]), rows[row], len(names)))
-    ragged = Sheet(source, {}, lines[filled & ~fits])
-    problems += ragged.rest_of(len(ragged), "", f"{len(names)} values, as in the header")
+    problems += Sheet(source, {}, lines).rest_of(ragged, "", f"{len(names)} values in each")
     kept = np.flatnonzero(filled & fits)
     columns = list(zip(*(rows[row] for row in kept), strict=True)) or [()] * len(names)
     cells = {name: texts_of(cell) for name, cell in zip(names, columns, strict=True) if name}

@@ -1,0 +1,173 @@
+"""What the data doctor says, in the terminal: tables first, then remarks in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from glean.sales.doctor import BakeryHealth, ProductHealth, Report
+from glean.sales.outliers import RULE
+from glean.sales.windows import MIN_TRADING_DAYS
+
+MOST_BAKERIES = 10
+MOST_PRODUCTS = 25
+MOST_REMARKS = 5
+OFTEN_SOLD_OUT = 0.2
+
+
+def print_report(report: Report, console: Console | None = None) -> None:
+    """Print a report; long tables show what needs a look first and count the rest."""
+    console = console or Console(highlight=False)
+    if report.bakeries:
+        console.print(bakery_table(report))
+        console.print(product_table(report))
+    for remark in remarks_of(report):
+        console.print(f"- {remark}", markup=False, soft_wrap=True)
+    for problem in report.problems:
+        console.print(str(problem), markup=False, soft_wrap=True)
+    console.print(verdict(report), markup=False, soft_wrap=True)
+
+
+def verdict(report: Report) -> str:
+    """Say in one sentence whether the file can be used."""
+    if report.usable:
+        return f"{report.source} can be used as it is."
+    count = len(report.problems)
+    return f"{report.source} can't be used yet: mend what is listed above ({count} lines)."
+
+
+def bakery_table(report: Report) -> Table:
+    """Span and days per bakery; of many, those that need a look."""
+    bakeries = sorted(report.bakeries, key=lambda bakery: -_worry(bakery))[:MOST_BAKERIES]
+    table = Table(title=_title("bakeries", len(bakeries), len(report.bakeries)))
+    for heading in ("bakery", "first day", "last day"):
+        table.add_column(heading)
+    for heading in ("trading days", "missing days", "products", "gaps", "returns", "outliers"):
+        table.add_column(heading, justify="right")
+    table.add_column("closed on")
+    for bakery in bakeries:
+        opening = bakery.opening
+        table.add_row(
+            bakery.bakery,
+            str(opening.first),
+            str(opening.last),
+            f"{opening.trading_days:,}",
+            str(opening.single_days + sum(gap.days for gap in opening.gaps)),
+            str(len(bakery.products)),
+            str(len(opening.gaps)),
+            str(sum(product.returns for product in bakery.products)),
+            str(sum(len(product.outliers) for product in bakery.products)),
+            ", ".join([*opening.days_off, *(f"most {d}" for d in opening.mostly_off)]) or "-",
+        )
+    return table
+
+
+def product_table(report: Report) -> Table:
+    """Span, days and size per product; of many, those that need a look."""
+    every = [(bakery.bakery, product) for bakery in report.bakeries for product in bakery.products]
+    shown = every if len(every) <= MOST_PRODUCTS else sorted(every, key=lambda at: -_oddity(at[1]))
+    shown = shown[:MOST_PRODUCTS]
+    table = Table(title=_title("products", len(shown), len(every)))
+    for heading in ("bakery", "product", "first day", "last day"):
+        table.add_column(heading)
+    for heading in ("days", "units a day", "returns", "outliers", "sold out"):
+        table.add_column(heading, justify="right")
+    for bakery, product in shown:
+        share = product.sold_out_share
+        table.add_row(
+            bakery,
+            product.product,
+            str(product.first),
+            str(product.last),
+            f"{product.days:,}",
+            f"{product.mean_units:,.1f}",
+            str(product.returns),
+            str(len(product.outliers)),
+            "-" if math.isnan(share) else f"{share:.0%} of days",
+        )
+    return table
+
+
+def remarks_of(report: Report) -> Iterator[str]:
+    """Sentences about what is worth a look, the gravest kinds first; of each kind a few."""
+    yield from _few([_short(bakery) for bakery in report.bakeries if bakery.is_short])
+    yield from _few(
+        [
+            f"Products {one!r} and {other!r}: are these the same? If so, give them one name."
+            for one, other in report.like_names
+        ]
+    )
+    for remark in (_returns, _gaps, _stock_outs, _outliers):
+        yield from _few([text for bakery in report.bakeries if (text := remark(bakery))])
+    if any(product.outliers for bakery in report.bakeries for product in bakery.products):
+        yield RULE
+    if report.ignored:
+        yield f"Columns of text that aren't used: {', '.join(report.ignored)}."
+
+
+def _few(texts: list[str]) -> list[str]:
+    rest = len(texts) - MOST_REMARKS
+    return texts[:MOST_REMARKS] + ([f"... and {rest} more like this."] if rest > 0 else [])
+
+
+def _short(bakery: BakeryHealth) -> str:
+    days = bakery.opening.trading_days
+    return (
+        f"{bakery.bakery}: a short history of {days} trading day{'s' * (days != 1)}; "
+        f"from {MIN_TRADING_DAYS} on it can be learned from."
+    )
+
+
+def _returns(bakery: BakeryHealth) -> str:
+    count = sum(product.returns for product in bakery.products)
+    wanted = "`glean data import --returns net` takes them off the day's sales"
+    return f"{bakery.bakery}: {count} negative values, probably returns; {wanted}." * bool(count)
+
+
+def _gaps(bakery: BakeryHealth) -> str:
+    gaps = bakery.opening.gaps
+    if not gaps:
+        return ""
+    more = f", the longest of {len(gaps)} gaps" if len(gaps) > 1 else ""
+    return f"{bakery.bakery}: no rows from {gaps[0]}{more}; closed then, or are rows lost?"
+
+
+def _stock_outs(bakery: BakeryHealth) -> str:
+    often = [product for product in bakery.products if product.sold_out_share > OFTEN_SOLD_OUT]
+    if not often:
+        return ""
+    worst = max(often, key=lambda product: product.sold_out_share)
+    return (
+        f"{bakery.bakery}: {worst.product} sold out on {worst.sold_out_share:.0%} of its days; "
+        "more could have been sold then, but no sales table shows how much."
+    )
+
+
+def _outliers(bakery: BakeryHealth) -> str:
+    found = [(product.product, day) for product in bakery.products for day in product.outliers]
+    if not found:
+        return ""
+    product, day = max(found, key=lambda at: abs(at[1].units - at[1].usual))
+    return (
+        f"{bakery.bakery}: {len(found)} outlier{'s' * (len(found) != 1)}, such as {product} on "
+        f"{day.date}: {day.units:,.0f} where about {day.usual:,.0f} are usual; an event, or a slip?"
+    )
+
+
+def _title(noun: str, shown: int, total: int) -> str:
+    if shown < total:
+        return f"{total} {noun}, the {shown} that stand out most"
+    return f"{total} {noun}" if total != 1 else ""
+
+
+def _worry(bakery: BakeryHealth) -> float:
+    oddities = sum(_oddity(product) for product in bakery.products)
+    return 1000.0 * bakery.is_short + 10.0 * len(bakery.opening.gaps) + oddities
+
+
+def _oddity(product: ProductHealth) -> float:
+    sold_out = 0.0 if math.isnan(product.sold_out_share) else product.sold_out_share
+    return 5.0 * product.returns + len(product.outliers) + 10.0 * sold_out

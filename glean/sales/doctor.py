@@ -1,0 +1,179 @@
+"""A data doctor: what a file of sales holds, what is wrong with it, what is worth a look."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from glean.errors import Problem, SalesError
+from glean.sales.like_names import like_names
+from glean.sales.opening_days import OpeningDays, opening_days
+from glean.sales.outliers import usual_units
+from glean.sales.reading import read_draft
+from glean.sales.windows import MIN_TRADING_DAYS
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A day that sold far more or less than usual.
+
+    Parameters
+    ----------
+    date : date
+        The day.
+    units, usual : float
+        What was sold, and what the same weekday around it sells.
+    """
+
+    date: dt.date
+    units: float
+    usual: float
+
+
+@dataclass(frozen=True)
+class ProductHealth:
+    """One product of one bakery.
+
+    Parameters
+    ----------
+    product : str
+        Its name.
+    first, last : date
+        First and last day with a row.
+    days : int
+        Days with a row.
+    mean_units : float
+        Mean of the units on those.
+    returns : int
+        Rows with negative units.
+    sold_out_share : float
+        Share of the days on which it sold out; NaN where the file doesn't say.
+    outliers : tuple of Outlier
+        Farthest from usual first.
+    """
+
+    product: str
+    first: dt.date
+    last: dt.date
+    days: int
+    mean_units: float
+    returns: int
+    sold_out_share: float
+    outliers: tuple[Outlier, ...]
+
+
+@dataclass(frozen=True)
+class BakeryHealth:
+    """One bakery.
+
+    Parameters
+    ----------
+    bakery : str
+        Its name.
+    opening : OpeningDays
+        Span, trading days, days off, gaps.
+    products : tuple of ProductHealth
+        Those that sell most first.
+    """
+
+    bakery: str
+    opening: OpeningDays
+    products: tuple[ProductHealth, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there are too few trading days to learn from."""
+        return self.opening.trading_days < MIN_TRADING_DAYS
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the doctor found.
+
+    Parameters
+    ----------
+    source : str
+        The file.
+    problems : tuple of Problem
+        What must be mended before the file can be used.
+    ignored : tuple of str
+        Columns that aren't used.
+    bakeries : tuple of BakeryHealth
+        In text order; of the rows that can be read.
+    like_names : tuple of (str, str)
+        Pairs of names of products that probably mean the same.
+    """
+
+    source: str
+    problems: tuple[Problem, ...]
+    ignored: tuple[str, ...] = ()
+    bakeries: tuple[BakeryHealth, ...] = ()
+    like_names: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether the file can be used as it is."""
+        return not self.problems
+
+
+def examine(path: Path) -> Report:
+    """Look a file over; what can't be read is among the problems of the report."""
+    try:
+        draft = read_draft(path)
+    except SalesError as error:
+        return Report(str(path), error.problems)
+    if not {"date", "units"} <= set(draft.rows):
+        return Report(str(path), draft.problems, draft.ignored)
+    rows = draft.rows[draft.rows["date"].notna() & draft.rows["units"].notna()]
+    rows = rows.sort_values(["bakery", "product", "date"], kind="stable", ignore_index=True)
+    return Report(
+        source=str(path),
+        problems=draft.problems,
+        ignored=draft.ignored,
+        bakeries=tuple(_bakeries(rows)),
+        like_names=tuple(like_names(rows["product"].unique())),
+    )
+
+
+def _bakeries(rows: pd.DataFrame) -> list[BakeryHealth]:
+    if rows.empty:
+        return []
+    usual, outliers = usual_units(rows)
+    rows = rows.assign(usual=usual, outlier=outliers)
+    return [
+        BakeryHealth(str(bakery), opening_days(of_bakery["date"]), _products(of_bakery))
+        for bakery, of_bakery in rows.groupby("bakery")
+    ]
+
+
+def _products(rows: pd.DataFrame) -> tuple[ProductHealth, ...]:
+    found = [_product(str(product), sold) for product, sold in rows.groupby("product")]
+    return tuple(sorted(found, key=lambda product: -product.mean_units * product.days))
+
+
+def _product(product: str, sold: pd.DataFrame) -> ProductHealth:
+    dates = sold["date"].to_numpy()
+    units = sold["units"].to_numpy()
+    sold_out = (sold["sold_out_at"] != "").mean() if "sold_out_at" in sold else np.nan
+    return ProductHealth(
+        product=product,
+        first=dates[0].astype("datetime64[D]").item(),
+        last=dates[-1].astype("datetime64[D]").item(),
+        days=len(np.unique(dates)),
+        mean_units=float(units.mean()),
+        returns=int((units < 0).sum()),
+        sold_out_share=float(sold_out),
+        outliers=_outliers(sold[sold["outlier"]]),
+    )
+
+
+def _outliers(sold: pd.DataFrame) -> tuple[Outlier, ...]:
+    found = [
+        Outlier(date.date(), float(units), float(usual))
+        for date, units, usual in zip(sold["date"], sold["units"], sold["usual"], strict=True)
+    ]
+    return tuple(sorted(found, key=lambda day: -abs(max(day.units, 0.0) ** 0.5 - day.usual**0.5)))
