@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import struct
@@ -208,6 +209,7 @@ def test_pictures_are_told_in_words_too(five: Path) -> None:
     texts = [value for name, value in page.attributes if name == "alt"]
     assert len(texts) == len(FIGURES)
     assert all(any(letter.isdigit() for letter in text) for text in texts)
+    assert "1: 24.0%, 2: 21.0%, 5: 19.2%" in "".join(texts)
 
 
 def test_names_are_text_never_markup(five: Path) -> None:
@@ -290,6 +292,35 @@ def test_without_single_rivals_no_bakery_is_compared(
     assert said in text
     assert "Better off in the federation than alone" not in text
     assert not (run / "figures" / "federated-or-alone.png").exists()
+
+
+def only_federated(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[scores["method"] == "federated"]
+
+
+def nothing_tested(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores.assign(units=0.0, abs_error=0.0, wape="", rmse="", n_rows=0, n_days=0)
+
+
+def no_rows(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores.head(0)
+
+
+@pytest.mark.parametrize("change", [only_federated, nothing_tested, no_rows])
+def test_thin_runs_have_a_page(
+    tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    """One bakery, one week, hardly any scores: a page with what there is, and no warning."""
+    folder = made_run(tmp_path / "thin", 1, days=7)
+    change(score_file(folder)).to_csv(folder / "bakeries.csv", index=False)
+    for name in ("forecasts.csv", "rounds.csv", "growth.csv"):
+        table = pd.read_csv(folder / name)
+        for column in ("units", "wape", "wape_federated"):
+            if column in table:
+                table[column] = 0.0
+        table.head(1).to_csv(folder / name, index=False)
+    assert "What the federation did" in report_of(folder).text
+    Console(file=io.StringIO()).print(final_result(summary_of(folder), units_label="units"))
 
 
 def test_many_bakeries_are_a_scatter(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
             "The error by number of bakeries in the federation wasn't measured in this run "
             "(there is no growth.csv).",
         )
-    growth = results.growth.sort_values("bakeries")
+    growth = results.growth.astype({"bakeries": int}).sort_values("bakeries")
     canvas = _growth_canvas(growth, title)
     canvas.label(
         x="bakeries in the federation (logarithmic scale)",

@@ -131,9 +131,10 @@ def _read_table(path: Path) -> pd.DataFrame | None:
     try:
         # Read as text first: pandas would turn names into numbers or missing values.
         text = pd.read_csv(path, dtype=str, na_filter=False)
-        table: pd.DataFrame = text.apply(lambda c: c if c.name in _TEXT_COLUMNS else _numbers(c))
+        columns = {str(name): _typed(str(name), text[name]) for name in text}
     except (ValueError, UnicodeDecodeError) as error:
         raise GleanError(f"{path}: can't be read as a table ({error}); run again") from error
+    table = pd.DataFrame(columns)
     missing = [name for name in _WANTED[path.name] if name not in table]
     if missing:
         raise GleanError(
@@ -143,8 +144,10 @@ def _read_table(path: Path) -> pd.DataFrame | None:
     return table
 
 
-def _numbers(column: pd.Series[str]) -> pd.Series[float]:
-    return pd.to_numeric(column.where(column != "", "nan"))
+def _typed(name: str, column: pd.Series[str]) -> pd.Series[Any]:
+    if name in _TEXT_COLUMNS:
+        return column
+    return column.where(column != "", "nan").astype("float64")
 
 
 def _with_dates(path: Path) -> pd.DataFrame | None:
