@@ -61,9 +61,8 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
         y=f"WAPE (% {of_what(results.units_label)})",
     )
     caption = (
-        "Test error of the same fixed bakeries while more and more others join. A falling blue "
-        "line: those who join help those who are already in. The vertical axis doesn't start at "
-        "zero."
+        "Test error over the same bakeries each time, in federations of growing size. Where the "
+        "blue line falls, joining serves everyone better. The vertical axis doesn't start at zero."
     )
     pairs = zip(growth["bakeries"].tolist(), growth["wape_federated"].tolist(), strict=True)
     alt = ", ".join(f"{size}: {percent(wape)}" for size, wape in pairs)
