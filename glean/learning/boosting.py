@@ -73,6 +73,18 @@ class TreeLearner:
         self._matrix.set_base_margin(margin)
         return _booster(forest, self._device).predict(self._matrix, output_margin=True)
 
+    def each(self, margin: Singles, forest: Forest) -> Singles:
+        """Margins after each of the trees of `forest` is added, shape (trees, rows).
+
+        The last row has the bits of `add`.
+        """
+        if self._rows == 0:
+            return np.empty((forest.tree_count, 0), dtype=np.float32)
+        found = _booster(forest, self._device).predict(self._matrix, pred_leaf=True)
+        leaves = found.reshape(self._rows, forest.tree_count).astype(np.int64)
+        added = [tree.value[leaves[:, k]] for k, tree in enumerate(forest.trees)]
+        return np.cumsum(np.stack([margin, *added]), axis=0, dtype=np.float32)[1:]
+
     def grow(self, margin: Singles, *, learning_rate: float, steps: int, seed: int) -> Forest:
         """Grow trees on what a model with `margin` leaves unexplained.
 
