@@ -123,8 +123,14 @@ def _short(bakery: BakeryHealth) -> str:
 
 def _returns(bakery: BakeryHealth) -> str:
     count = sum(product.returns for product in bakery.products)
-    wanted = "`glean data import --returns net` takes them off the day's sales"
-    return f"{bakery.bakery}: {count} negative values, probably returns; {wanted}." * bool(count)
+    if not count:
+        return ""
+    what = "1 negative value, probably a return"
+    if count > 1:
+        what = f"{count} negative values, probably returns"
+    return (
+        f"{bakery.bakery}: {what}; `glean data import --returns net` takes it off the day's sales."
+    )
 
 
 def _gaps(bakery: BakeryHealth) -> str:

@@ -64,7 +64,7 @@ def open_export(path: Path, notation: Notation) -> tuple[Sheet, list[Note]]:
         The file can't be read, or lines of it don't fit the header.
     """
     if path.suffix.lower() in (".parquet", ".pq"):
-        return open_parquet_sheet(path), [("file", f"{path.name}: parquet")]
+        return _filled(open_parquet_sheet(path)), [("file", f"{path.name}: parquet")]
     opened = open_text_sheet(
         path, encoding=notation.encoding or None, delimiter=notation.delimiter or None
     )
@@ -72,7 +72,14 @@ def open_export(path: Path, notation: Notation) -> tuple[Sheet, list[Note]]:
         raise SalesError(opened.problems)
     delimiter = DELIMITER_NAMES[opened.delimiter]
     words = f"{path.name}: encoding {opened.encoding}, a {delimiter} between the values"
-    return opened.sheet, [("file", words)]
+    return _filled(opened.sheet), [("file", words)]
+
+
+def _filled(sheet: Sheet) -> Sheet:
+    if not len(sheet):
+        found = "a header and no lines"
+        raise SalesError([Problem(sheet.source, None, "", found, "at least one line")])
+    return sheet
 
 
 def forms_of(
@@ -88,7 +95,7 @@ def forms_of(
     order = cast("DateOrder", notation.date_order or detect_date_order(sheet, date))
     decimal = notation.decimal or detect_decimal(sheet, numbers)
     told = {True: "as told", False: "detected"}
-    example = f", like {sheet.cells[date][0]}" if len(sheet) else ""
+    example = f", like {sheet.cells[date][0]}"
     notes = [
         ("dates", f"{DATE_ORDER_NAMES[order]}{example} ({told[bool(notation.date_order)]})"),
         ("numbers", f"decimal {DECIMAL_NAMES[decimal]} ({told[bool(notation.decimal)]})"),

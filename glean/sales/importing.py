@@ -8,6 +8,7 @@ what is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -62,9 +63,7 @@ def import_sales(request: ImportRequest) -> Imported:
     notes += found
     frame, found = request.selection.bakeries(frame)
     notes += found
-    if frame.empty:
-        wanted = "options that leave something over"
-        raise SalesError([Problem(str(request.path), None, "", "no rows that are kept", wanted)])
+    _refuse_none_left(frame, request.path)
     return Imported(table_of(frame), tuple(notes))
 
 
@@ -85,8 +84,10 @@ def _opened(request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
     if request.wide:
         others = {column for _, column in columns.named()} | (sheet.cells.keys() - own)
         products = request.products or product_columns(sheet, list(others))
+        unused = [name for name in own if name not in {*others, *products}]
         sheet, empty = melt(sheet, products)
         notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
+        notes += [("not used", f"the columns {', '.join(unused)}")] if unused else []
         notes += [("dropped", f"{empty:,} empty cells")] if empty else []
         columns = replace(columns, product=PRODUCT, units=UNITS)
     return sheet, columns, notes
@@ -110,7 +111,15 @@ def _narrowed(
     kept = request.selection.days(read_dates(sheet.cells[columns.date], forms.dates))
     if not kept.all():
         notes.append(("dropped", f"{int((~kept).sum()):,} lines outside the days asked for"))
-    return sheet.rows(kept), forms, notes
+    sheet = sheet.rows(kept)
+    _refuse_none_left(sheet, request.path)
+    return sheet, forms, notes
+
+
+def _refuse_none_left(rows: Sheet | pd.DataFrame, path: Path) -> None:
+    if not len(rows):
+        wanted = "options that leave something over"
+        raise SalesError([Problem(str(path), None, "", "no rows that are kept", wanted)])
 
 
 def _without_closed(sheet: Sheet, column: str) -> tuple[Sheet, int]:
@@ -139,10 +148,12 @@ def _sound_rows(
     negative = int((frame["units"] < 0).sum())
     frame, found = settle_returns(sheet, frame, columns.units, request.returns)
     problems += found
+    _refuse_none_left(frame, request.path)
     notes: list[Note] = []
     if negative:
         done = {"net": "taken off the day's sales, never below 0", "drop": "left out"}
-        notes.append(("returns", f"{negative:,} negative values, {done[request.returns or 'net']}"))
+        count = f"{negative:,} negative value{'s' * (negative > 1)}"
+        notes.append(("returns", f"{count}, {done[request.returns or 'net']}"))
     if request.till_lines:
         notes.append(("till lines", f"{len(frame):,} lines summed to days"))
         frame = sum_to_days(frame)

@@ -14,6 +14,7 @@ MOST_NAMES = 300
 """More names aren't compared: every pair is looked at."""
 
 _DIGITS = re.compile(r"\d")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _BLANKS = re.compile(r"[\W_]+")
 
 
@@ -27,10 +28,14 @@ def like_names(names: Iterable[str]) -> list[tuple[str, str]]:
     >>> like_names(["Croissant", "croisant ", "Baguette", "Bread 1", "Bread 2"])
     [('Croissant', 'croisant ')]
     """
-    plain = {name: _BLANKS.sub(" ", name).strip().casefold() for name in sorted(set(names))}
+    plain = {name: _plain(name) for name in sorted(set(names))}
     if len(plain) > MOST_NAMES:
         return []
     return [pair for pair in combinations(plain, 2) if _alike(plain[pair[0]], plain[pair[1]])]
+
+
+def _plain(name: str) -> str:
+    return _BLANKS.sub(" ", name).strip().casefold().translate(_UMLAUTS)
 
 
 def _alike(one: str, other: str) -> bool:

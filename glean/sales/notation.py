@@ -19,8 +19,8 @@ DATE_ORDER_NAMES = {
 }
 DECIMAL_NAMES = {".": "point", ",": "comma"}
 
-_POINT = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d*)\.\d*", re.ASCII)
-_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d*", re.ASCII)
+_POINT = re.compile(r"[+-]?((\d{1,3}(,\d{3})+|\d*)\.\d*|\d{1,3}(,\d{3}){2,})", re.ASCII)
+_COMMA = re.compile(r"[+-]?((\d{1,3}(\.\d{3})+|\d*),\d*|\d{1,3}(\.\d{3}){2,})", re.ASCII)
 # 1.234 and 1,234 may be a thousand or a bit more than one.
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from glean.cli.checked import remarks_of, verdict
+from glean.sales.doctor import examine
+from glean.sales.like_names import like_names
+from glean.sales.opening_days import opening_days
+from glean.sales.outliers import usual_units
+
+
+def weeks(days: int, *, without: tuple[int, ...] = ()) -> pd.Series[pd.Timestamp]:
+    dates = pd.Series(pd.date_range("2024-01-01", periods=days))  # a Monday
+    return dates[~dates.dt.day_of_week.isin(without)].reset_index(drop=True)
+
+
+def file_of(folder: Path, rows: pd.DataFrame) -> Path:
+    path = folder / "shop.csv"
+    rows.to_csv(path, index=False)
+    return path
+
+
+def test_days_off_aren_t_gaps() -> None:
+    """A shop closed on Sundays and Mondays has days off, and nothing is missing."""
+    opening = opening_days(weeks(70, without=(0, 6)))
+    assert opening.days_off == ("Mondays", "Sundays")
+    assert (opening.gaps, opening.single_days) == ((), 0)
+    assert opening.trading_days == 50
+    assert (opening.first, opening.last) == (dt.date(2024, 1, 2), dt.date(2024, 3, 9))
+
+
+def test_gaps_and_single_missing_days() -> None:
+    """A fortnight without rows is a gap by its first and last day; a lone day is counted."""
+    dates = weeks(100)
+    gone = dates.between("2024-02-05", "2024-02-18") | (dates == "2024-03-10")
+    opening = opening_days(dates[~gone])
+    (gap,) = opening.gaps
+    assert str(gap) == "2024-02-05 to 2024-02-18 (14 days)"
+    assert opening.single_days == 1
+
+
+def test_weekday_that_is_mostly_closed() -> None:
+    """A weekday open now and then is told apart from a day off."""
+    dates = weeks(140)
+    sundays = dates[dates.dt.day_of_week == 6]
+    opening = opening_days(dates[~dates.isin(sundays.iloc[4:])])
+    assert opening.days_off == ()
+    assert opening.mostly_off == ("Sundays",)
+
+
+def test_short_histories_have_no_days_off() -> None:
+    """Two weeks say nothing about weekdays: missing Sundays are missing days."""
+    opening = opening_days(weeks(15, without=(6,)))
+    assert opening.days_off == ()
+    assert opening.single_days == 2
+
+
+def sales(days: int = 140) -> pd.DataFrame:
+    dates = weeks(days)
+    units = 50.0 + 20.0 * (dates.dt.day_of_week == 5) + np.arange(days) % 7
+    return pd.DataFrame({"date": dates, "bakery": "A", "product": "Rolls", "units": units})
+
+
+def test_outliers_are_the_planted_days() -> None:
+    """A day of ten times the usual and a day of nearly nothing are found, Saturdays aren't."""
+    rows = sales()
+    rows.loc[[40, 80], "units"] = [600.0, 1.0]
+    usual, outliers = usual_units(rows)
+    assert np.flatnonzero(outliers).tolist() == [40, 80]
+    np.testing.assert_allclose(usual[[40, 80]], sales()["units"][[40, 80]], rtol=0.1)
+
+
+def test_counts_of_a_slow_product_aren_t_outliers() -> None:
+    """Chance alone (Poisson counts around 1 and around 30) is hardly ever an outlier."""
+    rng = np.random.default_rng(5)
+    rows = pd.concat([sales(700).assign(units=rng.poisson(mean, 700) * 1.0) for mean in (1, 30)])
+    rows["product"] = np.repeat(["slow", "fast"], 700)
+    _, outliers = usual_units(rows)
+    assert outliers.mean() < 0.002
+
+
+def test_usual_units_against_a_plain_loop() -> None:
+    """The usual is the squared median of the roots of nine same weekdays around the day."""
+    rng = np.random.default_rng(6)
+    rows = sales(100).assign(units=rng.integers(0, 40, 100) * 1.0)
+    usual, _ = usual_units(rows)
+    at = 50
+    same = [at + 7 * week for week in range(-4, 5)]
+    expected = np.median(np.sqrt(rows["units"].to_numpy()[same])) ** 2
+    assert usual[at] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("Croissant", "croisant ", True),
+        ("Rye bread", "rye-bread", True),
+        ("Brötchen", "Broetchen", True),
+        ("Bread 1", "Bread 2", False),
+        ("Roll", "Rolls", True),
+        ("Tea", "Pea", False),
+        ("Cheese roll", "Wheat roll", False),
+        ("Latte", "Lattice", False),
+    ],
+)
+def test_like_names(one: str, other: str, alike: bool) -> None:
+    """Slips of the keyboard are alike; numbers, short words and other things aren't."""
+    assert bool(like_names([one, other])) == alike
+
+
+def test_report_of_a_sound_file(tmp_path: Path) -> None:
+    """Span, days, size and stock-outs of a product are those of the file; it can be used."""
+    rows = sales().assign(sold_out_at=["15:00"] * 35 + [""] * 105, note="x")
+    report = examine(file_of(tmp_path, rows))
+    (bakery,) = report.bakeries
+    (product,) = bakery.products
+    assert (product.days, product.first, product.returns) == (140, dt.date(2024, 1, 1), 0)
+    assert product.mean_units == pytest.approx(rows["units"].mean())
+    assert product.sold_out_share == pytest.approx(0.25)
+    assert report.usable
+    assert report.ignored == ("note",)
+    remarks = " ".join(remarks_of(report))
+    assert "Rolls sold out on 25% of its days" in remarks
+    assert "aren't used: note" in remarks
+    assert verdict(report).endswith("can be used as it is.")
+
+
+def test_remarks_name_what_is_worth_a_look(tmp_path: Path) -> None:
+    """Gaps, like names, outliers and short histories each get a sentence."""
+    rows = sales()
+    rows.loc[60, "units"] = 900.0
+    rows = rows.drop(index=range(80, 90))
+    like = pd.concat([sales(20).assign(product="rols"), sales(5).assign(bakery="Young")])
+    remarks = "\n".join(remarks_of(examine(file_of(tmp_path, pd.concat([rows, like])))))
+    assert "Young: a short history of 5 trading days; from 14 on" in remarks
+    assert "Products 'Rolls' and 'rols': are these the same?" in remarks
+    assert "A: no rows from 2024-03-21 to 2024-03-30 (10 days)" in remarks
+    assert "such as Rolls on 2024-03-01: 900 where about" in remarks
+    assert "An outlier is more than six times" in remarks
+
+
+def test_files_not_yet_in_the_format_are_still_looked_over(tmp_path: Path) -> None:
+    """Negative units, days twice and a bad date are problems; the rest is reported anyway."""
+    rows = sales(30).astype({"date": "str"})
+    rows.loc[3, "units"] = -4.0
+    rows.loc[9, "date"] = "yesterday"
+    report = examine(file_of(tmp_path, pd.concat([rows, rows.iloc[[20]]])))
+    assert not report.usable
+    assert [problem.line for problem in report.problems] == [5, 11, 32]
+    (product,) = report.bakeries[0].products
+    assert (product.days, product.returns) == (29, 1)
+    remarks = " ".join(remarks_of(report))
+    assert "A: 1 negative value, probably a return" in remarks
+    assert "can't be used yet" in verdict(report)
+
+
+def test_unreadable_files_give_their_problems(tmp_path: Path) -> None:
+    """Where nothing can be read, the report consists of problems."""
+    report = examine(tmp_path / "none.csv")
+    assert not report.usable
+    assert "no such file" in str(report.problems[0])
+    (tmp_path / "x.csv").write_text("a;b\n1;2\n")
+    report = examine(tmp_path / "x.csv")
+    assert len(report.problems) == 3
+    assert report.bakeries == ()
