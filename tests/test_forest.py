@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +49,7 @@ def walked(forest: Forest, x: NDArray[np.float32]) -> NDArray[np.float32]:
     return total
 
 
+@cache
 def trained(*, steps: int = 12, **parameters: object) -> bytes:
     matrix = random_matrix(300)
     rows = xgboost.DMatrix(matrix.x, label=matrix.y, feature_names=NAMES, nthread=1)
@@ -69,7 +74,7 @@ def test_a_model_of_xgboost_keeps_its_forecasts_but_not_its_row_counts(
     parameters: dict[str, object],
 ) -> None:
     """Read and written again, XGBoost's own model forecasts the same; hessian sums are gone."""
-    data = trained(**parameters)  # type: ignore[arg-type]
+    data = trained(**parameters)
     forest = Forest.from_bytes(data, feature_names=NAMES)
     rows = xgboost.DMatrix(random_matrix(200, seed=1).x, feature_names=NAMES, nthread=1)
     assert forest.definition == DEFINITION
@@ -197,10 +202,10 @@ MODEL: list[str | int] = ["learner", "gradient_booster", "model"]
         (["learner", "gradient_booster", "name"], "dart", "gbtree"),
         ([*MODEL, "tree_info"], [0, 1], "group"),
         ([*MODEL, "iteration_indptr"], [0, 1], "iterations"),
-        ([*MODEL, "gbtree_model_param", "num_trees"], "3", "2 trees"),
-        ([*MODEL, "trees", 1, "tree_param", "num_deleted"], "1", "tree 1"),
+        ([*MODEL, "gbtree_model_param", "num_trees"], "3", "found num_trees 3; wanted 2"),
+        ([*MODEL, "trees", 1, "tree_param", "num_deleted"], "1", "num_deleted"),
         ([*MODEL, "trees", 1, "split_indices"], np.zeros(2, np.int32), "split_indices of tree 1"),
-        ([*MODEL, "trees", 1, "left_children"], "text", "tree 1"),
+        ([*MODEL, "trees", 1, "left_children"], "text", "no arrays"),
         ([*MODEL, "trees", 0, "categories"], np.zeros(1, np.int32), "by number only"),
     ],
 )
@@ -210,6 +215,35 @@ def test_files_with_anything_else_inside_are_refused(
     """A well-formed file that isn't a model of Glean's kind is refused by what is wrong with it."""
     with pytest.raises(ModelError, match=words):
         Forest.from_bytes(changed(path, value))
+
+
+def places(content: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Every place inside a file's content, but only the first of like trees and numbers."""
+    if isinstance(content, dict):
+        inner: Iterable[tuple[str | int, Any]] = content.items()
+    elif isinstance(content, list):
+        inner = enumerate(content[:1])
+    else:
+        inner = ()
+    deeper = [place for key, value in inner for place in places(value, (*path, key))]
+    return [*([path] if path else []), *deeper]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [3, "x", "", [], [3], ["x"], {}, {"name": 3}]
+    + [np.zeros(size, kind) for size in (0, 1, 2) for kind in (np.float32, np.int32, np.uint8)]
+    + [[np.zeros(2, np.int32)], {"name": np.zeros(2, np.float32)}],
+    ids=str,
+)
+def test_a_value_of_another_type_is_refused_wherever_it_stands(odd: object) -> None:
+    """Wherever it stands, an odd value is a ModelError, or a name, or changes no tree."""
+    sound = Forest.from_bytes(trained(steps=2))
+    for place in places(ubj.read(sound.to_bytes())):
+        with suppress(ModelError):
+            forest = Forest.from_bytes(changed(list(place), odd))
+            kept = replace(forest, attributes=sound.attributes, feature_names=sound.feature_names)
+            assert kept.to_bytes() == sound.to_bytes(), place
 
 
 def test_other_columns_than_wanted_are_refused() -> None:

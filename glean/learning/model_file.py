@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ _FLOATS = ("base_weights", "loss_changes", "split_conditions", "sum_hessian")
 _WHOLES = ("left_children", "parents", "right_children", "split_indices")
 _BYTES = ("default_left", "split_type")
 _TREE_KEYS = {*_CATEGORIES, *_FLOATS, *_WHOLES, *_BYTES, "id", "tree_param"}
-_TYPES = {
+_TYPES: dict[str, np.dtype[Any]] = {
     **dict.fromkeys(_FLOATS, np.dtype(">f4")),
     **dict.fromkeys(_WHOLES, np.dtype(">i4")),
     **dict.fromkeys(_BYTES, np.dtype("u1")),
@@ -81,15 +83,15 @@ def decode(data: bytes) -> ModelFile:
         The bytes are damaged, or anything in them isn't what such a file holds.
     """
     root = _members(ubj.read(data), "the file", {"learner", "version"})
-    _expect(root["version"][:1] == [3], root["version"], "a file of XGBoost 3")
+    version = _list(root["version"], "version")
+    _expect(_same(version[:1], [3]), f"version {version}", "a file of XGBoost 3")
     keys = {"attributes", "feature_names", "feature_types", "gradient_booster"}
     learner = _members(root["learner"], "learner", keys | {"learner_model_param", "objective"})
     names = _names(learner["feature_names"])
-    _expect(learner["feature_types"] == [], learner["feature_types"], "no types of columns")
-    wanted = _learner_param(len(names))
-    _expect(learner["learner_model_param"] == wanted, learner["learner_model_param"], wanted)
+    _expect_same(learner, "feature_types", [])
+    _expect_same(learner, "learner_model_param", _learner_param(len(names)))
     booster = _members(learner["gradient_booster"], "gradient_booster", {"model", "name"})
-    _expect(booster["name"] == "gbtree", booster["name"], "'gbtree'")
+    _expect_same(booster, "name", "gbtree")
     return ModelFile(
         nodes=Nodes.of(_trees(booster["model"], len(names))).checked(len(names)),
         objective=_objective(learner["objective"]),
@@ -126,9 +128,8 @@ def _learner_param(columns: int) -> dict[str, str]:
 
 def _names(found: object) -> tuple[str, ...]:
     """Names of the columns: text, once each, with nothing that XGBoost refuses."""
-    _expect(isinstance(found, list) and all(isinstance(n, str) for n in found), found, "names")
-    assert isinstance(found, list)
-    names = tuple(found)
+    names = tuple(_list(found, "feature_names"))
+    _expect(all(isinstance(name, str) for name in names), names, "text as names")
     _expect(len(set(names)) == len(names) > 0, names, "columns with a name each")
     _expect(not set(FORBIDDEN_IN_NAMES) & set("".join(names)), names, "names without [, ] or <")
     return names
@@ -145,7 +146,7 @@ def _attributes(found: object) -> dict[str, str]:
 
 def _objective(found: object) -> str:
     for name, parameters in OBJECTIVES.items():
-        if found == {"name": name, **parameters}:
+        if _same(found, {"name": name, **parameters}):
             return name
     raise ModelError(f"objective {found!r:.200}; wanted one of {', '.join(OBJECTIVES)} as it comes")
 
@@ -154,29 +155,29 @@ def _trees(found: object, columns: int) -> list[Tree]:
     """Take the arrays of every tree; whether they are trees is for `Nodes.checked` to say."""
     keys = {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"}
     model = _members(found, "model", keys)
-    trees = model["trees"]
-    _expect(isinstance(trees, list), trees, "a list of trees")
+    trees = _list(model["trees"], "trees")
     parameters = _members(
         model["gbtree_model_param"], "gbtree_model_param", {"num_parallel_tree", "num_trees"}
     )
-    _expect(parameters["num_trees"] == str(len(trees)), parameters, f"{len(trees)} trees")
-    _expect(model["tree_info"] == [0] * len(trees), "tree groups", "one group")
-    last = model["iteration_indptr"][-1:]
-    _expect(last == [len(trees)], f"iterations that end at {last}", f"{len(trees)} trees")
+    _expect_same(parameters, "num_trees", str(len(trees)))
+    _expect(_same(model["tree_info"], [0] * len(trees)), "several groups of trees", "one")
+    ends = _list(model["iteration_indptr"], "iteration_indptr")[-1:]
+    _expect(_same(ends, [len(trees)]), f"iterations up to {ends}", f"up to {len(trees)}")
     return [_tree(tree, index, columns) for index, tree in enumerate(trees)]
 
 
 def _tree(found: object, index: int, columns: int) -> Tree:
-    tree = _members(found, f"tree {index}", _TREE_KEYS)
+    tree = _members(found, "a tree", _TREE_KEYS)
+    arrays = [tree[name] for name in ("left_children", *_CATEGORIES)]
+    _expect(all(isinstance(array, np.ndarray) for array in arrays), "no arrays", "arrays in a tree")
     size = len(tree["left_children"])
-    wanted = _tree_param(size, columns)
-    _expect(tree["tree_param"] == wanted, f"tree {index} with {tree['tree_param']}", wanted)
+    _expect_same(tree, "tree_param", _tree_param(size, columns))
     for name, kind in _TYPES.items():
         values = tree[name]
-        fits = isinstance(values, np.ndarray) and values.dtype == kind and len(values) == size
-        _expect(fits, f"{name} of tree {index}", f"{size} values of type {kind}")
+        if not (isinstance(values, np.ndarray) and values.dtype == kind and len(values) == size):
+            raise ModelError(f"damaged model: {name} of tree {index} aren't {size} of type {kind}")
     numerical = not tree["split_type"].any() and not any(len(tree[c]) for c in _CATEGORIES)
-    _expect(numerical, f"categories in tree {index}", "splits by number only")
+    _expect(numerical, "splits by category", "splits by number only")
     return Tree(
         left=tree["left_children"],
         right=tree["right_children"],
@@ -194,27 +195,48 @@ def _tree_param(size: int, columns: int) -> dict[str, str]:
 def _encoded_trees(model: ModelFile) -> list[bytes]:
     """Write each tree; the arrays are turned to big-endian for all trees at once."""
     nodes = model.nodes
-    arrays = {
-        "default_left": nodes.default_left,
-        "left_children": nodes.left.astype(">i4"),
-        "parents": nodes.parents.astype(">i4"),
-        "right_children": nodes.right.astype(">i4"),
-        "split_conditions": nodes.value.astype(">f4"),
-        "split_indices": nodes.split_feature.astype(">i4"),
-    }
-    largest = int(np.diff(nodes.starts).max(initial=0))
-    zeros, none = np.zeros(largest, dtype=">f4"), np.zeros(largest, dtype=np.uint8)
     columns = len(model.feature_names)
-    return [
-        ubj.write(
-            _CATEGORIES
-            | {name: values[start:stop] for name, values in arrays.items()}
-            | dict.fromkeys(("base_weights", "loss_changes", "sum_hessian"), zeros[: stop - start])
-            | {"id": index, "split_type": none[: stop - start]}
-            | {"tree_param": _tree_param(stop - start, columns)}
+    directions = nodes.default_left.tobytes()
+    left, parents, right, values, splits = (
+        array.astype(array.dtype.newbyteorder(">")).tobytes()
+        for array in (nodes.left, nodes.parents, nodes.right, nodes.value, nodes.split_feature)
+    )
+    trees = []
+    for index, (start, stop) in enumerate(nodes.bounds):
+        part = slice(4 * start, 4 * stop)
+        # In the order of the keys: default_left, id, left_children, parents, ...
+        varying = (
+            directions[start:stop],
+            ubj.write(index),
+            left[part],
+            parents[part],
+            right[part],
+            values[part],
+            splits[part],
         )
-        for index, (start, stop) in enumerate(nodes.bounds)
-    ]
+        first, *rest = _constant_pieces(stop - start, columns)
+        trees.append(b"".join((first, *chain.from_iterable(zip(varying, rest, strict=True)))))
+    return trees
+
+
+@lru_cache(maxsize=1024)
+def _constant_pieces(size: int, columns: int) -> tuple[bytes, ...]:
+    """Write a tree of `size` nodes but for what differs between such trees: the bytes between."""
+    hole = b"\xffhole\xff"
+    zeros = np.zeros(size, dtype=np.float32)
+    constant = dict.fromkeys(("base_weights", "loss_changes", "sum_hessian"), zeros)
+    heads = {
+        name: ubj.write(np.zeros(size, _TYPES[name]))[: -size * _TYPES[name].itemsize]
+        for name in ("default_left", "split_conditions", *_WHOLES)
+    }
+    tree = ubj.write(
+        _CATEGORIES
+        | constant
+        | {name: ubj.Encoded(head + hole) for name, head in heads.items()}
+        | {"id": ubj.Encoded(hole), "split_type": np.zeros(size, dtype=np.uint8)}
+        | {"tree_param": _tree_param(size, columns)}
+    )
+    return tuple(tree.split(hole))
 
 
 def _members(found: object, where: str, keys: set[str]) -> dict[str, Any]:
@@ -224,6 +246,24 @@ def _members(found: object, where: str, keys: set[str]) -> dict[str, Any]:
             f"damaged model: {where} holds {held:.200}; wanted {', '.join(sorted(keys))}"
         )
     return found
+
+
+def _list(found: object, name: str) -> list[Any]:
+    if not isinstance(found, list):
+        raise ModelError(f"damaged model: found {name} {found!r:.200}; wanted a list")
+    return found
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Compare by bytes: == is no yes or no where an array stands in place of text."""
+    return ubj.write(found) == ubj.write(wanted)
+
+
+def _expect_same(members: Mapping[str, Any], name: str, wanted: object) -> None:
+    if not _same(members[name], wanted):
+        raise ModelError(
+            f"damaged model: found {name} {members[name]!s:.200}; wanted {wanted!s:.200}"
+        )
 
 
 def _expect(fits: bool, found: object, wanted: object) -> None:

@@ -11,10 +11,10 @@ keys sorted and once each; arrays with a count, either of one type (big-endian 3
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from struct import Struct
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,19 +28,23 @@ Value: TypeAlias = "str | int | Array | Sequence[Any] | Mapping[str, Any] | Enco
 DEEPEST = 8
 """Containers in containers; a model file has six."""
 
-_TYPED: dict[int, np.dtype[Any]] = {
-    ord("d"): np.dtype(">f4"),
-    ord("l"): np.dtype(">i4"),
-    ord("L"): np.dtype(">i8"),
-    ord("U"): np.dtype("u1"),
+_HEADS: dict[bytes, np.dtype[Any]] = {
+    b"$d#L": np.dtype(">f4"),
+    b"$l#L": np.dtype(">i4"),
+    b"$L#L": np.dtype(">i8"),
+    b"$U#L": np.dtype("u1"),
 }
 _WRITTEN = {
-    order: (kind, bytes([marker]))
-    for marker, kind in _TYPED.items()
+    order: (kind, b"[" + head)
+    for head, kind in _HEADS.items()
     for order in (kind, kind.newbyteorder("<"))
 }
-_WHOLE = {ord("i"): Struct(">b"), ord("I"): Struct(">h"), ord("l"): Struct(">i")}
-_LONG = Struct(">q")
+_WHOLE = {
+    ord("i"): struct.Struct(">b"),
+    ord("I"): struct.Struct(">h"),
+    ord("l"): struct.Struct(">i"),
+}
+_LONG = struct.Struct(">q")
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,12 @@ class _Reader:
         self.at = at + 1
         return self.data[at]
 
-    def number(self, layout: Struct) -> int:
-        end = self.at + layout.size
-        if end > len(self.data):
-            raise self.damage("the end", "more: the file is cut short")
-        (value,) = layout.unpack_from(self.data, self.at)
-        self.at = end
+    def number(self, layout: struct.Struct) -> int:
+        try:
+            (value,) = layout.unpack_from(self.data, self.at)
+        except struct.error:
+            raise self.damage("the end", "more: the file is cut short") from None
+        self.at += layout.size
         return int(value)
 
     def size(self, width: int) -> int:
@@ -166,25 +170,22 @@ class _Reader:
 
     def array(self, depth: int) -> Array | list[Any]:
         """Read an array after its marker."""
-        mark = self.marker()
-        kind = None
-        if mark == ord("$"):
-            kind = _TYPED.get(self.marker())
-            if kind is None:
-                raise self.damage("an array of an unknown type", "32-bit floats or whole numbers")
-            mark = self.marker()
-        if mark != ord("#") or self.marker() != ord("L"):
-            raise self.damage("an array without a 64-bit size", "one")
+        kind = _HEADS.get(self.data[self.at : self.at + 4])
         if kind is None:
             return self.values(depth)
+        self.at += 4
         count = self.size(kind.itemsize)
         typed = np.frombuffer(self.data, kind, count, self.at)
-        self.at += typed.nbytes
+        self.at += count * kind.itemsize
         return typed
 
     def values(self, depth: int) -> list[Any]:
+        head = self.data[self.at : self.at + 2]
+        if head != b"#L":
+            raise self.damage(f"an array that begins {head!r}", "'#L', or '$' and a known type")
         if depth <= 0:
             raise self.damage(f"more than {DEEPEST} levels", "fewer")
+        self.at += 2
         return [self.value(depth - 1) for _ in range(self.size(1))]
 
 
@@ -196,19 +197,32 @@ def write(value: Value) -> bytes:
     value : dict, list, str, int, array or Encoded
         Arrays of shape (n,) of float32, int32, int64 or uint8, of either byte order.
     """
+    parts: list[bytes] = []
+    _collect(value, parts)
+    return b"".join(parts)
+
+
+def _collect(value: Value, parts: list[bytes]) -> None:
+    """Append the bytes of a value; joined once in the end, since models have megabytes."""
     if isinstance(value, Encoded):
-        return value.data
-    if isinstance(value, np.ndarray):
-        kind, marker = _WRITTEN[value.dtype]
-        return b"[$" + marker + b"#L" + _LONG.pack(value.size) + value.astype(kind).tobytes()
-    if isinstance(value, str):
-        return b"SL" + _sized(value)
-    if isinstance(value, Mapping):
-        members = [_key(name) + write(value[name]) for name in sorted(value)]
-        return b"{" + b"".join(members) + b"}"
-    if isinstance(value, Sequence):
-        return b"[#L" + _LONG.pack(len(value)) + b"".join([write(item) for item in value])
-    return _whole(value)
+        parts.append(value.data)
+    elif isinstance(value, np.ndarray):
+        kind, head = _WRITTEN[value.dtype]
+        parts += head, _LONG.pack(value.size), value.astype(kind).tobytes()
+    elif isinstance(value, str):
+        parts += b"SL", _sized(value)
+    elif isinstance(value, Mapping):
+        parts.append(b"{")
+        for name in sorted(value):
+            parts.append(_key(name))
+            _collect(value[name], parts)
+        parts.append(b"}")
+    elif isinstance(value, Sequence):
+        parts += b"[#L", _LONG.pack(len(value))
+        for item in value:
+            _collect(item, parts)
+    else:
+        parts.append(_whole(value))
 
 
 @lru_cache(maxsize=256)
