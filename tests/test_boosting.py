@@ -58,6 +58,16 @@ def test_margins_added_in_portions_are_those_of_the_whole_model(objective: str) 
     assert np.array_equal(each[32], learner.add(learner.start(), forest.first(33)))
 
 
+def test_the_same_trees_can_be_added_again_elsewhere() -> None:
+    """What trees add doesn't depend on what they were added to before."""
+    learner, forest = TreeLearner(random_matrix(99), boosting=BoostingSettings()), random_forest(3)
+    once = learner.add(learner.start(), forest)
+    twice = learner.add(once, forest)
+    assert np.array_equal(twice, learner.add(once, forest.first(3)))
+    assert twice - once == pytest.approx(once - 1.0, abs=1e-5)
+    assert np.array_equal(once, learner.add(learner.start(), forest))
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_saved_model_forecasts_the_same_in_plain_xgboost(objective: str) -> None:
     """`load_model` on Glean's file predicts what Glean predicts."""

@@ -156,6 +156,13 @@ def test_arrays_that_are_no_tree_are_refused(
         Nodes.of([*whole, broken(name, node, value)]).checked(len(NAMES))
 
 
+def test_a_threshold_may_be_as_large_as_a_covariate() -> None:
+    """Columns have units of their own; only leaves are bounded."""
+    tree = broken("value", 0, 1e12)
+    checked = Nodes.of([tree]).checked(len(NAMES)).trees()[0]
+    assert checked.value[0] == np.float32(1e12)
+
+
 def chain(links: list[int]) -> Tree:
     """A tree in which node 2k has the children 2k+1 (a leaf) and 2k+2, but for `links`."""
     size = 2 * len(links) + 1

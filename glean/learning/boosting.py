@@ -8,6 +8,7 @@ on first use: it brings scikit-learn along and takes seconds, which a merging se
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +72,11 @@ class TreeLearner:
         if forest.tree_count == 0 or self._rows == 0:
             return margin.copy()
         self._matrix.set_base_margin(margin)
-        return _booster(forest, self._device).predict(self._matrix, output_margin=True)
+        booster = _booster(forest, self._device)
+        added = booster.predict(self._matrix, output_margin=True)
+        # A booster remembers its forecast of a matrix, even once the margin beneath has changed.
+        booster.reset()
+        return added
 
     def each(self, margin: Singles, forest: Forest) -> Singles:
         """Margins after each of the trees of `forest` is added, shape (trees, rows).
@@ -223,8 +228,13 @@ def _parameters(
     }
 
 
+@lru_cache(maxsize=2)
 def _booster(forest: Forest, device: str) -> xgboost.Booster:
-    """Load a model; its bytes are always ones that Glean wrote, since XGBoost trusts them."""
+    """Load a model; its bytes are always ones that Glean wrote, since XGBoost trusts them.
+
+    The last ones are kept: training and validation rows, and in one process all bakeries, follow
+    the same trees one after the other.
+    """
     import xgboost
 
     booster = xgboost.Booster({"nthread": 1, "device": _DEVICES[device]})

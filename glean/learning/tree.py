@@ -24,9 +24,9 @@ Singles = NDArray[np.float32]
 DEEPEST_TREE = 12
 """The largest `max-depth`; so a tree has at most 2**13 - 1 nodes."""
 
-LARGEST_VALUE = 1e6
-"""Leaf values and thresholds beyond this are refused: on a scale where 1 is a product's usual day
-they can only be damage, and sums of them could overflow."""
+LARGEST_LEAF = 1e6
+"""Leaves beyond this are refused: on a scale where 1 is a product's usual day they can only be
+damage, and sums of them could overflow. Thresholds are of any size, as covariates are."""
 
 NO_NODE = -1
 
@@ -142,7 +142,7 @@ class Nodes:
         ModelError
             Naming the first tree that isn't one: a child out of range, a node reached twice or
             never, a tree too deep, a column that doesn't exist, a value that isn't finite or is
-            beyond `LARGEST_VALUE`, a direction that is neither 0 nor 1.
+            a leaf beyond `LARGEST_LEAF`, a direction that is neither 0 nor 1.
         """
         if (np.diff(self.starts) == 0).any():
             raise ModelError("damaged model: a tree without nodes; wanted at least a root")
@@ -155,7 +155,8 @@ class Nodes:
             inner & ((column < 0) | (column >= columns)), f"splits beyond {columns} columns"
         )
         self._refuse(
-            ~(np.abs(self.value) <= LARGEST_VALUE), "has a value that isn't finite or sane"
+            ~np.isfinite(self.value) | (leaf & (np.abs(self.value) > LARGEST_LEAF)),
+            "has a value that isn't finite or sane",
         )
         self._refuse(self.default_left > 1, "has a direction that is neither 0 nor 1")
         return replace(
