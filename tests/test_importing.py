@@ -119,7 +119,7 @@ def test_date_order(texts: list[str], order: str | None) -> None:
     """The order follows from any date that has only one reading; else it is asked for."""
     sheet = sheet_of("Datum", texts)
     if order is None:
-        with pytest.raises(SalesError, match="--date-order dmy or mdy") as caught:
+        with pytest.raises(SalesError, match="--date-order dmy or --date-order mdy") as caught:
             detect_date_order(sheet, "Datum")
         assert "2024-04-03 or 2024-03-04" in str(caught.value)
     else:
@@ -309,6 +309,8 @@ def test_covariates_are_joined_by_date(tmp_path: Path) -> None:
         (WEATHER, {"code": "holiday"}, "0 or 1"),
         ("a,b\n1,2\n", {}, "--covariate-date"),
         (WEATHER.replace("4,125", "warm"), {"ttav": "t"}, "found 'warm'"),
+        ("d;t\n03/04/2024;1\n", {}, "--covariate-date-order dmy or --covariate-date-order mdy"),
+        ("d;t\n13.05.2024;1,125\n", {}, "--covariate-decimal ."),
     ],
 )
 def test_bad_covariates(content: str, columns: dict[str, str], words: str, tmp_path: Path) -> None:

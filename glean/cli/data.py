@@ -76,6 +76,8 @@ def import_file(
     covariate_columns: Annotated[
         list[str] | None, typer.Option(help="Its columns to join, like ttav=temperature_c.")
     ] = None,
+    covariate_decimal: Annotated[str, typer.Option(help="Its decimal mark.")] = "",
+    covariate_date_order: Annotated[str, typer.Option(help="Its order of dates.")] = "",
     region: Annotated[str, typer.Option(help="Add public holidays of it, like DE-SH.")] = "",
     since: Annotated[str, typer.Option(help="First day to keep, like 2019-01-31.")] = "",
     until: Annotated[str, typer.Option(help="Last day to keep.")] = "",
@@ -89,7 +91,8 @@ def import_file(
 ) -> None:
     """Turn an export of a till or spreadsheet into a sales table.
 
-    How the file is written is found out and shown; the last four options before --force tell it.
+    How the file is written is found out and shown; --delimiter, --decimal, --encoding and
+    --date-order tell it.
     """
     from glean.cli.imported import summary_lines
     from glean.sales.covariate_files import CovariateFile
@@ -102,6 +105,16 @@ def import_file(
     check_target(out, force=force)
     if quantity and (units or not till_lines):
         raise SettingsError("--quantity goes with --till-lines, in place of --units")
+    weather = None
+    if covariates is not None:
+        weather = CovariateFile(
+            path=covariates,
+            date=covariate_date,
+            columns=renamings("--covariate-columns", covariate_columns or []),
+            notation=Notation(
+                decimal=covariate_decimal, date_order=covariate_date_order, options="--covariate-"
+            ),
+        )
     request = ImportRequest(
         path=file,
         columns=Columns(
@@ -123,11 +136,7 @@ def import_file(
         products=tuple(name for name in products.split(",") if name),
         aligned=align_rows,
         returns=returns or None,
-        covariates=None
-        if covariates is None
-        else CovariateFile(
-            covariates, covariate_date, renamings("--covariate-columns", covariate_columns or [])
-        ),
+        covariates=weather,
         region=region,
         selection=Selection(
             since=day_of("--since", since),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ class CovariateFile:
     path: Path
     date: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
-    notation: Notation = field(default_factory=Notation)
+    notation: Notation = field(default_factory=partial(Notation, options="--covariate-"))
 
 
 def read_covariates(file: CovariateFile) -> tuple[pd.DataFrame, list[Note]]:

@@ -40,19 +40,22 @@ class Notation:
         "." or ",".
     date_order : str
         "dmy", "mdy" or "ymd".
+    options : str
+        How the options begin that tell these, for the messages.
     """
 
     encoding: str = ""
     delimiter: str = ""
     decimal: str = ""
     date_order: str = ""
+    options: str = "--"
 
     def __post_init__(self) -> None:
         if self.delimiter in ("tab", "\\t"):
             object.__setattr__(self, "delimiter", "\t")
-        check_choice("--delimiter", self.delimiter, ("", *DELIMITERS))
-        check_choice("--decimal", self.decimal, ("", ".", ","))
-        check_choice("--date-order", self.date_order, ("", *DATE_ORDERS))
+        check_choice(self.options + "delimiter", self.delimiter, ("", *DELIMITERS))
+        check_choice(self.options + "decimal", self.decimal, ("", ".", ","))
+        check_choice(self.options + "date-order", self.date_order, ("", *DATE_ORDERS))
 
 
 def open_export(path: Path, notation: Notation) -> tuple[Sheet, list[Note]]:
@@ -92,8 +95,10 @@ def forms_of(
     SalesError
         The cells leave it open.
     """
-    order = cast("DateOrder", notation.date_order or detect_date_order(sheet, date))
-    decimal = notation.decimal or detect_decimal(sheet, numbers)
+    order = cast(
+        "DateOrder", notation.date_order or detect_date_order(sheet, date, options=notation.options)
+    )
+    decimal = notation.decimal or detect_decimal(sheet, numbers, options=notation.options)
     told = {True: "as told", False: "detected"}
     example = f", like {sheet.cells[date][0]}"
     notes = [

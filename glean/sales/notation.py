@@ -25,8 +25,17 @@ _COMMA = re.compile(r"[+-]?((\d{1,3}(\.\d{3})+|\d*),\d*|\d{1,3}(\.\d{3}){2,})", 
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 
 
-def detect_decimal(sheet: Sheet, columns: Sequence[str]) -> str:
+def detect_decimal(sheet: Sheet, columns: Sequence[str], *, options: str = "--") -> str:
     """Find the decimal mark of the numbers in some columns.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Where they stand.
+    columns : sequence of str
+        Columns of numbers.
+    options : str
+        How the option begins that tells the mark, for the message.
 
     Returns
     -------
@@ -44,13 +53,22 @@ def detect_decimal(sheet: Sheet, columns: Sequence[str]) -> str:
     commas = sum(bool(_COMMA.fullmatch(text)) for text in distinct - either)
     if either and points == commas == 0:
         found = f"numbers like {min(either)}, a thousand or a bit more than one"
-        wanted = "the decimal mark told by --decimal . or --decimal ,"
+        wanted = f"the decimal mark told by {options}decimal . or {options}decimal ,"
         raise SalesError([Problem(sheet.source, None, ", ".join(columns), found, wanted)])
     return "," if commas > points else "."
 
 
-def detect_date_order(sheet: Sheet, column: str) -> DateOrder:
+def detect_date_order(sheet: Sheet, column: str, *, options: str = "--") -> DateOrder:
     """Find the order of day, month and year in a column.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Where it stands.
+    column : str
+        Column of dates.
+    options : str
+        How the option begins that tells the order, for the message.
 
     Returns
     -------
@@ -75,7 +93,7 @@ def detect_date_order(sheet: Sheet, column: str) -> DateOrder:
     if not len(doubtful):
         return best[0]
     found = f"dates like {doubtful[0]}, which may be {_both(str(doubtful[0]), best)}"
-    wanted = f"the order told by --date-order {' or '.join(best)}"
+    wanted = "the order told by " + " or ".join(f"{options}date-order {order}" for order in best)
     raise SalesError([Problem(sheet.source, None, column, found, wanted)])
 
 

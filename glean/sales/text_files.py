@@ -16,16 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
+from glean.sales.encodings import decode, detect_encoding, first_line_beyond_utf8, refused
 from glean.sales.sheet import MOST_SHOWN, Sheet, quoted, texts_of
 
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
-_BOMS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
 _GZIP_MAGIC = b"\x1f\x8b"
 _WORKBOOK_MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _SAMPLE_LINES = 50
@@ -69,12 +65,12 @@ def open_text_sheet(
     source = str(path)
     data = read_bytes(path)
     told, encoding = encoding, encoding or detect_encoding(data)
-    text = _decode(source, data, encoding)
+    text = decode(source, data, encoding)
     if not text.strip("\ufeff\0 \t\r\n,;"):
-        raise _refused(source, "an empty file", "a header line and lines of sales")
+        raise refused(source, "an empty file", "a header line and lines of sales")
     delimiter = delimiter or detect_delimiter(text)
     sheet, problems = _split(source, text, delimiter)
-    odd_line = None if told or encoding != "cp1252" else _first_line_beyond_utf8(data)
+    odd_line = None if told or encoding != "cp1252" else first_line_beyond_utf8(data)
     return TextSheet(sheet, encoding, delimiter, tuple(problems), odd_line)
 
 
@@ -88,38 +84,21 @@ def read_bytes(path: Path) -> bytes:
     """
     source = str(path)
     if not path.exists():
-        raise _refused(source, "no such file", "the path of a sales table")
+        raise refused(source, "no such file", "the path of a sales table")
     if path.is_dir():
-        raise _refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
+        raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
     try:
         data = path.read_bytes()
         if data.startswith(_GZIP_MAGIC) or path.suffix.lower() == ".gz":
             data = gzip.decompress(data)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         wanted = "a whole gzip file; copy or download it again"
-        raise _refused(source, f"a damaged gzip file ({error})", wanted) from None
+        raise refused(source, f"a damaged gzip file ({error})", wanted) from None
     except OSError as error:
-        raise _refused(source, f"a file that can't be read ({error.strerror})", "a file") from None
+        raise refused(source, f"a file that can't be read ({error.strerror})", "a file") from None
     if data.startswith(_WORKBOOK_MAGICS):
-        raise _refused(source, "a workbook or zip file", "a CSV file; save the sheet as CSV")
+        raise refused(source, "a workbook or zip file", "a CSV file; save the sheet as CSV")
     return data
-
-
-def detect_encoding(data: bytes) -> str:
-    """Find the encoding: a byte order mark, UTF-16 by its zeros, UTF-8 if valid, else cp1252."""
-    for mark, encoding in _BOMS:
-        if data.startswith(mark):
-            return encoding
-    start = data[:2000]
-    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        half = start[offset::2]
-        if len(half) > 3 and half.count(0) > 0.7 * len(half):
-            return encoding
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
 
 
 def detect_delimiter(text: str) -> str:
@@ -134,31 +113,6 @@ def detect_delimiter(text: str) -> str:
 
     best = max(DELIMITERS, key=score)
     return best if score(best)[1] else ","
-
-
-def _decode(source: str, data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding)
-    except LookupError:
-        wanted = "an encoding that Python knows, like utf-8, cp1252 or utf-16"
-        raise _refused(source, f"the encoding {encoding!r}", wanted) from None
-    except UnicodeDecodeError as error:
-        if encoding == "cp1252":  # five bytes mean nothing there
-            return data.decode("latin-1")
-        line = data.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{data[error.start]:02x}"
-        wanted = f"text in {encoding}; give another --encoding"
-        raise SalesError([Problem(source, line, "", found, wanted)]) from None
-    except UnicodeError as error:
-        raise _refused(source, f"a broken text ({error})", f"text in {encoding}") from None
-
-
-def _first_line_beyond_utf8(data: bytes) -> int | None:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return data.count(b"\n", 0, error.start) + 1
-    return None
 
 
 def _split(source: str, text: str, delimiter: str) -> tuple[Sheet, list[Problem]]:
@@ -208,7 +162,3 @@ def _ragged(source: str, line: int, row: list[str], wanted: int) -> Problem:
     hint = "a comma inside a name or number goes in quotes" if len(row) > wanted else "none missing"
     found = f"{len(row)} values ({quoted(' | '.join(row), 60)})"
     return Problem(source, line, "", found, f"{wanted} values, as in the header; {hint}")
-
-
-def _refused(source: str, found: str, wanted: str) -> SalesError:
-    return SalesError([Problem(source, None, "", found, wanted)])

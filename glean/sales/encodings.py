@@ -1,0 +1,66 @@
+"""Bytes of a text file become text: the encoding is found out, or checked if it is told."""
+
+from __future__ import annotations
+
+from glean.errors import Problem, SalesError
+
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+
+
+def detect_encoding(data: bytes) -> str:
+    """Find the encoding: a byte order mark, UTF-16 by its zeros, UTF-8 if valid, else cp1252."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return encoding
+    start = data[:2000]
+    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half = start[offset::2]
+        if len(half) > 3 and half.count(0) > 0.7 * len(half):
+            return encoding
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def decode(source: str, data: bytes, encoding: str) -> str:
+    """Decode bytes; what cp1252 leaves undefined is read as Latin-1.
+
+    Raises
+    ------
+    SalesError
+        The encoding is unknown, or the bytes aren't in it.
+    """
+    try:
+        return data.decode(encoding)
+    except LookupError:
+        wanted = "an encoding that Python knows, like utf-8, cp1252 or utf-16"
+        raise refused(source, f"the encoding {encoding!r}", wanted) from None
+    except UnicodeDecodeError as error:
+        if encoding == "cp1252":  # five bytes mean nothing there
+            return data.decode("latin-1")
+        line = data.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{data[error.start]:02x}"
+        wanted = f"text in {encoding}; give another --encoding"
+        raise SalesError([Problem(source, line, "", found, wanted)]) from None
+    except UnicodeError as error:
+        raise refused(source, f"a broken text ({error})", f"text in {encoding}") from None
+
+
+def first_line_beyond_utf8(data: bytes) -> int | None:
+    """Line, from 1, of the first byte that isn't UTF-8; None if all are."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return None
+
+
+def refused(source: str, found: str, wanted: str) -> SalesError:
+    """Build the error about a file as a whole."""
+    return SalesError([Problem(source, None, "", found, wanted)])
