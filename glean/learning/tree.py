@@ -141,7 +141,7 @@ class Nodes:
         ------
         ModelError
             Naming the first tree that isn't one: a child out of range, a node reached twice or
-            never, a tree too deep, a column that doesn't exist, a value that isn't finite or is
+            never, a tree too deep, a column that doesn't exist, a value that isn't finite,
             a leaf beyond `LARGEST_LEAF`, a direction that is neither 0 nor 1.
         """
         if (np.diff(self.starts) == 0).any():
