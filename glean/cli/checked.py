@@ -5,12 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from glean.sales.doctor import BakeryHealth, ProductHealth, Report
 from glean.sales.outliers import RULE
 from glean.sales.windows import MIN_TRADING_DAYS
+
+Cells = dict[str, list[str]]
+"""Heading -> the texts below it."""
+
+TEXTS = ("bakery", "product", "closed on")
+"""Headings of columns that may wrap; the others are numbers and days."""
+
+WIDEST_NAME = 14
+"""Characters that a name gets before numbers give way."""
 
 MOST_BAKERIES = 10
 MOST_PRODUCTS = 25
@@ -34,35 +45,27 @@ def print_report(report: Report, console: Console | None = None) -> None:
 def verdict(report: Report) -> str:
     """Say in one sentence whether the file can be used."""
     if report.usable:
-        return f"{report.source} can be used as it is."
+        together = len(report.bakeries) > 1
+        following = f" Next: glean simulate --sales {report.source}" if together else ""
+        return f"{report.source} can be used as it is.{following}"
     count = len(report.problems)
-    return f"{report.source} can't be used yet: mend what is listed above ({count} lines)."
+    lines = "1 line" if count == 1 else f"{count} lines"
+    return f"{report.source} can't be used yet: mend what is listed above ({lines})."
 
 
 def bakery_table(report: Report) -> Table:
     """Span and days per bakery; of many, those that need a look."""
     bakeries = sorted(report.bakeries, key=lambda bakery: -_worry(bakery))[:MOST_BAKERIES]
-    table = Table(title=_title("bakeries", len(bakeries), len(report.bakeries)))
-    for heading in ("bakery", "first day", "last day"):
-        table.add_column(heading)
-    for heading in ("trading days", "missing days", "products", "gaps", "returns", "outliers"):
-        table.add_column(heading, justify="right")
-    table.add_column("closed on")
-    for bakery in bakeries:
-        opening = bakery.opening
-        table.add_row(
-            bakery.bakery,
-            str(opening.first),
-            str(opening.last),
-            f"{opening.trading_days:,}",
-            str(opening.single_days + sum(gap.days for gap in opening.gaps)),
-            str(len(bakery.products)),
-            str(len(opening.gaps)),
-            str(sum(product.returns for product in bakery.products)),
-            str(sum(len(product.outliers) for product in bakery.products)),
-            ", ".join([*opening.days_off, *(f"most {d}" for d in opening.mostly_off)]) or "-",
-        )
-    return table
+    cells: Cells = {
+        "bakery": [bakery.bakery for bakery in bakeries],
+        "first day": [str(bakery.opening.first) for bakery in bakeries],
+        "last day": [str(bakery.opening.last) for bakery in bakeries],
+        "trading\ndays": [f"{bakery.opening.trading_days:,}" for bakery in bakeries],
+        "missing\ndays": [str(bakery.opening.missing_days) for bakery in bakeries],
+        "gaps": [str(len(bakery.opening.gaps)) for bakery in bakeries],
+        "closed on": [_closed(bakery) for bakery in bakeries],
+    }
+    return _table(_title("bakeries", len(bakeries), len(report.bakeries)), cells)
 
 
 def product_table(report: Report) -> Table:
@@ -70,25 +73,42 @@ def product_table(report: Report) -> Table:
     every = [(bakery.bakery, product) for bakery in report.bakeries for product in bakery.products]
     shown = every if len(every) <= MOST_PRODUCTS else sorted(every, key=lambda at: -_oddity(at[1]))
     shown = shown[:MOST_PRODUCTS]
-    table = Table(title=_title("products", len(shown), len(every)))
-    for heading in ("bakery", "product", "first day", "last day"):
-        table.add_column(heading)
-    for heading in ("days", "units a day", "returns", "outliers", "sold out"):
-        table.add_column(heading, justify="right")
-    for bakery, product in shown:
-        share = product.sold_out_share
-        table.add_row(
-            bakery,
-            product.product,
-            str(product.first),
-            str(product.last),
-            f"{product.days:,}",
-            f"{product.mean_units:,.1f}",
-            str(product.returns),
-            str(len(product.outliers)),
-            "-" if math.isnan(share) else f"{share:.0%} of days",
-        )
+    products = [product for _, product in shown]
+    cells: Cells = {"bakery": [bakery for bakery, _ in shown]} if len(report.bakeries) > 1 else {}
+    cells |= {
+        "product": [product.product for product in products],
+        "first day": [str(product.first) for product in products],
+        "last day": [str(product.last) for product in products],
+        "days": [f"{product.days:,}" for product in products],
+        "units\na day": [f"{product.mean_units:,.1f}" for product in products],
+    }
+    if any(product.returns for product in products):
+        cells["returns"] = [str(product.returns) for product in products]
+    cells["outliers"] = [str(len(product.outliers)) for product in products]
+    if not all(math.isnan(product.sold_out_share) for product in products):
+        cells["sold\nout"] = [f"{product.sold_out_share:.0%}" for product in products]
+    return _table(_title("products", len(shown), len(every)), cells)
+
+
+def _table(title: str, cells: Cells) -> Table:
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading, column in cells.items():
+        if heading in TEXTS:
+            wide = min(max(map(len, column)), WIDEST_NAME)
+            table.add_column(heading, min_width=wide, overflow="fold")
+        else:
+            table.add_column(heading, justify="right", no_wrap=True)
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*(escape(text) for text in row))
     return table
+
+
+def _closed(bakery: BakeryHealth) -> str:
+    off, mostly = (
+        ", ".join(day[:3] for day in days)
+        for days in (bakery.opening.days_off, bakery.opening.mostly_off)
+    )
+    return "; ".join(filter(None, [off, f"mostly {mostly}" if mostly else ""])) or "-"
 
 
 def remarks_of(report: Report) -> Iterator[str]:

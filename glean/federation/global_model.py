@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from glean.learning.averaged import Weights
@@ -42,19 +43,18 @@ class TreeModel:
         A state that the model never had gets the whole model, which continues "".
         """
         if held not in self.states:
-            return "", self.forest.to_bytes()
-        news = replace(self.forest, trees=self.forest.trees[self.states[held] :])
-        return held, news.to_bytes()
+            return "", _tail_bytes(self.forest, 0)
+        return held, _tail_bytes(self.forest, self.states[held])
 
     def grown(self, forest: Forest) -> Self:
         """Go on to a forest that begins with this one."""
-        news = replace(forest, trees=forest.trees[self.forest.tree_count :])
-        name = _digest(self.state.encode() + news.to_bytes())
+        news = _tail_bytes(forest, self.forest.tree_count)
+        name = _digest(self.state.encode() + news)
         return replace(self, forest=forest, states=self.states | {name: forest.tree_count})
 
     def to_bytes(self) -> bytes:
         """Write the model file."""
-        return self.forest.to_bytes()
+        return _tail_bytes(self.forest, 0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,12 @@ class WeightModel:
 
 
 GlobalModel = TreeModel | WeightModel
+
+
+@lru_cache(maxsize=8)
+def _tail_bytes(forest: Forest, start: int) -> bytes:
+    """Write the trees from `start` on, once for all bakeries that lack the same ones."""
+    return replace(forest, trees=forest.trees[start:]).to_bytes()
 
 
 def _digest(content: bytes) -> str:

@@ -46,8 +46,8 @@ def meet(
 
 
 def agree(bakeries: Bakeries, newcomers: Sequence[str], settings: RunSettings) -> FeatureDefinition:
-    """Agree on the features: those of the season only where someone has seen a full year."""
-    season = any(met.full_year for name, met in bakeries.items() if name not in newcomers)
+    """Agree on the features: those of the season only where someone knows it."""
+    season = any(met.knows_season for name, met in bakeries.items() if name not in newcomers)
     return FeatureDefinition(
         horizon_days=settings.windows.horizon_days, season=season, covariates=settings.covariates
     )

@@ -89,8 +89,8 @@ class Introduction(_Flat):
         Which bakery of a simulation it plays.
     trains : bool
         Whether it has enough trading days to learn from.
-    full_year : bool
-        Whether its training window spans a full year.
+    knows_season : bool
+        Whether its training window is long enough to learn the season from.
     own_table : bool
         Whether it reads a table of its own (a deployment) and not the run's (a simulation).
     note : str
@@ -101,7 +101,7 @@ class Introduction(_Flat):
     code: str
     partition: int
     trains: bool
-    full_year: bool
+    knows_season: bool
     own_table: bool
     note: str
 

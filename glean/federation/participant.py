@@ -61,7 +61,7 @@ class Participant:
             code=code_fingerprint(),
             partition=self.node.partition,
             trains=self.windows.trains,
-            full_year=self.windows.full_year,
+            knows_season=self.windows.knows_season,
             own_table=self.sales.own_table,
             note="" if self.windows.trains else self._short_history(),
         )
@@ -177,7 +177,7 @@ SPARE_NODE = Introduction(
     code=code_fingerprint(),
     partition=0,
     trains=False,
-    full_year=False,
+    knows_season=False,
     own_table=False,
     note="",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
@@ -54,6 +55,12 @@ class Progress:
         record[_ROWS] = ArrayRecord(arrays)
 
 
+@lru_cache(maxsize=2)
+def _read(content: bytes) -> Forest:
+    """Read a model; in one process, all bakeries get the same bytes one after the other."""
+    return Forest.from_bytes(content)
+
+
 class TreeWork:
     """Works on one bakery's rows.
 
@@ -103,7 +110,7 @@ class TreeWork:
         if not task.base:
             held = Progress("", self._training.start(), self._validation.start())
         assert held is not None, "a task without a base starts anew"
-        news = Forest.from_bytes(task.model)
+        news = _read(task.model)
         progress = Progress(
             task.state,
             self._training.add(held.training, news),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +20,11 @@ Model = Forest | Weights
 _ZIP_MAGIC = b"PK"
 
 
+@lru_cache(maxsize=2)
 def read_model(content: bytes) -> Model:
     """Read a model file: XGBoost's, or the weights that `fedavg` leaves.
+
+    The last ones are kept, since in one process all bakeries are sent the same final model.
 
     Raises
     ------

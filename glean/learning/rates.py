@@ -5,10 +5,10 @@ from __future__ import annotations
 from glean.settings import RoundSettings
 
 TREE_STEPS = 6.0
-"""Sum of the step sizes over all rounds; chosen on validation windows (`benchmarks/defaults.py`)."""
+"""Sum of the step sizes over all rounds; chosen on validation windows."""
 
 LARGEST_TREE_STEP = 0.3
-WEIGHT_STEPS = {"neural": 0.01, "poisson": 0.05}
+WEIGHT_STEPS = {"neural": 0.1, "poisson": 1.0}
 
 
 def learning_rate_of(rounds: RoundSettings) -> float:

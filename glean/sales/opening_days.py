@@ -63,6 +63,8 @@ class OpeningDays:
         Longest first: `GAP_DAYS` missing days or more in a row, such weekdays not counted.
     single_days : int
         Missing days that are neither on such weekdays nor in a gap (public holidays, mostly).
+    missing_days : int
+        Days of gaps (such weekdays not counted) and single ones.
     """
 
     first: dt.date
@@ -72,6 +74,7 @@ class OpeningDays:
     mostly_off: tuple[str, ...]
     gaps: tuple[Gap, ...]
     single_days: int
+    missing_days: int
 
 
 def opening_days(dates: pd.Series[pd.Timestamp]) -> OpeningDays:
@@ -103,4 +106,5 @@ def opening_days(dates: pd.Series[pd.Timestamp]) -> OpeningDays:
         mostly_off=tuple(WEEKDAYS[day] for day in rare),
         gaps=tuple(sorted(gaps, key=lambda gap: (-gap.days, gap.first))),
         single_days=single,
+        missing_days=int(missing.sum()),
     )
