@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from glean.cli.checked import remarks_of, verdict
+from glean.cli.checked import print_report, remarks_of, verdict
 from glean.sales.doctor import examine
 from glean.sales.like_names import like_names
 from glean.sales.opening_days import opening_days
@@ -41,7 +43,7 @@ def test_gaps_and_single_missing_days() -> None:
     opening = opening_days(dates[~gone])
     (gap,) = opening.gaps
     assert str(gap) == "2024-02-05 to 2024-02-18 (14 days)"
-    assert opening.single_days == 1
+    assert (opening.single_days, opening.missing_days) == (1, 15)
 
 
 def test_weekday_that_is_mostly_closed() -> None:
@@ -168,3 +170,16 @@ def test_unreadable_files_give_their_problems(tmp_path: Path) -> None:
     report = examine(tmp_path / "x.csv")
     assert len(report.problems) == 3
     assert report.bakeries == ()
+
+
+def test_tables_fit_a_terminal_of_80_characters(tmp_path: Path) -> None:
+    """Days and numbers stand whole in a narrow terminal, also with returns and stock-outs."""
+    rows = sales().assign(sold_out_at="15:00", product="A very long name of a product indeed")
+    rows.loc[3, "units"] = -1.0
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_report(examine(file_of(tmp_path, rows)), console)
+    text = console.export_text()
+    table = text[: text.index("- A:")]
+    assert table.count("2024-01-01") == table.count("2024-05-19") == 2
+    assert "100%" in table
+    assert max(len(line) for line in table.splitlines()) <= 80
