@@ -57,6 +57,7 @@ class TreeLearner:
         self._boosting = boosting
         self._device = device
         self._rows = len(features)
+        self._x = features.x
         self._empty = Forest.empty(features.definition, objective=boosting.objective)
         self._matrix = _matrix(features)
 
@@ -71,11 +72,10 @@ class TreeLearner:
         """
         if forest.tree_count == 0 or self._rows == 0:
             return margin.copy()
-        self._matrix.set_base_margin(margin)
-        booster = _booster(forest, self._device)
-        added = booster.predict(self._matrix, output_margin=True)
-        # A booster remembers its forecast of a matrix, even once the margin beneath has changed.
-        booster.reset()
+        # Not `predict`: it remembers its forecast of a matrix, even once the margin has changed.
+        added: Singles = _booster(forest, self._device).inplace_predict(
+            self._x, predict_type="margin", base_margin=margin, validate_features=False
+        )
         return added
 
     def each(self, margin: Singles, forest: Forest) -> Singles:
