@@ -8,6 +8,7 @@ of range is refused by name, with the value and what is allowed.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
@@ -17,6 +18,7 @@ from glean.errors import SettingsError
 ConfigValue = bool | int | float | str
 
 _INF = float("inf")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _number(default: float, low: float, high: float, meaning: str) -> Any:
@@ -224,15 +226,14 @@ def _group(group: type, values: Mapping[str, ConfigValue]) -> Any:
 def _checked(key: str, value: ConfigValue, item: Field[Any]) -> ConfigValue:
     kind: type = type(item.default)
     if kind is float and type(value) is int:
-        value = float(value)
+        value = _widened(key, value)
     if type(value) is not kind:
         raise SettingsError(f"{key}: found {value!r}; wanted {_KINDS[kind]}")
     if "range" in item.metadata:
         low, high = item.metadata["range"]
-        if not low <= value <= high:
-            raise SettingsError(
-                f"{key}: found {value!r}; wanted {_KINDS[kind]} from {low} to {high}"
-            )
+        if not low <= value <= high or value == _INF:
+            limit = "up" if high == _INF else f"to {high}"
+            raise SettingsError(f"{key}: found {value!r}; wanted {_KINDS[kind]} from {low} {limit}")
     if "choices" in item.metadata and value not in item.metadata["choices"]:
         wanted = ", ".join(repr(choice) for choice in item.metadata["choices"])
         raise SettingsError(f"{key}: found {value!r}; wanted one of {wanted}")
@@ -241,7 +242,17 @@ def _checked(key: str, value: ConfigValue, item: Field[Any]) -> ConfigValue:
     return value
 
 
+def _widened(key: str, value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise SettingsError(f"{key}: found a number beyond 1e308; wanted one below") from None
+
+
 def _check_date(key: str, text: str) -> None:
+    # Python also reads 20190701 and 2019-W27-1, which pandas reads otherwise or not at all.
+    if not _DATE.fullmatch(text):
+        raise SettingsError(f"{key}: found {text!r}; wanted a date like 2019-07-01")
     try:
         dt.date.fromisoformat(text)
     except ValueError:
@@ -284,7 +295,7 @@ class NodeSettings:
         Raises
         ------
         SettingsError
-            A value of the wrong type.
+            A value of the wrong type, or a partition below 0.
         """
         found: dict[str, Any] = {}
         for item in fields(cls):
@@ -294,4 +305,8 @@ class NodeSettings:
             if type(value) is not kind:
                 raise SettingsError(f"node config {key}: found {value!r}; wanted {_KINDS[kind]}")
             found[item.name] = value
+        if found["partition"] < 0:
+            raise SettingsError(
+                f"node config partition-id: found {found['partition']}; wanted one from 0 up"
+            )
         return cls(**found)

@@ -1,0 +1,191 @@
+"""Run config and node config: whatever is unknown, mistyped or out of range is refused by name."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glean.errors import SettingsError
+from glean.settings import (
+    ConfigValue,
+    NodeSettings,
+    RunSettings,
+    declared_fields,
+    parse_text,
+)
+
+PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
+
+
+def message_of(config: dict[str, Any]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        RunSettings.from_config(config)
+    return str(caught.value)
+
+
+def configs() -> st.SearchStrategy[dict[str, ConfigValue]]:
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "num-server-rounds": st.integers(1, 10_000),
+            "learning-rate": st.floats(0.0, 1.0),
+            "reg-lambda": st.floats(0.0, 1e9),
+            "aggregation": st.sampled_from(["bagging", "cyclic", "fedavg"]),
+            "test-start": st.sampled_from(["", "2019-07-01"]),
+            "baselines": st.booleans(),
+            "units-label": st.text(),
+            "seed": st.integers(0, 2**31 - 1),
+        },
+    )
+
+
+@given(configs())
+def test_what_is_read_is_written_again(config: dict[str, ConfigValue]) -> None:
+    """Settings written as a run config and read again are the same settings."""
+    settings = RunSettings.from_config(config)
+    written = settings.to_config()
+    assert RunSettings.from_config(written) == settings
+    assert {key: written[key] for key in config} == config
+    assert list(written) == list(declared_fields())
+
+
+def test_the_app_declares_the_same_defaults_in_the_same_order() -> None:
+    """`[tool.flwr.app.config]` has every key, its default, its type, in the documented order."""
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))
+    declared = project["tool"]["flwr"]["app"]["config"]
+    defaults = RunSettings().to_config()
+    assert list(declared.items()) == list(defaults.items())
+    assert [type(value) for value in declared.values()] == [type(v) for v in defaults.values()]
+
+
+def test_an_unknown_key_is_named_with_those_that_are_known() -> None:
+    """A slip of the pen in a key is refused, and the right key stands in the message."""
+    message = message_of({"num-rounds": 3})
+    assert message.startswith("unknown key 'num-rounds'; known are aggregation, ")
+    assert "num-server-rounds" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("num-server-rounds", "3", "num-server-rounds: found '3'; wanted a whole number"),
+        ("num-server-rounds", 3.0, "num-server-rounds: found 3.0; wanted a whole number"),
+        ("num-server-rounds", True, "num-server-rounds: found True; wanted a whole number"),
+        (
+            "num-server-rounds",
+            0,
+            "num-server-rounds: found 0; wanted a whole number from 1 to 10000",
+        ),
+        ("learning-rate", "x", "learning-rate: found 'x'; wanted a number"),
+        ("learning-rate", 1.5, "learning-rate: found 1.5; wanted a number from 0.0 to 1.0"),
+        ("reg-lambda", -1, "reg-lambda: found -1.0; wanted a number from 0.0 up"),
+        ("reg-lambda", math.inf, "reg-lambda: found inf; wanted a number from 0.0 up"),
+        ("reg-lambda", 10**400, "reg-lambda: found a number beyond 1e308; wanted one below"),
+        ("learning-rate", math.nan, "learning-rate: found nan; wanted a number from 0.0 to 1.0"),
+        ("baselines", 1, "baselines: found 1; wanted true or false"),
+        ("sales", 5, "sales: found 5; wanted text"),
+        (
+            "aggregation",
+            "boosting",
+            "aggregation: found 'boosting'; wanted one of 'bagging', 'cyclic', 'fedavg'",
+        ),
+        ("device", "cuda", "device: found 'cuda'; wanted one of 'auto', 'cpu', 'gpu'"),
+        ("test-start", "1.7.2019", "test-start: found '1.7.2019'; wanted a date like 2019-07-01"),
+        (
+            "test-start",
+            "2019-W27-1",
+            "test-start: found '2019-W27-1'; wanted a date like 2019-07-01",
+        ),
+        ("test-start", "20190701", "test-start: found '20190701'; wanted a date like 2019-07-01"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_so_many_words(key: str, value: Any, message: str) -> None:
+    """Key, value found and what is wanted stand in the message, word for word."""
+    assert message_of({key: value}) == message
+
+
+def test_a_run_that_can_not_be_continued_yet_is_refused() -> None:
+    """Keys of later versions are declared, and using them is refused rather than ignored."""
+    assert message_of({"resume": "results/1"}) == (
+        "resume: found 'results/1'; wanted '' (this version of Glean can't continue a run yet)"
+    )
+
+
+def test_every_problem_is_told_in_one_go() -> None:
+    """Three wrong entries make three lines."""
+    lines = message_of({"nonsense": 1, "seed": -1, "device": 0}).splitlines()
+    assert len(lines) == 3
+    assert [line.split(":")[0] for line in lines[1:]] == ["seed", "device"]
+
+
+def test_a_whole_number_serves_where_a_number_is_wanted() -> None:
+    """`reg-lambda = 2` in TOML is a float setting all the same."""
+    found = RunSettings.from_config({"reg-lambda": 2}).boosting.reg_lambda
+    assert (found, type(found)) == (2.0, float)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("test-start", "2019-07-01", "2019-07-01"),
+        ("num-server-rounds", "7", 7),
+        ("learning-rate", "0.5", 0.5),
+        ("baselines", "False", False),
+        ("bakery", "", None),
+        ("num-server-rounds", "7.0", None),
+        ("num-server-rounds", "0", None),
+        ("learning-rate", "nan", None),
+        ("baselines", "1", None),
+        ("aggregation", "sum", None),
+    ],
+)
+def test_typed_text_becomes_the_declared_type(
+    key: str, text: str, value: ConfigValue | None
+) -> None:
+    """`--set KEY=TEXT` gives the key's type, or names the key in its refusal."""
+    if value is None:
+        with pytest.raises(SettingsError, match=key):
+            parse_text(key, text)
+    else:
+        assert (parse_text(key, text), type(parse_text(key, text))) == (value, type(value))
+
+
+def test_covariates_are_split_at_commas() -> None:
+    """Blanks around names and empty names don't count."""
+    settings = RunSettings.from_config({"covariates": " wind, sun ,,"})
+    assert settings.covariates == ("wind", "sun")
+    assert RunSettings().covariates == ()
+
+
+@pytest.mark.parametrize(("device", "used"), [("auto", "cpu"), ("cpu", "cpu"), ("gpu", "gpu")])
+def test_a_gpu_is_only_used_when_asked_for(device: str, used: str) -> None:
+    """ "auto" means the processor: a bakery's table is too small for a GPU to win."""
+    assert RunSettings.from_config({"device": device}).tree_device == used
+
+
+def test_a_node_config_is_read_and_keys_of_flower_are_let_be() -> None:
+    """Glean's keys are taken; `num-partitions` and the like are none of its business."""
+    config: dict[str, ConfigValue] = {"partition-id": 3, "num-partitions": 5, "bakery": "North"}
+    assert NodeSettings.from_config(config) == NodeSettings(partition=3, bakery="North")
+    assert NodeSettings.from_config({}) == NodeSettings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("partition-id", "3", "node config partition-id: found '3'; wanted a whole number"),
+        ("sales", 7, "node config sales: found 7; wanted text"),
+        ("partition-id", -1, "node config partition-id: found -1; wanted one from 0 up"),
+    ],
+)
+def test_a_wrong_node_config_is_refused(key: str, value: ConfigValue, message: str) -> None:
+    """A node told nonsense says so instead of playing another bakery."""
+    with pytest.raises(SettingsError) as caught:
+        NodeSettings.from_config({key: value})
+    assert str(caught.value) == message
