@@ -47,8 +47,12 @@ class BakerySales:
     own_table: bool
 
     def since(self, start: pd.Timestamp, *, days: int) -> BakerySales:
-        """Forget all rows more than `days` days before `start` (to play a newcomer)."""
-        kept = (self.table.rows["date"] >= start - pd.Timedelta(days=days)).to_numpy()
+        """Forget all rows more than `days` days before `start` (to play a newcomer).
+
+        A bakery that closed before that keeps its last day: a table is never empty.
+        """
+        dates = self.table.rows["date"]
+        kept = (dates >= min(start - pd.Timedelta(days=days), dates.max())).to_numpy()
         return replace(
             self,
             table=SalesTable(self.table.rows[kept].reset_index(drop=True)),
@@ -99,9 +103,10 @@ def _own_bakery(node: NodeSettings, table: TableSettings) -> BakerySales:
     elif len(names) == 1:
         mine = whole
     else:
+        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise SettingsError(
-            f"{node.sales} holds {len(names)} bakeries ({', '.join(names[:5])}...); say which is "
-            f"this one with the node config bakery='NAME' (found {node.bakery!r})"
+            f"{node.sales} holds {len(names)} bakeries ({listed}); say which is this one with the "
+            f"node config bakery='NAME' (found {node.bakery!r})"
         )
     return BakerySales(node.bakery or names[0], mine, table.holiday_region, None, own_table=True)
 
