@@ -7,7 +7,7 @@ from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
 from glean.evaluation.backtest import judge, rows_to_json
-from glean.federation.messages import Task, TestScores
+from glean.federation.messages import FinalScores, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
 from glean.federation.version import code_fingerprint
@@ -59,7 +59,7 @@ def test(message: Message, context: Context) -> Message:
         boosting=settings.boosting if settings.baselines else None,
         seed=derived_seed(settings.seed, "local", bakery.sales.name),
     )
-    reply = TestScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
+    reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
     return Message(reply.to_record(), reply_to=message)
 
 

@@ -6,6 +6,7 @@ reply comes from another machine: a missing or mistyped field is a `ModelError`.
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -51,8 +52,8 @@ class _Flat:
                     found["model"] = _blob(record)
                 else:
                     found[item.name] = _checked(item.name, str(item.type), flat[item.name])
-        except (KeyError, ValueError, TypeError) as error:
-            raise ModelError(f"the message can't be read: {error!r}") from error
+        except KeyError as error:
+            raise ModelError(f"the message lacks {error}") from error
         return cls(**found)
 
 
@@ -61,18 +62,43 @@ _TYPES = {"str": str, "int": int, "float": float, "bool": bool, "tuple[float, ..
 
 def _checked(name: str, declared: str, value: Any) -> Any:
     kind = _TYPES[declared]
-    if kind is float and type(value) is int:
-        value = float(value)
+    if kind is float:
+        return _finite(name, value)
     if type(value) is not kind:
-        raise ModelError(f"the message's field {name!r}: found {value!r}; wanted a {declared}")
-    numbers = value if isinstance(value, list) else [value]
-    if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-        raise ModelError(f"the message's field {name!r}: found {value!r}; wanted finite numbers")
-    return tuple(value) if isinstance(value, list) else value
+        raise ModelError(f"the message's field {name!r}: found {value!r:.80}; wanted a {declared}")
+    return tuple(_finite(name, item) for item in value) if isinstance(value, list) else value
+
+
+def _finite(name: str, value: Any) -> float:
+    try:
+        number = float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ModelError(
+            f"the message's field {name!r}: found {value!r:.80}; wanted finite numbers"
+        )
+    return number
 
 
 def _blob(record: RecordDict) -> bytes:
-    return record.array_records[_MODEL][_MODEL].numpy().tobytes()
+    """Take the bytes out of Flower's array without NumPy's reader, which trusts sizes it reads."""
+    data = record.array_records[_MODEL][_MODEL].data
+    content = data[_NPY_HEADER_BYTES:]
+    if data != _npy_header(len(content)) + content:
+        raise ModelError("the message's bytes are damaged: wanted one array of unsigned bytes")
+    return content
+
+
+_NPY_HEADER_BYTES = 128
+
+
+def _npy_header(count: int) -> bytes:
+    """Header that NumPy writes before `count` unsigned bytes (format 1.0 of `numpy.save`)."""
+    header = io.BytesIO()
+    described = {"descr": "|u1", "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
 
 
 @dataclass(frozen=True)
@@ -199,7 +225,7 @@ class Score(_Flat):
 
 
 @dataclass(frozen=True)
-class TestScores(_Flat):
+class FinalScores(_Flat):
     """A bakery's reply in the test phase.
 
     Parameters

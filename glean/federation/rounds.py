@@ -23,7 +23,7 @@ from glean.federation.conversation import (
     check_code,
 )
 from glean.federation.global_model import GlobalModel
-from glean.federation.messages import Contribution, Score, Task, TestScores
+from glean.federation.messages import Contribution, FinalScores, Score, Task
 from glean.federation.sampling import derived_seed, draw_share
 from glean.metrics import ErrorSums
 
@@ -130,7 +130,7 @@ class Rounds:
         found: dict[str, str] = {}
         for name, reply in self._talk.ask(TEST, records, round_number=number).items():
             try:
-                scores = TestScores.from_record(reply)
+                scores = FinalScores.from_record(reply)
                 _check_sender(name, scores.bakery, scores.code)
                 found[name] = scores.rows
             except (ModelError, FederationError) as error:
