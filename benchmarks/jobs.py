@@ -33,9 +33,9 @@ class Job:
         return not self.table or bool(os.environ.get("GLEAN_TABLES"))
 
     def settings(self, scratch: Path, **overrides: str) -> RunSettings:
-        """Settings of the job, its table imported into `scratch` if it needs one."""
+        """Make the settings of the job, its table imported into `scratch` if it needs one."""
         words = [word.split("=", 1) for word in self.overrides]
-        texts = {key: text for key, text in words} | {
+        texts = dict(words) | {
             key.replace("_", "-"): text for key, text in overrides.items()
         }
         if self.table:

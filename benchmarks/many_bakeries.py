@@ -97,7 +97,7 @@ def stock_app(bakeries: list[StockBakery]) -> ClientApp:
 
 
 def stock_curve(settings: RunSettings, count: int) -> list[float]:
-    """Validation WAPE by round of Flower's FedXgbBagging."""
+    """Return the validation WAPE by round of Flower's FedXgbBagging."""
     participants = (participant_of(NodeSettings(partition=k), settings) for k in range(count))
     bakeries = [StockBakery(p, settings) for p in participants if p is not None]
     nodes = [{"partition-id": k} for k in range(count)]

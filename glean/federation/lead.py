@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from flwr.serverapp import Grid
 
+from glean.errors import FederationError
 from glean.features.definition import FeatureDefinition
 from glean.federation.aggregator import Aggregator
 from glean.federation.conversation import Conversation
@@ -60,11 +61,21 @@ def rounds_of(
     bakeries: Bakeries,
     newcomers: Sequence[str],
 ) -> Rounds:
-    """Set up the rounds with the bakeries that were met."""
+    """Set up the rounds with the bakeries that were met.
+
+    Raises
+    ------
+    FederationError
+        None of them has enough trading days to learn from.
+    """
+    trainers = [name for name, met in bakeries.items() if met.trains]
+    if not trainers:
+        notes = "; ".join(f"{name}: {met.note}" for name, met in bakeries.items())
+        raise FederationError(f"no bakery has enough trading days to learn from. {notes}")
     return Rounds(
         talk,
         Aggregator(settings, definition),
         learning_rate=learning_rate_of(settings.rounds),
-        trainers=[name for name, met in bakeries.items() if met.trains],
+        trainers=trainers,
         newcomers=newcomers,
     )

@@ -1,0 +1,43 @@
+"""Wall time of the default job, whole, on Ray and in this process; and whether the models agree.
+
+Run `python -m benchmarks.engines [REPEATS]`. Every repeat is a fresh `glean simulate`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.jobs import JOBS
+from benchmarks.reference import run_job
+
+REPEATS = 3
+SHARE = 1 / 5
+
+
+def main() -> None:
+    """Print medians, their ratio and the digests of the models."""
+    repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
+    seconds: dict[str, list[float]] = {"ray": [], "inprocess": []}
+    digests = set()
+    with tempfile.TemporaryDirectory() as scratch:
+        for _ in range(repeats):
+            for engine, taken in seconds.items():
+                start = time.perf_counter()
+                run = run_job(JOBS["synthetic-5"], engine, Path(scratch))
+                taken.append(time.perf_counter() - start)
+                digests.add(hashlib.sha256((run / "model.ubj").read_bytes()).hexdigest())
+    medians = {engine: statistics.median(taken) for engine, taken in seconds.items()}
+    for engine, taken in seconds.items():
+        print(f"{engine:10} {medians[engine]:6.1f} s  of {[round(t, 1) for t in taken]}")
+    print(f"in process / Ray: {medians['inprocess'] / medians['ray']:.3f}, wanted {SHARE} or less")
+    print(f"models: {len(digests)} different, {digests}")
+    assert len(digests) == 1, "the engines' models differ"
+
+
+if __name__ == "__main__":
+    main()
