@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import logging
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
+
+LOG = logging.getLogger("glean")
 
 ROUND_COLUMNS = (
     "round", "bakeries", "replies", "failures", "wape", "mae", "rmse", "mape",
@@ -44,10 +47,11 @@ class RunFolder:
         now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
         path = results.resolve() / f"{now}-{run_id}"
         try:
-            (path / "models").mkdir(parents=True)
-            _point_at(results.resolve() / "latest", path)
+            path.mkdir(parents=True)
+            (path / "models").mkdir()
         except OSError as error:
             raise FederationError(f"can't write results to {results}: {error}") from error
+        _point_at(results.resolve() / "latest", path)
         return cls(path)
 
     def write_run(self, content: Mapping[str, Any]) -> None:
@@ -86,16 +90,25 @@ class RunFolder:
 
 def write_whole(path: Path, content: bytes) -> Path:
     """Write a file so that a kill at any moment leaves the old or the new one."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        with fresh.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
     return path
 
 
 def _point_at(link: Path, target: Path) -> None:
+    """Point a link at a run; where there can't be one (Windows, some drives) the run goes on."""
     fresh = link.with_name(f".latest-{target.name}")
-    fresh.symlink_to(target.name)
-    fresh.replace(link)
+    try:
+        fresh.symlink_to(target.name)
+        fresh.replace(link)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        LOG.warning("%s can't point at this run: %s", link, error)
