@@ -39,12 +39,12 @@ class BoostingSettings:
 
     trees_per_round: int = _number(1, 1, 100, "new trees a bakery sends in a round")
     max_depth: int = _number(6, 1, 12, "depth of a tree")
-    min_child_weight: float = _number(5.0, 0.0, _INF, "least hessian sum in a leaf")
+    min_child_weight: float = _number(20.0, 0.0, _INF, "least hessian sum in a leaf")
     reg_lambda: float = _number(1.0, 0.0, _INF, "L2 penalty on leaf values")
     reg_alpha: float = _number(0.0, 0.0, _INF, "L1 penalty on leaf values")
     gamma: float = _number(0.0, 0.0, _INF, "least gain of a split")
-    subsample: float = _number(1.0, 0.05, 1.0, "share of the rows a tree sees")
-    colsample: float = _number(1.0, 0.05, 1.0, "share of the features a tree sees")
+    subsample: float = _number(0.7, 0.05, 1.0, "share of the rows a tree sees")
+    colsample: float = _number(0.5, 0.05, 1.0, "share of the features a tree sees")
     num_parallel_tree: int = _number(1, 1, 100, "trees of one boosting step (a random forest)")
     objective: str = _choice(
         "reg:squarederror",

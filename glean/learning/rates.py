@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from glean.settings import RoundSettings
 
-TREE_STEPS = 6.0
+TREE_STEPS = 8.0
 """Sum of the step sizes over all rounds; chosen on validation windows."""
 
-LARGEST_TREE_STEP = 0.3
+LARGEST_TREE_STEP = 0.4
 WEIGHT_STEPS = {"neural": 0.1, "poisson": 1.0}
 
 
 def learning_rate_of(rounds: RoundSettings) -> float:
     """Return the learning rate of a run: the one given, or by rule.
 
-    Trees: 6 / rounds, at most 0.3, so that a longer run takes finer steps and goes equally far.
+    Trees: 8 / rounds, at most 0.4, so that a longer run takes finer steps and goes equally far.
     Scaled leaves make a round one step whatever the number of bakeries, and `cyclic` adds one
     bakery's trees as they are: the same rule serves both. `fedavg`: the optimiser's own rate.
     """
