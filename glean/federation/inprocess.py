@@ -8,6 +8,7 @@ nowhere else; `tests/test_inprocess.py` runs them against the installed Flower.
 from __future__ import annotations
 
 import copy
+import math
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -105,13 +106,17 @@ class InProcessGrid(Grid):
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
     ) -> Iterable[Message]:
-        """Send messages and return the replies of the nodes that answered before `timeout`."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        """Send messages and return the replies of the nodes that answered before `timeout`.
+
+        The nodes share that time, since they answer one after the other.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         replies: list[Message] = []
         for message in messages:
-            if deadline is not None and time.monotonic() > deadline:
+            answered = self.pull_messages(self.push_messages([message]))
+            if time.monotonic() > deadline:
                 break
-            replies += self.pull_messages(self.push_messages([message]))
+            replies += answered
         return replies
 
     def _answer(self, message: Message) -> Message:
