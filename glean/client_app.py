@@ -7,7 +7,7 @@ from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
 from glean.evaluation.backtest import judge, rows_to_json
-from glean.federation.messages import FinalScores, Task
+from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
 from glean.federation.version import code_fingerprint
@@ -20,7 +20,8 @@ app = ClientApp()
 @app.query()
 def introduce(message: Message, context: Context) -> Message:
     """Say which bakery this node plays."""
-    participant = _participant(context)
+    question = Question.from_record(message.content)
+    participant = _participant(context, newcomer=question.newcomer)
     introduction = participant.introduce() if participant else SPARE_NODE
     return Message(introduction.to_record(), reply_to=message)
 
@@ -63,7 +64,7 @@ def test(message: Message, context: Context) -> Message:
     return Message(reply.to_record(), reply_to=message)
 
 
-def _participant(context: Context, *, newcomer: bool = False) -> Participant | None:
+def _participant(context: Context, *, newcomer: bool) -> Participant | None:
     return participant_of(
         NodeSettings.from_config(context.node_config),
         RunSettings.from_config(context.run_config),

@@ -16,6 +16,9 @@ from glean.learning.averaged import Weights, initial_weights
 from glean.learning.forest import Forest
 from glean.settings import RunSettings
 
+LARGEST_WEIGHT = 1e15
+"""More than any bakery sells in units or money; a share of it can still be computed."""
+
 AnyUpdate = Update[Forest] | Update[Weights]
 
 
@@ -64,8 +67,10 @@ class Aggregator:
                 f"found features {contribution.definition[:12]}; wanted "
                 f"{self.definition.identity[:12]}: the bakery uses another feature definition"
             )
-        if not 0 < contribution.weight < float("inf"):
-            raise ModelError(f"found weight {contribution.weight}; wanted a number above zero")
+        if not 0 < contribution.weight <= LARGEST_WEIGHT:
+            raise ModelError(
+                f"found weight {contribution.weight}; wanted one above 0, up to {LARGEST_WEIGHT:g}"
+            )
         name, weight = contribution.bakery, contribution.weight
         if isinstance(model, WeightModel):
             weights = Weights.from_npz(contribution.model)

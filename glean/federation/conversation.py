@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flwr.app import Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from glean.errors import FederationError, ModelError
-from glean.federation.messages import Introduction, payload_bytes
+from glean.federation.messages import Introduction, Question, payload_bytes
 from glean.federation.run_folder import RunFolder
 from glean.federation.version import code_fingerprint
 
@@ -67,26 +67,36 @@ class Conversation:
         FederationError
             Too few bakeries can take part; says why.
         """
-        node_ids = self._wait_for_nodes(at_least)
-        records = dict.fromkeys(node_ids, RecordDict())
+        node_ids = sorted(self._wait_for_nodes(at_least))
+        records = dict.fromkeys(node_ids, Question(newcomer=False).to_record())
+        replies = self._exchange(INTRODUCE, records, round_number=0)
         reasons: list[str] = []
-        introductions: dict[str, Introduction] = {}
-        for node_id, reply in sorted(self._exchange(INTRODUCE, records, round_number=0).items()):
+        met: dict[str, list[tuple[int, Introduction]]] = {}
+        for node_id in node_ids:
             try:
-                introduction = self._introduction(reply, known=introductions)
+                introduction = self._introduction(replies.get(node_id))
+                met.setdefault(introduction.bakery, []).append((node_id, introduction))
             except (ModelError, FederationError) as error:
                 self.report_failure(f"node {node_id}", str(error), round_number=0)
                 reasons.append(str(error))
-                continue
-            if introduction is not None:
-                introductions[introduction.bakery] = introduction
-                self.nodes[introduction.bakery] = node_id
+        introductions = self._called_once(met)
         if len(introductions) < at_least:
             raise FederationError(
                 f"{len(introductions)} bakeries can take part; min-available-bakeries wants "
                 f"{at_least}. " + "; ".join(dict.fromkeys(reasons))
             )
-        return dict(sorted(introductions.items()))
+        return introductions
+
+    def meet_newcomers(self, names: Sequence[str]) -> dict[str, Introduction]:
+        """Ask bakeries that play newcomers again: cut short, one may have too few days."""
+        records = {name: Question(newcomer=True).to_record() for name in names}
+        found: dict[str, Introduction] = {}
+        for name, reply in self.ask(INTRODUCE, records, round_number=0).items():
+            try:
+                found[name] = Introduction.from_record(reply)
+            except ModelError as error:
+                self.report_failure(name, str(error), round_number=0)
+        return found
 
     def ask(
         self, kind: str, records: Mapping[str, RecordDict], *, round_number: int
@@ -131,16 +141,29 @@ class Conversation:
                 )
             time.sleep(POLL_S)
 
-    def _introduction(
-        self, reply: Message, *, known: Mapping[str, Introduction]
-    ) -> Introduction | None:
+    def _introduction(self, reply: Message | None) -> Introduction:
+        if reply is None:
+            raise FederationError(f"no introduction within {self.timeout_s:.0f} s")
         if reply.has_error():
-            raise FederationError(reply.error.reason)
+            raise FederationError(reply.error.reason or "an error")
         introduction = Introduction.from_record(reply.content)
         check_code(introduction.code)
-        if introduction.bakery in known:
-            raise FederationError(f"two nodes are called {introduction.bakery!r}")
-        return introduction if introduction.bakery else None
+        return introduction
+
+    def _called_once(
+        self, met: Mapping[str, Sequence[tuple[int, Introduction]]]
+    ) -> dict[str, Introduction]:
+        """Keep bakeries whose name is theirs alone: which of two is the right one is unknown."""
+        introductions: dict[str, Introduction] = {}
+        for name, found in sorted(met.items()):
+            if len(found) > 1 and name:
+                reason = (
+                    f"{len(found)} nodes have this name: give each its own (node config bakery)"
+                )
+                self.report_failure(name, reason, round_number=0)
+            elif name:
+                self.nodes[name], introductions[name] = found[0]
+        return introductions
 
     def _exchange(
         self, kind: str, records: Mapping[int, RecordDict], *, round_number: int

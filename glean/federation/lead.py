@@ -43,7 +43,7 @@ def meet(
     bakeries = talk.meet(at_least=settings.rounds.min_available_bakeries)
     count = round(settings.rounds.newcomer_fraction * len(bakeries))
     newcomers = draw(tuple(bakeries), count, seed=derived_seed(settings.seed, "newcomers"))
-    return talk, bakeries, newcomers
+    return talk, bakeries | talk.meet_newcomers(newcomers), newcomers
 
 
 def agree(bakeries: Bakeries, newcomers: Sequence[str], settings: RunSettings) -> FeatureDefinition:

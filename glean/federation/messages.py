@@ -102,6 +102,19 @@ def _npy_header(count: int) -> bytes:
 
 
 @dataclass(frozen=True)
+class Question(_Flat):
+    """The server's first question to a node: who it is.
+
+    Parameters
+    ----------
+    newcomer : bool
+        Whether the bakery shall play a newcomer, and answer as one (simulation only).
+    """
+
+    newcomer: bool
+
+
+@dataclass(frozen=True)
 class Introduction(_Flat):
     """How a node answers the first question: who it is and whether it can take part.
 

@@ -92,16 +92,22 @@ class Rounds:
         Raises
         ------
         FederationError
-            A round had no valid reply.
+            There is nobody to train, or a round had no valid reply.
         """
+        if not self._trainers:
+            raise FederationError(
+                "no bakery has enough trading days before the test window to learn from: let it "
+                "start later (test-start) or make it shorter (test-days)"
+            )
         model = self._aggregator.first_model()
         best = Outcome(model, best_round=0, last_round=0)
         best_wape = math.inf
         for number in range(1, self._settings.rounds.num_server_rounds + 1):
             model, wape = self._round(number, model)
-            # Not scored (NaN) counts as better: then the last round is kept.
-            if not wape >= best_wape:
-                best, best_wape = Outcome(model, number, number), wape
+            # As long as nothing could be scored (NaN), the last round is the best.
+            if wape < best_wape or math.isinf(best_wape):
+                best = Outcome(model, number, number)
+                best_wape = wape if math.isfinite(wape) else math.inf
             best = replace(best, last_round=number)
             patience = self._settings.rounds.early_stopping_rounds
             if patience and number - best.best_round >= patience:
@@ -131,7 +137,7 @@ class Rounds:
         for name, reply in self._talk.ask(TEST, records, round_number=number).items():
             try:
                 scores = FinalScores.from_record(reply)
-                _check_sender(name, scores.bakery, scores.code)
+                _check_reply(name, scores)
                 found[name] = scores.rows
             except (ModelError, FederationError) as error:
                 self._talk.report_failure(name, str(error), round_number=number)
@@ -161,7 +167,7 @@ class Rounds:
             for name, sums in scores.items()
         ]
         self._talk.folder.append_round(row, bakery_rows)
-        self._talk.folder.append_event("round_finished", **_without_nan(row))
+        self._talk.folder.append_event("round_finished", **_finite_only(row))
         LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, len(updates))
         return model, total.wape
 
@@ -172,7 +178,7 @@ class Rounds:
         for name, reply in self._converse(TRAIN, asked, model, number).items():
             try:
                 contribution = Contribution.from_record(reply)
-                _check_sender(name, contribution.bakery, contribution.code)
+                _check_reply(name, contribution)
                 updates.append(self._aggregator.accept(model, contribution))
             except (ModelError, FederationError) as error:
                 self._talk.report_failure(name, str(error), round_number=number)
@@ -186,7 +192,7 @@ class Rounds:
         for name, reply in self._converse(EVALUATE, asked, model, number).items():
             try:
                 score = Score.from_record(reply)
-                _check_sender(name, score.bakery, score.code)
+                _check_reply(name, score)
                 scores[name] = score.error_sums()
             except (ModelError, FederationError) as error:
                 self._talk.report_failure(name, str(error), round_number=number)
@@ -227,10 +233,12 @@ def _some(found: Found, phase: str) -> Found:
     return found
 
 
-def _check_sender(name: str, claimed: str, code: str) -> None:
-    check_code(code)
-    if claimed != name:
-        raise FederationError(f"the reply says it comes from {claimed!r}; wanted {name!r}")
+def _check_reply(name: str, reply: Contribution | Score | FinalScores) -> None:
+    check_code(reply.code)
+    if reply.bakery != name:
+        raise FederationError(f"the reply says it comes from {reply.bakery!r}; wanted {name!r}")
+    if not isinstance(reply, FinalScores) and reply.lacks_model:
+        raise FederationError("the reply says that it lacks the model, which was sent as a whole")
 
 
 def _lacks_model(reply: RecordDict) -> bool:
@@ -242,5 +250,6 @@ def _accuracy(sums: ErrorSums) -> dict[str, float]:
     return {"wape": sums.wape, "mae": sums.mae, "rmse": sums.rmse, "mape": sums.mape}
 
 
-def _without_nan(row: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in row.items()}
+def _finite_only(row: Mapping[str, float]) -> dict[str, float | None]:
+    """JSON knows neither NaN nor infinity."""
+    return {name: value if math.isfinite(value) else None for name, value in row.items()}

@@ -1,0 +1,127 @@
+"""Small federations in this process, honest or meddled with, for tests of the rounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from flwr.app import Context, Message
+from flwr.clientapp import ClientApp
+
+from glean.client_app import app as glean_app
+from glean.federation.conversation import Conversation
+from glean.federation.inprocess import InProcessGrid, as_server
+from glean.federation.lead import Bakeries, agree, meet, rounds_of
+from glean.federation.rounds import Outcome, Rounds
+from glean.federation.run_folder import RunFolder
+from glean.settings import ConfigValue, RunSettings
+
+Honest = Callable[[], Message]
+Meddle = Callable[[Message, str, Honest], Message]
+
+SMALL: dict[str, ConfigValue] = {
+    "num-server-rounds": 2,
+    "learning-rate": 0.3,
+    "max-depth": 2,
+    "min-child-weight": 1.0,
+    "subsample": 1.0,
+    "colsample": 1.0,
+    "test-days": 14,
+    "validation-days": 14,
+    "min-available-bakeries": 1,
+    "baselines": False,
+}
+
+
+class MeddledApp(ClientApp):
+    """Glean's ClientApp, where a test may answer in a bakery's place.
+
+    Parameters
+    ----------
+    meddle : callable
+        Given the message, "bakery k" for the node of partition k, and a function that gives the
+        honest reply; returns the reply or raises.
+    """
+
+    def __init__(self, meddle: Meddle) -> None:
+        super().__init__()
+        self._meddle = meddle
+
+    def __call__(self, message: Message, context: Context) -> Message:
+        name = f"bakery {context.node_config['partition-id']}"
+        return self._meddle(message, name, lambda: glean_app(message, context))
+
+
+@dataclass(frozen=True)
+class Federation:
+    """A federation whose bakeries have met."""
+
+    grid: InProcessGrid
+    settings: RunSettings
+    folder: RunFolder
+    talk: Conversation
+    bakeries: Bakeries
+    newcomers: tuple[str, ...]
+    rounds: Rounds
+
+    def run(self) -> Outcome:
+        """Run the rounds."""
+        with as_server(self.grid):
+            return self.rounds.run()
+
+    def test(self, outcome: Outcome) -> dict[str, str]:
+        """Have the final model tested."""
+        with as_server(self.grid):
+            return self.rounds.test(outcome)
+
+    def failures(self) -> list[tuple[int, str, str]]:
+        """Round, bakery and reason of every `bakery_failed` in `events.jsonl`."""
+        found = [e for e in events(self.folder) if e["event"] == "bakery_failed"]
+        return [(e["round"], e["bakery"], e["reason"]) for e in found]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A CSV file of the run's folder."""
+        return pd.read_csv(self.folder.path / name)
+
+
+def events(folder: RunFolder) -> list[dict[str, Any]]:
+    """Every line of `events.jsonl`; none where there is no such file."""
+    path = folder.path / "events.jsonl"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def small_settings(sales: str, **changes: ConfigValue) -> RunSettings:
+    """Two quick rounds on a table; keys with "_" for "-"."""
+    config = SMALL | {"sales": sales}
+    return RunSettings.from_config(
+        config | {key.replace("_", "-"): value for key, value in changes.items()}
+    )
+
+
+def federation_of(
+    out: Path,
+    settings: RunSettings,
+    *,
+    partitions: Iterable[int] = range(3),
+    app: ClientApp = glean_app,
+    grid_type: type[InProcessGrid] = InProcessGrid,
+) -> Federation:
+    """Let the nodes of these partitions meet, one node after the other in that order."""
+    nodes = [{"partition-id": partition} for partition in partitions]
+    grid = grid_type(app, nodes, settings.to_config(), run_id=1)
+    folder = RunFolder.create(out, run_id=1)
+    with as_server(grid):
+        talk, bakeries, newcomers = meet(grid, settings, folder)
+        definition = agree(bakeries, newcomers, settings)
+        rounds = rounds_of(talk, settings, definition, bakeries, newcomers)
+    return Federation(grid, settings, folder, talk, bakeries, newcomers, rounds)
+
+
+def model_bytes(out: Path, settings: RunSettings, partitions: Sequence[int] = range(3)) -> bytes:
+    """Bytes of the final model of an honest federation."""
+    return federation_of(out, settings, partitions=partitions).run().model.to_bytes()
