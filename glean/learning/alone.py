@@ -20,7 +20,7 @@ DEPTHS = (2, 4, 6)
 """Depths that are tried."""
 
 LEARNING_RATE = 0.15
-MOST_STEPS = 70
+MOST_STEPS = 300
 PATIENCE = 10
 """Steps without a better validation WAPE after which a depth is given up; grown at a time."""
 
