@@ -92,13 +92,8 @@ class Rounds:
         Raises
         ------
         FederationError
-            There is nobody to train, or a round had no valid reply.
+            A round had no valid reply.
         """
-        if not self._trainers:
-            raise FederationError(
-                "no bakery has enough trading days before the test window to learn from: let it "
-                "start later (test-start) or make it shorter (test-days)"
-            )
         model = self._aggregator.first_model()
         best = Outcome(model, best_round=0, last_round=0)
         best_wape = math.inf
