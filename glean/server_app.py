@@ -8,14 +8,14 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from glean.errors import ModelError
+from glean.errors import FederationError, ModelError
 from glean.evaluation.backtest import rows_from_json
 from glean.evaluation.report import write_report
 from glean.evaluation.scores import BakeryScore, score_frame
@@ -97,9 +97,14 @@ def _final_scores(
     scores: list[BakeryScore] = []
     for name, text in replies.items():
         try:
-            scores += rows_from_json(text)
+            scores += rows_from_json(text, bakery=name)
         except ModelError as error:
             talk.report_failure(name, str(error), round_number=outcome.last_round)
+    if not any(score.n_rows for score in scores):
+        raise FederationError(
+            "no bakery has a day in the test window that could be judged: see events.jsonl, and "
+            "the settings test-start and test-days"
+        )
     return scores
 
 
@@ -180,7 +185,14 @@ class _Record:
 
 def _versions() -> dict[str, str]:
     names = ("glean", "flwr", "ray", "xgboost", "scikit-learn", "numpy", "pandas")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
+    return {"python": platform.python_version()} | {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"  # Glean itself, where only Flower's app bundle of it is there
 
 
 def _now() -> str:

@@ -12,8 +12,15 @@ from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.forecast import Model, forecast_units
 from glean.learning.alone import train_alone
-from glean.learning.boosting import predict
 from glean.settings import BoostingSettings
+
+OWN_METHODS = ("federated", "local", "weekday-mean", "last-week")
+"""Methods that a bakery judges by itself."""
+
+COHORTS = ("newcomer", "established")
+
+MAY_BE_UNKNOWN = ("wape", "mae", "rmse", "mape", "mase", "bias")
+"""NaN where nothing was sold, or no row was there."""
 
 
 def judge(
@@ -50,7 +57,7 @@ def judge(
     forecasts = {"federated": forecast_units(model, test)}
     if boosting is not None:
         alone = train_alone(training, validation, boosting=boosting, seed=seed)
-        forecasts["local"] = predict(alone.forest, test.x) * test.level
+        forecasts["local"] = forecast_units(alone.forest, test)
         forecasts |= habits(test)
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
@@ -65,19 +72,58 @@ def rows_to_json(scores: Sequence[BakeryScore]) -> str:
     return json.dumps(rows)
 
 
-def rows_from_json(text: str) -> list[BakeryScore]:
+def rows_from_json(text: str, *, bakery: str) -> list[BakeryScore]:
     """Read rows that a bakery sent.
+
+    Parameters
+    ----------
+    text : str
+        What `rows_to_json` wrote, if the bakery is honest.
+    bakery : str
+        The bakery that sent them: it speaks of no other.
 
     Raises
     ------
     ModelError
-        They aren't rows of `bakeries.csv`.
+        They aren't rows of `bakeries.csv` for this bakery, one of them "federated", each of
+        another method, with finite numbers.
     """
     try:
-        rows = json.loads(text)
-        return [
+        rows = json.loads(text, parse_constant=_refuse_constant)
+        scores = [
             BakeryScore.from_row({k: math.nan if v is None else v for k, v in row.items()})
             for row in rows
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"the final scores can't be read: {error!r}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
+        raise ModelError(f"the final scores can't be read: {e!r:.200}") from e
+    methods = [score.method for score in scores]
+    if sorted({*methods, "federated"}) != sorted(methods) or not set(methods) <= set(OWN_METHODS):
+        raise ModelError(
+            f"the final scores are of {', '.join(methods)!r:.200}; wanted federated, and at most "
+            f"once each of {', '.join(OWN_METHODS[1:])}"
+        )
+    for score in scores:
+        _check_score(score, bakery)
+    if len({(score.n_days, score.n_rows, score.units) for score in scores}) > 1:
+        raise ModelError("the final scores aren't of the same rows for every method")
+    return scores
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"found {name}; wanted a number or null")
+
+
+def _check_score(score: BakeryScore, bakery: str) -> None:
+    row = score.to_row()
+    if score.bakery != bakery or score.cohort not in COHORTS:
+        found = f"{score.bakery!r:.80}, {score.cohort!r:.80}"
+        raise ModelError(f"the final scores are of {found}; wanted {bakery!r} and its cohort")
+    for name, value in row.items():
+        if not isinstance(value, str) and not _possible(name, value):
+            raise ModelError(f"the final scores have {name} {value}, which can't be")
+
+
+def _possible(name: str, value: float) -> bool:
+    if math.isnan(value):
+        return name in MAY_BE_UNKNOWN
+    return math.isfinite(value) and (value >= 0 or name == "bias")

@@ -93,7 +93,7 @@ def _federation(
         definition = agree(bakeries, newcomers, settings)
         rounds = rounds_of(talk, settings, definition, bakeries, newcomers)
         replies = rounds.test(rounds.run())
-    return [score for text in replies.values() for score in rows_from_json(text)]
+    return [score for name, text in replies.items() for score in rows_from_json(text, bakery=name)]
 
 
 def _wape(scores: Sequence[BakeryScore], method: str) -> float:

@@ -18,7 +18,7 @@ from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
 from glean.federation.participant import Participant
 from glean.forecasting.forecast import Model, definition_of, forecast_units
-from glean.learning.boosting import predict, train_pooled
+from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
 from glean.settings import RunSettings
@@ -84,7 +84,7 @@ def look_inside(
         test = participant.test(definition)
         shown = test.keys.assign(units=test.units, federated=forecast_units(model, test))
         if pooled is not None:
-            shown["pooled"] = predict(pooled, test.x) * test.level
+            shown["pooled"] = forecast_units(pooled, test)
             shown = shown.assign(**habits(test))
             scores += _pooled_scores(participant, definition, test, shown["pooled"].to_numpy())
         expected = _expected(participant, test)
