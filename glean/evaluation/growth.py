@@ -1,7 +1,8 @@
 """Does it get better as more bakeries join? Federations of 1, 2, 5, ... out of the same bakeries.
 
 For each size the bakeries are split into federations of that size, and all of them are judged by
-their own federation's model: so every point of the curve is the WAPE of the same bakeries.
+their own federation's model: so every point of the curve is the WAPE of the same bakeries. Those
+with too few days to learn from take no part, since a federation of one of them couldn't begin.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from flwr.clientapp import ClientApp
 
 from glean.errors import GleanError
 from glean.evaluation.backtest import rows_from_json
 from glean.evaluation.scores import BakeryScore
-from glean.federation.inprocess import InProcessGrid, as_server
-from glean.federation.lead import agree, meet, rounds_of
+from glean.federation.inprocess import BakeryApp, InProcessGrid, as_server
+from glean.federation.lead import agree, draw_newcomers, meet, rounds_of
+from glean.federation.participant import participant_of
 from glean.federation.run_folder import RunFolder, write_whole
 from glean.sales.partitions import bakeries_of_run
-from glean.settings import RunSettings
+from glean.settings import NodeSettings, RunSettings
 
 SIZES = (1, 2, 5, 10, 20, 40)
 METHODS = {
@@ -32,14 +33,14 @@ METHODS = {
 }
 
 
-def measure_growth(run: Path, client_app: ClientApp) -> Iterator[int]:
+def measure_growth(run: Path, client_app: BakeryApp) -> Iterator[int]:
     """Write `growth.csv` into a run's folder, with the run's settings.
 
     Parameters
     ----------
     run : Path
         Folder of a completed simulation.
-    client_app : ClientApp
+    client_app : BakeryApp
         The app that plays the bakeries, in this process.
 
     Yields
@@ -58,14 +59,16 @@ def measure_growth(run: Path, client_app: ClientApp) -> Iterator[int]:
     settings = RunSettings.from_config(facts["settings"])
     rounds = replace(settings.rounds, min_available_bakeries=1, early_stopping_rounds=0)
     settings = replace(settings, rounds=rounds)
-    count = len(bakeries_of_run(settings.table, SIZES[-1]))
+    nodes, newcomers = _learners(settings)
     rivals: dict[str, float] = {}
     rows = []
-    for size in (size for size in SIZES if size <= count):
+    for size in (size for size in SIZES if size <= len(nodes)):
         # The rivals don't depend on the size: they are measured once.
         asked = replace(settings, baselines=not rivals)
         scores = [
-            s for nodes in _groups(count, size) for s in _federation(asked, nodes, client_app)
+            score
+            for group in _groups(nodes, size)
+            for score in _federation(asked, group, newcomers, client_app)
         ]
         found = {name: _wape(scores, method) for name, method in METHODS.items()}
         rivals = rivals or {n: v for n, v in found.items() if n != "wape_federated"}
@@ -75,23 +78,37 @@ def measure_growth(run: Path, client_app: ClientApp) -> Iterator[int]:
     write_whole(run / "growth.csv", text.encode())
 
 
-def _groups(count: int, size: int) -> list[range]:
-    """Split 0..count into runs of `size`; a rest too small for a run joins the last one."""
-    starts = [start for start in range(0, count, size) if count - start >= size]
-    ends = [*starts[1:], count]
-    return [range(start, end) for start, end in zip(starts, ends, strict=True)]
+def _learners(settings: RunSettings) -> tuple[list[int], tuple[str, ...]]:
+    """Nodes of the first bakeries with enough days to learn from, and who plays a newcomer."""
+    bakeries = bakeries_of_run(settings.table, SIZES[-1])
+    newcomers = draw_newcomers([bakery.name for bakery in bakeries], settings)
+    nodes = []
+    for node, bakery in enumerate(bakeries):
+        participant = participant_of(
+            NodeSettings(node), settings, newcomer=bakery.name in newcomers
+        )
+        if participant is not None and participant.windows.trains:
+            nodes.append(node)
+    return nodes, newcomers
+
+
+def _groups(nodes: Sequence[int], size: int) -> list[Sequence[int]]:
+    """Split nodes into groups of `size`; a rest too small for a group joins the last one."""
+    starts = range(0, len(nodes) - size + 1, size)
+    ends = [*starts[1:], len(nodes)]
+    return [nodes[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def _federation(
-    settings: RunSettings, nodes: Sequence[int], client_app: ClientApp
+    settings: RunSettings, nodes: Sequence[int], newcomers: Sequence[str], client_app: BakeryApp
 ) -> list[BakeryScore]:
     config = settings.to_config()
     grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=1)
     with tempfile.TemporaryDirectory(prefix="glean-growth-") as scratch, as_server(grid):
         folder = RunFolder.create(Path(scratch), run_id=1)
-        talk, bakeries, newcomers = meet(grid, settings, folder)
-        definition = agree(bakeries, newcomers, settings)
-        rounds = rounds_of(talk, settings, definition, bakeries, newcomers)
+        talk, bakeries, cut = meet(grid, settings, folder, newcomers=newcomers)
+        definition = agree(bakeries, cut, settings)
+        rounds = rounds_of(talk, settings, definition, bakeries, cut)
         replies = rounds.test(rounds.run())
     return [score for name, text in replies.items() for score in rows_from_json(text, bakery=name)]
 

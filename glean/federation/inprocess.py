@@ -22,6 +22,9 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from glean.settings import ConfigValue
 
+BakeryApp = ClientApp
+"""What plays a bakery; folders below name it without importing Flower."""
+
 SERVER_NODE = 1
 CLIENT_APP_RAISED = 2
 """Code of an `Error` reply that tells of an exception in a ClientApp."""
@@ -44,7 +47,7 @@ class InProcessGrid(Grid):
 
     def __init__(
         self,
-        client_app: ClientApp,
+        client_app: BakeryApp,
         node_configs: Iterable[Mapping[str, ConfigValue]],
         run_config: Mapping[str, ConfigValue],
         *,

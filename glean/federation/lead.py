@@ -21,9 +21,18 @@ Bakeries = Mapping[str, Introduction]
 
 
 def meet(
-    grid: Grid, settings: RunSettings, folder: RunFolder
+    grid: Grid,
+    settings: RunSettings,
+    folder: RunFolder,
+    *,
+    newcomers: Sequence[str] | None = None,
 ) -> tuple[Conversation, Bakeries, tuple[str, ...]]:
     """Ask every node who it is, and draw who plays a newcomer.
+
+    Parameters
+    ----------
+    newcomers : sequence of str, optional
+        Who may play one, already drawn; those who aren't met don't count.
 
     Returns
     -------
@@ -41,9 +50,16 @@ def meet(
     """
     talk = Conversation(grid, folder, float(settings.rounds.round_timeout_s))
     bakeries = talk.meet(at_least=settings.rounds.min_available_bakeries)
-    count = round(settings.rounds.newcomer_fraction * len(bakeries))
-    newcomers = draw(tuple(bakeries), count, seed=derived_seed(settings.seed, "newcomers"))
-    return talk, bakeries | talk.meet_newcomers(newcomers), newcomers
+    if newcomers is None:
+        newcomers = draw_newcomers(tuple(bakeries), settings)
+    cut = tuple(name for name in bakeries if name in newcomers)
+    return talk, bakeries | talk.meet_newcomers(cut), cut
+
+
+def draw_newcomers(names: Sequence[str], settings: RunSettings) -> tuple[str, ...]:
+    """Draw by the run's seed which of the bakeries are cut to a short history."""
+    count = round(settings.rounds.newcomer_fraction * len(names))
+    return draw(names, count, seed=derived_seed(settings.seed, "newcomers"))
 
 
 def agree(bakeries: Bakeries, newcomers: Sequence[str], settings: RunSettings) -> FeatureDefinition:
