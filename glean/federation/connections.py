@@ -43,34 +43,56 @@ def add_connections() -> list[str]:
     Raises
     ------
     FederationError
-        The file isn't TOML, or can't be written.
+        The file isn't TOML, or can't be read or written.
     """
     path = flower_home() / "config.toml"
     if not path.exists():
         _let_flower_write_its_own()
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    present = _connections(text, path)
+    # A user's link to a file elsewhere stays one, and line ends of any kind stay as they are.
+    path = path.resolve()
+    before = _read(path)
+    present = _connections(before, path)
     missing = [name for name in CONNECTIONS if name not in present]
     if not missing:
         return []
-    ending = "" if not text or text.endswith("\n") else "\n"
-    longer = text + ending + "".join(CONNECTIONS[name].format(name=name) for name in missing)
-    _connections(longer, path)
+    ending = b"" if not before or before.endswith(b"\n") else b"\n"
+    added = "".join(CONNECTIONS[name].format(name=name) for name in missing).encode()
+    after = before + ending + added
+    _connections(after, path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name("config.toml.glean")
-        fresh.write_text(longer, encoding="utf-8")
-        fresh.replace(path)
+        _replace(path, after)
     except OSError as error:
         raise FederationError(f"{path} can't be written: {error}") from error
     return missing
 
 
-def _connections(text: str, path: Path) -> set[str]:
+def _read(path: Path) -> bytes:
     try:
-        return set(tomllib.loads(text).get("superlink", {}))
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise FederationError(f"{path} can't be read: {error}") from error
+
+
+def _connections(content: bytes, path: Path) -> set[str]:
+    try:
+        return set(tomllib.loads(content.decode()).get("superlink", {}))
+    except (ValueError, TypeError) as error:
         raise FederationError(f"{path} isn't valid TOML: {error}; mend it and try again") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name("config.toml.glean")
+    try:
+        fresh.write_bytes(content)
+        if path.exists():
+            fresh.chmod(path.stat().st_mode)
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _let_flower_write_its_own() -> None:
