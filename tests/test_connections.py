@@ -129,6 +129,13 @@ def test_a_file_that_can_not_be_written_is_named(
     assert list(config.parent.iterdir()) == [config]
 
 
+def test_a_file_that_can_not_be_read_is_named(config: Path) -> None:
+    """A folder where the file should be is a sentence, not a traceback."""
+    config.mkdir()
+    with pytest.raises(FederationError, match=r"config\.toml can't be read"):
+        add_connections()
+
+
 def test_a_linked_file_stays_a_link(config: Path, tmp_path: Path) -> None:
     """Those who keep their settings elsewhere find the connections there."""
     elsewhere = tmp_path / "dotfiles.toml"
@@ -169,9 +176,7 @@ def test_flower_s_home_is_the_one_that_flower_uses(monkeypatch: pytest.MonkeyPat
     """`FLWR_HOME` where it is set, `~/.flwr` otherwise; `~` is the user's home."""
     monkeypatch.setenv("FLWR_HOME", "~/elsewhere")
     assert flower_home() == Path.home() / "elsewhere"
-    for unset in (
-        lambda: monkeypatch.setenv("FLWR_HOME", ""),
-        lambda: monkeypatch.delenv("FLWR_HOME"),
-    ):
-        unset()
-        assert flower_home() == Path.home() / ".flwr"
+    monkeypatch.setenv("FLWR_HOME", "")
+    assert flower_home() == Path.home() / ".flwr"
+    monkeypatch.delenv("FLWR_HOME")
+    assert flower_home() == Path.home() / ".flwr"

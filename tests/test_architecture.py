@@ -1,0 +1,127 @@
+"""The design's table, held by reading import statements: who may import whom, and which library."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import glean
+
+PACKAGE = Path(glean.__file__).parent
+
+FLOW: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "metrics", "settings"}),
+    frozenset({"sales"}),
+    frozenset({"features"}),
+    frozenset({"learning"}),
+    frozenset({"aggregation"}),
+    frozenset({"federation"}),
+    frozenset({"forecasting"}),
+    frozenset({"evaluation"}),
+    frozenset({"server_app", "client_app"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+"""A folder (or file) imports what stands above it, and itself."""
+
+ONLY_IMPORTERS = {
+    "holidays": {"sales"},
+    "xgboost": {"learning"},
+    "sklearn": {"learning"},
+    "flwr": {"federation", "server_app", "client_app"},
+    "matplotlib": {"evaluation"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+SLOW_TO_IMPORT = {"xgboost", "sklearn", "matplotlib", "holidays", "pyarrow"}
+
+
+def part_of(path: Path) -> str:
+    """Folder of the package, or file at its top, that a module belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE) + [
+        path for path in sorted(PACKAGE.glob("*.py")) if path.name != "__init__.py"
+    ]
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names of everything that is imported, wherever in the file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written out, not relative"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def names_in(path: Path) -> set[str]:
+    return set(imported(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def depth(part: str) -> int:
+    return next(level for level, parts in enumerate(FLOW) if part in parts)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_folder_imports_only_what_stands_above_it(path: Path) -> None:
+    """The flow goes one way; inside a folder, and among the first three, anything goes."""
+    mine = part_of(path)
+    parts = {name.split(".")[1] for name in names_in(path) if name.startswith("glean.")}
+    for part in parts - {"__version__"}:
+        assert part == mine or depth(part) < depth(mine) or {part, mine} <= FLOW[0], (
+            f"{path.name} imports glean.{part}, which stands below {mine}"
+        )
+
+
+def test_every_part_has_its_place_in_the_flow() -> None:
+    """A new folder belongs into the picture before it is imported."""
+    parts = {part_of(path) for path in modules()}
+    assert parts == set().union(*FLOW)
+
+
+@pytest.mark.parametrize(("library", "importers"), ONLY_IMPORTERS.items(), ids=ONLY_IMPORTERS)
+def test_a_library_has_only_its_importer(library: str, importers: set[str]) -> None:
+    """Who owns a library is the only one to import it, lazily or not, for types or not."""
+    found = {
+        part_of(path)
+        for path in modules()
+        if any(name.split(".")[0] == library for name in names_in(path))
+    }
+    assert found
+    assert found <= importers
+
+
+def test_slow_libraries_are_imported_where_they_are_used() -> None:
+    """At the top of a module they would slow down the start of every process."""
+    for path in modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        at_top = ast.Module(
+            [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)], []
+        )
+        roots = {name.split(".")[0] for name in imported(at_top)}
+        assert not roots & SLOW_TO_IMPORT, path
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    """No `print`, no `sys.exit`, no `typer.Exit` below it."""
+    for path in modules():
+        if part_of(path) in ("cli", "__main__"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        assert not called & {"print", "exit", "quit", "sys.exit", "os._exit"}, path
+
+
+def test_the_package_does_not_import_its_tests() -> None:
+    """Nor its benchmarks: a wheel has neither."""
+    for path in modules():
+        roots = {name.split(".")[0] for name in names_in(path)}
+        assert not roots & {"tests", "benchmarks"}, path
