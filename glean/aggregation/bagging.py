@@ -38,7 +38,13 @@ def merge(model: Forest, updates: Sequence[TreeUpdate]) -> tuple[Forest, Forest]
 
     Examples
     --------
-    >>> model, news = merge(model, [Update("north", 2.0, north), Update("south", 1.0, south)])
+    >>> from glean.aggregation.update import Update
+    >>> from glean.features.definition import FeatureDefinition
+    >>> features = FeatureDefinition(horizon_days=1, season=False)
+    >>> level = Forest.empty(features, objective="reg:squarederror")
+    >>> model, news = merge(level, [Update("north", 2.0, level), Update("south", 1.0, level)])
+    >>> news.tree_count
+    0
     """
     trees = [
         tree.scaled(share)
