@@ -26,7 +26,9 @@ def empty(boosting: BoostingSettings) -> Forest:
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_rounds_grow_the_trees_of_one_run(objective: str, parallel: int) -> None:
     """Four rounds on the carried margin give the trees of four steps of plain XGBoost."""
-    boosting = BoostingSettings(max_depth=3, objective=objective, num_parallel_tree=parallel)
+    boosting = BoostingSettings(
+        max_depth=3, objective=objective, num_parallel_tree=parallel, subsample=1, colsample=1
+    )
     features = random_matrix(400)
     learner = TreeLearner(features, boosting=boosting)
     margin, model = learner.start(), empty(boosting)
@@ -106,7 +108,7 @@ def test_the_unit_of_sales_changes_no_tree() -> None:
 def test_rows_count_by_their_weight() -> None:
     """A tree without splits takes the weighted mean of the residuals, shrunk by lambda."""
     features = random_matrix(400)
-    boosting = BoostingSettings(max_depth=1, gamma=1e9, reg_lambda=0.0)
+    boosting = BoostingSettings(max_depth=1, gamma=1e9, reg_lambda=0.0, subsample=1)
     forest = train_pooled(features, boosting=boosting, learning_rate=1.0, steps=1, seed=0)
     mean = np.average(features.y, weights=features.weight)
     assert predict(forest, features.x) == pytest.approx(np.full(400, mean), rel=1e-5)
@@ -114,7 +116,7 @@ def test_rows_count_by_their_weight() -> None:
 
 def test_days_still_to_come_teach_nothing() -> None:
     """Rows without sales are forecast and change no tree."""
-    features, boosting = random_matrix(300), BoostingSettings(max_depth=3)
+    features, boosting = random_matrix(300), BoostingSettings(max_depth=3, subsample=1)
     sold = np.arange(300) < 250
     y = np.where(sold, features.y, np.nan).astype(np.float32)
     with_future = TreeLearner(replace(features, y=y), boosting=boosting)
