@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import platform
 import sys
@@ -25,7 +24,7 @@ from glean.federation.inprocess import InProcessGrid
 from glean.federation.lead import Bakeries, agree, meet, rounds_of
 from glean.federation.participant import participant_of
 from glean.federation.rounds import Outcome
-from glean.federation.run_folder import RunFolder
+from glean.federation.run_folder import RunFolder, reason_of, utc_now
 from glean.forecasting.forecast import read_model
 from glean.learning.rates import learning_rate_of
 from glean.settings import ConfigValue, NodeSettings, RunSettings
@@ -45,7 +44,7 @@ def main(grid: Grid, context: Context) -> None:
     try:
         _lead(grid, RunSettings.from_config(context.run_config), record)
     except BaseException as error:
-        reason = str(error) or type(error).__name__
+        reason = reason_of(error)
         record.end("failed", reason=reason)
         LOG.error("the run failed: %s (results: %s)", reason, record.folder.path)  # noqa: TRY400
         raise
@@ -163,7 +162,7 @@ class _Record:
             seed=config.get("seed"),
             versions=_versions(),
             engine=record.engine,
-            start=_now(),
+            start=utc_now(),
             end=None,
             status="running",
             reason="",
@@ -177,7 +176,7 @@ class _Record:
 
     def end(self, status: str, *, reason: str = "", before_last: Any = None) -> None:
         """Write how the run ended; `before_last` still belongs to it, and may fail it."""
-        self.note(status=status, reason=reason, end=_now())
+        self.note(status=status, reason=reason, end=utc_now())
         if before_last is not None:
             before_last()
         self.folder.append_event("run_finished", status=status, reason=reason)
@@ -193,10 +192,6 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"  # Glean itself, where only Flower's app bundle of it is there
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def _log_to_the_stream() -> None:

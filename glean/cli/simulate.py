@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.signals import ended_by_signals
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.settings import ConfigValue, RunSettings, parse_text
 
@@ -58,7 +59,8 @@ def simulate(
         profile=_profile(profile),
     )
     settings = RunSettings.from_config(simulation.run_config)
-    folder = _run(simulation, engine, settings.rounds.num_server_rounds)
+    with ended_by_signals():
+        folder = _run(simulation, engine, settings.rounds.num_server_rounds)
     run = read_run(folder)
     if run["status"] != "completed":
         typer.echo(f"the run failed: {run['reason']}\nits folder: {folder}", err=True)

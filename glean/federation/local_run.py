@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 import tempfile
@@ -18,12 +19,13 @@ from flwr.serverapp import ServerApp
 from glean.errors import FederationError
 from glean.federation.app_folder import app_config, app_folder
 from glean.federation.inprocess import InProcessGrid, run_inprocess
+from glean.federation.run_folder import RunFolder, reason_of, utc_now
 from glean.federation.superlink import SuperLink, local_superlink
 from glean.settings import ConfigValue
 
 POLL_S = 0.2
-STATUS_EVERY_S = 20.0
-"""How often Flower is asked how a silent run is; each time costs it seconds."""
+FIRST_LOOK_S, LOOK_EVERY_S = 8.0, 2.0
+"""When and how often it is looked whether Flower still works on the run."""
 
 _LARGEST_RUN_ID = 2**62
 
@@ -96,29 +98,30 @@ class Simulation:
         """
         with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
             with local_superlink(Path(scratch) / "flwr") as superlink:
-                run_id = superlink.submit(
-                    app_folder(Path(scratch)),
-                    run_config=self._own(),
-                    profile={**_RESOURCES, **self.profile, "num-supernodes": self.bakeries},
-                )
-                started(run_id)
                 try:
+                    run_id = superlink.submit(
+                        app_folder(Path(scratch)),
+                        run_config=self._own(),
+                        profile={**_RESOURCES, **self.profile, "num-supernodes": self.bakeries},
+                    )
+                    started(run_id)
                     _wait(self.results, run_id, superlink)
                 except BaseException as error:
-                    self._keep_log(run_id, superlink.log, str(error) or "interrupted")
+                    self._cut_off(superlink, reason=reason_of(error))
                     raise
             return _found(self.results, run_id)
 
-    def _keep_log(self, run_id: int, log: Path, reason: str) -> None:
-        """Leave the SuperLink's log and the truth in the folder of a run that was cut off."""
-        folder = find_run(self.results, run_id)
-        if folder is None:
-            return
-        shutil.copy(log, folder / "superlink.log")
-        run = read_run(folder)
-        if run["status"] == "running":
-            run |= {"status": "failed", "reason": reason}
-            (folder / "run.json").write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+    def _cut_off(self, superlink: SuperLink, *, reason: str) -> None:
+        """End the SuperLink; leave its log and the truth in the folder of the run, if it has one.
+
+        Ended first, so that the ServerApp can't write over what is written here.
+        """
+        run_id = superlink.started_run()
+        superlink.end()
+        folder = find_run(self.results, run_id) if run_id is not None else None
+        if folder is not None:
+            shutil.copy(superlink.log, folder / "superlink.log")
+            _close(folder, reason)
 
 
 _RESOURCES: dict[str, ConfigValue] = {"client-resources-num-cpus": 1}
@@ -135,6 +138,19 @@ def read_run(folder: Path) -> dict[str, Any]:
     return content
 
 
+def _close(folder: Path, reason: str) -> None:
+    """Say in the folder of a run that was cut off that it failed, unless it says how it ended."""
+    try:
+        run = read_run(folder)
+    except (OSError, ValueError):
+        run = {}
+    if run.get("status", "running") != "running":
+        return
+    ended = {"status": "failed", "reason": reason, "end": utc_now()}
+    RunFolder(folder).write_run(run | ended)
+    RunFolder(folder).append_event("run_finished", status="failed", reason=reason)
+
+
 def _found(results: Path, run_id: int) -> Path:
     folder = find_run(results, run_id)
     if folder is None:
@@ -143,24 +159,29 @@ def _found(results: Path, run_id: int) -> Path:
 
 
 def _wait(results: Path, run_id: int, superlink: SuperLink) -> None:
-    """Wait until the run says that it has finished, or Flower says that it's gone."""
-    ask_at = time.monotonic() + STATUS_EVERY_S
-    seen = -1
+    """Wait until the run says that it has finished, or Flower says that it's over.
+
+    Flower says so too where the ServerApp never came to write a word.
+    """
+    look_at = time.monotonic() + FIRST_LOOK_S
     while not _finished(results, run_id):
-        if not superlink.alive():
-            raise FederationError(f"the SuperLink ended early; its log ends:\n{_tail(superlink)}")
-        size = _progress(results, run_id)
-        if size != seen:
-            seen, ask_at = size, time.monotonic() + STATUS_EVERY_S
-        elif time.monotonic() > ask_at:
-            status = superlink.status(run_id)
-            if status.startswith("finished") and not _finished(results, run_id):
-                raise FederationError(
-                    f"Flower says {status!r}, the run itself didn't finish; the SuperLink's log "
-                    f"ends:\n{_tail(superlink)}"
-                )
-            ask_at = time.monotonic() + STATUS_EVERY_S
+        if time.monotonic() >= look_at:
+            if not superlink.alive():
+                raise FederationError(f"the SuperLink died; its log ends:\n{_end(superlink.log)}")
+            if superlink.seems_done() and superlink.status(run_id).startswith("finished"):
+                break
+            look_at = time.monotonic() + LOOK_EVERY_S
         time.sleep(POLL_S)
+    if not _finished(results, run_id):
+        raise FederationError(
+            "Flower ended the run before it finished: " + _causes(superlink.words(run_id))
+        )
+
+
+def _causes(log: str) -> str:
+    """Pick the errors out of a log with tracebacks; its end where there are none."""
+    found = re.findall(r"^[\w.]*(?:Error|Exception): .*", log, flags=re.MULTILINE)
+    return "\n".join(dict.fromkeys(found)) or f"its log ends:\n{log[-2000:]}"
 
 
 def _finished(results: Path, run_id: int) -> bool:
@@ -169,16 +190,10 @@ def _finished(results: Path, run_id: int) -> bool:
     return bool(events and events.exists() and '"run_finished"' in _last_line(events))
 
 
-def _progress(results: Path, run_id: int) -> int:
-    folder = find_run(results, run_id)
-    events = folder / "events.jsonl" if folder else None
-    return events.stat().st_size if events and events.exists() else 0
-
-
 def _last_line(path: Path) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     return lines[-1] if lines else ""
 
 
-def _tail(superlink: SuperLink) -> str:
-    return str(superlink.log.read_text(encoding="utf-8", errors="replace")[-2000:])
+def _end(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")[-2000:]

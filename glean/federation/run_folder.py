@@ -88,6 +88,18 @@ class RunFolder:
             writer.writerows(rows)
 
 
+def reason_of(error: BaseException) -> str:
+    """Say why a run failed, as `run.json` holds it."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) or type(error).__name__
+
+
+def utc_now() -> str:
+    """Time of day as `run.json` holds it."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+
+
 def write_whole(path: Path, content: bytes) -> Path:
     """Write a file so that a kill at any moment leaves the old or the new one."""
     fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from typing import Any
 import psutil
 
 from glean.errors import FederationError
+from glean.federation.process_tree import end_tree, signals_held_back
 from glean.settings import ConfigValue
 
 START_LIMIT_S = 90.0
-END_LIMIT_S = 5.0
 POLL_S = 0.1
 _CONNECTION = "glean"
+_LONGEST_RAY_HOME = 30
+"""Ray's sockets lie 70 characters below, and the system allows them 103 in all."""
+
+_CARRIER = "flwr-simulation"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,32 @@ class SuperLink:
     def alive(self) -> bool:
         """Whether the server still runs."""
         return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+
+    def end(self) -> None:
+        """End it and all that it started; once more does no harm."""
+        end_tree(self.process)
+
+    def started_run(self) -> int | None:
+        """Id of the run that it has started, by its log; None while there is none."""
+        found = re.search(r"Created run (\d+)", self._log_text())
+        return int(found.group(1)) if found else None
+
+    def seems_done(self) -> bool:
+        """Whether a run may have ended: its log says so, or the process that carries it is gone.
+
+        Only a hint, which costs little; `status` is the truth.
+        """
+        return "Finished task" in self._log_text() or not self._carries_a_run()
+
+    def _log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+    def _carries_a_run(self) -> bool:
+        words: list[str] = []
+        with suppress(psutil.NoSuchProcess):
+            for process in self.process.children(recursive=True):
+                words += process.cmdline()[:2]
+        return any(Path(word).name == _CARRIER for word in words)
 
     def submit(
         self,
@@ -94,14 +125,12 @@ class SuperLink:
         answer = self._flwr("list", _CONNECTION, "--run-id", str(run_id), "--format", "json")
         return str(answer["runs"][0]["status"])
 
+    def words(self, run_id: int) -> str:
+        """Give what Flower logged of a run. Costs seconds."""
+        return self._command("log", str(run_id), _CONNECTION, "--show").stdout
+
     def _flwr(self, *words: str) -> dict[str, Any]:
-        done = subprocess.run(  # noqa: S603 - our own words to Flower's own command
-            [_script("flwr"), *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._command(*words)
         start = done.stdout.find("{")
         try:
             answer: dict[str, Any] = json.loads(done.stdout[start:])
@@ -112,6 +141,16 @@ class SuperLink:
         if not answer.get("success"):
             raise FederationError(f"flwr {words[0]}: {answer.get('error-message', answer)}")
         return answer
+
+    def _command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - our own words to Flower's own command
+            [_script("flwr"), *words],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 @contextmanager
@@ -130,41 +169,36 @@ def local_superlink(home: Path) -> Iterator[SuperLink]:
         encoding="utf-8",
     )
     environment = _environment(home)
-    process = subprocess.Popen(  # noqa: S603
-        [
-            _script("flower-superlink"), "--insecure", "--simulation",
-            "--isolation", "subprocess", "--disable-runtime-dependency-installation",
-            "--control-api-address", f"127.0.0.1:{control_port}",
-            "--host", "127.0.0.1", "--port", str(port),
-        ],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=(home / "superlink.log").open("wb"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )  # fmt: skip
-    superlink = SuperLink(home, psutil.Process(process.pid), environment)
+    superlink: SuperLink | None = None
     try:
+        with signals_held_back():
+            process = _start(port, control_port, home / "superlink.log", environment)
+            superlink = SuperLink(home, psutil.Process(process.pid), environment)
         _wait_until_healthy(superlink, port)
         yield superlink
     finally:
-        end_tree(superlink.process)
-        process.wait()
+        if superlink is not None:
+            superlink.end()
+            process.wait()
 
 
-def end_tree(root: psutil.Process) -> None:
-    """End a process and all that it started: politely, then after a few seconds by force."""
-    try:
-        tree = [*root.children(recursive=True), root]
-    except psutil.NoSuchProcess:
-        return
-    for ask in (psutil.Process.terminate, psutil.Process.kill):
-        for process in tree:
-            try:
-                ask(process)
-            except psutil.NoSuchProcess:
-                continue
-        _, tree = psutil.wait_procs(tree, timeout=END_LIMIT_S)
+def _start(
+    port: int, control_port: int, log: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603
+            [
+                _script("flower-superlink"), "--insecure", "--simulation",
+                "--isolation", "subprocess", "--disable-runtime-dependency-installation",
+                "--control-api-address", f"127.0.0.1:{control_port}",
+                "--host", "127.0.0.1", "--port", str(port),
+            ],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
 
 
 def _wait_until_healthy(superlink: SuperLink, port: int) -> None:
@@ -181,7 +215,7 @@ def _wait_until_healthy(superlink: SuperLink, port: int) -> None:
 
 def _environment(home: Path) -> dict[str, str]:
     """Environment of the SuperLink: its own home, no installs at run time, one thread a learner."""
-    return os.environ | {
+    own = {
         "FLWR_HOME": str(home),
         "FLWR_DISABLE_UPDATE_CHECK": "1",
         "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
@@ -190,6 +224,10 @@ def _environment(home: Path) -> dict[str, str]:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
+    # A Ray of one's own: nothing stays in /tmp/ray, and no stranger's cluster is named there.
+    if len(str(home)) <= _LONGEST_RAY_HOME and "RAY_ADDRESS" not in os.environ:
+        own["RAY_TMPDIR"] = str(home)
+    return os.environ | own
 
 
 def _script(name: str) -> str:
