@@ -1,4 +1,4 @@
-"""The Flower app on disk: the checkout, or a copy made from an installed wheel."""
+"""The Flower app on disk: of the checkout, or of an installed wheel."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ _IN_WHEEL = PACKAGE / "pyproject.toml"
 
 def app_project() -> dict[str, Any]:
     """Content of the app's `pyproject.toml`, from the checkout or from the wheel."""
-    path = _CHECKOUT if _is_checkout() else _IN_WHEEL
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    return tomllib.loads(_project_file().read_text(encoding="utf-8"))
 
 
 def app_config() -> dict[str, ConfigValue]:
@@ -27,15 +26,19 @@ def app_config() -> dict[str, ConfigValue]:
 
 
 def app_folder(scratch: Path) -> Path:
-    """Folder that `flwr run` can build an app from; a wheel's is copied into `scratch`."""
-    if _is_checkout():
-        return _CHECKOUT.parent
+    """Copy the app into `scratch`, for `flwr run` to build from.
+
+    From the checkout itself Flower would look at every file of `.venv`, for five seconds.
+    """
     folder = scratch / "app"
     ignored = shutil.ignore_patterns("__pycache__", "pyproject.toml")
     shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=ignored)
-    shutil.copy(_IN_WHEEL, folder / "pyproject.toml")
-    (folder / "README.md").write_text("The app of an installed Glean.\n", encoding="utf-8")
+    shutil.copy(_project_file(), folder / "pyproject.toml")
     return folder
+
+
+def _project_file() -> Path:
+    return _CHECKOUT if _is_checkout() else _IN_WHEEL
 
 
 def _is_checkout() -> bool:
