@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,11 +108,12 @@ def federation_of(
     settings: RunSettings,
     *,
     partitions: Iterable[int] = range(3),
+    nodes: Sequence[Mapping[str, ConfigValue]] = (),
     app: ClientApp = glean_app,
     grid_type: type[InProcessGrid] = InProcessGrid,
 ) -> Federation:
-    """Let the nodes of these partitions meet, one node after the other in that order."""
-    nodes = [{"partition-id": partition} for partition in partitions]
+    """Let nodes meet, one after the other: those of these partitions, or with these configs."""
+    nodes = nodes or [{"partition-id": partition} for partition in partitions]
     grid = grid_type(app, nodes, settings.to_config(), run_id=1)
     folder = RunFolder.create(out, run_id=1)
     with as_server(grid):

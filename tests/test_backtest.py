@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from glean.errors import ModelError
 from glean.evaluation.backtest import judge, rows_from_json, rows_to_json
 from glean.evaluation.habits import habits
-from glean.evaluation.scores import BakeryScore
+from glean.evaluation.scores import BakeryScore, naive_scale
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
 from glean.forecasting.forecast import forecast_units, read_model
 from glean.learning.alone import train_alone
 from glean.learning.averaged import initial_weights
 from glean.learning.forest import Forest
-from glean.metrics import wape
+from glean.metrics import mase, wape
 from glean.settings import BoostingSettings
 from tests.matrices import DEFINITION, random_forest, random_matrix
 from tests.tables import random_table
@@ -79,8 +79,11 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
     alone = train_alone(TRAINING, VALIDATION, boosting=BOOSTING, seed=3).forest
     forecasts = {"federated": forecast_units(model, TEST), "local": forecast_units(alone, TEST)}
     forecasts |= habits(TEST)
+    scale = naive_scale(TRAINING, TEST)
     for score in judged(model):
-        assert score.wape == pytest.approx(wape(TEST.units, forecasts[score.method]))
+        forecast = forecasts[score.method]
+        assert score.wape == pytest.approx(wape(TEST.units, forecast))
+        assert score.mase == pytest.approx(mase(TEST.units, forecast, scale))
 
 
 def test_without_baselines_only_the_federation_is_judged() -> None:

@@ -68,6 +68,25 @@ def test_node_ids_and_the_order_of_replies_change_no_byte(
     assert turned.run().model.to_bytes() == first
 
 
+@pytest.mark.parametrize("name", ["sampled rows", "some of them", "network"])
+def test_nodes_with_tables_of_their_own_train_the_same_model(
+    name: str, tmp_path: Path, three_bakeries: str
+) -> None:
+    """As in a deployment: each node reads its own rows, all are partition 0; only names count."""
+    settings = small_settings(three_bakeries, **SETTINGS[name])
+    simulated = model_bytes(tmp_path / "simulated", settings)
+    whole = pd.read_csv(three_bakeries)
+    nodes: list[dict[str, ConfigValue]] = []
+    for k in (1, 2, 0):
+        path = tmp_path / f"own-{k}.csv"
+        mine = whole[whole["bakery"] == f"bakery {k}"]
+        mine.drop(columns="bakery").to_csv(path, index=False)
+        nodes.append({"sales": str(path), "bakery": f"bakery {k}"})
+    deployed = federation_of(tmp_path / "deployed", settings, nodes=nodes)
+    assert all(met.own_table for met in deployed.bakeries.values())
+    assert deployed.run().model.to_bytes() == simulated
+
+
 @pytest.mark.parametrize("name", ["bagging", "sampled rows", "network"])
 def test_another_seed_matters_where_something_is_drawn(
     name: str, tmp_path: Path, three_bakeries: str
@@ -83,10 +102,12 @@ def test_every_round_draws_anew(tmp_path: Path, three_bakeries: str) -> None:
     settings = small_settings(
         three_bakeries, subsample=0.5, learning_rate=1e-9, num_server_rounds=2, max_depth=3
     )
-    model = federation_of(tmp_path, settings).run().model
-    assert isinstance(model, TreeModel)
-    shapes = [tree.split_feature.tobytes() for tree in model.forest.trees]
-    assert shapes[:3] != shapes[3:]
+    federation = federation_of(tmp_path, settings)
+    federation.run()
+    last = (federation.folder.path / "models" / "round_002.ubj").read_bytes()
+    shapes = [tree.split_feature.tobytes() for tree in Forest.from_bytes(last).trees]
+    assert len(shapes) == 6
+    assert all(shapes[k] != shapes[k + 3] for k in range(3))
 
 
 @pytest.mark.parametrize(

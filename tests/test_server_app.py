@@ -16,8 +16,13 @@ from glean.errors import FederationError, GleanError, SettingsError
 from glean.evaluation.scores import SCORE_COLUMNS
 from glean.federation.inprocess import InProcessGrid, run_inprocess
 from glean.federation.messages import FinalScores
+from glean.federation.participant import participant_of
+from glean.federation.sampling import derived_seed
+from glean.forecasting.forecast import forecast_units
+from glean.learning.alone import train_alone
 from glean.learning.forest import Forest
-from glean.settings import ConfigValue, RunSettings
+from glean.metrics import wape
+from glean.settings import ConfigValue, NodeSettings, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 from tests.tables import random_table
 
@@ -90,6 +95,28 @@ def test_every_bakery_has_a_row_a_method(tmp_path: Path, three_bakeries: str) ->
         row = scores[(scores["bakery"] == name) & (scores["method"] == "federated")].iloc[0]
         assert row["abs_error"] == pytest.approx(error)
     assert not (folder / "truth.csv").exists()
+
+
+def test_the_local_rival_chooses_on_its_validation_window_only(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """Trained and chosen by hand on the bakery's own windows, it forecasts the test the same."""
+    folder = run(tmp_path, three_bakeries, baselines=True)
+    facts = facts_of(folder)
+    settings = RunSettings.from_config(facts["settings"])
+    definition = Forest.from_bytes((folder / "model.ubj").read_bytes()).definition
+    participant = participant_of(NodeSettings(partition=1), settings)
+    assert participant is not None
+    alone = train_alone(
+        participant.training(definition),
+        participant.validation(definition),
+        boosting=settings.boosting,
+        seed=derived_seed(42, "local", "bakery 1"),
+    )
+    test = participant.test(definition)
+    scores = pd.read_csv(folder / "bakeries.csv").set_index(["bakery", "method"])
+    forecast = forecast_units(alone.forest, test)
+    assert scores.loc[("bakery 1", "local"), "wape"] == pytest.approx(wape(test.units, forecast))
 
 
 def test_the_truth_is_told_of_synthetic_bakeries(tmp_path: Path) -> None:

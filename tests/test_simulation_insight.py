@@ -12,6 +12,7 @@ import pytest
 from glean.evaluation import simulation
 from glean.evaluation.backtest import judge
 from glean.evaluation.habits import habits
+from glean.evaluation.scores import naive_scale
 from glean.evaluation.simulation import Insight, look_inside
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
@@ -19,7 +20,7 @@ from glean.federation.participant import Participant, participant_of
 from glean.forecasting.forecast import forecast_units
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
-from glean.metrics import wape
+from glean.metrics import mase, wape
 from glean.settings import ConfigValue, NodeSettings, RunSettings
 from tests.matrices import random_tree
 
@@ -80,7 +81,9 @@ def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None
     pooled = insight().pooled[0]
     for name in ("bakery", "cohort", "n_days", "n_rows", "units"):
         assert getattr(pooled, name) == getattr(own[0], name)
-    assert np.isfinite(pooled.mase)
+    training, test = participant.training(DEFINITION), participant.test(DEFINITION)
+    forecast = insight().forecasts.query("bakery == @pooled.bakery")["pooled"]
+    assert pooled.mase == pytest.approx(mase(test.units, forecast, naive_scale(training, test)))
 
 
 def test_the_truth_is_the_expected_demand_of_each_row() -> None:
@@ -166,9 +169,10 @@ def test_only_so_many_bakeries_keep_single_days(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_bakery_with_too_few_days_is_left_out_of_the_pool(three_bakeries: str) -> None:
     """The pooled rival learns from those that the federation trains on."""
-    settings = RunSettings.from_config(CONFIG | {"sales": three_bakeries, "newcomer-days": 5})
+    settings = RunSettings.from_config(CONFIG | {"sales": three_bakeries, "newcomer-days": 15})
     short, long = bakery(0, settings, newcomer=True), bakery(1, settings)
     assert not short.windows.trains
+    assert len(short.training(DEFINITION)) > 0
     both, alone = inside([short, long], settings), inside([long], settings)
     name = long.sales.name
     pooled = [
