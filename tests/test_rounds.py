@@ -365,6 +365,33 @@ def test_season_features_are_agreed_only_where_someone_knows_it(
     assert model.forest.definition.season == (fraction == 0.0)
 
 
+@pytest.mark.parametrize("aggregation", ["bagging", "fedavg"])
+@pytest.mark.parametrize("window", ["test", "validation"])
+def test_later_windows_are_not_learned_from(
+    window: str, aggregation: str, tmp_path: Path, three_bakeries: str
+) -> None:
+    """Sales in the test window move nothing; those in the validation window no checkpoint."""
+    rows = pd.read_csv(three_bakeries, parse_dates=["date"])
+    days_after = {"test": 14, "validation": 28}[window]
+    later = rows["date"] > rows["date"].max() - pd.Timedelta(days=days_after)
+    units = rows["units"].where(~later, 3 * rows["units"] + 50)
+    rows.assign(units=units).to_csv(tmp_path / "other.csv", index=False)
+    folders, models = [], []
+    for name, sales in (("one", three_bakeries), ("two", str(tmp_path / "other.csv"))):
+        settings = small_settings(sales, aggregation=aggregation, num_server_rounds=3)
+        federation = federation_of(tmp_path / name, settings)
+        models.append(federation.run().model.to_bytes())
+        folders.append(federation.folder.path)
+    checkpoints = [sorted((folder / "models").iterdir()) for folder in folders]
+    assert [len(files) for files in checkpoints] == [3, 3]
+    for one, two in zip(*checkpoints, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    scores = [(folder / "bakery_rounds.csv").read_bytes() for folder in folders]
+    assert (scores[0] == scores[1]) == (window == "test")
+    if window == "test":
+        assert models[0] == models[1]
+
+
 def test_the_final_test_is_of_the_best_model(tmp_path: Path, three_bakeries: str) -> None:
     """Every bakery judges the kept round's model on its test rows, not the last round's."""
     federation, outcome = scripted(tmp_path, three_bakeries, [0.1, 0.3])
