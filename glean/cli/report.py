@@ -26,11 +26,21 @@ def show_results(folder: Path) -> None:
 
 
 def show_report(folder: Path, *, growth: bool) -> None:
-    """Measure what is missing, write the report anew and print the results."""
+    """Measure what is missing, write the report anew and print the results.
+
+    Raises
+    ------
+    typer.Exit
+        The run failed: its report says why, and so does the terminal.
+    """
     folder = folder.resolve()
-    if growth:
+    results = read_results(folder)
+    if growth and results.status == "completed":
         _measure_growth(folder)
-    write_report(folder)
+    path = write_report(folder)
+    if results.status == "failed":
+        typer.echo(f"this run failed: {results.facts.get('reason')}\nreport: {path}", err=True)
+        raise typer.Exit(1)
     show_results(folder)
 
 

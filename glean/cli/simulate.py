@@ -11,12 +11,16 @@ import typer
 from glean.cli.errors import friendly_errors
 from glean.cli.signals import ended_by_signals
 from glean.errors import FederationError, GleanError, SettingsError
-from glean.settings import ConfigValue, RunSettings, parse_text
+from glean.federation.app_folder import app_config
+from glean.settings import ConfigValue, RoundSettings, RunSettings, parse_text
 
 if TYPE_CHECKING:
     from glean.federation.local_run import Simulation
 
 RUN_FAILED = 1
+"""Exit code of a command whose run failed."""
+
+_PATHS = ("sales", "products")
 DEFAULT_BAKERIES = 5
 
 
@@ -40,25 +44,28 @@ def simulate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Run config; may be repeated."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for results.")] = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for results.", show_default="results")
+    ] = None,
 ) -> None:
-    """Run a federation on this machine and show what it brings."""
+    """Run a federation on this machine and show what it brings.
+
+    Exit codes: 0 completed, 1 failed, 2 not a run that can be done, 130 ended by Ctrl-C, 143 by
+    kill.
+    """
     from glean.federation.local_run import Simulation, read_run
 
-    overrides = _overrides(set_ or [])
-    if sales is not None:
-        overrides["sales"] = str(sales.resolve())
-    if "output-dir" in overrides:
-        out = Path(str(overrides["output-dir"]))
-    count = _count_bakeries(str(overrides.get("sales", "")), bakeries)
-    overrides.setdefault("min-available-bakeries", min(2, count))
+    overrides = _overrides(set_ or [], sales)
+    settings = RunSettings.from_config(app_config() | overrides)
+    count = _count_bakeries(settings.table.sales, bakeries)
+    overrides["min-available-bakeries"] = _least_bakeries(settings, count)
+    results = out or Path(settings.output_dir or "results")
     simulation = Simulation(
         bakeries=count,
         overrides=overrides,
-        results=out.resolve(),
+        results=results.resolve(),
         profile=_profile(profile),
     )
-    settings = RunSettings.from_config(simulation.run_config)
     with ended_by_signals():
         folder = _run(simulation, engine, settings.rounds.num_server_rounds)
     run = read_run(folder)
@@ -86,14 +93,39 @@ def _run(simulation: Simulation, engine: str, rounds: int) -> Path:
             raise typer.Exit(RUN_FAILED) from None
 
 
-def _overrides(words: list[str]) -> dict[str, ConfigValue]:
+def _overrides(words: list[str], sales: Path | None) -> dict[str, ConfigValue]:
+    """Read `--set` and `--sales`; paths become absolute, since Flower's processes sit elsewhere."""
     found: dict[str, ConfigValue] = {}
+    problems: list[str] = []
     for word in words:
-        key, equals, text = word.partition("=")
+        key, equals, text = (part.strip() for part in word.partition("="))
         if not equals:
-            raise SettingsError(f"--set: found {word!r}; wanted KEY=VALUE")
-        found[key.strip()] = parse_text(key.strip(), text.strip())
-    return found
+            problems.append(f"--set: found {word!r}; wanted KEY=VALUE")
+            continue
+        try:
+            found[key] = parse_text(key, text)
+        except SettingsError as error:
+            problems.append(str(error))
+    if problems:
+        raise SettingsError("\n".join(problems))
+    if sales is not None:
+        found["sales"] = str(sales)
+    return found | {
+        key: str(Path(str(value)).resolve())
+        for key, value in (app_config() | found).items()
+        if key in _PATHS and value
+    }
+
+
+def _least_bakeries(settings: RunSettings, count: int) -> int:
+    """How many bakeries to wait for: of one bakery's run one, else as the settings say."""
+    wanted = settings.rounds.min_available_bakeries
+    if wanted > max(count, RoundSettings().min_available_bakeries):
+        raise SettingsError(
+            f"min-available-bakeries: found {wanted}; wanted at most {count}, the number of "
+            "bakeries in this run"
+        )
+    return min(wanted, count)
 
 
 def _count_bakeries(sales: str, wanted: int | None) -> int:

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from glean.errors import SettingsError
 from glean.federation.version import PACKAGE
 from glean.settings import ConfigValue
 
@@ -15,8 +16,18 @@ _IN_WHEEL = PACKAGE / "pyproject.toml"
 
 
 def app_project() -> dict[str, Any]:
-    """Content of the app's `pyproject.toml`, from the checkout or from the wheel."""
-    return tomllib.loads(_project_file().read_text(encoding="utf-8"))
+    """Content of the app's `pyproject.toml`, from the checkout or from the wheel.
+
+    Raises
+    ------
+    SettingsError
+        It isn't TOML, since somebody edited it.
+    """
+    path = _project_file()
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} isn't valid TOML: {error}; mend it and try again") from error
 
 
 def app_config() -> dict[str, ConfigValue]:
@@ -44,5 +55,9 @@ def _project_file() -> Path:
 def _is_checkout() -> bool:
     if not _CHECKOUT.is_file():
         return False
-    project = tomllib.loads(_CHECKOUT.read_text(encoding="utf-8")).get("project", {})
+    try:
+        project = tomllib.loads(_CHECKOUT.read_text(encoding="utf-8")).get("project", {})
+    except tomllib.TOMLDecodeError:
+        # A stranger's file beside a wheel; or ours, where nothing else could be meant.
+        return not _IN_WHEEL.is_file()
     return bool(project.get("name") == "glean")
