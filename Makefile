@@ -7,8 +7,7 @@ STAMP := .venv/.installed
 
 run: $(STAMP)
 	@$(BIN)/glean setup
-	$(BIN)/glean simulate
-	$(BIN)/glean report results/latest
+	$(BIN)/glean simulate --growth
 
 test: $(STAMP)
 	@$(BIN)/glean setup

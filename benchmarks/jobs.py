@@ -35,9 +35,7 @@ class Job:
     def settings(self, scratch: Path, **overrides: str) -> RunSettings:
         """Make the settings of the job, its table imported into `scratch` if it needs one."""
         words = [word.split("=", 1) for word in self.overrides]
-        texts = dict(words) | {
-            key.replace("_", "-"): text for key, text in overrides.items()
-        }
+        texts = dict(words) | {key.replace("_", "-"): text for key, text in overrides.items()}
         if self.table:
             texts["sales"] = str(import_table(self.table, scratch))
         return RunSettings.from_config({key: parse_text(key, text) for key, text in texts.items()})

@@ -47,6 +47,10 @@ def simulate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for results.", show_default="results")
     ] = None,
+    growth: Annotated[
+        bool,
+        typer.Option("--growth", help="Also measure what more bakeries bring (minutes)."),
+    ] = False,
 ) -> None:
     """Run a federation on this machine and show what it brings.
 
@@ -72,9 +76,12 @@ def simulate(
     if run["status"] != "completed":
         typer.echo(f"the run failed: {run['reason']}\nits folder: {folder}", err=True)
         raise typer.Exit(RUN_FAILED)
-    from glean.cli.report import show_results
+    from glean.cli.report import show_report, show_results
 
-    show_results(folder)
+    if growth:
+        show_report(folder, growth=True)
+    else:
+        show_results(folder)
 
 
 def _run(simulation: Simulation, engine: str, rounds: int) -> Path:

@@ -10,7 +10,7 @@ from flwr.app import RecordDict
 from numpy.typing import NDArray
 
 from glean.aggregation.update import share_weight
-from glean.errors import FederationError
+from glean.errors import FederationError, SettingsError
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
 from glean.federation.messages import Contribution, Introduction, Score, Task
@@ -52,10 +52,25 @@ class Participant:
         self.windows = windows
         self.settings = settings
         self._features: dict[str, FeatureMatrix] = {}
+        self._training: dict[str, FeatureMatrix] = {}
+        self._validation: dict[str, FeatureMatrix] = {}
         self._work: dict[str, TreeWork | WeightWork] = {}
 
     def introduce(self) -> Introduction:
-        """Say who this is and whether there is enough to learn from."""
+        """Say who this is and whether there is enough to learn from.
+
+        Raises
+        ------
+        SettingsError
+            The table lacks a covariate that the run lists.
+        """
+        columns = self.sales.table.rows.columns
+        missing = [name for name in self.settings.covariates if name not in columns]
+        if missing:
+            raise SettingsError(
+                f"covariates: found {', '.join(missing)}; the table of {self.sales.name} has "
+                f"{', '.join(columns)}"
+            )
         return Introduction(
             bakery=self.sales.name,
             code=code_fingerprint(),
@@ -76,13 +91,20 @@ class Participant:
         return self._features[key]
 
     def training(self, definition: FeatureDefinition) -> FeatureMatrix:
-        """Rows to learn from."""
-        return self.features(definition).between(end=self.windows.validation_start)
+        """Rows to learn from, made once."""
+        key = definition.identity
+        if key not in self._training:
+            features = self.features(definition)
+            self._training[key] = features.between(end=self.windows.validation_start)
+        return self._training[key]
 
     def validation(self, definition: FeatureDefinition) -> FeatureMatrix:
-        """Rows to choose by."""
-        start, end = self.windows.validation_start, self.windows.test_start
-        return self.features(definition).between(start, end)
+        """Rows to choose by, made once."""
+        key = definition.identity
+        if key not in self._validation:
+            start, end = self.windows.validation_start, self.windows.test_start
+            self._validation[key] = self.features(definition).between(start, end)
+        return self._validation[key]
 
     def test(self, definition: FeatureDefinition) -> FeatureMatrix:
         """Rows to be judged by, once, at the end."""
@@ -115,7 +137,9 @@ class Participant:
         definition = FeatureDefinition.from_json(task.definition)
         rows = self.validation(definition)
         relative = self._forecast(task, definition, state)
-        sums = ErrorSums() if relative is None else ErrorSums.of(rows.units, relative * rows.level)
+        sums = ErrorSums()
+        if relative is not None:
+            sums = ErrorSums.of(rows.units, np.maximum(relative, 0.0) * rows.level)
         return Score(
             bakery=self.sales.name,
             code=code_fingerprint(),

@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glean.features.matrix import FeatureMatrix
 from glean.learning.boosting import TreeLearner
 from glean.learning.forest import Forest
 from glean.metrics import wape
 from glean.settings import BoostingSettings
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 DEPTHS = (2, 4, 6)
 """Depths that are tried."""
@@ -98,7 +102,7 @@ def _stopped_early(
     judge = TreeLearner(validation, boosting=boosting)
     margin, judged = learner.start(), judge.start()
     forest = Forest.empty(train.definition, objective=boosting.objective)
-    scores = [wape(validation.units, judge.relative(judged) * validation.level)]
+    scores = [wape(validation.units, _in_units(judge, judged, validation))]
     width = boosting.num_parallel_tree
     for start in range(0, MOST_STEPS, PATIENCE):
         grown = learner.grow(
@@ -106,9 +110,13 @@ def _stopped_early(
         )
         margin, forest = learner.add(margin, grown), forest.plus(grown.trees)
         after = judge.each(judged, grown)[width - 1 :: width]
-        scores += [wape(validation.units, judge.relative(m) * validation.level) for m in after]
+        scores += [wape(validation.units, _in_units(judge, m, validation)) for m in after]
         judged = after[-1]
         if len(scores) - 1 - int(np.argmin(scores)) >= PATIENCE:
             break
     best = int(np.argmin(scores))
     return AloneModel(forest.first(best * width), boosting.max_depth, best * width, scores[best])
+
+
+def _in_units(judge: TreeLearner, margin: Singles, rows: FeatureMatrix) -> Floats:
+    return np.maximum(judge.relative(margin), 0.0) * rows.level

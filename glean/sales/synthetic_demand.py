@@ -109,7 +109,8 @@ def expected_demand(
         + np.log(offers.real_price) * traits.elasticity
         + drift
     )
-    return np.round(traits.level * np.exp(logs), 6)
+    expected: np.ndarray = np.round(traits.level * np.exp(logs), 6)
+    return expected
 
 
 def draw_demand(
