@@ -28,6 +28,8 @@ FIRST_LOOK_S, LOOK_EVERY_S = 8.0, 2.0
 """When and how often it is looked whether Flower still works on the run."""
 
 _LARGEST_RUN_ID = 2**62
+_LONGEST_ROOT = 16
+_TMP = Path("/tmp")  # noqa: S108 - short is what counts; what is made in it has a name of its own
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Simulation:
         FederationError
             The SuperLink or the run couldn't be started, or ended without a word.
         """
-        with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="glean-", dir=_scratch_root()) as scratch:
             with local_superlink(Path(scratch) / "flwr") as superlink:
                 try:
                     run_id = superlink.submit(
@@ -136,6 +138,12 @@ def read_run(folder: Path) -> dict[str, Any]:
     """Read `run.json`."""
     content: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return content
+
+
+def _scratch_root() -> str:
+    """Folder for what Flower and Ray write: Ray's sockets lie 86 characters below, of 103."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= _LONGEST_ROOT or not _TMP.is_dir() else str(_TMP)
 
 
 def _close(folder: Path, reason: str) -> None:

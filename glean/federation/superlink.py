@@ -26,9 +26,6 @@ from glean.settings import ConfigValue
 START_LIMIT_S = 90.0
 POLL_S = 0.1
 _CONNECTION = "glean"
-_LONGEST_RAY_HOME = 30
-"""Ray's sockets lie 70 characters below, and the system allows them 103 in all."""
-
 _CARRIER = "flwr-simulation"
 
 
@@ -224,8 +221,8 @@ def _environment(home: Path) -> dict[str, str]:
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
-    # A Ray of one's own: nothing stays in /tmp/ray, and no stranger's cluster is named there.
-    if len(str(home)) <= _LONGEST_RAY_HOME and "RAY_ADDRESS" not in os.environ:
+    if "RAY_ADDRESS" not in os.environ:
+        # A Ray of one's own: nothing stays in /tmp/ray, and no stranger's cluster is named there.
         own["RAY_TMPDIR"] = str(home)
     return os.environ | own
 
