@@ -26,7 +26,7 @@ from glean.federation.participant import participant_of
 from glean.federation.rounds import Outcome
 from glean.federation.run_folder import RunFolder, reason_of, utc_now
 from glean.forecasting.forecast import read_model
-from glean.learning.rates import learning_rate_of
+from glean.learning.rates import learning_rate_of, pooled_learning_rate_of
 from glean.settings import ConfigValue, NodeSettings, RunSettings
 
 LOG = logging.getLogger("glean")
@@ -123,7 +123,7 @@ def _look_inside(
         [participant for participant in opened if participant is not None],
         read_model(outcome.model.to_bytes()),
         settings,
-        learning_rate=learning_rate_of(settings.rounds),
+        learning_rate=pooled_learning_rate_of(settings.rounds),
         steps=outcome.best_round * settings.boosting.trees_per_round,
     )
     _write_csv(record.folder, "forecasts.csv", insight.forecasts)

@@ -67,7 +67,7 @@ def look_inside(
     settings : RunSettings
         The run's settings; without `baselines` there is no pooled rival.
     learning_rate : float
-        The federation's, for the pooled rival too.
+        Step size of the pooled rival.
     steps : int
         Boosting steps of the pooled rival: as many as the final model went through.
     """

@@ -23,6 +23,7 @@ EVALUATE = MessageType.EVALUATE
 TEST = f"{MessageType.EVALUATE}.test"
 
 POLL_S = 1.0
+SHOWN_REASONS = 2
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Conversation:
         if len(introductions) < at_least:
             raise FederationError(
                 f"{len(introductions)} bakeries can take part; min-available-bakeries wants "
-                f"{at_least}. " + "; ".join(dict.fromkeys(reasons))
+                f"{at_least}. {_in_brief(list(dict.fromkeys(reasons)))}"
             )
         return introductions
 
@@ -176,6 +177,13 @@ class Conversation:
         replies = list(self.grid.send_and_receive(messages, timeout=self.timeout_s))
         self.traffic.up += sum(payload_bytes(r.content) for r in replies if r.has_content())
         return {reply.metadata.src_node_id: reply for reply in replies}
+
+
+def _in_brief(reasons: list[str]) -> str:
+    """Give the first reasons; all of them stand in `events.jsonl`."""
+    more = len(reasons) - SHOWN_REASONS
+    rest = [f"and {more} more in events.jsonl"] if more > 0 else []
+    return "; ".join([*reasons[:SHOWN_REASONS], *rest])
 
 
 def check_code(code: str) -> None:

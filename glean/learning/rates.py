@@ -22,4 +22,13 @@ def learning_rate_of(rounds: RoundSettings) -> float:
         return rounds.learning_rate
     if rounds.aggregation == "fedavg":
         return WEIGHT_STEPS[rounds.fedavg_model]
+    return _tree_step(rounds)
+
+
+def pooled_learning_rate_of(rounds: RoundSettings) -> float:
+    """Return the learning rate of the pooled rival: the run's own, by rule beside `fedavg`."""
+    return _tree_step(rounds) if rounds.aggregation == "fedavg" else learning_rate_of(rounds)
+
+
+def _tree_step(rounds: RoundSettings) -> float:
     return min(LARGEST_TREE_STEP, TREE_STEPS / rounds.num_server_rounds)
