@@ -1,9 +1,12 @@
-"""Sales files that several tests share; a table is read once a process."""
+"""Sales files that several tests share, and the watch over processes that a test starts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests import processes
 from tests.tables import random_table
 
 
@@ -13,3 +16,22 @@ def three_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("sales") / "three.csv"
     random_table(bakeries=3).rows.to_csv(path, index=False)
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def _orphans_adopted() -> Iterator[None]:
+    """A process whose parent has gone comes to the tests, which would lose sight of it."""
+    processes.adopt_orphans(yes=True)
+    yield
+    processes.adopt_orphans(yes=False)
+
+
+@pytest.fixture
+def nothing_left(_orphans_adopted: None) -> Iterator[None]:
+    """Fail a test that leaves a process behind, and end that process."""
+    before = processes.descendants()
+    yield
+    left = processes.survivors(before)
+    names = [f"{process.pid} {process.name()}" for process in left]
+    processes.end(left)
+    assert not names, f"still running: {names}"

@@ -1,0 +1,59 @@
+"""An installed wheel simulates from an empty folder, without a checkout."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import processes
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_left")]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel of this checkout, offline, and install it into a folder of its own."""
+    for module in ("hatchling", "pip"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} isn't installed, and a wheel can't be built without")
+    root = tmp_path_factory.mktemp("wheel")
+    source = processes.copy_checkout(root / "source")
+    env = processes.environment(root / "flower", PIP_NO_INDEX="1")
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+    commands = (
+        ("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", root, source),
+        ("install", "--no-deps", "--target", root / "site", "glean", "--find-links", root),
+    )
+    for words in commands:
+        done = processes.run(*pip, *words, cwd=root, env=env)
+        assert done.returncode == 0, done.stderr
+    return root / "site"
+
+
+def model_of(folder: Path) -> bytes:
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert facts["status"] == "completed"
+    return (folder / "model.ubj").read_bytes()
+
+
+def test_an_installed_wheel_simulates_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    """In process and on Ray, with the same model; nothing of a checkout is in reach."""
+    env = processes.environment(tmp_path / "flower", PYTHONPATH=str(installed))
+    python = (sys.executable, "-c")
+    where = processes.run(*python, "import glean; print(glean.__file__)", cwd=tmp_path, env=env)
+    assert Path(where.stdout.strip()).is_relative_to(installed)
+    models = []
+    for engine in ("inprocess", "ray"):
+        empty = tmp_path / engine
+        empty.mkdir()
+        words = ("--engine", engine, "--bakeries", "2", "--set", "num-server-rounds=2")
+        command = (sys.executable, "-m", "glean", "simulate", *words, "--set", "baselines=false")
+        done = processes.run(*command, cwd=empty, env=env)
+        assert done.returncode == 0, done.stderr
+        assert [path.name for path in empty.iterdir()] == ["results"]
+        models.append(model_of(empty / "results" / "latest"))
+    assert models[0] == models[1]
