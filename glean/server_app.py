@@ -85,7 +85,8 @@ def _announce(bakeries: Bakeries, settings: RunSettings, record: _Record) -> Non
     for name, met in bakeries.items():
         if met.note:
             record.folder.append_event("bakery_not_trained", bakery=name, reason=met.note)
-            LOG.warning("%s is forecast but not trained on: %s", name, met.note)
+            forecast = "its products are forecast from their 7th trading day on"
+            LOG.warning("%s is not trained on, %s: %s", name, forecast, met.note)
     if settings.secure_sums:
         LOG.info("secure-sums has no effect: %s sums nothing", settings.rounds.aggregation)
 

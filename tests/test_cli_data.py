@@ -59,6 +59,25 @@ def test_generate_refuses_unknown_scenarios(tmp_path: Path) -> None:
     assert "martian" in result.output
 
 
+@pytest.mark.parametrize("out", ["taken", "taken/below", "folder"])
+def test_generate_refuses_a_folder_that_cannot_be(out: str, tmp_path: Path) -> None:
+    """A file where the folder should be, or a folder where a file should be, is told by name."""
+    (tmp_path / "taken").write_text("precious")
+    (tmp_path / "folder" / "bakery_1.csv").mkdir(parents=True)
+    result = glean_data("generate", "--bakeries", "1", "--out", str(tmp_path / out))
+    assert result.exit_code == BAD_INPUT
+    assert f"{tmp_path / out}" in result.output
+    assert "can't be written" in result.output
+    assert (tmp_path / "taken").read_text() == "precious"
+
+
+def test_import_quotes_the_next_step(tmp_path: Path) -> None:
+    """A path with blanks can be pasted from the line of what comes next."""
+    out = tmp_path / "my table.csv"
+    result = glean_data(*till(tmp_path), "--returns", "net", "--out", str(out))
+    assert f"next        glean data check '{out}'" in result.output
+
+
 def test_import_says_what_it_found_and_did(tmp_path: Path) -> None:
     """The report tells encoding, delimiter, dates, numbers, returns, span and what comes next."""
     result = glean_data(*till(tmp_path), "--returns", "net")
@@ -102,6 +121,8 @@ def test_import_never_overwrites_unasked(tmp_path: Path) -> None:
         (["--out", "table.xlsx"], "wanted .csv, .csv.gz or .parquet"),
         (["--align-rows", "nowhere.csv"], "no such file"),
         (["--delimiter", "#"], "--delimiter: found '#'"),
+        (["--bakery", "", "--bakery-name", "(all)"], "--bakery-name: found '(all)'"),
+        (["--product", "Stück"], "'Stück' twice, --units and --product"),
     ],
 )
 def test_import_refuses_with_a_message(more: list[str], words: str, tmp_path: Path) -> None:

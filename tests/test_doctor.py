@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from glean.cli.checked import print_report, remarks_of, verdict
+from glean.cli.checked import print_report, verdict
+from glean.cli.remarks import remarks_of
 from glean.sales.doctor import examine
 from glean.sales.like_names import like_names
 from glean.sales.opening_days import opening_days
@@ -144,6 +145,36 @@ def test_remarks_name_what_is_worth_a_look(tmp_path: Path) -> None:
     assert "A: no rows from 2024-03-21 to 2024-03-30 (10 days)" in remarks
     assert "such as Rolls on 2024-03-01: 900 where about" in remarks
     assert "An outlier is more than six times" in remarks
+
+
+def test_names_of_bakeries_are_compared(tmp_path: Path) -> None:
+    """Bakeries that differ in a blank or a capital are asked about; the others aren't."""
+    rows = pd.concat([sales(20).assign(bakery=name) for name in ("North", "North ", "north", "A")])
+    report = examine(file_of(tmp_path, rows))
+    assert report.like_bakeries == (("North", "North "), ("North", "north"), ("North ", "north"))
+    assert report.like_products == ()
+    assert "Bakeries 'North' and 'North ': are these the same?" in "\n".join(remarks_of(report))
+
+
+def test_what_never_sold_is_named(tmp_path: Path) -> None:
+    """A product of zeros and a bakery of zeros can't be learned from, one sale changes that."""
+    once = sales(20).assign(product="Cake", units=0.0)
+    once.loc[7, "units"] = 1.0
+    idle = sales(20).assign(product="Tart", units=0.0)
+    rows = pd.concat([sales(20), once, idle, sales(20).assign(bakery="B", units=0.0)])
+    remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
+    assert [remark for remark in remarks if "never sold" in remark] == [
+        "A: Tart never sold; it can't be learned from.",
+        "B: never sold anything; it can't be learned from.",
+    ]
+
+
+def test_the_next_step_can_be_pasted(tmp_path: Path) -> None:
+    """A path with blanks stands in quotes in the command that comes next."""
+    folder = tmp_path / "my sales"
+    folder.mkdir()
+    path = file_of(folder, pd.concat([sales(20), sales(20).assign(bakery="B")]))
+    assert verdict(examine(path)).endswith(f"Next: glean simulate --sales '{path}'")
 
 
 def test_files_not_yet_in_the_format_are_still_looked_over(tmp_path: Path) -> None:

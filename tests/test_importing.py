@@ -369,6 +369,15 @@ def test_lines_outside_the_days_asked_for_may_be_odd(tmp_path: Path) -> None:
         ({"till_lines": True, "ignored_items": ("a",)}, "--ignore-item"),
         ({}, "--units: found nothing"),
         ({"columns": Columns(date="d", units="u", kept={"x": "date"})}, "--keep"),
+        (
+            {"columns": Columns(date="d", units="u", product="u")},
+            "'u' twice, --units and --product",
+        ),
+        (
+            {"columns": Columns(date="d", units="u", kept={"d": "x"})},
+            "'d' twice, --date and --keep",
+        ),
+        ({"wide": True, "products": ("a", "d")}, "'d' twice, --date and --products"),
     ],
 )
 def test_contradicting_options_are_refused(options: dict[str, object], words: str) -> None:
@@ -376,6 +385,17 @@ def test_contradicting_options_are_refused(options: dict[str, object], words: st
     given_options = {"path": Path("none.csv"), "columns": Columns(date="d")} | options
     with pytest.raises(SettingsError, match=words):
         ImportRequest(**given_options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["(all)", "No\nrth", "North\x00", "  "])
+def test_names_that_no_table_may_have_are_refused(name: str) -> None:
+    """A bakery can't be given, by option or by the file's name, a name that reading refuses."""
+    columns = Columns(date="d", units="u")
+    for request in ({"path": Path("f.csv"), "bakery_name": name}, {"path": Path(f"{name}.csv")}):
+        with pytest.raises(SettingsError, match="--bakery-name: found"):
+            ImportRequest(columns=columns, **request)
+    named = ImportRequest(Path("(all).csv"), Columns(date="d", units="u", bakery="b"))
+    assert named.columns.bakery == "b"
 
 
 @pytest.mark.parametrize(
@@ -397,7 +417,7 @@ def test_impossible_values_are_refused(make: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("d,u\n", "a header and no lines"), ("d,u\n2024-05-01,NONE\n", "no rows that are kept")],
+    [("d,p,u\n", "a header and no lines"), ("d,p,u\n2024-05-01,NONE,1\n", "no rows that are kept")],
 )
 @pytest.mark.parametrize("till_lines", [True, False])
 def test_exports_without_a_line_are_refused(
@@ -406,7 +426,7 @@ def test_exports_without_a_line_are_refused(
     """A header alone, or nothing left after the options, has a message of its own."""
     request = ImportRequest(
         file_of(tmp_path, text),
-        Columns(date="d", product="u", units="" if till_lines else "u"),
+        Columns(date="d", product="p", units="" if till_lines else "u"),
         till_lines=till_lines,
         ignored_items=("NONE",),
     )

@@ -14,7 +14,8 @@ from glean.errors import SalesError, SettingsError
 from glean.sales.day_rows import table_of
 from glean.sales.reading import read_sales
 from glean.sales.sheet import MOST_SHOWN
-from glean.sales.synthetic import synthetic_bakery, write_synthetic
+from glean.sales.synthetic import synthetic_bakery
+from glean.sales.synthetic_files import write_synthetic
 from glean.sales.table import SalesTable
 from glean.sales.writing import write_sales
 
@@ -244,6 +245,14 @@ def test_synthetic_bakeries_read_back_the_same(tmp_path: Path) -> None:
     """The files of the generator hold what the generator gives in memory, types included."""
     (path,) = write_synthetic(tmp_path, 1)
     pd.testing.assert_frame_equal(read_sales(path).rows, synthetic_bakery(0).table.rows)
+
+
+def test_the_name_of_a_file_is_checked_where_it_names_the_bakery(tmp_path: Path) -> None:
+    """A file called (all) is refused without a column of bakeries, and fine with one."""
+    text = "date,units\n2024-05-02,5\n"
+    with pytest.raises(SalesError, match="stands for all bakeries"):
+        read_sales(file_of(tmp_path, text, "(all).csv"))
+    assert read_sales(file_of(tmp_path, GOOD, "(all).csv")).bakeries == ("North",)
 
 
 NAMES = st.text(

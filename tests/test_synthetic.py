@@ -21,10 +21,10 @@ from glean.sales.synthetic import (
     SyntheticBakery,
     synthetic_bakery,
     synthetic_table,
-    write_synthetic,
 )
 from glean.sales.synthetic_catalogue import REGIONS
 from glean.sales.synthetic_demand import draw_demand, sold_out_minutes
+from glean.sales.synthetic_files import write_synthetic
 from glean.sales.synthetic_surroundings import surroundings_of
 from glean.sales.synthetic_traits import draw_traits, name_of
 from glean.sales.windows import windows_of
@@ -250,7 +250,7 @@ def test_files_of_data_are_made_again_to_the_byte(tmp_path: Path) -> None:
 def test_another_process_makes_the_same_file(tmp_path: Path) -> None:
     """Nothing depends on hash seeds or on what this process has made before."""
     code = (
-        "import sys, pathlib; from glean.sales.synthetic import write_synthetic; "
+        "import sys, pathlib; from glean.sales.synthetic_files import write_synthetic; "
         "write_synthetic(pathlib.Path(sys.argv[1]), 1, scenario='unrelated')"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "there")], check=True)

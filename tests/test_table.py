@@ -3,8 +3,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from glean.features.definition import MIN_LEVEL_DAYS
 from glean.sales.day_rows import table_of
-from glean.sales.histories import short_histories, trading_days
+from glean.sales.histories import FORECAST_FROM_DAY, short_histories, trading_days
 from glean.sales.table import SalesTable
 
 
@@ -45,5 +46,8 @@ def test_short_histories_are_named(days: int, short: bool) -> None:
     table = SalesTable(twice)
     found = short_histories(table)
     assert [(history.bakery, history.trading_days) for history in found] == [("A", days)] * short
-    assert all("A has 13 trading days" in str(history) for history in found)
+    for history in found:
+        assert "A has 13 trading days; before it has 14 it is not trained on" in str(history)
+        assert "forecast from their 7th trading day on" in str(history)
+    assert FORECAST_FROM_DAY == MIN_LEVEL_DAYS
     assert trading_days(table) == {"A": days, "B": 40}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import shlex
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from glean.cli.remarks import remarks_of
 from glean.sales.doctor import BakeryHealth, ProductHealth, Report
-from glean.sales.outliers import RULE
-from glean.sales.windows import MIN_TRADING_DAYS
 
 Cells = dict[str, list[str]]
 """Heading -> the texts below it."""
@@ -25,8 +24,6 @@ WIDEST_NAME = 14
 
 MOST_BAKERIES = 10
 MOST_PRODUCTS = 25
-MOST_REMARKS = 5
-OFTEN_SOLD_OUT = 0.2
 
 
 def print_report(report: Report, console: Console | None = None) -> None:
@@ -46,7 +43,8 @@ def verdict(report: Report) -> str:
     """Say in one sentence whether the file can be used."""
     if report.usable:
         together = len(report.bakeries) > 1
-        following = f" Next: glean simulate --sales {report.source}" if together else ""
+        command = f"glean simulate --sales {shlex.quote(report.source)}"
+        following = f" Next: {command}" if together else ""
         return f"{report.source} can be used as it is.{following}"
     count = len(report.problems)
     lines = "1 line" if count == 1 else f"{count} lines"
@@ -109,78 +107,6 @@ def _closed(bakery: BakeryHealth) -> str:
         for days in (bakery.opening.days_off, bakery.opening.mostly_off)
     )
     return "; ".join(filter(None, [off, f"mostly {mostly}" if mostly else ""])) or "-"
-
-
-def remarks_of(report: Report) -> Iterator[str]:
-    """Sentences about what is worth a look, the gravest kinds first; of each kind a few."""
-    yield from _few([_short(bakery) for bakery in report.bakeries if bakery.is_short])
-    yield from _few(
-        [
-            f"Products {one!r} and {other!r}: are these the same? If so, give them one name."
-            for one, other in report.like_names
-        ]
-    )
-    for remark in (_returns, _gaps, _stock_outs, _outliers):
-        yield from _few([text for bakery in report.bakeries if (text := remark(bakery))])
-    if any(product.outliers for bakery in report.bakeries for product in bakery.products):
-        yield RULE
-    if report.ignored:
-        yield f"Columns of text that aren't used: {', '.join(report.ignored)}."
-
-
-def _few(texts: list[str]) -> list[str]:
-    rest = len(texts) - MOST_REMARKS
-    return texts[:MOST_REMARKS] + ([f"... and {rest} more like this."] if rest > 0 else [])
-
-
-def _short(bakery: BakeryHealth) -> str:
-    days = bakery.opening.trading_days
-    return (
-        f"{bakery.bakery}: a short history of {days} trading day{'s' * (days != 1)}; "
-        f"from {MIN_TRADING_DAYS} on it can be learned from."
-    )
-
-
-def _returns(bakery: BakeryHealth) -> str:
-    count = sum(product.returns for product in bakery.products)
-    if not count:
-        return ""
-    what = "1 negative value, probably a return"
-    if count > 1:
-        what = f"{count} negative values, probably returns"
-    return (
-        f"{bakery.bakery}: {what}; `glean data import --returns net` takes it off the day's sales."
-    )
-
-
-def _gaps(bakery: BakeryHealth) -> str:
-    gaps = bakery.opening.gaps
-    if not gaps:
-        return ""
-    more = f", the longest of {len(gaps)} gaps" if len(gaps) > 1 else ""
-    return f"{bakery.bakery}: no rows from {gaps[0]}{more}; closed then, or are rows lost?"
-
-
-def _stock_outs(bakery: BakeryHealth) -> str:
-    often = [product for product in bakery.products if product.sold_out_share > OFTEN_SOLD_OUT]
-    if not often:
-        return ""
-    worst = max(often, key=lambda product: product.sold_out_share)
-    return (
-        f"{bakery.bakery}: {worst.product} sold out on {worst.sold_out_share:.0%} of its days; "
-        "more could have been sold then, but no sales table shows how much."
-    )
-
-
-def _outliers(bakery: BakeryHealth) -> str:
-    found = [(product.product, day) for product in bakery.products for day in product.outliers]
-    if not found:
-        return ""
-    product, day = max(found, key=lambda at: abs(at[1].units - at[1].usual))
-    return (
-        f"{bakery.bakery}: {len(found)} outlier{'s' * (len(found) != 1)}, such as {product} on "
-        f"{day.date}: {day.units:,.0f} where about {day.usual:,.0f} are usual; an event, or a slip?"
-    )
 
 
 def _title(noun: str, shown: int, total: int) -> str:

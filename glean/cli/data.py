@@ -26,7 +26,7 @@ def generate(
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data"),
 ) -> None:
     """Write the synthetic bakeries, one file each; the same ones every time."""
-    from glean.sales.synthetic import write_synthetic
+    from glean.sales.synthetic_files import write_synthetic
 
     write_synthetic(out, bakeries, scenario=scenario)
     typer.echo(f"{bakeries} synthetic bakeries ({scenario}) are in {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def summary_lines(imported: Imported, out: Path) -> Iterator[str]:
     if len(short) > MOST_NAMED:
         yield f"{'short':<11} {len(short) - MOST_NAMED} more bakeries with as few days"
     yield f"{'written':<11} {out}"
-    yield f"{'next':<11} glean data check {out}"
+    yield f"{'next':<11} glean data check {shlex.quote(str(out))}"
 
 
 def _named(names: tuple[str, ...]) -> str:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from glean.sales.table import ALL_BAKERIES as ALL_BAKERIES
+
 METHOD_ORDER = ("federated", "local", "pooled", "weekday-mean", "last-week")
 """Order in which methods are shown; others follow in text order."""
 
 EQUAL_WITHIN = 0.01
 """Two WAPEs are about equal when they differ by at most this share of the second."""
-
-ALL_BAKERIES = "(all)"
-"""Name in the single row a method where bakeries keep their own scores at home."""
 
 
 @dataclass(frozen=True)

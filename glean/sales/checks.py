@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glean.errors import Problem
 from glean.sales.sheet import Sheet, Texts
-from glean.sales.table import FLAGS
+from glean.sales.table import ALL_BAKERIES, FLAGS
 from glean.sales.values import (
     STRICT,
     DateOrder,
@@ -27,9 +27,6 @@ from glean.sales.values import (
     read_numbers,
     read_times,
 )
-
-ALL_BAKERIES = "(all)"
-"""Stands for all bakeries in the files of a run, so no bakery may be called that."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -81,6 +78,17 @@ def typed_rows(
     return frame, problems
 
 
+def wanted_name(text: str, kind: str) -> str:
+    """Say what is wanted in place of a name of a "bakery" or "product"; "" if it will do."""
+    if not text.strip():
+        return f"the name of a {kind}"
+    if _CONTROL.search(text):
+        return "a name on one line, without control characters"
+    if kind == "bakery" and text == ALL_BAKERIES:
+        return "another name; this one stands for all bakeries in the results"
+    return ""
+
+
 def _dates(
     sheet: Sheet, column: str, order: DateOrder
 ) -> tuple[NDArray[np.datetime64], list[Problem]]:
@@ -96,20 +104,11 @@ def _dates(
 
 def _name_problems(sheet: Sheet, column: str, name: str) -> list[Problem]:
     codes, distinct = distinct_of(sheet.cells[column])
-    faults = {
-        f"the name of a {name}": [not text.strip() for text in distinct],
-        "a name on one line, without control characters": [
-            bool(_CONTROL.search(text)) for text in distinct
-        ],
-        "another name; this one stands for all bakeries in the results": [
-            name == "bakery" and text == ALL_BAKERIES for text in distinct
-        ],
-    }
+    faults = [wanted_name(text, name) for text in distinct]
     problems = []
-    for wanted, at in faults.items():
-        if any(at):
-            rows = np.flatnonzero(np.array(at)[codes])
-            problems += sheet.problems_at(rows, column, wanted)
+    for wanted in dict.fromkeys(filter(None, faults)):
+        rows = np.flatnonzero(np.array([fault == wanted for fault in faults])[codes])
+        problems += sheet.problems_at(rows, column, wanted)
     return problems
 
 

@@ -52,6 +52,8 @@ class ProductHealth:
         Rows with negative units.
     sold_out_share : float
         Share of the days on which it sold out; NaN where the file doesn't say.
+    never_sold : bool
+        No row has units above 0.
     outliers : tuple of Outlier
         Farthest from usual first.
     """
@@ -63,6 +65,7 @@ class ProductHealth:
     mean_units: float
     returns: int
     sold_out_share: float
+    never_sold: bool
     outliers: tuple[Outlier, ...]
 
 
@@ -89,6 +92,11 @@ class BakeryHealth:
         """Whether there are too few trading days to learn from."""
         return self.opening.trading_days < MIN_TRADING_DAYS
 
+    @property
+    def never_sold(self) -> tuple[str, ...]:
+        """Names of the products that never sold a unit."""
+        return tuple(product.product for product in self.products if product.never_sold)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -104,15 +112,16 @@ class Report:
         Columns that aren't used.
     bakeries : tuple of BakeryHealth
         In text order; of the rows that can be read.
-    like_names : tuple of (str, str)
-        Pairs of names of products that probably mean the same.
+    like_bakeries, like_products : tuple of (str, str)
+        Pairs of names that probably mean the same.
     """
 
     source: str
     problems: tuple[Problem, ...]
     ignored: tuple[str, ...] = ()
     bakeries: tuple[BakeryHealth, ...] = ()
-    like_names: tuple[tuple[str, str], ...] = ()
+    like_bakeries: tuple[tuple[str, str], ...] = ()
+    like_products: tuple[tuple[str, str], ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -135,7 +144,8 @@ def examine(path: Path) -> Report:
         problems=draft.problems,
         ignored=draft.ignored,
         bakeries=tuple(_bakeries(rows)),
-        like_names=tuple(like_names(rows["product"].unique())),
+        like_bakeries=tuple(like_names(rows["bakery"].unique())),
+        like_products=tuple(like_names(rows["product"].unique())),
     )
 
 
@@ -167,6 +177,7 @@ def _product(product: str, sold: pd.DataFrame) -> ProductHealth:
         mean_units=float(units.mean()),
         returns=int((units < 0).sum()),
         sold_out_share=float(sold_out),
+        never_sold=not (units > 0).any(),
         outliers=_outliers(sold[sold["outlier"]]),
     )
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from glean.sales.table import SalesTable
 from glean.sales.windows import MIN_TRADING_DAYS
 
+FORECAST_FROM_DAY = 7
+"""From so many trading days on a product can be forecast: before, its level isn't known."""
+
 
 @dataclass(frozen=True)
 class ShortHistory:
@@ -28,8 +31,9 @@ class ShortHistory:
 
     def __str__(self) -> str:
         return (
-            f"{self.bakery} has {self.trading_days} trading days; from {self.wanted_days} on it "
-            "can be learned from, until then it is forecast by what the others have learned"
+            f"{self.bakery} has {self.trading_days} trading day{'s' * (self.trading_days != 1)}; "
+            f"before it has {self.wanted_days} it is not trained on; its products are forecast "
+            f"from their {FORECAST_FROM_DAY}th trading day on, by what the others have learned"
         )
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glean.errors import SettingsError
+from glean.sales.checks import wanted_name
 from glean.sales.covariate_files import CovariateFile
 from glean.sales.exports import Notation
+from glean.sales.reading import stem_of
 from glean.sales.returns import RETURNS
 from glean.sales.selection import Selection
 from glean.sales.table import KEYS
@@ -90,7 +92,7 @@ class ImportRequest:
     Raises
     ------
     SettingsError
-        Options contradict one another.
+        Options contradict one another, or the name of the bakery won't do.
     """
 
     path: Path
@@ -124,3 +126,20 @@ class ImportRequest:
             raise SettingsError(f"--keep: found the name {min(taken)!r}; wanted one not yet taken")
         if self.ignored_items and not columns.product:
             raise SettingsError("--ignore-item: wanted --product as well, the column of the items")
+        self._refuse_two_roles()
+        wanted = "" if columns.bakery else wanted_name(self.one_bakery, "bakery")
+        if wanted:
+            raise SettingsError(f"--bakery-name: found {self.one_bakery!r}; wanted {wanted}")
+
+    @property
+    def one_bakery(self) -> str:
+        """Name of the bakery where no column has it."""
+        return self.bakery_name or stem_of(self.path)
+
+    def _refuse_two_roles(self) -> None:
+        taken: dict[str, str] = {}
+        for option, column in [*self.columns.named(), *(("--products", p) for p in self.products)]:
+            if column in taken:
+                found = f"the column {column!r} twice, {taken[column]} and {option}"
+                raise SettingsError(f"{option}: found {found}; wanted a column of its own for each")
+            taken[column] = option

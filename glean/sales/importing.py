@@ -20,7 +20,7 @@ from glean.sales.covariate_files import join_covariates, read_covariates
 from glean.sales.day_rows import repeated_days, table_of
 from glean.sales.exports import Note, align_rows, forms_of, missing_from, open_export
 from glean.sales.import_request import Columns, ImportRequest
-from glean.sales.reading import in_file_order, stem_of
+from glean.sales.reading import in_file_order
 from glean.sales.returns import settle_returns
 from glean.sales.sheet import Sheet, texts_of
 from glean.sales.table import ONE_PRODUCT, SalesTable
@@ -160,8 +160,7 @@ def _sound_rows(
     problems += repeated_days(sheet, frame, columns.date)
     if problems:
         raise SalesError(in_file_order(problems))
-    name = request.bakery_name or stem_of(request.path)
-    missing = {"bakery": name, "product": ONE_PRODUCT}
+    missing = {"bakery": request.one_bakery, "product": ONE_PRODUCT}
     frame = frame.assign(**{k: v for k, v in missing.items() if k not in frame})
     if request.till_lines and request.zeros:
         frame, zeros = with_zero_days(frame)

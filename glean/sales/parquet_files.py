@@ -12,8 +12,6 @@ from glean.errors import Problem, SalesError
 from glean.sales.sheet import Sheet, Texts, texts_of
 from glean.sales.text_files import read_bytes
 
-MAGIC = b"PAR1"
-
 
 def open_parquet_sheet(path: Path) -> Sheet:
     """Read a parquet file; columns of lists or the like are refused.

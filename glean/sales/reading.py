@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from glean.errors import Problem, SalesError
-from glean.sales.checks import typed_rows
+from glean.sales.checks import typed_rows, wanted_name
 from glean.sales.day_rows import repeated_days, table_of
 from glean.sales.parquet_files import open_parquet_sheet
 from glean.sales.returns import settle_returns
@@ -93,6 +93,9 @@ def read_draft(path: Path, *, returns: str | None = None) -> Draft:
         problems += found
     if "date" in rows:
         problems += repeated_days(sheet, rows, "date")
+    if "bakery" not in rows and (wanted := wanted_name(stem_of(path), "bakery")):
+        found_name = f"a file named {stem_of(path)!r} without a column 'bakery'"
+        problems.append(Problem(sheet.source, None, "", found_name, wanted))
     defaults = {"bakery": stem_of(path), "product": ONE_PRODUCT}
     rows = rows.assign(**{name: text for name, text in defaults.items() if name not in rows})
     ignored = tuple(name for name in sheet.cells if name not in columns)

@@ -1,4 +1,4 @@
-"""Synthetic bakeries with a known truth: tables, expected demand, and the files of `data/`.
+"""Synthetic bakeries with a known truth: tables and expected demand.
 
 Parameters and their sources are in `docs/synthetic-bakeries.md`. Bakery k is the same on any
 machine and whatever the number of bakeries: each has random streams of its own.
@@ -7,7 +7,6 @@ machine and whatever the number of bakeries: each has random streams of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -117,24 +116,6 @@ def synthetic_table(bakeries: int = 5, *, scenario: str = "related") -> SalesTab
     return SalesTable(pd.concat([table.rows for table in tables], ignore_index=True))
 
 
-def write_synthetic(folder: Path, bakeries: int = 5, *, scenario: str = "related") -> list[Path]:
-    """Write one CSV file a bakery into `folder` (made if missing), the same bytes every time.
-
-    Returns
-    -------
-    list of Path
-        `bakery_1.csv` to `bakery_N.csv`, in the order of the bakeries' numbers.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for index in range(bakeries):
-        path = folder / f"bakery_{index + 1}.csv"
-        text = _csv(synthetic_bakery(index, scenario=scenario).table)
-        path.write_text(text, encoding="utf-8", newline="\n")
-        paths.append(path)
-    return paths
-
-
 def _keys_and_calendar(
     traits: Traits, around: Surroundings, flat: _Flattened
 ) -> dict[str, np.ndarray | list[str]]:
@@ -182,19 +163,3 @@ class _Flattened:
 
 def _clock(minutes: np.ndarray) -> list[str]:
     return [f"{int(m) // 60:02d}:{int(m) % 60:02d}" if m >= 0 else "" for m in minutes]
-
-
-def _csv(table: SalesTable) -> str:
-    """Format every column by hand: pandas' own formatting has changed between versions."""
-    rows = table.rows
-    whole, cents, tenths = "{:.0f}".format, "{:.2f}".format, "{:.1f}".format
-    formats = {
-        "units": whole, "price": cents, "promotion": whole, "holiday": whole,
-        "school_holiday": whole, "temperature_c": tenths, "rain_mm": tenths,
-    }  # fmt: skip
-    cells = [[str(day.date()) for day in rows["date"]]]
-    for column in _COLUMNS[1:]:
-        values = rows[column].tolist()
-        cells.append([formats[column](value) for value in values] if column in formats else values)
-    lines = [",".join(_COLUMNS), *(",".join(row) for row in zip(*cells, strict=True))]
-    return "\n".join(lines) + "\n"

@@ -26,6 +26,9 @@ FORMAT = (
 ONE_PRODUCT = "all"
 """The product of a table without a product column."""
 
+ALL_BAKERIES = "(all)"
+"""Stands for all bakeries in the files of a run, so no bakery may be called that."""
+
 
 @dataclass(frozen=True)
 class SalesTable:

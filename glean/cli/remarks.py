@@ -1,0 +1,98 @@
+"""Remarks of the data doctor: sentences about what is worth a look in a sales table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from glean.sales.doctor import BakeryHealth, Report
+from glean.sales.outliers import RULE
+from glean.sales.windows import MIN_TRADING_DAYS
+
+MOST_REMARKS = 5
+"""Of each kind."""
+
+MOST_NAMED = 3
+"""Products in one remark."""
+
+OFTEN_SOLD_OUT = 0.2
+
+
+def remarks_of(report: Report) -> Iterator[str]:
+    """Sentences about what is worth a look, the gravest kinds first; of each kind a few."""
+    yield from _few([_short(bakery) for bakery in report.bakeries if bakery.is_short])
+    for kind, pairs in (("Bakeries", report.like_bakeries), ("Products", report.like_products)):
+        same = "are these the same? If so, give them one name."
+        yield from _few([f"{kind} {one!r} and {other!r}: {same}" for one, other in pairs])
+    for remark in (_never_sold, _returns, _gaps, _stock_outs, _outliers):
+        yield from _few([text for bakery in report.bakeries if (text := remark(bakery))])
+    if any(product.outliers for bakery in report.bakeries for product in bakery.products):
+        yield RULE
+    if report.ignored:
+        yield f"Columns of text that aren't used: {', '.join(report.ignored)}."
+
+
+def _few(texts: list[str]) -> list[str]:
+    rest = len(texts) - MOST_REMARKS
+    return texts[:MOST_REMARKS] + ([f"... and {rest} more like this."] if rest > 0 else [])
+
+
+def _short(bakery: BakeryHealth) -> str:
+    days = bakery.opening.trading_days
+    return (
+        f"{bakery.bakery}: a short history of {days} trading day{'s' * (days != 1)}; "
+        f"from {MIN_TRADING_DAYS} on it can be learned from."
+    )
+
+
+def _never_sold(bakery: BakeryHealth) -> str:
+    idle = bakery.never_sold
+    if not idle:
+        return ""
+    if len(idle) == len(bakery.products):
+        return f"{bakery.bakery}: never sold anything; it can't be learned from."
+    named = ", ".join(idle[:MOST_NAMED])
+    more = f" and {len(idle) - MOST_NAMED} more" if len(idle) > MOST_NAMED else ""
+    them = "it" if len(idle) == 1 else "they"
+    return f"{bakery.bakery}: {named}{more} never sold; {them} can't be learned from."
+
+
+def _returns(bakery: BakeryHealth) -> str:
+    count = sum(product.returns for product in bakery.products)
+    if not count:
+        return ""
+    what = "1 negative value, probably a return"
+    if count > 1:
+        what = f"{count} negative values, probably returns"
+    return (
+        f"{bakery.bakery}: {what}; `glean data import --returns net` takes it off the day's sales."
+    )
+
+
+def _gaps(bakery: BakeryHealth) -> str:
+    gaps = bakery.opening.gaps
+    if not gaps:
+        return ""
+    more = f", the longest of {len(gaps)} gaps" if len(gaps) > 1 else ""
+    return f"{bakery.bakery}: no rows from {gaps[0]}{more}; closed then, or are rows lost?"
+
+
+def _stock_outs(bakery: BakeryHealth) -> str:
+    often = [product for product in bakery.products if product.sold_out_share > OFTEN_SOLD_OUT]
+    if not often:
+        return ""
+    worst = max(often, key=lambda product: product.sold_out_share)
+    return (
+        f"{bakery.bakery}: {worst.product} sold out on {worst.sold_out_share:.0%} of its days; "
+        "more could have been sold then, but no sales table shows how much."
+    )
+
+
+def _outliers(bakery: BakeryHealth) -> str:
+    found = [(product.product, day) for product in bakery.products for day in product.outliers]
+    if not found:
+        return ""
+    product, day = max(found, key=lambda at: abs(at[1].units - at[1].usual))
+    return (
+        f"{bakery.bakery}: {len(found)} outlier{'s' * (len(found) != 1)}, such as {product} on "
+        f"{day.date}: {day.units:,.0f} where about {day.usual:,.0f} are usual; an event, or a slip?"
+    )
