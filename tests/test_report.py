@@ -254,7 +254,7 @@ def test_a_federation_that_loses_is_said_to_lose(run: Path) -> None:
     [
         ("growth.csv", {"growth"}, "there is no growth.csv"),
         ("truth.csv", {"best-possible"}, "known for synthetic bakeries only"),
-        ("forecasts.csv", {"forecast", "weekdays"}, "there is no forecasts.csv"),
+        ("forecasts.csv", {"forecast", "weekdays"}, "those of its first 40 bakeries"),
         ("rounds.csv", {"learning-curve"}, "has a validation score"),
         ("bakery_rounds.csv", set(), "the model of round 11 was kept.\n"),
         ("events.jsonl", set(), "None."),
@@ -332,6 +332,37 @@ def test_many_bakeries_are_a_scatter(tmp_path: Path) -> None:
     text = report_of(folder).text
     assert "One point a bakery" in text
     assert "1 with a larger error stand at the edge" in text
+
+
+def test_a_bakery_left_out_of_training_is_named(run: Path) -> None:
+    """Too few days is no failure, yet the page says who, why, and that nothing was judged."""
+    event = {"event": "bakery_not_trained", "bakery": "NA", "reason": "7 trading days <of> 28"}
+    (run / "events.jsonl").write_text(json.dumps(event) + "\n")
+    scores = score_file(run)
+    nothing = {"units": 0.0, "abs_error": 0.0, "n_rows": 0, "n_days": 0}
+    scores.loc[scores["bakery"] == "NA", list(nothing)] = list(nothing.values())
+    scores.loc[scores["bakery"] == "NA", ["wape", "rmse"]] = np.nan
+    scores.to_csv(run / "bakeries.csv", index=False)
+    text = report_of(run).text
+    assert "Left out of training: NA (7 trading days <of> 28)" in text
+    assert "sold on judged days" in text
+    assert text.count("no judged day") == 1
+
+
+def test_nobody_left_out_is_not_talked_about(five: Path) -> None:
+    """Where every bakery was trained on, the page has no word about it."""
+    text = Page((five / "report.html").read_text(encoding="utf-8")).text
+    assert "Left out of training" not in text
+    assert "too few days" not in text
+    assert "no judged day" not in text
+
+
+def test_the_best_possible_is_no_absolute_bound(five: Path) -> None:
+    """The line is the expected demand's own error; a method may by chance be just below it."""
+    text = Page((five / "report.html").read_text(encoding="utf-8")).text
+    assert "the true expected demand's own error" in text
+    assert "next to nothing can be below it" in text
+    assert "nobody can avoid" not in text
 
 
 def test_a_failed_run_has_a_report_too(run: Path) -> None:

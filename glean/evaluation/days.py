@@ -14,8 +14,8 @@ WEEKS_SHOWN = 8
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _KEYS = ("date", "bakery", "product", "units")
 _NO_FORECASTS = (
-    "The daily forecasts weren't kept (there is no forecasts.csv): only a simulation of at most "
-    "40 bakeries keeps them."
+    "The daily forecasts weren't kept (there is no forecasts.csv): only a simulation keeps them, "
+    "those of its first 40 bakeries."
 )
 
 

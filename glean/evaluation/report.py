@@ -6,7 +6,6 @@ run that failed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from glean.evaluation.report_tables import bakeries_table, run_facts, settings_t
 from glean.evaluation.results import RunResults, read_results
 from glean.evaluation.summary import Summary, summarise
 from glean.evaluation.words import WORDS
+from glean.federation.run_folder import write_whole
 
 
 def write_report(run_folder: Path) -> Path:
@@ -50,7 +50,7 @@ def write_report(run_folder: Path) -> Path:
     figures = draw_figures(results, summary)
     _write_figures(run_folder / "figures", figures)
     path = run_folder / "report.html"
-    _replace(path, _page(results, summary, figures).encode("utf-8"))
+    write_whole(path, _page(results, summary, figures).encode("utf-8"))
     return path
 
 
@@ -89,6 +89,7 @@ def _page(
                 [page.bullets(f"{item.title} {item.reason}" for item in left_out)],
             ),
             page.section("Bakeries that failed in a round", [_failures(results)]),
+            page.section("Bakeries with too few days to learn from", [_left_out(results)]),
             page.section("What the words mean", [page.definitions(WORDS)]),
             page.section("The run", [run_facts(results), settings_table(results)]),
         ],
@@ -128,18 +129,19 @@ def _failures(results: RunResults) -> str:
     )
 
 
+def _left_out(results: RunResults) -> str:
+    return page.bullets(
+        f"Left out of training: {event.get('bakery', '?')} "
+        f"({event.get('reason', 'no reason was given')})"
+        for event in results.left_out
+    )
+
+
 def _write_figures(folder: Path, figures: Iterable[Picture | LeftOut]) -> None:
     folder.mkdir(exist_ok=True)
     for item in figures:
         path = folder / f"{item.name}.png"
         if isinstance(item, Picture):
-            _replace(path, item.png)
+            write_whole(path, item.png)
         else:
             path.unlink(missing_ok=True)  # left by an earlier report of the same run
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(content)
-    draft.replace(path)

@@ -12,6 +12,7 @@ from glean.evaluation import page
 from glean.evaluation.headline import percent
 from glean.evaluation.results import RunResults
 from glean.evaluation.summary import GroupScore, Summary, ordered_methods
+from glean.features.definition import MIN_LEVEL_DAYS
 
 _MOST_BAKERIES = 500
 """A longer table makes the page slow; bakeries.csv has them all."""
@@ -48,15 +49,18 @@ def bakeries_table(scores: pd.DataFrame) -> str:
         [
             row["bakery"],
             row["cohort"],
-            f"{row['units']:,.0f}",
+            f"{row['units']:,.0f}" if row["n_rows"] else "no judged day",
             *(percent(shares.get((row["bakery"], method), math.nan)) for method in methods),
         ]
         for row in bakeries.head(_MOST_BAKERIES).to_dict("records")
     ]
-    caption = "WAPE on the test days of every bakery, and what it sold on them."
+    caption = (
+        "WAPE on the test days of every bakery, and what it sold on those that could be judged: "
+        f"a product's days count once {MIN_LEVEL_DAYS} of its trading days are known."
+    )
     if len(bakeries) > _MOST_BAKERIES:
         caption += f" The first {_MOST_BAKERIES} of {len(bakeries)}; bakeries.csv has them all."
-    return page.table(caption, ["bakery", "cohort", "sold", *methods], rows)
+    return page.table(caption, ["bakery", "cohort", "sold on judged days", *methods], rows)
 
 
 def run_facts(results: RunResults) -> str:

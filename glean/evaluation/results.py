@@ -38,6 +38,8 @@ class RunResults:
         `run.json`.
     failures : tuple of dict
         The `bakery_failed` events of `events.jsonl`.
+    left_out : tuple of dict
+        Its `bakery_not_trained` events: bakeries that are forecast and judged, but not trained on.
     rounds, bakery_rounds, scores : DataFrame or None
         `rounds.csv`, `bakery_rounds.csv`, `bakeries.csv`.
     forecasts : DataFrame or None
@@ -50,6 +52,7 @@ class RunResults:
     folder: Path
     facts: dict[str, Any]
     failures: tuple[dict[str, Any], ...]
+    left_out: tuple[dict[str, Any], ...]
     rounds: pd.DataFrame | None
     bakery_rounds: pd.DataFrame | None
     scores: pd.DataFrame | None
@@ -83,10 +86,12 @@ def read_results(folder: Path) -> RunResults:
         The folder or its `run.json` is missing, or a file is damaged or lacks a column.
     """
     facts = _read_facts(folder)
+    events = _read_events(folder / "events.jsonl")
     return RunResults(
         folder=folder,
         facts=facts,
-        failures=_read_failures(folder / "events.jsonl"),
+        failures=tuple(e for e in events if e.get("event") == "bakery_failed"),
+        left_out=tuple(e for e in events if e.get("event") == "bakery_not_trained"),
         rounds=_read_table(folder / "rounds.csv"),
         bakery_rounds=_read_table(folder / "bakery_rounds.csv"),
         scores=_read_table(folder / "bakeries.csv"),
@@ -111,18 +116,18 @@ def _read_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def _read_failures(path: Path) -> tuple[dict[str, Any], ...]:
+def _read_events(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
-        return ()
+        return []
     events = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             event = json.loads(line)
         except ValueError:
             continue  # the last line is cut where a run was killed while it wrote
-        if isinstance(event, dict) and event.get("event") == "bakery_failed":
+        if isinstance(event, dict):
             events.append(event)
-    return tuple(events)
+    return events
 
 
 def _read_table(path: Path) -> pd.DataFrame | None:

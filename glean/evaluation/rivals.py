@@ -50,9 +50,9 @@ def best_possible_distance(results: RunResults, summary: Summary) -> Picture | L
     canvas = _distance_canvas(best, title)
     canvas.label(x=f"WAPE (% {of_what(results.units_label)})", y="", grid="x")
     caption = (
-        "Test error of every method. Left of the black line: error that nobody can avoid, since "
-        "customers come and go by chance; right of it, in brackets in percentage points: what a "
-        "better forecast could still gain."
+        "Test error of every method. Left of the black line: the true expected demand's own error, "
+        "since customers come and go by chance; next to nothing can be below it. Right of it, in "
+        "brackets in percentage points: what a better forecast could still gain."
     )
     return Picture(name, title, caption, best_possible_sentence(summary), canvas.png())
 
