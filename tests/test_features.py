@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from glean.errors import ModelError
 from glean.features.definition import FeatureDefinition
@@ -69,9 +70,10 @@ def test_history_columns_equal_a_plain_loop(horizon: int) -> None:
     factor=st.floats(0, 100),
 )
 def test_nothing_after_the_origin_matters(seed: int, cut: int, horizon: int, factor: float) -> None:
-    """Rows of day t stay the same whatever happens to sales after t - horizon."""
+    """Rows of day t don't depend on sales, nor on earlier days' prices and weather, after t - h."""
     rows = random_table(seed=seed, days=120).rows
     rows["price"] = 2.0 + (np.arange(len(rows)) % 5) / 10
+    rows["temperature_c"] = 10.0 + np.arange(len(rows)) % 7
     first = rows["date"].min()
     last_known = first + pd.Timedelta(days=cut)
     forecast_day = last_known + pd.Timedelta(days=horizon)
@@ -80,6 +82,18 @@ def test_nothing_after_the_origin_matters(seed: int, cut: int, horizon: int, fac
     changed.loc[later, "units"] = changed.loc[later, "units"] * factor + 1
     for table in (changed, changed[~later | (rows["date"] <= forecast_day)]):
         _assert_same_rows(rows, table, upto=forecast_day, horizon=horizon)
+    between = later & (rows["date"] < forecast_day)
+    for name in ("price", "temperature_c"):
+        changed.loc[between, name] = changed.loc[between, name] * factor + 1
+    # Days in between have prices and weather of their own: only the forecast day stays the same.
+    before = _rows_of_day(rows, forecast_day, horizon=horizon)
+    after = _rows_of_day(changed, forecast_day, horizon=horizon)
+    np.testing.assert_array_equal(before, after)
+
+
+def _rows_of_day(rows: pd.DataFrame, day: pd.Timestamp, *, horizon: int) -> NDArray[np.float32]:
+    matrix = build_features(SalesTable(rows), _definition(horizon=horizon))
+    return matrix.x[(matrix.keys["date"] == day).to_numpy()]
 
 
 def _assert_same_rows(
@@ -91,6 +105,30 @@ def _assert_same_rows(
     theirs = (after.keys["date"] <= upto).to_numpy()
     np.testing.assert_array_equal(before.x[mine], after.x[theirs])
     np.testing.assert_array_equal(before.level[mine], after.level[theirs])
+
+
+def test_last_years_lag_is_the_same_weekday_52_weeks_ago() -> None:
+    """`year_lag` is what was sold 364 days before by the level of then, or not known."""
+    rows = random_table(products=1, days=450, seed=5).rows
+    matrix = build_features(SalesTable(rows), _definition())
+    dates = matrix.keys["date"].tolist()
+    relative = dict(zip(dates, matrix.units / matrix.level, strict=True))
+    wanted = [relative.get(date - pd.Timedelta(days=364), np.nan) for date in dates]
+    assert np.isfinite(wanted).sum() > 50
+    assert np.isnan(wanted).sum() > 300
+    np.testing.assert_allclose(matrix.column("year_lag"), wanted, rtol=1e-5)
+
+
+def test_covariates_arrive_as_they_were_given() -> None:
+    """A covariate's column has the table's values of the same day and product."""
+    rows = random_table(days=60).rows
+    rows["wind"] = np.arange(len(rows)) / 8
+    definition = FeatureDefinition(horizon_days=1, season=False, covariates=("wind",))
+    matrix = build_features(SalesTable(rows), definition)
+    keyed = rows.set_index(["date", "product"])["wind"]
+    wanted = [keyed[key] for key in zip(matrix.keys["date"], matrix.keys["product"], strict=True)]
+    assert len(wanted) > 80
+    assert matrix.column("wind").tolist() == wanted
 
 
 def test_a_future_row_gets_the_features_it_would_have_had() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pandas as pd
 import pytest
@@ -12,6 +12,7 @@ from glean.errors import FederationError
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import build_features
 from glean.federation.global_model import TreeModel
+from glean.federation.lead import agree
 from glean.federation.messages import Introduction, Task
 from glean.federation.participant import Participant, participant_of
 from glean.federation.version import code_fingerprint
@@ -60,6 +61,17 @@ def test_every_row_is_in_one_window(three_bakeries: str) -> None:
     assert bounds[1][1] < participant.windows.test_start <= bounds[2][0]
     assert participant.windows.test_start == last - 13 * day
     assert participant.windows.validation_start == last - 27 * day
+
+
+def test_a_newcomer_does_not_bring_the_season(three_bakeries: str) -> None:
+    """Season features need one who knows it and isn't cut to a short history."""
+    settings = small_settings(three_bakeries)
+    young = replace(bakery(settings).introduce(), bakery="young")
+    old = replace(young, bakery="old", knows_season=True)
+    met = {"old": old, "young": young}
+    assert agree(met, (), settings).season
+    assert agree(met, ("young",), settings).season
+    assert not agree(met, ("old",), settings).season
 
 
 def test_it_introduces_itself(three_bakeries: str) -> None:
