@@ -1,4 +1,5 @@
 # make run: set up everything and run the main job. make test: set up everything and run the tests.
+# make test-all: the tests, then the measurements that have a limit to keep.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -13,9 +14,9 @@ test: $(STAMP)
 	@$(BIN)/glean setup
 	$(BIN)/pytest
 
-test-all: $(STAMP)
-	@$(BIN)/glean setup
-	GLEAN_TEST_ALL=1 $(BIN)/pytest
+test-all: test
+	$(BIN)/python -m benchmarks.merge
+	$(BIN)/python -m benchmarks.many_bakeries
 
 lint: $(STAMP)
 	$(BIN)/ruff check

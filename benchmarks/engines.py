@@ -19,8 +19,8 @@ REPEATS = 3
 SHARE = 1 / 5
 
 
-def main() -> None:
-    """Print medians, their ratio and the digests of the models."""
+def main() -> int:
+    """Print medians, their ratio and the models' digests; 1 when the share or a model is off."""
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else REPEATS
     seconds: dict[str, list[float]] = {"ray": [], "inprocess": []}
     digests = set()
@@ -34,10 +34,11 @@ def main() -> None:
     medians = {engine: statistics.median(taken) for engine, taken in seconds.items()}
     for engine, taken in seconds.items():
         print(f"{engine:10} {medians[engine]:6.1f} s  of {[round(t, 1) for t in taken]}")
-    print(f"in process / Ray: {medians['inprocess'] / medians['ray']:.3f}, wanted {SHARE} or less")
-    print(f"models: {len(digests)} different, {digests}")
-    assert len(digests) == 1, "the engines' models differ"
+    share = medians["inprocess"] / medians["ray"]
+    print(f"in process / Ray: {share:.3f}, wanted {SHARE} or less")
+    print(f"models: {len(digests)} different, wanted 1: {digests}")
+    return int(share > SHARE or len(digests) != 1)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import xgboost
-from flwr.app import ArrayRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp.strategy import FedXgbBagging
 
@@ -81,7 +81,7 @@ def stock_app(bakeries: list[StockBakery]) -> ClientApp:
     @app.train()
     def train(message: Message, context: Context) -> Message:
         trees = bakeries[int(context.node_config["partition-id"])].grow(received(message))
-        content = {
+        content: dict[str, ArrayRecord | MetricRecord | ConfigRecord] = {
             "arrays": ArrayRecord([np.frombuffer(trees, dtype=np.uint8)]),
             "metrics": MetricRecord({"num-examples": 1}),
         }
@@ -90,8 +90,10 @@ def stock_app(bakeries: list[StockBakery]) -> ClientApp:
     @app.evaluate()
     def evaluate(message: Message, context: Context) -> Message:
         sums = bakeries[int(context.node_config["partition-id"])].score(received(message))
-        metrics = {"num-examples": 1, "abs_error": sums.abs_error, "units": sums.units}
-        return Message(RecordDict({"metrics": MetricRecord(metrics)}), reply_to=message)
+        metrics = MetricRecord(
+            {"num-examples": 1, "abs_error": sums.abs_error, "units": sums.units}
+        )
+        return Message(RecordDict({"metrics": metrics}), reply_to=message)
 
     return app
 
@@ -106,12 +108,17 @@ def stock_curve(settings: RunSettings, count: int) -> list[float]:
     with as_server(grid):
         strategy = FedXgbBagging(min_train_nodes=count, min_evaluate_nodes=count)
         result = strategy.start(grid, empty, num_rounds=settings.rounds.num_server_rounds)
-    rounds = result.evaluate_metrics_clientapp
-    return [float(m["abs_error"]) / float(m["units"]) for _, m in sorted(rounds.items())]
+    curve = []
+    for _, metrics in sorted(result.evaluate_metrics_clientapp.items()):
+        error, units = metrics["abs_error"], metrics["units"]
+        assert isinstance(error, float), error
+        assert isinstance(units, float), units
+        curve.append(error / units)
+    return curve
 
 
-def main() -> None:
-    """Print both curves and whether either ever rose above its first round."""
+def main() -> int:
+    """Print both curves; 1 when Glean's ever rose above its first round."""
     words = [int(word) for word in sys.argv[1:]]
     count, rounds = (words + [BAKERIES, ROUNDS][len(words) :])[:2]
     logging.getLogger("flwr").setLevel(logging.ERROR)
@@ -126,8 +133,11 @@ def main() -> None:
         print(f"{number:5d} {ours:8.4f} {theirs:22.4f}")
     for name, curve in (("Glean", glean), ("Flower", stock)):
         print(f"{name}: round 1 {curve[0]:.4f}, highest later {max(curve[1:]):.4f}")
-    assert max(glean[1:]) <= glean[0], "Glean's validation WAPE rose above round 1's"
+    rose = max(glean[1:]) > glean[0]
+    if rose:
+        print("Glean's validation WAPE rose above round 1's; wanted: never")
+    return int(rose)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import ast
+import sys
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import benchmarks.__main__ as bench
 import glean
+from benchmarks import engines, many_bakeries, merge, reference
+from benchmarks.jobs import Job
 
 PACKAGE = Path(glean.__file__).parent
 
@@ -125,3 +132,52 @@ def test_the_package_does_not_import_its_tests() -> None:
     for path in modules():
         roots = {name.split(".")[0] for name in names_in(path)}
         assert not roots & {"tests", "benchmarks"}, path
+
+
+@pytest.mark.parametrize("missed", [(), (engines,), (merge, many_bakeries)])
+def test_a_missed_limit_fails_the_benchmarks(
+    missed: tuple[ModuleType, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Every measurement runs, whatever the others found; those that missed decide the exit code."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks"])
+    ran = []
+
+    def measure(module: ModuleType) -> int:
+        ran.append(module)
+        return int(module in missed)
+
+    modules = [merge, many_bakeries, engines, reference]
+    for module in modules:
+        monkeypatch.setattr(module, "main", partial(measure, module))
+    assert bench.main() == int(bool(missed))
+    assert ran == modules
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert all(module.__name__ in last for module in missed)
+
+
+@pytest.mark.parametrize(
+    ("inprocess_s", "models", "code"), [(2.0, "same", 0), (2.1, "same", 1), (2.0, "different", 1)]
+)
+def test_engines_misses_its_limit_by_time_or_by_model(
+    inprocess_s: float,
+    models: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In process may take a fifth of Ray's time, and both make the same model."""
+    clock = [0.0]
+
+    def run_job(_: Job, engine: str, scratch: Path) -> Path:
+        clock[0] += 10.0 if engine == "ray" else inprocess_s
+        model = engine if models == "different" else "a model"
+        (scratch / "model.ubj").write_text(model)
+        return scratch
+
+    monkeypatch.setattr(sys, "argv", ["engines", "1"])
+    monkeypatch.setattr(engines, "run_job", run_job)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    assert engines.main() == code
+    assert "wanted 0.2 or less" in capsys.readouterr().out
