@@ -51,7 +51,7 @@ class BoostingSettings:
         ("reg:squarederror", "reg:absoluteerror", "count:poisson", "reg:tweedie"),
         "loss that a tree reduces",
     )
-    bins: int = _number(32, 2, 256, "histogram bins of a feature")
+    bins: int = _number(32, 2, 256, "public bins of a feature, at most")
 
 
 @dataclass(frozen=True)

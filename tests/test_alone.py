@@ -23,7 +23,7 @@ BOOSTING = BoostingSettings()
 def units_wape(
     features: FeatureMatrix, relative: np.ndarray[tuple[int], np.dtype[np.float64]]
 ) -> float:
-    return wape(features.units, relative * features.level)
+    return wape(features.units, np.maximum(relative, 0.0) * features.level)
 
 
 def test_the_choice_is_the_best_of_all_prefixes() -> None:
@@ -34,10 +34,10 @@ def test_the_choice_is_the_best_of_all_prefixes() -> None:
     assert model.validation_wape == pytest.approx(
         units_wape(validation, predict(model.forest, validation.x)), rel=1e-6
     )
-    for depth in alone.DEPTHS:
+    for depth, least in alone.SHAPES:
         whole = train_pooled(
             train,
-            boosting=replace(BOOSTING, max_depth=depth),
+            boosting=replace(BOOSTING, max_depth=depth, min_child_weight=least),
             learning_rate=alone.LEARNING_RATE,
             steps=alone.PATIENCE,
             seed=0,

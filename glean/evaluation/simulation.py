@@ -6,7 +6,7 @@ In a deployment no one place holds these rows, and none of this is made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,10 @@ from glean.metrics import ErrorSums
 from glean.settings import RunSettings
 
 Floats = NDArray[np.float64]
+
+MOST_POOLED_TREES = 10
+"""The pooled rival averages as many trees a step as bakeries train, as the federation does, but no
+more than this: further ones change its forecast little and take long on all rows."""
 
 SHOWN_BAKERIES = 40
 """Bakeries whose single days are kept for the report's pictures."""
@@ -107,10 +111,11 @@ def _pooled_forest(
     learning_rate: float,
     steps: int,
 ) -> Forest:
-    rows = stack([p.training(definition) for p in participants if p.windows.trains])
+    training = [p.training(definition) for p in participants if p.windows.trains]
+    width = min(len(training), MOST_POOLED_TREES) * settings.boosting.num_parallel_tree
     return train_pooled(
-        rows,
-        boosting=settings.boosting,
+        stack(training),
+        boosting=replace(settings.boosting, num_parallel_tree=width),
         learning_rate=learning_rate,
         steps=steps,
         seed=settings.seed,

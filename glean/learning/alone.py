@@ -20,8 +20,8 @@ from glean.settings import BoostingSettings
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-DEPTHS = (2, 4, 6)
-"""Depths that are tried."""
+SHAPES = ((2, 20.0), (4, 5.0), (4, 20.0), (6, 20.0))
+"""Depth and least child weight of the trees that are tried."""
 
 LEARNING_RATE = 0.15
 MOST_STEPS = 300
@@ -65,14 +65,14 @@ def train_alone(
     train, validation : FeatureMatrix
         The bakery's rows before the validation window, and in it.
     boosting : BoostingSettings
-        The federation's; `max_depth` and `trees_per_round` don't count here.
+        The federation's; `max_depth`, `min_child_weight` and `trees_per_round` don't count here.
     seed : int
         Seed of row and column sampling.
 
     Returns
     -------
     AloneModel
-        Of `DEPTHS`, the one with the least validation WAPE, cut where it was least. Without
+        Of `SHAPES`, the one with the least validation WAPE, cut where it was least. Without
         validation rows `DEFAULT_STEPS` steps of depth `DEFAULT_DEPTH`; without training rows the
         model without trees.
     """
@@ -88,8 +88,13 @@ def train_alone(
         )
         return AloneModel(forest, DEFAULT_DEPTH, forest.tree_count, float("nan"))
     candidates = [
-        _stopped_early(train, validation, boosting=replace(boosting, max_depth=depth), seed=seed)
-        for depth in DEPTHS
+        _stopped_early(
+            train,
+            validation,
+            boosting=replace(boosting, max_depth=depth, min_child_weight=least),
+            seed=seed,
+        )
+        for depth, least in SHAPES
     ]
     return min(candidates, key=lambda model: model.validation_wape)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import SettingsError
+from glean.features.bins import in_bins
 from glean.features.matrix import FeatureMatrix
 from glean.learning.forest import Forest
 from glean.learning.model_file import FORBIDDEN_IN_NAMES
@@ -30,6 +31,7 @@ _LOG_LINK = ("count:poisson", "reg:tweedie")
 _LARGEST_LOG = 20.0
 """A margin beyond it would forecast a hundred million usual days."""
 
+_MOST_BINS = 512
 _DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 
 
@@ -59,7 +61,7 @@ class TreeLearner:
         self._rows = len(features)
         self._x = features.x
         self._empty = Forest.empty(features.definition, objective=boosting.objective)
-        self._matrix = _matrix(features)
+        self._matrix = _matrix(features, bins=boosting.bins)
 
     def start(self) -> Singles:
         """Margin of the model without trees, shape (rows,): the level everywhere."""
@@ -85,7 +87,10 @@ class TreeLearner:
         """
         if self._rows == 0:
             return np.empty((forest.tree_count, 0), dtype=np.float32)
-        found = _booster(forest, self._device).predict(self._matrix, pred_leaf=True)
+        import xgboost
+
+        values = xgboost.DMatrix(self._x, feature_names=list(forest.feature_names), nthread=1)
+        found = _booster(forest, self._device).predict(values, pred_leaf=True)
         leaves = found.reshape(self._rows, forest.tree_count).astype(np.int64)
         added = [tree.value[leaves[:, k]] for k, tree in enumerate(forest.trees)]
         return np.cumsum(np.stack([margin, *added]), axis=0, dtype=np.float32)[1:]
@@ -182,8 +187,11 @@ def inverse_link(margin: Singles, *, objective: str) -> Floats:
     return np.exp(np.minimum(wide, _LARGEST_LOG)) if objective in _LOG_LINK else wide
 
 
-def _matrix(features: FeatureMatrix) -> xgboost.DMatrix:
-    """Hand the rows to XGBoost; weights have mean 1, so that penalties count rows, not units."""
+def _matrix(features: FeatureMatrix, *, bins: int) -> xgboost.DMatrix:
+    """Hand the rows to XGBoost, on the public bins, so that trees split at public edges only.
+
+    Weights have mean 1, so that penalties count rows, not units.
+    """
     import xgboost
 
     for name in features.definition.names:
@@ -195,7 +203,7 @@ def _matrix(features: FeatureMatrix) -> xgboost.DMatrix:
     weight = np.where(sold, features.weight, 0.0)
     mean = weight[sold].mean() if sold.any() else 1.0
     return xgboost.DMatrix(
-        features.x,
+        in_bins(features.x, features.definition, bins=bins),
         label=np.where(sold, features.y, 0.0),
         weight=weight / mean,
         feature_names=list(features.definition.names),
@@ -210,7 +218,8 @@ def _parameters(
         "objective": boosting.objective,
         "base_score": 1.0,
         "tree_method": "hist",
-        "max_bin": boosting.bins,
+        # The rows are binned already: no bin of theirs is to be merged with another.
+        "max_bin": _MOST_BINS,
         "learning_rate": learning_rate,
         "max_depth": boosting.max_depth,
         "min_child_weight": boosting.min_child_weight,
