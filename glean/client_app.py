@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
 from glean.evaluation.backtest import judge, rows_to_json
+from glean.evaluation.scores import BakeryScore
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
 from glean.federation.version import code_fingerprint
-from glean.forecasting.forecast import definition_of, read_model
+from glean.forecasting.forecast import Model, definition_of, read_model
 from glean.settings import NodeSettings, RunSettings
+
+LOG = logging.getLogger("glean")
 
 app = ClientApp()
 
@@ -20,37 +27,46 @@ app = ClientApp()
 @app.query()
 def introduce(message: Message, context: Context) -> Message:
     """Say which bakery this node plays."""
-    question = Question.from_record(message.content)
-    participant = _participant(context, newcomer=question.newcomer)
-    introduction = participant.introduce() if participant else SPARE_NODE
+    with _said_at_home(context):
+        question = Question.from_record(message.content)
+        participant = _participant(context, newcomer=question.newcomer)
+        introduction = participant.introduce() if participant else SPARE_NODE
     return Message(introduction.to_record(), reply_to=message)
 
 
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """Learn from this bakery's rows what the global model leaves unexplained."""
-    task = Task.from_record(message.content)
-    contribution = _bakery(context, task).train(task, context.state)
+    with _said_at_home(context):
+        task = Task.from_record(message.content)
+        contribution = _bakery(context, task).train(task, context.state)
     return Message(contribution.to_record(), reply_to=message)
 
 
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
     """Score the global model on this bakery's validation window."""
-    task = Task.from_record(message.content)
-    score = _bakery(context, task).score(task, context.state)
+    with _said_at_home(context):
+        task = Task.from_record(message.content)
+        score = _bakery(context, task).score(task, context.state)
     return Message(score.to_record(), reply_to=message)
 
 
 @app.evaluate("test")
 def test(message: Message, context: Context) -> Message:
     """Judge the final model, and its rivals, on this bakery's test window."""
-    task = Task.from_record(message.content)
-    bakery = _bakery(context, task)
-    model = read_model(task.model)
+    with _said_at_home(context):
+        task = Task.from_record(message.content)
+        bakery = _bakery(context, task)
+        rows = _judged(bakery, read_model(task.model))
+        reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
+    return Message(reply.to_record(), reply_to=message)
+
+
+def _judged(bakery: Participant, model: Model) -> list[BakeryScore]:
     definition = definition_of(model)
     settings = bakery.settings
-    rows = judge(
+    return judge(
         model,
         bakery=bakery.sales.name,
         cohort=bakery.windows.cohort,
@@ -60,8 +76,22 @@ def test(message: Message, context: Context) -> Message:
         boosting=settings.boosting if settings.baselines else None,
         seed=derived_seed(settings.seed, "local", bakery.sales.name),
     )
-    reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
-    return Message(reply.to_record(), reply_to=message)
+
+
+@contextmanager
+def _said_at_home(context: Context) -> Iterator[None]:
+    """Keep what went wrong at the bakery: an error may quote rows of its table or a path.
+
+    In a simulation, whose table is the operator's own, the error goes to the server as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not NodeSettings.from_config(context.node_config).sales:
+            raise
+        LOG.exception("this bakery can't answer the server")
+        kind = type(error).__name__
+        raise FederationError(f"{kind} at the bakery; its own log says more") from None
 
 
 def _participant(context: Context, *, newcomer: bool) -> Participant | None:

@@ -52,7 +52,7 @@ def test_more_trees_are_grown_while_they_help() -> None:
     model = train_alone(
         random_matrix(3_000), random_matrix(1_000, seed=1), boosting=BOOSTING, seed=0
     )
-    assert model.depth in alone.DEPTHS
+    assert model.depth in {depth for depth, _ in alone.SHAPES}
     assert alone.PATIENCE < model.trees <= alone.MOST_STEPS
 
 

@@ -370,9 +370,9 @@ def test_the_report_of_a_failed_run_says_that_it_failed(
     elsewhere: Path, three_bakeries: str
 ) -> None:
     """Exit code 1 and the reason, on the page too; growth isn't measured for it."""
-    result = simulate("--sales", three_bakeries, test_start="2033-01-01")
+    result = simulate("--sales", three_bakeries, newcomer_fraction=1.0, newcomer_days=5)
     assert result.exit_code == 1
-    reason = "no bakery has a day in the test window"
+    reason = "no bakery has enough trading days to learn from"
     assert f"the run failed: {reason}" in result.stderr
     report = glean("report", "results/latest")
     assert report.exit_code == 1
@@ -387,3 +387,21 @@ def test_a_folder_that_is_no_run_has_no_report(elsewhere: Path) -> None:
     result = glean("report", elsewhere)
     assert result.exit_code == 2
     assert "found no run.json; wanted the folder of a run, like results/latest" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"test_start": "2033-01-01"}, "test-start: found 2033-01-01; the table ends on"),
+        ({"holiday_region": "XX"}, "XX"),
+        ({"covariates": "units"}, "covariates: found units"),
+    ],
+)
+def test_what_every_bakery_would_refuse_is_refused_at_the_door(
+    setting: dict[str, str], words: str, elsewhere: Path, three_bakeries: str
+) -> None:
+    """Exit code 2 before anything starts, so that no run folder is left."""
+    result = simulate("--sales", three_bakeries, **setting)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert not (elsewhere / "results").exists()

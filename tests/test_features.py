@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glean.errors import ModelError
-from glean.features.definition import FeatureDefinition
+from glean.errors import ModelError, SettingsError
+from glean.features.definition import FeatureDefinition, check_covariates
 from glean.features.matrix import build_features
 from glean.sales.table import SalesTable
 from tests.tables import random_table
@@ -205,3 +205,13 @@ def test_forty_bakeries_in_five_seconds() -> None:
     matrix = build_features(table, _definition())
     assert time.perf_counter() - start < 5
     assert len(matrix) == 40 * 4 * (1000 - 7)
+
+
+@pytest.mark.parametrize("name", ["units", "date", "temperature_c", "weekday", "sold_out_at"])
+def test_the_days_own_sales_are_no_covariate(name: str) -> None:
+    """What the format or the features hold already can't be listed: units would be a leak."""
+    with pytest.raises(SettingsError, match=f"covariates: found {name}"):
+        check_covariates((name,))
+    with pytest.raises(SettingsError, match="found wind"):
+        check_covariates(("wind", "wind"))
+    check_covariates(("wind", "price"))

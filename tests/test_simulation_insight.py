@@ -54,10 +54,11 @@ def insight() -> Insight:
 
 
 def test_the_pooled_rival_is_xgboost_on_all_rows_in_one_place() -> None:
-    """Same rows as the federation's bakeries train on, same settings; scored on each test."""
+    """Same rows and as many trees a step as the federation; scored on each test."""
     participants = [bakery(0), bakery(1)]
     rows = stack([p.training(DEFINITION) for p in participants])
-    forest = train_pooled(rows, boosting=SETTINGS.boosting, learning_rate=0.3, steps=2, seed=42)
+    as_wide = replace(SETTINGS.boosting, num_parallel_tree=2)
+    forest = train_pooled(rows, boosting=as_wide, learning_rate=0.3, steps=2, seed=42)
     assert [score.method for score in insight().pooled] == ["pooled", "pooled"]
     for score, participant in zip(insight().pooled, participants, strict=True):
         test = participant.test(DEFINITION)

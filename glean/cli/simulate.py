@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import pandas as pd
 import typer
 
 from glean.cli.errors import friendly_errors
@@ -61,7 +62,8 @@ def simulate(
 
     overrides = _overrides(set_ or [], sales)
     settings = RunSettings.from_config(app_config() | overrides)
-    count = _count_bakeries(settings.table.sales, bakeries)
+    _check_at_the_door(settings)
+    count = _count_bakeries(settings, bakeries)
     overrides["min-available-bakeries"] = _least_bakeries(settings, count)
     results = out or Path(settings.output_dir or "results")
     simulation = Simulation(
@@ -135,12 +137,29 @@ def _least_bakeries(settings: RunSettings, count: int) -> int:
     return min(wanted, count)
 
 
-def _count_bakeries(sales: str, wanted: int | None) -> int:
-    if not sales:
+def _check_at_the_door(settings: RunSettings) -> None:
+    """Refuse before anything starts what every bakery would refuse in the first round."""
+    from glean.features.definition import check_covariates
+    from glean.sales.calendars import public_holidays
+
+    check_covariates(settings.covariates)
+    if settings.table.holiday_region:
+        day = pd.Timestamp(settings.windows.test_start or "2024-01-01")
+        public_holidays(settings.table.holiday_region, day, day)
+
+
+def _count_bakeries(settings: RunSettings, wanted: int | None) -> int:
+    if not settings.table.sales:
         return wanted or DEFAULT_BAKERIES
     from glean.sales.reading import read_sales
 
-    found = len(read_sales(Path(sales)).bakeries)
+    table = read_sales(Path(settings.table.sales))
+    last_day = table.rows["date"].max()
+    if settings.windows.test_start and last_day < pd.Timestamp(settings.windows.test_start):
+        raise SettingsError(
+            f"test-start: found {settings.windows.test_start}; the table ends on {last_day.date()}"
+        )
+    found = len(table.bakeries)
     if wanted is not None and wanted > found:
         raise SettingsError(f"--bakeries: found {wanted}; the table has {found}")
     return wanted or found

@@ -11,7 +11,8 @@ import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
-from glean.errors import ModelError
+from glean.errors import ModelError, SettingsError
+from glean.sales.table import FORMAT
 
 LEVEL_DAYS = 28
 """The level is the mean over this many trading days before the forecast origin."""
@@ -47,6 +48,24 @@ _CALENDAR = (
 _OFFER = ("promotion", "price_change")
 _WEATHER = ("temperature_c", "temperature_change", "rain_mm")
 _SEASON = ("year_sin", "year_cos", "year_lag")
+
+
+def check_covariates(names: tuple[str, ...]) -> None:
+    """Refuse covariates that the features already use, or that would tell the day's sales.
+
+    Raises
+    ------
+    SettingsError
+        A name is a column of the table's format or of the features, or stands twice.
+    """
+    built_in = FeatureDefinition(horizon_days=1, season=True).names
+    taken = (set(FORMAT) - {"price"}) | set(built_in)
+    wrong = [name for name in names if name in taken or names.count(name) > 1]
+    if wrong:
+        raise SettingsError(
+            f"covariates: found {', '.join(dict.fromkeys(wrong))}; wanted further columns, each "
+            f"once: what the format has ({', '.join(FORMAT)}) is used as it should be"
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from flwr.serverapp import Grid
 
 from glean.errors import FederationError
-from glean.features.definition import FeatureDefinition
+from glean.features.definition import FeatureDefinition, check_covariates
 from glean.federation.aggregator import Aggregator
 from glean.federation.conversation import Conversation
 from glean.federation.messages import Introduction
@@ -63,7 +63,14 @@ def draw_newcomers(names: Sequence[str], settings: RunSettings) -> tuple[str, ..
 
 
 def agree(bakeries: Bakeries, newcomers: Sequence[str], settings: RunSettings) -> FeatureDefinition:
-    """Agree on the features: those of the season only where someone knows it."""
+    """Agree on the features: those of the season only where someone knows it.
+
+    Raises
+    ------
+    SettingsError
+        A covariate that the run lists can't be one.
+    """
+    check_covariates(settings.covariates)
     season = any(met.knows_season for name, met in bakeries.items() if name not in newcomers)
     return FeatureDefinition(
         horizon_days=settings.windows.horizon_days, season=season, covariates=settings.covariates

@@ -65,11 +65,12 @@ class Participant:
             The table lacks a covariate that the run lists.
         """
         columns = self.sales.table.rows.columns
-        missing = [name for name in self.settings.covariates if name not in columns]
+        numbers = self.sales.table.rows.select_dtypes("number").columns
+        missing = [name for name in self.settings.covariates if name not in numbers]
         if missing:
             raise SettingsError(
                 f"covariates: found {', '.join(missing)}; the table of {self.sales.name} has "
-                f"{', '.join(columns)}"
+                f"{', '.join(columns)}, of which a covariate must be a number"
             )
         return Introduction(
             bakery=self.sales.name,

@@ -180,7 +180,8 @@ class Rounds:
         return _some(updates, f"the train phase of round {number}")
 
     def _collect_scores(self, number: int, model: GlobalModel) -> dict[str, ErrorSums]:
-        seed = derived_seed(self._settings.seed, "evaluate fraction", number)
+        # The same bakeries in every round: else the best round would be the luckiest draw.
+        seed = derived_seed(self._settings.seed, "evaluate fraction")
         fraction = self._settings.rounds.fraction_evaluate
         asked = draw_share(tuple(self._talk.nodes), fraction, seed=seed)
         scores: dict[str, ErrorSums] = {}
