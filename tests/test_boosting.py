@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,3 +162,14 @@ def test_a_covariate_that_xgboost_refuses_is_named() -> None:
 def test_start_margins_are_the_level_before_the_link() -> None:
     """1 on the plain scale, 0 = log(1) on the log scale."""
     assert [start_margin(objective) for objective in OBJECTIVES] == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_a_gpu_that_is_not_there_is_said() -> None:
+    """XGBoost only warns and trains on the CPU; Glean refuses."""
+    if Path("/dev/nvidia0").exists():
+        pytest.skip("this machine has a GPU")
+    learner = TreeLearner(random_matrix(60), boosting=BoostingSettings(), device="gpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # XGBoost's own word on the missing GPU
+        with pytest.raises(SettingsError, match="device: found gpu; XGBoost finds none here"):
+            learner.grow(learner.start(), learning_rate=0.3, steps=1, seed=0)

@@ -7,6 +7,7 @@ on first use: it brings scikit-learn along and takes seconds, which a merging se
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,11 @@ class TreeLearner:
         -------
         Forest
             The new trees only.
+
+        Raises
+        ------
+        SettingsError
+            A GPU was asked for, and XGBoost found none.
         """
         import xgboost
 
@@ -122,6 +128,8 @@ class TreeLearner:
             self._matrix,
             num_boost_round=steps,
         )
+        if self._device == "gpu":
+            _check_device(booster)
         return _forest(booster, self._empty)
 
     def relative(self, margin: Singles) -> Floats:
@@ -249,6 +257,13 @@ def _booster(forest: Forest, device: str) -> xgboost.Booster:
     booster = xgboost.Booster({"nthread": 1, "device": _DEVICES[device]})
     booster.load_model(bytearray(forest.to_bytes()))
     return booster
+
+
+def _check_device(booster: xgboost.Booster) -> None:
+    """Refuse what XGBoost only warns of: trees asked for on a GPU and grown on the CPU."""
+    used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    if not used.startswith("cuda"):
+        raise SettingsError(f"device: found gpu; XGBoost finds none here and trained on {used}")
 
 
 def _forest(booster: xgboost.Booster, empty: Forest) -> Forest:
