@@ -58,12 +58,12 @@ def test(message: Message, context: Context) -> Message:
     with _said_at_home(context):
         task = Task.from_record(message.content)
         bakery = _bakery(context, task)
-        rows = _judged(bakery, read_model(task.model))
+        rows = _judged(bakery, read_model(task.model), learning_rate=task.learning_rate)
         reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
     return Message(reply.to_record(), reply_to=message)
 
 
-def _judged(bakery: Participant, model: Model) -> list[BakeryScore]:
+def _judged(bakery: Participant, model: Model, *, learning_rate: float) -> list[BakeryScore]:
     definition = definition_of(model)
     settings = bakery.settings
     return judge(
@@ -74,6 +74,7 @@ def _judged(bakery: Participant, model: Model) -> list[BakeryScore]:
         validation=bakery.validation(definition),
         test=bakery.test(definition),
         boosting=settings.boosting if settings.baselines else None,
+        learning_rate=learning_rate,
         seed=derived_seed(settings.seed, "local", bakery.sales.name),
     )
 

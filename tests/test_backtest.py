@@ -53,6 +53,7 @@ def judged(model: Forest, boosting: BoostingSettings | None = BOOSTING) -> list[
         validation=VALIDATION,
         test=TEST,
         boosting=boosting,
+        learning_rate=0.1,
         seed=3,
     )
 
@@ -102,6 +103,7 @@ def test_a_bakery_without_test_rows_is_listed_all_the_same() -> None:
         validation=VALIDATION,
         test=none,
         boosting=BOOSTING,
+        learning_rate=0.1,
         seed=3,
     )
     assert [score.n_rows for score in scores] == [0, 0, 0, 0]

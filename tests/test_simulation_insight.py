@@ -77,6 +77,7 @@ def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None
         validation=participant.validation(DEFINITION),
         test=participant.test(DEFINITION),
         boosting=None,
+        learning_rate=0.1,
         seed=1,
     )
     pooled = insight().pooled[0]

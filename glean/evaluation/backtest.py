@@ -12,6 +12,8 @@ from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.forecast import Model, forecast_units
 from glean.learning.alone import train_alone
+from glean.learning.alone_weights import train_weights_alone
+from glean.learning.averaged import Weights
 from glean.settings import BoostingSettings
 
 OWN_METHODS = ("federated", "local", "weekday-mean", "last-week")
@@ -32,6 +34,7 @@ def judge(
     validation: FeatureMatrix,
     test: FeatureMatrix,
     boosting: BoostingSettings | None,
+    learning_rate: float,
     seed: int,
 ) -> list[BakeryScore]:
     """Score the federation's model and, with `boosting`, the rivals that need only this bakery.
@@ -46,6 +49,8 @@ def judge(
         The bakery's rows by window.
     boosting : BoostingSettings or None
         How the local rival grows its trees; None leaves the rivals out.
+    learning_rate : float
+        The federation's; the local rival's too where the model is one of weights.
     seed : int
         Seed of the local rival.
 
@@ -56,8 +61,14 @@ def judge(
     """
     forecasts = {"federated": forecast_units(model, test)}
     if boosting is not None:
-        alone = train_alone(training, validation, boosting=boosting, seed=seed)
-        forecasts["local"] = forecast_units(alone.forest, test)
+        alone: Model
+        if isinstance(model, Weights):
+            alone = train_weights_alone(
+                model.kind, training, validation, learning_rate=learning_rate, seed=seed
+            )
+        else:
+            alone = train_alone(training, validation, boosting=boosting, seed=seed).forest
+        forecasts["local"] = forecast_units(alone, test)
         forecasts |= habits(test)
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
