@@ -20,6 +20,7 @@ from glean.features.bins import in_bins
 from glean.features.matrix import FeatureMatrix
 from glean.learning.forest import Forest
 from glean.learning.model_file import FORBIDDEN_IN_NAMES
+from glean.learning.xgboost_library import load_xgboost
 from glean.settings import BoostingSettings
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class TreeLearner:
         """
         if self._rows == 0:
             return np.empty((forest.tree_count, 0), dtype=np.float32)
-        import xgboost
+        xgboost = load_xgboost()
 
         values = xgboost.DMatrix(self._x, feature_names=list(forest.feature_names), nthread=1)
         found = _booster(forest, self._device).predict(values, pred_leaf=True)
@@ -120,7 +121,7 @@ class TreeLearner:
         SettingsError
             A GPU was asked for, and XGBoost found none.
         """
-        import xgboost
+        xgboost = load_xgboost()
 
         self._matrix.set_base_margin(margin)
         booster = xgboost.train(
@@ -177,7 +178,7 @@ def predict(forest: Forest, x: Singles) -> Floats:
     if forest.tree_count == 0 or len(x) == 0:
         margin = np.full(len(x), start_margin(forest.objective), dtype=np.float32)
     else:
-        import xgboost
+        xgboost = load_xgboost()
 
         rows = xgboost.DMatrix(x, feature_names=list(forest.feature_names), nthread=1)
         margin = _booster(forest, "cpu").predict(rows, output_margin=True)
@@ -200,7 +201,7 @@ def _matrix(features: FeatureMatrix, *, bins: int) -> xgboost.DMatrix:
 
     Weights have mean 1, so that penalties count rows, not units.
     """
-    import xgboost
+    library = load_xgboost()
 
     for name in features.definition.names:
         if set(name) & set(FORBIDDEN_IN_NAMES):
@@ -210,13 +211,14 @@ def _matrix(features: FeatureMatrix, *, bins: int) -> xgboost.DMatrix:
     sold = np.isfinite(features.y)
     weight = np.where(sold, features.weight, 0.0)
     mean = weight[sold].mean() if sold.any() else 1.0
-    return xgboost.DMatrix(
+    matrix: xgboost.DMatrix = library.DMatrix(
         in_bins(features.x, features.definition, bins=bins),
         label=np.where(sold, features.y, 0.0),
         weight=weight / mean,
         feature_names=list(features.definition.names),
         nthread=1,
     )
+    return matrix
 
 
 def _parameters(
@@ -252,9 +254,8 @@ def _booster(forest: Forest, device: str) -> xgboost.Booster:
     The last ones are kept: training and validation rows, and in one process all bakeries, follow
     the same trees one after the other.
     """
-    import xgboost
-
-    booster = xgboost.Booster({"nthread": 1, "device": _DEVICES[device]})
+    library = load_xgboost()
+    booster: xgboost.Booster = library.Booster({"nthread": 1, "device": _DEVICES[device]})
     booster.load_model(bytearray(forest.to_bytes()))
     return booster
 
