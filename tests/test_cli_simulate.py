@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -345,6 +345,15 @@ def test_one_bakery_that_fails_is_named_and_the_run_completes(
     assert "bakery 1: RuntimeError: the oven is cold" in result.stderr
 
 
+@pytest.fixture
+def ctrl_c_heard() -> Iterator[None]:
+    """A shell's background job, as CI may be, starts with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_heard")
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_signal_ends_the_run_and_its_folder_says_so(
     name: str, code: int, elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
