@@ -19,6 +19,7 @@ from glean.evaluation.backtest import rows_from_json
 from glean.evaluation.report import write_report
 from glean.evaluation.scores import BakeryScore, score_frame
 from glean.evaluation.simulation import look_inside
+from glean.evaluation.summary import METHOD_ORDER
 from glean.federation.conversation import Conversation
 from glean.federation.inprocess import InProcessGrid
 from glean.federation.lead import Bakeries, agree, meet, rounds_of
@@ -134,8 +135,7 @@ def _look_inside(
 
 
 def _sorted(scores: Sequence[BakeryScore]) -> list[BakeryScore]:
-    methods = ("federated", "local", "pooled", "weekday-mean", "last-week")
-    return sorted(scores, key=lambda score: (score.bakery, methods.index(score.method)))
+    return sorted(scores, key=lambda score: (score.bakery, METHOD_ORDER.index(score.method)))
 
 
 def _write_csv(folder: RunFolder, name: str, frame: Any) -> None:

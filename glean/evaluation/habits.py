@@ -13,9 +13,6 @@ from glean.metrics import Floats
 
 _FEATURE_OF = {"weekday-mean": "weekday_mean_4", "last-week": "weekday_lag_1"}
 
-HABITS = tuple(_FEATURE_OF)
-"""Names of the habits: mean of the last four same weekdays, and the last same weekday."""
-
 
 def habits(features: FeatureMatrix) -> dict[str, Floats]:
     """Forecast by habit.

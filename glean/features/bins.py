@@ -2,7 +2,7 @@
 
 A threshold that were a quantile of a bakery's rows would tell the server values of its data. The
 edges follow from what a column is: sales columns are ratios to the level and spread around 1 like a
-log-normal variable, with the spread measured on no one in particular.
+log-normal variable; how widely is an assumption, the same for everyone.
 """
 
 from __future__ import annotations
