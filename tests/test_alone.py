@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from glean.features.matrix import FeatureMatrix
 from glean.learning import alone
 from glean.learning.alone import train_alone
-from glean.learning.boosting import predict, train_pooled
+from glean.learning.boosting import MOST_STEPS, PATIENCE, predict, train_pooled
 from glean.metrics import wape
 from glean.settings import BoostingSettings
 from tests.matrices import random_matrix, same_trees
@@ -34,15 +34,15 @@ def test_the_choice_is_the_best_of_all_prefixes() -> None:
     assert model.validation_wape == pytest.approx(
         units_wape(validation, predict(model.forest, validation.x)), rel=1e-6
     )
-    for depth, least in alone.SHAPES:
+    for shape in alone.SHAPES:
         whole = train_pooled(
             train,
-            boosting=replace(BOOSTING, max_depth=depth, min_child_weight=least),
+            boosting=replace(BOOSTING, **asdict(shape)),
             learning_rate=alone.LEARNING_RATE,
-            steps=alone.PATIENCE,
+            steps=PATIENCE,
             seed=0,
         )
-        for count in range(alone.PATIENCE + 1):
+        for count in range(PATIENCE + 1):
             score = units_wape(validation, predict(whole.first(count), validation.x))
             assert model.validation_wape <= score + 1e-9
 
@@ -52,8 +52,8 @@ def test_more_trees_are_grown_while_they_help() -> None:
     model = train_alone(
         random_matrix(3_000), random_matrix(1_000, seed=1), boosting=BOOSTING, seed=0
     )
-    assert model.depth in {depth for depth, _ in alone.SHAPES}
-    assert alone.PATIENCE < model.trees <= alone.MOST_STEPS
+    assert model.depth in {shape.max_depth for shape in alone.SHAPES}
+    assert PATIENCE < model.trees <= MOST_STEPS
 
 
 def test_a_bakery_that_learns_nothing_keeps_the_level() -> None:

@@ -57,9 +57,6 @@ def test_margins_added_in_portions_are_those_of_the_whole_model(objective: str) 
             margin = learner.add(margin, replace(forest, trees=forest.trees[first:last]))
         assert np.array_equal(margin, whole)
     assert np.array_equal(learner.relative(whole), predict(forest, features.x))
-    each = learner.each(learner.start(), forest)
-    assert np.array_equal(each[-1], whole)
-    assert np.array_equal(each[32], learner.add(learner.start(), forest.first(33)))
 
 
 def test_the_same_trees_can_be_added_again_elsewhere() -> None:

@@ -122,6 +122,9 @@ class Canvas:
         """Render; the same drawing gives the same bytes."""
         buffer = io.BytesIO()
         with _missing_letters_are_boxes():
+            # Laid out once: `savefig` would do it twice.
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")
             self.figure.savefig(buffer, format="png", metadata={"Software": None})
         return buffer.getvalue()
 

@@ -9,24 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glean.features.matrix import FeatureMatrix
-from glean.learning.boosting import TreeLearner
+from glean.learning.boosting import Shape, TreeLearner
 from glean.learning.forest import Forest
 from glean.metrics import wape
 from glean.settings import BoostingSettings
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-
-SHAPES = ((2, 20.0), (4, 5.0), (4, 20.0), (6, 20.0))
-"""Depth and least child weight of the trees that are tried."""
+SHAPES = (Shape(2, 20.0), Shape(4, 5.0), Shape(4, 20.0), Shape(6, 20.0))
+"""Trees that are tried."""
 
 LEARNING_RATE = 0.15
-MOST_STEPS = 300
-PATIENCE = 10
-"""Steps without a better validation WAPE after which a depth is given up; grown at a time."""
 
 DEFAULT_DEPTH = 4
 DEFAULT_STEPS = 40
@@ -79,49 +72,28 @@ def train_alone(
     train = train.rows(np.isfinite(train.y))
     validation = validation.rows(np.isfinite(validation.y))
     if len(train) == 0:
-        forest = Forest.empty(train.definition, objective=boosting.objective)
-        return AloneModel(forest, 0, 0, wape(validation.units, validation.level))
+        return _level(validation, boosting)
+    learner = TreeLearner(train, boosting=replace(boosting, max_depth=DEFAULT_DEPTH))
     if len(validation) == 0:
-        learner = TreeLearner(train, boosting=replace(boosting, max_depth=DEFAULT_DEPTH))
         forest = learner.grow(
             learner.start(), learning_rate=LEARNING_RATE, steps=DEFAULT_STEPS, seed=seed
         )
         return AloneModel(forest, DEFAULT_DEPTH, forest.tree_count, float("nan"))
-    candidates = [
-        _stopped_early(
-            train,
-            validation,
-            boosting=replace(boosting, max_depth=depth, min_child_weight=least),
-            seed=seed,
-        )
-        for depth, least in SHAPES
-    ]
+    judge = TreeLearner(validation, boosting=boosting)
+    candidates = [_level(validation, boosting)]
+    candidates += [_of_shape(shape, learner, judge, validation, seed=seed) for shape in SHAPES]
     return min(candidates, key=lambda model: model.validation_wape)
 
 
-def _stopped_early(
-    train: FeatureMatrix, validation: FeatureMatrix, *, boosting: BoostingSettings, seed: int
+def _level(validation: FeatureMatrix, boosting: BoostingSettings) -> AloneModel:
+    forest = Forest.empty(validation.definition, objective=boosting.objective)
+    return AloneModel(forest, 0, 0, wape(validation.units, validation.level))
+
+
+def _of_shape(
+    shape: Shape, learner: TreeLearner, judge: TreeLearner, rows: FeatureMatrix, *, seed: int
 ) -> AloneModel:
-    """Grow `PATIENCE` steps at a time for as long as they bring a better validation WAPE."""
-    learner = TreeLearner(train, boosting=boosting)
-    judge = TreeLearner(validation, boosting=boosting)
-    margin, judged = learner.start(), judge.start()
-    forest = Forest.empty(train.definition, objective=boosting.objective)
-    scores = [wape(validation.units, _in_units(judge, judged, validation))]
-    width = boosting.num_parallel_tree
-    for start in range(0, MOST_STEPS, PATIENCE):
-        grown = learner.grow(
-            margin, learning_rate=LEARNING_RATE, steps=PATIENCE, seed=(seed + start) % 2**31
-        )
-        margin, forest = learner.add(margin, grown), forest.plus(grown.trees)
-        after = judge.each(judged, grown)[width - 1 :: width]
-        scores += [wape(validation.units, _in_units(judge, m, validation)) for m in after]
-        judged = after[-1]
-        if len(scores) - 1 - int(np.argmin(scores)) >= PATIENCE:
-            break
-    best = int(np.argmin(scores))
-    return AloneModel(forest.first(best * width), boosting.max_depth, best * width, scores[best])
-
-
-def _in_units(judge: TreeLearner, margin: Singles, rows: FeatureMatrix) -> Floats:
-    return np.maximum(judge.relative(margin), 0.0) * rows.level
+    forest = learner.grow_until(judge, shape=shape, learning_rate=LEARNING_RATE, seed=seed)
+    relative = judge.relative(judge.add(judge.start(), forest))
+    reached = wape(rows.units, np.maximum(relative, 0.0) * rows.level)
+    return AloneModel(forest, shape.max_depth, forest.tree_count, reached)

@@ -8,7 +8,7 @@ on first use: it brings scikit-learn along and takes seconds, which a merging se
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,19 @@ _LARGEST_LOG = 20.0
 
 _MOST_BINS = 512
 _DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+
+
+MOST_STEPS = 300
+PATIENCE = 10
+"""Steps without a smaller error on the other rows after which no more are tried."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Depth and least child weight of trees, in XGBoost's words."""
+
+    max_depth: int
+    min_child_weight: float
 
 
 class TreeLearner:
@@ -82,21 +95,6 @@ class TreeLearner:
         )
         return added
 
-    def each(self, margin: Singles, forest: Forest) -> Singles:
-        """Margins after each of the trees of `forest` is added, shape (trees, rows).
-
-        The last row has the bits of `add`.
-        """
-        if self._rows == 0:
-            return np.empty((forest.tree_count, 0), dtype=np.float32)
-        xgboost = load_xgboost()
-
-        values = xgboost.DMatrix(self._x, feature_names=list(forest.feature_names), nthread=1)
-        found = _booster(forest, self._device).predict(values, pred_leaf=True)
-        leaves = found.reshape(self._rows, forest.tree_count).astype(np.int64)
-        added = [tree.value[leaves[:, k]] for k, tree in enumerate(forest.trees)]
-        return np.cumsum(np.stack([margin, *added]), axis=0, dtype=np.float32)[1:]
-
     def grow(self, margin: Singles, *, learning_rate: float, steps: int, seed: int) -> Forest:
         """Grow trees on what a model with `margin` leaves unexplained.
 
@@ -132,6 +130,41 @@ class TreeLearner:
         if self._device == "gpu":
             _check_device(booster)
         return _forest(booster, self._empty)
+
+    def grow_until(
+        self, judge: TreeLearner, *, shape: Shape, learning_rate: float, seed: int
+    ) -> Forest:
+        """Grow trees from nothing for as long as they forecast other rows better.
+
+        Parameters
+        ----------
+        judge : TreeLearner
+            The other rows. What counts is their absolute error weighted by the level: up to a
+            constant that is their WAPE in units.
+        shape : Shape
+            Of the trees, instead of the learner's own.
+        learning_rate, seed
+            As for `grow`.
+
+        Returns
+        -------
+        Forest
+            The trees up to the step with the smallest error.
+        """
+        matrix, judged = self._matrix, judge._matrix
+        matrix.set_base_margin(self.start())
+        judged.set_base_margin(judge.start())
+        own = asdict(shape) | {"eval_metric": "mae"}
+        booster = load_xgboost().train(
+            _parameters(self._boosting, learning_rate, seed, self._device) | own,
+            matrix,
+            num_boost_round=MOST_STEPS,
+            evals=[(judged, "validation")],
+            early_stopping_rounds=PATIENCE,
+            verbose_eval=False,
+        )
+        kept = (booster.best_iteration + 1) * self._boosting.num_parallel_tree
+        return _forest(booster, self._empty).first(kept)
 
     def relative(self, margin: Singles) -> Floats:
         """Forecast on the scale of `y` (units / level) at a margin, shape (rows,)."""
