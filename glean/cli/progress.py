@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from glean.federation.run_folder import read_events
 
 POLL_S = 0.2
 
@@ -57,11 +58,8 @@ def _watch(
 def _events(results: Path, known: list[int]) -> list[dict[str, Any]]:
     if not known:
         return []
-    lines: list[str] = []
-    for path in results.glob(f"*-{known[0]}/events.jsonl"):
-        # The last line may still be on its way.
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+    paths = results.glob(f"*-{known[0]}/events.jsonl")
+    return [event for path in paths for event in read_events(path)]
 
 
 def _show(bar: Progress, task: Any, event: dict[str, Any]) -> None:

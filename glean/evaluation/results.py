@@ -14,6 +14,7 @@ import pandas as pd
 
 from glean.errors import GleanError
 from glean.evaluation.scores import SCORE_COLUMNS
+from glean.federation.run_folder import read_events
 
 _TEXT_COLUMNS = ("bakery", "product", "cohort", "method", "date")
 _WANTED = {
@@ -86,7 +87,7 @@ def read_results(folder: Path) -> RunResults:
         The folder or its `run.json` is missing, or a file is damaged or lacks a column.
     """
     facts = _read_facts(folder)
-    events = _read_events(folder / "events.jsonl")
+    events = read_events(folder / "events.jsonl")
     return RunResults(
         folder=folder,
         facts=facts,
@@ -114,20 +115,6 @@ def _read_facts(folder: Path) -> dict[str, Any]:
     if not isinstance(facts, dict):
         raise GleanError(f"{path}: found a {type(facts).__name__}; wanted a JSON object; run again")
     return facts
-
-
-def _read_events(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    events = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # the last line is cut where a run was killed while it wrote
-        if isinstance(event, dict):
-            events.append(event)
-    return events
 
 
 def _read_table(path: Path) -> pd.DataFrame | None:

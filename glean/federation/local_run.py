@@ -19,7 +19,7 @@ from flwr.serverapp import ServerApp
 from glean.errors import FederationError
 from glean.federation.app_folder import app_config, app_folder
 from glean.federation.inprocess import InProcessGrid, run_inprocess
-from glean.federation.run_folder import RunFolder, reason_of, utc_now
+from glean.federation.run_folder import RunFolder, read_events, reason_of, utc_now
 from glean.federation.superlink import SuperLink, local_superlink
 from glean.settings import ConfigValue
 
@@ -194,13 +194,8 @@ def _causes(log: str) -> str:
 
 def _finished(results: Path, run_id: int) -> bool:
     folder = find_run(results, run_id)
-    events = folder / "events.jsonl" if folder else None
-    return bool(events and events.exists() and '"run_finished"' in _last_line(events))
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return lines[-1] if lines else ""
+    last = read_events(folder / "events.jsonl")[-1:] if folder else []
+    return any(event.get("event") == "run_finished" for event in last)
 
 
 def _end(path: Path) -> str:

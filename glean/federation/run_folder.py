@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 import json
 import logging
 import os
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +23,10 @@ ROUND_COLUMNS = (
     "bytes_down", "bytes_up", "seconds",
 )  # fmt: skip
 BAKERY_ROUND_COLUMNS = ("round", "bakery", "n_examples", "wape", "mae", "rmse", "mape")
+ROUND_TABLES = {"bakery_rounds.csv": BAKERY_ROUND_COLUMNS, "rounds.csv": ROUND_COLUMNS}
+"""In the order in which they are written: a round counts once it stands in `rounds.csv`."""
+
+_HALF_WRITTEN = re.compile(r"\..+-[0-9a-f]{8}")
 
 
 class RunFolder:
@@ -61,31 +67,62 @@ class RunFolder:
     def append_event(self, event: str, **details: Any) -> None:
         """Append a line to `events.jsonl`."""
         time = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": time, "event": event, **details})
-        with (self.path / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        self.append_events([{"time": time, "event": event, **details}])
+
+    def append_events(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Append events as they are to `events.jsonl`, all by one write to the file."""
+        lines = "".join(json.dumps(event) + "\n" for event in events)
+        with (self.path / "events.jsonl").open("ab+", buffering=0) as file:
+            _cut_unfinished_line(file)
+            file.write(lines.encode())
 
     def append_round(
         self, row: Mapping[str, Any], bakery_rows: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Append a round to `rounds.csv` and its bakeries to `bakery_rounds.csv`."""
-        self._append("bakery_rounds.csv", BAKERY_ROUND_COLUMNS, bakery_rows)
-        self._append("rounds.csv", ROUND_COLUMNS, [row])
+        """Add a round to `rounds.csv` and its bakeries to `bakery_rounds.csv`."""
+        for name, rows in zip(ROUND_TABLES, (bakery_rows, [row]), strict=True):
+            self.add_rows(name, rows)
+
+    def add_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows to one of the `ROUND_TABLES`, which is replaced as a whole."""
+        path = self.path / name
+        before = path.read_bytes() if path.exists() else b""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, ROUND_TABLES[name], lineterminator="\n")
+        if not before:
+            writer.writeheader()
+        writer.writerows(rows)
+        write_whole(path, before + text.getvalue().encode())
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """Write a file of the folder so that it is there whole or not at all."""
         return write_whole(self.path / name, content)
 
-    def _append(
-        self, name: str, columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]
-    ) -> None:
-        path = self.path / name
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerows(rows)
+
+def checkpoint_name(number: int, suffix: str) -> str:
+    """Where in a run's folder the model of a round lies."""
+    return f"models/round_{number:03d}{suffix}"
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Read `events.jsonl`; none where there is no such file.
+
+    A line that a kill cut short is no event.
+    """
+    if not path.is_file():
+        return []
+    found = [_event(line) for line in path.read_bytes().split(b"\n")[:-1]]
+    return [event for event in found if event is not None]
+
+
+def clear_leftovers(run: Path) -> None:
+    """Delete the half-written files that a kill left in a run's folder, and its link beside it."""
+    found = [path for path in run.rglob(".*") if _HALF_WRITTEN.fullmatch(path.name)]
+    for path in [*found, _fresh_link(run)]:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            LOG.warning("%s, left by a kill, can't be deleted: %s", path, error)
 
 
 def reason_of(error: BaseException) -> str:
@@ -117,10 +154,31 @@ def write_whole(path: Path, content: bytes) -> Path:
 
 def _point_at(link: Path, target: Path) -> None:
     """Point a link at a run; where there can't be one (Windows, some drives) the run goes on."""
-    fresh = link.with_name(f".latest-{target.name}")
+    fresh = _fresh_link(target)
     try:
         fresh.symlink_to(target.name)
         fresh.replace(link)
     except OSError as error:
         fresh.unlink(missing_ok=True)
         LOG.warning("%s can't point at this run: %s", link, error)
+
+
+def _fresh_link(run: Path) -> Path:
+    return run.with_name(f".latest-{run.name}")
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _cut_unfinished_line(file: io.FileIO) -> None:
+    """Cut off what a killed writer left of a line: the next one would stick to it."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    if file.read(1) not in (b"", b"\n"):
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
