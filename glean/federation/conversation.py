@@ -21,6 +21,7 @@ INTRODUCE = MessageType.QUERY
 TRAIN = MessageType.TRAIN
 EVALUATE = MessageType.EVALUATE
 TEST = f"{MessageType.EVALUATE}.test"
+TEST_START = f"{MessageType.EVALUATE}.start"
 
 POLL_S = 1.0
 SHOWN_REASONS = 2

@@ -18,13 +18,17 @@ from glean.federation.aggregator import Aggregator, AnyUpdate
 from glean.federation.conversation import (
     EVALUATE,
     TEST,
+    TEST_START,
     TRAIN,
     Conversation,
+    Traffic,
     check_code,
 )
 from glean.federation.global_model import GlobalModel
 from glean.federation.messages import Contribution, FinalScores, Score, Task
+from glean.federation.run_folder import checkpoint_name
 from glean.federation.sampling import derived_seed, draw_share
+from glean.federation.standing import Standing
 from glean.metrics import ErrorSums
 
 LOG = logging.getLogger("glean")
@@ -42,6 +46,7 @@ class Outcome:
         The model of the best round.
     best_round : int
         The round with the lowest WAPE on the validation windows; the last where none was scored.
+        0 is the model that the run started from.
     last_round : int
         The last round that was run.
     """
@@ -49,6 +54,14 @@ class Outcome:
     model: GlobalModel
     best_round: int
     last_round: int
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """When a round began, and what had been sent by then."""
+
+    time: float
+    traffic: Traffic
 
 
 class Rounds:
@@ -66,6 +79,9 @@ class Rounds:
         Bakeries with enough days to learn from.
     newcomers : sequence of str
         Bakeries that play newcomers.
+    start : GlobalModel, optional
+        The model to go on from; without it the first round begins with a model without trees, or
+        with weights drawn by seed.
     """
 
     def __init__(
@@ -76,6 +92,7 @@ class Rounds:
         learning_rate: float,
         trainers: Sequence[str],
         newcomers: Sequence[str],
+        start: GlobalModel | None = None,
     ) -> None:
         self._talk = conversation
         self._aggregator = aggregator
@@ -84,34 +101,36 @@ class Rounds:
         self._learning_rate = learning_rate
         self._trainers = tuple(sorted(trainers))
         self._newcomers = frozenset(newcomers)
+        self._start = start
         self._held: dict[str, str] = {}
 
-    def run(self) -> Outcome:
+    def run(self, standing: Standing | None = None) -> Outcome:
         """Run all rounds, or fewer where early stopping is on.
+
+        Parameters
+        ----------
+        standing : Standing, optional
+            Where an interrupted run stood, to go on from there.
 
         Raises
         ------
         FederationError
             A round had no valid reply.
         """
-        model = self._aggregator.first_model()
-        best = Outcome(model, best_round=0, last_round=0)
-        best_wape = math.inf
-        for number in range(1, self._settings.rounds.num_server_rounds + 1):
-            model, wape = self._round(number, model)
-            # As long as nothing could be scored (NaN), the last round is the best.
-            if wape < best_wape or math.isinf(best_wape):
-                best = Outcome(model, number, number)
-                best_wape = wape if math.isfinite(wape) else math.inf
-            best = replace(best, last_round=number)
-            patience = self._settings.rounds.early_stopping_rounds
-            if patience and number - best.best_round >= patience:
+        standing = standing or self._begin()
+        rounds = self._settings.rounds
+        patience = rounds.early_stopping_rounds
+        while standing.number < rounds.num_server_rounds:
+            if standing.stalled(patience):
                 LOG.info("no better for %d rounds: stopped early", patience)
                 break
-        return best
+            number = standing.number + 1
+            model, wape = self._round(number, standing.model)
+            standing = standing.after(number, model, wape)
+        return Outcome(standing.best_model, standing.best.round, standing.number)
 
     def test(self, outcome: Outcome) -> dict[str, str]:
-        """Have every bakery judge the final model on its test window.
+        """Have every bakery judge the final model and its rivals on its test window.
 
         Returns
         -------
@@ -123,39 +142,71 @@ class Rounds:
         FederationError
             No bakery gave a valid reply.
         """
-        number = outcome.last_round
+        found = self._test(TEST, outcome.model, outcome.last_round)
+        return _some(found, f"the final test after round {outcome.last_round}")
+
+    def test_start(self, outcome: Outcome) -> dict[str, str]:
+        """Have every bakery judge the model that the run started from, as `test` does.
+
+        Empty where the run started from none.
+        """
+        if self._start is None:
+            return {}
+        return self._test(TEST_START, self._start, outcome.last_round)
+
+    def _test(self, kind: str, model: GlobalModel, number: int) -> dict[str, str]:
         names = tuple(self._talk.nodes)
-        records = {
-            name: self._task(name, outcome.model, number, whole=True).to_record() for name in names
-        }
+        records = {name: self._task(name, model, number, whole=True).to_record() for name in names}
         found: dict[str, str] = {}
-        for name, reply in self._talk.ask(TEST, records, round_number=number).items():
+        for name, reply in self._talk.ask(kind, records, round_number=number).items():
             try:
                 scores = FinalScores.from_record(reply)
                 _check_reply(name, scores)
                 found[name] = scores.rows
             except (ModelError, FederationError) as error:
                 self._talk.report_failure(name, str(error), round_number=number)
-        return _some(found, f"the final test after round {number}")
+        return found
+
+    def _begin(self) -> Standing:
+        if self._start is None:
+            return Standing.before(self._aggregator.first_model())
+        wape = self._judge(0, self._start, self._open())
+        return Standing.before(self._start).after(0, self._start, wape)
 
     def _round(self, number: int, model: GlobalModel) -> tuple[GlobalModel, float]:
-        start, before = time.monotonic(), replace(self._talk.traffic)
-        self._talk.failures = 0
+        opening = self._open()
         asked = self._aggregator.trainers(self._trainers, number)
         updates = self._collect_updates(number, model, asked)
         model = self._aggregator.merge(model, updates)
-        self._talk.folder.write_bytes(f"models/round_{number:03d}{model.suffix}", model.to_bytes())
+        wape = self._judge(number, model, opening, asked=len(asked), replies=len(updates))
+        return model, wape
+
+    def _open(self) -> _Opening:
+        self._talk.failures = 0
+        return _Opening(time.monotonic(), replace(self._talk.traffic))
+
+    def _judge(
+        self,
+        number: int,
+        model: GlobalModel,
+        opening: _Opening,
+        *,
+        asked: int = 0,
+        replies: int = 0,
+    ) -> float:
+        """Keep the model of a round, have it scored and write the round down; its WAPE."""
+        self._talk.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
         scores = self._collect_scores(number, model)
         total = reduce(add, scores.values(), ErrorSums())
         row = {
             "round": number,
-            "bakeries": len(asked),
-            "replies": len(updates),
+            "bakeries": asked,
+            "replies": replies,
             "failures": self._talk.failures,
             **_accuracy(total),
-            "bytes_down": self._talk.traffic.down - before.down,
-            "bytes_up": self._talk.traffic.up - before.up,
-            "seconds": round(time.monotonic() - start, 3),
+            "bytes_down": self._talk.traffic.down - opening.traffic.down,
+            "bytes_up": self._talk.traffic.up - opening.traffic.up,
+            "seconds": round(time.monotonic() - opening.time, 3),
         }
         bakery_rows = [
             {"round": number, "bakery": name, "n_examples": int(sums.rows), **_accuracy(sums)}
@@ -163,8 +214,8 @@ class Rounds:
         ]
         self._talk.folder.append_round(row, bakery_rows)
         self._talk.folder.append_event("round_finished", **_finite_only(row))
-        LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, len(updates))
-        return model, total.wape
+        LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, replies)
+        return total.wape
 
     def _collect_updates(
         self, number: int, model: GlobalModel, asked: Sequence[str]
