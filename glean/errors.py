@@ -59,3 +59,7 @@ class ModelError(GleanError):
 
 class FederationError(GleanError):
     """A run can't start or can't go on."""
+
+
+class CertificateError(GleanError):
+    """Certificates or keys can't be made or read as asked."""

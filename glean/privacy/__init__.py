@@ -1,0 +1,1 @@
+"""What keeps a federation among its members: certificates and keys."""

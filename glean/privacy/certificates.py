@@ -1,0 +1,187 @@
+"""Certificates of the server: an authority of the federation's own, and what it vouches for.
+
+Names of hosts come in, PEM goes out; nothing here touches a file.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import re
+from collections.abc import Iterable
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from glean.errors import CertificateError
+
+AUTHORITY_DAYS, SERVER_DAYS = 3650, 825
+"""Every bakery keeps a copy of the authority's certificate; the server's is easily made anew."""
+
+OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
+"""Always vouched for: Flower's ServerApp speaks to its SuperLink by these."""
+
+_SLOW_CLOCK = dt.timedelta(days=1)
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_LONGEST_NAME = 253
+
+
+class Authority:
+    """A certificate authority of one federation.
+
+    Parameters
+    ----------
+    key : EllipticCurvePrivateKey
+        What it signs with.
+    certificate : Certificate
+        What everybody knows it by.
+    """
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+        self.key = key
+        self.certificate = certificate
+
+    @classmethod
+    def create(cls) -> Authority:
+        """Make a new one, valid for ten years."""
+        key = ec.generate_private_key(ec.SECP384R1())
+        name = _named("Glean certificate authority")
+        builder = (
+            _builder(name, name, key.public_key(), days=AUTHORITY_DAYS)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+        )
+        return cls(key, builder.sign(key, hashes.SHA384()))
+
+    @classmethod
+    def load(cls, *, certificate: bytes, key: bytes) -> Authority:
+        """Read one that was made earlier.
+
+        Raises
+        ------
+        CertificateError
+            It isn't PEM, or key and certificate don't belong together.
+        """
+        try:
+            private = load_pem_private_key(key, password=None)
+            known = x509.load_pem_x509_certificate(certificate)
+        except (ValueError, TypeError) as error:
+            raise CertificateError(f"ca.crt or ca.key isn't what it was: {error}") from error
+        if (
+            not isinstance(private, ec.EllipticCurvePrivateKey)
+            or private.public_key() != known.public_key()
+        ):
+            raise CertificateError("ca.key isn't the key of ca.crt; wanted the two as they were")
+        return cls(private, known)
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """What everybody may have."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def key_pem(self) -> bytes:
+        """What nobody else may have."""
+        return private_pem(self.key)
+
+    def certify_server(self, hosts: Iterable[str]) -> tuple[bytes, bytes]:
+        """Make a key and a certificate for a server, valid for two years and a quarter.
+
+        Parameters
+        ----------
+        hosts : iterable of str
+            Names and addresses by which it is reached; `OWN_HOSTS` are added.
+
+        Returns
+        -------
+        tuple of bytes
+            Certificate and private key, both PEM.
+
+        Raises
+        ------
+        CertificateError
+            A host is neither a name nor an address.
+        """
+        names = [general_name(host) for host in dict.fromkeys([*hosts, *OWN_HOSTS])]
+        key = ec.generate_private_key(ec.SECP384R1())
+        issuer = self.certificate.subject
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        builder = (
+            _builder(_named("Glean server"), issuer, key.public_key(), days=SERVER_DAYS)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(authority, critical=False)
+        )
+        certificate = builder.sign(self.key, hashes.SHA384())
+        return certificate.public_bytes(Encoding.PEM), private_pem(key)
+
+
+def general_name(host: str) -> x509.GeneralName:
+    """Read a host as a certificate names it.
+
+    Raises
+    ------
+    CertificateError
+        It is neither an IP address nor a name.
+    """
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    labels = host.split(".")
+    named = all(_LABEL.fullmatch(label) for label in labels) and len(host) <= _LONGEST_NAME
+    if not named or labels[-1].isdigit():
+        raise CertificateError(
+            f"host: found {host!r}; wanted a name like glean.example.org or an address like "
+            "192.0.2.7, without https:// and without a port"
+        )
+    return x509.DNSName(host.lower())
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Write a private key as PEM, without a password."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _named(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, days: int
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SLOW_CLOCK)
+        .not_valid_after(now + dt.timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

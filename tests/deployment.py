@@ -1,0 +1,229 @@
+"""A federation across machines, on this one: TLS, authenticated nodes, a home and log for each."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from glean.federation.process_tree import end_tree
+from glean.privacy.certificate_folder import make_certificates
+from tests import processes
+from tests.processes import BIN, free_port, wait_until
+
+START_LIMIT_S = 90.0
+QUICK = {
+    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",
+    "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+@dataclass
+class Deployment:
+    """A SuperLink and the SuperNodes of bakeries, on loopback."""
+
+    folder: Path
+    bakeries: Mapping[str, Path]
+    keys: Mapping[str, Path]
+    port: int
+    connection: str = "deployed"
+    running: dict[str, psutil.Popen] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the operator's `flwr` and `glean` need in their environment."""
+        return processes.environment(self.folder / "flower", **QUICK)
+
+    @property
+    def certificates(self) -> Path:
+        """The operator's folder of certificates."""
+        return self.folder / "certificates"
+
+    @property
+    def superlink_log(self) -> str:
+        """What the SuperLink and the ServerApps have logged so far."""
+        return read_log(self.folder / "superlink.log")
+
+    def node_log(self, bakery: str) -> str:
+        """What a bakery's SuperNode and its ClientApps have logged so far."""
+        return read_log(self.node_folder(bakery) / "supernode.log")
+
+    def node_folder(self, bakery: str) -> Path:
+        """All that a bakery has but its keys; its SuperNode runs in it."""
+        return self.folder / "nodes" / self.keys[bakery].name
+
+    def home(self, bakery: str) -> Path:
+        """Its node config `home`."""
+        return self.node_folder(bakery) / "home"
+
+    def start_node(self, bakery: str) -> None:
+        """Start a bakery's SuperNode, and wait until the SuperLink has let it in."""
+        folder = self.node_folder(bakery)
+        self.home(bakery).mkdir(parents=True, exist_ok=True)
+        log = folder / "supernode.log"
+        begin = len(read_log(log))
+        key = self.keys[bakery]
+        self.running[bakery] = started(
+            *node_command(self.port, authority=key / "ca.crt", key=key / "node-key"),
+            *("--node-config", self.node_config(bakery)),
+            cwd=folder,
+            env=processes.environment(folder / "flower", **QUICK),
+            log=log,
+        )
+        self._wait_for(
+            bakery, lambda: re.search(r"SuperNode ID: \d+", self.node_log(bakery)[begin:])
+        )
+
+    def kill_node(self, bakery: str) -> None:
+        """End a bakery's SuperNode and its ClientApp with SIGKILL."""
+        kill_tree(self.running.pop(bakery))
+
+    def kill_server(self) -> None:
+        """End the SuperLink and its ServerApps with SIGKILL."""
+        kill_tree(self.running.pop(SERVER))
+
+    def restart_server(self) -> None:
+        """Start the SuperLink (again, on the same port), which knows who was registered."""
+        own = self.certificates
+        (self.folder / "server").mkdir(exist_ok=True)
+        self.running[SERVER] = started(
+            *(BIN / "flower-superlink", "--host", "127.0.0.1", "--port", self.port),
+            *("--ssl-ca-certfile", own / "ca.crt"),
+            *("--ssl-certfile", own / "server.pem", "--ssl-keyfile", own / "server.key"),
+            *("--enable-supernode-auth", "--disable-runtime-dependency-installation"),
+            *("--database", self.folder / "superlink.db"),
+            cwd=self.folder / "server",
+            env=self.environment,
+            log=self.folder / "superlink.log",
+        )
+        self._wait_for(SERVER, self.healthy)
+
+    def healthy(self) -> bool:
+        """Whether the SuperLink answers to who trusts its authority."""
+        trusted = ssl.create_default_context(cafile=self.certificates / "ca.crt")
+        address = f"https://127.0.0.1:{self.port}/health"
+        try:
+            with urllib.request.urlopen(address, timeout=2.0, context=trusted):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def register(self, bakery: str) -> None:
+        """Let a bakery in."""
+        done = self.flwr(
+            "supernode", "register", self.keys[bakery] / "node-key.pub", self.connection
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def flwr(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run one of the operator's Flower commands to its end."""
+        return processes.run(BIN / "flwr", *words, cwd=self.folder, env=self.environment)
+
+    def node_config(self, bakery: str) -> str:
+        """Where its table is, who it is and where it keeps the model."""
+        return (
+            f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{self.home(bakery)}' "
+            f"signing-key='{self.keys[bakery] / 'signing-key'}' "
+            f"members='{self.keys[bakery] / 'members.json'}'"
+        )
+
+    def end(self) -> None:
+        """End every process of it."""
+        while self.running:
+            _, process = self.running.popitem()
+            end_tree(psutil.Process(process.pid))
+            process.wait()
+
+    def _wait_for(self, name: str, condition: object) -> None:
+        assert callable(condition)
+        log = self.superlink_log if name == SERVER else self.node_log(name)
+        process = self.running[name]
+        wait_until(
+            lambda: bool(condition()) or process.poll() is not None,
+            f"{name} is up; its log ends:\n{log[-2000:]}",
+            limit_s=START_LIMIT_S,
+        )
+        log = self.superlink_log if name == SERVER else self.node_log(name)
+        assert process.poll() is None, f"{name} ended at once:\n{log[-2000:]}"
+
+
+SERVER = "the SuperLink"
+
+
+@contextmanager
+def deployment(
+    folder: Path, bakeries: Mapping[str, Path], *, absent: Iterable[str] = ()
+) -> Iterator[Deployment]:
+    """A SuperLink at which every bakery is registered, and a running SuperNode for each.
+
+    `bakeries` are names and sales tables; the nodes of those `absent` wait for `start_node`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = make_certificates(
+        folder / "certificates", hosts=["127.0.0.1"], bakeries=sorted(bakeries)
+    )
+    deployed = Deployment(folder, bakeries, made.bakeries, free_port())
+    write_connection(
+        folder / "flower", deployed.connection, deployed.port, deployed.certificates / "ca.crt"
+    )
+    try:
+        deployed.restart_server()
+        for bakery in bakeries:
+            deployed.register(bakery)
+        for bakery in set(bakeries) - set(absent):
+            deployed.start_node(bakery)
+        yield deployed
+    finally:
+        deployed.end()
+
+
+def write_connection(home: Path, name: str, port: int, authority: Path | None) -> None:
+    """Tell Flower's configuration in `home` of a SuperLink on this machine."""
+    home.mkdir(parents=True, exist_ok=True)
+    stanza = f'[superlink.{name}]\naddress = "127.0.0.1:{port}"\n'
+    stanza += f'root-certificates = "{authority}"\n' if authority else ""
+    (home / "config.toml").write_text(stanza, encoding="utf-8")
+
+
+def node_command(port: int, *, authority: Path | None, key: Path) -> list[str | Path | int]:
+    """Words that start a SuperNode of the SuperLink on a port of this machine."""
+    command: list[str | Path | int] = [BIN / "flower-supernode"]
+    command += ["--superlink", f"127.0.0.1:{port}", "--port", free_port()]
+    command += ["--root-certificates", authority] if authority else []
+    return [*command, "--auth-supernode-private-key", key]
+
+
+def started(*words: str | Path | int, cwd: Path, env: Mapping[str, str], log: Path) -> psutil.Popen:
+    """Start a process in a session of its own, which appends to a log."""
+    with log.open("ab") as output:
+        return psutil.Popen(
+            [str(word) for word in words],
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def kill_tree(process: psutil.Popen) -> None:
+    """End a process and all that it started with SIGKILL, as a power cut would."""
+    family = [psutil.Process(process.pid), *process.children(recursive=True)]
+    processes.end(family)
+    process.wait()
+
+
+def read_log(path: Path) -> str:
+    """A log's text, "" before there is one."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
