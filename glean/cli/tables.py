@@ -12,6 +12,7 @@ from rich.text import Text
 from glean.evaluation.headline import (
     best_possible_sentence,
     comparison_sentence,
+    gain_sentence,
     headline,
     incomplete_sentence,
     percent,
@@ -25,6 +26,7 @@ def final_result(summary: Summary, *, units_label: str) -> RenderableType:
     lines = (
         headline(summary, units_label=units_label),
         verdict(summary),
+        gain_sentence(summary),
         comparison_sentence(summary.federated_or_alone),
         best_possible_sentence(summary),
         incomplete_sentence(summary),

@@ -19,6 +19,9 @@ from glean.settings import BoostingSettings
 OWN_METHODS = ("federated", "local", "weekday-mean", "last-week")
 """Methods that a bakery judges by itself."""
 
+START = "start-from"
+"""Method: the model that the run started from, before it learned from the newer rows."""
+
 COHORTS = ("newcomer", "established")
 
 MAY_BE_UNKNOWN = ("wape", "mae", "rmse", "mape", "mase", "bias")
@@ -74,6 +77,29 @@ def judge(
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
 
 
+def judge_start(
+    model: Model,
+    *,
+    bakery: str,
+    cohort: str,
+    training: FeatureMatrix,
+    test: FeatureMatrix,
+) -> BakeryScore:
+    """Score the model that the run started from on the rows on which `judge` scores the final one.
+
+    Parameters
+    ----------
+    model : Forest or Weights
+        The model that the run started from.
+    bakery, cohort, training, test
+        As for `judge`.
+    """
+    forecasts = {START: forecast_units(model, test)}
+    scale = naive_scale(training, test)
+    (score,) = score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
+    return score
+
+
 def rows_to_json(scores: Sequence[BakeryScore]) -> str:
     """Write rows of `bakeries.csv` for a message; NaN becomes null."""
     rows = [
@@ -99,25 +125,56 @@ def rows_from_json(text: str, *, bakery: str) -> list[BakeryScore]:
         They aren't rows of `bakeries.csv` for this bakery, one of them "federated", each of
         another method, with finite numbers.
     """
-    try:
-        rows = json.loads(text, parse_constant=_refuse_constant)
-        scores = [
-            BakeryScore.from_row({k: math.nan if v is None else v for k, v in row.items()})
-            for row in rows
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
-        raise ModelError(f"the final scores can't be read: {e!r:.200}") from e
+    scores = _read_rows(text)
     methods = [score.method for score in scores]
     if sorted({*methods, "federated"}) != sorted(methods) or not set(methods) <= set(OWN_METHODS):
         raise ModelError(
             f"the final scores are of {', '.join(methods)!r:.200}; wanted federated, and at most "
             f"once each of {', '.join(OWN_METHODS[1:])}"
         )
+    _check_scores(scores, bakery)
+    return scores
+
+
+def start_row_from_json(text: str, *, final: Sequence[BakeryScore]) -> BakeryScore:
+    """Read the row that a bakery sent on the model that the run started from.
+
+    Parameters
+    ----------
+    text : str
+        What `rows_to_json` wrote, if the bakery is honest.
+    final : sequence of BakeryScore
+        Its rows from `rows_from_json`.
+
+    Raises
+    ------
+    ModelError
+        It isn't one row of method "start-from", for the same rows of the same bakery.
+    """
+    scores = _read_rows(text)
+    methods = [score.method for score in scores]
+    if methods != [START]:
+        raise ModelError(f"the scores are of {', '.join(methods)!r:.200}; wanted {START} once")
+    _check_scores([*final, *scores], final[0].bakery)
+    return scores[0]
+
+
+def _read_rows(text: str) -> list[BakeryScore]:
+    try:
+        rows = json.loads(text, parse_constant=_refuse_constant)
+        return [
+            BakeryScore.from_row({k: math.nan if v is None else v for k, v in row.items()})
+            for row in rows
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as e:
+        raise ModelError(f"the final scores can't be read: {e!r:.200}") from e
+
+
+def _check_scores(scores: Sequence[BakeryScore], bakery: str) -> None:
     for score in scores:
         _check_score(score, bakery)
     if len({(score.n_days, score.n_rows, score.units) for score in scores}) > 1:
         raise ModelError("the final scores aren't of the same rows for every method")
-    return scores
 
 
 def _refuse_constant(name: str) -> float:

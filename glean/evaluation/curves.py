@@ -27,6 +27,8 @@ def learning_curve(results: RunResults) -> Picture | LeftOut:
         "Error of the shared model on each bakery's validation days, which no model was fitted to "
         f"while the rounds went on. Lower is better; the model of round {best} was kept."
     )
+    if (rounds["round"] == 0).any():
+        caption += " Round 0 is the model that the run started from."
     if _draw_bakeries(canvas, results.bakery_rounds):
         caption += " Grey: the bakeries one by one."
     _draw_federation(canvas, rounds, (best, best_wape))

@@ -10,6 +10,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 MEANINGS = {
     "federated": "the model that the bakeries trained together without showing each other sales",
+    "start-from": "the model that this run went on from, before it learned from the newer rows",
     "local": "the same kind of model, trained by each bakery alone on its own sales",
     "pooled": "one model trained on everyone's sales in one place, which only a simulation can do",
     "weekday-mean": "the mean of the last four same weekdays",
@@ -87,6 +88,19 @@ def verdict(summary: Summary) -> str:
             "don't bake by this model."
         )
     return " ".join(sentences)
+
+
+def gain_sentence(summary: Summary) -> str:
+    """Say what it gained to train an earlier model further; "" where the run started from none."""
+    now, before = (_comparable(summary, method) for method in ("federated", "start-from"))
+    if now is None or before is None:
+        return ""
+    gained = before.everyone.wape - now.everyone.wape
+    judged = {-1: "better", 0: "about equal", 1: "worse"}[_lean(now, before)]
+    return (
+        f"The model that this run started from, before: {percent(before.everyone.wape)}, now "
+        f"{percent(now.everyone.wape)}: {judged} ({points(-gained)} percentage points)."
+    )
 
 
 def comparison_sentence(comparison: Comparison | None) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # matplotlib takes over half a second to import: only when so
 
 COLOURS = {
     "federated": "#0072B2",
+    "start-from": "#D55E00",
     "local": "#E69F00",
     "pooled": "#009E73",
     "weekday-mean": "#CC79A7",

@@ -15,6 +15,7 @@ from glean.evaluation.figures import draw_figures
 from glean.evaluation.headline import (
     best_possible_sentence,
     comparison_sentence,
+    gain_sentence,
     headline,
     incomplete_sentence,
     verdict,
@@ -111,6 +112,7 @@ def _result(results: RunResults, summary: Summary | None) -> list[str]:
     return [
         page.paragraph(headline(summary, units_label=results.units_label), kind="headline"),
         page.paragraph(verdict(summary), kind="verdict"),
+        page.paragraph(gain_sentence(summary)),
         summary_table(summary, units_label=results.units_label),
         page.paragraph(comparison_sentence(summary.federated_or_alone)),
         page.paragraph(best_possible_sentence(summary)),

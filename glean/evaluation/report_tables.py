@@ -74,7 +74,9 @@ def run_facts(results: RunResults) -> str:
         ("engine", facts.get("engine")),
         ("bakeries", len(bakeries) if isinstance(bakeries, list) else bakeries),
         ("cut to newcomers", ", ".join(map(str, newcomers)) if newcomers else None),
-        ("rounds", None if results.rounds is None else len(results.rounds)),
+        ("started from", results.settings.get("start-from")),
+        ("resumed from", _resumed(facts)),
+        ("rounds", None if results.rounds is None else int((results.rounds["round"] > 0).sum())),
         ("round that was kept", facts.get("best_round")),
         ("learning rate used", facts.get("learning_rate")),
         ("sent to the bakeries and back", _traffic(results.rounds)),
@@ -92,6 +94,12 @@ def settings_table(results: RunResults) -> str:
 
 def _cells(score: GroupScore) -> tuple[str, str]:
     return percent(score.wape), "-" if math.isnan(score.rmse) else f"{score.rmse:.1f}"
+
+
+def _resumed(facts: dict[str, Any]) -> str:
+    if not facts.get("resumed_from"):
+        return ""
+    return f"{facts['resumed_from']}, after round {facts.get('resumed_round') or 0}"
 
 
 def _moment(text: Any) -> str:
