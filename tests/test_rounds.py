@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -50,9 +50,8 @@ class BackToFront(InProcessGrid):
     def get_node_ids(self) -> list[int]:
         return list(super().get_node_ids())[::-1]
 
-    def send_and_receive(self, messages: object, *, timeout: float | None = None) -> list[Message]:
-        assert isinstance(messages, list)
-        return list(super().send_and_receive(messages[::-1], timeout=timeout))
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        return super().pull_messages(list(message_ids)[::-1])
 
 
 @pytest.mark.parametrize("changes", SETTINGS.values(), ids=SETTINGS)

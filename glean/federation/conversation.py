@@ -1,38 +1,36 @@
-"""The server's conversation with the bakeries over any `Grid`, by the bakeries' names."""
+"""The server's conversation with the bakeries over any `Grid`, by the bakeries' names.
+
+Bakeries come and go while it lasts. Nothing is waited for beyond a deadline: who is gone, or owes
+a reply, is missed, and asked no more until it is back.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flwr.app import Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
-from glean.errors import FederationError, ModelError
-from glean.federation.messages import Introduction, Question, payload_bytes
+from glean.errors import ModelError
+from glean.federation.attendance import GREETING_S, Attendance
+from glean.federation.messages import Introduction, Question
+from glean.federation.post import Post, Traffic, pause_s
+from glean.federation.presence import Clock
+from glean.federation.reception import INTRODUCE
 from glean.federation.run_folder import RunFolder
-from glean.federation.version import code_fingerprint
 
 LOG = logging.getLogger("glean")
 
-INTRODUCE = MessageType.QUERY
 TRAIN = MessageType.TRAIN
 EVALUATE = MessageType.EVALUATE
 TEST = f"{MessageType.EVALUATE}.test"
 TEST_START = f"{MessageType.EVALUATE}.start"
 
-POLL_S = 1.0
-SHOWN_REASONS = 2
-
-
-@dataclass
-class Traffic:
-    """Payload bytes sent to bakeries and received from them."""
-
-    down: int = 0
-    up: int = 0
+GRACE_S = 2.0
+"""How long a reply of a node that has gone may still be on its way."""
 
 
 @dataclass
@@ -44,20 +42,48 @@ class Conversation:
     grid : Grid
         Flower's own, or the one in this process.
     folder : RunFolder
-        Where failures are written down as they happen.
+        Where failures, and who comes and goes, are written down as they happen.
     timeout_s : float
-        How long to wait for replies, seconds.
+        How long to wait for the replies of a phase, and for bakeries enough, seconds.
+    clock, sleep : callable
+        The time in seconds, and a pause of so many.
     """
 
     grid: Grid
     folder: RunFolder
     timeout_s: float
-    nodes: dict[str, int] = field(default_factory=dict)
-    traffic: Traffic = field(default_factory=Traffic)
+    clock: Clock = field(default_factory=lambda: time.monotonic)
+    sleep: Callable[[float], None] = field(default_factory=lambda: time.sleep)
     failures: int = 0
 
+    def __post_init__(self) -> None:
+        self._post = Post(self.grid)
+        self._attendance = Attendance(
+            self._post,
+            self.folder,
+            clock=self.clock,
+            sleep=self.sleep,
+            report=lambda who, why, number: self.report_failure(who, why, round_number=number),
+        )
+        self._presence = self._attendance.presence
+
+    @property
+    def traffic(self) -> Traffic:
+        """Payload bytes so far."""
+        return self._post.traffic
+
+    @property
+    def met(self) -> tuple[str, ...]:
+        """Every bakery that took part so far, there or not, in text order."""
+        return self._presence.met
+
+    @property
+    def present(self) -> frozenset[str]:
+        """Bakeries that can be asked now."""
+        return self._presence.present
+
     def meet(self, *, at_least: int) -> dict[str, Introduction]:
-        """Wait for `at_least` nodes and ask each who it is.
+        """Wait for `at_least` bakeries, and for all nodes that are there to say who they are.
 
         Returns
         -------
@@ -69,25 +95,31 @@ class Conversation:
         FederationError
             Too few bakeries can take part; says why.
         """
-        node_ids = sorted(self._wait_for_nodes(at_least))
-        records = dict.fromkeys(node_ids, Question(newcomer=False).to_record())
-        replies = self._exchange(INTRODUCE, records, round_number=0)
-        reasons: list[str] = []
-        met: dict[str, list[tuple[int, Introduction]]] = {}
-        for node_id in node_ids:
-            try:
-                introduction = self._introduction(replies.get(node_id))
-                met.setdefault(introduction.bakery, []).append((node_id, introduction))
-            except (ModelError, FederationError) as error:
-                self.report_failure(f"node {node_id}", str(error), round_number=0)
-                reasons.append(str(error))
-        introductions = self._called_once(met)
-        if len(introductions) < at_least:
-            raise FederationError(
-                f"{len(introductions)} bakeries can take part; min-available-bakeries wants "
-                f"{at_least}. {_in_brief(list(dict.fromkeys(reasons)))}"
-            )
-        return introductions
+        limit_s = self.timeout_s
+        return self._attendance.gather(
+            at_least, timeout_s=limit_s, patience_s=limit_s, round_number=0
+        )
+
+    def gather(self, *, at_least: int, round_number: int) -> dict[str, Introduction]:
+        """Greet nodes that came, note those that went, and wait for `at_least` bakeries.
+
+        Returns
+        -------
+        dict of str to Introduction
+            Bakeries that joined or came back since the last call, in text order.
+
+        Raises
+        ------
+        FederationError
+            After `timeout_s` there are still too few; says who is missing and for how long.
+        """
+        limit_s = self.timeout_s
+        patience_s = min(GREETING_S, limit_s)
+        news = self._attendance.gather(
+            at_least, timeout_s=limit_s, patience_s=patience_s, round_number=round_number
+        )
+        self._attendance.tell_all_missing(round_number)
+        return news
 
     def meet_newcomers(self, names: Sequence[str]) -> dict[str, Introduction]:
         """Ask bakeries that play newcomers again: cut short, one may have too few days."""
@@ -105,23 +137,17 @@ class Conversation:
     ) -> dict[str, RecordDict]:
         """Send each bakery its record; the replies in text order of the names.
 
-        A bakery that fails or doesn't answer in time is written down and left out.
+        A bakery that fails, goes or doesn't answer in time is written down and left out.
         """
-        names = {self.nodes[name]: name for name in records}
-        by_node = {self.nodes[name]: record for name, record in records.items()}
-        replies = self._exchange(kind, by_node, round_number=round_number)
+        replies = self._exchange(kind, records, round_number=round_number)
         found: dict[str, RecordDict] = {}
-        for node_id, name in sorted(names.items(), key=lambda item: item[1]):
-            reply = replies.get(node_id)
-            if reply is None:
-                reason = f"no reply to {kind!r} within {self.timeout_s:.0f} s"
-                self.report_failure(name, reason, round_number=round_number)
-            elif reply.has_error():
-                self.report_failure(
-                    name, reply.error.reason or "an error", round_number=round_number
-                )
-            else:
+        for name in sorted(records):
+            reply = replies.get(name)
+            if reply is not None and not reply.has_error():
                 found[name] = reply.content
+            else:
+                reason = self._what_went_wrong(name, kind, reply)
+                self.report_failure(name, reason, round_number=round_number)
         return found
 
     def report_failure(self, bakery: str, reason: str, *, round_number: int) -> None:
@@ -130,75 +156,45 @@ class Conversation:
         self.folder.append_event("bakery_failed", round=round_number, bakery=bakery, reason=reason)
         LOG.warning("round %d: %s left out: %s", round_number, bakery, reason)
 
-    def _wait_for_nodes(self, at_least: int) -> list[int]:
-        deadline = time.monotonic() + self.timeout_s
-        while True:
-            node_ids = list(self.grid.get_node_ids())
-            if len(node_ids) >= at_least:
-                return node_ids
-            if time.monotonic() > deadline:
-                raise FederationError(
-                    f"{len(node_ids)} nodes are connected after {self.timeout_s:.0f} s; "
-                    f"min-available-bakeries wants {at_least}"
-                )
-            time.sleep(POLL_S)
-
-    def _introduction(self, reply: Message | None) -> Introduction:
-        if reply is None:
-            raise FederationError(f"no introduction within {self.timeout_s:.0f} s")
-        if reply.has_error():
-            raise FederationError(reply.error.reason or "an error")
-        introduction = Introduction.from_record(reply.content)
-        check_code(introduction.code)
-        return introduction
-
-    def _called_once(
-        self, met: Mapping[str, Sequence[tuple[int, Introduction]]]
-    ) -> dict[str, Introduction]:
-        """Keep bakeries whose name is theirs alone: which of two is the right one is unknown."""
-        introductions: dict[str, Introduction] = {}
-        for name, found in sorted(met.items()):
-            if len(found) > 1 and name:
-                reason = (
-                    f"{len(found)} nodes have this name: give each its own (node config bakery)"
-                )
-                self.report_failure(name, reason, round_number=0)
-            elif name:
-                self.nodes[name], introductions[name] = found[0]
-        return introductions
-
     def _exchange(
-        self, kind: str, records: Mapping[int, RecordDict], *, round_number: int
-    ) -> dict[int, Message]:
-        messages = [
-            Message(record, node_id, kind, group_id=str(round_number))
-            for node_id, record in records.items()
-        ]
-        self.traffic.down += sum(payload_bytes(record) for record in records.values())
-        replies = list(self.grid.send_and_receive(messages, timeout=self.timeout_s))
-        self.traffic.up += sum(payload_bytes(r.content) for r in replies if r.has_content())
-        return {reply.metadata.src_node_id: reply for reply in replies}
+        self, kind: str, records: Mapping[str, RecordDict], *, round_number: int
+    ) -> dict[str, Message]:
+        """Send, and wait for all replies, or the deadline, or until those missing are gone."""
+        names = {self._presence.node(name): name for name in records}
+        by_node = {node: records[name] for node, name in names.items()}
+        sent = self._post.send(kind, by_node, round_number=round_number)
+        awaited = {message: names[node] for message, node in sent.items()}
+        found: dict[str, Message] = {}
+        start = self.clock()
+        while awaited:
+            replies = self._post.fetch(awaited)
+            if self.clock() - start > self.timeout_s:
+                break
+            for message, reply in replies.items():
+                name = awaited.pop(message)
+                found[name] = reply
+                self._note_life(name, reply, round_number)
+            self._attendance.look(round_number, at_once=False)
+            gone = [m for m, name in awaited.items() if self._presence.gone_s(name) > GRACE_S]
+            for message in gone:
+                del awaited[message]
+            if awaited and not replies:
+                self.sleep(pause_s(self.clock() - start))
+        for name in awaited.values():
+            if name in self.present:
+                self._attendance.miss(name, round_number)
+        return found
 
+    def _note_life(self, name: str, reply: Message, round_number: int) -> None:
+        if reply.metadata.src_node_id == self._presence.node(name):
+            self._presence.heard(name)
+        else:
+            # The SuperLink speaks for a node that is gone.
+            self._attendance.look(round_number)
 
-def _in_brief(reasons: list[str]) -> str:
-    """Give the first reasons; all of them stand in `events.jsonl`."""
-    more = len(reasons) - SHOWN_REASONS
-    rest = [f"and {more} more in events.jsonl"] if more > 0 else []
-    return "; ".join([*reasons[:SHOWN_REASONS], *rest])
-
-
-def check_code(code: str) -> None:
-    """Refuse a ClientApp of another version of the code.
-
-    Raises
-    ------
-    FederationError
-        Its fingerprint isn't this process's.
-    """
-    if code != code_fingerprint():
-        raise FederationError(
-            f"the ClientApp runs other code ({code}) than the ServerApp ({code_fingerprint()}). "
-            "On one machine: the SuperLink on this port was started from another checkout; end "
-            "it, or use `glean simulate`, which starts its own. Across machines: install the "
-            "same version everywhere"
-        )
+    def _what_went_wrong(self, name: str, kind: str, reply: Message | None) -> str:
+        if self._presence.is_gone(name):
+            return "its node is gone: ended, switched off or without a network"
+        if reply is None:
+            return f"no reply to {kind!r} within {self.timeout_s:.0f} s"
+        return reply.error.reason or "an error"

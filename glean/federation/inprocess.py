@@ -65,7 +65,7 @@ class InProcessGrid(Grid):
             )
             for index, config in enumerate(node_configs)
         }
-        self._replies: dict[str, Message] = {}
+        self._unanswered: dict[str, Message] = {}
 
     def set_run(self, run: Run) -> None:
         """Set the run that messages belong to."""
@@ -92,19 +92,25 @@ class InProcessGrid(Grid):
         return list(self._contexts)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """Let the nodes answer; the replies wait for `pull_messages`."""
+        """Take messages; their nodes answer when `pull_messages` asks for it."""
         ids = []
         for message in messages:
             message_id = uuid.uuid4().hex
             # Flower has no setter; it writes the metadata's dict too.
             vars(message.metadata)["_message_id"] = message_id
-            self._replies[message_id] = self._answer(message)
+            self._unanswered[message_id] = message
             ids.append(message_id)
         return ids
 
-    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        """Hand out the replies to these messages, once."""
-        return [self._replies.pop(i) for i in message_ids if i in self._replies]
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Let the node of the first of these messages that has no reply yet give it.
+
+        One at a time: whoever waits for replies can keep to a deadline.
+        """
+        for message_id in message_ids:
+            if message_id in self._unanswered:
+                return [self._answer(self._unanswered.pop(message_id))]
+        return []
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None

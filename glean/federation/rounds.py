@@ -21,14 +21,14 @@ from glean.federation.conversation import (
     TEST_START,
     TRAIN,
     Conversation,
-    Traffic,
-    check_code,
 )
 from glean.federation.global_model import GlobalModel
 from glean.federation.messages import Contribution, FinalScores, Score, Task
+from glean.federation.post import Traffic
 from glean.federation.run_folder import checkpoint_name
 from glean.federation.sampling import derived_seed, draw_share
 from glean.federation.standing import Standing
+from glean.federation.version import check_code
 from glean.metrics import ErrorSums
 
 LOG = logging.getLogger("glean")
@@ -155,7 +155,8 @@ class Rounds:
         return self._test(TEST_START, self._start, outcome.last_round)
 
     def _test(self, kind: str, model: GlobalModel, number: int) -> dict[str, str]:
-        names = tuple(self._talk.nodes)
+        self._gather(number, at_least=1)
+        names = sorted(self._talk.present)
         records = {name: self._task(name, model, number, whole=True).to_record() for name in names}
         found: dict[str, str] = {}
         for name, reply in self._talk.ask(kind, records, round_number=number).items():
@@ -175,7 +176,8 @@ class Rounds:
 
     def _round(self, number: int, model: GlobalModel) -> tuple[GlobalModel, float]:
         opening = self._open()
-        asked = self._aggregator.trainers(self._trainers, number)
+        self._gather(number)
+        asked = self._aggregator.trainers(self._present_trainers(number), number)
         updates = self._collect_updates(number, model, asked)
         model = self._aggregator.merge(model, updates)
         wape = self._judge(number, model, opening, asked=len(asked), replies=len(updates))
@@ -217,6 +219,26 @@ class Rounds:
         LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, replies)
         return total.wape
 
+    def _gather(self, number: int, *, at_least: int | None = None) -> None:
+        """See who is there; bakeries that came or came back hold no model, and may train."""
+        wanted = self._settings.rounds.min_available_bakeries if at_least is None else at_least
+        news = self._talk.gather(at_least=wanted, round_number=number)
+        if news:
+            news |= self._talk.meet_newcomers([name for name in news if name in self._newcomers])
+            trainers = {*self._trainers} - news.keys()
+            trainers |= {name for name, met in news.items() if met.trains}
+            self._trainers = tuple(sorted(trainers))
+            self._held = {name: s for name, s in self._held.items() if name not in news}
+
+    def _present_trainers(self, number: int) -> list[str]:
+        trainers = [name for name in self._trainers if name in self._talk.present]
+        if not trainers:
+            raise FederationError(
+                f"round {number}: none of the bakeries that are present has enough trading days "
+                f"to learn from; those that have are {', '.join(self._trainers) or 'none'}"
+            )
+        return trainers
+
     def _collect_updates(
         self, number: int, model: GlobalModel, asked: Sequence[str]
     ) -> list[AnyUpdate]:
@@ -234,7 +256,7 @@ class Rounds:
         # The same bakeries in every round: else the best round would be the luckiest draw.
         seed = derived_seed(self._settings.seed, "evaluate fraction")
         fraction = self._settings.rounds.fraction_evaluate
-        asked = draw_share(tuple(self._talk.nodes), fraction, seed=seed)
+        asked = draw_share(tuple(self._talk.present), fraction, seed=seed)
         scores: dict[str, ErrorSums] = {}
         for name, reply in self._converse(EVALUATE, asked, model, number).items():
             try:

@@ -9,6 +9,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from glean.errors import FederationError
+
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -20,3 +22,20 @@ def code_fingerprint() -> str:
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def check_code(code: str) -> None:
+    """Refuse a ClientApp of another version of the code.
+
+    Raises
+    ------
+    FederationError
+        Its fingerprint isn't this process's.
+    """
+    if code != code_fingerprint():
+        raise FederationError(
+            f"the ClientApp runs other code ({code}) than the ServerApp ({code_fingerprint()}). "
+            "On one machine: the SuperLink on this port was started from another checkout; end "
+            "it, or use `glean simulate`, which starts its own. Across machines: install the "
+            "same version everywhere"
+        )
