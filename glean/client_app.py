@@ -10,7 +10,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
-from glean.evaluation.backtest import judge, rows_to_json
+from glean.evaluation.backtest import judge, judge_start, rows_to_json
 from glean.evaluation.scores import BakeryScore
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
@@ -60,6 +60,25 @@ def test(message: Message, context: Context) -> Message:
         bakery = _bakery(context, task)
         rows = _judged(bakery, read_model(task.model), learning_rate=task.learning_rate)
         reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
+    return Message(reply.to_record(), reply_to=message)
+
+
+@app.evaluate("start")
+def test_start(message: Message, context: Context) -> Message:
+    """Judge the model that the run started from on the same test window, without the rivals."""
+    with _said_at_home(context):
+        task = Task.from_record(message.content)
+        bakery = _bakery(context, task)
+        model = read_model(task.model)
+        definition = definition_of(model)
+        row = judge_start(
+            model,
+            bakery=bakery.sales.name,
+            cohort=bakery.windows.cohort,
+            training=bakery.training(definition),
+            test=bakery.test(definition),
+        )
+        reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json([row]))
     return Message(reply.to_record(), reply_to=message)
 
 

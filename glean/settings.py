@@ -126,8 +126,8 @@ class RunSettings:
     secure_sums: bool = _plain(True, "mask sums; no effect where nothing is masked")
     share_scores: str = _choice("auto", ("auto", "yes", "no"), "who sees a bakery's scores")
     device: str = _choice("auto", ("auto", "cpu", "gpu"), "where trees are grown")
-    resume: str = _plain("", "run folder to continue")
-    start_from: str = _plain("", "model to go on from")
+    resume: str = _plain("", "absolute path of the folder of a run to continue")
+    start_from: str = _plain("", "absolute path of a model file to go on from")
     output_dir: str = _plain("", "folder for results; empty: results")
 
     @classmethod
@@ -152,7 +152,6 @@ class RunSettings:
                     values[key] = _checked(key, value, known[key])
                 except SettingsError as error:
                     problems.append(str(error))
-        problems += _unsupported(values)
         if problems:
             raise SettingsError("\n".join(problems))
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
@@ -257,14 +256,6 @@ def _check_date(key: str, text: str) -> None:
         dt.date.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{key}: found {text!r}; wanted a date like 2019-07-01") from None
-
-
-def _unsupported(values: Mapping[str, ConfigValue]) -> list[str]:
-    return [
-        f"{key}: found {values[key]!r}; wanted '' (this version of Glean can't continue a run yet)"
-        for key in ("resume", "start-from")
-        if values.get(key)
-    ]
 
 
 @dataclass(frozen=True)

@@ -92,12 +92,13 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     insert_after(
         folder / "glean" / "server_app.py",
-        "def _lead(grid: Grid, settings: RunSettings, record: _Record) -> None:\n",
+        "def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:\n",
         FAILING_SERVER,
     )
     insert_after(
         folder / "glean" / "server_app.py",
-        "    talk, bakeries, newcomers = meet(grid, settings, record.folder)\n",
+        "    talk, bakeries, newcomers = meet("
+        "grid, settings, record.folder, newcomers=beginning.newcomers)\n",
         IMPATIENT_SERVER,
     )
     return folder

@@ -14,6 +14,7 @@ from glean import server_app
 from glean.client_app import app as client_app
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.evaluation.scores import SCORE_COLUMNS
+from glean.federation import run_record
 from glean.federation.inprocess import InProcessGrid, run_inprocess
 from glean.federation.messages import FinalScores
 from glean.federation.participant import participant_of
@@ -224,4 +225,4 @@ def test_a_report_that_can_not_be_written_fails_the_run(
 
 def test_a_package_that_is_not_installed_is_no_reason_to_fail() -> None:
     """From Flower's bundle alone, Glean itself isn't installed."""
-    assert server_app._version("no-such-package-anywhere") == "not installed"
+    assert run_record._version("no-such-package-anywhere") == "not installed"

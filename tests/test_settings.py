@@ -110,13 +110,6 @@ def test_a_wrong_value_is_refused_in_so_many_words(key: str, value: Any, message
     assert message_of({key: value}) == message
 
 
-def test_a_run_that_can_not_be_continued_yet_is_refused() -> None:
-    """Keys of later versions are declared, and using them is refused rather than ignored."""
-    assert message_of({"resume": "results/1"}) == (
-        "resume: found 'results/1'; wanted '' (this version of Glean can't continue a run yet)"
-    )
-
-
 def test_every_problem_is_told_in_one_go() -> None:
     """Three wrong entries make three lines."""
     lines = message_of({"nonsense": 1, "seed": -1, "device": 0}).splitlines()

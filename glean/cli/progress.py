@@ -66,6 +66,10 @@ def _show(bar: Progress, task: Any, event: dict[str, Any]) -> None:
     match event["event"]:
         case "run_started":
             bar.update(task, description=f"{len(event['bakeries'])} bakeries, round")
+        case "run_resumed":
+            after = "" if event["round"] is None else f" after round {event['round']}"
+            for line in (*event["passed_over"], f"continues {event['run']}{after}"):
+                bar.console.print(line, markup=False, soft_wrap=True)
         case "round_finished":
             wape = event["wape"]
             note = f"validation WAPE {wape:.3f}" if wape is not None else ""

@@ -11,9 +11,10 @@ import typer
 
 from glean.cli.errors import friendly_errors
 from glean.cli.signals import ended_by_signals
+from glean.cli.typed_settings import typed_settings, whole_paths
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.app_folder import app_config
-from glean.settings import ConfigValue, RoundSettings, RunSettings, parse_text
+from glean.settings import ConfigValue, RoundSettings, RunSettings
 
 if TYPE_CHECKING:
     from glean.federation.local_run import Simulation
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
 
-_PATHS = ("sales", "products")
 DEFAULT_BAKERIES = 5
 
 
@@ -52,6 +52,10 @@ def simulate(
         bool,
         typer.Option("--growth", help="Also measure what more bakeries bring (minutes)."),
     ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a run that was interrupted: continue it, as it was set."),
+    ] = None,
 ) -> None:
     """Run a federation on this machine and show what it brings.
 
@@ -60,7 +64,8 @@ def simulate(
     """
     from glean.federation.local_run import Simulation, read_run
 
-    overrides = _overrides(set_ or [], sales)
+    typed = typed_settings(set_ or [], sales=sales, resume=resume)
+    overrides = _overrides(typed)
     settings = RunSettings.from_config(app_config() | overrides)
     _check_at_the_door(settings)
     count = _count_bakeries(settings, bakeries)
@@ -102,28 +107,14 @@ def _run(simulation: Simulation, engine: str, rounds: int) -> Path:
             raise typer.Exit(RUN_FAILED) from None
 
 
-def _overrides(words: list[str], sales: Path | None) -> dict[str, ConfigValue]:
-    """Read `--set` and `--sales`; paths become absolute, since Flower's processes sit elsewhere."""
-    found: dict[str, ConfigValue] = {}
-    problems: list[str] = []
-    for word in words:
-        key, equals, text = (part.strip() for part in word.partition("="))
-        if not equals:
-            problems.append(f"--set: found {word!r}; wanted KEY=VALUE")
-            continue
-        try:
-            found[key] = parse_text(key, text)
-        except SettingsError as error:
-            problems.append(str(error))
-    if problems:
-        raise SettingsError("\n".join(problems))
-    if sales is not None:
-        found["sales"] = str(sales)
-    return found | {
-        key: str(Path(str(value)).resolve())
-        for key, value in (app_config() | found).items()
-        if key in _PATHS and value
-    }
+def _overrides(typed: dict[str, ConfigValue]) -> dict[str, ConfigValue]:
+    """Take what was typed and, of a run to continue, all that it was told."""
+    if not typed.get("resume"):
+        return whole_paths(app_config()) | typed
+    from glean.federation.interrupted_run import resumed_config
+
+    run = Path(str(typed["resume"]))
+    return resumed_config(run, {"output-dir": str(run.parent), **typed})
 
 
 def _least_bakeries(settings: RunSettings, count: int) -> int:
@@ -146,9 +137,18 @@ def _check_at_the_door(settings: RunSettings) -> None:
     if settings.table.holiday_region:
         day = pd.Timestamp(settings.windows.test_start or "2024-01-01")
         public_holidays(settings.table.holiday_region, day, day)
+    if settings.resume or settings.start_from:
+        from glean.federation.beginning import read_beginning
+
+        read_beginning(settings)
 
 
 def _count_bakeries(settings: RunSettings, wanted: int | None) -> int:
+    had = _count_before(settings)
+    if had is not None:
+        if wanted not in (None, had):
+            raise SettingsError(f"--bakeries: found {wanted}; the run to resume has {had}")
+        return had
     if not settings.table.sales:
         return wanted or DEFAULT_BAKERIES
     from glean.sales.reading import read_sales
@@ -163,6 +163,21 @@ def _count_bakeries(settings: RunSettings, wanted: int | None) -> int:
     if wanted is not None and wanted > found:
         raise SettingsError(f"--bakeries: found {wanted}; the table has {found}")
     return wanted or found
+
+
+def _count_before(settings: RunSettings) -> int | None:
+    """How many bakeries the run to continue has; None where there is none, or it met nobody."""
+    if not settings.resume:
+        return None
+    from glean.federation.interrupted_run import read_interrupted
+
+    facts = read_interrupted(Path(settings.resume))
+    if facts.get("engine") == "deployment":
+        raise SettingsError(
+            f"resume: {settings.resume} is the run of a deployment, whose tables aren't here; "
+            "continue it with `glean run CONNECTION --resume`"
+        )
+    return facts.get("nodes")
 
 
 def _profile(path: Path | None) -> dict[str, ConfigValue]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, Self
 
+from glean.errors import ModelError
+from glean.features.definition import FeatureDefinition
 from glean.learning.averaged import Weights
 from glean.learning.forest import Forest
+from glean.settings import RunSettings
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,11 @@ class TreeModel:
     def of(cls, forest: Forest) -> Self:
         """Start from a forest."""
         return cls(forest, {_digest(forest.to_bytes()): forest.tree_count})
+
+    @property
+    def definition(self) -> FeatureDefinition:
+        """The features that it forecasts from."""
+        return self.forest.definition
 
     @property
     def state(self) -> str:
@@ -65,6 +74,11 @@ class WeightModel:
     suffix: ClassVar[str] = ".npz"
 
     @property
+    def definition(self) -> FeatureDefinition:
+        """The features that it forecasts from."""
+        return self.weights.definition
+
+    @property
     def state(self) -> str:
         """Name of the present state."""
         return _digest(self.to_bytes())
@@ -79,6 +93,46 @@ class WeightModel:
 
 
 GlobalModel = TreeModel | WeightModel
+
+_ZIP_MAGIC = b"PK"
+
+
+def read_global_model(content: bytes, settings: RunSettings) -> GlobalModel:
+    """Read a model file that a run with these settings can go on from.
+
+    Raises
+    ------
+    ModelError
+        The bytes are no model that this version of Glean made, or it is of another kind or loss, or
+        forecasts from other features than the run.
+    """
+    model: GlobalModel
+    if content.startswith(_ZIP_MAGIC):
+        model = WeightModel(Weights.from_npz(content))
+    else:
+        model = TreeModel.of(Forest.from_bytes(content))
+    for name, found, wanted in _traits(model, settings):
+        if found != wanted:
+            raise ModelError(f"the model has {name} {found}; this run's is {wanted}")
+    return model
+
+
+def _traits(model: GlobalModel, settings: RunSettings) -> Iterator[tuple[str, object, object]]:
+    """Name, the model's and the run's of whatever has to be the same in both."""
+    averaged = settings.rounds.aggregation == "fedavg"
+    kind = f"averaged weights ({settings.rounds.fedavg_model})" if averaged else "trees"
+    if isinstance(model, WeightModel):
+        yield "the kind", f"averaged weights ({model.weights.kind})", kind
+    else:
+        yield "the kind", "trees", kind
+        yield "the objective", model.forest.objective, settings.boosting.objective
+    definition = model.definition
+    yield "the horizon in days", definition.horizon_days, settings.windows.horizon_days
+    yield "the covariates", _listed(definition.covariates), _listed(settings.covariates)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "(none)"
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from glean.errors import FederationError
 from glean.features.definition import FeatureDefinition, check_covariates
 from glean.federation.aggregator import Aggregator
 from glean.federation.conversation import Conversation
+from glean.federation.global_model import GlobalModel
 from glean.federation.messages import Introduction
 from glean.federation.rounds import Rounds
 from glean.federation.run_folder import RunFolder
@@ -83,8 +84,10 @@ def rounds_of(
     definition: FeatureDefinition,
     bakeries: Bakeries,
     newcomers: Sequence[str],
+    *,
+    start: GlobalModel | None = None,
 ) -> Rounds:
-    """Set up the rounds with the bakeries that were met.
+    """Set up the rounds with the bakeries that were met, and the model to go on from.
 
     Raises
     ------
@@ -101,4 +104,5 @@ def rounds_of(
         learning_rate=learning_rate_of(settings.rounds),
         trainers=trainers,
         newcomers=newcomers,
+        start=start,
     )

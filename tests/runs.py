@@ -1,0 +1,84 @@
+"""Whole runs of the ServerApp in this process, as they come or cut off at a given moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from flwr.app import Message
+from flwr.clientapp import ClientApp
+
+from glean import server_app
+from glean.client_app import app as glean_app
+from glean.federation.inprocess import InProcessGrid, run_inprocess
+from glean.federation.messages import Task
+from glean.settings import ConfigValue, RunSettings
+from tests.federations import SMALL, Honest, MeddledApp
+
+_RUN_IDS = count(1)
+
+
+class CutOffError(BaseException):
+    """The server is gone: nothing of what it would do next is done."""
+
+
+def config_of(sales: str, **changes: ConfigValue) -> dict[str, ConfigValue]:
+    """Run config of a small run; keys with "_" for "-"."""
+    given = {key.replace("_", "-"): value for key, value in changes.items()}
+    return RunSettings().to_config() | SMALL | {"sales": sales} | given
+
+
+def run(
+    out: Path, config: dict[str, ConfigValue], *, nodes: int = 3, app: ClientApp = glean_app
+) -> Path:
+    """Run the ServerApp to its end; the folder that it leaves."""
+    config = config | {"output-dir": str(out)}
+    grid = InProcessGrid(
+        app, [{"partition-id": k} for k in range(nodes)], config, run_id=next(_RUN_IDS)
+    )
+    run_inprocess(server_app.app, grid, config)
+    return (out / "latest").resolve()
+
+
+def cut_off(
+    out: Path,
+    config: dict[str, ConfigValue],
+    *,
+    round_number: int,
+    kind: str = "train",
+    then: Callable[[], None] | None = None,
+) -> Path:
+    """Run until a bakery is asked in a round: there the server is gone. The folder that it leaves.
+
+    Parameters
+    ----------
+    kind : str
+        Phase: "train", "evaluate" or "evaluate.test".
+    then : callable, optional
+        What ends the server; otherwise an exception does.
+    """
+
+    def meddle(message: Message, _name: str, honest: Honest) -> Message:
+        asked = message.metadata.message_type
+        if asked == kind and Task.from_record(message.content).round == round_number:
+            (then or _raise)()
+        return honest()
+
+    try:
+        run(out, config, app=MeddledApp(meddle))
+    except CutOffError:
+        return (out / "latest").resolve()
+    raise AssertionError(f"round {round_number} had no {kind} phase")
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    """`run.json` of a run."""
+    found: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _raise() -> None:
+    raise CutOffError
