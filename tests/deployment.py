@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-import ssl
 import subprocess
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,9 @@ from tests import processes
 from tests.processes import BIN, free_port, wait_until
 
 START_LIMIT_S = 90.0
+RESTART_S = 2.0
+SERVER = "the SuperLink"
+ALREADY_THERE = "Failed to activate SuperNode"
 QUICK = {
     "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.1",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
@@ -67,22 +69,34 @@ class Deployment:
         return self.node_folder(bakery) / "home"
 
     def start_node(self, bakery: str) -> None:
-        """Start a bakery's SuperNode, and wait until the SuperLink has let it in."""
-        folder = self.node_folder(bakery)
-        self.home(bakery).mkdir(parents=True, exist_ok=True)
+        """Start a bakery's SuperNode, and wait until the SuperLink has let it in.
+
+        For a minute after `kill_node` the SuperLink takes it for a second one and turns it away;
+        it is started again then, as a service would be.
+        """
+        deadline = time.monotonic() + START_LIMIT_S
+        while not self._node_is_in(bakery):
+            assert time.monotonic() < deadline, self.node_log(bakery)[-2000:]
+            time.sleep(RESTART_S)
+
+    def _node_is_in(self, bakery: str) -> bool:
+        folder, key = self.node_folder(bakery), self.keys[bakery]
         log = folder / "supernode.log"
+        self.home(bakery).mkdir(parents=True, exist_ok=True)
         begin = len(read_log(log))
-        key = self.keys[bakery]
-        self.running[bakery] = started(
+        process = started(
             *node_command(self.port, authority=key / "ca.crt", key=key / "node-key"),
             *("--node-config", self.node_config(bakery)),
             cwd=folder,
             env=processes.environment(folder / "flower", **QUICK),
             log=log,
         )
-        self._wait_for(
-            bakery, lambda: re.search(r"SuperNode ID: \d+", self.node_log(bakery)[begin:])
-        )
+        self.running[bakery] = process
+        words = await_words(process, log, r"SuperNode ID: \d+", begin=begin)
+        if ALREADY_THERE not in words:
+            return True
+        self.kill_node(bakery)
+        return False
 
     def kill_node(self, bakery: str) -> None:
         """End a bakery's SuperNode and its ClientApp with SIGKILL."""
@@ -96,7 +110,9 @@ class Deployment:
         """Start the SuperLink (again, on the same port), which knows who was registered."""
         own = self.certificates
         (self.folder / "server").mkdir(exist_ok=True)
-        self.running[SERVER] = started(
+        log = self.folder / "superlink.log"
+        begin = len(read_log(log))
+        process = started(
             *(BIN / "flower-superlink", "--host", "127.0.0.1", "--port", self.port),
             *("--ssl-ca-certfile", own / "ca.crt"),
             *("--ssl-certfile", own / "server.pem", "--ssl-keyfile", own / "server.key"),
@@ -104,19 +120,10 @@ class Deployment:
             *("--database", self.folder / "superlink.db"),
             cwd=self.folder / "server",
             env=self.environment,
-            log=self.folder / "superlink.log",
+            log=log,
         )
-        self._wait_for(SERVER, self.healthy)
-
-    def healthy(self) -> bool:
-        """Whether the SuperLink answers to who trusts its authority."""
-        trusted = ssl.create_default_context(cafile=self.certificates / "ca.crt")
-        address = f"https://127.0.0.1:{self.port}/health"
-        try:
-            with urllib.request.urlopen(address, timeout=2.0, context=trusted):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
+        self.running[SERVER] = process
+        await_words(process, log, "Uvicorn running on https", begin=begin)
 
     def register(self, bakery: str) -> None:
         """Let a bakery in."""
@@ -141,23 +148,9 @@ class Deployment:
         """End every process of it."""
         while self.running:
             _, process = self.running.popitem()
-            end_tree(psutil.Process(process.pid))
-            process.wait()
-
-    def _wait_for(self, name: str, condition: object) -> None:
-        assert callable(condition)
-        log = self.superlink_log if name == SERVER else self.node_log(name)
-        process = self.running[name]
-        wait_until(
-            lambda: bool(condition()) or process.poll() is not None,
-            f"{name} is up; its log ends:\n{log[-2000:]}",
-            limit_s=START_LIMIT_S,
-        )
-        log = self.superlink_log if name == SERVER else self.node_log(name)
-        assert process.poll() is None, f"{name} ended at once:\n{log[-2000:]}"
-
-
-SERVER = "the SuperLink"
+            if process.poll() is None:
+                end_tree(psutil.Process(process.pid))
+            kill_tree(process)
 
 
 @contextmanager
@@ -217,11 +210,37 @@ def started(*words: str | Path | int, cwd: Path, env: Mapping[str, str], log: Pa
         )
 
 
+def await_words(process: psutil.Popen, log: Path, words: str, *, begin: int = 0) -> str:
+    """Wait until a process has logged some words (a regex) or has ended; what it logged so far."""
+
+    def logged() -> str:
+        return read_log(log)[begin:]
+
+    wait_until(
+        lambda: bool(re.search(words, logged())) or process.poll() is not None,
+        f"{words} in {log}",
+        limit_s=START_LIMIT_S,
+    )
+    found = logged()
+    assert re.search(words, found) or ALREADY_THERE in found, found[-2000:]
+    return found
+
+
 def kill_tree(process: psutil.Popen) -> None:
     """End a process and all that it started with SIGKILL, as a power cut would."""
-    family = [psutil.Process(process.pid), *process.children(recursive=True)]
+    family = process.children(recursive=True) if process.is_running() else []
+    # What a process that is gone has left behind is still in its session.
+    family += [other for other in psutil.process_iter() if session_of(other) == process.pid]
     processes.end(family)
     process.wait()
+
+
+def session_of(process: psutil.Process) -> int | None:
+    """Number of the session that a process belongs to."""
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
 
 
 def read_log(path: Path) -> str:
