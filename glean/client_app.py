@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
@@ -12,6 +15,8 @@ from flwr.clientapp import ClientApp
 from glean.errors import FederationError
 from glean.evaluation.backtest import judge, judge_start, rows_to_json
 from glean.evaluation.scores import BakeryScore
+from glean.federation.disclosure import Reply, disclosed
+from glean.federation.home import keep_model
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
@@ -31,7 +36,7 @@ def introduce(message: Message, context: Context) -> Message:
         question = Question.from_record(message.content)
         participant = _participant(context, newcomer=question.newcomer)
         introduction = participant.introduce() if participant else SPARE_NODE
-    return Message(introduction.to_record(), reply_to=message)
+        return _reply(introduction, message, context)
 
 
 @app.train()
@@ -40,7 +45,7 @@ def train(message: Message, context: Context) -> Message:
     with _said_at_home(context):
         task = Task.from_record(message.content)
         contribution = _bakery(context, task).train(task, context.state)
-    return Message(contribution.to_record(), reply_to=message)
+        return _reply(contribution, message, context)
 
 
 @app.evaluate()
@@ -49,18 +54,20 @@ def evaluate(message: Message, context: Context) -> Message:
     with _said_at_home(context):
         task = Task.from_record(message.content)
         score = _bakery(context, task).score(task, context.state)
-    return Message(score.to_record(), reply_to=message)
+        return _reply(score, message, context)
 
 
 @app.evaluate("test")
 def test(message: Message, context: Context) -> Message:
-    """Judge the final model, and its rivals, on this bakery's test window."""
+    """Keep the final model; judge it, and its rivals, on this bakery's test window."""
     with _said_at_home(context):
         task = Task.from_record(message.content)
         bakery = _bakery(context, task)
-        rows = _judged(bakery, read_model(task.model), learning_rate=task.learning_rate)
-        reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
-    return Message(reply.to_record(), reply_to=message)
+        model = read_model(task.model)
+        _keep(task.model, bakery, run_id=context.run_id)
+        rows = _judged(bakery, model, learning_rate=task.learning_rate)
+        scores = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
+        return _reply(scores, message, context)
 
 
 @app.evaluate("start")
@@ -78,8 +85,8 @@ def test_start(message: Message, context: Context) -> Message:
             training=bakery.training(definition),
             test=bakery.test(definition),
         )
-        reply = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json([row]))
-    return Message(reply.to_record(), reply_to=message)
+        scores = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json([row]))
+        return _reply(scores, message, context)
 
 
 def _judged(bakery: Participant, model: Model, *, learning_rate: float) -> list[BakeryScore]:
@@ -98,16 +105,37 @@ def _judged(bakery: Participant, model: Model, *, learning_rate: float) -> list[
     )
 
 
+def _keep(model: bytes, bakery: Participant, *, run_id: int) -> None:
+    """Keep the model at home, if there is one; failing that, the scores are sent all the same."""
+    if not bakery.node.home:
+        return
+    try:
+        path = keep_model(Path(bakery.node.home), model, bakery=bakery.sales.name, run_id=run_id)
+        LOG.info("kept at home: %s, which this bakery forecasts from now on", path)
+    except FederationError as error:
+        LOG.error("%s", error)  # noqa: TRY400 - the words say it all
+
+
+def _reply(reply: Reply, message: Message, context: Context) -> Message:
+    """Answer the server; a bakery with a table of its own is told what leaves it, and what not."""
+    if NodeSettings.from_config(context.node_config).sales:
+        LOG.info("%s", disclosed(reply, round_number=message.metadata.group_id))
+    return Message(reply.to_record(), reply_to=message)
+
+
 @contextmanager
 def _said_at_home(context: Context) -> Iterator[None]:
     """Keep what went wrong at the bakery: an error may quote rows of its table or a path.
 
     In a simulation, whose table is the operator's own, the error goes to the server as it is.
     """
+    deployed = bool(NodeSettings.from_config(context.node_config).sales)
+    if deployed:
+        _log_to_the_node()
     try:
         yield
     except Exception as error:
-        if not NodeSettings.from_config(context.node_config).sales:
+        if not deployed:
             raise
         LOG.exception("this bakery can't answer the server")
         kind = type(error).__name__
@@ -127,3 +155,20 @@ def _bakery(context: Context, task: Task) -> Participant:
     if participant is None:
         raise FederationError("this node plays no bakery and can't be given a task")
     return participant
+
+
+class _NodeLog(logging.StreamHandler[TextIO]):
+    """Writes to the stream that a SuperNode shares with its ClientApps, whichever it is now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+def _log_to_the_node() -> None:
+    """Let Glean's log lines reach the SuperNode's log."""
+    if not LOG.handlers:
+        handler = _NodeLog()
+        handler.setFormatter(logging.Formatter("glean: %(message)s"))
+        LOG.addHandler(handler)
+        LOG.setLevel(logging.INFO)
