@@ -170,3 +170,11 @@ def test_a_gpu_that_is_not_there_is_said() -> None:
         warnings.simplefilter("ignore")  # XGBoost's own word on the missing GPU
         with pytest.raises(SettingsError, match="device: found gpu; XGBoost finds none here"):
             learner.grow(learner.start(), learning_rate=0.3, steps=1, seed=0)
+
+
+def test_the_learner_says_where_trees_were_grown() -> None:
+    """Nothing before the first tree; then XGBoost's own word for the device."""
+    learner = TreeLearner(random_matrix(60), boosting=BoostingSettings())
+    assert learner.device_used == ""
+    learner.grow(learner.start(), learning_rate=0.3, steps=1, seed=0)
+    assert learner.device_used == "cpu"

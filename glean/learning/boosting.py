@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import SettingsError
-from glean.features.bins import in_bins
 from glean.features.matrix import FeatureMatrix
 from glean.learning.forest import Forest
-from glean.learning.model_file import FORBIDDEN_IN_NAMES
+from glean.learning.xgboost_input import DEVICES, parameters, training_matrix
 from glean.learning.xgboost_library import load_xgboost
 from glean.settings import BoostingSettings
 
@@ -32,9 +31,6 @@ Singles = NDArray[np.float32]
 _LOG_LINK = ("count:poisson", "reg:tweedie")
 _LARGEST_LOG = 20.0
 """A margin beyond it would forecast a hundred million usual days."""
-
-_MOST_BINS = 512
-_DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 
 
 MOST_STEPS = 300
@@ -62,6 +58,11 @@ class TreeLearner:
     device : str
         "cpu" or "gpu".
 
+    Attributes
+    ----------
+    device_used : str
+        Where trees were really grown, in XGBoost's words, like "cuda:0"; "" before the first.
+
     Raises
     ------
     SettingsError
@@ -76,7 +77,8 @@ class TreeLearner:
         self._rows = len(features)
         self._x = features.x
         self._empty = Forest.empty(features.definition, objective=boosting.objective)
-        self._matrix = _matrix(features, bins=boosting.bins)
+        self.device_used = ""
+        self._matrix = training_matrix(features, bins=boosting.bins)
 
     def start(self) -> Singles:
         """Margin of the model without trees, shape (rows,): the level everywhere."""
@@ -119,16 +121,14 @@ class TreeLearner:
         SettingsError
             A GPU was asked for, and XGBoost found none.
         """
-        xgboost = load_xgboost()
-
         self._matrix.set_base_margin(margin)
-        booster = xgboost.train(
-            _parameters(self._boosting, learning_rate, seed, self._device),
-            self._matrix,
-            num_boost_round=steps,
+        # Not `xgboost.train`: its callbacks and copies take longer than a bakery's tree.
+        booster = load_xgboost().Booster(
+            self._parameters(learning_rate=learning_rate, seed=seed), [self._matrix]
         )
-        if self._device == "gpu":
-            _check_device(booster)
+        for step in range(steps):
+            booster.update(self._matrix, step)
+        self._note_device(booster)
         return _forest(booster, self._empty)
 
     def grow_until(
@@ -156,19 +156,35 @@ class TreeLearner:
         judged.set_base_margin(judge.start())
         own = asdict(shape) | {"eval_metric": "mae"}
         booster = load_xgboost().train(
-            _parameters(self._boosting, learning_rate, seed, self._device) | own,
+            self._parameters(learning_rate=learning_rate, seed=seed) | own,
             matrix,
             num_boost_round=MOST_STEPS,
             evals=[(judged, "validation")],
             early_stopping_rounds=PATIENCE,
             verbose_eval=False,
         )
+        self._note_device(booster)
         kept = (booster.best_iteration + 1) * self._boosting.num_parallel_tree
         return _forest(booster, self._empty).first(kept)
 
     def relative(self, margin: Singles) -> Floats:
         """Forecast on the scale of `y` (units / level) at a margin, shape (rows,)."""
         return inverse_link(margin, objective=self._boosting.objective)
+
+    def _parameters(self, *, learning_rate: float, seed: int) -> dict[str, Any]:
+        return parameters(
+            self._boosting, learning_rate=learning_rate, seed=seed, device=self._device
+        )
+
+    def _note_device(self, booster: xgboost.Booster) -> None:
+        """Refuse what XGBoost only warns of: trees asked for on a GPU and grown on the CPU."""
+        if self.device_used:
+            return
+        self.device_used = _device_of(booster)
+        if self._device == "gpu" and not self.device_used.startswith(DEVICES["gpu"]):
+            raise SettingsError(
+                f"device: found gpu; XGBoost finds none here and trained on {self.device_used}"
+            )
 
 
 def train_pooled(
@@ -229,57 +245,6 @@ def inverse_link(margin: Singles, *, objective: str) -> Floats:
     return np.exp(np.minimum(wide, _LARGEST_LOG)) if objective in _LOG_LINK else wide
 
 
-def _matrix(features: FeatureMatrix, *, bins: int) -> xgboost.DMatrix:
-    """Hand the rows to XGBoost, on the public bins, so that trees split at public edges only.
-
-    Weights have mean 1, so that penalties count rows, not units.
-    """
-    library = load_xgboost()
-
-    for name in features.definition.names:
-        if set(name) & set(FORBIDDEN_IN_NAMES):
-            raise SettingsError(
-                f"covariates: found {name!r}; wanted a name without [, ] or <: rename the column"
-            )
-    sold = np.isfinite(features.y)
-    weight = np.where(sold, features.weight, 0.0)
-    mean = weight[sold].mean() if sold.any() else 1.0
-    matrix: xgboost.DMatrix = library.DMatrix(
-        in_bins(features.x, features.definition, bins=bins),
-        label=np.where(sold, features.y, 0.0),
-        weight=weight / mean,
-        feature_names=list(features.definition.names),
-        nthread=1,
-    )
-    return matrix
-
-
-def _parameters(
-    boosting: BoostingSettings, learning_rate: float, seed: int, device: str
-) -> dict[str, Any]:
-    return {
-        "objective": boosting.objective,
-        "base_score": 1.0,
-        "tree_method": "hist",
-        # The rows are binned already: no bin of theirs is to be merged with another.
-        "max_bin": _MOST_BINS,
-        "learning_rate": learning_rate,
-        "max_depth": boosting.max_depth,
-        "min_child_weight": boosting.min_child_weight,
-        "reg_lambda": boosting.reg_lambda,
-        "reg_alpha": boosting.reg_alpha,
-        "gamma": boosting.gamma,
-        "subsample": boosting.subsample,
-        "colsample_bytree": boosting.colsample,
-        "num_parallel_tree": boosting.num_parallel_tree,
-        "seed": seed,
-        # Otherwise boosters alive side by side influence each other's draws.
-        "seed_per_iteration": True,
-        "device": _DEVICES[device],
-        "nthread": 1,
-    }
-
-
 @lru_cache(maxsize=2)
 def _booster(forest: Forest, device: str) -> xgboost.Booster:
     """Load a model; its bytes are always ones that Glean wrote, since XGBoost trusts them.
@@ -288,18 +253,18 @@ def _booster(forest: Forest, device: str) -> xgboost.Booster:
     the same trees one after the other.
     """
     library = load_xgboost()
-    booster: xgboost.Booster = library.Booster({"nthread": 1, "device": _DEVICES[device]})
+    booster: xgboost.Booster = library.Booster({"nthread": 1, "device": DEVICES[device]})
     booster.load_model(bytearray(forest.to_bytes()))
     return booster
 
 
-def _check_device(booster: xgboost.Booster) -> None:
-    """Refuse what XGBoost only warns of: trees asked for on a GPU and grown on the CPU."""
-    used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
-    if not used.startswith("cuda"):
-        raise SettingsError(f"device: found gpu; XGBoost finds none here and trained on {used}")
+def _device_of(booster: xgboost.Booster) -> str:
+    """Read where a booster really worked, like "cpu" or "cuda:0"."""
+    used: str = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    return used
 
 
 def _forest(booster: xgboost.Booster, empty: Forest) -> Forest:
+    booster.feature_names = list(empty.feature_names)
     grown = Forest.from_bytes(bytes(booster.save_raw("ubj")), feature_names=empty.feature_names)
     return replace(grown, attributes=empty.attributes)

@@ -1,0 +1,74 @@
+"""What XGBoost is given: a bakery's rows on the public bins, and how trees are to be grown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glean.errors import SettingsError
+from glean.features.bins import in_bins
+from glean.features.matrix import FeatureMatrix
+from glean.learning.model_file import FORBIDDEN_IN_NAMES
+from glean.learning.xgboost_library import load_xgboost
+from glean.settings import BoostingSettings
+
+if TYPE_CHECKING:
+    import xgboost
+
+DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+"""Glean's names of devices and XGBoost's; AMD's build of it calls its GPUs "cuda" too."""
+
+_MOST_BINS = 512
+
+
+def training_matrix(features: FeatureMatrix, *, bins: int) -> xgboost.DMatrix:
+    """Hand the rows to XGBoost, on the public bins, so that trees split at public edges only.
+
+    Weights have mean 1, so that penalties count rows, not units.
+    """
+    library = load_xgboost()
+
+    for name in features.definition.names:
+        if set(name) & set(FORBIDDEN_IN_NAMES):
+            raise SettingsError(
+                f"covariates: found {name!r}; wanted a name without [, ] or <: rename the column"
+            )
+    sold = np.isfinite(features.y)
+    weight = np.where(sold, features.weight, 0.0)
+    mean = weight[sold].mean() if sold.any() else 1.0
+    matrix: xgboost.DMatrix = library.DMatrix(
+        in_bins(features.x, features.definition, bins=bins),
+        label=np.where(sold, features.y, 0.0),
+        weight=weight / mean,
+        # The model gets its names at the end: XGBoost would read them back at every step.
+        nthread=1,
+    )
+    return matrix
+
+
+def parameters(
+    boosting: BoostingSettings, *, learning_rate: float, seed: int, device: str
+) -> dict[str, Any]:
+    """Put settings into XGBoost's words; `device` is "cpu" or "gpu"."""
+    return {
+        "objective": boosting.objective,
+        "base_score": 1.0,
+        "tree_method": "hist",
+        # The rows are binned already: no bin of theirs is to be merged with another.
+        "max_bin": _MOST_BINS,
+        "learning_rate": learning_rate,
+        "max_depth": boosting.max_depth,
+        "min_child_weight": boosting.min_child_weight,
+        "reg_lambda": boosting.reg_lambda,
+        "reg_alpha": boosting.reg_alpha,
+        "gamma": boosting.gamma,
+        "subsample": boosting.subsample,
+        "colsample_bytree": boosting.colsample,
+        "num_parallel_tree": boosting.num_parallel_tree,
+        "seed": seed,
+        # Otherwise boosters alive side by side influence each other's draws.
+        "seed_per_iteration": True,
+        "device": DEVICES[device],
+        "nthread": 1,
+    }
