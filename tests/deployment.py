@@ -138,11 +138,8 @@ class Deployment:
 
     def node_config(self, bakery: str) -> str:
         """Where its table is, who it is and where it keeps the model."""
-        return (
-            f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{self.home(bakery)}' "
-            f"signing-key='{self.keys[bakery] / 'signing-key'}' "
-            f"members='{self.keys[bakery] / 'members.json'}'"
-        )
+        home = self.home(bakery)
+        return f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{home}'"
 
     def end(self) -> None:
         """End every process of it."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from glean import __version__
+from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
 from glean.cli.simulate import simulate
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app)
 app.command()(simulate)
+app.command()(certificates)
 
 
 @app.command()

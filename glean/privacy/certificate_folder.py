@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from glean.errors import CertificateError
-from glean.privacy.certificates import Authority, general_name
+from glean.privacy.certificates import (
+    Authority,
+    ServerCertificate,
+    general_name,
+    read_server_certificate,
+)
 from glean.privacy.members import (
     BakeryKeys,
     Member,
@@ -37,15 +43,18 @@ class Made:
         The operator's folder, absolute.
     new : bool
         Whether it holds a federation only since then.
-    hosts : tuple of str
-        Hosts for which the server has a new certificate; empty when it keeps its own.
+    certified : bool
+        Whether the server has a new certificate.
+    server : ServerCertificate or None
+        The server's certificate, new or not; None when it isn't kept there any more.
     bakeries : dict of str to Path
         New bakeries and their folders.
     """
 
     folder: Path
     new: bool
-    hosts: tuple[str, ...]
+    certified: bool
+    server: ServerCertificate | None
     bakeries: dict[str, Path]
 
 
@@ -84,7 +93,10 @@ def make_certificates(folder: Path, *, hosts: Sequence[str], bakeries: Sequence[
 
 def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> Made:
     before = _members(folder)
-    homes = {name: _home(folder, name) for name in folder_names(bakeries)}
+    members = before or ()
+    others = [member.bakery for member in members if member.bakery not in bakeries]
+    names = folder_names([*others, *bakeries])
+    homes = {bakery: folder / "bakeries" / names[bakery] for bakery in bakeries}
     for host in hosts:
         general_name(host)
     _refuse_what_is_there(folder, before, hosts, homes)
@@ -94,8 +106,6 @@ def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> Made
         )
     if not hosts and not bakeries:
         raise CertificateError(f"{folder} is complete; wanted a new bakery's name by --bakery")
-    members = before or ()
-    folder_names([member.bakery for member in members] + list(bakeries))
     _server_files(folder, hosts, new=before is None)
     keys = {home: new_keys(name) for name, home in homes.items()}
     listed = write_members([*members, *(bakery.member for bakery in keys.values())])
@@ -106,7 +116,12 @@ def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> Made
     for copy in (_home(folder, member.bakery) / "members.json" for member in members):
         if keys and copy.exists():
             _replace(copy, listed)
-    return Made(folder, before is None, hosts, homes)
+    return Made(folder, before is None, bool(hosts), _server(folder), homes)
+
+
+def _server(folder: Path) -> ServerCertificate | None:
+    path = folder / "server.pem"
+    return read_server_certificate(path.read_bytes()) if path.exists() else None
 
 
 def _members(folder: Path) -> tuple[Member, ...] | None:
@@ -159,19 +174,27 @@ def _bakery_files(home: Path, keys: BakeryKeys, *, authority: bytes, listed: byt
     """Write a bakery's folder so that it is there whole or not at all."""
     home.parent.mkdir(mode=_CLOSED_FOLDER, exist_ok=True)
     fresh = home.with_name(f".{home.name}-{secrets.token_hex(4)}")
-    fresh.mkdir(mode=_CLOSED_FOLDER)
-    _write(fresh / "node-key", keys.node_key)
-    _write(fresh / "node-key.pub", f"{keys.member.node_key}\n".encode())
-    _write(fresh / "signing-key", keys.signing_key)
-    _write(fresh / "ca.crt", authority)
-    _write(fresh / "members.json", listed)
-    fresh.rename(home)
+    try:
+        fresh.mkdir(mode=_CLOSED_FOLDER)
+        _write(fresh / "node-key", keys.node_key)
+        _write(fresh / "node-key.pub", f"{keys.member.node_key}\n".encode())
+        _write(fresh / "signing-key", keys.signing_key)
+        _write(fresh / "ca.crt", authority)
+        _write(fresh / "members.json", listed)
+        fresh.rename(home)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def _replace(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    _write(fresh, content)
-    fresh.replace(path)
+    try:
+        _write(fresh, content)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ import datetime as dt
 import ipaddress
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -32,6 +33,22 @@ OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
 _SLOW_CLOCK = dt.timedelta(days=1)
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _LONGEST_NAME = 253
+
+
+@dataclass(frozen=True)
+class ServerCertificate:
+    """What a server's certificate says.
+
+    Parameters
+    ----------
+    hosts : tuple of str
+        Names and addresses that it vouches for, in their order.
+    until : date
+        Its last day.
+    """
+
+    hosts: tuple[str, ...]
+    until: dt.date
 
 
 class Authority:
@@ -124,6 +141,23 @@ class Authority:
         )
         certificate = builder.sign(self.key, hashes.SHA384())
         return certificate.public_bytes(Encoding.PEM), private_pem(key)
+
+
+def read_server_certificate(pem: bytes) -> ServerCertificate:
+    """Read what a server's certificate says.
+
+    Raises
+    ------
+    CertificateError
+        It isn't a certificate of a server.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (ValueError, x509.ExtensionNotFound) as error:
+        raise CertificateError(f"server.pem isn't what it was: {error}") from error
+    hosts = tuple(str(name.value) for name in names)
+    return ServerCertificate(hosts, certificate.not_valid_after_utc.date())
 
 
 def general_name(host: str) -> x509.GeneralName:
