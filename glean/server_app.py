@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +10,15 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from glean.evaluation.final_test import final_scores
+from glean.evaluation.headline import headline
 from glean.evaluation.report import write_report
 from glean.evaluation.scores import BakeryScore, score_frame
 from glean.evaluation.simulation import look_inside
-from glean.evaluation.summary import METHOD_ORDER
+from glean.evaluation.summary import METHOD_ORDER, summarise
 from glean.federation.beginning import begin, whole_paths
 from glean.federation.inprocess import InProcessGrid
 from glean.federation.lead import Bakeries, agree, meet, rounds_of
+from glean.federation.marked_log import COMPLETED, FAILED, RESULTS, log_to
 from glean.federation.participant import participant_of
 from glean.federation.rounds import Outcome
 from glean.federation.run_folder import RunFolder, reason_of
@@ -35,18 +36,19 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Lead one run and leave its folder complete, whether it succeeds or fails."""
     if not isinstance(grid, InProcessGrid):
-        _log_to_the_stream()
+        log_to("stdout")  # the stream that Flower forwards
     config = whole_paths(context.run_config)
     record = RunRecord.begin(grid, config, run_id=context.run_id)
-    LOG.info("results: %s", record.folder.path)
+    LOG.info("%s%s", RESULTS, record.folder.path)
     try:
         _lead(grid, RunSettings.from_config(config), record)
     except BaseException as error:
         reason = reason_of(error)
         record.end("failed", reason=reason)
-        LOG.error("the run failed: %s (results: %s)", reason, record.folder.path)  # noqa: TRY400
+        LOG.error("%s%s", FAILED, reason)  # noqa: TRY400
         raise
     LOG.info("report: %s", record.folder.path / "report.html")
+    LOG.info(COMPLETED)
 
 
 def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
@@ -70,12 +72,19 @@ def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
     rounds = rounds_of(talk, settings, definition, bakeries, newcomers, start=beginning.start)
     outcome = rounds.run(beginning.standing)
     record.folder.write_bytes(f"model{outcome.model.suffix}", outcome.model.to_bytes())
-    record.note(best_round=outcome.best_round, last_round=outcome.last_round)
+    record.note(
+        best_round=outcome.best_round,
+        last_round=outcome.last_round,
+        devices=sorted(rounds.devices),
+    )
     scores = final_scores(rounds, talk, outcome)
     if not _deployed(bakeries):
         scores += _look_inside(settings, bakeries, newcomers, outcome, record)
-    _write_csv(record.folder, "bakeries.csv", score_frame(_sorted(scores)))
+    table = score_frame(_sorted(scores))
+    _write_csv(record.folder, "bakeries.csv", table)
+    record.note(bakeries=list(talk.met))
     record.end("completed", before_last=lambda: write_report(record.folder.path))
+    LOG.info(headline(summarise(table), units_label=settings.table.units_label))
 
 
 def _deployed(bakeries: Bakeries) -> bool:
@@ -135,12 +144,3 @@ def _sorted(scores: Sequence[BakeryScore]) -> list[BakeryScore]:
 def _write_csv(folder: RunFolder, name: str, frame: Any) -> None:
     text = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d")
     folder.write_bytes(name, text.encode())
-
-
-def _log_to_the_stream() -> None:
-    """Let Glean's log lines reach Flower's, which only forwards what goes to stdout."""
-    if not LOG.handlers:
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        LOG.addHandler(handler)
-    LOG.setLevel(logging.INFO)

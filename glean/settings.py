@@ -8,6 +8,7 @@ of range is refused by name, with the value and what is allowed.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -16,6 +17,9 @@ from typing import Any, Self
 from glean.errors import SettingsError
 
 ConfigValue = bool | int | float | str
+
+DEVICE_VARIABLE = "GLEAN_DEVICE"
+"""Set by a cluster's job with GPUs, for a run whose `device` is "auto"."""
 
 _INF = float("inf")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -134,6 +138,8 @@ class RunSettings:
     def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
         """Check a run config (kebab-case keys) and freeze it.
 
+        Where `device` is "auto", the environment variable `GLEAN_DEVICE` may say which.
+
         Raises
         ------
         SettingsError
@@ -152,6 +158,8 @@ class RunSettings:
                     values[key] = _checked(key, value, known[key])
                 except SettingsError as error:
                     problems.append(str(error))
+        if values.get("device", "auto") == "auto" and os.environ.get(DEVICE_VARIABLE):
+            values["device"] = _device_of_the_environment()
         if problems:
             raise SettingsError("\n".join(problems))
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
@@ -256,6 +264,14 @@ def _check_date(key: str, text: str) -> None:
         dt.date.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{key}: found {text!r}; wanted a date like 2019-07-01") from None
+
+
+def _device_of_the_environment() -> str:
+    value = os.environ[DEVICE_VARIABLE]
+    try:
+        return str(_checked("device", value, declared_fields()["device"]))
+    except SettingsError as error:
+        raise SettingsError(f"the environment variable {DEVICE_VARIABLE}: {error}") from None
 
 
 @dataclass(frozen=True)

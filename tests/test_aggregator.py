@@ -27,13 +27,16 @@ def aggregator(**config: ConfigValue) -> Aggregator:
     return Aggregator(RunSettings.from_config(named), DEFINITION)
 
 
-def contribution(model: bytes, *, weight: float = 2.0, bakery: str = "north") -> Contribution:
+def contribution(
+    model: bytes, *, weight: float = 2.0, bakery: str = "north", device: str = "cpu"
+) -> Contribution:
     return Contribution(
         bakery=bakery,
         code="",
         definition=DEFINITION.identity,
         lacks_model=False,
         weight=weight,
+        device=device,
         model=model,
     )
 
@@ -87,6 +90,14 @@ def test_an_impossible_weight_is_refused(weight: float) -> None:
     asked = aggregator()
     with pytest.raises(ModelError, match=r"found weight .*; wanted one above 0, up to 1e\+15"):
         asked.accept(asked.first_model(), contribution(trees, weight=weight))
+
+
+@pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cpu\n", "<b>cpu</b>"])
+def test_an_unknown_device_is_refused(device: str) -> None:
+    """The word goes into run.json and the report: only XGBoost's own are let in."""
+    model = aggregator().first_model()
+    with pytest.raises(ModelError, match="wanted cpu or like cuda:0"):
+        aggregator().accept(model, contribution(b"", device=device))
 
 
 def test_the_largest_weights_that_are_let_in_can_be_merged() -> None:

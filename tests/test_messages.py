@@ -53,7 +53,13 @@ def test_what_is_sent_is_what_is_read(message: AnyMessage) -> None:
 
 
 CONTRIBUTION = Contribution(
-    bakery="north", code="c0de", definition="d", lacks_model=False, weight=2.5, model=b"trees"
+    bakery="north",
+    code="c0de",
+    definition="d",
+    lacks_model=False,
+    weight=2.5,
+    device="cpu",
+    model=b"trees",
 )
 
 

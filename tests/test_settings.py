@@ -182,3 +182,15 @@ def test_a_wrong_node_config_is_refused(key: str, value: ConfigValue, message: s
     with pytest.raises(SettingsError) as caught:
         NodeSettings.from_config({key: value})
     assert str(caught.value) == message
+
+
+def test_the_environment_names_the_device_of_a_run_that_leaves_it_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cluster's job says gpu for all its runs; a run that says cpu itself stays there."""
+    monkeypatch.setenv("GLEAN_DEVICE", "gpu")
+    assert RunSettings.from_config({}).tree_device == "gpu"
+    assert RunSettings.from_config({"device": "cpu"}).tree_device == "cpu"
+    monkeypatch.setenv("GLEAN_DEVICE", "mi300x")
+    with pytest.raises(SettingsError, match="GLEAN_DEVICE: device: found 'mi300x'"):
+        RunSettings.from_config({})

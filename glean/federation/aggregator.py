@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from glean.settings import RunSettings
 
 LARGEST_WEIGHT = 1e15
 """More than any bakery sells in units or money; a share of it can still be computed."""
+
+_DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 
 AnyUpdate = Update[Forest] | Update[Weights]
 
@@ -67,6 +70,8 @@ class Aggregator:
                 f"found features {contribution.definition[:12]}; wanted "
                 f"{self.definition.identity[:12]}: the bakery uses another feature definition"
             )
+        if not _DEVICE.fullmatch(contribution.device):
+            raise ModelError(f"found device {contribution.device!r:.80}; wanted cpu or like cuda:0")
         if not 0 < contribution.weight <= LARGEST_WEIGHT:
             raise ModelError(
                 f"found weight {contribution.weight}; wanted one above 0, up to {LARGEST_WEIGHT:g}"

@@ -188,6 +188,8 @@ class Contribution(_Flat):
         True: the bakery doesn't hold the state that the task continued; send the whole model.
     weight : float
         Its total training weight, to two significant digits.
+    device : str
+        Where it learned, in XGBoost's words, like "cpu" or "cuda:0".
     model : bytes
         New trees or weights; empty where `lacks_model`.
     """
@@ -197,6 +199,7 @@ class Contribution(_Flat):
     definition: str
     lacks_model: bool
     weight: float
+    device: str
     model: bytes
 
 

@@ -130,6 +130,7 @@ class Participant:
             definition=definition.identity,
             lacks_model=model is None,
             weight=share_weight(weight),
+            device=self._work_on(definition).device_used,
             model=model or b"",
         )
 

@@ -82,6 +82,11 @@ class Rounds:
     start : GlobalModel, optional
         The model to go on from; without it the first round begins with a model without trees, or
         with weights drawn by seed.
+
+    Attributes
+    ----------
+    devices : set of str
+        Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0".
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class Rounds:
         self._newcomers = frozenset(newcomers)
         self._start = start
         self._held: dict[str, str] = {}
+        self.devices: set[str] = set()
 
     def run(self, standing: Standing | None = None) -> Outcome:
         """Run all rounds, or fewer where early stopping is on.
@@ -223,6 +229,9 @@ class Rounds:
         """See who is there; bakeries that came or came back hold no model, and may train."""
         wanted = self._settings.rounds.min_available_bakeries if at_least is None else at_least
         news = self._talk.gather(at_least=wanted, round_number=number)
+        for name, met in news.items():
+            if met.note:
+                self._talk.report_untrained(name, met.note)
         if news:
             news |= self._talk.meet_newcomers([name for name in news if name in self._newcomers])
             trainers = {*self._trainers} - news.keys()
@@ -248,6 +257,7 @@ class Rounds:
                 contribution = Contribution.from_record(reply)
                 _check_reply(name, contribution)
                 updates.append(self._aggregator.accept(model, contribution))
+                self.devices.add(contribution.device)
             except (ModelError, FederationError) as error:
                 self._talk.report_failure(name, str(error), round_number=number)
         return _some(updates, f"the train phase of round {number}")

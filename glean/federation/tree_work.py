@@ -86,6 +86,11 @@ class TreeWork:
         self._training = TreeLearner(training, boosting=boosting, device=device)
         self._validation = TreeLearner(validation, boosting=boosting, device=device)
 
+    @property
+    def device_used(self) -> str:
+        """Where trees were grown, in XGBoost's words; "" before the first."""
+        return self._training.device_used
+
     def train(self, task: Task, record: RecordDict, *, seed: int) -> bytes | None:
         """Grow this round's trees; None where the task continues a state not held here."""
         progress = self._follow(task, record)

@@ -23,6 +23,8 @@ class WeightWork:
         "neural" or "poisson".
     """
 
+    device_used = "cpu"
+
     def __init__(self, training: FeatureMatrix, validation: FeatureMatrix, *, kind: str) -> None:
         self._training = training
         self._validation = validation
