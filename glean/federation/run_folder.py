@@ -42,8 +42,10 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, results: Path, *, run_id: int) -> RunFolder:
-        """Make `results/<UTC time>-<run id>/` and point `results/latest` at it.
+    def create(
+        cls, results: Path, *, run_id: int, facts: Mapping[str, Any] | None = None
+    ) -> RunFolder:
+        """Make `results/<UTC time>-<run id>/` with its `run.json`; point `results/latest` at it.
 
         Raises
         ------
@@ -57,8 +59,11 @@ class RunFolder:
             (path / "models").mkdir()
         except OSError as error:
             raise FederationError(f"can't write results to {results}: {error}") from error
+        folder = cls(path)
+        if facts is not None:
+            folder.write_run(facts)
         _point_at(results.resolve() / "latest", path)
-        return cls(path)
+        return folder
 
     def write_run(self, content: Mapping[str, Any]) -> None:
         """Replace `run.json`."""

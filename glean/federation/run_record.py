@@ -44,23 +44,20 @@ class RunRecord:
         FederationError
             The folder can't be made.
         """
+        engine = "inprocess" if isinstance(grid, InProcessGrid) else "ray"
+        facts: dict[str, Any] = {
+            "settings": dict(config),
+            "seed": config.get("seed"),
+            "versions": _versions(),
+            "code": code_fingerprint(),
+            "engine": engine,
+            "start": utc_now(),
+            "end": None,
+            "status": "running",
+            "reason": "",
+        }
         results = Path(str(config.get("output-dir") or "results"))
-        record = cls(
-            RunFolder.create(results, run_id=run_id),
-            "inprocess" if isinstance(grid, InProcessGrid) else "ray",
-        )
-        record.note(
-            settings=dict(config),
-            seed=config.get("seed"),
-            versions=_versions(),
-            code=code_fingerprint(),
-            engine=record.engine,
-            start=utc_now(),
-            end=None,
-            status="running",
-            reason="",
-        )
-        return record
+        return cls(RunFolder.create(results, run_id=run_id, facts=facts), engine, facts)
 
     def note(self, **facts: Any) -> None:
         """Add facts to `run.json`."""
