@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
@@ -17,6 +15,7 @@ from glean.evaluation.backtest import judge, judge_start, rows_to_json
 from glean.evaluation.scores import BakeryScore
 from glean.federation.disclosure import Reply, disclosed
 from glean.federation.home import keep_model
+from glean.federation.marked_log import log_to
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
@@ -131,7 +130,7 @@ def _said_at_home(context: Context) -> Iterator[None]:
     """
     deployed = bool(NodeSettings.from_config(context.node_config).sales)
     if deployed:
-        _log_to_the_node()
+        log_to("stderr")
     try:
         yield
     except Exception as error:
@@ -155,20 +154,3 @@ def _bakery(context: Context, task: Task) -> Participant:
     if participant is None:
         raise FederationError("this node plays no bakery and can't be given a task")
     return participant
-
-
-class _NodeLog(logging.StreamHandler[TextIO]):
-    """Writes to the stream that a SuperNode shares with its ClientApps, whichever it is now."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr
-        super().emit(record)
-
-
-def _log_to_the_node() -> None:
-    """Let Glean's log lines reach the SuperNode's log."""
-    if not LOG.handlers:
-        handler = _NodeLog()
-        handler.setFormatter(logging.Formatter("glean: %(message)s"))
-        LOG.addHandler(handler)
-        LOG.setLevel(logging.INFO)

@@ -16,6 +16,7 @@ from glean.evaluation.scores import BakeryScore, score_frame
 from glean.evaluation.simulation import look_inside
 from glean.evaluation.summary import METHOD_ORDER, summarise
 from glean.federation.beginning import begin, whole_paths
+from glean.federation.conversation import Conversation
 from glean.federation.inprocess import InProcessGrid
 from glean.federation.lead import Bakeries, agree, meet, rounds_of
 from glean.federation.marked_log import COMPLETED, FAILED, RESULTS, log_to
@@ -67,7 +68,7 @@ def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
         engine="deployment" if _deployed(bakeries) else record.engine,
         resumed_round=beginning.standing.number if beginning.standing else None,
     )
-    _announce(bakeries, settings, record)
+    _announce(talk, bakeries, settings)
     definition = beginning.definition or agree(bakeries, newcomers, settings)
     rounds = rounds_of(talk, settings, definition, bakeries, newcomers, start=beginning.start)
     outcome = rounds.run(beginning.standing)
@@ -91,15 +92,13 @@ def _deployed(bakeries: Bakeries) -> bool:
     return any(met.own_table for met in bakeries.values())
 
 
-def _announce(bakeries: Bakeries, settings: RunSettings, record: RunRecord) -> None:
+def _announce(talk: Conversation, bakeries: Bakeries, settings: RunSettings) -> None:
     rounds = settings.rounds.num_server_rounds
-    record.folder.append_event("run_started", bakeries=list(bakeries), rounds=rounds)
+    talk.folder.append_event("run_started", bakeries=list(bakeries), rounds=rounds)
     LOG.info("%d bakeries, %d rounds of %s", len(bakeries), rounds, settings.rounds.aggregation)
     for name, met in bakeries.items():
         if met.note:
-            record.folder.append_event("bakery_not_trained", bakery=name, reason=met.note)
-            forecast = "its products are forecast from their 7th trading day on"
-            LOG.warning("%s is not trained on, %s: %s", name, forecast, met.note)
+            talk.report_untrained(name, met.note)
     if settings.secure_sums:
         LOG.info("secure-sums has no effect: %s sums nothing", settings.rounds.aggregation)
 

@@ -71,7 +71,7 @@ def checkout(
 
 def results_of(done: subprocess.CompletedProcess[str]) -> Path:
     """The path that the ServerApp printed."""
-    found = re.findall(r"^results: (.+)$", done.stdout, flags=re.MULTILINE)
+    found = re.findall(r"^glean: results: (.+)$", done.stdout, flags=re.MULTILINE)
     assert len(found) == 1, done.stdout
     return Path(found[0])
 

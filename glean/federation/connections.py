@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from glean.errors import FederationError
 
@@ -30,6 +31,27 @@ CONNECTIONS = {
 def flower_home() -> Path:
     """Folder of Flower's configuration: `FLWR_HOME`, or `.flwr` at home."""
     return Path(os.environ.get("FLWR_HOME") or Path.home() / ".flwr").expanduser()
+
+
+def find_connection(name: str) -> dict[str, Any]:
+    """Read one of the user's connections.
+
+    Raises
+    ------
+    FederationError
+        Flower's configuration doesn't have it, isn't TOML or can't be read.
+    """
+    path = flower_home() / "config.toml"
+    content = _read(path)
+    known = sorted(_connections(content, path))
+    connection = tomllib.loads(content.decode())["superlink"].get(name) if known else None
+    if not isinstance(connection, dict):
+        others = ", ".join(found for found in known if found != "default") or "none"
+        raise FederationError(
+            f"found no connection {name!r} in {path}, but {others}. Add the SuperLink's to it:\n"
+            f'[superlink.{name}]\naddress = "HOST:PORT"\nroot-certificates = "/path/of/ca.crt"'
+        )
+    return connection
 
 
 def add_connections() -> list[str]:

@@ -156,6 +156,12 @@ class Conversation:
         self.folder.append_event("bakery_failed", round=round_number, bakery=bakery, reason=reason)
         LOG.warning("round %d: %s left out: %s", round_number, bakery, reason)
 
+    def report_untrained(self, bakery: str, note: str) -> None:
+        """Write down that a bakery takes part and is not learned from, and its word on why."""
+        self.folder.append_event("bakery_not_trained", bakery=bakery, reason=note)
+        forecast = "its products are forecast from their 7th trading day on"
+        LOG.warning("%s is not trained on, %s: %s", bakery, forecast, note)
+
     def _exchange(
         self, kind: str, records: Mapping[str, RecordDict], *, round_number: int
     ) -> dict[str, Message]:

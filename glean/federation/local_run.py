@@ -101,7 +101,7 @@ class Simulation:
         with tempfile.TemporaryDirectory(prefix="glean-", dir=_scratch_root()) as scratch:
             with local_superlink(Path(scratch) / "flwr") as superlink:
                 try:
-                    run_id = superlink.submit(
+                    run_id = superlink.control.submit(
                         app_folder(Path(scratch)),
                         run_config=self._own(),
                         profile={**_RESOURCES, **self.profile, "num-supernodes": self.bakeries},
@@ -176,13 +176,13 @@ def _wait(results: Path, run_id: int, superlink: SuperLink) -> None:
         if time.monotonic() >= look_at:
             if not superlink.alive():
                 raise FederationError(f"the SuperLink died; its log ends:\n{_end(superlink.log)}")
-            if superlink.seems_done() and superlink.status(run_id).startswith("finished"):
+            if superlink.seems_done() and superlink.control.status(run_id).startswith("finished"):
                 break
             look_at = time.monotonic() + LOOK_EVERY_S
         time.sleep(POLL_S)
     if not _finished(results, run_id):
         raise FederationError(
-            "Flower ended the run before it finished: " + _causes(superlink.words(run_id))
+            "Flower ended the run before it finished: " + _causes(superlink.control.words(run_id))
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -15,13 +14,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from glean.errors import FederationError
+from glean.federation.control import Control
 from glean.federation.process_tree import end_tree, signals_held_back
-from glean.settings import ConfigValue
 
 START_LIMIT_S = 90.0
 POLL_S = 0.1
@@ -48,6 +46,11 @@ class SuperLink:
     environment: dict[str, str]
 
     @property
+    def control(self) -> Control:
+        """Flower's commands to it."""
+        return Control(_CONNECTION, self.home, self.environment)
+
+    @property
     def log(self) -> Path:
         """Where it writes its log."""
         return self.home / "superlink.log"
@@ -68,7 +71,7 @@ class SuperLink:
     def seems_done(self) -> bool:
         """Whether a run may have ended: its log says so, or the process that carries it is gone.
 
-        Only a hint, which costs little; `status` is the truth.
+        Only a hint, which costs little; `Control.status` is the truth.
         """
         return "Finished task" in self._log_text() or not self._carries_a_run()
 
@@ -81,73 +84,6 @@ class SuperLink:
             for process in self.process.children(recursive=True):
                 words += process.cmdline()[:2]
         return any(Path(word).name == _CARRIER for word in words)
-
-    def submit(
-        self,
-        app: Path,
-        *,
-        run_config: Mapping[str, ConfigValue],
-        profile: Mapping[str, ConfigValue],
-    ) -> int:
-        """Start a run.
-
-        Parameters
-        ----------
-        app : Path
-            Folder of the Flower app.
-        run_config, profile : mapping
-            Overrides of the app's run config; resources of the simulation (flat keys).
-
-        Returns
-        -------
-        int
-            Id of the run.
-
-        Raises
-        ------
-        FederationError
-            Flower refused it; with Flower's words.
-        """
-        config, resources = self.home / "run-config.toml", self.home / "profile.toml"
-        config.write_text(_toml(run_config), encoding="utf-8")
-        resources.write_text(_toml(profile), encoding="utf-8")
-        options = ["--run-config", str(config), "--federation-config", str(resources)]
-        answer = self._flwr("run", str(app), _CONNECTION, *options, "--format", "json")
-        if not answer.get("run-id"):
-            raise FederationError(f"Flower didn't start the run: {answer}")
-        return int(answer["run-id"])
-
-    def status(self, run_id: int) -> str:
-        """Flower's word on a run, like "finished:failed". Costs seconds: ask sparingly."""
-        answer = self._flwr("list", _CONNECTION, "--run-id", str(run_id), "--format", "json")
-        return str(answer["runs"][0]["status"])
-
-    def words(self, run_id: int) -> str:
-        """Give what Flower logged of a run. Costs seconds."""
-        return self._command("log", str(run_id), _CONNECTION, "--show").stdout
-
-    def _flwr(self, *words: str) -> dict[str, Any]:
-        done = self._command(*words)
-        start = done.stdout.find("{")
-        try:
-            answer: dict[str, Any] = json.loads(done.stdout[start:])
-        except ValueError:
-            raise FederationError(
-                f"flwr {words[0]} failed: {(done.stderr or done.stdout).strip()}"
-            ) from None
-        if not answer.get("success"):
-            raise FederationError(f"flwr {words[0]}: {answer.get('error-message', answer)}")
-        return answer
-
-    def _command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own words to Flower's own command
-            [_script("flwr"), *words],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
 
 @contextmanager
@@ -241,8 +177,3 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for item in sockets:
             item.close()
-
-
-def _toml(flat: Mapping[str, ConfigValue]) -> str:
-    """Write flat keys as TOML; JSON's strings, numbers and booleans are TOML's."""
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in flat.items())
