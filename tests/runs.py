@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from flwr.app import Message
 from flwr.clientapp import ClientApp
@@ -17,6 +18,9 @@ from glean.federation.inprocess import InProcessGrid, run_inprocess
 from glean.federation.messages import Task
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
+
+THREE = tuple({"partition-id": k} for k in range(3))
+"""Node configs of a simulation of three bakeries."""
 
 _RUN_IDS = count(1)
 
@@ -32,14 +36,20 @@ def config_of(sales: str, **changes: ConfigValue) -> dict[str, ConfigValue]:
 
 
 def run(
-    out: Path, config: dict[str, ConfigValue], *, nodes: int = 3, app: ClientApp = glean_app
+    out: Path,
+    config: dict[str, ConfigValue],
+    *,
+    nodes: Sequence[Mapping[str, ConfigValue]] = THREE,
+    app: ClientApp = glean_app,
 ) -> Path:
-    """Run the ServerApp to its end; the folder that it leaves."""
+    """Run the ServerApp to its end; the folder that it leaves, but for the report.
+
+    Drawing figures takes seconds and has tests of its own.
+    """
     config = config | {"output-dir": str(out)}
-    grid = InProcessGrid(
-        app, [{"partition-id": k} for k in range(nodes)], config, run_id=next(_RUN_IDS)
-    )
-    run_inprocess(server_app.app, grid, config)
+    grid = InProcessGrid(app, nodes, config, run_id=next(_RUN_IDS))
+    with mock.patch.object(server_app, "write_report"):
+        run_inprocess(server_app.app, grid, config)
     return (out / "latest").resolve()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from glean import server_app
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.checkpoint import read_checkpoint, take_over
 from glean.federation.interrupted_run import resumed_config
@@ -190,9 +189,3 @@ def test_an_unfinished_line_of_events_is_no_event(old: Path) -> None:
     assert read_events(path)[:-1] == before
     assert read_events(path)[-1]["event"] == "run_finished"
     assert len(path.read_text().splitlines()) == len(before) + 1
-
-
-@pytest.fixture(autouse=True)
-def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing figures takes seconds and has tests of its own."""
-    monkeypatch.setattr(server_app, "write_report", lambda _folder: None)

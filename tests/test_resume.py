@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from glean import server_app
 from glean.errors import FederationError, SettingsError
 from glean.evaluation.curves import learning_curve
 from glean.evaluation.pictures import Picture
@@ -33,14 +32,6 @@ KINDS: dict[str, dict[str, ConfigValue]] = {
 """Of "overshot" an early round is the best."""
 
 NOT_TIME = ["round", "bakeries", "replies", "failures", "wape", "mae", "rmse", "mape"]
-
-
-@pytest.fixture(autouse=True)
-def reports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Drawing figures takes seconds and has tests of its own: only note that it was asked for."""
-    asked: list[Path] = []
-    monkeypatch.setattr(server_app, "write_report", asked.append)
-    return asked
 
 
 def model_of(folder: Path) -> bytes:
