@@ -67,8 +67,10 @@ def _show(bar: Progress, task: Any, event: dict[str, Any]) -> None:
         case "run_started":
             bar.update(task, description=f"{len(event['bakeries'])} bakeries, round")
         case "run_resumed":
-            after = "" if event["round"] is None else f" after round {event['round']}"
-            for line in (*event["passed_over"], f"continues {event['run']}{after}"):
+            what = f"continues {event['run']} after round {event['round']}"
+            if event["round"] is None:
+                what = f"begins anew: no round of {event['run']} can be continued"
+            for line in (*event["passed_over"], what):
                 bar.console.print(line, markup=False, soft_wrap=True)
         case "round_finished":
             wape = event["wape"]
