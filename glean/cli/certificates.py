@@ -97,8 +97,8 @@ def _for_the_operator(made: Made) -> Iterable[str]:
         yield from _command(superlink_command(made.folder))
         yield from ("", "and tell Flower of it, in ~/.flwr/config.toml (or FLWR_HOME's):", "")
         yield f"  [superlink.{CONNECTION}]"
-        yield f"  address = {json.dumps(_INSIDE)}"
-        yield f"  root-certificates = {json.dumps(str(made.folder / 'ca.crt'))}"
+        yield f"  address = {_toml(_INSIDE)}"
+        yield f"  root-certificates = {_toml(str(made.folder / 'ca.crt'))}"
         yield ""
         yield "Whoever reaches this address can start runs: Flower asks for no password. Leave it"
         yield f"on this machine; docs/deployment.md says how to let bakeries in by port {_DOOR}."
@@ -135,6 +135,10 @@ def _quoted(word: str) -> str:
     """Quote a word for a shell, by double quotes where they do: a node config has single ones."""
     doubled = "'" in word and not set(word) & set('"$`\\!')
     return f'"{word}"' if doubled else shlex.quote(word)
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _in_address(host: str) -> str:
