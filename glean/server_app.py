@@ -9,7 +9,7 @@ from typing import Any
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from glean.evaluation.final_test import final_scores
+from glean.evaluation.final_scores import final_scores
 from glean.evaluation.headline import headline
 from glean.evaluation.report import write_report
 from glean.evaluation.scores import BakeryScore, score_frame
