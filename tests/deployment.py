@@ -39,7 +39,7 @@ class Deployment:
     keys: Mapping[str, Path]
     port: int
     connection: str = "deployed"
-    running: dict[str, psutil.Popen] = field(default_factory=dict)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -193,10 +193,12 @@ def node_command(port: int, *, authority: Path | None, key: Path) -> list[str | 
     return [*command, "--auth-supernode-private-key", key]
 
 
-def started(*words: str | Path | int, cwd: Path, env: Mapping[str, str], log: Path) -> psutil.Popen:
+def started(
+    *words: str | Path | int, cwd: Path, env: Mapping[str, str], log: Path
+) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, which appends to a log."""
     with log.open("ab") as output:
-        return psutil.Popen(
+        return subprocess.Popen(
             [str(word) for word in words],
             cwd=cwd,
             env=dict(env),
@@ -207,7 +209,7 @@ def started(*words: str | Path | int, cwd: Path, env: Mapping[str, str], log: Pa
         )
 
 
-def await_words(process: psutil.Popen, log: Path, words: str, *, begin: int = 0) -> str:
+def await_words(process: subprocess.Popen[bytes], log: Path, words: str, *, begin: int = 0) -> str:
     """Wait until a process has logged some words (a regex) or has ended; what it logged so far."""
 
     def logged() -> str:
@@ -223,9 +225,10 @@ def await_words(process: psutil.Popen, log: Path, words: str, *, begin: int = 0)
     return found
 
 
-def kill_tree(process: psutil.Popen) -> None:
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """End a process and all that it started with SIGKILL, as a power cut would."""
-    family = process.children(recursive=True) if process.is_running() else []
+    leads = process.poll() is None
+    family = psutil.Process(process.pid).children(recursive=True) if leads else []
     # What a process that is gone has left behind is still in its session.
     family += [other for other in psutil.process_iter() if session_of(other) == process.pid]
     processes.end(family)
