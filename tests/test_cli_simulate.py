@@ -330,6 +330,7 @@ def test_a_run_in_which_every_bakery_fails_has_failed(
     assert result.exit_code == 1
     folder = (elsewhere / "results" / "latest").resolve()
     assert "the run failed: no bakery gave a valid reply in the train phase" in result.stderr
+    assert "The last reason: " in result.stderr
     assert str(folder) in result.stderr
     assert "bakery 2: " in result.stderr
     assert "the oven is cold" in result.stderr

@@ -55,6 +55,7 @@ class Conversation:
     clock: Clock = field(default_factory=lambda: time.monotonic)
     sleep: Callable[[float], None] = field(default_factory=lambda: time.sleep)
     failures: int = 0
+    last_failure: str = ""
 
     def __post_init__(self) -> None:
         self._post = Post(self.grid)
@@ -153,6 +154,7 @@ class Conversation:
     def report_failure(self, bakery: str, reason: str, *, round_number: int) -> None:
         """Write down that a bakery's reply is missing or was refused."""
         self.failures += 1
+        self.last_failure = f"{bakery}: {reason}"
         self.folder.append_event("bakery_failed", round=round_number, bakery=bakery, reason=reason)
         LOG.warning("round %d: %s left out: %s", round_number, bakery, reason)
 

@@ -149,7 +149,7 @@ class Rounds:
             No bakery gave a valid reply.
         """
         found = self._test(TEST, outcome.model, outcome.last_round)
-        return _some(found, f"the final test after round {outcome.last_round}")
+        return self._some(found, f"the final test after round {outcome.last_round}")
 
     def test_start(self, outcome: Outcome) -> dict[str, str]:
         """Have every bakery judge the model that the run started from, as `test` does.
@@ -260,7 +260,7 @@ class Rounds:
                 self.devices.add(contribution.device)
             except (ModelError, FederationError) as error:
                 self._talk.report_failure(name, str(error), round_number=number)
-        return _some(updates, f"the train phase of round {number}")
+        return self._some(updates, f"the train phase of round {number}")
 
     def _collect_scores(self, number: int, model: GlobalModel) -> dict[str, ErrorSums]:
         # The same bakeries in every round: else the best round would be the luckiest draw.
@@ -275,7 +275,15 @@ class Rounds:
                 scores[name] = score.error_sums()
             except (ModelError, FederationError) as error:
                 self._talk.report_failure(name, str(error), round_number=number)
-        return _some(scores, f"the evaluate phase of round {number}")
+        return self._some(scores, f"the evaluate phase of round {number}")
+
+    def _some(self, found: Found, phase: str) -> Found:
+        if not found:
+            raise FederationError(
+                f"no bakery gave a valid reply in {phase}; see events.jsonl. The last reason: "
+                f"{self._talk.last_failure}"
+            )
+        return found
 
     def _converse(
         self, kind: str, names: Sequence[str], model: GlobalModel, number: int
@@ -304,12 +312,6 @@ class Rounds:
             newcomer=name in self._newcomers,
             model=content,
         )
-
-
-def _some(found: Found, phase: str) -> Found:
-    if not found:
-        raise FederationError(f"no bakery gave a valid reply in {phase}; see events.jsonl")
-    return found
 
 
 def _check_reply(name: str, reply: Contribution | Score | FinalScores) -> None:
