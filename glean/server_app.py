@@ -19,7 +19,7 @@ from glean.federation.beginning import begin, whole_paths
 from glean.federation.conversation import Conversation
 from glean.federation.inprocess import InProcessGrid
 from glean.federation.lead import Bakeries, agree, meet, rounds_of
-from glean.federation.marked_log import COMPLETED, FAILED, RESULTS, log_to
+from glean.federation.marked_log import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
 from glean.federation.participant import participant_of
 from glean.federation.rounds import Outcome
 from glean.federation.run_folder import RunFolder, reason_of
@@ -48,7 +48,7 @@ def main(grid: Grid, context: Context) -> None:
         record.end("failed", reason=reason)
         LOG.error("%s%s", FAILED, reason)  # noqa: TRY400
         raise
-    LOG.info("report: %s", record.folder.path / "report.html")
+    LOG.info("%s%s", REPORT, record.folder.path / "report.html")
     LOG.info(COMPLETED)
 
 
@@ -85,7 +85,7 @@ def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
     _write_csv(record.folder, "bakeries.csv", table)
     record.note(bakeries=list(talk.met))
     record.end("completed", before_last=lambda: write_report(record.folder.path))
-    LOG.info(headline(summarise(table), units_label=settings.table.units_label))
+    LOG.info("%s%s", SUMMARY, headline(summarise(table), units_label=settings.table.units_label))
 
 
 def _deployed(bakeries: Bakeries) -> bool:

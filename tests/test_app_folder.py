@@ -90,6 +90,8 @@ def test_the_bundle_takes_every_module() -> None:
     patterns = app_project()["tool"]["flwr"]["app"]["fab-include"]
     taken = {path for pattern in patterns for path in PACKAGE.parent.glob(pattern)}
     assert taken == set(PACKAGE.rglob("*.py"))
+    # Flower leaves out what it takes for tests.
+    assert not [p for p in taken if p.match("test_*.py") or p.match("*_test.py")]
 
 
 def test_a_change_of_code_changes_the_fingerprint(

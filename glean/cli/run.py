@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from glean.cli.typed_settings import typed_settings
 from glean.errors import FederationError
 from glean.federation.app_folder import app_config
 from glean.settings import ConfigValue, RunSettings
+
+if TYPE_CHECKING:
+    from glean.federation.deployment import Ending
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -69,12 +72,13 @@ def _run(connection: str, overrides: dict[str, ConfigValue], scratch: Path) -> N
         where = f"\nits folder, at the server: {ending.results}" if ending.results else ""
         typer.echo(f"the run failed: {ending.reason}{where}", err=True)
         raise typer.Exit(RUN_FAILED)
-    _show(ending.here(run_id), ending.results)
+    _show(ending, run_id)
 
 
-def _show(folder: Path | None, at_server: Path | None) -> None:
+def _show(ending: Ending, run_id: int) -> None:
+    folder = ending.here(run_id)
     if folder is None:
-        typer.echo(f"completed; the results are on the server's machine: {at_server}")
+        typer.echo(f"{ending.summary}\nthe results are on the server's machine: {ending.results}")
         return
     from glean.cli.report import show_results
 

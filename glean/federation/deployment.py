@@ -16,7 +16,7 @@ from pathlib import Path
 
 from glean.errors import FederationError
 from glean.federation.control import Control
-from glean.federation.marked_log import COMPLETED, FAILED, RESULTS, unmarked
+from glean.federation.marked_log import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, unmarked
 
 QUIET_S = 60.0
 """After so long without a word Flower is asked whether the run still goes on."""
@@ -37,6 +37,8 @@ class Ending:
         Why it failed, "" where it hasn't said so.
     results : Path or None
         Its folder on the server's machine.
+    summary : str
+        What it brought, in a sentence.
     errors : list of str
         Errors that others than Glean have logged.
     """
@@ -44,6 +46,7 @@ class Ending:
     completed: bool = False
     reason: str = ""
     results: Path | None = None
+    summary: str = ""
     errors: list[str] = field(default_factory=list)
 
     def take_in(self, line: str) -> str | None:
@@ -56,9 +59,11 @@ class Ending:
             self.results = Path(words.removeprefix(RESULTS))
         elif words.startswith(FAILED) or self.reason:
             self.reason += ("\n" if self.reason else "") + words.removeprefix(FAILED)
+        elif words.startswith(SUMMARY):
+            self.summary = words.removeprefix(SUMMARY)
         elif words == COMPLETED:
             self.completed = True
-        else:
+        elif not words.startswith(REPORT):
             return words
         return None
 

@@ -7,8 +7,9 @@ import sys
 from typing import Literal, TextIO
 
 MARK = "glean: "
-RESULTS, FAILED, COMPLETED = "results: ", "the run failed: ", "the run completed"
-"""How the lines of a ServerApp begin that say where its results are and how it ended."""
+RESULTS, REPORT, SUMMARY = "results: ", "report: ", "in short: "
+FAILED, COMPLETED = "the run failed: ", "the run completed"
+"""How the lines begin in which a ServerApp says where its results are and how it ended."""
 
 _LOG = logging.getLogger("glean")
 
