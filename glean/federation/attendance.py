@@ -66,6 +66,7 @@ class Attendance:
         self._deployed = False
         self._look_at = 0.0
         self._told_at: float | None = None
+        self._told_in: dict[str, int] = {}
 
     def look(self, round_number: int, *, at_once: bool = True) -> bool:
         """See who is connected (or only every second) and greet; whether a node answered."""
@@ -117,9 +118,10 @@ class Attendance:
         return dict(sorted(news.items()))
 
     def tell_all_missing(self, round_number: int) -> None:
-        """Say who is missing in a round."""
+        """Say who is missing in a round, those of whom it wasn't said in this one."""
         for name in self.presence.missing:
-            self._tell_missing(name, round_number)
+            if self._told_in.get(name) != round_number:
+                self._tell_missing(name, round_number)
 
     def _enough(self, at_least: int) -> bool:
         return len(self.presence.present) >= at_least
@@ -151,6 +153,7 @@ class Attendance:
             LOG.info("round %d: %s has joined", round_number, name)
 
     def _tell_missing(self, name: str, round_number: int) -> None:
+        self._told_in[name] = round_number
         seconds = self.presence.missing[name]
         since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
         self._event(
@@ -178,7 +181,7 @@ class Attendance:
 
     def _absentees(self) -> str:
         missing = self.presence.missing.items()
-        words = [f"{name} (silent for {seconds:.0f} s)" for name, seconds in missing]
+        words = [f"{name} (last heard of {seconds:.0f} s ago)" for name, seconds in missing]
         return f"; missing: {', '.join(words)}" if words else ""
 
     def _too_few(self, at_least: int, waited_s: float) -> str:

@@ -59,8 +59,12 @@ class Reception:
 
     @property
     def awaits(self) -> bool:
-        """Whether a node that is still connected hasn't said yet who it is."""
-        return any(node in self._presence.connected for node in self._asked.values())
+        """Whether a node that is connected may still say who it is; not one that took too long."""
+        return any(
+            node in self._presence.connected
+            for message, node in self._asked.items()
+            if message not in self._complained
+        )
 
     def greet(self, *, round_number: int) -> None:
         """Ask every node that nobody knows who it is, once for each time that it comes."""
@@ -75,15 +79,15 @@ class Reception:
     def listen(self) -> bool:
         """Pick up answers; whether there was one."""
         answers = self._post.fetch(self._asked)
-        for number, answer in answers.items():
-            self._answers[self._asked.pop(number)] = answer
+        for message, answer in answers.items():
+            self._answers[self._asked.pop(message)] = answer
         return bool(answers)
 
     def silent(self) -> list[int]:
         """Nodes that haven't answered, each named once."""
-        late = [number for number in self._asked if number not in self._complained]
+        late = [message for message in self._asked if message not in self._complained]
         self._complained.update(late)
-        return sorted(self._asked[number] for number in late)
+        return sorted(self._asked[message] for message in late)
 
     def admit(self) -> Admission:
         """Let those in that have answered and may take part."""

@@ -1,0 +1,157 @@
+"""A grid whose nodes come, go and fall silent at given times of a clock that only pauses move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flwr.app import ConfigRecord, Error, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from glean.federation.conversation import INTRODUCE, Conversation
+from glean.federation.inprocess import SERVER_NODE, InProcessGrid, as_server
+from glean.federation.messages import Introduction
+from glean.federation.run_folder import RunFolder
+from glean.federation.version import code_fingerprint
+from tests.federations import events
+
+NODE_UNAVAILABLE = 5
+ANSWER_S = 1.0
+
+
+@dataclass
+class Node:
+    """A node of a village: it is there or not, and answers or doesn't."""
+
+    introduction: Introduction
+    online: bool = True
+    silent: bool = False
+    answer_s: float = ANSWER_S
+
+
+def introduction(name: str, **changes: Any) -> Introduction:
+    """How a bakery of a deployment with nothing to remark introduces itself."""
+    usual: dict[str, Any] = {
+        "code": code_fingerprint(),
+        "partition": 0,
+        "trains": True,
+        "knows_season": False,
+        "own_table": True,
+        "note": "",
+    }
+    return Introduction(name, **{**usual, **changes})
+
+
+class Village(InProcessGrid):
+    """Bakeries by the numbers of their nodes; `outspoken` as Flower's SuperLink about lost ones."""
+
+    def __init__(self, *, outspoken: bool = True) -> None:
+        super().__init__(ClientApp(), [], {}, run_id=1)
+        self.now = 0.0
+        self.nodes: dict[int, Node] = {}
+        self.asked: list[tuple[str, int]] = []
+        self._outspoken = outspoken
+        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._sent: dict[str, tuple[float, Message]] = {}
+
+    def add(self, node: int, name: str, **changes: Any) -> Node:
+        """Let a node come."""
+        self.nodes[node] = Node(introduction(name, **changes))
+        return self.nodes[node]
+
+    def start(self, node: int, name: str) -> None:
+        """Let a node come, with nothing to remark."""
+        self.add(node, name)
+
+    def leave(self, node: int) -> None:
+        """Let a node go; what it was asked is lost."""
+        self.nodes[node].online = False
+
+    def come(self, node: int) -> None:
+        """Let it come back."""
+        self.nodes[node].online = True
+
+    def at(self, time: float, happens: Callable[[], None]) -> None:
+        """Let something happen later."""
+        self._later.append((time, happens))
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        assert seconds > 0
+        self.now += seconds
+        due = [item for item in self._later if item[0] <= self.now]
+        self._later = [item for item in self._later if item not in due]
+        for _, happens in due:
+            happens()
+
+    def get_node_ids(self) -> list[int]:
+        return [number for number, node in self.nodes.items() if node.online]
+
+    def push_messages(self, messages: Iterable[Message]) -> list[str]:
+        messages = list(messages)
+        ids = []
+        for message in messages:
+            number = f"message {len(self.asked)}"
+            self.asked.append((message.metadata.message_type, message.metadata.dst_node_id))
+            vars(message.metadata)["_message_id"] = number
+            self._sent[number] = (self.now, message)
+            ids.append(number)
+        return ids
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        found = [reply for i in message_ids if (reply := self._reply(i)) is not None]
+        for reply in found:
+            del self._sent[reply.metadata.reply_to_message_id]
+        return found
+
+    def _reply(self, number: str) -> Message | None:
+        sent_at, message = self._sent[number]
+        node = self.nodes[message.metadata.dst_node_id]
+        if not node.online:
+            return self._lost(message) if self._outspoken else None
+        if node.silent or self.now < sent_at + node.answer_s:
+            return None
+        if message.metadata.message_type == INTRODUCE:
+            return Message(node.introduction.to_record(), reply_to=message)
+        return Message(RecordDict({"by": ConfigRecord({"node": 1})}), reply_to=message)
+
+    def _lost(self, message: Message) -> Message:
+        reply = Message(Error(NODE_UNAVAILABLE, "no heartbeat"), reply_to=message)
+        vars(reply.metadata)["_src_node_id"] = SERVER_NODE
+        return reply
+
+
+@dataclass
+class Talk:
+    """A conversation with a village."""
+
+    village: Village
+    talk: Conversation
+
+    def ask_all(self, number: int) -> set[str]:
+        """Have all that are present train; who answered."""
+        record = RecordDict({"task": ConfigRecord({"round": number})})
+        records = dict.fromkeys(self.talk.present, record)
+        return set(self.talk.ask("train", records, round_number=number))
+
+    def told(self, event: str, *keys: str) -> list[tuple[Any, ...]]:
+        """Round and these details of every such event."""
+        found = [e for e in events(self.talk.folder) if e["event"] == event]
+        return [tuple(e[key] for key in ("round", *keys)) for e in found]
+
+
+@contextmanager
+def talking(village: Village, folder: Path, *, timeout_s: float = 100.0) -> Iterator[Talk]:
+    """Speak with a village by its own clock."""
+    with as_server(village):
+        talk = Conversation(
+            village,
+            RunFolder.create(folder, run_id=1),
+            timeout_s,
+            clock=lambda: village.now,
+            sleep=village.sleep,
+        )
+        yield Talk(village, talk)
