@@ -172,10 +172,16 @@ def _wait(results: Path, run_id: int, superlink: SuperLink) -> None:
     Flower says so too where the ServerApp never came to write a word.
     """
     look_at = time.monotonic() + FIRST_LOOK_S
+    orphaned = 0
     while not _finished(results, run_id):
         if time.monotonic() >= look_at:
             if not superlink.alive():
                 raise FederationError(f"the SuperLink died; its log ends:\n{_end(superlink.log)}")
+            # Of a ServerApp that was killed Flower learns after a minute only.
+            began = find_run(results, run_id) is not None
+            orphaned = orphaned + 1 if began and not superlink.carries_a_run() else 0
+            if orphaned > 1:
+                break
             if superlink.seems_done() and superlink.control.status(run_id).startswith("finished"):
                 break
             look_at = time.monotonic() + LOOK_EVERY_S

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import psutil
 from glean.errors import FederationError
 from glean.federation.control import Control
 from glean.federation.process_tree import end_tree, signals_held_back
+from glean.federation.watcher import watch
 
 START_LIMIT_S = 90.0
 POLL_S = 0.1
@@ -73,22 +74,34 @@ class SuperLink:
 
         Only a hint, which costs little; `Control.status` is the truth.
         """
-        return "Finished task" in self._log_text() or not self._carries_a_run()
+        return "Finished task" in self._log_text() or not self.carries_a_run()
+
+    def carries_a_run(self) -> bool:
+        """Whether the process in which Flower runs a ServerApp is there."""
+        return any(_carries(process) for process in self._offspring())
+
+    def _offspring(self) -> list[psutil.Process]:
+        try:
+            return self.process.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def _log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
-    def _carries_a_run(self) -> bool:
-        words: list[str] = []
-        with suppress(psutil.NoSuchProcess):
-            for process in self.process.children(recursive=True):
-                words += process.cmdline()[:2]
-        return any(Path(word).name == _CARRIER for word in words)
+
+def _carries(process: psutil.Process) -> bool:
+    try:
+        return any(Path(word).name == _CARRIER for word in process.cmdline()[:2])
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager
 def local_superlink(home: Path) -> Iterator[SuperLink]:
     """Start a SuperLink on free ports of this machine; end it and its children afterwards.
+
+    They end too when this process is killed.
 
     Raises
     ------
@@ -103,16 +116,20 @@ def local_superlink(home: Path) -> Iterator[SuperLink]:
     )
     environment = _environment(home)
     superlink: SuperLink | None = None
+    watcher: subprocess.Popen[bytes] | None = None
     try:
         with signals_held_back():
             process = _start(port, control_port, home / "superlink.log", environment)
             superlink = SuperLink(home, psutil.Process(process.pid), environment)
+            watcher = watch(process.pid)
         _wait_until_healthy(superlink, port)
         yield superlink
     finally:
         if superlink is not None:
             superlink.end()
             process.wait()
+        if watcher is not None:
+            watcher.communicate()
 
 
 def _start(
