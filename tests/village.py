@@ -11,9 +11,10 @@ from typing import Any
 from flwr.app import ConfigRecord, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from glean.federation.conversation import INTRODUCE, Conversation
+from glean.federation.conversation import Conversation
 from glean.federation.inprocess import SERVER_NODE, InProcessGrid, as_server
 from glean.federation.messages import Introduction
+from glean.federation.reception import INTRODUCE
 from glean.federation.run_folder import RunFolder
 from glean.federation.version import code_fingerprint
 from tests.federations import events

@@ -83,6 +83,11 @@ class Conversation:
         """Bakeries that can be asked now."""
         return self._presence.present
 
+    @property
+    def gone(self) -> frozenset[str]:
+        """Bakeries whose node isn't connected."""
+        return frozenset(name for name in self.met if self._presence.is_gone(name))
+
     def meet(self, *, at_least: int) -> dict[str, Introduction]:
         """Wait for `at_least` bakeries, and for all nodes that are there to say who they are.
 

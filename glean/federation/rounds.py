@@ -5,35 +5,25 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import TypeVar
 
-from flwr.app import RecordDict
-
-from glean.errors import FederationError, ModelError
-from glean.federation.aggregator import Aggregator, AnyUpdate
+from glean.federation.aggregator import Aggregator
 from glean.federation.conversation import (
-    EVALUATE,
     TEST,
     TEST_START,
-    TRAIN,
     Conversation,
 )
 from glean.federation.global_model import GlobalModel
-from glean.federation.messages import Contribution, FinalScores, Score, Task
+from glean.federation.phases import Phases
 from glean.federation.post import Traffic
 from glean.federation.run_folder import checkpoint_name
-from glean.federation.sampling import derived_seed, draw_share
 from glean.federation.standing import Standing
-from glean.federation.version import check_code
 from glean.metrics import ErrorSums
 
 LOG = logging.getLogger("glean")
-
-Found = TypeVar("Found", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -82,11 +72,6 @@ class Rounds:
     start : GlobalModel, optional
         The model to go on from; without it the first round begins with a model without trees, or
         with weights drawn by seed.
-
-    Attributes
-    ----------
-    devices : set of str
-        Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0".
     """
 
     def __init__(
@@ -102,13 +87,19 @@ class Rounds:
         self._talk = conversation
         self._aggregator = aggregator
         self._settings = aggregator.settings
-        self._definition_json = aggregator.definition.to_json()
-        self._learning_rate = learning_rate
-        self._trainers = tuple(sorted(trainers))
-        self._newcomers = frozenset(newcomers)
         self._start = start
-        self._held: dict[str, str] = {}
-        self.devices: set[str] = set()
+        self._phases = Phases(
+            conversation,
+            aggregator,
+            learning_rate=learning_rate,
+            trainers=trainers,
+            newcomers=newcomers,
+        )
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0"."""
+        return frozenset(self._phases.devices)
 
     def run(self, standing: Standing | None = None) -> Outcome:
         """Run all rounds, or fewer where early stopping is on.
@@ -148,8 +139,10 @@ class Rounds:
         FederationError
             No bakery gave a valid reply.
         """
-        found = self._test(TEST, outcome.model, outcome.last_round)
-        return self._some(found, f"the final test after round {outcome.last_round}")
+        found = self._phases.test(TEST, outcome.last_round, outcome.model)
+        if not found:
+            raise self._phases.fail(f"the final test after round {outcome.last_round}")
+        return found
 
     def test_start(self, outcome: Outcome) -> dict[str, str]:
         """Have every bakery judge the model that the run started from, as `test` does.
@@ -158,21 +151,7 @@ class Rounds:
         """
         if self._start is None:
             return {}
-        return self._test(TEST_START, self._start, outcome.last_round)
-
-    def _test(self, kind: str, model: GlobalModel, number: int) -> dict[str, str]:
-        self._gather(number, at_least=1)
-        names = sorted(self._talk.present)
-        records = {name: self._task(name, model, number, whole=True).to_record() for name in names}
-        found: dict[str, str] = {}
-        for name, reply in self._talk.ask(kind, records, round_number=number).items():
-            try:
-                scores = FinalScores.from_record(reply)
-                _check_reply(name, scores)
-                found[name] = scores.rows
-            except (ModelError, FederationError) as error:
-                self._talk.report_failure(name, str(error), round_number=number)
-        return found
+        return self._phases.test(TEST_START, outcome.last_round, self._start)
 
     def _begin(self) -> Standing:
         if self._start is None:
@@ -182,11 +161,10 @@ class Rounds:
 
     def _round(self, number: int, model: GlobalModel) -> tuple[GlobalModel, float]:
         opening = self._open()
-        self._gather(number)
-        asked = self._aggregator.trainers(self._present_trainers(number), number)
-        updates = self._collect_updates(number, model, asked)
+        self._phases.gather(number)
+        asked, updates = self._phases.train(number, model)
         model = self._aggregator.merge(model, updates)
-        wape = self._judge(number, model, opening, asked=len(asked), replies=len(updates))
+        wape = self._judge(number, model, opening, asked=asked, replies=len(updates))
         return model, wape
 
     def _open(self) -> _Opening:
@@ -204,7 +182,7 @@ class Rounds:
     ) -> float:
         """Keep the model of a round, have it scored and write the round down; its WAPE."""
         self._talk.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
-        scores = self._collect_scores(number, model)
+        scores = self._phases.evaluate(number, model)
         total = reduce(add, scores.values(), ErrorSums())
         row = {
             "round": number,
@@ -224,107 +202,6 @@ class Rounds:
         self._talk.folder.append_event("round_finished", **_finite_only(row))
         LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, replies)
         return total.wape
-
-    def _gather(self, number: int, *, at_least: int | None = None) -> None:
-        """See who is there; bakeries that came or came back hold no model, and may train."""
-        wanted = self._settings.rounds.min_available_bakeries if at_least is None else at_least
-        news = self._talk.gather(at_least=wanted, round_number=number)
-        for name, met in news.items():
-            if met.note:
-                self._talk.report_untrained(name, met.note)
-        if news:
-            news |= self._talk.meet_newcomers([name for name in news if name in self._newcomers])
-            trainers = {*self._trainers} - news.keys()
-            trainers |= {name for name, met in news.items() if met.trains}
-            self._trainers = tuple(sorted(trainers))
-            self._held = {name: s for name, s in self._held.items() if name not in news}
-
-    def _present_trainers(self, number: int) -> list[str]:
-        trainers = [name for name in self._trainers if name in self._talk.present]
-        if not trainers:
-            raise FederationError(
-                f"round {number}: none of the bakeries that are present has enough trading days "
-                f"to learn from; those that have are {', '.join(self._trainers) or 'none'}"
-            )
-        return trainers
-
-    def _collect_updates(
-        self, number: int, model: GlobalModel, asked: Sequence[str]
-    ) -> list[AnyUpdate]:
-        updates: list[AnyUpdate] = []
-        for name, reply in self._converse(TRAIN, asked, model, number).items():
-            try:
-                contribution = Contribution.from_record(reply)
-                _check_reply(name, contribution)
-                updates.append(self._aggregator.accept(model, contribution))
-                self.devices.add(contribution.device)
-            except (ModelError, FederationError) as error:
-                self._talk.report_failure(name, str(error), round_number=number)
-        return self._some(updates, f"the train phase of round {number}")
-
-    def _collect_scores(self, number: int, model: GlobalModel) -> dict[str, ErrorSums]:
-        # The same bakeries in every round: else the best round would be the luckiest draw.
-        seed = derived_seed(self._settings.seed, "evaluate fraction")
-        fraction = self._settings.rounds.fraction_evaluate
-        asked = draw_share(tuple(self._talk.present), fraction, seed=seed)
-        scores: dict[str, ErrorSums] = {}
-        for name, reply in self._converse(EVALUATE, asked, model, number).items():
-            try:
-                score = Score.from_record(reply)
-                _check_reply(name, score)
-                scores[name] = score.error_sums()
-            except (ModelError, FederationError) as error:
-                self._talk.report_failure(name, str(error), round_number=number)
-        return self._some(scores, f"the evaluate phase of round {number}")
-
-    def _some(self, found: Found, phase: str) -> Found:
-        if not found:
-            raise FederationError(
-                f"no bakery gave a valid reply in {phase}; see events.jsonl. The last reason: "
-                f"{self._talk.last_failure}"
-            )
-        return found
-
-    def _converse(
-        self, kind: str, names: Sequence[str], model: GlobalModel, number: int
-    ) -> dict[str, RecordDict]:
-        """Ask with what each bakery lacks; again with the whole model where it lacked more."""
-        records = {name: self._task(name, model, number).to_record() for name in names}
-        replies = self._talk.ask(kind, records, round_number=number)
-        lacking = [name for name, reply in replies.items() if _lacks_model(reply)]
-        if lacking:
-            whole = {
-                name: self._task(name, model, number, whole=True).to_record() for name in lacking
-            }
-            again = self._talk.ask(kind, whole, round_number=number)
-            replies = {n: r for n, r in replies.items() if n not in whole} | again
-        self._held |= dict.fromkeys(replies, model.state)
-        return dict(sorted(replies.items()))
-
-    def _task(self, name: str, model: GlobalModel, number: int, *, whole: bool = False) -> Task:
-        base, content = model.since("" if whole else self._held.get(name, ""))
-        return Task(
-            round=number,
-            definition=self._definition_json,
-            base=base,
-            state=model.state,
-            learning_rate=self._learning_rate,
-            newcomer=name in self._newcomers,
-            model=content,
-        )
-
-
-def _check_reply(name: str, reply: Contribution | Score | FinalScores) -> None:
-    check_code(reply.code)
-    if reply.bakery != name:
-        raise FederationError(f"the reply says it comes from {reply.bakery!r}; wanted {name!r}")
-    if not isinstance(reply, FinalScores) and reply.lacks_model:
-        raise FederationError("the reply says that it lacks the model, which was sent as a whole")
-
-
-def _lacks_model(reply: RecordDict) -> bool:
-    flat = reply.config_records.get("fields")
-    return bool(flat and flat.get("lacks_model"))
 
 
 def _accuracy(sums: ErrorSums) -> dict[str, float]:
