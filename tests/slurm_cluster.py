@@ -1,4 +1,7 @@
-"""A real SLURM on this machine: munged, slurmctld and two slurmd, on loopback and free ports."""
+"""A real SLURM on this machine: munged, slurmctld and two slurmd, on loopback and free ports.
+
+The second node sees a /tmp of its own where the kernel lets root make one: it's another machine's.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +27,20 @@ GPUS_PER_NODE = 2
 CPUS_PER_NODE = 4
 """As SLURM shall believe, whatever the machine has."""
 
+_TMP = Path("/tmp")  # noqa: S108 - it is what is hidden
+_OWN_TMP = """
+set -e
+mount --rbind "$0" /mnt
+mount -t tmpfs -o mode=1777 none /tmp
+mkdir -p "$0"
+mount --rbind /mnt "$0"
+exec "$@"
+"""
+"""What runs a command with a /tmp in which nothing is but the folder in $0."""
+
 START_LIMIT_S = 60.0
+JOB_LIMIT_S = 240.0
+_SYSTEM = "/usr/sbin:/sbin"
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY")
 
 _SLURM = """
@@ -46,6 +63,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=1
+MessageTimeout=5
 ReturnToService=2
 GresTypes=gpu
 {nodes}
@@ -81,11 +99,14 @@ class SlurmCluster:
     ----------
     folder : Path
         Its configuration, state and logs.
+    own_tmp : bool
+        Whether the second node has a /tmp of its own.
     daemons : dict of str to Popen
         "munged", "slurmctld" and a slurmd by its node's name.
     """
 
     folder: Path
+    own_tmp: bool
     daemons: dict[str, subprocess.Popen[bytes]]
 
     @property
@@ -101,7 +122,7 @@ class SlurmCluster:
         """A job's state, like "RUNNING"."""
         return self.facts(job)["JobState"]
 
-    def wait_for_end(self, job: int, *, limit_s: float = processes.COMMAND_LIMIT_S) -> str:
+    def wait_for_end(self, job: int, *, limit_s: float = JOB_LIMIT_S) -> str:
         """Wait until a job has ended and its nodes are clean; give its state."""
 
         def over() -> bool:
@@ -123,6 +144,10 @@ class SlurmCluster:
         """Cancel a job, as a user does."""
         self._command("scancel", str(job))
 
+    def expire(self, job: int) -> None:
+        """Let a job's time limit be over."""
+        self._command("scontrol", "update", f"JobId={job}", "EndTime=now")
+
     def logs(self) -> str:
         """The ends of the daemons' logs."""
         paths = sorted(self.folder.glob("*.log"))
@@ -135,13 +160,21 @@ class SlurmCluster:
 
 
 @contextmanager
-def slurm_cluster(folder: Path) -> Iterator[SlurmCluster]:
-    """Start a SLURM in an empty folder; end its daemons afterwards, each by its process id."""
+def slurm_cluster(shared: Path) -> Iterator[SlurmCluster]:
+    """Start a SLURM; end its daemons afterwards, each by its process id.
+
+    Parameters
+    ----------
+    shared : Path
+        A folder that both nodes see; SLURM's own files go into its `slurm`.
+    """
+    folder = shared / "slurm"
     _configure(folder)
-    cluster = SlurmCluster(folder, {})
+    cluster = SlurmCluster(folder, _hides_tmp(shared), {})
     try:
         for name, words in _daemons(folder):
-            cluster.daemons[name] = _start(folder, name, words)
+            own = _own_tmp(shared) if cluster.own_tmp and name == NODES[-1] else []
+            cluster.daemons[name] = _start(folder, name, [*own, *words])
             if name == "munged":
                 _wait_for(cluster, (folder / "munge" / "socket").exists, "munged's socket")
         _wait_for(cluster, lambda: _answers(cluster), "two idle nodes")
@@ -149,6 +182,22 @@ def slurm_cluster(folder: Path) -> Iterator[SlurmCluster]:
     finally:
         for daemon in reversed(cluster.daemons.values()):
             _end_daemon(daemon)
+
+
+def _own_tmp(shared: Path) -> list[str]:
+    return ["unshare", "--mount", "bash", "-c", _OWN_TMP, str(shared)]
+
+
+def _hides_tmp(shared: Path) -> bool:
+    """Whether /tmp can be hidden, and hides nothing else that a job needs."""
+    needed = (processes.REPOSITORY, Path(sys.prefix), Path(sys.base_prefix))
+    if any(path.resolve().is_relative_to(_TMP) for path in needed):
+        return False
+    try:
+        subprocess.run([*_own_tmp(shared), "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 def _configure(folder: Path) -> None:
@@ -187,22 +236,18 @@ def _daemons(folder: Path) -> list[tuple[str, list[str]]]:
 
 
 def _start(folder: Path, name: str, words: list[str]) -> subprocess.Popen[bytes]:
-    program = _program(words[0])
-    assert program is not None, words[0]
+    path = f"{os.environ['PATH']}{os.pathsep}{_SYSTEM}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
     with (folder / f"{name}-output.log").open("wb") as output:
         return subprocess.Popen(
-            [program, *words[1:]],
-            env=_clean(os.environ),
+            words,
+            env={**kept, "PATH": path},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def _clean(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if not name.startswith("SLURM")}
 
 
 def _answers(cluster: SlurmCluster) -> bool:
@@ -212,8 +257,7 @@ def _answers(cluster: SlurmCluster) -> bool:
         return False
 
 
-def _wait_for(cluster: SlurmCluster, condition: object, what: str) -> None:
-    assert callable(condition)
+def _wait_for(cluster: SlurmCluster, condition: Callable[[], bool], what: str) -> None:
     try:
         processes.wait_until(condition, what, limit_s=START_LIMIT_S)
     except AssertionError as error:
@@ -237,7 +281,7 @@ def _facts(line: str) -> dict[str, str]:
 
 
 def _program(name: str) -> str | None:
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    return shutil.which(name) or shutil.which(name, path=_SYSTEM)
 
 
 def _end(path: Path) -> str:
