@@ -57,7 +57,7 @@ def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
         record.note(resumed_from=settings.resume)
     beginning = begin(settings, record.folder)
     beginning.await_nodes(grid, timeout_s=float(settings.rounds.round_timeout_s))
-    talk, bakeries, newcomers = meet(grid, settings, record.folder, newcomers=beginning.newcomers)
+    talk, bakeries, newcomers = meet(grid, settings, record.folder)
     record.note(
         settings=settings.to_config(),
         nodes=len(list(grid.get_node_ids())),

@@ -41,13 +41,14 @@ def run(
     *,
     nodes: Sequence[Mapping[str, ConfigValue]] = THREE,
     app: ClientApp = glean_app,
+    grid_type: type[InProcessGrid] = InProcessGrid,
 ) -> Path:
     """Run the ServerApp to its end; the folder that it leaves, but for the report.
 
     Drawing figures takes seconds and has tests of its own.
     """
     config = config | {"output-dir": str(out)}
-    grid = InProcessGrid(app, nodes, config, run_id=next(_RUN_IDS))
+    grid = grid_type(app, nodes, config, run_id=next(_RUN_IDS))
     with mock.patch.object(server_app, "write_report"):
         run_inprocess(server_app.app, grid, config)
     return (out / "latest").resolve()

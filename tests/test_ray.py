@@ -97,8 +97,7 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     insert_after(
         folder / "glean" / "server_app.py",
-        "    talk, bakeries, newcomers = meet("
-        "grid, settings, record.folder, newcomers=beginning.newcomers)\n",
+        "    talk, bakeries, newcomers = meet(grid, settings, record.folder)\n",
         IMPATIENT_SERVER,
     )
     return folder

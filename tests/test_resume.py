@@ -13,6 +13,7 @@ from glean.errors import FederationError, SettingsError
 from glean.evaluation.curves import learning_curve
 from glean.evaluation.pictures import Picture
 from glean.evaluation.results import read_results
+from glean.federation.inprocess import InProcessGrid
 from glean.federation.run_folder import read_events
 from glean.settings import ConfigValue
 from tests.runs import config_of, cut_off, facts_of, run
@@ -194,6 +195,42 @@ def test_the_report_shows_the_whole_curve(tmp_path: Path, three_bakeries: str) -
     assert isinstance(curve, Picture)
     assert "in round 1, " in curve.alt
     assert "in round 4, " in curve.alt
+
+
+class OneByOne(InProcessGrid):
+    """Nodes come back to a server that was started again one after the other, the third last."""
+
+    come = 0
+    last = 3
+
+    def get_node_ids(self) -> list[int]:
+        self.come = min(self.come + 1, self.last)
+        return list(super().get_node_ids())[: self.come]
+
+
+class OneNeverComes(OneByOne):
+    last = 2
+
+
+def test_the_nodes_of_the_old_run_are_waited_for(tmp_path: Path, three_bakeries: str) -> None:
+    """The first to be back don't go on alone, though they would be bakeries enough."""
+    config = config_of(three_bakeries, num_server_rounds=3, subsample=0.6)
+    whole = run(tmp_path / "whole", config)
+    old = cut_off(tmp_path, config, round_number=2)
+    new = run(tmp_path, config | {"resume": str(old)}, grid_type=OneByOne)
+    assert model_of(new) == model_of(whole)
+
+
+def test_a_node_that_stays_away_is_waited_for_no_longer_than_it_may(
+    tmp_path: Path, three_bakeries: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then the run goes on with the others, and says so."""
+    config = config_of(three_bakeries, num_server_rounds=3) | {"round-timeout-s": 1}
+    old = cut_off(tmp_path, config, round_number=2)
+    new = run(tmp_path, config | {"resume": str(old)}, grid_type=OneNeverComes)
+    assert "goes on with 2 nodes; the interrupted run had 3" in caplog.text
+    assert facts_of(new)["bakeries"] == ["bakery 0", "bakery 1"]
+    assert pd.read_csv(new / "rounds.csv")["bakeries"].tolist() == [3, 2, 2]
 
 
 def test_other_settings_are_refused_by_name(tmp_path: Path, three_bakeries: str) -> None:

@@ -50,12 +50,6 @@ class Beginning:
         model = self.standing.model if self.standing else self.start
         return model.definition if model else None
 
-    @property
-    def newcomers(self) -> tuple[str, ...] | None:
-        """Who played a newcomer in the interrupted run; None where nobody was drawn yet."""
-        found = self.checkpoint.facts.get("newcomers") if self.checkpoint else None
-        return None if found is None else tuple(found)
-
     def await_nodes(self, grid: Grid, *, timeout_s: float) -> None:
         """Wait until as many nodes are connected as the interrupted run knew, or the time is up.
 
