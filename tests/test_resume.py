@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -198,14 +199,15 @@ def test_the_report_shows_the_whole_curve(tmp_path: Path, three_bakeries: str) -
 
 
 class OneByOne(InProcessGrid):
-    """Nodes come back to a server that was started again one after the other, the third last."""
+    """Nodes come back to a server that was started again every half second."""
 
-    come = 0
+    since: float | None = None
     last = 3
 
     def get_node_ids(self) -> list[int]:
-        self.come = min(self.come + 1, self.last)
-        return list(super().get_node_ids())[: self.come]
+        self.since = self.since or time.monotonic()
+        come = 1 + int(2 * (time.monotonic() - self.since))
+        return list(super().get_node_ids())[: min(come, self.last)]
 
 
 class OneNeverComes(OneByOne):

@@ -14,8 +14,11 @@ from typer.testing import CliRunner
 
 from glean.cli.app import app as command
 from glean.errors import SettingsError
+from glean.evaluation.headline import gain_sentence
 from glean.evaluation.report import write_report
 from glean.evaluation.results import read_results
+from glean.evaluation.scores import SCORE_COLUMNS
+from glean.evaluation.summary import summarise
 from glean.features.definition import FeatureDefinition
 from glean.federation.messages import FinalScores
 from glean.federation.participant import participant_of
@@ -246,6 +249,30 @@ def test_a_model_that_is_not_there_is_refused(tmp_path: Path, three_bakeries: st
     """With its path, and what kind of file is wanted."""
     with pytest.raises(SettingsError, match=r"start-from: .*none\.ubj can't be read"):
         run(tmp_path, config_of(three_bakeries, start_from=str(tmp_path / "none.ubj")))
+
+
+def scores_of(shares: dict[str, float]) -> pd.DataFrame:
+    """Scores of one bakery that sold 1000 units."""
+    row = dict.fromkeys(SCORE_COLUMNS, 1.0) | {"bakery": "a", "cohort": "established"}
+    return pd.DataFrame(
+        row | {"method": method, "units": 1000.0, "abs_error": 1000 * share, "wape": share}
+        for method, share in shares.items()
+    )
+
+
+GAINS = [
+    (0.171, 0.164, "before: 17.1%, now 16.4%: better (-0.7 percentage points)."),
+    (0.164, 0.171, "before: 16.4%, now 17.1%: worse (+0.7 percentage points)."),
+    (0.164, 0.164, "before: 16.4%, now 16.4%: about equal (+0.0 percentage points)."),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "words"), GAINS)
+def test_what_was_gained_is_said_flattering_or_not(before: float, now: float, words: str) -> None:
+    """In one sentence, with both errors; none where the run started from no model."""
+    summary = summarise(scores_of({"federated": now, "start-from": before, "local": 0.2}))
+    assert gain_sentence(summary).endswith(words)
+    assert gain_sentence(summarise(scores_of({"federated": now, "local": 0.2}))) == ""
 
 
 def test_next_month_as_typed_and_its_report(tmp_path: Path) -> None:

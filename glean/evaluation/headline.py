@@ -95,11 +95,11 @@ def gain_sentence(summary: Summary) -> str:
     now, before = (_comparable(summary, method) for method in ("federated", "start-from"))
     if now is None or before is None:
         return ""
-    gained = before.everyone.wape - now.everyone.wape
+    change = now.everyone.wape - before.everyone.wape
     judged = {-1: "better", 0: "about equal", 1: "worse"}[_lean(now, before)]
     return (
         f"The model that this run started from, before: {percent(before.everyone.wape)}, now "
-        f"{percent(now.everyone.wape)}: {judged} ({points(-gained)} percentage points)."
+        f"{percent(now.everyone.wape)}: {judged} ({points(change)} percentage points)."
     )
 
 
