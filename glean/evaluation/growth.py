@@ -2,7 +2,8 @@
 
 For each size the bakeries are split into federations of that size, and all of them are judged by
 their own federation's model: so every point of the curve is the WAPE of the same bakeries. Those
-with too few days to learn from take no part, since a federation of one of them couldn't begin.
+with too few days to learn from take no part, since a federation of one of them couldn't begin. Each
+begins from nothing, also where the run started from a model: a smaller one wouldn't have had it.
 """
 
 from __future__ import annotations
