@@ -208,11 +208,11 @@ address_of() {
 }
 
 # SLURM numbers AMD's GPUs in ROCR_VISIBLE_DEVICES. Ray wants HIP_VISIBLE_DEVICES beside it, which
-# counts among those; CUDA_VISIBLE_DEVICES, if SLURM sets that too, would do so once more.
+# counts among those; SLURM's other variables, if it sets them too, would count so once more.
 choose_gpus() {
     [ -n "${ROCR_VISIBLE_DEVICES:-}" ] || return 0
     if [ -e /dev/kfd ] || [ -z "${CUDA_VISIBLE_DEVICES:-}" ]; then
-        unset CUDA_VISIBLE_DEVICES
+        unset CUDA_VISIBLE_DEVICES GPU_DEVICE_ORDINAL
         HIP_VISIBLE_DEVICES=$(seq -s , 0 $((SLURM_GPUS_ON_NODE - 1)))
         export HIP_VISIBLE_DEVICES
     else

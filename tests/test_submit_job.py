@@ -222,10 +222,17 @@ def job(tmp_path: Path, home: Path, submit: Submit) -> Callable[..., Job]:
     folder = tmp_path / "typed here"
     folder.mkdir()
 
-    def run(command: str, *words: str, runs: list[str] | None = None, **changes: str) -> Job:
+    def run(
+        command: str,
+        *words: str,
+        runs: list[str] | None = None,
+        active: bool = True,
+        **changes: str,
+    ) -> Job:
         record = tmp_path / "record"
         record.unlink(missing_ok=True)
-        script = dry(submit, command, *words, cwd=folder, VIRTUAL_ENV=str(programs.parent))
+        typed_in = {"VIRTUAL_ENV": str(programs.parent)} if active else {}
+        script = dry(submit, command, *words, cwd=folder, **typed_in)
         statuses = [{"run-id": "7", "status": status} for status in runs or []]
         environment = {
             "PATH": "/usr/bin:/bin",
@@ -327,6 +334,16 @@ def test_the_app_s_own_profile_comes_first(tmp_path: Path, job: Callable[..., Jo
         assert job(command).profile == "num-supernodes = 3\n"
 
 
+def test_the_project_s_environment_is_used(tmp_path: Path, job: Callable[..., Job]) -> None:
+    """That of the folder that the command goes to; an active one with Flower beats it."""
+    project = tmp_path / "typed here" / "project"
+    project.mkdir()
+    shutil.copytree(tmp_path / "its environment", project / ".venv", symlinks=True)
+    told = "cd project && command -v python3 && echo $VIRTUAL_ENV"
+    assert f"{project}/.venv/bin/python3\n{project}/.venv\n" in job(told, active=False).words
+    assert f"{tmp_path}/its environment/bin/python3\n" in job(told).words
+
+
 def test_the_command_is_any_of_a_shell(tmp_path: Path, job: Callable[..., Job]) -> None:
     """Quotes, variables, several lines and a pipe arrive as they were typed; so does its folder."""
     command = """printf '%s|' "$PWD" 'a  "b"' "it's" $((1+1)) \\$HOME `echo back`; echo
@@ -354,6 +371,35 @@ def test_own_home_and_ports_and_no_installs(job: Callable[..., Job], home: Path)
     assert config["cluster-cpu"]["address"] == ":local-in-memory:"
     assert config["far"]["address"] == "far.example.org:443"
     assert str(config["this-job"]["address"]).endswith(f":{found[names.split()[1]]}")
+
+
+GPUS = [
+    ({}, {}),
+    ({"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "3"}),
+    (
+        {"ROCR_VISIBLE_DEVICES": "2,5", "GPU_DEVICE_ORDINAL": "2,5", "SLURM_GPUS_ON_NODE": "2"},
+        {"ROCR_VISIBLE_DEVICES": "2,5", "HIP_VISIBLE_DEVICES": "0,1"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "seen"), GPUS)
+def test_which_gpus_are_seen(
+    given: dict[str, str], seen: dict[str, str], job: Callable[..., Job]
+) -> None:
+    """Of AMD's, those that SLURM gave, counted anew for HIP, and nothing counts twice."""
+    words = job("env | grep -E 'VISIBLE_DEVICES|DEVICE_ORDINAL'", "--gpu", **given).words
+    assert dict(re.findall(r"^([A-Z_]+)=(.*)$", words, re.MULTILINE)) == seen
+
+
+@pytest.mark.skipif(Path("/dev/kfd").exists(), reason="this machine has a GPU of AMD's")
+def test_a_cluster_with_nvidia_s_gpus(job: Callable[..., Job]) -> None:
+    """SLURM sets every maker's variable unless told otherwise; Ray won't have AMD's then."""
+    given = {"CUDA_VISIBLE_DEVICES": "3", "ROCR_VISIBLE_DEVICES": "3", "SLURM_GPUS_ON_NODE": "1"}
+    words = job("env | grep -E 'VISIBLE_DEVICES'", "--gpu", **given).words
+    assert "CUDA_VISIBLE_DEVICES=3\n" in words
+    assert "ROCR" not in words
+    assert "HIP" not in words
 
 
 ENDS = [
