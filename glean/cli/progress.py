@@ -78,5 +78,22 @@ def _show(bar: Progress, task: Any, event: dict[str, Any]) -> None:
             bar.update(task, completed=event["round"], note=note)
             if not bar.console.is_terminal:
                 bar.console.print(f"round {event['round']}: {note}")
+        case _ if sentence := _sentence(event):
+            bar.console.print(sentence, markup=False)
+
+
+def _sentence(event: dict[str, Any]) -> str:
+    """Say what an event tells of a bakery, or of all; "" where it tells nothing."""
+    match event["event"]:
         case "bakery_failed" | "bakery_not_trained":
-            bar.console.print(f"{event['bakery']}: {event['reason']}", markup=False)
+            return f"{event['bakery']}: {event['reason']}"
+        case "bakery_missing":
+            return f"{event['bakery']}: missing; last heard of {event['seconds']:.0f} s ago"
+        case "bakery_returned":
+            return f"{event['bakery']}: is back after {event['seconds']:.0f} s"
+        case "bakery_joined":
+            return f"{event['bakery']}: has joined"
+        case "waiting_for_bakeries":
+            return f"waiting for bakeries: {event['present']} of {event['wanted']}"
+        case _:
+            return ""
