@@ -215,6 +215,18 @@ def test_the_server_gets_a_new_certificate(tmp_path: Path) -> None:
     assert {path: after[path] for path in before} == before
 
 
+def test_a_new_certificate_needs_the_authority_s_key(tmp_path: Path) -> None:
+    """Who keeps it in a drawer is told to fetch it."""
+    folder = made(tmp_path / "keys").folder
+    for name in ("server.pem", "server.key", "ca.key"):
+        (folder / name).rename(tmp_path / name)
+    with pytest.raises(CertificateError, match=r"has no ca\.key; .* bring it back"):
+        made(folder, bakeries=[])
+    assert not (folder / "server.key").exists()
+    (tmp_path / "ca.key").rename(folder / "ca.key")
+    assert made(folder, bakeries=[]).certified
+
+
 @pytest.mark.parametrize("name", ["ca.key", "ca.crt"])
 def test_a_damaged_authority_is_refused(name: str, tmp_path: Path) -> None:
     """It would certify a server that nobody trusts."""

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from glean.cli.app import app
-from glean.cli.certificates import node_config
+from glean.cli.certificates import node_config, superlink_command, supernode_command
 from glean.errors import CertificateError
 from glean.privacy.members import folder_name
 from glean.settings import NodeSettings
 
 HOST = "glean.example.org"
+PAGE = Path(__file__).parent.parent / "docs" / "deployment.md"
 
 
 def certificates(*words: str | Path) -> Result:
@@ -144,6 +145,17 @@ def test_a_second_call_is_refused(tmp_path: Path) -> None:
     assert done.exit_code == 2
     for name in ("'Nord' is a member", "server.pem is there", "server.key is there"):
         assert name in done.stderr
+
+
+def test_the_page_has_the_same_commands() -> None:
+    """The units of docs/deployment.md, what is typed in a terminal, and what is printed here."""
+    page = PAGE.read_text(encoding="utf-8")
+    found = re.findall(
+        r"^(?:ExecStart=/srv/\w+/venv/bin/)?(flower-super\S+ \\\n(?:    .*\n)+)", page, re.MULTILINE
+    )
+    typed = [shlex.split(text.replace("\\\n", " ")) for text in found]
+    node = supernode_command("Rue Mouffetard", host=HOST)
+    assert typed == [superlink_command(Path("/srv/glean/keys")), node, node]
 
 
 def accepted(name: str) -> bool:

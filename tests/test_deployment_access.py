@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -33,6 +34,7 @@ from tests.test_certificates_cli import commands
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parent.parent / "docs" / "deployment.md"
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 NODE_LIMIT_S = 60.0
 WORDS = {
     "not registered": "[code: 2004] Failed to activate SuperNode",
@@ -195,7 +197,7 @@ def test_the_printed_commands_make_a_federation(tmp_path: Path) -> None:
             assert "Activated node_id" in read_log(log)
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx isn't installed")
+@pytest.mark.skipif(NGINX is None, reason="nginx isn't installed")
 def test_the_documented_door_lets_in_nodes_and_nothing_else(
     deployed: Deployment, tmp_path: Path
 ) -> None:
@@ -250,7 +252,7 @@ def door(deployed: Deployment, port: int, folder: Path) -> Iterator[None]:
     http = f"http {{\naccess_log off;\n{temporary}\n{server}\n}}\n"
     (folder / "nginx.conf").write_text(head + http, encoding="utf-8")
     log = folder / "nginx.log"
-    command = (shutil.which("nginx") or "", "-e", log, "-c", folder / "nginx.conf")
+    command = (NGINX or "", "-e", log, "-c", folder / "nginx.conf")
     process = started(*command, cwd=folder, env=deployed.environment, log=log)
     try:
         wait_until(lambda: (folder / "pid").exists() or process.poll() is not None, "nginx")

@@ -161,6 +161,11 @@ def _server_files(folder: Path, hosts: tuple[str, ...], *, new: bool) -> None:
         folder.mkdir(mode=_CLOSED_FOLDER, parents=True, exist_ok=True)
         _write(folder / "ca.key", authority.key_pem)
         _write(folder / "ca.crt", authority.certificate_pem)
+    elif not (folder / "ca.key").exists():
+        raise CertificateError(
+            f"{folder} has no ca.key; wanted the one that ca.crt was made with, to certify a "
+            "server: bring it back for this command"
+        )
     else:
         authority = Authority.load(
             certificate=(folder / "ca.crt").read_bytes(), key=(folder / "ca.key").read_bytes()
