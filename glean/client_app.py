@@ -21,7 +21,7 @@ from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
 from glean.federation.version import code_fingerprint
 from glean.forecasting.forecast import Model, definition_of, read_model
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import NodeSettings, RunSettings, is_deployed
 
 LOG = logging.getLogger("glean")
 
@@ -117,7 +117,7 @@ def _keep(model: bytes, bakery: Participant, *, run_id: int) -> None:
 
 def _reply(reply: Reply, message: Message, context: Context) -> Message:
     """Answer the server; a bakery with a table of its own is told what leaves it, and what not."""
-    if NodeSettings.from_config(context.node_config).sales:
+    if is_deployed(context.node_config):
         LOG.info("%s", disclosed(reply, round_number=message.metadata.group_id))
     return Message(reply.to_record(), reply_to=message)
 
@@ -128,7 +128,7 @@ def _said_at_home(context: Context) -> Iterator[None]:
 
     In a simulation, whose table is the operator's own, the error goes to the server as it is.
     """
-    deployed = bool(NodeSettings.from_config(context.node_config).sales)
+    deployed = is_deployed(context.node_config)
     if deployed:
         log_to("stderr")
     try:

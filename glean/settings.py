@@ -135,10 +135,17 @@ class RunSettings:
     output_dir: str = _plain("", "folder for results; empty: results")
 
     @classmethod
-    def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
+    def from_config(
+        cls, config: Mapping[str, ConfigValue], environment: Mapping[str, str] = os.environ
+    ) -> Self:
         """Check a run config (kebab-case keys) and freeze it.
 
-        Where `device` is "auto", the environment variable `GLEAN_DEVICE` may say which.
+        Parameters
+        ----------
+        config : mapping
+            What was given; a key that is missing has its default.
+        environment : mapping
+            Where `device` is "auto", its variable `GLEAN_DEVICE` may say which.
 
         Raises
         ------
@@ -158,8 +165,10 @@ class RunSettings:
                     values[key] = _checked(key, value, known[key])
                 except SettingsError as error:
                     problems.append(str(error))
-        if values.get("device", "auto") == "auto" and os.environ.get(DEVICE_VARIABLE):
-            values["device"] = _device_of_the_environment()
+        if values.get("device", "auto") == "auto" and environment.get(DEVICE_VARIABLE):
+            values["device"] = _device_of(environment)
+        if values.get("device") == "gpu" and values.get("aggregation") == "fedavg":
+            problems.append("device: found 'gpu'; fedavg learns on the CPU: wanted 'cpu' or 'auto'")
         if problems:
             raise SettingsError("\n".join(problems))
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
@@ -266,12 +275,22 @@ def _check_date(key: str, text: str) -> None:
         raise SettingsError(f"{key}: found {text!r}; wanted a date like 2019-07-01") from None
 
 
-def _device_of_the_environment() -> str:
-    value = os.environ[DEVICE_VARIABLE]
+def _device_of(environment: Mapping[str, str]) -> ConfigValue:
     try:
-        return str(_checked("device", value, declared_fields()["device"]))
+        return _checked("device", environment[DEVICE_VARIABLE], declared_fields()["device"])
     except SettingsError as error:
         raise SettingsError(f"the environment variable {DEVICE_VARIABLE}: {error}") from None
+
+
+NODE_KEYS = (
+    "sales", "bakery", "home", "signing-key", "members", "partition-id", "num-partitions",
+)  # fmt: skip
+"""Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
+
+
+def is_deployed(node_config: Mapping[str, ConfigValue]) -> bool:
+    """Whether a node is a bakery's own, and not one of a simulation; for any node config."""
+    return bool(node_config.get("sales")) or "partition-id" not in node_config
 
 
 @dataclass(frozen=True)
@@ -302,8 +321,14 @@ class NodeSettings:
         Raises
         ------
         SettingsError
-            A value of the wrong type, or a partition below 0.
+            A value of the wrong type, a partition below 0, or a key that there isn't; or it
+            names neither a table nor the bakery of a simulation.
         """
+        unknown = sorted(config.keys() - NODE_KEYS)
+        if unknown:
+            raise SettingsError(
+                f"node config: found {', '.join(unknown)}; known are {', '.join(NODE_KEYS)}"
+            )
         found: dict[str, Any] = {}
         for item in fields(cls):
             key = "partition-id" if item.name == "partition" else item.name
@@ -312,6 +337,10 @@ class NodeSettings:
             if type(value) is not kind:
                 raise SettingsError(f"node config {key}: found {value!r}; wanted {_KINDS[kind]}")
             found[item.name] = value
+        if not config.get("sales") and "partition-id" not in config:
+            raise SettingsError(
+                "node config: found no table; wanted sales='/path/of/the/bakery/sales.csv'"
+            )
         if found["partition"] < 0:
             raise SettingsError(
                 f"node config partition-id: found {found['partition']}; wanted one from 0 up"

@@ -92,6 +92,13 @@ def test_an_impossible_weight_is_refused(weight: float) -> None:
         asked.accept(asked.first_model(), contribution(trees, weight=weight))
 
 
+def test_trees_grown_on_the_cpu_are_refused_where_a_gpu_was_asked_for() -> None:
+    """Also where only the server's environment asked for one."""
+    model = aggregator().first_model()
+    with pytest.raises(ModelError, match="found trees grown on the CPU; wanted a GPU"):
+        aggregator(device="gpu").accept(model, contribution(b""))
+
+
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cpu\n", "<b>cpu</b>"])
 def test_an_unknown_device_is_refused(device: str) -> None:
     """The word goes into run.json and the report: only XGBoost's own are let in."""

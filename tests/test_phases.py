@@ -12,7 +12,14 @@ from flwr.app import Message, RecordDict
 
 from glean.errors import FederationError
 from glean.federation.inprocess import InProcessGrid
-from tests.federations import Federation, events, federation_of, small_settings
+from tests.federations import (
+    Federation,
+    Honest,
+    MeddledApp,
+    events,
+    federation_of,
+    small_settings,
+)
 
 FIRST, SECOND, THIRD = 2, 3, 4
 """Node ids of "bakery 0", "bakery 1" and "bakery 2"."""
@@ -155,6 +162,28 @@ def test_in_turn_the_next_one_trains_when_one_is_lost(tmp_path: Path, three_bake
     found, _ = federation(tmp_path, three_bakeries, there, aggregation="cyclic")
     found.run()
     assert found.table("rounds.csv")["replies"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("how", ["an error", "no reply"])
+def test_in_turn_the_next_one_trains_when_one_has_no_answer(
+    tmp_path: Path, three_bakeries: str, how: str
+) -> None:
+    """Of cyclic training a bakery that fails or hangs in its turn doesn't end the run."""
+
+    def meddle(message: Message, name: str, honest: Honest) -> Message:
+        if name == "bakery 1" and message.metadata.message_type == "train":
+            if how == "an error":
+                raise RuntimeError("the oven is cold")
+            clock[0] += 700.0
+        return honest()
+
+    clock = [0.0]
+    settings = small_settings(three_bakeries, num_server_rounds=4, aggregation="cyclic")
+    found = federation_of(tmp_path, settings, app=MeddledApp(meddle))
+    found.talk.clock = lambda: clock[0]
+    found.run()
+    assert found.table("rounds.csv")["replies"].tolist() == [1, 1, 1, 1]
+    assert {name for _, name, _ in found.failures()} == {"bakery 1"}
 
 
 def test_nobody_left_to_learn_from_is_said(tmp_path: Path, three_bakeries: str) -> None:

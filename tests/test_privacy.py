@@ -20,7 +20,7 @@ from flwr.clientapp import ClientApp
 
 from glean import server_app
 from glean.client_app import app as glean_app
-from glean.errors import GleanError
+from glean.errors import FederationError, GleanError
 from glean.federation.app_folder import app_folder
 from glean.federation.inprocess import InProcessGrid, run_inprocess
 from glean.federation.messages import Contribution, FinalScores, Introduction, Score
@@ -153,6 +153,20 @@ def test_an_error_at_a_bakery_gives_nothing_away(
     messages = captured(tmp_path, nodes)
     assert any(message.has_error() for message in messages)
     assert leaks(messages, secrets | secrets_of(sales_of("Nordbrot"), [broken])) == []
+
+
+def test_a_node_without_a_table_of_its_own_gives_nothing_away(
+    tables: Mapping[str, Path], secrets: Secrets, tmp_path: Path
+) -> None:
+    """Even where the run names a table, which then may be the bakery's: it is a bakery's node."""
+    broken = tmp_path / "till-of-all.csv"
+    broken.write_text(tables["all"].read_text().replace("2023-02-03", "03/02/2023"))
+    nodes: list[dict[str, ConfigValue]] = [{"bakery": name} for name in BAKERIES[:2]]
+    messages: list[Message] = []
+    with pytest.raises(FederationError, match="SettingsError at the bakery; its own log says"):
+        captured(tmp_path, nodes, into=messages, changes={"sales": str(broken)})
+    more = secrets_of(sales_of("Nordbrot"), [broken])
+    assert leaks([m for m in messages if m.has_error()], secrets | more) == []
 
 
 def with_leaf(value: Contribution, leaf: float) -> dict[str, object]:

@@ -163,10 +163,23 @@ def test_a_gpu_is_only_used_when_asked_for(device: str, used: str) -> None:
 
 
 def test_a_node_config_is_read_and_keys_of_flower_are_let_be() -> None:
-    """Glean's keys are taken; `num-partitions` and the like are none of its business."""
+    """Glean's keys are taken; `num-partitions` is none of its business."""
     config: dict[str, ConfigValue] = {"partition-id": 3, "num-partitions": 5, "bakery": "North"}
     assert NodeSettings.from_config(config) == NodeSettings(partition=3, bakery="North")
-    assert NodeSettings.from_config({}) == NodeSettings()
+    assert NodeSettings.from_config({"sales": "/s.csv"}) == NodeSettings(sales="/s.csv")
+
+
+@pytest.mark.parametrize("config", [{}, {"bakery": "North", "home": "/srv"}, {"sales": ""}])
+def test_a_bakery_without_a_table_is_refused(config: dict[str, ConfigValue]) -> None:
+    """It would otherwise take part with the sales of a synthetic bakery, unnoticed."""
+    with pytest.raises(SettingsError, match="found no table; wanted sales='/path"):
+        NodeSettings.from_config(config)
+
+
+def test_a_misspelt_key_of_a_node_config_is_named() -> None:
+    """With what there is."""
+    with pytest.raises(SettingsError, match="found sale; known are sales, bakery, home"):
+        NodeSettings.from_config({"sale": "/srv/x.csv", "bakery": "North"})
 
 
 @pytest.mark.parametrize(
@@ -174,6 +187,7 @@ def test_a_node_config_is_read_and_keys_of_flower_are_let_be() -> None:
     [
         ("partition-id", "3", "node config partition-id: found '3'; wanted a whole number"),
         ("sales", 7, "node config sales: found 7; wanted text"),
+        ("bakery", 5, "node config bakery: found 5; wanted text"),
         ("partition-id", -1, "node config partition-id: found -1; wanted one from 0 up"),
     ],
 )
@@ -194,3 +208,10 @@ def test_the_environment_names_the_device_of_a_run_that_leaves_it_open(
     monkeypatch.setenv("GLEAN_DEVICE", "mi300x")
     with pytest.raises(SettingsError, match="GLEAN_DEVICE: device: found 'mi300x'"):
         RunSettings.from_config({})
+    assert RunSettings.from_config({}, environment={}).tree_device == "cpu"
+
+
+def test_fedavg_on_a_gpu_is_refused() -> None:
+    """It would learn on the CPU without a word."""
+    with pytest.raises(SettingsError, match="device: found 'gpu'; fedavg learns on the CPU"):
+        RunSettings.from_config({"aggregation": "fedavg", "device": "gpu"})

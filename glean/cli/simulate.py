@@ -172,6 +172,8 @@ def _count_before(settings: RunSettings) -> int | None:
     from glean.federation.interrupted_run import read_interrupted
 
     facts = read_interrupted(Path(settings.resume))
+    while "nodes" not in facts and facts.get("resumed_from"):
+        facts = read_interrupted(Path(facts["resumed_from"]))  # it was killed before it met anybody
     if facts.get("engine") == "deployment":
         raise SettingsError(
             f"resume: {settings.resume} is the run of a deployment, whose tables aren't here; "

@@ -72,6 +72,8 @@ class Aggregator:
             )
         if not _DEVICE.fullmatch(contribution.device):
             raise ModelError(f"found device {contribution.device!r:.80}; wanted cpu or like cuda:0")
+        if self.settings.tree_device == "gpu" and contribution.device == "cpu":
+            raise ModelError("found trees grown on the CPU; wanted a GPU, as device says")
         if not 0 < contribution.weight <= LARGEST_WEIGHT:
             raise ModelError(
                 f"found weight {contribution.weight}; wanted one above 0, up to {LARGEST_WEIGHT:g}"

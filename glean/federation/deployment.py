@@ -105,13 +105,18 @@ def follow(control: Control, run_id: int, say: Callable[[str], None]) -> Ending:
     """
     ending, heard = Ending(), 0
     for _ in range(_ATTEMPTS):
-        for number, line in enumerate(_lines(control, run_id)):
-            # A log that is read again begins anew.
-            if number >= heard:
-                heard += 1
-                shown = ending.take_in(line)
-                if shown is not None:
-                    say(shown)
+        again = heard
+        for line in _lines(control, run_id):
+            # A log that is read again begins anew. Glean's own whole lines are the same then; those
+            # of Flower's command, on why it broke off, aren't in it.
+            own = unmarked(line) is not None
+            if own and (again or not line.endswith("\n")):
+                again -= bool(again)
+                continue
+            heard += own
+            shown = ending.take_in(line)
+            if shown is not None:
+                say(shown)
         status = _status(control, run_id, ending)
         if status.startswith("finished") and (ending.completed or ending.reason):
             break

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError, SettingsError
+from glean.federation.process_tree import still_runs
 from glean.federation.version import code_fingerprint
 from glean.settings import ConfigValue, RunSettings
 
@@ -38,6 +39,11 @@ def read_interrupted(run: Path) -> dict[str, Any]:
             f"resume: the run {run} is completed, there is nothing to continue. To train its model "
             f"further, on newer rows, begin a run with start-from={_newest_model(run)}"
         )
+    if status == "running" and still_runs(facts.get("process")):
+        raise FederationError(
+            f"resume: the run {run} still goes on (process {facts['process']['pid']}); wait for "
+            "its end, or stop it first"
+        )
     if code != code_fingerprint():
         raise FederationError(
             f"resume: the run {run} was made by other code ({code}) than this "
@@ -55,7 +61,8 @@ def settings_of(facts: Mapping[str, Any]) -> RunSettings:
     SettingsError
         They are none that a run can have.
     """
-    return RunSettings.from_config(facts.get("settings") or {})
+    # As it was written: the environment of that run has gone into it, this one's is no part of it.
+    return RunSettings.from_config(facts.get("settings") or {}, environment={})
 
 
 def check_same_settings(facts: Mapping[str, Any], config: Mapping[str, ConfigValue]) -> None:

@@ -21,7 +21,7 @@ from glean.federation.version import check_code
 from glean.metrics import ErrorSums
 
 ATTEMPTS = 3
-"""How often a phase is begun in which all that were asked are lost."""
+"""How often a phase is begun in which nobody who was asked gives a valid reply."""
 
 Found = TypeVar("Found", bound=Sized)
 
@@ -96,8 +96,9 @@ class Phases:
             There is none.
         """
 
-        def collect() -> tuple[Sequence[str], list[AnyUpdate]]:
-            asked = self._aggregator.trainers(self._present_trainers(number), number)
+        def collect(spent: set[str]) -> tuple[Sequence[str], list[AnyUpdate]]:
+            trainers = [name for name in self._present_trainers(number) if name not in spent]
+            asked = self._aggregator.trainers(trainers, number) if trainers else ()
             return asked, self._updates(number, model, asked)
 
         asked, updates = self._some(collect, number, f"the train phase of round {number}")
@@ -115,8 +116,8 @@ class Phases:
         seed = derived_seed(self._settings.seed, "evaluate fraction")
         fraction = self._settings.rounds.fraction_evaluate
 
-        def collect() -> tuple[Sequence[str], dict[str, ErrorSums]]:
-            asked = draw_share(tuple(self._talk.present), fraction, seed=seed)
+        def collect(spent: set[str]) -> tuple[Sequence[str], dict[str, ErrorSums]]:
+            asked = draw_share(tuple(self._talk.present - spent), fraction, seed=seed)
             return asked, self._scores(number, model, asked)
 
         return self._some(collect, number, f"the evaluate phase of round {number}")[1]
@@ -144,14 +145,16 @@ class Phases:
         )
 
     def _some(
-        self, collect: Callable[[], tuple[Sequence[str], Found]], number: int, phase: str
+        self, collect: Callable[[set[str]], tuple[Sequence[str], Found]], number: int, phase: str
     ) -> tuple[Sequence[str], Found]:
+        """Ask until somebody gives a valid reply; others each time, or those that came back."""
+        spent: set[str] = set()
         for _ in range(ATTEMPTS):
-            asked, found = collect()
+            asked, found = collect(spent)
             if found:
                 return asked, found
-            if not self._talk.gone >= {*asked}:
-                break
+            # Who fails or hangs has had its turn; who went may come back and be asked again.
+            spent |= {*asked} - self._talk.gone
             self.gather(number)
         raise self.fail(phase)
 

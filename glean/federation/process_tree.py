@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import psutil
 
@@ -24,6 +26,22 @@ _POLL_S = 0.05
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
+
+
+def this_process() -> dict[str, str | int | float]:
+    """Describe this process so that it can be found again: machine, number and begin."""
+    own = psutil.Process()
+    return {"host": socket.gethostname(), "pid": own.pid, "began": own.create_time()}
+
+
+def still_runs(described: Any) -> bool:
+    """Whether a process that `this_process` described runs on this machine."""
+    try:
+        process = psutil.Process(described["pid"])
+        same = abs(process.create_time() - described["began"]) < 1
+        return described["host"] == socket.gethostname() and same and _runs(process)
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False
 
 
 def end_tree(root: psutil.Process) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from flwr.serverapp import Grid
 
 from glean.federation.inprocess import InProcessGrid
+from glean.federation.process_tree import this_process
 from glean.federation.run_folder import RunFolder, utc_now
 from glean.federation.version import code_fingerprint
 from glean.settings import ConfigValue
@@ -51,6 +52,7 @@ class RunRecord:
             "versions": _versions(),
             "code": code_fingerprint(),
             "engine": engine,
+            "process": this_process(),
             "start": utc_now(),
             "end": None,
             "status": "running",
