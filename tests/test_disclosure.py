@@ -82,7 +82,8 @@ def test_an_introduction_is_told() -> None:
     said = Introduction("Bäckerei", "code", 0, False, False, True, note)
     line = disclosed(said, round_number="0")
     assert line == (
-        "to the server: the name 'Bäckerei', that there are too few trading days to learn from and "
+        "to the server: the name 'Bäckerei', the version of the code here (code), "
+        "that there are too few trading days to learn from and "
         f"that they are too short a time to learn the season from, the note {note!r}; not: {KEPT}"
     )
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.errors import FederationError
+from glean.federation.presence import Presence
 from tests.village import Talk, Village, talking
 
 NAMES = ("Anna", "Bruno", "Cleo", "Dora")
@@ -317,3 +318,17 @@ def test_of_two_that_come_together_with_one_name_neither_is_let_in(tmp_path: Pat
         ((_, who, why),) = talking_to.told("bakery_failed", "bakery", "reason")
         assert (who, why[:27]) == ("Bruno", "2 nodes have this name: giv")
         assert talk.present == {"Anna"}
+
+
+def test_a_node_that_was_turned_away_is_asked_again_after_a_while() -> None:
+    """What was wrong may be mended; a node that plays no bakery is asked once."""
+    now = [0.0]
+    presence = Presence(lambda: now[0])
+    presence.look([11, 12])
+    presence.set_aside(11, for_s=60.0)
+    presence.set_aside(12)
+    presence.look([11, 12])
+    assert presence.strangers() == []
+    now[0] = 61.0
+    presence.look([11, 12])
+    assert presence.strangers() == [11]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -59,11 +58,3 @@ def report(
 def version() -> None:
     """Say which version this is."""
     typer.echo(__version__)
-
-
-def main() -> None:
-    """Run the command line."""
-    # A command makes many objects that stay and few cycles: looking for garbage as often as Python
-    # does by default takes a tenth of a run's time.
-    gc.set_threshold(50_000)
-    app()

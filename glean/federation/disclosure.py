@@ -41,8 +41,8 @@ def _content(reply: Reply) -> str:
             return _NOTHING_NEW
         case Contribution():
             return (
-                f"{_learned(reply)} and the training weight {reply.weight:,.0f}, "
-                "rounded to two digits"
+                f"{_learned(reply)}, the training weight {reply.weight:,.0f}, "
+                f"rounded to two digits, and that it learned on {reply.device}"
             )
         case Score():
             return _sums(reply)
@@ -55,7 +55,8 @@ def _introduction(reply: Introduction) -> str:
     long = "long enough" if reply.knows_season else "too short"
     note = f", the note {reply.note!r}" if reply.note else ""
     return (
-        f"the name {reply.bakery!r}, that there are {enough} trading days to learn from and that "
+        f"the name {reply.bakery!r}, the version of the code here ({reply.code}), "
+        f"that there are {enough} trading days to learn from and that "
         f"they are {long} a time to learn the season from{note}"
     )
 

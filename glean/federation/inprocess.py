@@ -132,7 +132,7 @@ class InProcessGrid(Grid):
         node = message.metadata.dst_node_id
         # A ClientApp may write into both; neither must be seen by the server or by a later call
         # that should not know of a failed one.
-        context = copy.deepcopy(self._contexts[node])
+        context = _copied(self._contexts[node])
         incoming = copy.copy(message)
         incoming.content = copy.deepcopy(message.content)
         with _identity(self._run.run_id, node):
@@ -143,6 +143,17 @@ class InProcessGrid(Grid):
                 return Message(Error(CLIENT_APP_RAISED, reason), reply_to=message)
         self._contexts[node] = context
         return reply
+
+
+def _copied(context: Context) -> Context:
+    """Copy what a ClientApp may change; the values of both configs are plain."""
+    return Context(
+        run_id=context.run_id,
+        node_id=context.node_id,
+        node_config=dict(context.node_config),
+        state=copy.deepcopy(context.state),
+        run_config=dict(context.run_config),
+    )
 
 
 def run_inprocess(

@@ -152,7 +152,7 @@ class Task(_Flat):
     Parameters
     ----------
     round : int
-        Number of the round, from 1.
+        Number of the round; 0 for the model that a run starts from.
     definition : str
         JSON of the feature definition.
     base : str

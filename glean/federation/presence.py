@@ -6,6 +6,7 @@ that came. A bakery is known by its name; its node's id is only the way to it, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 Clock = Callable[[], float]
@@ -26,7 +27,7 @@ class Presence:
         self._heard: dict[str, float] = {}
         self._missed: dict[str, float] = {}
         self._connected: frozenset[int] = frozenset()
-        self._aside: set[int] = set()
+        self._aside: dict[int, float] = {}
 
     @property
     def connected(self) -> frozenset[int]:
@@ -56,8 +57,8 @@ class Presence:
     def look(self, connected: Iterable[int]) -> list[str]:
         """Take in which nodes are connected now; the bakeries lost by that, in text order."""
         self._connected = frozenset(connected)
-        # A node that was turned away may try again once it has left.
-        self._aside &= self._connected
+        now = self._clock()
+        self._aside = {n: t for n, t in self._aside.items() if n in self._connected and t > now}
         lost = [
             name
             for name, node in sorted(self._nodes.items())
@@ -70,11 +71,11 @@ class Presence:
     def strangers(self) -> list[int]:
         """Nodes that have yet to say who they are: they came, came back, or owe a reply."""
         familiar = {node for name, node in self._nodes.items() if name not in self._missed}
-        return sorted(self._connected - self._aside - familiar)
+        return sorted(self._connected - self._aside.keys() - familiar)
 
-    def set_aside(self, node: int) -> None:
-        """Ask a node no more as long as it stays: it plays no bakery, or was turned away."""
-        self._aside.add(node)
+    def set_aside(self, node: int, *, for_s: float = math.inf) -> None:
+        """Don't ask a node who it is for some time, unless it leaves and comes back."""
+        self._aside[node] = self._clock() + for_s
 
     def taken(self, name: str, *, by_other_than: int) -> bool:
         """Whether another node that is connected has this name."""

@@ -17,6 +17,9 @@ from glean.federation.presence import Presence
 from glean.federation.version import check_code
 
 INTRODUCE = MessageType.QUERY
+AGAIN_S = 60.0
+"""After so long a node that was turned away is asked again: what was wrong may be mended."""
+
 _ADVICE = "give each its own (node config bakery)"
 
 
@@ -94,13 +97,15 @@ class Reception:
         admission = Admission()
         for name, claims in sorted(self._claims(admission).items()):
             reason = self._objection(name, [node for node, _ in claims])
-            if reason or not name:
-                for node, _ in claims:
-                    self._presence.set_aside(node)
             if reason:
                 admission.refused.append((name, reason))
+                for node, _ in claims:
+                    self._presence.set_aside(node, for_s=AGAIN_S)
             elif name:
                 self._let_in(name, *claims[0], admission)
+            else:
+                for node, _ in claims:
+                    self._presence.set_aside(node)
         return admission
 
     def _let_in(
@@ -124,7 +129,7 @@ class Reception:
             try:
                 introduction = _read(answer)
             except (ModelError, FederationError) as error:
-                self._presence.set_aside(node)
+                self._presence.set_aside(node, for_s=AGAIN_S)
                 admission.refused.append((f"node {node}", str(error)))
             else:
                 claims.setdefault(introduction.bakery, []).append((node, introduction))
