@@ -184,7 +184,7 @@ def test_every_bakery_s_log_says_what_leaves_it(
         for number in (1, 4):
             words = f"to the server in round {number}: 1 new tree ("
             (told,) = (line for line in lines if words in line)
-            assert "rounded to two digits; not: sales rows, days, products, levels" in told
+            assert "rounded to two digits, and that it learned on cpu; not: sales rows" in told
         assert any(f"kept at home: {deployed.home(name) / 'model.ubj'}" in line for line in lines)
         assert str(deployed.bakeries[name]) not in deployed.superlink_log
 
