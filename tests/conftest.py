@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -35,3 +36,11 @@ def nothing_left(_orphans_adopted: None) -> Iterator[None]:
     names = [f"{process.pid} {process.name()}" for process in left]
     processes.end(left)
     assert not names, f"still running: {names}"
+
+
+@pytest.fixture
+def ctrl_c_heard() -> Iterator[None]:
+    """A shell's background job, as CI may be, starts with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -347,14 +347,6 @@ def test_one_bakery_that_fails_is_named_and_the_run_completes(
     failed = [e for e in events_of(elsewhere / "results/latest") if e["event"] == "bakery_failed"]
     assert [(e["round"], e["bakery"]) for e in failed] == [(1, "bakery 1"), (2, "bakery 1")]
     assert "bakery 1: RuntimeError: the oven is cold" in result.stderr
-
-
-@pytest.fixture
-def ctrl_c_heard() -> Iterator[None]:
-    """A shell's background job, as CI may be, starts with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c_heard")

@@ -205,7 +205,7 @@ def test_a_run_that_fails_ends_with_1(deployed: Deployment, tmp_path: Path) -> N
     assert f"its folder, at the server: {folder}" in said
 
 
-@pytest.mark.usefixtures("interrupted")
+@pytest.mark.usefixtures("interrupted", "ctrl_c_heard")
 def test_ctrl_c_ends_the_following_and_not_the_run(deployed: Deployment, tmp_path: Path) -> None:
     """It says how to end the run, which goes on until that is done."""
     process = glean_run(deployed, {"min-available-bakeries": 5, "output-dir": tmp_path})

@@ -155,6 +155,8 @@ class Phases:
                 return asked, found
             # Who fails or hangs has had its turn; who went may come back and be asked again.
             spent |= {*asked} - self._talk.gone
+            if asked and not self._talk.gone and not self._talk.present - spent:
+                break
             self.gather(number)
         raise self.fail(phase)
 
