@@ -1,5 +1,5 @@
 # make run: set up everything and run the main job. make test: set up everything and run the tests.
-# make test-all: the tests, then the measurements that have a limit to keep.
+# make test-all: the tests, those that take minutes too, then the measurements with a limit to keep.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -15,6 +15,7 @@ test: $(STAMP)
 	$(BIN)/pytest
 
 test-all: test
+	$(BIN)/pytest -m long
 	$(BIN)/python -m benchmarks.merge
 	$(BIN)/python -m benchmarks.many_bakeries
 

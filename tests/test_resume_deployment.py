@@ -16,7 +16,7 @@ from tests.runs import config_of, facts_of
 from tests.runs import run as run_here
 from tests.tables import random_table
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("nothing_left")]
 
 SETTINGS: dict[str, ConfigValue] = {
     "num-server-rounds": 4,
