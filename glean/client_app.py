@@ -16,9 +16,13 @@ from glean.evaluation.scores import BakeryScore
 from glean.federation.disclosure import Reply, disclosed
 from glean.federation.home import keep_model
 from glean.federation.marked_log import log_to
+from glean.federation.mask_holder import new_key, opening
 from glean.federation.messages import FinalScores, Question, Task
+from glean.federation.orders import Orders
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
+from glean.federation.step_messages import KeysTask, OpeningTask, StepTask
+from glean.federation.step_work import StepWork
 from glean.federation.version import code_fingerprint
 from glean.forecasting.forecast import Model, definition_of, read_model
 from glean.settings import NodeSettings, RunSettings, is_deployed
@@ -45,6 +49,31 @@ def train(message: Message, context: Context) -> Message:
         task = Task.from_record(message.content)
         contribution = _bakery(context, task).train(task, context.state)
         return _reply(contribution, message, context)
+
+
+@app.train("step")
+def step(message: Message, context: Context) -> Message:
+    """Give this bakery's part of a sum."""
+    with _said_at_home(context):
+        task = StepTask.from_record(message.content)
+        work = StepWork(_bakery(context, task), task, context.state)
+        return _reply(work.answer(), message, context, orders=work.orders)
+
+
+@app.train("keys")
+def offer_key(message: Message, context: Context) -> Message:
+    """Make a key for the masks of this run, and give the public part of it."""
+    with _said_at_home(context):
+        task = KeysTask.from_record(message.content)
+        return _reply(new_key(_bakery(context, task), task, context.state), message, context)
+
+
+@app.train("open")
+def open_sum(message: Message, context: Context) -> Message:
+    """Help to open the sum of a step, and nothing but the sum."""
+    with _said_at_home(context):
+        task = OpeningTask.from_record(message.content)
+        return _reply(opening(_bakery(context, task), task, context.state), message, context)
 
 
 @app.evaluate()
@@ -115,10 +144,12 @@ def _keep(model: bytes, bakery: Participant, *, run_id: int) -> None:
         LOG.error("%s", error)  # noqa: TRY400 - the words say it all
 
 
-def _reply(reply: Reply, message: Message, context: Context) -> Message:
+def _reply(
+    reply: Reply, message: Message, context: Context, *, orders: Orders | None = None
+) -> Message:
     """Answer the server; a bakery with a table of its own is told what leaves it, and what not."""
     if is_deployed(context.node_config):
-        LOG.info("%s", disclosed(reply, round_number=message.metadata.group_id))
+        LOG.info("%s", disclosed(reply, round_number=message.metadata.group_id, orders=orders))
     return Message(reply.to_record(), reply_to=message)
 
 
@@ -149,7 +180,7 @@ def _participant(context: Context, *, newcomer: bool) -> Participant | None:
     )
 
 
-def _bakery(context: Context, task: Task) -> Participant:
+def _bakery(context: Context, task: Task | KeysTask | OpeningTask) -> Participant:
     participant = _participant(context, newcomer=task.newcomer)
     if participant is None:
         raise FederationError("this node plays no bakery and can't be given a task")

@@ -63,3 +63,7 @@ class FederationError(GleanError):
 
 class CertificateError(GleanError):
     """Certificates or keys can't be made or read as asked."""
+
+
+class SecureSumError(GleanError):
+    """A masked sum can't be taken, or a message about one isn't what it should be."""

@@ -52,9 +52,16 @@ class BoostingSettings:
     num_parallel_tree: int = _number(1, 1, 100, "trees of one boosting step (a random forest)")
     objective: str = _choice(
         "reg:squarederror",
-        ("reg:squarederror", "reg:absoluteerror", "count:poisson", "reg:tweedie"),
+        (
+            "reg:squarederror",
+            "reg:absoluteerror",
+            "reg:quantileerror",
+            "count:poisson",
+            "reg:tweedie",
+        ),
         "loss that a tree reduces",
     )
+    quantile_alpha: float = _number(0.5, 0.01, 0.99, "quantile that reg:quantileerror aims at")
     bins: int = _number(32, 2, 256, "public bins of a feature, at most")
 
 
@@ -87,9 +94,11 @@ class RoundSettings:
     """How the rounds of the federation go."""
 
     aggregation: str = _choice(
-        "bagging", ("bagging", "cyclic", "fedavg"), "how updates become the global model"
+        "bagging",
+        ("bagging", "cyclic", "fedavg", "histogram"),
+        "how updates become the global model",
     )
-    leaf_values: str = _choice("scaled", ("scaled",), "leaf values of bagging")
+    leaf_values: str = _choice("refit", ("refit", "scaled"), "leaf values of bagging")
     proposals_per_round: int = _number(10, 1, 1000, "tree structures a round, refitted leaves")
     fedavg_model: str = _choice("neural", ("neural", "poisson"), "what fedavg averages")
     num_server_rounds: int = _number(20, 1, 10_000, "rounds of the federation")
@@ -101,6 +110,16 @@ class RoundSettings:
     round_timeout_s: int = _number(600, 1, 86_400, "seconds to wait for replies")
     newcomer_fraction: float = _number(0.0, 0.0, 1.0, "share of bakeries cut to a short history")
     newcomer_days: int = _number(30, 0, 60, "days that such a bakery keeps")
+
+    @property
+    def refits(self) -> bool:
+        """Whether trees get their leaf values from sums over all bakeries."""
+        return self.aggregation == "bagging" and self.leaf_values == "refit"
+
+    @property
+    def sums(self) -> bool:
+        """Whether the model is made of sums, which the server can be kept from looking into."""
+        return self.refits or self.aggregation in ("histogram", "fedavg")
 
 
 _GROUPS: dict[str, type] = {
@@ -167,13 +186,42 @@ class RunSettings:
                     problems.append(str(error))
         if values.get("device", "auto") == "auto" and environment.get(DEVICE_VARIABLE):
             values["device"] = _device_of(environment)
-        if values.get("device") == "gpu" and values.get("aggregation") == "fedavg":
-            problems.append("device: found 'gpu'; fedavg learns on the CPU: wanted 'cpu' or 'auto'")
         if problems:
             raise SettingsError("\n".join(problems))
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
         rest = {f.name: values[_key(f)] for f in fields(cls) if _key(f) in values}
-        return cls(**groups, **rest)  # type: ignore[arg-type]
+        settings = cls(**groups, **rest)  # type: ignore[arg-type]
+        settings.check_together()
+        return settings
+
+    def check_together(self) -> None:
+        """Refuse settings that are fine by themselves and don't go together.
+
+        Raises
+        ------
+        SettingsError
+            Says which.
+        """
+        kind = self.rounds.aggregation
+        if self.device == "gpu" and kind in ("fedavg", "histogram"):
+            raise SettingsError(
+                f"device: found 'gpu'; {kind} learns on the CPU: wanted 'cpu' or 'auto'"
+            )
+        sums_trees = self.rounds.refits or kind == "histogram"
+        if self.boosting.objective == "reg:absoluteerror" and sums_trees:
+            raise SettingsError(
+                "objective: found 'reg:absoluteerror', whose leaves are medians and no sums; "
+                "wanted another one, or aggregation=bagging with leaf-values=scaled"
+            )
+
+    def shows_scores(self, *, deployed: bool) -> bool:
+        """Whether each bakery's scores may be seen; "auto": everywhere but in a deployment.
+
+        In a simulation all tables are the operator's own.
+        """
+        if not self.secure_sums:
+            return True
+        return self.share_scores == "yes" or (self.share_scores == "auto" and not deployed)
 
     @property
     def tree_device(self) -> str:
@@ -307,12 +355,16 @@ class NodeSettings:
         Its name in the federation; "" takes the table's.
     home : str
         Folder in which the bakery keeps the model; "" for none.
+    signing_key, members : str
+        Paths of its private signing key and of the list of members, for secure sums.
     """
 
     partition: int = 0
     sales: str = ""
     bakery: str = ""
     home: str = ""
+    signing_key: str = ""
+    members: str = ""
 
     @classmethod
     def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
@@ -331,7 +383,7 @@ class NodeSettings:
             )
         found: dict[str, Any] = {}
         for item in fields(cls):
-            key = "partition-id" if item.name == "partition" else item.name
+            key = "partition-id" if item.name == "partition" else _key(item)
             value = config.get(key, item.default)
             kind: type = type(item.default)
             if type(value) is not kind:

@@ -34,6 +34,8 @@ SMALL: dict[str, ConfigValue] = {
     "validation-days": 14,
     "min-available-bakeries": 1,
     "baselines": False,
+    "leaf-values": "scaled",
+    "secure-sums": False,
 }
 
 

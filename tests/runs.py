@@ -74,7 +74,10 @@ def cut_off(
 
     def meddle(message: Message, _name: str, honest: Honest) -> Message:
         asked = message.metadata.message_type
-        if asked == kind and Task.from_record(message.content).round == round_number:
+        if (
+            asked in (kind, f"{kind}.step")
+            and Task.from_record(message.content).round == round_number
+        ):
             (then or _raise)()
         return honest()
 

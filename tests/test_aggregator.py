@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from glean.errors import ModelError
@@ -14,7 +13,6 @@ from glean.features.definition import FeatureDefinition
 from glean.federation.aggregator import Aggregator
 from glean.federation.global_model import TreeModel, WeightModel
 from glean.federation.messages import Contribution
-from glean.learning.averaged import initial_weights
 from glean.learning.forest import Forest
 from glean.settings import ConfigValue, RunSettings
 from tests.matrices import DEFINITION, random_forest
@@ -89,22 +87,20 @@ def test_an_impossible_weight_is_refused(weight: float) -> None:
     trees = random_forest(1).to_bytes()
     asked = aggregator()
     with pytest.raises(ModelError, match=r"found weight .*; wanted one above 0, up to 1e\+15"):
-        asked.accept(asked.first_model(), contribution(trees, weight=weight))
+        asked.accept(contribution(trees, weight=weight))
 
 
 def test_trees_grown_on_the_cpu_are_refused_where_a_gpu_was_asked_for() -> None:
     """Also where only the server's environment asked for one."""
-    model = aggregator().first_model()
     with pytest.raises(ModelError, match="found trees grown on the CPU; wanted a GPU"):
-        aggregator(device="gpu").accept(model, contribution(b""))
+        aggregator(device="gpu").accept(contribution(b""))
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cpu\n", "<b>cpu</b>"])
 def test_an_unknown_device_is_refused(device: str) -> None:
     """The word goes into run.json and the report: only XGBoost's own are let in."""
-    model = aggregator().first_model()
     with pytest.raises(ModelError, match="wanted cpu or like cuda:0"):
-        aggregator().accept(model, contribution(b"", device=device))
+        aggregator().accept(contribution(b"", device=device))
 
 
 def test_the_largest_weights_that_are_let_in_can_be_merged() -> None:
@@ -112,9 +108,7 @@ def test_the_largest_weights_that_are_let_in_can_be_merged() -> None:
     asked = aggregator()
     model = asked.first_model()
     updates = [
-        asked.accept(
-            model, contribution(random_forest(1, seed=k).to_bytes(), weight=1e15, bakery=f"b{k}")
-        )
+        asked.accept(contribution(random_forest(1, seed=k).to_bytes(), weight=1e15, bakery=f"b{k}"))
         for k in range(4)
     ]
     merged = asked.merge(model, updates)
@@ -130,7 +124,7 @@ def test_other_features_are_refused_before_the_trees_are_read() -> None:
     with pytest.raises(
         ModelError, match=f"found features ffffffffffff; wanted {DEFINITION.identity[:12]}"
     ):
-        asked.accept(asked.first_model(), claimed)
+        asked.accept(claimed)
 
 
 def test_features_are_read_from_the_trees_and_not_only_claimed() -> None:
@@ -139,7 +133,7 @@ def test_features_are_read_from_the_trees_and_not_only_claimed() -> None:
     other = FeatureDefinition(horizon_days=2, season=False)
     trees = Forest.empty(other, objective="reg:squarederror").plus(random_forest(1).trees)
     with pytest.raises(ModelError, match=f"found feature definition {other.identity[:12]}"):
-        asked.accept(asked.first_model(), contribution(trees.to_bytes()))
+        asked.accept(contribution(trees.to_bytes()))
 
 
 @pytest.mark.parametrize(("sent", "fits"), [(5, False), (6, True), (7, False)])
@@ -148,29 +142,19 @@ def test_the_number_of_trees_is_the_one_asked_for(sent: int, fits: bool) -> None
     asked = aggregator(trees_per_round=3, num_parallel_tree=2)
     reply = contribution(random_forest(sent).to_bytes())
     if fits:
-        content = asked.accept(asked.first_model(), reply).content
+        content = asked.accept(reply).content
         assert isinstance(content, Forest)
         assert content.tree_count == 6
     else:
         with pytest.raises(ModelError, match=f"found {sent} new trees; wanted 6"):
-            asked.accept(asked.first_model(), reply)
+            asked.accept(reply)
 
 
 def test_another_loss_is_refused() -> None:
     """Leaves of another objective mean something else."""
     asked = aggregator(objective="count:poisson")
     with pytest.raises(ModelError, match="found objective 'reg:squarederror'"):
-        asked.accept(asked.first_model(), contribution(random_forest(1).to_bytes()))
-
-
-def test_weights_of_another_kind_are_refused() -> None:
-    """A linear model's weights can't be averaged into a network's, nor trees."""
-    asked = aggregator(aggregation="fedavg", fedavg_model="neural")
-    linear = initial_weights("poisson", DEFINITION, seed=1).to_npz()
-    with pytest.raises(ModelError, match="found weights of kind 'poisson'"):
-        asked.accept(asked.first_model(), contribution(linear))
-    with pytest.raises(ModelError, match="the weights can't be read"):
-        asked.accept(asked.first_model(), contribution(random_forest(1).to_bytes()))
+        asked.accept(contribution(random_forest(1).to_bytes()))
 
 
 @pytest.mark.parametrize("aggregation", ["bagging", "cyclic"])
@@ -180,27 +164,10 @@ def test_every_tree_that_was_let_in_is_in_the_model_once(aggregation: str) -> No
     model = asked.first_model()
     senders = ["a", "b", "c"] if aggregation == "bagging" else ["a"]
     sent = {name: random_forest(1, seed=ord(name)) for name in senders}
-    updates = [asked.accept(model, contribution(f.to_bytes(), bakery=n)) for n, f in sent.items()]
+    updates = [asked.accept(contribution(f.to_bytes(), bakery=n)) for n, f in sent.items()]
     merged = asked.merge(model, updates[::-1])
     assert isinstance(merged, TreeModel)
     factor = 1 / len(senders)
     wanted = Counter(forest.scaled(factor).trees[0].value.tobytes() for forest in sent.values())
     assert Counter(tree.value.tobytes() for tree in merged.forest.trees) == wanted
     assert list(merged.states) == [model.state, merged.state]
-
-
-def test_weights_are_averaged_by_their_say() -> None:
-    """A bakery with three times the weight counts three times."""
-    asked = aggregator(aggregation="fedavg", fedavg_model="neural")
-    model = asked.first_model()
-    two = {name: initial_weights("neural", DEFINITION, seed=k) for k, name in enumerate("ab")}
-    says = {"a": 3.0, "b": 1.0}
-    updates = [
-        asked.accept(model, contribution(weights.to_npz(), weight=says[name], bakery=name))
-        for name, weights in two.items()
-    ]
-    merged = asked.merge(model, updates)
-    assert isinstance(merged, WeightModel)
-    for name, values in merged.weights.arrays.items():
-        mean = 0.75 * two["a"].arrays[name] + 0.25 * two["b"].arrays[name]
-        np.testing.assert_allclose(values, mean, rtol=1e-6, atol=1e-7)

@@ -26,6 +26,7 @@ from tests.tables import random_table
 
 METHODS = ("federated", "local", "pooled", "weekday-mean", "last-week")
 QUICK = {
+    "leaf-values": "scaled",
     "num-server-rounds": "2",
     "max-depth": "2",
     "test-days": "14",

@@ -96,17 +96,32 @@ def test_a_bakery_that_lacks_the_model_tells_nothing_else() -> None:
     assert disclosed(score, round_number="3").startswith("to the server in round 3: nothing but")
 
 
-def test_averaged_weights_are_told(tmp_path: Path, three_bakeries: str) -> None:
-    """How many numbers of the network leave, and how large they are together."""
-    settings = small_settings("", num_server_rounds=1, aggregation="fedavg")
+SUMMED: dict[str, tuple[dict[str, ConfigValue], str]] = {
+    "network": ({"aggregation": "fedavg"}, "the model's weights after training here, times"),
+    "histogram": ({"aggregation": "histogram"}, "its gradient and hessian sums of each public bin"),
+    "refitted": ({"leaf_values": "refit"}, "its gradient and hessian sums of each leaf"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), SUMMED.values(), ids=SUMMED)
+def test_what_is_summed_is_told(
+    changes: dict[str, ConfigValue],
+    words: str,
+    tmp_path: Path,
+    three_bakeries: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Every summand by its meaning, open scores with their numbers, structures without values."""
+    caplog.set_level(logging.INFO, logger="glean")
+    settings = small_settings("", num_server_rounds=2, **changes)
     nodes = own_nodes(tmp_path, three_bakeries)
-    found = federation_of(tmp_path / "out", settings, nodes=nodes, grid_type=Listening)
-    found.run()
-    assert isinstance(found.grid, Listening)
-    (first, *_) = (r for r in found.grid.heard if r.metadata.message_type == "train")
-    line = disclosed(Contribution.from_record(first.content), round_number="1")
-    assert "the model's " in line
-    assert " weights after training here (" in line
+    federation_of(tmp_path / "out", settings, nodes=nodes).run()
+    told = [r.message for r in caplog.records if r.message.startswith("to the server")]
+    assert any(words in line and "sums over the validation window: " in line for line in told)
+    assert any("the number of its training rows and the sum of their levels" in t for t in told)
+    proposals = [line for line in told if "without any value in its leaves" in line]
+    assert bool(proposals) == (changes == {"leaf_values": "refit"})
+    assert not any("look like chance" in line for line in told)
 
 
 def test_a_simulation_is_told_nothing(

@@ -14,10 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neural_network import MLPRegressor
 
-from glean.aggregation.fedavg import checked, merge
-from glean.aggregation.update import Update
+from glean.aggregation.fedavg import mean, word_count, words
 from glean.errors import ModelError
-from glean.features.definition import FeatureDefinition
 from glean.learning import neural
 from glean.learning.averaged import (
     KINDS,
@@ -130,16 +128,12 @@ def test_rounds_learn(kind: str) -> None:
     weights = initial_weights(kind, DEFINITION, seed=0)
     start = wape(unseen.units, predict_weights(kind, weights, unseen.x) * unseen.level)
     for number in range(10):
-        weights = merge(
-            [
-                Update(
-                    str(k),
-                    1.0,
-                    fit_round(kind, weights, rows, learning_rate=RATES[kind], seed=number),
-                )
-                for k, rows in enumerate(bakeries)
-            ]
+        one, other = (
+            fit_round(kind, weights, rows, learning_rate=RATES[kind], seed=number)
+            for rows in bakeries
         )
+        total = words(one, say=1.0, rows=2) + words(other, say=1.0, rows=2)
+        weights = mean(total, like=weights, rows=2)
     end = wape(unseen.units, predict_weights(kind, weights, unseen.x) * unseen.level)
     assert end < 0.8 * start
 
@@ -184,27 +178,46 @@ def test_first_weights_forecast_about_the_level() -> None:
 @given(st.lists(st.floats(0.5, 9e5), min_size=1, max_size=6), st.sampled_from(KINDS), st.randoms())
 @settings(max_examples=40, deadline=None)
 def test_the_mean_is_weighted_and_independent_of_order(
-    weights: list[float], kind: str, chance: random.Random
+    says: list[float], kind: str, chance: random.Random
 ) -> None:
-    """Equal to NumPy's weighted average, and to the byte whatever the order of replies."""
-    updates = [Update(f"b{k}", weight, drawn(kind, k)) for k, weight in enumerate(weights)]
-    merged = merge(updates)
+    """Equal to NumPy's weighted average, and to the byte in whatever order words are added."""
+    rows = max(1, round(sum(says)))
+    trained = [drawn(kind, k) for k in range(len(says))]
+    summands = [words(w, say=say, rows=rows) for w, say in zip(trained, says, strict=True)]
+    merged = mean(sum(summands[1:], summands[0]), like=trained[0], rows=rows)
     for name, values in merged.arrays.items():
-        wanted = np.average([u.content.arrays[name] for u in updates], axis=0, weights=weights)
+        wanted = np.average([w.arrays[name] for w in trained], axis=0, weights=says)
         assert values == pytest.approx(wanted, abs=1e-5)
-    chance.shuffle(updates)
-    assert merge(updates).to_npz() == merged.to_npz()
+    chance.shuffle(summands)
+    again = mean(sum(summands[1:], summands[0]), like=trained[0], rows=rows)
+    assert again.to_npz() == merged.to_npz()
 
 
-def test_weights_of_another_kind_or_definition_are_refused() -> None:
-    """What doesn't fit the global weights isn't averaged."""
+@pytest.mark.parametrize("value", [np.nan, np.inf, 2e4])
+def test_weights_that_are_not_sane_are_not_summed(value: float) -> None:
+    """One of them would spoil the sum, in which nobody could find it."""
+    trained = drawn("poisson", 1)
+    arrays = {name: values.copy() for name, values in trained.arrays.items()}
+    next(iter(arrays.values())).flat[0] = value
+    with pytest.raises(ModelError, match="wanted a smaller learning-rate"):
+        words(replace(trained, arrays=arrays), say=1.0, rows=10)
+
+
+def test_a_sum_of_nothing_has_no_mean() -> None:
+    """And one beyond all bounds is damage."""
+    like = drawn("poisson", 1)
+    nothing = np.zeros(word_count(like), dtype=np.int64)
+    with pytest.raises(ModelError, match="found 0 as the sum of all says"):
+        mean(nothing, like=like, rows=10)
+    damaged = words(like, say=1.0, rows=10)
+    damaged[0] = 2**62
+    with pytest.raises(ModelError, match="isn't sane"):
+        mean(damaged, like=like, rows=10)
+
+
+def test_another_kind_of_weights_isn_t_forecast_from() -> None:
+    """What a bakery is told to train says which kind it wants."""
     like = initial_weights("neural", DEFINITION, seed=0)
-    assert checked(drawn("neural", 1), like=like).kind == "neural"
-    with pytest.raises(ModelError, match="kind 'poisson'; wanted 'neural'"):
-        checked(drawn("poisson", 1), like=like)
-    other = initial_weights("neural", FeatureDefinition(horizon_days=2, season=False), seed=0)
-    with pytest.raises(ModelError, match="feature definition"):
-        merge([Update("a", 1.0, like), Update("b", 1.0, other)])
     with pytest.raises(ModelError, match="wanted 'poisson'"):
         predict_weights("poisson", like, random_matrix(3).x)
 

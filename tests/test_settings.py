@@ -36,7 +36,7 @@ def configs() -> st.SearchStrategy[dict[str, ConfigValue]]:
             "num-server-rounds": st.integers(1, 10_000),
             "learning-rate": st.floats(0.0, 1.0),
             "reg-lambda": st.floats(0.0, 1e9),
-            "aggregation": st.sampled_from(["bagging", "cyclic", "fedavg"]),
+            "aggregation": st.sampled_from(["bagging", "cyclic", "fedavg", "histogram"]),
             "test-start": st.sampled_from(["", "2019-07-01"]),
             "baselines": st.booleans(),
             "units-label": st.text(),
@@ -93,7 +93,8 @@ def test_an_unknown_key_is_named_with_those_that_are_known() -> None:
         (
             "aggregation",
             "boosting",
-            "aggregation: found 'boosting'; wanted one of 'bagging', 'cyclic', 'fedavg'",
+            "aggregation: found 'boosting'; wanted one of 'bagging', 'cyclic', "
+            "'fedavg', 'histogram'",
         ),
         ("device", "cuda", "device: found 'cuda'; wanted one of 'auto', 'cpu', 'gpu'"),
         ("test-start", "1.7.2019", "test-start: found '1.7.2019'; wanted a date like 2019-07-01"),

@@ -1,59 +1,92 @@
-"""Federated averaging: the weighted mean of the bakeries' weights (McMahan et al. 2017)."""
+"""Federated averaging: the weighted mean of the bakeries' weights (McMahan et al. 2017).
+
+The mean comes from one sum of whole numbers, so that nobody has to see a summand: each bakery sends
+its weights times its say, rounded to fixed point, and its say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from glean.aggregation.update import Update, in_name_order
 from glean.errors import ModelError
-from glean.learning.averaged import Weights
+from glean.learning.averaged import LARGEST_WEIGHT, Weights
+
+Words = NDArray[np.int64]
+
+_RING_BITS = 62
+"""Sums keep away from the ring's end by a factor of two."""
 
 
-def checked(weights: Weights, *, like: Weights) -> Weights:
-    """Return a bakery's weights if they fit the global ones.
-
-    Raises
-    ------
-    ModelError
-        Another kind of model or another feature definition; shapes follow from these two.
-    """
-    if weights.kind != like.kind:
-        raise ModelError(f"found weights of kind {weights.kind!r}; wanted {like.kind!r}")
-    if weights.definition != like.definition:
-        raise ModelError(
-            f"found weights on feature definition {weights.definition.identity[:12]}; wanted "
-            f"{like.definition.identity[:12]}: the bakery runs with another horizon, season, "
-            "covariates or version of Glean"
-        )
-    return weights
+def word_count(weights: Weights) -> int:
+    """Length of the vector: all weights, and the bakery's say."""
+    return sum(values.size for values in weights.arrays.values()) + 1
 
 
-def merge(updates: Sequence[Update[Weights]]) -> Weights:
-    """Average the weights by the bakeries' shares, in float64 and in the order of their names.
+def words(weights: Weights, *, say: float, rows: int) -> Words:
+    """Write a bakery's weights as its summand.
 
     Parameters
     ----------
-    updates : sequence of Update
-        Weights after local training, in any order.
+    weights : Weights
+        After training.
+    say : float
+        Its training weight in mean rows of the federation, up to `rows`.
+    rows : int
+        Training rows of the federation: the says of all bakeries add up to about as many.
 
     Returns
     -------
-    Weights
-        The next global weights.
+    int64 array of shape (word_count,)
 
     Raises
     ------
     ModelError
-        No update, a bakery twice, a weight that isn't above zero, or weights that don't fit each
-        other.
+        A weight isn't finite or beyond what is sane.
     """
-    shared = in_name_order(updates)
-    first = shared[0][0].content
-    sums = {name: np.zeros(values.shape) for name, values in first.arrays.items()}
-    for update, share in shared:
-        for name, values in checked(update.content, like=first).arrays.items():
-            sums[name] += share * values.astype(np.float64)
-    means = {name: total.astype(np.float32) for name, total in sums.items()}
-    return Weights(first.kind, first.definition, means)
+    flat = np.concatenate([values.ravel() for values in weights.arrays.values()])
+    if not (np.abs(flat) <= LARGEST_WEIGHT).all():
+        raise ModelError(
+            f"found weights beyond {LARGEST_WEIGHT:g} after training; wanted a smaller "
+            "learning-rate"
+        )
+    summand = np.append(flat.astype(np.float64) * say, say)
+    rounded: Words = np.rint(np.ldexp(summand, _bits(rows))).astype(np.int64)
+    return rounded
+
+
+def mean(total: Words, *, like: Weights, rows: int) -> Weights:
+    """Read the weighted mean from the sum of all bakeries' words.
+
+    Parameters
+    ----------
+    total : int64 array of shape (word_count,)
+        The sum.
+    like : Weights
+        The global weights so far, whose names, kind and shapes the mean has.
+    rows : int
+        As for `words`.
+
+    Raises
+    ------
+    ModelError
+        No bakery had a say, or the mean isn't one of sane weights.
+    """
+    values = np.ldexp(total.astype(np.float64), -_bits(rows))
+    if values[-1] <= 0:
+        raise ModelError(f"found {values[-1]:g} as the sum of all says; wanted one above zero")
+    flat = (values[:-1] / values[-1]).astype(np.float32)
+    if not (np.abs(flat) <= LARGEST_WEIGHT).all():
+        raise ModelError("the mean of the weights isn't sane: a bakery's vector was damaged")
+    arrays, start = {}, 0
+    for name, held in like.arrays.items():
+        arrays[name] = flat[start : start + held.size].reshape(held.shape)
+        start += held.size
+    return Weights(like.kind, like.definition, arrays)
+
+
+def _bits(rows: int) -> int:
+    """Binary places such that weights of `LARGEST_WEIGHT` times twice the rows can't wrap."""
+    return _RING_BITS - math.ceil(math.log2(2 * LARGEST_WEIGHT * rows))

@@ -22,6 +22,9 @@ RATIO_SPREAD = 0.45
 USUAL_DEVIATION = 0.35
 LARGEST_COVARIATE = 1e4
 
+MOST_VALUE_BINS = 255
+"""With the one for missing values the bins of a column are a byte."""
+
 _FLAGS = ("holiday", "school_holiday", "promotion")
 _CLOSED_DAYS = (0.5, 1.5, 2.5, 3.5, 6.5, 13.5, 27.5)
 _LINEAR = {
@@ -34,11 +37,12 @@ _LINEAR = {
 
 
 def bin_edges(name: str, definition: FeatureDefinition, *, bins: int) -> Singles:
-    """Edges between the bins of a column, ascending; at most `bins` - 1, float32.
+    """Edges between the bins of a column, ascending; at most `bins` - 1 and 254, float32.
 
     A value belongs to the bin whose lower edge is the last one that isn't above it, so that a tree
     that splits at an edge sends exactly the values below it to the left.
     """
+    bins = min(bins, MOST_VALUE_BINS)
     count = bins - 1
     if name in _FLAGS:
         edges = np.array([0.5])

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from glean.aggregation import bagging, cyclic, fedavg
-from glean.aggregation.update import Update, check_reply
+from glean.aggregation import bagging, cyclic, refit
+from glean.aggregation.update import TreeUpdate, Update, check_reply
 from glean.errors import ModelError
+from glean.features.bin_layout import BinLayout
 from glean.features.definition import FeatureDefinition
 from glean.federation.global_model import GlobalModel, TreeModel, WeightModel
 from glean.federation.messages import Contribution
 from glean.federation.sampling import derived_seed, draw_share
-from glean.learning.averaged import Weights, initial_weights
+from glean.federation.step_messages import StepReply
+from glean.learning.averaged import initial_weights
 from glean.learning.forest import Forest
 from glean.settings import RunSettings
 
@@ -21,8 +24,6 @@ LARGEST_WEIGHT = 1e15
 """More than any bakery sells in units or money; a share of it can still be computed."""
 
 _DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
-
-AnyUpdate = Update[Forest] | Update[Weights]
 
 
 @dataclass(frozen=True)
@@ -57,46 +58,61 @@ class Aggregator:
         seed = derived_seed(self.settings.seed, "train fraction", round_number)
         return draw_share(bakeries, self.settings.rounds.fraction_train, seed=seed)
 
-    def accept(self, model: GlobalModel, contribution: Contribution) -> AnyUpdate:
-        """Check what a bakery sent.
+    @cached_property
+    def layout(self) -> BinLayout:
+        """Where trees may split."""
+        return BinLayout(self.definition, self.settings.boosting.bins)
+
+    def accept(self, contribution: Contribution) -> TreeUpdate:
+        """Check the trees that a bakery sent.
 
         Raises
         ------
         ModelError
-            It can't be trusted or doesn't fit the federation.
+            They can't be trusted or don't fit the federation.
         """
-        if contribution.definition != self.definition.identity:
-            raise ModelError(
-                f"found features {contribution.definition[:12]}; wanted "
-                f"{self.definition.identity[:12]}: the bakery uses another feature definition"
-            )
-        if not _DEVICE.fullmatch(contribution.device):
-            raise ModelError(f"found device {contribution.device!r:.80}; wanted cpu or like cuda:0")
-        if self.settings.tree_device == "gpu" and contribution.device == "cpu":
-            raise ModelError("found trees grown on the CPU; wanted a GPU, as device says")
+        self._check_origin(contribution)
         if not 0 < contribution.weight <= LARGEST_WEIGHT:
             raise ModelError(
                 f"found weight {contribution.weight}; wanted one above 0, up to {LARGEST_WEIGHT:g}"
             )
-        name, weight = contribution.bakery, contribution.weight
-        if isinstance(model, WeightModel):
-            weights = Weights.from_npz(contribution.model)
-            return Update(name, weight, fedavg.checked(weights, like=model.weights))
+        trees = self._trees(contribution.model)
+        return Update(contribution.bakery, contribution.weight, trees)
+
+    def accept_structure(self, reply: StepReply) -> Forest:
+        """Check the structures that a bakery proposed.
+
+        Raises
+        ------
+        ModelError
+            They can't be trusted or don't fit the federation, or are more than structures.
+        """
+        self._check_origin(reply)
+        return refit.checked_structure(self._trees(reply.proposal), self.layout)
+
+    def merge(self, model: GlobalModel, updates: Sequence[TreeUpdate]) -> GlobalModel:
+        """Make the next global model of this one and the round's trees."""
+        assert isinstance(model, TreeModel), "trees are merged into trees"
+        rule = cyclic if self.settings.rounds.aggregation == "cyclic" else bagging
+        forest, _ = rule.merge(model.forest, updates)
+        return model.grown(forest)
+
+    def _check_origin(self, reply: Contribution | StepReply) -> None:
+        if reply.definition != self.definition.identity:
+            raise ModelError(
+                f"found features {reply.definition[:12]}; wanted "
+                f"{self.definition.identity[:12]}: the bakery uses another feature definition"
+            )
+        if not _DEVICE.fullmatch(reply.device):
+            raise ModelError(f"found device {reply.device!r:.80}; wanted cpu or like cuda:0")
+        if self.settings.tree_device == "gpu" and reply.device == "cpu":
+            raise ModelError("found trees grown on the CPU; wanted a GPU, as device says")
+
+    def _trees(self, content: bytes) -> Forest:
         boosting = self.settings.boosting
-        trees = check_reply(
-            contribution.model,
+        return check_reply(
+            content,
             definition_identity=self.definition.identity,
             objective=boosting.objective,
             trees=boosting.trees_per_round * boosting.num_parallel_tree,
         )
-        return Update(name, weight, trees)
-
-    def merge(self, model: GlobalModel, updates: Sequence[AnyUpdate]) -> GlobalModel:
-        """Make the next global model of this one and the round's updates."""
-        if isinstance(model, WeightModel):
-            weights = [u for u in updates if isinstance(u.content, Weights)]
-            return WeightModel(fedavg.merge(weights))
-        trees = [u for u in updates if isinstance(u.content, Forest)]
-        rule = cyclic if self.settings.rounds.aggregation == "cyclic" else bagging
-        forest, _ = rule.merge(model.forest, trees)
-        return model.grown(forest)

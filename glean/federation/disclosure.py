@@ -6,46 +6,66 @@ import json
 from dataclasses import astuple
 
 from glean.federation.messages import Contribution, FinalScores, Introduction, Score
-from glean.learning.averaged import Weights
+from glean.federation.orders import FINAL, HISTOGRAMS, LEAVES, SCORES, TOTALS, WEIGHTS, Orders
+from glean.federation.step_messages import KeysReply, OpeningReply, StepReply
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
 
-Reply = Introduction | Contribution | Score | FinalScores
+Reply = Introduction | Contribution | Score | FinalScores | StepReply | KeysReply | OpeningReply
 
 KEPT = "sales rows, days, products, levels, file names"
-_ZIP_MAGIC = b"PK"
 _NOTHING_NEW = "nothing but that this bakery doesn't hold the model so far, which it now gets"
 
 
-def disclosed(reply: Reply, *, round_number: str) -> str:
+_PARTS = {
+    TOTALS: "the number of its training rows and the sum of their levels",
+    SCORES: "the sums of errors over its validation window",
+    FINAL: "its results on the test window",
+    WEIGHTS: "the model's weights after training here, times its training weight",
+    LEAVES: "its gradient and hessian sums of each leaf",
+    HISTOGRAMS: "its gradient and hessian sums of each public bin",
+}
+
+
+def disclosed(reply: Reply, *, round_number: str, orders: Orders | None = None) -> str:
     """Say what leaves the shop with a reply, and what doesn't.
 
     Parameters
     ----------
-    reply : Introduction, Contribution, Score or FinalScores
+    reply : a message of a bakery
         What is about to be sent.
     round_number : str
         The round that the server asked in; "0" or "" before the first.
+    orders : Orders, optional
+        What a `StepReply` answers.
     """
     when = f" in round {round_number}" if round_number.strip("0") else ""
     if isinstance(reply, FinalScores):
         when = " after the last round"
-    return f"to the server{when}: {_content(reply)}; not: {KEPT}"
+    content = _step(reply, orders) if isinstance(reply, StepReply) and orders else _content(reply)
+    return f"to the server{when}: {content}; not: {KEPT}"
 
 
 def _content(reply: Reply) -> str:
     match reply:
         case Introduction():
             return _introduction(reply)
-        case Contribution(lacks_model=True) | Score(lacks_model=True):
+        case Contribution(lacks_model=True) | Score(lacks_model=True) | StepReply():
             return _NOTHING_NEW
+        case KeysReply():
+            return "the public half of a key for the masks of this run"
+        case OpeningReply():
+            return (
+                "what it takes to open the sum of the last step, and none of its summands: this "
+                "bakery's share of the others' masks"
+            )
         case Contribution():
             return (
                 f"{_learned(reply)}, the training weight {reply.weight:,.0f}, "
                 f"rounded to two digits, and that it learned on {reply.device}"
             )
         case Score():
-            return _sums(reply)
+            return _sums(reply.sums)
         case FinalScores():
             return _final(reply)
 
@@ -62,18 +82,35 @@ def _introduction(reply: Introduction) -> str:
 
 
 def _learned(reply: Contribution) -> str:
-    size = f"{len(reply.model) / 1000:.1f} kB"
-    if reply.model.startswith(_ZIP_MAGIC):
-        arrays = Weights.from_npz(reply.model).arrays
-        count = sum(values.size for values in arrays.values())
-        return f"the model's {count:,} weights after training here ({size})"
-    count = Forest.from_bytes(reply.model).tree_count
+    return f"{_trees(reply.model)}, with leaf values"
+
+
+def _trees(content: bytes) -> str:
+    count = Forest.from_bytes(content).tree_count
     trees = "1 new tree" if count == 1 else f"{count} new trees"
-    return f"{trees} ({size}: public bin edges to split at, and leaf values)"
+    return f"{trees} ({len(content) / 1000:.1f} kB: public bin edges to split at)"
 
 
-def _sums(reply: Score) -> str:
-    sums = ErrorSums(*reply.sums)
+def _step(reply: StepReply, orders: Orders) -> str:
+    if reply.lacks_model or reply.lacks_keys:
+        return _NOTHING_NEW
+    told = [_sums(reply.sums)] if reply.sums else []
+    if reply.proposal:
+        told.append(f"{_trees(reply.proposal)}, without any value in its leaves")
+        told.append(f"that it learned on {reply.device}")
+    filled = ", ".join(_PARTS[part] for part in orders.fills) or "zeros"
+    if reply.vector and orders.masked:
+        told.append(
+            f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody and only tell "
+            f"something once added to the other bakeries' ({filled})"
+        )
+    elif reply.vector:
+        told.append(filled)
+    return "; ".join(told)
+
+
+def _sums(values: tuple[float, ...]) -> str:
+    sums = ErrorSums(*values)
     numbers = ", ".join(f"{value:,.6g}" for value in astuple(sums)[2:])
     return (
         f"sums over the validation window: {sums.rows:,.0f} forecasts, {sums.units:,.6g} units "

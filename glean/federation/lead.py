@@ -10,6 +10,7 @@ from glean.errors import FederationError
 from glean.features.definition import FeatureDefinition, check_covariates
 from glean.federation.aggregator import Aggregator
 from glean.federation.conversation import Conversation
+from glean.federation.council import Council
 from glean.federation.global_model import GlobalModel
 from glean.federation.messages import Introduction
 from glean.federation.rounds import Rounds
@@ -94,15 +95,14 @@ def rounds_of(
     FederationError
         None of them has enough trading days to learn from.
     """
-    trainers = [name for name, met in bakeries.items() if met.trains]
-    if not trainers:
+    if not any(met.trains for met in bakeries.values()):
         notes = "; ".join(f"{name}: {met.note}" for name, met in bakeries.items())
         raise FederationError(f"no bakery has enough trading days to learn from. {notes}")
-    return Rounds(
+    council = Council(
         talk,
         Aggregator(settings, definition),
         learning_rate=learning_rate_of(settings.rounds),
-        trainers=trainers,
+        bakeries=bakeries,
         newcomers=newcomers,
-        start=start,
     )
+    return Rounds(council, start=start)

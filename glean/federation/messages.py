@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -18,22 +19,23 @@ from glean.errors import ModelError
 from glean.metrics import ErrorSums
 
 _FIELDS = "fields"
-_MODEL = "model"
 
 
 @dataclass(frozen=True)
-class _Flat:
-    """A value of plain fields and at most one piece of bytes, called `model`."""
+class Flat:
+    """A value of plain fields and pieces of bytes."""
 
     def to_record(self) -> RecordDict:
-        """Put the fields into one config record, the bytes into an array record."""
-        flat = asdict(self)
-        blob = flat.pop("model", None)
-        records: dict[str, Any] = {_FIELDS: ConfigRecord(flat)}
-        if blob is not None:
-            array = Array.from_numpy_ndarray(np.frombuffer(blob, dtype=np.uint8))
-            records[_MODEL] = ArrayRecord({_MODEL: array})
-        return RecordDict(records)
+        """Put the plain fields into one config record, each piece of bytes into an array record."""
+        flat: dict[str, Any] = {}
+        records: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.type == "bytes":
+                records[item.name] = ArrayRecord({item.name: _array(value)})
+            else:
+                flat[item.name] = list(value) if isinstance(value, tuple) else value
+        return RecordDict({_FIELDS: ConfigRecord(flat), **records})
 
     @classmethod
     def from_record(cls, record: RecordDict) -> Self:
@@ -48,8 +50,8 @@ class _Flat:
         try:
             flat = record.config_records[_FIELDS]
             for item in fields(cls):
-                if item.name == "model":
-                    found["model"] = _blob(record)
+                if item.type == "bytes":
+                    found[item.name] = _blob(record, item.name)
                 else:
                     found[item.name] = _checked(item.name, str(item.type), flat[item.name])
         except KeyError as error:
@@ -57,7 +59,13 @@ class _Flat:
         return cls(**found)
 
 
-_TYPES = {"str": str, "int": int, "float": float, "bool": bool, "tuple[float, ...]": list}
+_TYPES = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "tuple[float, ...]": list,
+}
 
 
 def _checked(name: str, declared: str, value: Any) -> Any:
@@ -81,9 +89,15 @@ def _finite(name: str, value: Any) -> float:
     return number
 
 
-def _blob(record: RecordDict) -> bytes:
+def _array(content: bytes) -> Array:
+    """Put bytes into Flower's array, as it would itself."""
+    data = _npy_header(len(content)) + content
+    return Array(dtype="uint8", shape=(len(content),), stype="numpy.ndarray", data=data)
+
+
+def _blob(record: RecordDict, name: str) -> bytes:
     """Take the bytes out of Flower's array without NumPy's reader, which trusts sizes it reads."""
-    data = record.array_records[_MODEL][_MODEL].data
+    data = record.array_records[name][name].data
     content = data[_NPY_HEADER_BYTES:]
     if data != _npy_header(len(content)) + content:
         raise ModelError("the message's bytes are damaged: wanted one array of unsigned bytes")
@@ -93,6 +107,7 @@ def _blob(record: RecordDict) -> bytes:
 _NPY_HEADER_BYTES = 128
 
 
+@lru_cache(maxsize=1024)
 def _npy_header(count: int) -> bytes:
     """Header that NumPy writes before `count` unsigned bytes (format 1.0 of `numpy.save`)."""
     header = io.BytesIO()
@@ -102,7 +117,7 @@ def _npy_header(count: int) -> bytes:
 
 
 @dataclass(frozen=True)
-class Question(_Flat):
+class Question(Flat):
     """The server's first question to a node: who it is.
 
     Parameters
@@ -115,7 +130,7 @@ class Question(_Flat):
 
 
 @dataclass(frozen=True)
-class Introduction(_Flat):
+class Introduction(Flat):
     """How a node answers the first question: who it is and whether it can take part.
 
     Parameters
@@ -146,7 +161,7 @@ class Introduction(_Flat):
 
 
 @dataclass(frozen=True)
-class Task(_Flat):
+class Task(Flat):
     """What the server asks of a bakery in a train, evaluate or test phase.
 
     Parameters
@@ -177,7 +192,7 @@ class Task(_Flat):
 
 
 @dataclass(frozen=True)
-class Contribution(_Flat):
+class Contribution(Flat):
     """A bakery's reply in the train phase.
 
     Parameters
@@ -204,7 +219,7 @@ class Contribution(_Flat):
 
 
 @dataclass(frozen=True)
-class Score(_Flat):
+class Score(Flat):
     """A bakery's reply in the evaluate phase: sums over its validation window.
 
     Parameters
@@ -218,11 +233,6 @@ class Score(_Flat):
     lacks_model: bool
     sums: tuple[float, ...]
 
-    def to_record(self) -> RecordDict:
-        """Put the fields into one config record."""
-        flat = asdict(self) | {"sums": list(self.sums)}
-        return RecordDict({_FIELDS: ConfigRecord(flat)})
-
     def error_sums(self) -> ErrorSums:
         """Give the sums their names back.
 
@@ -231,17 +241,28 @@ class Score(_Flat):
         ModelError
             There aren't as many as there should be, or one that can't be negative is.
         """
-        names = [item.name for item in fields(ErrorSums)]
-        if len(self.sums) != len(names):
-            raise ModelError(f"found {len(self.sums)} sums of errors; wanted {len(names)}")
-        sums = ErrorSums(*self.sums)
-        if min(v for n, v in zip(names, self.sums, strict=True) if n != "signed_error") < 0:
-            raise ModelError(f"found a negative sum of errors: {sums}")
-        return sums
+        return named_sums(self.sums)
+
+
+def named_sums(values: tuple[float, ...]) -> ErrorSums:
+    """Give sums of errors their names back.
+
+    Raises
+    ------
+    ModelError
+        There aren't as many as there should be, or one that can't be negative is.
+    """
+    names = [item.name for item in fields(ErrorSums)]
+    if len(values) != len(names):
+        raise ModelError(f"found {len(values)} sums of errors; wanted {len(names)}")
+    sums = ErrorSums(*values)
+    if min(v for n, v in zip(names, values, strict=True) if n != "signed_error") < 0:
+        raise ModelError(f"found a negative sum of errors: {sums}")
+    return sums
 
 
 @dataclass(frozen=True)
-class FinalScores(_Flat):
+class FinalScores(Flat):
     """A bakery's reply in the test phase.
 
     Parameters

@@ -112,7 +112,7 @@ class Participant:
         return self.features(definition).between(start=self.windows.test_start)
 
     def train(self, task: Task, state: RecordDict) -> Contribution:
-        """Learn what the global model leaves unexplained here.
+        """Grow the trees that the global model lacks here.
 
         Raises
         ------
@@ -120,19 +120,36 @@ class Participant:
             There are no rows to learn from.
         """
         definition = FeatureDefinition.from_json(task.definition)
-        weight = float(self.training(definition).weight.sum())
-        if not self.windows.trains or weight <= 0:
-            raise FederationError(f"{self.sales.name} isn't trained on: {self._short_history()}")
-        model = self._learn(task, definition, state)
+        weight = self.check_trains(definition)
+        work = self.work_on(definition)
+        assert isinstance(work, TreeWork), "weights are averaged in steps"
+        model = work.train(task, state, seed=self.training_seed(task.round))
         return Contribution(
             bakery=self.sales.name,
             code=code_fingerprint(),
             definition=definition.identity,
             lacks_model=model is None,
-            weight=share_weight(weight),
-            device=self._work_on(definition).device_used,
+            weight=weight,
+            device=work.device_used,
             model=model or b"",
         )
+
+    def check_trains(self, definition: FeatureDefinition) -> float:
+        """Give the bakery's say in training: its total weight, to two significant digits.
+
+        Raises
+        ------
+        FederationError
+            There are no rows to learn from.
+        """
+        weight = float(self.training(definition).weight.sum())
+        if not self.windows.trains or weight <= 0:
+            raise FederationError(f"{self.sales.name} isn't trained on: {self._short_history()}")
+        return share_weight(weight)
+
+    def training_seed(self, number: int) -> int:
+        """Seed of whatever is drawn here in the training of a round."""
+        return derived_seed(self.settings.seed, "train", number, self.sales.name)
 
     def score(self, task: Task, state: RecordDict) -> Score:
         """Sum the errors of the global model over the validation window."""
@@ -149,20 +166,14 @@ class Participant:
             sums=astuple(sums),
         )
 
-    def _learn(self, task: Task, definition: FeatureDefinition, state: RecordDict) -> bytes | None:
-        seed = derived_seed(self.settings.seed, "train", task.round, self.sales.name)
-        work = self._work_on(definition)
-        if isinstance(work, TreeWork):
-            return work.train(task, state, seed=seed)
-        return work.train(task, seed=seed)
-
     def _forecast(
         self, task: Task, definition: FeatureDefinition, state: RecordDict
     ) -> Floats | None:
-        work = self._work_on(definition)
+        work = self.work_on(definition)
         return work.forecast(task, state) if isinstance(work, TreeWork) else work.forecast(task)
 
-    def _work_on(self, definition: FeatureDefinition) -> TreeWork | WeightWork:
+    def work_on(self, definition: FeatureDefinition) -> TreeWork | WeightWork:
+        """Give what learns and scores here, made once."""
         key = definition.identity
         if key not in self._work:
             windows = (self.training(definition), self.validation(definition))

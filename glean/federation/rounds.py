@@ -5,22 +5,19 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
-from glean.federation.aggregator import Aggregator
-from glean.federation.conversation import (
-    TEST,
-    TEST_START,
-    Conversation,
-)
+from glean.federation.conversation import TEST, TEST_START
+from glean.federation.council import Council
 from glean.federation.global_model import GlobalModel
-from glean.federation.phases import Phases
+from glean.federation.phases import course_of, test_phase
 from glean.federation.post import Traffic
 from glean.federation.run_folder import checkpoint_name
 from glean.federation.standing import Standing
+from glean.federation.steps import Steps
 from glean.metrics import ErrorSums
 
 LOG = logging.getLogger("glean")
@@ -59,47 +56,24 @@ class Rounds:
 
     Parameters
     ----------
-    conversation : Conversation
-        With the bakeries met.
-    aggregator : Aggregator
-        How updates become the next model.
-    learning_rate : float
-        Step size of every round.
-    trainers : sequence of str
-        Bakeries with enough days to learn from.
-    newcomers : sequence of str
-        Bakeries that play newcomers.
+    council : Council
+        The bakeries, and how their updates become the next model.
     start : GlobalModel, optional
         The model to go on from; without it the first round begins with a model without trees, or
         with weights drawn by seed.
     """
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        aggregator: Aggregator,
-        *,
-        learning_rate: float,
-        trainers: Sequence[str],
-        newcomers: Sequence[str],
-        start: GlobalModel | None = None,
-    ) -> None:
-        self._talk = conversation
-        self._aggregator = aggregator
-        self._settings = aggregator.settings
+    def __init__(self, council: Council, *, start: GlobalModel | None = None) -> None:
+        self._council = council
+        self._talk = council.talk
+        self._settings = council.settings
         self._start = start
-        self._phases = Phases(
-            conversation,
-            aggregator,
-            learning_rate=learning_rate,
-            trainers=trainers,
-            newcomers=newcomers,
-        )
+        self._course = course_of(council, Steps(council))
 
     @property
     def devices(self) -> frozenset[str]:
         """Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0"."""
-        return frozenset(self._phases.devices)
+        return frozenset(self._council.devices)
 
     def run(self, standing: Standing | None = None) -> Outcome:
         """Run all rounds, or fewer where early stopping is on.
@@ -139,9 +113,9 @@ class Rounds:
         FederationError
             No bakery gave a valid reply.
         """
-        found = self._phases.test(TEST, outcome.last_round, outcome.model)
+        found = test_phase(self._council, TEST, outcome.last_round, outcome.model)
         if not found:
-            raise self._phases.fail(f"the final test after round {outcome.last_round}")
+            raise self._council.failed(f"the final test after round {outcome.last_round}")
         return found
 
     def test_start(self, outcome: Outcome) -> dict[str, str]:
@@ -151,21 +125,22 @@ class Rounds:
         """
         if self._start is None:
             return {}
-        return self._phases.test(TEST_START, outcome.last_round, self._start)
+        return test_phase(self._council, TEST_START, outcome.last_round, self._start)
 
     def _begin(self) -> Standing:
         if self._start is None:
-            return Standing.before(self._aggregator.first_model())
+            return Standing.before(self._council.aggregator.first_model())
         wape = self._judge(0, self._start, self._open())
         return Standing.before(self._start).after(0, self._start, wape)
 
     def _round(self, number: int, model: GlobalModel) -> tuple[GlobalModel, float]:
         opening = self._open()
-        self._phases.gather(number)
-        asked, updates = self._phases.train(number, model)
-        model = self._aggregator.merge(model, updates)
-        wape = self._judge(number, model, opening, asked=asked, replies=len(updates))
-        return model, wape
+        self._council.gather(number)
+        trained = self._course.train(number, model)
+        wape = self._judge(
+            number, trained.model, opening, asked=trained.asked, replies=trained.replies
+        )
+        return trained.model, wape
 
     def _open(self) -> _Opening:
         self._talk.failures = 0
@@ -182,7 +157,7 @@ class Rounds:
     ) -> float:
         """Keep the model of a round, have it scored and write the round down; its WAPE."""
         self._talk.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
-        scores = self._phases.evaluate(number, model)
+        scores = self._course.evaluate(number, model)
         total = reduce(add, scores.values(), ErrorSums())
         row = {
             "round": number,

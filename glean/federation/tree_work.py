@@ -1,22 +1,33 @@
-"""A bakery's work on a model of trees: follow the model, score it, grow new trees on its rows."""
+"""A bakery's work on a model of trees: follow it, score it, grow or sum up new ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from numpy.typing import NDArray
 
+from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
 from glean.federation.messages import Task
+from glean.federation.orders import Orders
 from glean.learning.boosting import TreeLearner
+from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
+from glean.learning.level_order import LevelOrder
+from glean.learning.row_sums import RowSums
+from glean.learning.structure import leaf_count, structure_of
 from glean.settings import BoostingSettings
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+Words = NDArray[np.int64]
+
+PROPOSED_SHARE = 0.1
+"""Of `min-child-weight`: what a leaf of a proposed structure holds at least of its proposer's rows;
+chosen on validation windows."""
 
 _NAME = "glean-progress"
 _ROWS = "glean-margins"
@@ -38,6 +49,12 @@ class Progress:
     training: Singles
     validation: Singles
 
+    @staticmethod
+    def state_in(record: RecordDict) -> str:
+        """Name of the state that a node's state is about; "" where there is none."""
+        found = record.config_records.get(_NAME)
+        return str(found["state"]) if found else ""
+
     @classmethod
     def load(cls, record: RecordDict) -> Progress | None:
         """Read it from a node's state; None where there is none."""
@@ -55,10 +72,16 @@ class Progress:
         record[_ROWS] = ArrayRecord(arrays)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _read(content: bytes) -> Forest:
     """Read a model; in one process, all bakeries get the same bytes one after the other."""
     return Forest.from_bytes(content)
+
+
+@lru_cache(maxsize=2)
+def _order(growth: str, layout: BinLayout) -> LevelOrder:
+    """Read what is wanted; in one process, all bakeries get the same words."""
+    return LevelOrder.from_json(growth, layout=layout)
 
 
 class TreeWork:
@@ -82,7 +105,9 @@ class TreeWork:
         boosting: BoostingSettings,
         device: str,
     ) -> None:
-        self._steps = boosting.trees_per_round
+        self._boosting = boosting
+        self._rows = training
+        self._held: Progress | None = None
         self._training = TreeLearner(training, boosting=boosting, device=device)
         self._validation = TreeLearner(validation, boosting=boosting, device=device)
 
@@ -91,30 +116,76 @@ class TreeWork:
         """Where trees were grown, in XGBoost's words; "" before the first."""
         return self._training.device_used
 
+    @cached_property
+    def _layout(self) -> BinLayout:
+        return BinLayout(self._rows.definition, self._boosting.bins)
+
+    @cached_property
+    def _sums(self) -> RowSums:
+        return RowSums(self._rows, self._layout, self._boosting)
+
     def train(self, task: Task, record: RecordDict, *, seed: int) -> bytes | None:
         """Grow this round's trees; None where the task continues a state not held here."""
-        progress = self._follow(task, record)
+        progress = self.follow(task, record)
         if progress is None:
             return None
-        new = self._training.grow(
-            progress.training, learning_rate=task.learning_rate, steps=self._steps, seed=seed
+        least = self._boosting.min_child_weight
+        return self._grown(task, progress, seed=seed, min_child_weight=least).to_bytes()
+
+    def propose(self, task: Task, progress: Progress, *, seed: int) -> bytes:
+        """Grow this round's trees, and give their structures away.
+
+        Their leaves hold a fraction of the rows that they will be refitted on.
+        """
+        least = PROPOSED_SHARE * self._boosting.min_child_weight
+        grown = self._grown(task, progress, seed=seed, min_child_weight=least)
+        return structure_of(grown, self._layout).to_bytes()
+
+    def leaf_sums(self, progress: Progress, structures: bytes, orders: Orders) -> Words:
+        """Sum gradients and hessians by leaf of the structures, shape (2 x leaves,)."""
+        sums = self._sums.leaf_sums(
+            progress.training,
+            _read(structures).trees,
+            unit_weight=orders.unit_weight,
+            scale=FixedPoint.for_rows(orders.rows),
         )
-        return new.to_bytes()
+        return sums.ravel()
+
+    def leaf_words(self, structures: bytes) -> int:
+        """Length of what `leaf_sums` gives."""
+        return 2 * leaf_count(_read(structures))
+
+    def histograms(self, progress: Progress, orders: Orders) -> Words:
+        """Sum gradients and hessians by bin of the nodes that are wanted."""
+        return self._sums.histograms(
+            progress.training,
+            _order(orders.growth, self._layout),
+            unit_weight=orders.unit_weight,
+            scale=FixedPoint.for_rows(orders.rows),
+        )
+
+    def growth_size(self, orders: Orders) -> int:
+        """Length of what `histograms` gives."""
+        return _order(orders.growth, self._layout).size(self._layout)
 
     def forecast(self, task: Task, record: RecordDict) -> Floats | None:
         """Forecast the validation rows relative to their level; None as for `train`."""
-        progress = self._follow(task, record)
-        return None if progress is None else self._validation.relative(progress.validation)
+        progress = self.follow(task, record)
+        return None if progress is None else self.judged(progress)
 
-    def _follow(self, task: Task, record: RecordDict) -> Progress | None:
-        held = Progress.load(record)
-        if held is not None and held.state == task.state:
-            return held
+    def judged(self, progress: Progress) -> Floats:
+        """Forecast the validation rows relative to their level."""
+        return self._validation.relative(progress.validation)
+
+    def follow(self, task: Task, record: RecordDict) -> Progress | None:
+        """Catch up with the model of a task; None where it continues a state not held here."""
+        if Progress.state_in(record) == task.state:
+            return self._progress(record)
+        held = None if not task.base else self._progress(record)
         if task.base and (held is None or held.state != task.base):
             return None
-        if not task.base:
+        if held is None:
             held = Progress("", self._training.start(), self._validation.start())
-        assert held is not None, "a task without a base starts anew"
         news = _read(task.model)
         progress = Progress(
             task.state,
@@ -122,4 +193,23 @@ class TreeWork:
             self._validation.add(held.validation, news),
         )
         progress.save(record)
+        self._held = progress
         return progress
+
+    def _progress(self, record: RecordDict) -> Progress | None:
+        """Read how far this bakery is; where this process got it there itself, from memory."""
+        state = Progress.state_in(record)
+        if state and (self._held is None or self._held.state != state):
+            self._held = Progress.load(record)
+        return self._held if state else None
+
+    def _grown(
+        self, task: Task, progress: Progress, *, seed: int, min_child_weight: float
+    ) -> Forest:
+        return self._training.grow(
+            progress.training,
+            learning_rate=task.learning_rate,
+            steps=self._boosting.trees_per_round,
+            seed=seed,
+            min_child_weight=min_child_weight,
+        )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from glean.aggregation import fedavg
 from glean.features.matrix import FeatureMatrix
 from glean.federation.messages import Task
+from glean.federation.orders import Orders
 from glean.learning.averaged import Weights, fit_round, predict_weights
 
 Floats = NDArray[np.float64]
+Words = NDArray[np.int64]
 
 
 class WeightWork:
@@ -30,13 +33,17 @@ class WeightWork:
         self._validation = validation
         self._kind = kind
 
-    def train(self, task: Task, *, seed: int) -> bytes:
-        """Train the task's weights on this bakery's rows."""
+    def train(self, task: Task, orders: Orders, *, say: float, seed: int) -> Words:
+        """Train the task's weights on this bakery's rows; its summand, with `say` in mean rows."""
         weights = Weights.from_npz(task.model)
         fitted = fit_round(
             self._kind, weights, self._training, learning_rate=task.learning_rate, seed=seed
         )
-        return fitted.to_npz()
+        return fedavg.words(fitted, say=say, rows=orders.rows)
+
+    def word_count(self, task: Task) -> int:
+        """Length of what `train` gives."""
+        return fedavg.word_count(Weights.from_npz(task.model))
 
     def forecast(self, task: Task) -> Floats:
         """Forecast the validation rows relative to their level."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from glean.errors import SettingsError
 from glean.features.matrix import FeatureMatrix
 from glean.learning.forest import Forest
-from glean.learning.xgboost_input import DEVICES, parameters, training_matrix
+from glean.learning.xgboost_input import DEVICES, check_names, parameters, training_matrix
 from glean.learning.xgboost_library import load_xgboost
 from glean.settings import BoostingSettings
 
@@ -75,10 +75,15 @@ class TreeLearner:
         self._boosting = boosting
         self._device = device
         self._rows = len(features)
-        self._x = features.x
+        self._features = features
         self._empty = Forest.empty(features.definition, objective=boosting.objective)
         self.device_used = ""
-        self._matrix = training_matrix(features, bins=boosting.bins)
+        check_names(features.definition.names)
+
+    @cached_property
+    def _matrix(self) -> xgboost.DMatrix:
+        """The rows as XGBoost wants them to grow trees; a learner that only follows needs none."""
+        return training_matrix(self._features, bins=self._boosting.bins)
 
     def start(self) -> Singles:
         """Margin of the model without trees, shape (rows,): the level everywhere."""
@@ -93,11 +98,19 @@ class TreeLearner:
             return margin.copy()
         # Not `predict`: it remembers its forecast of a matrix, even once the margin has changed.
         added: Singles = _booster(forest, self._device).inplace_predict(
-            self._x, predict_type="margin", base_margin=margin, validate_features=False
+            self._features.x, predict_type="margin", base_margin=margin, validate_features=False
         )
         return added
 
-    def grow(self, margin: Singles, *, learning_rate: float, steps: int, seed: int) -> Forest:
+    def grow(
+        self,
+        margin: Singles,
+        *,
+        learning_rate: float,
+        steps: int,
+        seed: int,
+        min_child_weight: float | None = None,
+    ) -> Forest:
         """Grow trees on what a model with `margin` leaves unexplained.
 
         Parameters
@@ -110,6 +123,8 @@ class TreeLearner:
             Boosting steps; each gives `num_parallel_tree` trees.
         seed : int
             Seed of row and column sampling, another one in every round.
+        min_child_weight : float, optional
+            Instead of the learner's own.
 
         Returns
         -------
@@ -123,9 +138,10 @@ class TreeLearner:
         """
         self._matrix.set_base_margin(margin)
         # Not `xgboost.train`: its callbacks and copies take longer than a bakery's tree.
-        booster = load_xgboost().Booster(
-            self._parameters(learning_rate=learning_rate, seed=seed), [self._matrix]
-        )
+        parameters = self._parameters(learning_rate=learning_rate, seed=seed)
+        if min_child_weight is not None:
+            parameters["min_child_weight"] = min_child_weight
+        booster = load_xgboost().Booster(parameters, [self._matrix])
         for step in range(steps):
             booster.update(self._matrix, step)
         self._note_device(booster)

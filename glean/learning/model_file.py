@@ -7,6 +7,7 @@ would disclose how many rows a bakery has in it, so they are written as zeros.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,11 +28,14 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "reg:absoluteerror": {},
     "count:poisson": {"poisson_regression_param": {"max_delta_step": "0.699999988"}},
     "reg:tweedie": {"tweedie_regression_param": {"tweedie_variance_power": "1.5"}},
+    "reg:quantileerror": {"quantile_loss_param": {"quantile_alpha": "[5E-1]"}},
 }
 """Losses that Glean offers, with the parameters that XGBoost writes beside each by default."""
 
 FORBIDDEN_IN_NAMES = "[]<\0"
 """XGBoost refuses a column name with one of these."""
+
+_QUANTILE = re.compile(r"\[[0-9.]{1,12}(E-?[0-9])?\]")
 
 _NO_WHOLE = np.empty(0, dtype=np.int32)
 _NO_LONG = np.empty(0, dtype=np.int64)
@@ -145,10 +149,21 @@ def _attributes(found: object) -> dict[str, str]:
 
 
 def _objective(found: object) -> str:
+    found = _without_quantile(found)
     for name, parameters in OBJECTIVES.items():
         if _same(found, {"name": name, **parameters}):
             return name
     raise ModelError(f"objective {found!r:.200}; wanted one of {', '.join(OBJECTIVES)} as it comes")
+
+
+def _without_quantile(found: object) -> object:
+    """Forget which quantile was aimed at: it plays no part in a forecast, and isn't written."""
+    match found:
+        case {"quantile_loss_param": {"quantile_alpha": str(text)}, **rest} if _QUANTILE.fullmatch(
+            text
+        ):
+            return rest | OBJECTIVES["reg:quantileerror"]
+    return found
 
 
 def _trees(found: object, columns: int) -> list[Tree]:

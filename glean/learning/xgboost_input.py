@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,18 +23,27 @@ DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 _MOST_BINS = 512
 
 
+def check_names(names: Iterable[str]) -> None:
+    """Refuse names of columns that XGBoost refuses.
+
+    Raises
+    ------
+    SettingsError
+        A covariate's name is one.
+    """
+    for name in names:
+        if set(name) & set(FORBIDDEN_IN_NAMES):
+            raise SettingsError(
+                f"covariates: found {name!r}; wanted a name without [, ] or <: rename the column"
+            )
+
+
 def training_matrix(features: FeatureMatrix, *, bins: int) -> xgboost.DMatrix:
     """Hand the rows to XGBoost, on the public bins, so that trees split at public edges only.
 
     Weights have mean 1, so that penalties count rows, not units.
     """
     library = load_xgboost()
-
-    for name in features.definition.names:
-        if set(name) & set(FORBIDDEN_IN_NAMES):
-            raise SettingsError(
-                f"covariates: found {name!r}; wanted a name without [, ] or <: rename the column"
-            )
     sold = np.isfinite(features.y)
     weight = np.where(sold, features.weight, 0.0)
     mean = weight[sold].mean() if sold.any() else 1.0
@@ -51,7 +61,8 @@ def parameters(
     boosting: BoostingSettings, *, learning_rate: float, seed: int, device: str
 ) -> dict[str, Any]:
     """Put settings into XGBoost's words; `device` is "cpu" or "gpu"."""
-    return {
+    quantile = {"quantile_alpha": boosting.quantile_alpha}
+    return (quantile if boosting.objective == "reg:quantileerror" else {}) | {
         "objective": boosting.objective,
         "base_score": 1.0,
         "tree_method": "hist",

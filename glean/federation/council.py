@@ -1,0 +1,247 @@
+"""The bakeries as the rounds see them: who is there, who may learn, what each lacks.
+
+Whatever asks the bakeries something in a round goes through here: the plain phases (`phases.py`)
+and the steps whose answers are summed (`steps.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from typing import TypeVar
+
+from flwr.app import RecordDict
+
+from glean.errors import FederationError
+from glean.federation.aggregator import Aggregator
+from glean.federation.conversation import Conversation
+from glean.federation.global_model import GlobalModel
+from glean.federation.messages import Contribution, FinalScores, Introduction, Score, Task
+from glean.federation.sampling import derived_seed, draw_share
+from glean.federation.step_messages import KeysReply, OpeningReply, StepReply
+from glean.federation.version import check_code
+from glean.privacy.mask_graph import FEWEST_BAKERIES
+
+ATTEMPTS = 3
+"""How often a phase is begun in which nobody who was asked gives a valid reply."""
+
+Found = TypeVar("Found", bound=Sized)
+Reply = Contribution | Score | FinalScores | StepReply | KeysReply | OpeningReply
+
+
+class Council:
+    """Who takes part in the rounds.
+
+    Parameters
+    ----------
+    conversation : Conversation
+        With the bakeries met.
+    aggregator : Aggregator
+        Says who trains.
+    learning_rate : float
+        Step size of every round.
+    bakeries : mapping of str to Introduction
+        Those met so far.
+    newcomers : sequence of str
+        Bakeries that play newcomers.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Step size of every round.
+    devices : set of str
+        Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0".
+    introductions : dict of str to Introduction
+        What each bakery said when it last came.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        aggregator: Aggregator,
+        *,
+        learning_rate: float,
+        bakeries: Mapping[str, Introduction],
+        newcomers: Sequence[str],
+    ) -> None:
+        self.talk = conversation
+        self.aggregator = aggregator
+        self.settings = aggregator.settings
+        self.newcomers = frozenset(newcomers)
+        self.introductions = dict(bakeries)
+        self.devices: set[str] = set()
+        self._definition_json = aggregator.definition.to_json()
+        self.learning_rate = learning_rate
+        self._held: dict[str, str] = {}
+
+    @property
+    def deployed(self) -> bool:
+        """Whether bakeries read tables of their own."""
+        return any(met.own_table for met in self.introductions.values())
+
+    def masks(self, contributors: int) -> bool:
+        """Whether a sum of so many bakeries' numbers is masked.
+
+        One or two bakeries of a simulation, whose tables are the operator's anyhow, are summed as
+        they are; `histogram` and bakeries with tables of their own insist.
+        """
+        insists = self.deployed or self.settings.rounds.aggregation == "histogram"
+        return self.settings.secure_sums and (contributors >= FEWEST_BAKERIES or insists)
+
+    @property
+    def shows_scores(self) -> bool:
+        """Whether the server may see each bakery's scores."""
+        return self.settings.shows_scores(deployed=self.deployed)
+
+    @property
+    def trainers(self) -> tuple[str, ...]:
+        """Bakeries with enough days to learn from, there or not, in text order."""
+        return tuple(sorted(name for name, met in self.introductions.items() if met.trains))
+
+    def gather(self, number: int, *, at_least: int | None = None) -> None:
+        """See who is there; bakeries that came or came back hold no model, and may train.
+
+        Raises
+        ------
+        FederationError
+            They are fewer than `at_least` (by default `min-available-bakeries`) for too long.
+        """
+        wanted = self.settings.rounds.min_available_bakeries if at_least is None else at_least
+        news = self.talk.gather(at_least=wanted, round_number=number)
+        for name, met in news.items():
+            if met.note:
+                self.talk.report_untrained(name, met.note)
+        if news:
+            self._welcome(news | self._as_newcomers(news))
+
+    def present_trainers(self, number: int) -> tuple[str, ...]:
+        """Name the bakeries that are there and can be learned from.
+
+        Raises
+        ------
+        FederationError
+            There is none.
+        """
+        found = tuple(name for name in self.trainers if name in self.talk.present)
+        if not found:
+            raise FederationError(
+                f"round {number}: none of the bakeries that are present has enough trading days "
+                f"to learn from; those that have are {', '.join(self.trainers) or 'none'}"
+            )
+        return found
+
+    def judges(self, *, without: Iterable[str] = ()) -> tuple[str, ...]:
+        """Name the bakeries that score: the same in every round, as far as they are there."""
+        # Else the best round would be the luckiest draw.
+        seed = derived_seed(self.settings.seed, "evaluate fraction")
+        fraction = self.settings.rounds.fraction_evaluate
+        return draw_share(tuple(self.talk.present - {*without}), fraction, seed=seed)
+
+    def converse(
+        self,
+        kind: str,
+        names: Iterable[str],
+        model: GlobalModel | None,
+        *,
+        number: int,
+        record_of: Callable[[str, Task], RecordDict] = lambda _, task: task.to_record(),
+    ) -> dict[str, RecordDict]:
+        """Ask with what each bakery lacks; again with the whole model where it lacked more.
+
+        Parameters
+        ----------
+        kind : str
+            Type of the messages.
+        names : iterable of str
+            Who is asked.
+        model : GlobalModel or None
+            What the task is about, if it is about a model.
+        number : int
+            The round.
+        record_of : callable
+            Makes a bakery's record of its task.
+        """
+        records = {name: record_of(name, self.task(name, model, number)) for name in names}
+        replies = self.talk.ask(kind, records, round_number=number)
+        lacking = [name for name, reply in replies.items() if _lacks_model(reply)]
+        if lacking:
+            whole = {
+                name: record_of(name, self.task(name, model, number, whole=True))
+                for name in lacking
+            }
+            again = self.talk.ask(kind, whole, round_number=number)
+            replies = {n: r for n, r in replies.items() if n not in whole} | again
+        if model is not None:
+            self._held |= dict.fromkeys(replies, model.state)
+        return dict(sorted(replies.items()))
+
+    def task(
+        self, name: str, model: GlobalModel | None, number: int, *, whole: bool = False
+    ) -> Task:
+        """Make a bakery's task, with what it lacks of the model."""
+        held = "" if whole else self._held.get(name, "")
+        base, content = model.since(held) if model is not None else ("", b"")
+        return Task(
+            round=number,
+            definition=self._definition_json,
+            base=base,
+            state=model.state if model is not None else "",
+            learning_rate=self.learning_rate,
+            newcomer=name in self.newcomers,
+            model=content,
+        )
+
+    def some(
+        self, collect: Callable[[set[str]], tuple[Sequence[str], Found]], number: int, phase: str
+    ) -> tuple[Sequence[str], Found]:
+        """Ask until somebody gives a valid reply; others each time, or those that came back.
+
+        Raises
+        ------
+        FederationError
+            Nobody does.
+        """
+        spent: set[str] = set()
+        for _ in range(ATTEMPTS):
+            asked, found = collect(spent)
+            if found:
+                return asked, found
+            # Who fails or hangs has had its turn; who went may come back and be asked again.
+            spent |= {*asked} - self.talk.gone
+            if asked and not self.talk.gone and not self.talk.present - spent:
+                break
+            self.gather(number)
+        raise self.failed(phase)
+
+    def failed(self, phase: str) -> FederationError:
+        """Say that nobody gave a valid reply."""
+        return FederationError(
+            f"no bakery gave a valid reply in {phase}; see events.jsonl. The last reason: "
+            f"{self.talk.last_failure}"
+        )
+
+    def _as_newcomers(self, news: Mapping[str, Introduction]) -> dict[str, Introduction]:
+        return self.talk.meet_newcomers([name for name in news if name in self.newcomers])
+
+    def _welcome(self, news: Mapping[str, Introduction]) -> None:
+        self.introductions |= news
+        self._held = {name: s for name, s in self._held.items() if name not in news}
+
+
+def check_reply(name: str, reply: Reply) -> None:
+    """Refuse a reply of other code, of another bakery, or that lacks what it was sent.
+
+    Raises
+    ------
+    FederationError
+        Says which.
+    """
+    check_code(reply.code)
+    if reply.bakery != name:
+        raise FederationError(f"the reply says it comes from {reply.bakery!r}; wanted {name!r}")
+    if not isinstance(reply, FinalScores | KeysReply | OpeningReply) and reply.lacks_model:
+        raise FederationError("the reply says that it lacks the model, which was sent as a whole")
+
+
+def _lacks_model(reply: RecordDict) -> bool:
+    flat = reply.config_records.get("fields")
+    return bool(flat and flat.get("lacks_model"))

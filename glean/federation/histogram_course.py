@@ -1,0 +1,73 @@
+"""Rounds of `histogram`: trees grown level by level from sums of histograms.
+
+The tree is the one that pooled training would grow on the same bins. A level's histograms are asked
+for only the smaller child of each split, so all levels of a tree have to come from the same
+bakeries: where one drops out the tree is grown anew from its root, without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glean.federation.ahead_course import AheadCourse, ScoreRide
+from glean.federation.council import ATTEMPTS
+from glean.federation.global_model import GlobalModel, TreeModel
+from glean.federation.orders import HISTOGRAMS
+from glean.federation.sampling import derived_seed
+from glean.federation.trained import Trained
+from glean.learning.growth import Growth
+
+
+class HistogramCourse(AheadCourse):
+    """As many exchanges a round as trees have levels."""
+
+    def _learn(self, number: int, model: GlobalModel, ride: ScoreRide) -> Trained:
+        assert isinstance(model, TreeModel), "histograms grow trees"
+        for _ in range(ATTEMPTS):
+            there = self._council.present_trainers(number)
+            asked = self._council.aggregator.trainers(there, number)
+            learners: Sequence[str] = asked
+            while learners:
+                growth = self._growth(number, learners)
+                left = self._grow(growth, learners, number, model, ride)
+                if left == learners:
+                    forest = model.forest.plus(growth.trees())
+                    return Trained(model.grown(forest), len(asked), len(learners))
+                learners = left
+            self._council.gather(number)
+        raise self._council.failed(f"the train phase of round {number}")
+
+    def _growth(self, number: int, learners: Sequence[str]) -> Growth:
+        """Begin a group of trees, whose samples go by the round and by who learns.
+
+        A tree grown anew without one bakery on the same rows of the others would give away that
+        bakery's sums, as the difference.
+        """
+        boosting = self._settings.boosting
+        return Growth(
+            self._council.aggregator.layout,
+            boosting,
+            learning_rate=self._council.learning_rate,
+            rows=self._steps.totals(number).rows,
+            seed=derived_seed(self._settings.seed, "growth", number, *learners),
+        )
+
+    def _grow(
+        self,
+        growth: Growth,
+        learners: Sequence[str],
+        number: int,
+        model: TreeModel,
+        ride: ScoreRide,
+    ) -> Sequence[str]:
+        """Grow a group of trees, or give it up as soon as a bakery is missing; who was there."""
+        while (order := growth.order()) is not None:
+            length = order.size(self._council.aggregator.layout)
+            orders = self._orders(HISTOGRAMS, learners, ride, number=number, growth=order.to_json())
+            result = self._steps.run(number, model, orders, length=length + ride.length)
+            ride.take(result, self._steps)
+            there = [name for name in learners if name in result.replies]
+            if len(there) < len(learners):
+                return there
+            growth.take(result.total[:length])
+        return learners

@@ -1,0 +1,102 @@
+"""What a bakery shall put into its vector of a step, and how long each part of that is.
+
+A step is one vector a bakery, of which the server only needs the sum over all of them. Vectors
+are whole numbers modulo 2**64: what is no count is rounded to fixed point, by a public scale.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
+
+from glean.errors import ModelError
+
+TOTALS = "totals"
+"""Training rows, and the sum of their weights."""
+
+SCORES = "scores"
+"""Sums of errors over the validation window."""
+
+FINAL = "final"
+"""Sums of errors over the test window, for each method."""
+
+WEIGHTS = "weights"
+"""Weights after training, times the bakery's own weight; and that."""
+
+LEAVES = "leaves"
+"""Gradient and hessian sums of each leaf of the structures."""
+
+HISTOGRAMS = "histograms"
+"""Gradient and hessian histograms of the nodes that are to be split next."""
+
+PARTS = (TOTALS, SCORES, FINAL, WEIGHTS, LEAVES, HISTOGRAMS)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What is asked in a step.
+
+    Parameters
+    ----------
+    parts : tuple of str
+        The parts of the vector, in order; the same for every bakery.
+    fills : tuple of str
+        Those of them that this bakery fills; the others are zeros.
+    shows : bool
+        Whether it also sends its scores as they are, for its row in the run's files.
+    proposes : bool
+        Whether it sends structures of trees.
+    rows : int
+        Training rows of the federation.
+    unit_weight : float
+        Mean weight of a row in the federation; sums are relative to it.
+    parties : int
+        How many bakeries are asked at most.
+    growth : str
+        JSON of the histograms that are wanted; "" without that part.
+    masked : bool
+        Whether the vector is to be masked.
+
+    Examples
+    --------
+    >>> orders = Orders((SCORES,), (SCORES,), unit_weight=2.0)
+    >>> Orders.from_json(orders.to_json()) == orders
+    True
+    """
+
+    parts: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
+    shows: bool = False
+    proposes: bool = False
+    rows: int = 0
+    unit_weight: float = 1.0
+    parties: int = 1
+    growth: str = ""
+    masked: bool = False
+
+    def to_json(self) -> str:
+        """Write it for a message."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read `to_json`'s text.
+
+        Raises
+        ------
+        ModelError
+            It isn't one.
+        """
+        try:
+            found = json.loads(text)
+            found |= {name: tuple(found[name]) for name in ("parts", "fills")}
+            orders = cls(**found)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ModelError(f"the orders of a step can't be read: {error!r:.200}") from error
+        if not {*orders.fills} <= {*orders.parts} <= {*PARTS}:
+            raise ModelError(
+                f"the orders want {orders.parts!r:.200}, of which {orders.fills!r:.200}; known are "
+                f"{', '.join(PARTS)}"
+            )
+        return orders

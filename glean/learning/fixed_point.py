@@ -1,0 +1,110 @@
+"""Numbers on the ring of 64-bit integers, where sums are exact, whoever holds which row.
+
+Each row's gradient and hessian are rounded here before anything is summed. Integer addition knows
+no order and no rounding, so that histograms added up over bakeries are those of one table that
+holds all rows, to the last bit; and integers are what secure sums can mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.errors import FederationError
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+GRADIENT_BOUND = 64.0
+"""Gradients and hessians of a row of weight 1 are clipped to this. On a scale where 1 is a
+product's usual day, a day 64 times the usual can only be damage."""
+
+SUM_BITS = 46
+"""Sums stay below 2**46: far from the 2**63 at which they would wrap, and from the 2**53 up to
+which a float64 holds every whole number."""
+
+MOST_ROWS = 2**32
+_BOUND_BITS = 6
+_SLACK = 1e-3
+"""What the weights may add up to beyond the rows declared: the unit of weight may be rounded."""
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """Whole numbers that stand for multiples of 2**-bits.
+
+    Weights are counted in the federation's mean weight, so that those of all bakeries add up to
+    its number of rows N. A row's rounded gradient is at most 64 w 2**bits + 1/2, a sum over any
+    rows at most N (64 * 2**bits + 1/2). With N <= 2**k and bits = 46 - 1 - 6 - k that is at most
+    2**45 + N/2, below 2**46; rounding moves a mean gradient by at most 2**-(bits + 1).
+
+    Parameters
+    ----------
+    rows : int
+        Rows that the federation has, as declared by all together.
+    bits : int
+        Binary places behind the point.
+
+    Examples
+    --------
+    >>> FixedPoint.for_rows(158_000).bits
+    21
+    """
+
+    rows: int
+    bits: int
+
+    @classmethod
+    def for_rows(cls, rows: int) -> FixedPoint:
+        """Choose the finest scale whose sums over `rows` rows stay below 2**46.
+
+        Raises
+        ------
+        FederationError
+            There are no rows, or more than `MOST_ROWS`.
+        """
+        if not 1 <= rows <= MOST_ROWS:
+            raise FederationError(
+                f"the federation declares {rows} rows to train on; wanted 1 to {MOST_ROWS}"
+            )
+        return cls(rows, SUM_BITS - 1 - _BOUND_BITS - (rows - 1).bit_length())
+
+    def encode(self, values: Floats) -> Whole:
+        """Round numbers to the scale; any shape.
+
+        Parameters
+        ----------
+        values : float64 array
+            Of size `GRADIENT_BOUND` times a row's weight at most.
+        """
+        return np.rint(values * self._unit).astype(np.int64)
+
+    def decode(self, sums: Whole) -> Floats:
+        """Turn sums back into numbers; exact."""
+        return sums / self._unit
+
+    def check_weights(self, weights: Floats) -> None:
+        """Refuse a bakery's rows that weigh more than all bakeries declared together.
+
+        Parameters
+        ----------
+        weights : float64 array of shape (rows,)
+            One bakery's weights, in the federation's mean weight.
+
+        Raises
+        ------
+        FederationError
+            Their sum exceeds the declared rows, or isn't finite: sums could wrap.
+        """
+        total = float(weights.sum())
+        if not total <= self.rows * (1.0 + _SLACK):
+            raise FederationError(
+                f"this bakery's rows weigh {total:.6g} mean rows; the federation declared "
+                f"{self.rows} in all: its table has changed since, start the run anew"
+            )
+
+    @property
+    def _unit(self) -> float:
+        return float(2**self.bits)

@@ -1,0 +1,142 @@
+"""Who masks with whom: a public random graph over the bakeries, and how much it can bear.
+
+Names and a public seed come in, neighbours and probabilities go out. Stands at the beginning of a
+secure sum: `mask_roster` takes the neighbours from here, `masking` and `secure_sum` the threshold.
+After Bell et al. (CCS 2020): a regular graph over a random order needs neighbours in proportion to
+the logarithm only. Theirs joins the nearest on a circle, where a gap of a few spreads; here the
+distances are random too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+FEWEST_NEIGHBOURS, NEIGHBOURS_A_DOUBLING = 16, 2
+"""Of each bakery at least, and more each time that the federation doubles.
+
+With these everybody masks with everybody up to 27 bakeries, and up to 41 any third may vanish at
+once; `docs/privacy.md` has the figures for more.
+"""
+
+FEWEST_BAKERIES = 3
+"""With two, each could subtract its own part from the sum and see the other's."""
+
+
+def usual_degree(bakeries: int) -> int:
+    """Give the number of neighbours of each bakery.
+
+    Parameters
+    ----------
+    bakeries : int
+        How many there are.
+
+    Returns
+    -------
+    int
+        All others in a small federation, else an even number that grows with the logarithm.
+    """
+    if bakeries < FEWEST_BAKERIES:
+        return max(bakeries - 1, 0)
+    grown = FEWEST_NEIGHBOURS + NEIGHBOURS_A_DOUBLING * math.ceil(math.log2(bakeries))
+    return min(bakeries - 1, grown)
+
+
+def threshold(neighbours: int) -> int:
+    """Give the number of shares that recover a self-mask: the majority of those who hold one.
+
+    Only a majority is safe from a server that tells two stories: two groups of holders, one told
+    that a bakery sent and one that it is gone, can't both be of this size.
+    """
+    return neighbours // 2 + 1
+
+
+def neighbours(names: Sequence[str], seed: bytes) -> tuple[tuple[int, ...], ...]:
+    """Give each bakery's neighbours.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Bakeries, sorted, each once.
+    seed : bytes
+        What everybody knows; another seed gives another graph.
+
+    Returns
+    -------
+    tuple of tuple of int
+        For each name the places of its neighbours in `names`, ascending. Symmetric; everybody has
+        `usual_degree` of them.
+    """
+    count = len(names)
+    degree = usual_degree(count)
+    if degree == count - 1:
+        return tuple(tuple(j for j in range(count) if j != i) for i in range(count))
+    circle = sorted(range(count), key=lambda i: _lot(seed, names[i]))
+    distances = sorted(range(2, (count + 1) // 2), key=lambda d: _lot(seed, str(d)))
+    chosen = [1, *distances[: degree // 2 - 1]]  # the nearest hold the circle together
+    found: list[tuple[int, ...]] = [()] * count
+    for place, i in enumerate(circle):
+        near = (circle[(place + way) % count] for d in chosen for way in (d, -d))
+        found[i] = tuple(sorted(near))
+    return tuple(found)
+
+
+def _lot(seed: bytes, name: str) -> bytes:
+    return hashlib.sha256(len(seed).to_bytes(4, "big") + seed + name.encode()).digest()
+
+
+@dataclass(frozen=True)
+class GraphRisks:
+    """Upper bounds of what a random graph leaves to chance in one step; above 1 they say nothing.
+
+    Parameters
+    ----------
+    exposed : float
+        Probability that colluding neighbours of some bakery hold as many shares as open its
+        self-mask, so that they and the server could read its vector if it were declared gone.
+    stuck : float
+        Probability that so many neighbours of some bakery that sent have vanished that its
+        self-mask can't be opened.
+    """
+
+    exposed: float
+    stuck: float
+
+
+def graph_risks(
+    bakeries: int,
+    degree: int,
+    *,
+    needed: int,
+    colluding: float,
+    vanishing: float = 1 / 3,
+) -> GraphRisks:
+    """Bound what may go wrong, by hypergeometric tails and the union bound.
+
+    Parameters
+    ----------
+    bakeries, degree : int
+        How many there are, and how many neighbours each has.
+    needed : int
+        Shares that open a self-mask.
+    colluding, vanishing : float
+        Share of all bakeries that tell the server all they know, and that vanish in one step; in
+        [0, 1].
+
+    Returns
+    -------
+    GraphRisks
+        Both probabilities. A bakery's neighbours are `degree` drawn from all others without
+        replacement, whatever the graph, since the order on the circle is random.
+    """
+    from scipy.stats import hypergeom  # slow to import, and only for this page of figures
+
+    colluders, vanished = math.floor(colluding * bakeries), math.floor(vanishing * bakeries)
+    others, present = bakeries - 1, bakeries - vanished
+    exposed = (bakeries - colluders) * float(
+        hypergeom.sf(needed - 1, others, min(colluders, others), degree)
+    )
+    stuck = present * float(hypergeom.cdf(needed - 1, others, max(present - 1, 0), degree))
+    return GraphRisks(exposed, stuck)

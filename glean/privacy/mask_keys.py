@@ -1,0 +1,158 @@
+"""Keys of secure sums: a bakery's own of one epoch, and the signed offer of it to the others.
+
+Randomness and a signing key come in, offers go out, which `mask_roster` puts together. In a
+deployment each offer is signed with the bakery's signing key and checked against the member list by
+every other bakery, so that a server can't put keys of its own in between. One agreement serves an
+epoch, usually a run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_public_key
+
+from glean.errors import SecureSumError
+from glean.privacy.mask_wire import Reader, text_field
+from glean.privacy.members import Member
+
+PUBLIC_KEY_BYTES, SIGNATURE_BYTES = 32, 64
+_CONTEXT = b"glean secure sums: key offer 1"
+_OFFER_MARK = b"GO1"
+_AS_MADE = "wanted it as `glean certificates` made it"
+
+
+@dataclass(frozen=True)
+class KeyOffer:
+    """A bakery's public key for one epoch.
+
+    Parameters
+    ----------
+    bakery : str
+        Its name.
+    public_key : bytes
+        X25519, 32 bytes.
+    signature : bytes
+        Ed25519 over epoch, bakery and key, 64 bytes; empty in a simulation.
+    """
+
+    bakery: str
+    public_key: bytes
+    signature: bytes = b""
+
+    def signed(self, signing_key: bytes, *, epoch: str) -> KeyOffer:
+        """Give the same offer with a signature.
+
+        Parameters
+        ----------
+        signing_key : bytes
+            The bakery's private Ed25519 key, PEM.
+        epoch : str
+            What the key is for.
+
+        Raises
+        ------
+        SecureSumError
+            The key isn't one.
+        """
+        try:
+            key = load_pem_private_key(signing_key, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise SecureSumError(f"signing-key can't be read: {error}; {_AS_MADE}") from error
+        if not isinstance(key, ed25519.Ed25519PrivateKey):
+            raise SecureSumError(f"signing-key is no Ed25519 key; {_AS_MADE}")
+        return KeyOffer(self.bakery, self.public_key, key.sign(self._statement(epoch)))
+
+    def verify(self, member: Member, *, epoch: str) -> None:
+        """Check the signature against the key in the member list.
+
+        Raises
+        ------
+        SecureSumError
+            It isn't this member's signature over this key and epoch.
+        """
+        try:
+            key = load_ssh_public_key(member.signing_key.encode())
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise SecureSumError(
+                f"members.json: signing key of {member.bakery!r} can't be read; {_AS_MADE}"
+            ) from error
+        if not isinstance(key, ed25519.Ed25519PublicKey):
+            raise SecureSumError(
+                f"members.json: signing key of {member.bakery!r} is no Ed25519 key; {_AS_MADE}"
+            )
+        try:
+            key.verify(self.signature, self._statement(epoch))
+        except InvalidSignature as error:
+            raise SecureSumError(
+                f"key offer of {self.bakery!r}: its signature doesn't fit; wanted one by the "
+                f"signing key in members.json over this key and epoch {epoch!r}. Somebody stands "
+                "between, or the offer is of another run: nothing is masked"
+            ) from error
+
+    def to_bytes(self) -> bytes:
+        """Write it; `from_bytes` reads it."""
+        return _OFFER_MARK + self.body()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> KeyOffer:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        SecureSumError
+            It is something else.
+        """
+        reader = Reader(content, "key offer", mark=_OFFER_MARK)
+        offer = cls.read(reader)
+        reader.end()
+        return offer
+
+    def body(self) -> bytes:
+        """Write it as a part of another message."""
+        return (
+            text_field(self.bakery)
+            + self.public_key
+            + bytes([bool(self.signature)])
+            + self.signature
+        )
+
+    @classmethod
+    def read(cls, reader: Reader) -> KeyOffer:
+        """Read it as a part of another message."""
+        bakery, key = reader.text(), reader.take(PUBLIC_KEY_BYTES)
+        return cls(bakery, key, reader.take(SIGNATURE_BYTES) if reader.flag() else b"")
+
+    def _statement(self, epoch: str) -> bytes:
+        return _CONTEXT + text_field(epoch) + text_field(self.bakery) + self.public_key
+
+
+@dataclass(frozen=True)
+class OwnKey:
+    """A bakery's key of one epoch, before it knows the others'.
+
+    Parameters
+    ----------
+    bakery, epoch : str
+        Its name, and the key agreement.
+    private_key : bytes
+        X25519, 32 bytes; never leaves the bakery.
+    """
+
+    bakery: str
+    epoch: str
+    private_key: bytes
+
+    @classmethod
+    def new(cls, bakery: str, *, epoch: str) -> OwnKey:
+        """Draw one."""
+        return cls(bakery, epoch, X25519PrivateKey.generate().private_bytes_raw())
+
+    @property
+    def offer(self) -> KeyOffer:
+        """What the others need; in a deployment to be signed."""
+        private = X25519PrivateKey.from_private_bytes(self.private_key)
+        return KeyOffer(self.bakery, private.public_key().public_bytes_raw())

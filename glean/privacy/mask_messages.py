@@ -1,0 +1,182 @@
+"""Messages of a secure sum as bytes: a masked vector, a question about a step, the answer to it.
+
+Each is a frozen value with `to_bytes` and a strict `from_bytes`. `masking` writes the first and
+the last on a bakery's machine, `secure_sum` the question on the server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from glean.errors import SecureSumError
+from glean.privacy.mask_seeds import SEED_BYTES, SHARE_BYTES, Words
+from glean.privacy.mask_wire import Reader
+
+BOXED_BYTES = SHARE_BYTES + 16
+"""A share encrypted for its holder, with the tag of the cipher."""
+
+NO_SHARE = b"\xff" * SHARE_BYTES
+"""Stands for a share that its holder couldn't open; no residue of the field is written like it."""
+
+_WORD_BYTES = 8
+
+
+class Asked(IntEnum):
+    """What a question wants revealed."""
+
+    SEEDS = 1
+    """The step's seeds of the pairs with bakeries that are gone."""
+
+    SHARES = 2
+    """The shares of the self-masks of bakeries that sent."""
+
+
+@dataclass(frozen=True)
+class Masked:
+    """What a bakery sends in a step.
+
+    Parameters
+    ----------
+    step : int
+        Number of the step.
+    sealed, checked : bytes
+        Seal and check of its self-mask's seed, 16 bytes each.
+    boxes : tuple of bytes
+        A share of that seed for each neighbour that takes part, in their order, encrypted for it.
+    words : ndarray of uint64
+        The masked vector.
+    """
+
+    step: int
+    sealed: bytes
+    checked: bytes
+    boxes: tuple[bytes, ...]
+    words: Words
+
+    def to_bytes(self) -> bytes:
+        """Write it; `from_bytes` reads it."""
+        head = b"GM1" + self.step.to_bytes(8, "big") + len(self.boxes).to_bytes(2, "big")
+        size = len(self.words).to_bytes(4, "big")
+        vector = self.words.astype("<u8", copy=False).tobytes()
+        return b"".join((head, size, self.sealed, self.checked, *self.boxes, vector))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Masked:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        SecureSumError
+            It is something else.
+        """
+        reader = Reader(content, "masked vector", mark=b"GM1")
+        step, count, size = reader.number(8), reader.number(2), reader.number(4)
+        sealed, checked = reader.take(SHARE_BYTES), reader.take(SHARE_BYTES)
+        boxes = _pieces(reader, count, BOXED_BYTES)
+        vector = reader.take(size * _WORD_BYTES)
+        reader.end()
+        words = np.frombuffer(vector, "<u8").astype(np.uint64, copy=False)
+        return cls(step, sealed, checked, boxes, words)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the server asks of one bakery after a step's vectors have come.
+
+    Parameters
+    ----------
+    step : int
+        Number of the step.
+    asked : Asked
+        Which kind of secret.
+    marks : int
+        Set over the roster: all that are gone, or all that count as senders.
+    boxes : tuple of bytes
+        For `SHARES`: the encrypted shares addressed to this bakery, one of each neighbour among
+        the senders, in their order.
+    """
+
+    step: int
+    asked: Asked
+    marks: int
+    boxes: tuple[bytes, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """Write it; `from_bytes` reads it."""
+        marks = self.marks.to_bytes((self.marks.bit_length() + 7) // 8, "big")
+        head = b"GQ1" + self.step.to_bytes(8, "big") + bytes([self.asked])
+        sizes = len(marks).to_bytes(4, "big") + len(self.boxes).to_bytes(2, "big")
+        return b"".join((head, sizes, marks, *self.boxes))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Question:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        SecureSumError
+            It is something else.
+        """
+        reader = Reader(content, "question", mark=b"GQ1")
+        step, asked = reader.number(8), _asked(reader)
+        size, count = reader.number(4), reader.number(2)
+        marks = reader.number(size)
+        boxes = _pieces(reader, count, BOXED_BYTES)
+        reader.end()
+        return cls(step, asked, marks, boxes)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a bakery reveals.
+
+    Parameters
+    ----------
+    step : int
+        Number of the step.
+    asked : Asked
+        Which kind of secret.
+    secrets : tuple of bytes
+        For each neighbour that the question was about, in their order: a seed of 32 bytes or a
+        share of 16, `NO_SHARE` where it couldn't be opened.
+    """
+
+    step: int
+    asked: Asked
+    secrets: tuple[bytes, ...]
+
+    def to_bytes(self) -> bytes:
+        """Write it; `from_bytes` reads it."""
+        head = b"GA1" + self.step.to_bytes(8, "big") + bytes([self.asked])
+        return b"".join((head, len(self.secrets).to_bytes(2, "big"), *self.secrets))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Answer:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        SecureSumError
+            It is something else.
+        """
+        reader = Reader(content, "answer", mark=b"GA1")
+        step, asked, count = reader.number(8), _asked(reader), reader.number(2)
+        size = SEED_BYTES if asked is Asked.SEEDS else SHARE_BYTES
+        found = _pieces(reader, count, size)
+        reader.end()
+        return cls(step, asked, found)
+
+
+def _pieces(reader: Reader, count: int, size: int) -> tuple[bytes, ...]:
+    content = reader.take(count * size)
+    return tuple(content[at : at + size] for at in range(0, len(content), size))
+
+
+def _asked(reader: Reader) -> Asked:
+    found = reader.number(1)
+    if found not in tuple(Asked):
+        raise SecureSumError(f"secure sum: found a question of kind {found}; wanted 1 or 2")
+    return Asked(found)

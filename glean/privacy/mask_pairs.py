@@ -1,0 +1,118 @@
+"""What a bakery shares with each of its neighbours: keys of an epoch, a seed of each step.
+
+A private key and the roster come in; step seeds, and shares encrypted between two bakeries, go
+out. Only `masking` has any use for them, on the bakery's own machine.
+"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from glean.errors import SecureSumError
+from glean.privacy.mask_roster import Roster
+from glean.privacy.mask_seeds import step_seed
+from glean.privacy.mask_wire import text_field
+
+PAIR_BYTES = 64
+"""A key from which step seeds are derived, and one that encrypts shares: 32 bytes each."""
+
+_CONTEXT = b"glean secure sums: pair 1"
+
+
+class PairKeys:
+    """A bakery's keys with its neighbours, made when they are first needed.
+
+    Parameters
+    ----------
+    private_key : bytes
+        The bakery's X25519 key, 32 bytes.
+    place : int
+        The bakery's place on the roster.
+    roster : Roster
+        Everybody's public keys.
+    known : dict of int to bytes
+        Keys that were made before, 64 bytes each, by the other's place.
+    """
+
+    def __init__(
+        self, private_key: bytes, place: int, *, roster: Roster, known: dict[int, bytes]
+    ) -> None:
+        self.place = place
+        self.known = known
+        self._private_key = private_key
+        self._roster = roster
+        self._boxes: dict[int, AESGCM] = {}
+
+    def seed(self, other: int, step: int) -> bytes:
+        """Derive the pair's seed of a step, the same on both sides.
+
+        Parameters
+        ----------
+        other : int
+            The neighbour's place.
+        step : int
+            Number of the step.
+
+        Raises
+        ------
+        SecureSumError
+            The neighbour's public key can't be used.
+        """
+        return step_seed(self._key(other)[: PAIR_BYTES // 2], step)
+
+    def box(self, other: int, share: bytes, *, step: int, context: bytes) -> bytes:
+        """Encrypt a share for a neighbour, once a step.
+
+        Parameters
+        ----------
+        other : int
+            The neighbour's place.
+        share : bytes
+            What it is to hold.
+        step : int
+            Number of the step.
+        context : bytes
+            What both must agree on, or it can't be opened.
+        """
+        return self._cipher(other).encrypt(_number(self.place, step), share, context)
+
+    def open(self, other: int, boxed: bytes, *, step: int, context: bytes) -> bytes | None:
+        """Decrypt a neighbour's share; None when it isn't one of this step and context."""
+        try:
+            return self._cipher(other).decrypt(_number(other, step), boxed, context)
+        except InvalidTag:
+            return None
+
+    def _cipher(self, other: int) -> AESGCM:
+        if other not in self._boxes:
+            self._boxes[other] = AESGCM(self._key(other)[PAIR_BYTES // 2 :])
+        return self._boxes[other]
+
+    def _key(self, other: int) -> bytes:
+        if other not in self.known:
+            self.known[other] = self._agreed(other)
+        return self.known[other]
+
+    def _agreed(self, other: int) -> bytes:
+        """Agree on keys; the roster goes in, so that two stories about it lead to nothing."""
+        theirs, mine = self._roster.offers[other], self._roster.offers[self.place]
+        private = X25519PrivateKey.from_private_bytes(self._private_key)
+        try:
+            shared = private.exchange(X25519PublicKey.from_public_bytes(theirs.public_key))
+        except ValueError as error:
+            raise SecureSumError(
+                f"roster: the key of {theirs.bakery!r} can't be used ({error}); wanted an X25519 "
+                "key. Nothing is masked"
+            ) from error
+        names = b"".join(text_field(name) for name in sorted((mine.bakery, theirs.bakery)))
+        info = _CONTEXT + text_field(self._roster.epoch) + names
+        return HKDF(hashes.SHA256(), PAIR_BYTES, self._roster.digest, info).derive(shared)
+
+
+def _number(sender: int, step: int) -> bytes:
+    """Make a nonce: under a pair's key each of the two encrypts one share a step."""
+    return sender.to_bytes(4, "big") + step.to_bytes(8, "big")

@@ -1,0 +1,47 @@
+"""Rounding to the ring: fine enough, and never so fine that sums wrap."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glean.errors import FederationError
+from glean.learning.fixed_point import GRADIENT_BOUND, MOST_ROWS, SUM_BITS, FixedPoint
+
+
+@given(rows=st.integers(1, MOST_ROWS))
+def test_no_sum_reaches_the_bound_and_the_scale_is_no_coarser_than_need_be(rows: int) -> None:
+    """Largest sum: all weight on the largest gradient, each row rounded up."""
+    scale = FixedPoint.for_rows(rows)
+    largest = rows * (GRADIENT_BOUND * 2**scale.bits + 0.5)
+    assert largest < 2**SUM_BITS
+    assert largest * 4 > 2**SUM_BITS
+    assert scale.bits >= 7
+
+
+def test_rounding_is_to_the_nearest_and_exact_on_the_scale() -> None:
+    """Half a place at most is lost, and what has been rounded stays what it is."""
+    scale = FixedPoint.for_rows(100_000)
+    values = np.random.default_rng(0).normal(0, 20, 5000)
+    rounded = scale.encode(values)
+    assert rounded.dtype == np.int64
+    assert np.abs(scale.decode(rounded) - values).max() <= 2.0 ** -(scale.bits + 1)
+    assert (scale.encode(scale.decode(rounded)) == rounded).all()
+
+
+@pytest.mark.parametrize("rows", [0, -3, MOST_ROWS + 1])
+def test_a_federation_without_rows_or_with_too_many_is_refused(rows: int) -> None:
+    """There is no scale for it."""
+    with pytest.raises(FederationError, match=f"declares {rows} rows"):
+        FixedPoint.for_rows(rows)
+
+
+@pytest.mark.parametrize("weights", [[60.0, 41.0], [np.inf], [np.nan]])
+def test_rows_that_weigh_more_than_declared_are_refused(weights: list[float]) -> None:
+    """Otherwise a sum could wrap around unnoticed."""
+    scale = FixedPoint.for_rows(100)
+    scale.check_weights(np.array([60.0, 40.0]))
+    with pytest.raises(FederationError, match="the federation declared 100"):
+        scale.check_weights(np.array(weights))

@@ -1,0 +1,288 @@
+"""A bakery's masks cancel and look like noise; of each neighbour it reveals one secret at most."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from glean.privacy.mask_messages import NO_SHARE, Asked, Masked, Question
+from glean.privacy.mask_seeds import Words, mask_words, new_self_seed, self_key, step_seed
+from glean.privacy.mask_state import read_masker, write_masker
+from glean.privacy.masking import Masker
+from tests.maskers import agreed, plain_sum, refusal, vectors
+
+ALMOST_NEVER = 1e-7
+"""A test that fails by chance does so about once in ten million times."""
+
+
+def masked_by_all(maskers: list[Masker], summands: list[Words], *, step: int = 1) -> list[Masked]:
+    everybody = maskers[0].roster.everybody
+    return [
+        masker.mask(vector, step=step, participants=everybody)
+        for masker, vector in zip(maskers, summands, strict=True)
+    ]
+
+
+def boxes_for(holder: Masker, masked: list[Masked], senders: int) -> tuple[bytes, ...]:
+    """What the server would hand to a holder."""
+    roster = holder.roster
+    return tuple(
+        masked[sender].boxes[roster.neighbours[sender].index(holder.place)]
+        for sender in roster.near(holder.place, senders)
+    )
+
+
+def shares_of(holder: Masker, masked: list[Masked], senders: int, *, step: int = 1) -> Question:
+    return Question(step, Asked.SHARES, senders, boxes_for(holder, masked, senders))
+
+
+@pytest.mark.parametrize("count", [3, 19, 20, 45])
+def test_masks_between_bakeries_cancel(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the self-masks the masked vectors add up to the plain sum."""
+    seeds: list[int] = []
+
+    def remembered() -> int:
+        seeds.append(new_self_seed())
+        return seeds[-1]
+
+    monkeypatch.setattr("glean.privacy.masking.new_self_seed", remembered)
+    maskers, summands = agreed(count), vectors(count)
+    masked = masked_by_all(maskers, summands)
+    own = [mask_words(self_key(seed), len(summands[0])) for seed in seeds]
+    assert len(set(seeds)) == count
+    total = plain_sum([one.words for one in masked]) - plain_sum(own)
+    np.testing.assert_array_equal(total, plain_sum(summands))
+
+
+def byte_counts(words: Words) -> npt.NDArray[np.int64]:
+    return np.bincount(np.frombuffer(words.tobytes(), np.uint8), minlength=256)
+
+
+def test_each_masked_vector_is_uniform_over_the_ring() -> None:
+    """Every byte of it is as likely as any other, though what is masked is nearly constant."""
+    maskers = agreed(5)
+    plain = np.full(8192, 3, np.uint64)
+    assert stats.chisquare(byte_counts(plain)).pvalue < ALMOST_NEVER
+    for step in (1, 2, 3):
+        for masked in masked_by_all(maskers, [plain] * 5, step=step):
+            assert stats.chisquare(byte_counts(masked.words)).pvalue > ALMOST_NEVER
+
+
+def test_what_is_masked_does_not_show() -> None:
+    """Two very different bakeries' masked words are drawn from one distribution."""
+    maskers = agreed(3)
+    small, large = np.zeros(8192, np.uint64), np.arange(8192, dtype=np.uint64) << np.uint64(40)
+    assert stats.ks_2samp(small, large).pvalue < ALMOST_NEVER
+    one, other = (
+        maskers[0].mask(vector, step=step, participants=0b111).words
+        for step, vector in ((1, small), (2, large))
+    )
+    assert stats.ks_2samp(one, other).pvalue > ALMOST_NEVER
+    table = np.stack([byte_counts(one), byte_counts(other)])
+    assert stats.chi2_contingency(table).pvalue > ALMOST_NEVER
+
+
+def test_no_mask_is_used_twice() -> None:
+    """The same vector looks different in every step and in every epoch."""
+    maskers, plain = agreed(3), np.zeros(100, np.uint64)
+    seen = [m.mask(plain, step=1, participants=0b111).words.tobytes() for m in maskers]
+    seen += [m.mask(plain, step=2, participants=0b111).words.tobytes() for m in maskers]
+    seen += [m.mask(plain, step=1, participants=0b111).words.tobytes() for m in agreed(3)]
+    assert len(set(seen)) == len(seen)
+    seeds = {
+        masker.keys.seed(other, step)
+        for masker in maskers[:1]
+        for other in (1, 2)
+        for step in (1, 2)
+    }
+    assert len(seeds) == 4
+
+
+def test_a_step_seed_tells_nothing_of_the_next() -> None:
+    """What a neighbour gives away is the end of a one-way street."""
+    key = b"k" * 32
+    assert step_seed(key, 1) != step_seed(key, 2)
+    assert step_seed(step_seed(key, 1), 2) != step_seed(key, 2)
+
+
+@pytest.mark.parametrize(
+    ("step", "participants", "words"),
+    [
+        (3, 0b11111, "found step 3 after step 3"),
+        (2, 0b11111, "found step 2 after step 3"),
+        (1 << 64, 0b11111, "wanted a greater one"),
+        (4, 0b11110, "don't include 'bakery 000'"),
+        (4, 0b111111, "aren't all on the roster"),
+        (4, 0b00011, "found 2 bakeries"),
+        (4, 0b00111, "wanted 3 or more with 3 or more of 4 neighbours"),
+        (4, 0, "don't include"),
+    ],
+)
+def test_a_bakery_refuses_to_mask(step: int, participants: int, words: str) -> None:
+    """Twice in a step, without itself, or among too few; the next good step is still open."""
+    masker = agreed(5)[0]
+    vector = np.zeros(2, np.uint64)
+    masker.mask(vector, step=3, participants=0b11111)
+    said = refusal(lambda: masker.mask(vector, step=step, participants=participants))
+    assert words in said
+    assert "Nothing is masked" in said
+    masker.mask(vector, step=4, participants=0b11111)
+
+
+def test_a_bakery_needs_a_majority_of_its_neighbours_in_a_large_federation() -> None:
+    """Many participants don't help if they are far away on the graph."""
+    masker = agreed(45)[0]
+    roster = masker.roster
+    few = sum(1 << other for other in roster.neighbours[0][:14])
+    far = roster.everybody & ~roster.neighbour_marks[0]
+    vector = np.zeros(2, np.uint64)
+    said = refusal(lambda: masker.mask(vector, step=1, participants=far | few))
+    assert "14 of them neighbours" in said
+    assert roster.lonely(far | few)[0] == "bakery 000"
+    assert not roster.lonely(roster.everybody)
+    one_more = 1 << roster.neighbours[0][14]
+    masker.mask(vector, step=1, participants=far | few | one_more)
+
+
+def restarted(masker: Masker) -> Masker:
+    return read_masker(write_masker(masker))
+
+
+@pytest.mark.parametrize("between", [restarted, lambda masker: masker])
+def test_the_same_question_gets_the_same_answer(between: Callable[[Masker], Masker]) -> None:
+    """A message may be delivered twice, and the bakery's process may have been started anew."""
+    maskers = agreed(5)
+    masked = masked_by_all(maskers, vectors(5))
+    first = between(maskers[0])
+    seeds = Question(1, Asked.SEEDS, 0b00010)
+    shares = shares_of(first, masked, 0b11101)
+    for question in (seeds, shares):
+        answer = first.answer(question)
+        first = between(first)
+        assert first.answer(question) == answer
+    assert first.answer(seeds).secrets == (maskers[1].keys.seed(0, 1),)
+
+
+@pytest.mark.parametrize("between", [restarted, lambda masker: masker])
+def test_never_seed_and_share_of_the_same_neighbour(between: Callable[[Masker], Masker]) -> None:
+    """Both together would take both masks off; a restart doesn't make a bakery forget."""
+    maskers = agreed(5)
+    masked = masked_by_all(maskers, vectors(5))
+    masker = between(maskers[0])
+    masker.answer(Question(1, Asked.SEEDS, 0b00010))
+    masker = between(masker)
+    said = refusal(lambda: masker.answer(shares_of(masker, masked, 0b11111)))
+    assert "another story" in said
+    masker.answer(shares_of(masker, masked, 0b11101))
+    masker = between(masker)
+    for question in (
+        Question(1, Asked.SEEDS, 0b00100),
+        shares_of(masker, masked, 0b11111),
+        shares_of(masker, masked, 0b01101),
+    ):
+        assert "Nothing is revealed" in refusal(lambda question=question: masker.answer(question))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(Asked), st.integers(0, 63)), max_size=8))
+def test_no_row_of_questions_gets_both(stories: list[tuple[Asked, int]]) -> None:
+    """Whatever a server asks in whatever order: one kind of secret of each, few seeds, no own."""
+    maskers = agreed(6)
+    masked = masked_by_all(maskers, vectors(6, words=1))
+    masker, told = maskers[2], {Asked.SEEDS: 0, Asked.SHARES: 0}
+    for asked, marks in stories:
+        boxes = boxes_for(masker, masked, marks) if asked is Asked.SHARES else ()
+        try:
+            masker.answer(Question(1, asked, marks, boxes))
+        except Exception as error:  # noqa: BLE001
+            assert type(error).__name__ == "SecureSumError"  # noqa: PT017
+        else:
+            told[asked] |= marks
+        masker = restarted(masker)
+    assert not told[Asked.SEEDS] & told[Asked.SHARES]
+    assert told[Asked.SEEDS].bit_count() <= 2
+    assert not told[Asked.SEEDS] >> 2 & 1
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (
+            Question(1, Asked.SEEDS, 0b00010),
+            "about step 1; wanted one about step 2",
+        ),
+        (Question(3, Asked.SEEDS, 0b00010), "about step 3"),
+        (Question(2, Asked.SEEDS, 0b00001), "doesn't count 'bakery 000' among the senders"),
+        (Question(2, Asked.SEEDS, 0b01110), "found 2 bakeries, 1 of them neighbours"),
+        (Question(2, Asked.SEEDS, 0b00110), "wanted 3 or more with 3 or more of 4 neighbours"),
+        (Question(2, Asked.SEEDS, 0b100000), "didn't take part"),
+        (Question(2, Asked.SHARES, 0b11110), "doesn't count 'bakery 000' among the senders"),
+        (Question(2, Asked.SHARES, 0b00011), "found 2 bakeries"),
+        (Question(2, Asked.SHARES, 0b11111), "0 shares came of 4 neighbours"),
+    ],
+)
+def test_a_bakery_refuses_to_reveal(question: Question, words: str) -> None:
+    """About another step, as one that is gone, or so that too few are left to hide among."""
+    maskers = agreed(5)
+    for step in (1, 2):
+        masked_by_all(maskers, vectors(5), step=step)
+    turn = maskers[0].turn
+    said = refusal(lambda: maskers[0].answer(question))
+    assert words in said
+    assert "revealed" in said
+    assert maskers[0].turn == turn
+
+
+def test_who_was_told_of_other_participants_gives_no_share() -> None:
+    """A server that makes bakeries mask with different ones can't open their self-masks."""
+    maskers = agreed(6)
+    vector = np.zeros(1, np.uint64)
+    everybody = [m.mask(vector, step=1, participants=0b111111) for m in maskers[:5]]
+    maskers[5].mask(vector, step=1, participants=0b111101)
+    box = everybody[0].boxes[-1]
+    question = Question(
+        1, Asked.SHARES, 0b111101, (box, *boxes_for(maskers[5], everybody, 0b11100))
+    )
+    assert maskers[5].answer(question).secrets == (NO_SHARE,) * 4
+
+
+def test_a_share_of_another_step_is_not_opened() -> None:
+    """Or a server could collect the shares of an old step in a new one."""
+    maskers = agreed(3)
+    old = masked_by_all(maskers, vectors(3), step=1)
+    new = masked_by_all(maskers, vectors(3), step=2)
+    answer = maskers[0].answer(shares_of(maskers[0], [old[0], old[1], new[2]], 0b111, step=2))
+    assert answer.secrets[0] == NO_SHARE
+    assert answer.secrets[1] != NO_SHARE
+
+
+def test_a_saved_masker_goes_on_where_it_was() -> None:
+    """It has the same keys, and still refuses its old step."""
+    maskers = agreed(45)
+    maskers[3].mask(np.zeros(2, np.uint64), step=8, participants=maskers[3].roster.everybody)
+    again = restarted(maskers[3])
+    assert again.turn == maskers[3].turn
+    assert again.keys.known == maskers[3].keys.known
+    assert "after step 8" in refusal(
+        lambda: again.mask(np.zeros(2, np.uint64), step=8, participants=again.roster.everybody)
+    )
+
+
+def test_masking_takes_about_a_millisecond() -> None:
+    """At 40 bakeries and 64 kB; the bound leaves a busy machine room."""
+    maskers, vector = agreed(40), np.zeros(8192, np.uint64)
+    everybody = maskers[0].roster.everybody
+    maskers[0].mask(vector, step=1, participants=everybody)
+    took = []
+    for step in range(2, 30):
+        start = time.process_time()
+        maskers[0].mask(vector, step=step, participants=everybody)
+        took.append(time.process_time() - start)
+    assert min(took) < 0.005
