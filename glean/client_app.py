@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,15 +11,18 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
-from glean.evaluation.backtest import judge, judge_start, rows_to_json
-from glean.evaluation.scores import BakeryScore
+from glean.evaluation.backtest import OWN_METHODS, START, judge, judge_start, rows_to_json
+from glean.evaluation.scores import BakeryScore, score_frame
+from glean.evaluation.summed_scores import sums_of
 from glean.federation.disclosure import Reply, disclosed
+from glean.federation.final_sums import keep
 from glean.federation.home import keep_model
 from glean.federation.marked_log import log_to
 from glean.federation.mask_holder import new_key, opening
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.orders import Orders
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
+from glean.federation.run_folder import write_whole
 from glean.federation.sampling import derived_seed
 from glean.federation.step_messages import KeysTask, OpeningTask, StepTask
 from glean.federation.step_work import StepWork
@@ -94,8 +97,8 @@ def test(message: Message, context: Context) -> Message:
         model = read_model(task.model)
         _keep(task.model, bakery, run_id=context.run_id)
         rows = _judged(bakery, model, learning_rate=task.learning_rate)
-        scores = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
-        return _reply(scores, message, context)
+        _keep_scores(rows, bakery)
+        return _reply(_final(rows, OWN_METHODS, bakery, context), message, context)
 
 
 @app.evaluate("start")
@@ -113,8 +116,18 @@ def test_start(message: Message, context: Context) -> Message:
             training=bakery.training(definition),
             test=bakery.test(definition),
         )
-        scores = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json([row]))
-        return _reply(scores, message, context)
+        return _reply(_final([row], (START,), bakery, context), message, context)
+
+
+def _final(
+    rows: Sequence[BakeryScore], methods: Sequence[str], bakery: Participant, context: Context
+) -> FinalScores:
+    """Show the scores, or keep them back for the sum over all bakeries."""
+    shown = bakery.settings.shows_scores(deployed=bakery.sales.own_table)
+    if not shown:
+        keep(sums_of(rows, methods), context.state)
+    text = rows_to_json(rows) if shown else ""
+    return FinalScores(bakery.sales.name, code_fingerprint(), text)
 
 
 def _judged(bakery: Participant, model: Model, *, learning_rate: float) -> list[BakeryScore]:
@@ -142,6 +155,12 @@ def _keep(model: bytes, bakery: Participant, *, run_id: int) -> None:
         LOG.info("kept at home: %s, which this bakery forecasts from now on", path)
     except FederationError as error:
         LOG.error("%s", error)  # noqa: TRY400 - the words say it all
+
+
+def _keep_scores(rows: Sequence[BakeryScore], bakery: Participant) -> None:
+    if bakery.node.home:
+        table = score_frame(rows).to_csv(index=False, lineterminator="\n")
+        write_whole(Path(bakery.node.home) / "bakeries.csv", table.encode())
 
 
 def _reply(

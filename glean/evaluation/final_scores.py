@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from glean.errors import FederationError, ModelError
-from glean.evaluation.backtest import rows_from_json, start_row_from_json
+from glean.evaluation.backtest import OWN_METHODS, START, rows_from_json, start_row_from_json
 from glean.evaluation.scores import BakeryScore
+from glean.evaluation.summed_scores import scores_of
 from glean.federation.conversation import Conversation
 from glean.federation.rounds import Outcome, Rounds
+
+_NO_DAY = (
+    "no bakery has a day in the test window that could be judged: see events.jsonl, and the "
+    "settings test-start and test-days"
+)
 
 
 def final_scores(rounds: Rounds, talk: Conversation, outcome: Outcome) -> list[BakeryScore]:
@@ -33,18 +39,29 @@ def final_scores(rounds: Rounds, talk: Conversation, outcome: Outcome) -> list[B
     FederationError
         No bakery gave valid scores, or none has a day that could be judged.
     """
+    replies = rounds.test(outcome)
+    if not rounds.shows_scores:
+        return _summed_scores(rounds, outcome)
     scores: list[BakeryScore] = []
-    for name, text in rounds.test(outcome).items():
+    for name, text in replies.items():
         try:
             scores += rows_from_json(text, bakery=name)
         except ModelError as error:
             talk.report_failure(name, str(error), round_number=outcome.last_round)
     if not any(score.n_rows for score in scores):
-        raise FederationError(
-            "no bakery has a day in the test window that could be judged: see events.jsonl, and "
-            "the settings test-start and test-days"
-        )
+        raise FederationError(_NO_DAY)
     return scores + _start_scores(rounds.test_start(outcome), scores, talk, outcome)
+
+
+def _summed_scores(rounds: Rounds, outcome: Outcome) -> list[BakeryScore]:
+    """One row a method for all bakeries, each of which keeps its own at home."""
+    sums = rounds.summed_test(outcome, methods=len(OWN_METHODS))
+    scores = scores_of(sums, OWN_METHODS)
+    if not scores:
+        raise FederationError(_NO_DAY)
+    if rounds.test_start(outcome):
+        scores += scores_of(rounds.summed_test(outcome, methods=1), (START,))
+    return scores
 
 
 def _start_scores(

@@ -119,6 +119,8 @@ def _sums(values: tuple[float, ...]) -> str:
 
 
 def _final(reply: FinalScores) -> str:
+    if not reply.rows:
+        return "that it has judged the final model; the results stay here, for the sum over all"
     rows = json.loads(reply.rows)
     first = rows[0]
     errors = ", ".join(f"{row['method']} {row['abs_error']:,.6g}" for row in rows)

@@ -12,6 +12,7 @@ from operator import add
 
 from glean.federation.conversation import TEST, TEST_START
 from glean.federation.council import Council
+from glean.federation.final_sums import Floats
 from glean.federation.global_model import GlobalModel
 from glean.federation.phases import course_of, test_phase
 from glean.federation.post import Traffic
@@ -68,12 +69,18 @@ class Rounds:
         self._talk = council.talk
         self._settings = council.settings
         self._start = start
-        self._course = course_of(council, Steps(council))
+        self._steps = Steps(council)
+        self._course = course_of(council, self._steps)
 
     @property
     def devices(self) -> frozenset[str]:
         """Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0"."""
         return frozenset(self._council.devices)
+
+    @property
+    def shows_scores(self) -> bool:
+        """Whether the server may see each bakery's scores."""
+        return self._council.shows_scores
 
     def run(self, standing: Standing | None = None) -> Outcome:
         """Run all rounds, or fewer where early stopping is on.
@@ -117,6 +124,27 @@ class Rounds:
         if not found:
             raise self._council.failed(f"the final test after round {outcome.last_round}")
         return found
+
+    def summed_test(self, outcome: Outcome, *, methods: int) -> Floats:
+        """Sum up what all bakeries made of the last test, where each keeps its own scores.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            What the rounds came to.
+        methods : int
+            How many methods were judged.
+
+        Returns
+        -------
+        float64 array of shape (methods, final_sums.FIELDS)
+
+        Raises
+        ------
+        FederationError
+            Nobody gave a valid reply, or too few did for a sum.
+        """
+        return self._steps.finals(outcome.last_round, methods=methods)
 
     def test_start(self, outcome: Outcome) -> dict[str, str]:
         """Have every bakery judge the model that the run started from, as `test` does.

@@ -9,8 +9,9 @@ from flwr.app import RecordDict
 from numpy.typing import NDArray
 
 from glean.features.definition import FeatureDefinition
+from glean.federation.final_sums import kept_words
 from glean.federation.mask_holder import MaskHolder
-from glean.federation.orders import HISTOGRAMS, LEAVES, SCORES, TOTALS, WEIGHTS, Orders
+from glean.federation.orders import FINAL, HISTOGRAMS, LEAVES, SCORES, TOTALS, WEIGHTS, Orders
 from glean.federation.participant import Participant
 from glean.federation.score_words import SCORE_WORDS, score_words, to_words
 from glean.federation.step_messages import StepReply, StepTask
@@ -71,7 +72,7 @@ class StepWork:
     def _catch_up(self) -> bool:
         """Follow the model of the task, if it is needed."""
         orders = self.orders
-        needed = orders.shows or orders.proposes or {*orders.fills} - {TOTALS}
+        needed = orders.shows or orders.proposes or {*orders.fills} - {TOTALS, FINAL}
         if not needed or not isinstance(self._work, TreeWork):
             return True
         self._progress = self._work.follow(self._task, self._state)
@@ -125,6 +126,8 @@ class StepWork:
             if not fills:
                 return np.zeros(SCORE_WORDS, dtype=np.int64)
             return score_words(scores, unit_weight=orders.unit_weight, parties=orders.parties)
+        if part == FINAL:
+            return kept_words(self._state, unit_weight=orders.unit_weight, parties=orders.parties)
         if part == WEIGHTS:
             assert isinstance(self._work, WeightWork), "only fedavg sums weights"
             return self._weights() if fills else _zeros(self._work.word_count(self._task))

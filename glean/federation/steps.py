@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from glean.errors import FederationError, ModelError, SecureSumError
 from glean.federation.council import Council, check_reply
+from glean.federation.final_sums import FIELDS, summed
 from glean.federation.global_model import GlobalModel
 from glean.federation.masked_sums import MaskedSums
 from glean.federation.messages import Task, named_sums
-from glean.federation.orders import SCORES, TOTALS, Orders
+from glean.federation.orders import FINAL, SCORES, TOTALS, Orders
 from glean.federation.score_words import SCORE_WORDS, from_words, score_sums
 from glean.federation.step_messages import StepReply, StepTask
 from glean.metrics import ErrorSums
@@ -32,6 +33,7 @@ LOG = logging.getLogger("glean")
 
 STEP = "train.step"
 
+Floats = NDArray[np.float64]
 Words = NDArray[np.int64]
 
 _DEVICE = re.compile(r"(cpu|cuda(:[0-9]+)?)?")
@@ -126,6 +128,28 @@ class Steps:
             return asked, self.scores_in(result, hidden=not shown) if result.replies else {}
 
         return self._council.some(collect, number, f"the evaluate phase of round {number}")[1]
+
+    def finals(self, number: int, *, methods: int) -> Floats:
+        """Sum up what bakeries kept of the final test, shape (methods, FIELDS).
+
+        Raises
+        ------
+        FederationError
+            Nobody gave a valid reply.
+        """
+        totals = self.totals(number)
+        order = Orders((FINAL,), (FINAL,), unit_weight=totals.unit_weight, parties=totals.parties)
+
+        def collect(spent: set[str]) -> tuple[Sequence[str], list[Floats]]:
+            asked = sorted(self._council.talk.present - spent)
+            length = methods * len(FIELDS)
+            result = self.run(number, None, dict.fromkeys(asked, order), length=length)
+            if not result.replies:
+                return asked, []
+            unit_weight, parties = order.unit_weight, order.parties
+            return asked, [summed(result.total, unit_weight=unit_weight, parties=parties)]
+
+        return self._council.some(collect, number, "the sum of the final scores")[1][0]
 
     def scores_in(self, result: StepResult, *, hidden: bool) -> dict[str, ErrorSums]:
         """Read the scores of a step: by bakery, or at the end of the sum for all of them."""
