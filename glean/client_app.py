@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from flwr.app import Context, Message
@@ -21,14 +22,14 @@ from glean.federation.marked_log import log_to
 from glean.federation.mask_holder import new_key, opening
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.orders import Orders
-from glean.federation.participant import SPARE_NODE, Participant, participant_of
+from glean.federation.participant import KEPT_BAKERIES, SPARE_NODE, Participant, participant_of
 from glean.federation.run_folder import write_whole
 from glean.federation.sampling import derived_seed
 from glean.federation.step_messages import KeysTask, OpeningTask, StepTask
 from glean.federation.step_work import StepWork
 from glean.federation.version import code_fingerprint
 from glean.forecasting.forecast import Model, definition_of, read_model
-from glean.settings import NodeSettings, RunSettings, is_deployed
+from glean.settings import ConfigValue, NodeSettings, RunSettings, is_deployed
 
 LOG = logging.getLogger("glean")
 
@@ -192,11 +193,21 @@ def _said_at_home(context: Context) -> Iterator[None]:
 
 
 def _participant(context: Context, *, newcomer: bool) -> Participant | None:
-    return participant_of(
-        NodeSettings.from_config(context.node_config),
-        RunSettings.from_config(context.run_config),
-        newcomer=newcomer,
-    )
+    node = _node(tuple(context.node_config.items()))
+    settings = _settings(tuple(context.run_config.items()))
+    return participant_of(node, settings, newcomer=newcomer)
+
+
+@lru_cache(maxsize=KEPT_BAKERIES)
+def _node(config: tuple[tuple[str, ConfigValue], ...]) -> NodeSettings:
+    """Check a node config, once."""
+    return NodeSettings.from_config(dict(config))
+
+
+@lru_cache(maxsize=4)
+def _settings(config: tuple[tuple[str, ConfigValue], ...]) -> RunSettings:
+    """Check a run config; each of a run's many messages comes with the same one."""
+    return RunSettings.from_config(dict(config))
 
 
 def _bakery(context: Context, task: Task | KeysTask | OpeningTask) -> Participant:

@@ -26,6 +26,7 @@ from glean.federation.run_folder import RunFolder, reason_of
 from glean.federation.run_record import RunRecord
 from glean.forecasting.forecast import read_model
 from glean.learning.rates import learning_rate_of, pooled_learning_rate_of
+from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.settings import NodeSettings, RunSettings
 
 LOG = logging.getLogger("glean")
@@ -100,7 +101,22 @@ def _announce(talk: Conversation, bakeries: Bakeries, settings: RunSettings) -> 
         if met.note:
             talk.report_untrained(name, met.note)
     if settings.secure_sums:
-        LOG.info("secure-sums has no effect: %s sums nothing", settings.rounds.aggregation)
+        LOG.info("%s", _about_masks(settings, bakeries))
+
+
+def _about_masks(settings: RunSettings, bakeries: Bakeries) -> str:
+    """Say whether sums are masked in this run."""
+    kind = settings.rounds.aggregation
+    learners = sum(met.trains for met in bakeries.values())
+    hides = not settings.shows_scores(deployed=_deployed(bakeries))
+    if not settings.rounds.sums and not hides:
+        return f"secure-sums has no effect: {kind} with these leaf-values sums nothing"
+    if learners < FEWEST_BAKERIES and not _deployed(bakeries) and kind != "histogram":
+        return (
+            f"secure-sums has no effect: {learners} bakeries learn, and of fewer than "
+            f"{FEWEST_BAKERIES} each could tell the others' part from the sum"
+        )
+    return "sums are masked: the server sees what all bakeries add up to, and none of the summands"
 
 
 def _look_inside(
@@ -120,7 +136,7 @@ def _look_inside(
         read_model(outcome.model.to_bytes()),
         settings,
         learning_rate=pooled_learning_rate_of(settings.rounds),
-        steps=_pooled_rounds(settings, outcome) * settings.boosting.trees_per_round,
+        steps=_pooled_rounds(settings, outcome),
     )
     _write_csv(record.folder, "forecasts.csv", insight.forecasts)
     if insight.truth is not None:

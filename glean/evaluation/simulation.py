@@ -26,8 +26,9 @@ from glean.settings import RunSettings
 Floats = NDArray[np.float64]
 
 MOST_POOLED_TREES = 10
-"""The pooled rival averages as many trees a step as bakeries train, as the federation does, but no
-more than this: further ones change its forecast little and take long on all rows."""
+"""Beside bagging the pooled rival averages as many trees a step as bakeries train, as that does, but
+no more than this: further ones change its forecast little and take long on all rows. Beside
+`histogram` it grows as many trees a step as that does."""
 
 SHOWN_BAKERIES = 40
 """Bakeries whose single days are kept for the report's pictures."""
@@ -73,7 +74,7 @@ def look_inside(
     learning_rate : float
         Step size of the pooled rival.
     steps : int
-        Boosting steps of the pooled rival: as many as the final model went through.
+        Boosting steps of the pooled rival: as many as the final model had rounds.
     """
     definition = definition_of(model)
     pooled = (
@@ -112,10 +113,17 @@ def _pooled_forest(
     steps: int,
 ) -> Forest:
     training = [p.training(definition) for p in participants if p.windows.trains]
-    width = min(len(training), MOST_POOLED_TREES) * settings.boosting.num_parallel_tree
+    boosting = settings.boosting
+    width = boosting.num_parallel_tree
+    if settings.rounds.aggregation == "histogram":
+        # The trees of a round are one group, grown on the same margins.
+        width *= boosting.trees_per_round
+    else:
+        width *= min(len(training), MOST_POOLED_TREES)
+        steps *= boosting.trees_per_round
     return train_pooled(
         stack(training),
-        boosting=replace(settings.boosting, num_parallel_tree=width),
+        boosting=replace(boosting, num_parallel_tree=width),
         learning_rate=learning_rate,
         steps=steps,
         seed=settings.seed,

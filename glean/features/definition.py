@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from glean.errors import ModelError, SettingsError
 from glean.sales.table import FORMAT
@@ -116,6 +116,10 @@ class FeatureDefinition:
         ModelError
             The text isn't a definition, or its columns aren't those that this version makes.
         """
+        return _read(text)
+
+    @classmethod
+    def _parsed(cls, text: str) -> FeatureDefinition:
         try:
             found = json.loads(text)
             definition = cls(
@@ -129,3 +133,9 @@ class FeatureDefinition:
         if names != definition.names:
             raise ModelError("the model was made by a version of Glean with other features")
         return definition
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> FeatureDefinition:
+    """Read a definition; every message of a run comes with the same one."""
+    return FeatureDefinition._parsed(text)  # noqa: SLF001 - its own module

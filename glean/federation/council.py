@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from flwr.app import RecordDict
 
-from glean.errors import FederationError
+from glean.errors import FederationError, ModelError
 from glean.federation.aggregator import Aggregator
 from glean.federation.conversation import Conversation
 from glean.federation.global_model import GlobalModel
@@ -25,7 +25,9 @@ ATTEMPTS = 3
 """How often a phase is begun in which nobody who was asked gives a valid reply."""
 
 Found = TypeVar("Found", bound=Sized)
-Reply = Contribution | Score | FinalScores | StepReply | KeysReply | OpeningReply
+Answer = TypeVar("Answer", Contribution, Score, StepReply)
+AnyReply = TypeVar("AnyReply", Contribution, Score, StepReply, FinalScores, KeysReply, OpeningReply)
+Reply = Contribution | Score | StepReply | FinalScores | KeysReply | OpeningReply
 
 
 class Council:
@@ -143,8 +145,9 @@ class Council:
         model: GlobalModel | None,
         *,
         number: int,
+        form: type[Answer],
         record_of: Callable[[str, Task], RecordDict] = lambda _, task: task.to_record(),
-    ) -> dict[str, RecordDict]:
+    ) -> dict[str, Answer]:
         """Ask with what each bakery lacks; again with the whole model where it lacked more.
 
         Parameters
@@ -157,22 +160,52 @@ class Council:
             What the task is about, if it is about a model.
         number : int
             The round.
+        form : type
+            What replies are read as.
         record_of : callable
             Makes a bakery's record of its task.
+
+        Returns
+        -------
+        dict of str to form
+            Replies that can be read, in text order; the others are named in the run's events.
         """
-        records = {name: record_of(name, self.task(name, model, number)) for name in names}
-        replies = self.talk.ask(kind, records, round_number=number)
-        lacking = [name for name, reply in replies.items() if _lacks_model(reply)]
+
+        def heard(asked: Iterable[str], *, whole: bool) -> dict[str, Answer]:
+            tasks = {name: self.task(name, model, number, whole=whole) for name in asked}
+            records = {name: record_of(name, task) for name, task in tasks.items()}
+            return self.replies(kind, records, form, number=number)
+
+        replies = heard(names, whole=False)
+        lacking = [name for name, reply in replies.items() if reply.lacks_model]
         if lacking:
-            whole = {
-                name: record_of(name, self.task(name, model, number, whole=True))
-                for name in lacking
-            }
-            again = self.talk.ask(kind, whole, round_number=number)
-            replies = {n: r for n, r in replies.items() if n not in whole} | again
+            again = heard(lacking, whole=True)
+            replies = {n: r for n, r in replies.items() if n not in lacking} | again
+            for name in [name for name, reply in again.items() if reply.lacks_model]:
+                del replies[name]
+                self.talk.report_failure(
+                    name,
+                    "the reply says that it lacks the model, which was sent as a whole",
+                    round_number=number,
+                )
         if model is not None:
             self._held |= dict.fromkeys(replies, model.state)
         return dict(sorted(replies.items()))
+
+    def replies(
+        self, kind: str, records: Mapping[str, RecordDict], form: type[AnyReply], *, number: int
+    ) -> dict[str, AnyReply]:
+        """Send records; the replies that can be read, in text order. Others are named."""
+        found: dict[str, AnyReply] = {}
+        for name, record in self.talk.ask(kind, records, round_number=number).items():
+            try:
+                reply = form.from_record(record)
+                check_reply(name, reply)
+            except (ModelError, FederationError) as error:
+                self.talk.report_failure(name, str(error), round_number=number)
+            else:
+                found[name] = reply
+        return found
 
     def task(
         self, name: str, model: GlobalModel | None, number: int, *, whole: bool = False
@@ -228,7 +261,7 @@ class Council:
 
 
 def check_reply(name: str, reply: Reply) -> None:
-    """Refuse a reply of other code, of another bakery, or that lacks what it was sent.
+    """Refuse a reply of other code or of another bakery.
 
     Raises
     ------
@@ -238,10 +271,3 @@ def check_reply(name: str, reply: Reply) -> None:
     check_code(reply.code)
     if reply.bakery != name:
         raise FederationError(f"the reply says it comes from {reply.bakery!r}; wanted {name!r}")
-    if not isinstance(reply, FinalScores | KeysReply | OpeningReply) and reply.lacks_model:
-        raise FederationError("the reply says that it lacks the model, which was sent as a whole")
-
-
-def _lacks_model(reply: RecordDict) -> bool:
-    flat = reply.config_records.get("fields")
-    return bool(flat and flat.get("lacks_model"))

@@ -2,13 +2,16 @@
 
 The tree is the one that pooled training would grow on the same bins. A level's histograms are asked
 for only the smaller child of each split, so all levels of a tree have to come from the same
-bakeries: where one drops out the tree is grown anew from its root, without it.
+bakeries: where one drops out the tree is grown anew from its root, without it. So it is where the
+sums don't fit together: of a sum it can't be told whose part was damaged, or whether on the way.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
+from glean.errors import FederationError, ModelError
 from glean.federation.ahead_course import AheadCourse, ScoreRide
 from glean.federation.council import ATTEMPTS
 from glean.federation.global_model import GlobalModel, TreeModel
@@ -17,25 +20,50 @@ from glean.federation.sampling import derived_seed
 from glean.federation.trained import Trained
 from glean.learning.growth import Growth
 
+LOG = logging.getLogger("glean")
+
 
 class HistogramCourse(AheadCourse):
     """As many exchanges a round as trees have levels."""
 
     def _learn(self, number: int, model: GlobalModel, ride: ScoreRide) -> Trained:
         assert isinstance(model, TreeModel), "histograms grow trees"
+        misfit = ""
         for _ in range(ATTEMPTS):
             there = self._council.present_trainers(number)
             asked = self._council.aggregator.trainers(there, number)
-            learners: Sequence[str] = asked
-            while learners:
-                growth = self._growth(number, learners)
-                left = self._grow(growth, learners, number, model, ride)
-                if left == learners:
-                    forest = model.forest.plus(growth.trees())
-                    return Trained(model.grown(forest), len(asked), len(learners))
-                learners = left
+            try:
+                trained = self._grown(asked, number, model, ride)
+            except ModelError as error:
+                misfit = str(error)
+                self._council.talk.folder.append_event(
+                    "trees_given_up", round=number, reason=misfit
+                )
+                LOG.warning("round %d: trees are given up: %s", number, misfit)
+            else:
+                if trained is not None:
+                    return trained
             self._council.gather(number)
+        if misfit:
+            raise FederationError(
+                f"round {number}: trees were given up {ATTEMPTS} times at most, the last time as "
+                f"{misfit}. A bakery sends damaged sums; find it by leaving bakeries out"
+            )
         raise self._council.failed(f"the train phase of round {number}")
+
+    def _grown(
+        self, asked: Sequence[str], number: int, model: TreeModel, ride: ScoreRide
+    ) -> Trained | None:
+        """Grow a group of trees from those who stay to its end; None where nobody does."""
+        learners = asked
+        while learners:
+            growth = self._growth(number, learners)
+            left = self._grow(growth, learners, number, model, ride)
+            if left == learners:
+                forest = model.forest.plus(growth.trees())
+                return Trained(model.grown(forest), len(asked), len(learners))
+            learners = left
+        return None
 
     def _growth(self, number: int, learners: Sequence[str]) -> Growth:
         """Begin a group of trees, whose samples go by the round and by who learns.

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
-from flwr.app import Context, Error, Message, RecordDict
+from flwr.app import Array, Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 from flwr.supercore.run import Run
@@ -134,7 +134,7 @@ class InProcessGrid(Grid):
         # that should not know of a failed one.
         context = _copied(self._contexts[node])
         incoming = copy.copy(message)
-        incoming.content = copy.deepcopy(message.content)
+        incoming.content = _copied_record(message.content)
         with _identity(self._run.run_id, node):
             try:
                 reply = self._app(message=incoming, context=context)
@@ -151,9 +151,22 @@ def _copied(context: Context) -> Context:
         run_id=context.run_id,
         node_id=context.node_id,
         node_config=dict(context.node_config),
-        state=copy.deepcopy(context.state),
+        state=_copied_record(context.state),
         run_config=dict(context.run_config),
     )
+
+
+def _copied_record(record: RecordDict) -> RecordDict:
+    """Copy all that can be changed: the records, and the arrays and lists in them."""
+    copied = record.copy()
+    for name, part in record.items():
+        # Not `part.copy()` alone: a list in it, or what an array holds, can be changed in place.
+        inner = part.copy()
+        for key, value in part.items():
+            if isinstance(value, list | Array):
+                inner[key] = copy.copy(value)  # type: ignore[assignment]
+        copied[name] = inner
+    return copied
 
 
 def run_inprocess(

@@ -137,7 +137,9 @@ def _save(masker: Masker, state: RecordDict) -> None:
 
 
 def _record(state: RecordDict) -> ConfigRecord:
-    return state.config_records.get(_NAME, ConfigRecord())
+    found = state[_NAME] if _NAME in state else ConfigRecord()
+    assert isinstance(found, ConfigRecord), "Glean wrote it"
+    return found
 
 
 def _bytes(state: RecordDict, name: str) -> bytes:

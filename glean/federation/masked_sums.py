@@ -10,14 +10,12 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
-from flwr.app import RecordDict
 from numpy.typing import NDArray
 
-from glean.errors import FederationError, ModelError, SecureSumError
-from glean.federation.council import ATTEMPTS, Council, check_reply
+from glean.errors import FederationError, SecureSumError
+from glean.federation.council import ATTEMPTS, Council
 from glean.federation.step_messages import KeysReply, KeysTask, OpeningReply, OpeningTask
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyOffer
@@ -30,7 +28,6 @@ KEYS = "train.keys"
 OPEN = "train.open"
 
 Words = NDArray[np.int64]
-Answer = TypeVar("Answer", KeysReply, OpeningReply)
 
 
 class MaskedSums:
@@ -54,12 +51,17 @@ class MaskedSums:
     def prepare(self, names: Iterable[str], number: int) -> tuple[str, ...]:
         """See to it that bakeries hold each other's keys; those of them that do, in text order.
 
+        In a deployment too few may be so for a moment only: others are waited for.
+
         Raises
         ------
         FederationError
             They are too few for a secure sum.
         """
-        wanted = tuple(sorted(name for name in names if name in self._talk.present))
+        if self._council.deployed and len(self._there(names)) < FEWEST_BAKERIES:
+            least = self._council.settings.rounds.min_available_bakeries
+            self._council.gather(number, at_least=max(FEWEST_BAKERIES, least))
+        wanted = self._there(names)
         self.check(len(wanted), number)
         if not self._serves(wanted):
             self._agree(number)
@@ -162,6 +164,9 @@ class MaskedSums:
                 f"round {number}: {self._losses} secure sums were lost in a row: {reason}"
             )
 
+    def _there(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(name for name in names if name in self._talk.present))
+
     def _serves(self, names: tuple[str, ...]) -> bool:
         """Whether the keys that there are will do for these bakeries."""
         roster = self._roster
@@ -179,7 +184,7 @@ class MaskedSums:
             for name in sorted(self._talk.present)
         }
         offers: list[KeyOffer] = []
-        for name, reply in self._replies(KEYS, records, KeysReply, number).items():
+        for name, reply in self._council.replies(KEYS, records, KeysReply, number=number).items():
             self._try(name, number, partial(_add_offer, offers, name, reply.offer))
         self.check(len(offers), number)
         self._roster = Roster.of(offers, epoch=epoch, seed=secrets.token_bytes(16))
@@ -192,22 +197,10 @@ class MaskedSums:
                 name: OpeningTask(name in newcomers, question.to_bytes()).to_record()
                 for name, question in questions.items()
             }
-            for name, reply in self._replies(OPEN, records, OpeningReply, number).items():
+            for name, reply in self._council.replies(
+                OPEN, records, OpeningReply, number=number
+            ).items():
                 self._try(name, number, partial(summed.answer, name, reply.answer))
-
-    def _replies(
-        self, kind: str, records: Mapping[str, RecordDict], form: type[Answer], number: int
-    ) -> dict[str, Answer]:
-        found: dict[str, Answer] = {}
-        for name, record in self._talk.ask(kind, records, round_number=number).items():
-            try:
-                reply = form.from_record(record)
-                check_reply(name, reply)
-            except (ModelError, FederationError) as error:
-                self._talk.report_failure(name, str(error), round_number=number)
-            else:
-                found[name] = reply
-        return found
 
     def _try(self, name: str, number: int, take: Callable[[], object]) -> None:
         """Take what a bakery sent, or write down why it can't be."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glean.aggregation.update import TreeUpdate
-from glean.errors import FederationError, ModelError
+from glean.errors import ModelError
 from glean.federation.conversation import EVALUATE, TRAIN
-from glean.federation.council import Council, check_reply
+from glean.federation.council import Council
 from glean.federation.global_model import GlobalModel
 from glean.federation.messages import Contribution, Score
 from glean.federation.steps import Steps
@@ -70,14 +70,13 @@ class MergingCourse:
 
     def _updates(self, number: int, model: GlobalModel, asked: Sequence[str]) -> list[TreeUpdate]:
         council = self._council
+        replies = council.converse(TRAIN, asked, model, number=number, form=Contribution)
         updates: list[TreeUpdate] = []
-        for name, reply in council.converse(TRAIN, asked, model, number=number).items():
+        for name, contribution in replies.items():
             try:
-                contribution = Contribution.from_record(reply)
-                check_reply(name, contribution)
                 updates.append(council.aggregator.accept(contribution))
                 council.devices.add(contribution.device)
-            except (ModelError, FederationError) as error:
+            except ModelError as error:
                 council.talk.report_failure(name, str(error), round_number=number)
         return updates
 
@@ -85,12 +84,11 @@ class MergingCourse:
         self, number: int, model: GlobalModel, asked: Sequence[str]
     ) -> dict[str, ErrorSums]:
         council = self._council
+        replies = council.converse(EVALUATE, asked, model, number=number, form=Score)
         scores: dict[str, ErrorSums] = {}
-        for name, reply in council.converse(EVALUATE, asked, model, number=number).items():
+        for name, score in replies.items():
             try:
-                score = Score.from_record(reply)
-                check_reply(name, score)
                 scores[name] = score.error_sums()
-            except (ModelError, FederationError) as error:
+            except ModelError as error:
                 council.talk.report_failure(name, str(error), round_number=number)
         return scores

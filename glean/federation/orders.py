@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Self
+from functools import lru_cache
 
 from glean.errors import ModelError
 
@@ -80,7 +80,7 @@ class Orders:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> Orders:
         """Read `to_json`'s text.
 
         Raises
@@ -88,6 +88,10 @@ class Orders:
         ModelError
             It isn't one.
         """
+        return _read(text)
+
+    @classmethod
+    def _parsed(cls, text: str) -> Orders:
         try:
             found = json.loads(text)
             found |= {name: tuple(found[name]) for name in ("parts", "fills")}
@@ -100,3 +104,9 @@ class Orders:
                 f"{', '.join(PARTS)}"
             )
         return orders
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> Orders:
+    """Read orders; in one process, many bakeries get the same."""
+    return Orders._parsed(text)  # noqa: SLF001 - its own module

@@ -182,7 +182,10 @@ class Participant:
                 WeightWork(*windows, kind=rounds.fedavg_model)
                 if rounds.aggregation == "fedavg"
                 else TreeWork(
-                    *windows, boosting=self.settings.boosting, device=self.settings.tree_device
+                    *windows,
+                    boosting=self.settings.boosting,
+                    device=self.settings.tree_device,
+                    sums_up=rounds.sums,
                 )
             )
         return self._work[key]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from glean.errors import FederationError, ModelError
 from glean.federation.average_course import AverageCourse
-from glean.federation.council import Council, check_reply
+from glean.federation.council import Council
 from glean.federation.global_model import GlobalModel
 from glean.federation.histogram_course import HistogramCourse
 from glean.federation.merging_course import MergingCourse
@@ -46,12 +45,5 @@ def test_phase(council: Council, kind: str, number: int, model: GlobalModel) -> 
     council.gather(number, at_least=1)
     names = sorted(council.talk.present)
     records = {name: council.task(name, model, number, whole=True).to_record() for name in names}
-    found: dict[str, str] = {}
-    for name, reply in council.talk.ask(kind, records, round_number=number).items():
-        try:
-            scores = FinalScores.from_record(reply)
-            check_reply(name, scores)
-            found[name] = scores.rows
-        except (ModelError, FederationError) as error:
-            council.talk.report_failure(name, str(error), round_number=number)
-    return found
+    replies = council.replies(kind, records, FinalScores, number=number)
+    return {name: scores.rows for name, scores in replies.items()}

@@ -63,13 +63,13 @@ class Post:
 
     def fetch(self, ids: Iterable[str]) -> dict[str, Message]:
         """Fetch what has come in answer to these messages, each reply once."""
-        wanted = list(ids)
+        wanted = dict.fromkeys(ids)
         if not wanted:
             return {}
-        replies = list(self._grid.pull_messages(wanted))
+        replies = list(self._grid.pull_messages(list(wanted)))
         self.traffic.up += sum(payload_bytes(r.content) for r in replies if r.has_content())
         found = {reply.metadata.reply_to_message_id: reply for reply in replies}
-        return {number: found[number] for number in wanted if number in found}
+        return {number: reply for number, reply in found.items() if number in wanted}
 
 
 def pause_s(waited_s: float) -> float:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glean.federation.messages import Flat, Task
+from glean.federation.messages import Packed, Task
 
 
 @dataclass(frozen=True)
-class StepTask(Task):
+class StepTask(Packed, Task):
     """A task whose answer is a vector to be summed.
 
     Parameters
@@ -33,7 +33,7 @@ class StepTask(Task):
 
 
 @dataclass(frozen=True)
-class StepReply(Flat):
+class StepReply(Packed):
     """A bakery's reply in a step.
 
     Parameters
@@ -66,7 +66,7 @@ class StepReply(Flat):
 
 
 @dataclass(frozen=True)
-class KeysTask(Flat):
+class KeysTask(Packed):
     """The server's question for a key, before vectors are masked.
 
     Parameters
@@ -82,7 +82,7 @@ class KeysTask(Flat):
 
 
 @dataclass(frozen=True)
-class KeysReply(Flat):
+class KeysReply(Packed):
     """A bakery's public key.
 
     Parameters
@@ -99,7 +99,7 @@ class KeysReply(Flat):
 
 
 @dataclass(frozen=True)
-class OpeningTask(Flat):
+class OpeningTask(Packed):
     """The server's question after a step: what it takes to open the sum.
 
     Parameters
@@ -115,7 +115,7 @@ class OpeningTask(Flat):
 
 
 @dataclass(frozen=True)
-class OpeningReply(Flat):
+class OpeningReply(Packed):
     """A bakery's answer to it.
 
     Parameters

@@ -18,7 +18,7 @@ from flwr.app import RecordDict
 from numpy.typing import NDArray
 
 from glean.errors import FederationError, ModelError, SecureSumError
-from glean.federation.council import Council, check_reply
+from glean.federation.council import Council
 from glean.federation.final_sums import FIELDS, summed
 from glean.federation.global_model import GlobalModel
 from glean.federation.masked_sums import MaskedSums
@@ -193,12 +193,12 @@ class Steps:
             Vectors are to be masked, and too few bakeries are left for it.
         """
         ask = partial(self._ask, number, model, structures)
-        if not length or not self._council.masks(_contributors(orders)):
-            return _plain(ask(orders, length=length), orders, length)
-        while True:
+        left = dict(orders)
+        while length and self._council.masks(_contributors(left)):
             names = self._masks.prepare(orders, number)
-            self._masks.check(_contributors({name: orders[name] for name in names}), number)
-            replies = ask({name: orders[name] for name in names}, masked=names, length=length)
+            left = {name: orders[name] for name in names}
+            self._masks.check(_contributors(left), number)
+            replies = ask(left, masked=names, length=length)
             vectors = {name: reply.vector for name, reply in replies.items()}
             try:
                 senders, total = self._masks.total(
@@ -206,8 +206,10 @@ class Steps:
                 )
             except SecureSumError as error:
                 self._masks.lose(str(error), number)
+                left = {name: orders[name] for name in orders if name in self._council.talk.present}
             else:
                 return StepResult({name: replies[name] for name in senders}, total, orders)
+        return _plain(ask(left, length=length), orders, length)
 
     def _ask(
         self,
@@ -238,14 +240,15 @@ class Steps:
 
         talk = self._council.talk
         found: dict[str, StepReply] = {}
-        replies = self._council.converse(STEP, orders, model, number=number, record_of=record_of)
-        for name, record in replies.items():
+        replies = self._council.converse(
+            STEP, orders, model, number=number, form=StepReply, record_of=record_of
+        )
+        for name, reply in replies.items():
             try:
-                reply = StepReply.from_record(record)
-                self._check(name, reply, orders[name])
+                self._check(reply, orders[name])
                 if not masked:
                     _check_length(reply.vector, length)
-            except (ModelError, FederationError) as error:
+            except ModelError as error:
                 talk.report_failure(name, str(error), round_number=number)
             else:
                 if masked and reply.lacks_keys:
@@ -254,8 +257,7 @@ class Steps:
                     found[name] = reply
         return found
 
-    def _check(self, name: str, reply: StepReply, order: Orders) -> None:
-        check_reply(name, reply)
+    def _check(self, reply: StepReply, order: Orders) -> None:
         if order.fills and reply.definition != self._council.aggregator.definition.identity:
             raise ModelError(f"found features {reply.definition[:12]}; another feature definition")
         if not _DEVICE.fullmatch(reply.device):
@@ -277,7 +279,10 @@ class Steps:
             rows = int(result.total[0])
             weight = float(from_words(result.total[1:], parties=parties)[0])
             if rows <= 0 or weight <= 0:
-                raise FederationError("the bakeries that are present have no rows to learn from")
+                raise FederationError(
+                    "the bakeries that are present have no rows to learn from: found "
+                    f"{rows} rows that weigh {weight:g}"
+                )
             return asked, [Totals(rows, weight / rows, parties)]
 
         return self._council.some(collect, number, "the count of training rows")[1][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -9,6 +10,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from numpy.typing import NDArray
 
+from glean.errors import ModelError
 from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
 from glean.federation.messages import Task
@@ -20,6 +22,8 @@ from glean.learning.level_order import LevelOrder
 from glean.learning.row_sums import RowSums
 from glean.learning.structure import leaf_count, structure_of
 from glean.settings import BoostingSettings
+
+LOG = logging.getLogger("glean")
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -52,8 +56,7 @@ class Progress:
     @staticmethod
     def state_in(record: RecordDict) -> str:
         """Name of the state that a node's state is about; "" where there is none."""
-        found = record.config_records.get(_NAME)
-        return str(found["state"]) if found else ""
+        return str(record[_NAME]["state"]) if _NAME in record else ""
 
     @classmethod
     def load(cls, record: RecordDict) -> Progress | None:
@@ -95,6 +98,8 @@ class TreeWork:
         How trees are grown.
     device : str
         "cpu" or "gpu".
+    sums_up : bool
+        Whether the model is made of sums over the bakery's bins, which then stand ready.
     """
 
     def __init__(
@@ -104,8 +109,11 @@ class TreeWork:
         *,
         boosting: BoostingSettings,
         device: str,
+        sums_up: bool = False,
     ) -> None:
         self._boosting = boosting
+        self._validation_rows = validation
+        self._sums_up = sums_up
         self._rows = training
         self._held: Progress | None = None
         self._training = TreeLearner(training, boosting=boosting, device=device)
@@ -123,6 +131,10 @@ class TreeWork:
     @cached_property
     def _sums(self) -> RowSums:
         return RowSums(self._rows, self._layout, self._boosting)
+
+    @cached_property
+    def _validation_sums(self) -> RowSums:
+        return RowSums(self._validation_rows, self._layout, self._boosting)
 
     def train(self, task: Task, record: RecordDict, *, seed: int) -> bytes | None:
         """Grow this round's trees; None where the task continues a state not held here."""
@@ -186,15 +198,27 @@ class TreeWork:
             return None
         if held is None:
             held = Progress("", self._training.start(), self._validation.start())
-        news = _read(task.model)
-        progress = Progress(
-            task.state,
-            self._training.add(held.training, news),
-            self._validation.add(held.validation, news),
-        )
+        progress = self._added(held, _read(task.model), task.state)
         progress.save(record)
         self._held = progress
         return progress
+
+    def _added(self, held: Progress, news: Forest, state: str) -> Progress:
+        """Add trees to the margins: on the bins, where trees are on public edges."""
+        if self._sums_up:
+            try:
+                return Progress(
+                    state,
+                    self._sums.add(held.training, news.trees),
+                    self._validation_sums.add(held.validation, news.trees),
+                )
+            except ModelError:
+                LOG.debug("trees off the public edges are followed by XGBoost")
+        return Progress(
+            state,
+            self._training.add(held.training, news),
+            self._validation.add(held.validation, news),
+        )
 
     def _progress(self, record: RecordDict) -> Progress | None:
         """Read how far this bakery is; where this process got it there itself, from memory."""
