@@ -73,7 +73,10 @@ def supernode_command(bakery: str, *, host: str) -> list[str]:
 def node_config(bakery: str) -> str:
     """Node config of a bakery, in Flower's writing: TOML strings side by side."""
     quote = '"' if "'" in bakery else "'"
-    return f"sales='{_SHOP}/sales.csv' bakery={quote}{bakery}{quote} home='{_SHOP}/glean'"
+    return (
+        f"sales='{_SHOP}/sales.csv' bakery={quote}{bakery}{quote} home='{_SHOP}/glean' "
+        f"signing-key='{_SHOP}/keys/signing-key' members='{_SHOP}/keys/members.json'"
+    )
 
 
 def _made(made: Made) -> Iterable[str]:

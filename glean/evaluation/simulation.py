@@ -26,8 +26,8 @@ from glean.settings import RunSettings
 Floats = NDArray[np.float64]
 
 MOST_POOLED_TREES = 10
-"""Beside bagging the pooled rival averages as many trees a step as bakeries train, as that does, but
-no more than this: further ones change its forecast little and take long on all rows. Beside
+"""Beside bagging the pooled rival averages as many trees a step as bakeries train, as that does,
+but no more than this: further ones change its forecast little and take long on all rows. Beside
 `histogram` it grows as many trees a step as that does."""
 
 SHOWN_BAKERIES = 40
