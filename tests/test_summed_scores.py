@@ -23,7 +23,7 @@ from glean.metrics import ErrorSums
 from glean.privacy.certificate_folder import make_certificates
 from glean.privacy.members import folder_name
 from glean.server_app import app as server_app
-from glean.settings import RunSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.federations import small_settings
 from tests.test_disclosure import own_nodes
 
@@ -91,14 +91,18 @@ def test_words_of_scores_add_up_to_the_scores_of_all(
 ) -> None:
     """In any currency, within the fixed point's step for each bakery."""
     parties = len(bakeries)
-    sums = [ErrorSums(*values) for values in bakeries]
+    powers = (0, 1, 1, 1, 2, 0, 0)
+    sums = [
+        ErrorSums(*(v * unit_weight**p for v, p in zip(values, powers, strict=True)))
+        for values in bakeries
+    ]
     words = [score_words(s, unit_weight=unit_weight, parties=parties) for s in sums]
     found = score_sums(sum(words[1:], words[0]), unit_weight=unit_weight, parties=parties)
     wanted = sum(sums[1:], sums[0])
-    assert found.rows == pytest.approx(wanted.rows, abs=1e-4 * parties)
-    assert found.units == pytest.approx(wanted.units, abs=1e-4 * parties * unit_weight)
-    step = 1e-4 * parties * unit_weight**2
-    assert found.squared_error == pytest.approx(wanted.squared_error, abs=step)
+    step = 1e-6 * parties
+    assert found.rows == pytest.approx(wanted.rows, abs=step)
+    assert found.units == pytest.approx(wanted.units, abs=step * unit_weight)
+    assert found.squared_error == pytest.approx(wanted.squared_error, abs=step * unit_weight**2)
 
 
 def test_what_is_too_large_for_the_ring_is_said() -> None:
@@ -130,8 +134,9 @@ def test_a_deployment_s_scores_stay_at_home(
     for node, name in zip(nodes, names, strict=True):
         keys = tmp_path / "keys" / "bakeries" / folder_name(name)
         node |= {"signing-key": str(keys / "signing-key"), "members": str(keys / "members.json")}
-    changes = {"leaf-values": leaf_values, "secure-sums": True, "baselines": True}
-    config = small_settings("").to_config() | changes | {"output-dir": str(tmp_path / "results")}
+    changes: dict[str, ConfigValue] = {"leaf-values": leaf_values, "secure-sums": True}
+    changes |= {"baselines": True, "output-dir": str(tmp_path / "results")}
+    config = small_settings("").to_config() | changes
     settings = RunSettings.from_config(config)
     run_inprocess(server_app, InProcessGrid(client_app, nodes, config, run_id=1), config)
     run = tmp_path / "results" / "latest"
