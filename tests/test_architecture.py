@@ -40,6 +40,8 @@ ONLY_IMPORTERS = {
     "xgboost": {"learning"},
     "sklearn": {"learning"},
     "cryptography": {"privacy"},
+    "shamirs": {"privacy"},
+    "numba": {"learning"},
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},
     "typer": {"cli"},
