@@ -1,17 +1,36 @@
-"""All measurements, one after the other: `make bench`. Ends with 1 if one missed its limit."""
+"""All measurements, one after the other: `make bench`. Ends with 1 if one missed its limit.
+
+`python -m benchmarks --quick` leaves out those that take longer than a few minutes; any of them can
+be run by itself.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import engines, many_bakeries, merge, reference
+from benchmarks import (
+    accuracy,
+    engines,
+    many_bakeries,
+    masks,
+    merge,
+    pooled,
+    reference,
+    scale,
+    stock,
+)
+
+QUICK = (merge, many_bakeries, engines, masks)
+SLOW = (pooled, reference, accuracy, scale, stock)
+"""Minutes each; the last one more than an hour, most of it Flower's own."""
 
 
 def main() -> int:
     """Run each with its defaults, whatever the others found; 1 when one missed its limit."""
+    quick = "--quick" in sys.argv
     sys.argv = sys.argv[:1]
     missed = []
-    for module in (merge, many_bakeries, engines, reference):
+    for module in QUICK if quick else QUICK + SLOW:
         print(f"\n{module.__name__}: {(module.__doc__ or '').splitlines()[0]}\n", flush=True)
         if module.main():
             missed.append(module.__name__)

@@ -3,23 +3,85 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.watched_grid import Spent, WatchedGrid
 from glean.client_app import app
-from glean.federation.inprocess import InProcessGrid, as_server
+from glean.federation.inprocess import as_server
 from glean.federation.lead import agree, meet, rounds_of
+from glean.federation.rounds import Outcome, Rounds
 from glean.federation.run_folder import RunFolder
 from glean.settings import RunSettings
 
 
-def validation_curve(settings: RunSettings, bakeries: int, scratch: Path) -> list[float]:
-    """Run the rounds and return the federation's validation WAPE by round."""
+class WatchedFolder(RunFolder):
+    """A run's folder that notes what had been spent when each round's model was there.
+
+    Parameters
+    ----------
+    path : Path
+        As for `RunFolder`.
+    grid : WatchedGrid
+        Its meter is read.
+
+    Attributes
+    ----------
+    milestones : list of Spent
+        One a round.
+    """
+
+    def __init__(self, path: Path, grid: WatchedGrid) -> None:
+        super().__init__(path)
+        self._grid = grid
+        self.milestones: list[Spent] = []
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Write a file; a checkpoint is the moment at which a round's model is there."""
+        if name.startswith("models/"):
+            self.milestones.append(self._grid.so_far())
+        return super().write_bytes(name, content)
+
+
+@dataclass(frozen=True)
+class Federation:
+    """A federation whose bakeries have met."""
+
+    grid: WatchedGrid
+    folder: WatchedFolder
+    rounds: Rounds = field(repr=False)
+
+    def run(self) -> Outcome:
+        """Run the rounds."""
+        with as_server(self.grid):
+            return self.rounds.run()
+
+    def checkpoints(self) -> list[bytes]:
+        """Model file of each round, in order."""
+        return [path.read_bytes() for path in sorted((self.folder.path / "models").iterdir())]
+
+    def validation_curve(self) -> list[float]:
+        """Read the validation WAPE of each round."""
+        with (self.folder.path / "rounds.csv").open(encoding="utf-8") as file:
+            return [float(row["wape"]) for row in csv.DictReader(file)]
+
+
+def federation_of(settings: RunSettings, bakeries: int, scratch: Path) -> Federation:
+    """Let so many bakeries meet; the run's folder is made in `scratch`."""
     nodes = [{"partition-id": k, "num-partitions": bakeries} for k in range(bakeries)]
-    grid = InProcessGrid(app, nodes, settings.to_config(), run_id=1)
-    folder = RunFolder.create(scratch, run_id=1)
+    grid = WatchedGrid(app, nodes, settings.to_config())
+    # Runs that begin in the same second need folders of their own.
+    runs = len(list(scratch.iterdir())) if scratch.exists() else 0
+    folder = WatchedFolder(RunFolder.create(scratch, run_id=runs + 1).path, grid)
     with as_server(grid):
         talk, met, newcomers = meet(grid, settings, folder)
         definition = agree(met, newcomers, settings)
-        rounds_of(talk, settings, definition, met, newcomers).run()
-    with (folder.path / "rounds.csv").open(encoding="utf-8") as file:
-        return [float(row["wape"]) for row in csv.DictReader(file)]
+        rounds = rounds_of(talk, settings, definition, met, newcomers)
+    return Federation(grid, folder, rounds)
+
+
+def validation_curve(settings: RunSettings, bakeries: int, scratch: Path) -> list[float]:
+    """Run the rounds and return the federation's validation WAPE by round."""
+    federation = federation_of(settings, bakeries, scratch)
+    federation.run()
+    return federation.validation_curve()

@@ -25,7 +25,7 @@ def run_job(job: Job, engine: str, scratch: Path, *settings: str) -> Path:
     if config["sales"]:
         words.append(f"--sales={config['sales']}")
     out = scratch / f"{job.name}-{engine}"
-    glean = Path(sys.executable).with_name("glean")
+    glean = str(Path(sys.executable).with_name("glean"))
     command = [glean, "simulate", f"--engine={engine}", f"--bakeries={job.bakeries}"]
     subprocess.run([*command, f"--out={out}", *words], check=True, capture_output=True)
     return (out / "latest").resolve()

@@ -1,0 +1,83 @@
+"""One picture: test WAPE against exchanges, bytes and seconds; a row a job, a line a variant."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.judged_run import JudgedRun
+from benchmarks.watched_grid import Spent
+
+if TYPE_CHECKING:  # matplotlib takes over half a second to import
+    from matplotlib.axes import Axes
+
+PALETTE = ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#56B4E9", "#CC79A7", "#8A8A8A")
+"""Told apart by readers with any colour vision (Okabe and Ito 2008, "Color Universal Design")."""
+
+MASK_LINE = "--"
+WIDTH, ROW_HEIGHT, DPI = 12.0, 3.4, 110
+WORST = 1.4
+"""WAPE beyond this multiple of the lowest lies outside the picture: the first rounds of all."""
+
+
+@dataclass(frozen=True)
+class JobCurves:
+    """What is drawn of a job.
+
+    Parameters
+    ----------
+    bakeries : int
+        Among whom the bytes are divided.
+    runs : mapping of str to JudgedRun
+        Variant -> one run.
+    levels : mapping of str to float
+        Name -> WAPE of a rival that has no rounds.
+    """
+
+    bakeries: int
+    runs: Mapping[str, JudgedRun]
+    levels: Mapping[str, float]
+
+
+def draw(jobs: Mapping[str, JobCurves]) -> bytes:
+    """Draw all jobs; a PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, ROW_HEIGHT * len(jobs) + 0.8), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    rows = figure.subplots(len(jobs), 3, squeeze=False, sharey="row")
+    for axes, (name, curves) in zip(rows, jobs.items(), strict=True):
+        _draw_job(axes, name, curves)
+    handles, labels = rows[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=5, frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _draw_job(axes: Sequence[Axes], name: str, curves: JobCurves) -> None:
+    measures: dict[str, Callable[[Spent], float]] = {
+        "exchanges": lambda spent: spent.exchanges,
+        "kB a bakery": lambda spent: spent.payload / curves.bakeries / 1e3,
+        "seconds in process": lambda spent: spent.seconds,
+    }
+    for cell, (label, measure) in zip(axes, measures.items(), strict=True):
+        for number, (variant, run) in enumerate(curves.runs.items()):
+            cell.plot(
+                [measure(spent) for spent in run.spent],
+                run.wape,
+                MASK_LINE if "masked" in variant else "-",
+                color=PALETTE[number % len(PALETTE)],
+                label=variant,
+            )
+        for style, (rival, wape) in zip(("-.", ":"), curves.levels.items(), strict=True):
+            cell.axhline(wape, color="black", linestyle=style, linewidth=1, label=rival)
+        cell.set_xscale("log")
+        cell.set_xlabel(label)
+        cell.grid(color="#DDDDDD", linewidth=0.8)
+    lowest = min([*curves.levels.values(), *(min(run.wape) for run in curves.runs.values())])
+    axes[0].set_ylim(0.98 * lowest, WORST * lowest)
+    axes[0].set_ylabel(f"{name}: WAPE")

@@ -1,0 +1,131 @@
+"""One federation on a job, and how well each round's model forecasts the test windows.
+
+The rounds run in this process and choose nothing by the test windows; their checkpoints are judged
+afterwards, beside XGBoost on the pooled rows and each bakery alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import add
+from pathlib import Path
+
+from benchmarks.federations import federation_of
+from benchmarks.watched_grid import Spent
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import stack
+from glean.federation.lead import agree
+from glean.federation.participant import Participant, participant_of
+from glean.federation.sampling import derived_seed
+from glean.forecasting.forecast import Model, forecast_units, read_model
+from glean.learning.alone import train_alone
+from glean.learning.boosting import train_pooled
+from glean.learning.rates import pooled_learning_rate_of
+from glean.metrics import ErrorSums
+from glean.settings import NodeSettings, RunSettings
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """A federation's models on the test windows, round by round.
+
+    Parameters
+    ----------
+    wape : tuple of float
+        Of each round's model.
+    spent : tuple of Spent
+        What had been spent when that model was there.
+    total : Spent
+        The whole run, the last model's scores on the validation windows included.
+    """
+
+    wape: tuple[float, ...]
+    spent: tuple[Spent, ...]
+    total: Spent
+
+    @property
+    def last_wape(self) -> float:
+        """WAPE of the last round's model."""
+        return self.wape[-1]
+
+    @property
+    def exchanges_a_round(self) -> float:
+        """Exchanges that one more round costs."""
+        steps = self.spent[-1].exchanges - self.spent[0].exchanges
+        return steps / (len(self.spent) - 1) if len(self.spent) > 1 else float("nan")
+
+    def wape_by(self, exchanges: int) -> float:
+        """WAPE of the last model that was there after so many exchanges; NaN: there was none."""
+        pairs = zip(self.wape, self.spent, strict=True)
+        found = [wape for wape, spent in pairs if spent.exchanges <= exchanges]
+        return found[-1] if found else float("nan")
+
+
+def judged_run(settings: RunSettings, bakeries: int, scratch: Path) -> JudgedRun:
+    """Run the rounds, then judge every checkpoint."""
+    federation = federation_of(settings, bakeries, scratch)
+    federation.run()
+    total = federation.grid.so_far()
+    opened = _opened(settings, bakeries)
+    models = [read_model(content) for content in federation.checkpoints()]
+    wapes = tuple(_wape(opened, partial(_same, model)) for model in models)
+    return JudgedRun(wapes, tuple(federation.folder.milestones), total)
+
+
+def pooled_wape(settings: RunSettings, bakeries: int) -> float:
+    """WAPE of XGBoost on all rows in one place: same depth, rate and number of trees."""
+    opened = _opened(settings, bakeries)
+    definition = _definition(opened, settings)
+    rounds = settings.rounds
+    forest = train_pooled(
+        stack([bakery.training(definition) for bakery in opened if bakery.windows.trains]),
+        boosting=settings.boosting,
+        learning_rate=pooled_learning_rate_of(rounds),
+        steps=rounds.num_server_rounds * settings.boosting.trees_per_round,
+        seed=settings.seed,
+    )
+    return _wape(opened, partial(_same, forest))
+
+
+def local_wape(settings: RunSettings, bakeries: int) -> float:
+    """WAPE of each bakery alone, as the row "local" of `bakeries.csv` has it."""
+    opened = _opened(settings, bakeries)
+    definition = _definition(opened, settings)
+
+    def alone(bakery: Participant) -> Model:
+        return train_alone(
+            bakery.training(definition),
+            bakery.validation(definition),
+            boosting=settings.boosting,
+            seed=derived_seed(settings.seed, "local", bakery.sales.name),
+        ).forest
+
+    return _wape(opened, alone)
+
+
+def _opened(settings: RunSettings, bakeries: int) -> list[Participant]:
+    """Find the bakeries that the run's apps opened, their rows with them."""
+    found = (
+        participant_of(NodeSettings(partition=k), settings, newcomer=False) for k in range(bakeries)
+    )
+    return [bakery for bakery in found if bakery is not None]
+
+
+def _definition(opened: Sequence[Participant], settings: RunSettings) -> FeatureDefinition:
+    return agree({bakery.sales.name: bakery.introduce() for bakery in opened}, (), settings)
+
+
+def _same(model: Model, _: Participant) -> Model:
+    return model
+
+
+def _wape(opened: Sequence[Participant], model_of: Callable[[Participant], Model]) -> float:
+    """WAPE over all rows of all test windows."""
+    sums: list[ErrorSums] = []
+    for bakery in opened:
+        model = model_of(bakery)
+        test = bakery.test(model.definition)
+        sums.append(ErrorSums.of(test.units, forecast_units(model, test)))
+    return reduce(add, sums, ErrorSums()).wape

@@ -1,0 +1,132 @@
+"""The rounds of one federation in a process of their own, and what they cost.
+
+`cost_of` starts the process and reads what it prints; `python -m benchmarks.rounds_run BAKERIES
+CONFIG` (the run config as JSON) is that process. No final test, no baselines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.federations import federation_of
+from benchmarks.variants import Config
+from benchmarks.watched_grid import Spent
+from glean.federation.participant import participant_of
+from glean.settings import RunSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+_WARM_BAKERIES = 3
+_KIB, _GIB = 2**10, 2**30
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a federation's rounds cost.
+
+    Parameters
+    ----------
+    bakeries : int
+        How many.
+    spent : Spent
+        Seconds, exchanges and bytes from the first message to the last round's scores.
+    cpu_s : float
+        CPU time of the same.
+    peak_gib : float
+        Most memory that the process held at once.
+    model : str
+        SHA-256 of the last round's model.
+    process_s : float
+        Wall time of the whole process, its start and imports included.
+    """
+
+    bakeries: int
+    spent: Spent
+    cpu_s: float
+    peak_gib: float
+    model: str
+    process_s: float = 0.0
+
+
+def cost_of(bakeries: int, config: Config, *, warm: bool = False) -> Cost:
+    """Run the rounds in a fresh process.
+
+    Parameters
+    ----------
+    bakeries : int
+        How many synthetic bakeries, or of the table that `config` names.
+    config : dict
+        Run config, where it differs from the defaults.
+    warm : bool
+        Whether a few bakeries run first, so that imports and compiled loops don't count.
+    """
+    words = [str(bakeries), json.dumps(config), *(["warm"] if warm else [])]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.rounds_run", *words],
+        cwd=ROOT,
+        env=one_threaded(),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    taken = time.perf_counter() - start
+    found = json.loads(done.stdout.splitlines()[-1])
+    return Cost(**found | {"spent": Spent(**found["spent"]), "process_s": taken})
+
+
+def one_threaded() -> dict[str, str]:
+    """Environment in which every library uses one thread, as in Glean's own commands."""
+    return os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def measure(bakeries: int, config: Config, scratch: Path) -> Cost:
+    """Run the rounds in this process."""
+    settings = RunSettings.from_config(config)
+    participant_of.cache_clear()
+    start = time.process_time()
+    federation = federation_of(settings, bakeries, scratch)
+    federation.run()
+    spent = federation.grid.so_far()
+    return Cost(
+        bakeries=bakeries,
+        spent=spent,
+        cpu_s=time.process_time() - start,
+        peak_gib=_peak_bytes() / _GIB,
+        model=hashlib.sha256(federation.checkpoints()[-1]).hexdigest(),
+    )
+
+
+def _peak_bytes() -> int:
+    """Most memory held by this process so far."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not `ru_maxrss`: a fresh process inherits it from the one that started it.
+        (line,) = (text for text in status.read_text().splitlines() if text.startswith("VmHWM:"))
+        return int(line.split()[1]) * _KIB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main() -> int:
+    """Print the cost as JSON."""
+    bakeries, config, *rest = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as scratch:
+        if rest:
+            measure(
+                _WARM_BAKERIES, json.loads(config) | {"num-server-rounds": 1}, Path(scratch, "warm")
+            )
+        cost = measure(int(bakeries), json.loads(config), Path(scratch, "run"))
+    print(json.dumps(asdict(cost)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
