@@ -137,9 +137,12 @@ class Deployment:
         return processes.run(BIN / "flwr", *words, cwd=self.folder, env=self.environment)
 
     def node_config(self, bakery: str) -> str:
-        """Where its table is, who it is and where it keeps the model."""
-        home = self.home(bakery)
-        return f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{home}'"
+        """Where its table is, who it is, where it keeps the model, and its keys for secure sums."""
+        home, key = self.home(bakery), self.keys[bakery]
+        return (
+            f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{home}' "
+            f"signing-key='{key / 'signing-key'}' members='{key / 'members.json'}'"
+        )
 
     def end(self) -> None:
         """End every process of it."""

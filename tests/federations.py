@@ -18,6 +18,7 @@ from glean.federation.inprocess import InProcessGrid, as_server
 from glean.federation.lead import Bakeries, agree, meet, rounds_of
 from glean.federation.rounds import Outcome, Rounds
 from glean.federation.run_folder import RunFolder
+from glean.privacy.members import new_keys, write_members
 from glean.settings import ConfigValue, RunSettings
 
 Honest = Callable[[], Message]
@@ -88,6 +89,44 @@ class Federation:
     def table(self, name: str) -> pd.DataFrame:
         """A CSV file of the run's folder."""
         return pd.read_csv(self.folder.path / name)
+
+
+def member_nodes(
+    folder: Path, tables: Mapping[str, Path], *, homes: bool = False
+) -> list[dict[str, ConfigValue]]:
+    """Node configs of bakeries with tables of their own, and the keys of members for sums."""
+    keys = {bakery: new_keys(bakery) for bakery in tables}
+    folder.mkdir(parents=True, exist_ok=True)
+    members = folder / "members.json"
+    members.write_bytes(write_members(own.member for own in keys.values()))
+    nodes: list[dict[str, ConfigValue]] = []
+    for bakery, own in keys.items():
+        signing = folder / f"{bakery}.pem"
+        signing.write_bytes(own.signing_key)
+        node = {"sales": tables[bakery], "bakery": bakery, "signing-key": signing}
+        node |= {"members": members} | ({"home": folder / bakery} if homes else {})
+        nodes.append({key: str(value) for key, value in node.items()})
+    return nodes
+
+
+class CapturingGrid(InProcessGrid):
+    """Keeps every message that is sent and every reply."""
+
+    def __init__(self, *parts: object, **options: object) -> None:
+        super().__init__(*parts, **options)  # type: ignore[arg-type]
+        self.captured: list[Message] = []
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Send, and keep what was sent."""
+        sent = list(messages)
+        self.captured += sent
+        return super().push_messages(sent)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        """Receive, and keep what was received."""
+        received = super().pull_messages(message_ids)
+        self.captured += received
+        return received
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:

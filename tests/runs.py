@@ -15,7 +15,6 @@ from flwr.clientapp import ClientApp
 from glean import server_app
 from glean.client_app import app as glean_app
 from glean.federation.inprocess import InProcessGrid, run_inprocess
-from glean.federation.messages import Task
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 
@@ -73,11 +72,8 @@ def cut_off(
     """
 
     def meddle(message: Message, _name: str, honest: Honest) -> Message:
-        asked = message.metadata.message_type
-        if (
-            asked in (kind, f"{kind}.step")
-            and Task.from_record(message.content).round == round_number
-        ):
+        told = message.metadata
+        if told.message_type in (kind, f"{kind}.step") and told.group_id == str(round_number):
             (then or _raise)()
         return honest()
 

@@ -15,20 +15,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from flwr.app import Context, Message
+from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from glean import server_app
 from glean.client_app import app as glean_app
 from glean.errors import FederationError, GleanError
 from glean.federation.app_folder import app_folder
-from glean.federation.inprocess import InProcessGrid, run_inprocess
-from glean.federation.messages import Contribution, FinalScores, Introduction, Score
+from glean.federation.inprocess import run_inprocess
+from glean.federation.messages import (
+    Contribution,
+    FinalScores,
+    Flat,
+    Introduction,
+    Score,
+)
+from glean.federation.step_messages import (
+    KeysReply,
+    KeysTask,
+    OpeningReply,
+    OpeningTask,
+    StepReply,
+    StepTask,
+)
 from glean.learning.forest import Forest
 from glean.sales.table import SalesTable
 from glean.settings import ConfigValue, RunSettings
 from tests.deployment import deployment, read_log
-from tests.federations import SMALL
+from tests.federations import SMALL, CapturingGrid, member_nodes
 from tests.leaks import Secrets, secrets_of
 from tests.processes import wait_until
 
@@ -74,26 +88,6 @@ def secrets(tables: Mapping[str, Path]) -> Secrets:
     return reduce(or_, (secrets_of(sales_of(b), [tables[b], tables["all"]]) for b in BAKERIES))
 
 
-class CapturingGrid(InProcessGrid):
-    """Keeps every message that is sent and every reply."""
-
-    def __init__(self, *args: object, **named: object) -> None:
-        super().__init__(*args, **named)  # type: ignore[arg-type]
-        self.captured: list[Message] = []
-
-    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        """Send, and keep what was sent."""
-        sent = list(messages)
-        self.captured += sent
-        return super().push_messages(sent)
-
-    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
-        """Receive, and keep what was received."""
-        received = super().pull_messages(message_ids)
-        self.captured += received
-        return received
-
-
 def captured(
     out: Path,
     nodes: list[dict[str, ConfigValue]],
@@ -115,31 +109,77 @@ def captured(
 
 def own_tables(tables: Mapping[str, Path], home: Path) -> list[dict[str, ConfigValue]]:
     """Node configs of bakeries that read their own tables."""
-    return [
-        {"sales": str(tables[bakery]), "bakery": bakery, "home": str(home / bakery)}
-        for bakery in BAKERIES
-    ]
+    return member_nodes(home, {bakery: tables[bakery] for bakery in BAKERIES}, homes=True)
+
+
+MESSAGES: tuple[type[Flat], ...] = (
+    *(Introduction, Contribution, Score, FinalScores, StepTask, StepReply),
+    *(KeysTask, KeysReply, OpeningTask, OpeningReply),
+)
+
+
+def value_in(record: RecordDict) -> Any:
+    """Read a record as the value whose fields it has; None where it is a plain question or task."""
+    if "head" in record:
+        names = set(json.loads(record.config_records["head"]["head"]))  # type: ignore[arg-type]
+    else:
+        names = {*record.config_records["fields"], *record.keys()} - {"fields"}
+    for kind in MESSAGES:
+        if {item.name for item in fields(kind)} == names:
+            return kind.from_record(record)
+    return None
+
+
+def leaks_in(record: RecordDict, secrets: Secrets) -> list[str]:
+    """What a record gives away, as it is and field by field: bytes may be joined in it."""
+    value = value_in(record)
+    found = [] if value is None else secrets.in_values(vars(value).values())
+    return secrets.in_record(record) + found
 
 
 def leaks(messages: Iterable[Message], secrets: Secrets) -> list[str]:
     """What the messages give away."""
-    return [found for message in messages for found in secrets.in_message(message)]
+    return [
+        found
+        for message in messages
+        for found in (
+            secrets.in_message(message)
+            if message.has_error()
+            else leaks_in(message.content, secrets)
+        )
+    ]
 
 
-@pytest.mark.parametrize(
-    ("aggregation", "model"),
-    [("bagging", "neural"), ("cyclic", "neural"), ("fedavg", "neural"), ("fedavg", "poisson")],
-)
+HIDDEN: dict[str, ConfigValue] = {
+    "secure-sums": True,
+    "share-scores": "no",
+    "baselines": False,
+}
+KINDS: dict[str, dict[str, ConfigValue]] = {
+    "scaled": {},
+    "cyclic": {"aggregation": "cyclic"},
+    "network": {"aggregation": "fedavg", "fedavg-model": "neural"},
+    "linear": {"aggregation": "fedavg", "fedavg-model": "poisson"},
+    "histogram": {"aggregation": "histogram", "baselines": False},
+    "refit": {"leaf-values": "refit", "baselines": False},
+    "masked histogram": {**HIDDEN, "aggregation": "histogram"},
+    "masked refit": {**HIDDEN, "leaf-values": "refit"},
+    "masked network": {**HIDDEN, "aggregation": "fedavg"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_no_row_level_or_path_is_in_any_message(
-    tables: Mapping[str, Path], secrets: Secrets, tmp_path: Path, aggregation: str, model: str
+    tables: Mapping[str, Path], secrets: Secrets, tmp_path: Path, kind: str
 ) -> None:
     """A simulation on one table, and nodes with tables of their own: nothing is given away."""
-    kind: dict[str, ConfigValue] = {"aggregation": aggregation, "fedavg-model": model}
+    changes = KINDS[kind]
     spread: list[dict[str, ConfigValue]] = [{"partition-id": k} for k in range(3)]
-    simulated = captured(tmp_path, spread, changes=kind | {"sales": str(tables["all"])})
+    simulated = captured(tmp_path, spread, changes=changes | {"sales": str(tables["all"])})
     assert leaks(simulated, secrets) == []
     nodes = own_tables(tables, tmp_path / "home")
-    assert leaks(captured(tmp_path, nodes, changes=kind), secrets) == []
+    keys = Secrets(frozenset(str(node["signing-key"]) for node in nodes), frozenset())
+    assert leaks(captured(tmp_path, nodes, changes=changes), secrets | keys) == []
 
 
 def test_an_error_at_a_bakery_gives_nothing_away(
@@ -169,12 +209,12 @@ def test_a_node_without_a_table_of_its_own_gives_nothing_away(
     assert leaks([m for m in messages if m.has_error()], secrets | more) == []
 
 
-def with_leaf(value: Contribution, leaf: float) -> dict[str, object]:
+def with_leaf(model: bytes, field: str, leaf: float) -> dict[str, object]:
     """Hide a number in the leaves of the first tree."""
-    forest = Forest.from_bytes(value.model)
+    forest = Forest.from_bytes(model)
     tree = forest.trees[0]
     hidden = replace(tree, value=np.full_like(tree.value, leaf))
-    return {"model": replace(forest, trees=(hidden, *forest.trees[1:])).to_bytes()}
+    return {field: replace(forest, trees=(hidden, *forest.trees[1:])).to_bytes()}
 
 
 PLANTS: dict[str, tuple[type, Callable[[Any, pd.DataFrame, Path], dict[str, object]]]] = {
@@ -187,17 +227,38 @@ PLANTS: dict[str, tuple[type, Callable[[Any, pd.DataFrame, Path], dict[str, obje
     ),
     "a level as the weight": (
         Contribution,
-        lambda _v, rows, _path: {"weight": rows["units"].iloc[100:128].mean()},
+        lambda _v, rows, _path: {"weight": float(rows["units"].iloc[100:128].mean())},
     ),
     "a sale as a leaf": (
         Contribution,
-        lambda value, rows, _path: with_leaf(value, rows["units"].iloc[3]),
+        lambda value, rows, _path: with_leaf(value.model, "model", rows["units"].iloc[3]),
     ),
     "a day's takings among the sums": (
         Score,
         lambda value, rows, _path: {
-            "sums": (*value.sums[:-1], rows.groupby("date")["units"].sum().iloc[9])
+            "sums": (*value.sums[:-1], float(rows.groupby("date")["units"].sum().iloc[9]))
         },
+    ),
+    "a day's takings among the sums of a step": (
+        StepReply,
+        lambda value, rows, _path: {
+            "sums": (*value.sums[:-1], float(rows.groupby("date")["units"].sum().iloc[9]))
+        },
+    ),
+    "a sale in a structure's leaves": (
+        StepReply,
+        lambda value, rows, _path: (
+            with_leaf(value.proposal, "proposal", rows["units"].iloc[3]) if value.proposal else {}
+        ),
+    ),
+    "a path for a device": (StepReply, lambda _v, _rows, path: {"device": str(path)}),
+    "a product in a key": (
+        KeysReply,
+        lambda _v, _rows, _path: {"offer": b"GO1" + PRODUCTS[0].encode()},
+    ),
+    "a day in the opening of a sum": (
+        OpeningReply,
+        lambda value, _rows, _path: {"answer": value.answer + b"2023-03-04"},
     ),
     "a product's takings among the scores": (
         FinalScores,
@@ -206,6 +267,15 @@ PLANTS: dict[str, tuple[type, Callable[[Any, pd.DataFrame, Path], dict[str, obje
         },
     ),
 }
+
+
+MASKED: dict[str, ConfigValue] = {"leaf-values": "refit", "secure-sums": True}
+SETTINGS_OF: dict[type, dict[str, ConfigValue]] = {
+    StepReply: {"leaf-values": "refit"},
+    KeysReply: MASKED,
+    OpeningReply: MASKED,
+}
+"""Of runs in which there are such messages."""
 
 
 class LeakingApp(ClientApp):
@@ -218,21 +288,13 @@ class LeakingApp(ClientApp):
 
     def __call__(self, message: Message, context: Context) -> Message:
         reply = glean_app(message, context)
-        if type(_value_of(reply)) is self._kind:
+        value = value_in(reply.content)
+        leaks_here = type(value) is self._kind
+        if leaks_here:
             bakery = str(context.node_config["bakery"])
-            value = _value_of(reply)
             change = self._change(value, sales_of(bakery).rows, self._tables[bakery])
             reply.content = replace(value, **change).to_record()
         return reply
-
-
-def _value_of(reply: Message) -> Any:
-    """Read a reply as the kind of value whose fields it has."""
-    for kind in (Introduction, Contribution, Score, FinalScores):
-        names = {item.name for item in fields(kind)} - {"model"}
-        if set(reply.content.config_records["fields"]) == names:
-            return kind.from_record(reply.content)
-    raise AssertionError(f"a reply of no known kind: {reply.content}")
 
 
 @pytest.mark.parametrize("plant", PLANTS)
@@ -247,6 +309,7 @@ def test_a_planted_leak_is_found(
             own_tables(tables, tmp_path / "home"),
             app=LeakingApp(plant, tables),
             into=messages,
+            changes=SETTINGS_OF.get(PLANTS[plant][0], {}),
         )
     assert leaks(messages, secrets) != []
 
@@ -316,7 +379,7 @@ def test_no_row_level_or_path_is_in_any_message_of_a_deployment(
     out = tmp_path / "out"
     config = {"num-server-rounds": 1, "test-days": 14, "output-dir": str(out), "max-depth": 2}
     words = " ".join(f"{key}={json.dumps(value)}" for key, value in config.items())
-    with deployment(tmp_path / "deployed", {b: tables[b] for b in BAKERIES[:2]}) as deployed:
+    with deployment(tmp_path / "deployed", {b: tables[b] for b in BAKERIES}) as deployed:
         submitted = deployed.flwr(
             "run", app, deployed.connection, "--run-config", words, "--format=json"
         )
@@ -325,14 +388,14 @@ def test_no_row_level_or_path_is_in_any_message_of_a_deployment(
         number = str(json.loads(submitted.stdout)["run-id"])
         said = deployed.flwr("log", number, deployed.connection, "--show").stdout
         assert read_log(out / "latest" / "run.json").count('"completed"') == 1, said
-        homes = [deployed.home(bakery) for bakery in BAKERIES[:2]]
+        homes = [deployed.home(bakery) for bakery in BAKERIES]
         secrets |= Secrets(frozenset(map(str, homes)), frozenset())
         kept = [path.read_bytes() for path in (tmp_path / "deployed").glob("superlink.db*")]
         assert secrets.in_values([*kept, deployed.superlink_log]) == []
     kept_messages = [pickle.loads(path.read_bytes()) for path in (out / "captured").iterdir()]  # noqa: S301
-    assert len(kept_messages) >= 2 * 2 * 4
+    assert len(kept_messages) >= 3 * 2 * 4
     found = [
-        secrets.in_values([s]) if isinstance(s, str) else secrets.in_record(s)
+        secrets.in_values([s]) if isinstance(s, str) else leaks_in(s, secrets)
         for s in kept_messages
     ]
     assert reduce(add, found, []) == []

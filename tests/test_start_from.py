@@ -35,6 +35,8 @@ from tests.tables import random_table
 AGGREGATIONS: dict[str, dict[str, ConfigValue]] = {
     "bagging": {"num_parallel_tree": 2, "subsample": 0.7},
     "cyclic": {"aggregation": "cyclic"},
+    "histogram": {"aggregation": "histogram", "secure_sums": True},
+    "refit": {"leaf_values": "refit", "secure_sums": True},
     "network": {"aggregation": "fedavg", "fedavg_model": "neural"},
     "linear": {"aggregation": "fedavg", "fedavg_model": "poisson"},
 }
@@ -144,22 +146,27 @@ def test_nodes_with_tables_of_their_own_go_on_too(tmp_path: Path, tables: tuple[
         assert (deployed / name).read_bytes() == (simulated / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("round_number", [1, 2, 4])
+CUTS = [("bagging", 1, 0), ("bagging", 2, 1), ("bagging", 4, 3)]
+CUTS += [(kind, number, number - 2) for kind in ("histogram", "refit") for number in (2, 4)]
+
+
+@pytest.mark.parametrize(("kind", "round_number", "complete"), CUTS)
 def test_it_can_be_interrupted_and_resumed(
-    round_number: int, tmp_path: Path, tables: tuple[str, str]
+    kind: str, round_number: int, complete: int, tmp_path: Path, tables: tuple[str, str]
 ) -> None:
     """From its own folder, which holds all that it needs: last month's model may be gone by then.
 
-    In round 1 only round 0 is complete.
+    What is made of sums is asked for while the model of the round before is still to be scored.
     """
     then, now = tables
-    before = model_path(run(tmp_path / "then", config_of(then)))
-    config = config_of(now, start_from=str(before), num_server_rounds=5, subsample=0.7)
+    changes = {**AGGREGATIONS[kind], "num_server_rounds": 5, "subsample": 0.7}
+    before = model_path(run(tmp_path / "then", config_of(then, **AGGREGATIONS[kind])))
+    config = config_of(now, start_from=str(before), **changes)
     whole = run(tmp_path / "whole", config)
     old = cut_off(tmp_path / "now", config, round_number=round_number)
     before.unlink()
     new = run(tmp_path / "now", config | {"resume": str(old)})
-    assert facts_of(new)["resumed_round"] == round_number - 1
+    assert facts_of(new)["resumed_round"] == complete
     for name in ("model.ubj", "bakeries.csv", "bakery_rounds.csv"):
         assert (new / name).read_bytes() == (whole / name).read_bytes(), name
 

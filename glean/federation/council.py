@@ -115,14 +115,28 @@ class Council:
         if news:
             self._welcome(news | self._as_newcomers(news))
 
+    def await_crowd(self, number: int, there: int) -> None:
+        """In a deployment, wait until bakeries can hide each other: one may be away for a moment.
+
+        Raises
+        ------
+        FederationError
+            They can't for too long.
+        """
+        if self.deployed and there < FEWEST_BAKERIES:
+            least = self.settings.rounds.min_available_bakeries
+            self.gather(number, at_least=max(FEWEST_BAKERIES, least))
+
     def present_trainers(self, number: int) -> tuple[str, ...]:
         """Name the bakeries that are there and can be learned from.
 
         Raises
         ------
         FederationError
-            There is none.
+            There is none, or too few for the sums of a deployment for too long.
         """
+        if self.settings.secure_sums and self.settings.rounds.sums:
+            self.await_crowd(number, len(self.talk.present))
         found = tuple(name for name in self.trainers if name in self.talk.present)
         if not found:
             raise FederationError(

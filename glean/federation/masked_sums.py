@@ -58,9 +58,7 @@ class MaskedSums:
         FederationError
             They are too few for a secure sum.
         """
-        if self._council.deployed and len(self._there(names)) < FEWEST_BAKERIES:
-            least = self._council.settings.rounds.min_available_bakeries
-            self._council.gather(number, at_least=max(FEWEST_BAKERIES, least))
+        self._council.await_crowd(number, len(self._there(names)))
         wanted = self._there(names)
         self.check(len(wanted), number)
         if not self._serves(wanted):
