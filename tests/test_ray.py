@@ -139,6 +139,32 @@ def test_ray_makes_the_model_of_this_process_to_the_byte(tmp_path: Path) -> None
     np.testing.assert_allclose(relative * test.level, told["federated"], rtol=1e-6)
 
 
+SUMMED = {
+    "histogram": {"aggregation": "histogram", "max-depth": 3, "trees-per-round": 2},
+    "refit": {"leaf-values": "refit", "max-depth": 3, "share-scores": "no"},
+}
+
+
+@pytest.mark.parametrize("kind", SUMMED)
+def test_ray_makes_the_model_of_this_process_under_masks(kind: str, tmp_path: Path) -> None:
+    """Keys and masks differ between the two; their sums don't, nor does any byte of the model."""
+    config = {**SUMMED[kind], "num-server-rounds": 2, "subsample": 0.7, "baselines": "false"}
+    words = ["simulate", "--bakeries", "5", *settings_words(config)]
+    env = processes.environment(tmp_path / "flower")
+    typed = [*words, "--out", str(tmp_path / "ray")]
+    done = processes.run(BIN / "glean", *typed, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    here_words = [*words, "--engine", "inprocess", "--out", str(tmp_path / "here")]
+    result = CliRunner().invoke(app, here_words)
+    assert result.exit_code == 0, result.output
+    ray, here = ((tmp_path / name / "latest").resolve() for name in ("ray", "here"))
+    assert facts_of(ray)["engine"] == "ray"
+    assert facts_of(ray)["settings"]["secure-sums"] is True
+    for name in ("model.ubj", "bakery_rounds.csv", "bakeries.csv"):
+        assert (ray / name).read_bytes() == (here / name).read_bytes(), name
+    assert pd.read_csv(ray / "rounds.csv")["failures"].tolist() == [0, 0]
+
+
 TRUTH = [
     ("server", 1, "the run failed: the till is locked"),
     ("every bakery", 1, "no bakery gave a valid reply in the train phase of round 1"),
