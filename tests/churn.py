@@ -110,14 +110,24 @@ class StepLog:
 
         monkeypatch.setattr(Steps, "run", run)
 
-    def counted(self, part: str, number: int) -> frozenset[str]:
-        """Bakeries that filled a part in the last step of a round that had it."""
+    def last(self, part: str, number: int) -> StepResult:
+        """The last step of a round that had a part."""
         found = [
-            {name for name in result.replies if part in result.orders[name].fills}
+            result
             for at, result in self.results
             if at == number and any(part in order.fills for order in result.orders.values())
         ]
-        return frozenset(found[-1])
+        return found[-1]
+
+    def counted(self, part: str, number: int) -> frozenset[str]:
+        """Bakeries that filled a part in the last step of a round that had it."""
+        result = self.last(part, number)
+        return frozenset(name for name in result.replies if part in result.orders[name].fills)
+
+    def asked(self, part: str, number: int) -> frozenset[str]:
+        """Bakeries that were to fill a part in the last step of a round that had it."""
+        orders = self.last(part, number).orders
+        return frozenset(name for name, order in orders.items() if part in order.fills)
 
     def learners(self, rounds: int) -> list[frozenset[str]]:
         """Bakeries that each round's trees are grown from."""

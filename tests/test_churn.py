@@ -69,6 +69,12 @@ def checkpoints(found: Federation) -> list[bytes]:
     return [path.read_bytes() for path in paths]
 
 
+def grown_from_the_root(found: Federation, log: StepLog) -> bool:
+    """Whether all bakeries that each round's trees were begun with stayed to their end."""
+    stayed = all(log.asked(HISTOGRAMS, n) == log.counted(HISTOGRAMS, n) for n in (1, 2, 3))
+    return stayed and all(event["event"] != "trees_given_up" for event in events(found.folder))
+
+
 def absent_from(log: StepLog, gone: set[str], rounds: int) -> dict[str, Moment]:
     """The moment before the first tree that each bakery isn't in."""
     when: dict[str, Moment] = {}
@@ -94,6 +100,7 @@ def test_killed_at_random_is_absent_from_that_tree_on(
     found, grid = churned(tmp_path / "killed", ten_bakeries, GROWN, bakeries=10, going=going)
     found.run()
     assert len(grid.away) == 3
+    assert grown_from_the_root(found, log)
     learners = log.learners(3)
     for name, moment in going.items():
         kind, number, _ = moment
@@ -127,6 +134,7 @@ def test_killed_in_each_phase(
     found, grid = churned(tmp_path, ten_bakeries, GROWN, bakeries=10, going=going)
     found.run()
     assert grid.away == {6}
+    assert grown_from_the_root(found, log)
     number = moment[1]
     assert ("bakery 4" in log.learners(3)[number - 1]) == counts
     assert log.learners(3)[2] == {*TEN} - {"bakery 4"}
