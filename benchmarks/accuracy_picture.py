@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.judged_run import JudgedRun
+from benchmarks.variants import MASKED
 from benchmarks.watched_grid import Spent
 
 if TYPE_CHECKING:  # matplotlib takes over half a second to import
     from matplotlib.axes import Axes
 
 PALETTE = ("#0072B2", "#D55E00", "#E69F00", "#009E73", "#56B4E9", "#CC79A7", "#8A8A8A")
-"""Told apart by readers with any colour vision (Okabe and Ito 2008, "Color Universal Design")."""
+"""Colours of Okabe and Ito (2008, "Color Universal Design"): any colour vision tells them apart."""
 
-MASK_LINE = "--"
 WIDTH, ROW_HEIGHT, DPI = 12.0, 3.4, 110
 WORST = 1.4
 """WAPE beyond this multiple of the lowest lies outside the picture: the first rounds of all."""
@@ -59,25 +59,31 @@ def draw(jobs: Mapping[str, JobCurves]) -> bytes:
 
 
 def _draw_job(axes: Sequence[Axes], name: str, curves: JobCurves) -> None:
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
     measures: dict[str, Callable[[Spent], float]] = {
         "exchanges": lambda spent: spent.exchanges,
         "kB a bakery": lambda spent: spent.payload / curves.bakeries / 1e3,
         "seconds in process": lambda spent: spent.seconds,
     }
+    names = dict.fromkeys(variant.removesuffix(MASKED) for variant in curves.runs)
+    colours = dict(zip(names, PALETTE, strict=False))
     for cell, (label, measure) in zip(axes, measures.items(), strict=True):
-        for number, (variant, run) in enumerate(curves.runs.items()):
+        for variant, run in curves.runs.items():
             cell.plot(
                 [measure(spent) for spent in run.spent],
                 run.wape,
-                MASK_LINE if "masked" in variant else "-",
-                color=PALETTE[number % len(PALETTE)],
+                "--" if variant.endswith(MASKED) else "-",
+                color=colours[variant.removesuffix(MASKED)],
                 label=variant,
             )
         for style, (rival, wape) in zip(("-.", ":"), curves.levels.items(), strict=True):
             cell.axhline(wape, color="black", linestyle=style, linewidth=1, label=rival)
         cell.set_xscale("log")
+        cell.xaxis.set_major_formatter(ScalarFormatter())
+        cell.xaxis.set_minor_formatter(NullFormatter())
         cell.set_xlabel(label)
         cell.grid(color="#DDDDDD", linewidth=0.8)
-    lowest = min([*curves.levels.values(), *(min(run.wape) for run in curves.runs.values())])
-    axes[0].set_ylim(0.98 * lowest, WORST * lowest)
+    drawn = [*curves.levels.values(), *(wape for run in curves.runs.values() for wape in run.wape)]
+    axes[0].set_ylim(0.98 * min(drawn), min(WORST * min(drawn), 1.02 * max(drawn)))
     axes[0].set_ylabel(f"{name}: WAPE")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks import stock_run
@@ -90,16 +89,11 @@ def compare(bakeries: int, rounds: int, *, limit_s: float, ray: bool) -> Shares 
     if not stock.last.round:
         print("the stock run ended no round in its time: nothing to compare")
         return None
-    costs = {
-        name: cost_of(bakeries, shortened(config, rounds=stock.last.round, of=ROUNDS))
-        for name, config in VARIANTS.items()
-    }
-    _print_costs(costs, stock.last.round)
+    costs = {name: _glean(name, bakeries, stock.last.round) for name in VARIANTS}
     other = on_ray.last.round if on_ray is not None else 0
     glean_ray = costs[SCALED]
     if other not in (0, stock.last.round):
-        glean_ray = cost_of(bakeries, shortened(VARIANTS[SCALED], rounds=other, of=ROUNDS))
-        _print_costs({SCALED: glean_ray}, other)
+        glean_ray = _glean(SCALED, bakeries, other)
     found = shares_of(stock, costs[SCALED], ray=on_ray if other else None, glean_ray=glean_ray)
     print(
         f"{SCALED} / stock: aggregation {found.aggregation:.4f}, whole run (stock on Ray) "
@@ -116,25 +110,27 @@ def _print_stock(name: str, run: StockRun, bakeries: int) -> None:
     )
 
 
-def _print_costs(costs: Mapping[str, Cost], rounds: int) -> None:
-    for name, cost in costs.items():
-        spent = cost.spent
-        _print_row(
-            name,
-            rounds,
-            cost.process_s,
-            spent.server_s,
-            spent.bytes_down,
-            spent.bytes_up,
-            cost.bakeries,
-        )
+def _glean(name: str, bakeries: int, rounds: int) -> Cost:
+    """Run a variant as far as the stock run came, and print its row."""
+    cost = cost_of(bakeries, shortened(VARIANTS[name], rounds=rounds, of=ROUNDS))
+    spent = cost.spent
+    _print_row(
+        name,
+        rounds,
+        cost.process_s,
+        spent.server_s,
+        spent.bytes_down,
+        spent.bytes_up,
+        bakeries,
+    )
+    return cost
 
 
 def _print_row(
     name: str, rounds: int, whole_s: float, server_s: float, down: int, up: int, bakeries: int
 ) -> None:
     sizes = f"{down / bakeries / 1e3:10.1f} {up / bakeries / 1e3:8.1f}" if up else f"{'-':>10}"
-    print(f"{name:{_WIDTH}} {rounds:6d} {whole_s:9.1f} {server_s:9.2f} {sizes}")
+    print(f"{name:{_WIDTH}} {rounds:6d} {whole_s:9.1f} {server_s:9.2f} {sizes}", flush=True)
 
 
 def main() -> int:

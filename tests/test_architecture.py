@@ -26,13 +26,15 @@ from benchmarks import (
     scale,
     stock,
 )
+from benchmarks.federations import federation_of
 from benchmarks.jobs import Job
 from benchmarks.judged_run import JudgedRun
 from benchmarks.rounds_run import Cost
 from benchmarks.stock_app import StockRound
 from benchmarks.stock_run import StockRun
-from benchmarks.variants import HISTOGRAM, MASKED, REFIT, SCALED
+from benchmarks.variants import HISTOGRAM, MASKED, REFIT, SCALED, VARIANTS
 from benchmarks.watched_grid import Spent
+from glean.settings import ConfigValue, RunSettings
 
 PACKAGE = Path(glean.__file__).parent
 
@@ -321,3 +323,25 @@ def test_accuracy_holds_what_is_wanted_of_each_job(
     )
     assert found.refit_at_equal_exchanges == refit[0]
     assert len(found.misses()) == missed
+
+
+@pytest.mark.parametrize(
+    ("variant", "models", "total"),
+    [(SCALED, [2, 4], 5), (REFIT, [4, 6], 7), (HISTOGRAM, [4, 6], 7)],
+)
+def test_exchanges_are_counted_up_to_each_model(
+    variant: str, models: list[int], total: int, tmp_path: Path
+) -> None:
+    """One to meet; sums need one to count rows; then two a round here, the last to score.
+
+    A tree of depth 2 takes `histogram` two exchanges, in which the scores ride along.
+    """
+    small: dict[str, ConfigValue] = {"num-server-rounds": 2, "max-depth": 2}
+    settings = RunSettings.from_config(VARIANTS[variant] | small)
+    federation = federation_of(settings, 3, tmp_path)
+    federation.run()
+    assert [spent.exchanges for spent in federation.folder.milestones] == models
+    spent = federation.grid.so_far()
+    assert spent.exchanges == total
+    assert len(federation.checkpoints()) == len(federation.validation_curve()) == 2
+    assert min(spent.bytes_down, spent.bytes_up, spent.server_s) > 0
