@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,15 +12,20 @@ from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
 from glean.evaluation.backtest import judge, judge_start, rows_to_json
+from glean.evaluation.details import JudgedBakery, details_of, to_texts
 from glean.evaluation.scores import BakeryScore
 from glean.federation.disclosure import Reply, disclosed
-from glean.federation.home import keep_model
+from glean.federation.home import keep_files, keep_model
 from glean.federation.marked_log import log_to
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
 from glean.federation.sampling import derived_seed
 from glean.federation.version import code_fingerprint
 from glean.forecasting.forecast import Model, definition_of, read_model
+from glean.forecasting.own_files import KeptModel, to_files
+from glean.forecasting.own_model import OwnModel, fit_own_model
+from glean.forecasting.rolling import errors_of
+from glean.sales.products import read_products
 from glean.settings import NodeSettings, RunSettings, is_deployed
 
 LOG = logging.getLogger("glean")
@@ -63,10 +68,13 @@ def test(message: Message, context: Context) -> Message:
         task = Task.from_record(message.content)
         bakery = _bakery(context, task)
         model = read_model(task.model)
-        _keep(task.model, bakery, run_id=context.run_id)
-        rows = _judged(bakery, model, learning_rate=task.learning_rate)
-        scores = FinalScores(bakery.sales.name, code_fingerprint(), rows_to_json(rows))
-        return _reply(scores, message, context)
+        own = _own_model(bakery, model, learning_rate=task.learning_rate)
+        tables = _tables(bakery, own)
+        _keep(task.model, bakery, own, tables, run_id=context.run_id)
+        rows = _judged(bakery, model, own)
+        # Single days and plans leave a bakery in a simulation only.
+        text = rows_to_json(rows, tables=None if bakery.sales.own_table else tables)
+        return _reply(FinalScores(bakery.sales.name, code_fingerprint(), text), message, context)
 
 
 @app.evaluate("start")
@@ -88,31 +96,89 @@ def test_start(message: Message, context: Context) -> Message:
         return _reply(scores, message, context)
 
 
-def _judged(bakery: Participant, model: Model, *, learning_rate: float) -> list[BakeryScore]:
-    definition = definition_of(model)
+def _own_model(bakery: Participant, model: Model, *, learning_rate: float) -> OwnModel | None:
+    """Refine the model and choose, where somebody is to forecast by it or to compare."""
     settings = bakery.settings
-    return judge(
+    if not settings.baselines and not bakery.node.home:
+        return None
+    definition = definition_of(model)
+    return fit_own_model(
         model,
-        bakery=bakery.sales.name,
-        cohort=bakery.windows.cohort,
-        training=bakery.training(definition),
-        validation=bakery.validation(definition),
-        test=bakery.test(definition),
-        boosting=settings.boosting if settings.baselines else None,
+        bakery.training(definition),
+        bakery.validation(definition),
+        boosting=settings.boosting,
         learning_rate=learning_rate,
         seed=derived_seed(settings.seed, "local", bakery.sales.name),
     )
 
 
-def _keep(model: bytes, bakery: Participant, *, run_id: int) -> None:
-    """Keep the model at home, if there is one; failing that, the scores are sent all the same."""
+def _judged(bakery: Participant, model: Model, own: OwnModel | None) -> list[BakeryScore]:
+    definition = definition_of(model)
+    return judge(
+        model,
+        own=own if bakery.settings.baselines else None,
+        bakery=bakery.sales.name,
+        cohort=bakery.windows.cohort,
+        training=bakery.training(definition),
+        test=bakery.test(definition),
+    )
+
+
+def _tables(bakery: Participant, own: OwnModel | None) -> dict[str, str]:
+    """Single days, plans, coverage and the choice, as the texts of files."""
+    if own is None or not bakery.settings.baselines:
+        return {}
+    definition = definition_of(own.shared)
+    judged = JudgedBakery(
+        bakery.sales.name,
+        bakery.windows.cohort,
+        bakery.training(definition),
+        bakery.validation(definition),
+        bakery.test(definition),
+    )
+    path = bakery.settings.table.products
+    products = read_products(Path(path)) if path else {}
+    seed = derived_seed(bakery.settings.seed, "chance", bakery.sales.name)
+    return to_texts(details_of(judged, own, products=products, seed=seed))
+
+
+def _keep(
+    model: bytes,
+    bakery: Participant,
+    own: OwnModel | None,
+    tables: Mapping[str, str],
+    *,
+    run_id: int,
+) -> None:
+    """Keep the model at home, if there is one, and what the bakery made of it.
+
+    Where that fails, the scores are sent all the same.
+    """
     if not bakery.node.home:
         return
+    home = Path(bakery.node.home)
     try:
-        path = keep_model(Path(bakery.node.home), model, bakery=bakery.sales.name, run_id=run_id)
+        path = keep_model(home, model, bakery=bakery.sales.name, run_id=run_id)
+        if own is not None:
+            keep_files(home, to_files(_kept(bakery, own)))
+        keep_files(home, {name: text.encode() for name, text in tables.items()})
         LOG.info("kept at home: %s, which this bakery forecasts from now on", path)
     except FederationError as error:
         LOG.error("%s", error)  # noqa: TRY400 - the words say it all
+
+
+def _kept(bakery: Participant, own: OwnModel) -> KeptModel:
+    definition = definition_of(own.shared)
+    windows = bakery.training(definition), bakery.validation(definition)
+    past = own.past_errors(*windows).plus(
+        errors_of(
+            bakery.test(definition),
+            own.forecasts(bakery.test(definition))["chosen"],
+            fitted=False,
+        )
+    )
+    last = int(past.days.max(initial=0))
+    return KeptModel(own, past.until(last), bakery.sales.region)
 
 
 def _reply(reply: Reply, message: Message, context: Context) -> Message:

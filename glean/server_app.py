@@ -9,7 +9,7 @@ from typing import Any
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from glean.evaluation.final_scores import final_scores
+from glean.evaluation.final_scores import final_test
 from glean.evaluation.headline import headline
 from glean.evaluation.report import write_report
 from glean.evaluation.scores import BakeryScore, score_frame
@@ -78,8 +78,11 @@ def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
         last_round=outcome.last_round,
         devices=sorted(rounds.devices),
     )
-    scores = final_scores(rounds, talk, outcome)
+    tested = final_test(rounds, talk, outcome)
+    scores = tested.scores
     if not _deployed(bakeries):
+        for name, text in tested.tables.items():
+            record.folder.write_bytes(name, text.encode())
         scores += _look_inside(settings, bakeries, newcomers, outcome, record)
     table = score_frame(_sorted(scores))
     _write_csv(record.folder, "bakeries.csv", table)

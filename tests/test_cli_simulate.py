@@ -24,7 +24,15 @@ from glean.federation.run_folder import BAKERY_ROUND_COLUMNS, ROUND_COLUMNS
 from tests.federations import Honest, MeddledApp
 from tests.tables import random_table
 
-METHODS = ("federated", "local", "pooled", "weekday-mean", "last-week")
+METHODS = (
+    "federated",
+    "personalised",
+    "chosen",
+    "local",
+    "pooled",
+    "weekday-mean",
+    "last-week",
+)
 QUICK = {
     "num-server-rounds": "2",
     "max-depth": "2",

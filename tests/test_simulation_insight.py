@@ -11,7 +11,7 @@ import pytest
 
 from glean.evaluation import simulation
 from glean.evaluation.backtest import judge
-from glean.evaluation.habits import habits
+from glean.forecasting.habits import habits
 from glean.evaluation.scores import naive_scale
 from glean.evaluation.simulation import Insight, look_inside
 from glean.features.definition import FeatureDefinition
@@ -71,14 +71,11 @@ def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None
     participant = bakery(0)
     own = judge(
         model(),
+        own=None,
         bakery=participant.sales.name,
         cohort=participant.windows.cohort,
         training=participant.training(DEFINITION),
-        validation=participant.validation(DEFINITION),
         test=participant.test(DEFINITION),
-        boosting=None,
-        learning_rate=0.1,
-        seed=1,
     )
     pooled = insight().pooled[0]
     for name in ("bakery", "cohort", "n_days", "n_rows", "units"):

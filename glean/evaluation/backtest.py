@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from glean.errors import ModelError
-from glean.evaluation.habits import habits
 from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.forecast import Model, forecast_units
-from glean.learning.alone import train_alone
-from glean.learning.alone_weights import train_weights_alone
-from glean.learning.averaged import Weights
-from glean.settings import BoostingSettings
+from glean.forecasting.own_model import OwnModel
 
-OWN_METHODS = ("federated", "local", "weekday-mean", "last-week")
+OWN_METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
 """Methods that a bakery judges by itself."""
 
 START = "start-from"
@@ -31,48 +27,34 @@ MAY_BE_UNKNOWN = ("wape", "mae", "rmse", "mape", "mase", "bias")
 def judge(
     model: Model,
     *,
+    own: OwnModel | None,
     bakery: str,
     cohort: str,
     training: FeatureMatrix,
-    validation: FeatureMatrix,
     test: FeatureMatrix,
-    boosting: BoostingSettings | None,
-    learning_rate: float,
-    seed: int,
 ) -> list[BakeryScore]:
-    """Score the federation's model and, with `boosting`, the rivals that need only this bakery.
+    """Score the federation's model and, with `own`, what the bakery made of it, and the rivals.
 
     Parameters
     ----------
     model : Forest or Weights
         The federation's final model.
+    own : OwnModel or None
+        What the bakery forecasts from; None leaves all but the federation's model out.
     bakery, cohort : str
         As they shall stand in the rows.
-    training, validation, test : FeatureMatrix
-        The bakery's rows by window.
-    boosting : BoostingSettings or None
-        How the local rival grows its trees; None leaves the rivals out.
-    learning_rate : float
-        The federation's; the local rival's too where the model is one of weights.
-    seed : int
-        Seed of the local rival.
+    training, test : FeatureMatrix
+        The bakery's rows before the validation window, and in the test window.
 
     Returns
     -------
     list of BakeryScore
-        "federated", then "local", "weekday-mean" and "last-week".
+        By `OWN_METHODS`, in their order.
     """
-    forecasts = {"federated": forecast_units(model, test)}
-    if boosting is not None:
-        alone: Model
-        if isinstance(model, Weights):
-            alone = train_weights_alone(
-                model.kind, training, validation, learning_rate=learning_rate, seed=seed
-            )
-        else:
-            alone = train_alone(training, validation, boosting=boosting, seed=seed).forest
-        forecasts["local"] = forecast_units(alone, test)
-        forecasts |= habits(test)
+    if own is None:
+        forecasts = {"federated": forecast_units(model, test)}
+    else:
+        forecasts = own.forecasts(test)
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
 
@@ -100,13 +82,34 @@ def judge_start(
     return score
 
 
-def rows_to_json(scores: Sequence[BakeryScore]) -> str:
-    """Write rows of `bakeries.csv` for a message; NaN becomes null."""
+def rows_to_json(
+    scores: Sequence[BakeryScore], *, tables: Mapping[str, str] | None = None
+) -> str:
+    """Write rows of `bakeries.csv` for a message; NaN becomes null.
+
+    Parameters
+    ----------
+    scores : sequence of BakeryScore
+        The rows.
+    tables : mapping of str to str, optional
+        In a simulation, whose tables are the operator's own: further files of the run and their
+        text (see `evaluation.details`).
+    """
     rows = [
         {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in s.to_row().items()}
         for s in scores
     ]
-    return json.dumps(rows)
+    return json.dumps({"scores": rows, "tables": tables} if tables else rows)
+
+
+def tables_from_json(text: str) -> dict[str, str]:
+    """Read the further files that `rows_to_json` wrote; none where there aren't any."""
+    try:
+        found = json.loads(text)["tables"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    usable = isinstance(found, dict) and all(isinstance(text, str) for text in found.values())
+    return found if usable else {}
 
 
 def rows_from_json(text: str, *, bakery: str) -> list[BakeryScore]:
@@ -161,7 +164,8 @@ def start_row_from_json(text: str, *, final: Sequence[BakeryScore]) -> BakerySco
 
 def _read_rows(text: str) -> list[BakeryScore]:
     try:
-        rows = json.loads(text, parse_constant=_refuse_constant)
+        found = json.loads(text, parse_constant=_refuse_constant)
+        rows = found["scores"] if isinstance(found, dict) else found
         return [
             BakeryScore.from_row({k: math.nan if v is None else v for k, v in row.items()})
             for row in rows

@@ -11,6 +11,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 MEANINGS = {
     "federated": "the model that the bakeries trained together without showing each other sales",
     "start-from": "the model that this run went on from, before it learned from the newer rows",
+    "personalised": "the federation's model, refined by each bakery on its own sales",
+    "chosen": "what each bakery bakes by: the method or mix that its own validation days chose",
     "local": "the same kind of model, trained by each bakery alone on its own sales",
     "pooled": "one model trained on everyone's sales in one place, which only a simulation can do",
     "weekday-mean": "the mean of the last four same weekdays",

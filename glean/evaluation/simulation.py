@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glean.evaluation.habits import habits
+from glean.forecasting.habits import habits
 from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack

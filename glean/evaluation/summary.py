@@ -14,7 +14,16 @@ import pandas as pd
 
 from glean.sales.table import ALL_BAKERIES as ALL_BAKERIES
 
-METHOD_ORDER = ("federated", "start-from", "local", "pooled", "weekday-mean", "last-week")
+METHOD_ORDER = (
+    "federated",
+    "start-from",
+    "personalised",
+    "chosen",
+    "local",
+    "pooled",
+    "weekday-mean",
+    "last-week",
+)
 """Order in which methods are shown; others follow in text order."""
 
 EQUAL_WITHIN = 0.01

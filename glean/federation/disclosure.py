@@ -82,7 +82,8 @@ def _sums(reply: Score) -> str:
 
 
 def _final(reply: FinalScores) -> str:
-    rows = json.loads(reply.rows)
+    found = json.loads(reply.rows)
+    rows = found["scores"] if isinstance(found, dict) else found
     first = rows[0]
     errors = ", ".join(f"{row['method']} {row['abs_error']:,.6g}" for row in rows)
     return (
