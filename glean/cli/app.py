@@ -11,6 +11,7 @@ from glean import __version__
 from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
+from glean.cli.plan import forecast, plan
 from glean.cli.run import run
 from glean.cli.simulate import simulate
 
@@ -23,6 +24,8 @@ app = typer.Typer(
 app.add_typer(data_app)
 app.command()(simulate)
 app.command()(run)
+app.command()(forecast)
+app.command()(plan)
 app.command()(certificates)
 
 

@@ -37,6 +37,9 @@ WORTH_NAMING = 0.03
 
 MOST_NAMED = 3
 
+SOME, MUCH = 0.1, 0.3
+"""Shares of the level from which on an effect isn't called little, and is called much."""
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -59,9 +62,14 @@ class Driver:
     def __str__(self) -> str:
         return f"{self.words} ({self.effect:+.0%})"
 
+    def in_words(self) -> str:
+        """Say it for the wall of a bakehouse: "Saturday: more", "rain: a little less"."""
+        size = "much " if abs(self.effect) >= MUCH else "a little " if abs(self.effect) < SOME else ""
+        return f"{self.words}: {size}{'more' if self.effect > 0 else 'less'}"
+
 
 def drivers(
-    features: FeatureMatrix, models: list[tuple[float, Model]]
+    features: FeatureMatrix, models: list[tuple[float, Model]], *, usual: FeatureMatrix
 ) -> list[tuple[Driver, ...]]:
     """Find what moves the forecast of every row.
 
@@ -71,13 +79,15 @@ def drivers(
         n rows.
     models : list of (float, Forest or Weights)
         What is mixed, with its share.
+    usual : FeatureMatrix
+        The bakery's rows of late, which the rows are compared with.
 
     Returns
     -------
     list of tuple of Driver
         n, each with at most `MOST_NAMED`, the strongest first.
     """
-    effects = _effects(features, models)
+    effects = _effects(features, models, usual)
     found = []
     for row in range(len(features)):
         strongest = sorted(effects, key=lambda group: -abs(effects[group][row]))
@@ -104,11 +114,13 @@ def group_of(column: str) -> str:
     return "other"
 
 
-def _effects(features: FeatureMatrix, models: list[tuple[float, Model]]) -> dict[str, Floats]:
+def _effects(
+    features: FeatureMatrix, models: list[tuple[float, Model]], usual: FeatureMatrix
+) -> dict[str, Floats]:
     total = np.zeros(features.x.shape)
     for share, model in models:
         if isinstance(model, Forest):
-            total += share * contributions(model, features.x)
+            total += share * contributions(model, features.x, background=usual.x)
     groups = np.array([group_of(name) for name in features.definition.names])
     return {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
 

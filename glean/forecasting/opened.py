@@ -55,6 +55,10 @@ class OpenedBakery:
         Products without a day of sales.
     today : Timestamp
         Last day of sales; the day before the first forecast.
+    units_label : str
+        What the table counts: "units", or money.
+    whole : bool
+        Whether all that was sold are whole numbers: pieces.
     """
 
     name: str
@@ -64,6 +68,8 @@ class OpenedBakery:
     region: str
     unsold: frozenset[str]
     today: pd.Timestamp
+    units_label: str
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,17 @@ def open_bakery(
     region = region or str(found.settings.get("holiday-region") or "")
     own, past = _own(found, sales, table, region)
     unsold = frozenset(table.rows["product"]) - frozenset(rows["product"])
-    return OpenedBakery(bakery, table, own, past, region, unsold, last)
+    return OpenedBakery(
+        name=bakery,
+        table=table,
+        own=own,
+        past=past,
+        region=region,
+        unsold=unsold,
+        today=last,
+        units_label=str(found.settings.get("units-label") or "units"),
+        whole=bool((rows["units"] == rows["units"].round()).all()),
+    )
 
 
 def _find(path: Path) -> _Found:

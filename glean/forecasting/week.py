@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from glean.features.calendar import day_numbers
-from glean.features.matrix import FeatureMatrix, build_features
+from glean.features.matrix import FeatureMatrix, build_features, stack
 from glean.forecasting.calibration import PastErrors, calibrate
 from glean.forecasting.drivers import Driver, drivers
 from glean.forecasting.own_model import OwnModel
@@ -21,6 +22,8 @@ LEVELS = np.round(np.arange(0.01, 0.995, 0.01), 2)
 
 LOOK_BACK_DAYS = 420
 """Days of sales that the features of a coming day reach back to: a year and eight weeks."""
+
+USUAL_ROWS = 500
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,13 @@ class ForecastRow:
 
     def between(self, low: float, high: float) -> tuple[float, float]:
         """Quantiles at two levels, units."""
-        found = np.interp([low, high], LEVELS, self.quantiles)
-        return float(found[0]), float(found[1])
+        first, second = self.at((low, high))
+        return first, second
+
+    def at(self, levels: Sequence[float]) -> list[float]:
+        """Quantiles at levels, units; beyond `LEVELS` those at their ends."""
+        found: list[float] = np.interp(levels, LEVELS, self.quantiles).tolist()
+        return found
 
 
 def forecast_days(
@@ -91,21 +99,39 @@ def forecast_days(
     rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
     coming = rows["units"].isna() & (rows["date"] > today)
     calibration = calibrate(past, today=int(day_numbers(pd.Series([today]))[0]))
-    found: list[ForecastRow] = []
+    usual: FeatureMatrix | None = None
+    made: list[tuple[FeatureMatrix, Floats]] = []
     for day in sorted(rows.loc[coming, "date"].unique()):
         known = SalesTable(rows[~coming | (rows["date"] <= day)].reset_index(drop=True))
-        features = build_features(known, own.shared.definition, region=region).between(day)
+        features = build_features(known, own.shared.definition, region=region)
+        usual = usual or features.between(end=pd.Timestamp(day))
+        features = features.between(day)
         units = _units(own, features, unsold)
-        numbers = day_numbers(features.keys["date"])
-        quantiles = calibration.quantiles(units, numbers, LEVELS)
-        reasons = drivers(features, own.mixture())
-        products = features.keys["product"].tolist()
-        found += [
-            ForecastRow(pd.Timestamp(day), *row)
-            for row in zip(products, units.tolist(), quantiles, reasons, strict=True)
-        ]
+        made.append((features, units))
         _fill_in(rows, features, units)
-    return found
+    if usual is None:
+        return []
+    asked, units = stack([features for features, _ in made]), np.concatenate([u for _, u in made])
+    days = day_numbers(asked.keys["date"])
+    quantiles = calibration.quantiles(units, days, LEVELS)
+    reasons = drivers(asked, own.mixture(), usual=_last_rows(usual))
+    return [
+        ForecastRow(pd.Timestamp(date), product, *row)
+        for date, product, *row in zip(
+            asked.keys["date"],
+            asked.keys["product"],
+            units.tolist(),
+            quantiles,
+            reasons,
+            strict=True,
+        )
+    ]
+
+
+def _last_rows(features: FeatureMatrix) -> FeatureMatrix:
+    """Keep the last year, at most `USUAL_ROWS` rows of it evenly spread: enough to compare with."""
+    step = max(len(features) // USUAL_ROWS, 1)
+    return features.rows(np.arange(len(features)) % step == 0)
 
 
 def _units(own: OwnModel, features: FeatureMatrix, unsold: frozenset[str]) -> Floats:
