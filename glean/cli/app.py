@@ -50,10 +50,18 @@ def report(
     growth: Annotated[
         bool, typer.Option(help="Measure whether it gets better as more bakeries join.")
     ] = True,
+    bakery: Annotated[
+        str, typer.Option(help="Write one bakery's own page, for its owner, instead.")
+    ] = "",
 ) -> None:
     """Write the report of a run anew, with the figure on the number of bakeries."""
     from glean.cli.report import show_report
 
+    if bakery:
+        from glean.evaluation.owner import write_owner_page
+
+        typer.echo(f"page of {bakery}: {write_owner_page(run.resolve(), bakery)}")
+        return
     show_report(run, growth=growth)
 
 

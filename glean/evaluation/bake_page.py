@@ -133,6 +133,7 @@ _FRAME = """<!DOCTYPE html>
 """
 
 _STYLE = """
+@media screen { body { padding: 8mm 0; } }
 @page { size: A4 portrait; margin: 12mm; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 186mm; color: #000; background: #fff;

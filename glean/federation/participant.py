@@ -94,7 +94,7 @@ class Participant:
         return self._features[key]
 
     def _demand_table(self) -> SalesTable:
-        """Sales, or what was asked for where a product sold out: for learning and judging alike."""
+        """Sales, or an estimate of what was asked for where a product sold out."""
         as_sold = self.settings.table.stock_outs == "as-sold"
         return self.sales.table if as_sold else with_demand(self.sales.table)
 

@@ -26,7 +26,7 @@ HALF_LIFE_DAYS = 45.0
 """Days after which an error weighs half as much; chosen before the test windows of the reference
 jobs."""
 
-WEEKDAY_PRIOR_DAYS = 8.0
+WEEKDAY_PRIOR_DAYS = 12.0
 """Days of a weekday that weigh as much as what all weekdays say of their common width."""
 
 TRIMMED = 0.98
@@ -160,21 +160,36 @@ def _growth(relative: Floats, fitted: NDArray[np.bool_]) -> float:
 
 
 def _variance(forecast: Floats, error: Floats, weight: Floats) -> tuple[float, float]:
-    """Fit (error / f)² = by_chance / f + by_share, both at least 0, by weighted least squares."""
-    relative = (error / forecast) ** 2
-    relative = np.minimum(relative, np.quantile(relative, TRIMMED))
-    inverse = 1 / forecast
-    total = weight.sum()
-    mean_x, mean_y = (weight @ inverse) / total, (weight @ relative) / total
-    spread = weight @ (inverse - mean_x) ** 2
-    slope = (weight @ ((inverse - mean_x) * (relative - mean_y))) / spread if spread > 0 else 0.0
-    slope = min(max(float(slope), 0.0), float(mean_y / mean_x))
-    share = float(mean_y - slope * mean_x)
-    if slope == 0.0 and share <= 0.0:
+    """Fit (error / f)² = by_chance / f + by_share, both at least 0, by weighted least squares.
+
+    A squared error scatters in proportion to its mean, so that each pass weighs the rows by what
+    the one before says of them; and outliers are cut off where it says they are.
+    """
+    relative, inverse = (error / forecast) ** 2, 1 / forecast
+    usual = np.full(len(forecast), (weight @ relative) / weight.sum() or _LEAST_SHARE)
+    chance, share = 0.0, float(usual[0])
+    for _ in range(_PASSES):
+        times = relative / usual
+        trimmed = np.minimum(times, np.quantile(times, TRIMMED)) * usual
+        chance, share = _line(inverse, trimmed, weight / usual**2)
+        usual = np.maximum(chance * inverse + share, _LEAST_SHARE)
+    return chance, share
+
+
+def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
+    """Fit slope and height, both at least 0."""
+    weight = weight / weight.sum()
+    mean_x, mean_y = float(weight @ x), float(weight @ y)
+    spread = float(weight @ (x - mean_x) ** 2)
+    slope = float(weight @ ((x - mean_x) * (y - mean_y))) / spread if spread > 0 else 0.0
+    slope = min(max(slope, 0.0), mean_y / mean_x)
+    height = mean_y - slope * mean_x
+    if height <= 0 and slope <= 0:
         return 0.0, _LEAST_SHARE
-    return slope, max(share, 0.0)
+    return slope, max(height, 0.0)
 
 
+_PASSES = 3
 _LEAST_SHARE = 1e-6
 
 
@@ -187,7 +202,8 @@ def _weekdays(plain: Floats, days: Whole, weight: Floats) -> Floats:
         mine = _weekday(days) == weekday
         if not mine.any() or overall <= 0:
             continue
-        seen = len(np.unique(days[mine]))
+        by_day = weight[mine][np.unique(days[mine], return_index=True)[1]]
+        seen = by_day.sum() ** 2 / (by_day @ by_day)
         own = (weight[mine] @ size[mine]) / weight[mine].sum() / overall
         factors[weekday] = (seen * own + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
     return factors

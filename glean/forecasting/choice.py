@@ -14,20 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from glean.features.matrix import FeatureMatrix
-from glean.forecasting.shrinkage import shrunk, trading_days
+from glean.forecasting.shrinkage import shrunk, trading_days, trust_in_own
 from glean.metrics import Floats, wape
 
 LOCAL_SHARES = tuple(k / 10 for k in range(11))
 """Shares of the bakery's own model that are tried."""
 
 USUAL_LOCAL_SHARE = 0.6
-"""Share of the own model in the mix on long histories, chosen in the windows before the test
+"""Share of the own model in the mix on long histories, less on shorter ones; chosen in the windows before the test
 windows of the reference jobs: 0.5 was better in total, 0.6 for more bakeries."""
 
-SHORT_HISTORY_DAYS = 90
-"""Trading days at which the own model's usual share is half of that."""
-
-CHALLENGERS = ("federated", "weekday-mean")
+CHALLENGERS = ("personalised", "federated", "local", "weekday-mean")
 SURE = 2.0
 """Standard errors by which a challenger has to beat the mix to take its place."""
 
@@ -78,7 +75,7 @@ def choose(
         Trading days before the validation window.
     """
     days = trading_days(validation)
-    usual = USUAL_LOCAL_SHARE * history_days / (history_days + SHORT_HISTORY_DAYS)
+    usual = USUAL_LOCAL_SHARE * trust_in_own(history_days)
     share = usual
     if days:
         share = shrunk(_best_share(validation, forecasts), usual, days=days)

@@ -26,6 +26,7 @@ from glean.forecasting.rolling import errors_of
 from glean.forecasting.stated import weekday_profile, with_stated_history
 from glean.learning.forest import Forest
 from glean.sales.products import Product
+from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
 from glean.sales.windows import windows_of
 from glean.settings import BoostingSettings, WindowSettings
@@ -117,6 +118,9 @@ def open_bakery(
     """
     found = _find(model)
     shared = read_model(found.model)
+    whole = bool((sales.rows["units"] == sales.rows["units"].round()).all())
+    # A plan is for what will be asked for, whatever the run took the sales of sold-out days for.
+    sales = with_demand(sales)
     rows = sales.rows
     if today is None and rows.empty:
         raise SettingsError("there are no sales yet: wanted the day to plan for, like --date")
@@ -143,7 +147,7 @@ def open_bakery(
         unsold=unsold,
         today=last,
         units_label=str(found.settings.get("units-label") or "units"),
-        whole=bool((rows["units"] == rows["units"].round()).all()),
+        whole=whole,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.forecast import Model, forecast_units
 from glean.forecasting.levels import LevelCorrection, level_correction
-from glean.forecasting.shrinkage import shrunk, trading_days
+from glean.forecasting.shrinkage import shrunk, trading_days, trust_in_own
 from glean.learning.forest import Forest
 from glean.learning.residual import grow_residual
 from glean.metrics import Floats
@@ -22,10 +22,10 @@ from glean.settings import BoostingSettings
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much of the refinement is tried."""
 
-USUAL_TREES = 1.0
 USUAL_LEVEL = 0.0
-"""Shares that a short validation window can't move far from; chosen in the windows before the test
-windows of the reference jobs."""
+"""Share of the level correction that a short validation window can't move far from: features are
+relative to the level already, and before the test windows of the reference jobs it gained nothing.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,8 @@ def personalise(
     refined, trees_share = model, 0.0
     if isinstance(model, Forest):
         own = grow_residual(model, training, validation, boosting=boosting, seed=seed)
-        refined, trees_share = _with_trees(model, own, validation)
+        usual = trust_in_own(trading_days(training))
+        refined, trees_share = _with_trees(model, own, validation, usual=usual)
     if len(training) == 0:
         return PersonalModel(refined, LevelCorrection(), trees_share, 0.0)
     levels = level_correction(training, forecast_units(refined, training))
@@ -88,13 +89,15 @@ def personalise(
     return PersonalModel(refined, levels, trees_share, level_share)
 
 
-def _with_trees(model: Forest, own: Forest, validation: FeatureMatrix) -> tuple[Forest, float]:
+def _with_trees(
+    model: Forest, own: Forest, validation: FeatureMatrix, *, usual: float
+) -> tuple[Forest, float]:
     if own.tree_count == 0:
         return model, 0.0
     none = forecast_units(model, validation)
     everything = forecast_units(model.plus(own.trees), validation)
     tried = [none + share * (everything - none) for share in SHARES]
-    share = _share(tried, validation, usual=USUAL_TREES)
+    share = _share(tried, validation, usual=usual)
     return model.plus(own.scaled(share).trees), share
 
 

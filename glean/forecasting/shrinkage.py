@@ -23,3 +23,18 @@ def shrunk(found: float, usual: float, *, days: int) -> float:
 def trading_days(features: FeatureMatrix) -> int:
     """Count the distinct days of the rows."""
     return int(features.keys["date"].nunique())
+
+
+SHORT_HISTORY_DAYS = 90
+"""Trading days at which what a bakery learns alone is trusted half as much as on long histories."""
+
+
+def trust_in_own(history_days: int) -> float:
+    """How far what was learned on so many trading days is usually to be trusted, 0 to 1.
+
+    Examples
+    --------
+    >>> trust_in_own(90)
+    0.5
+    """
+    return history_days / (history_days + SHORT_HISTORY_DAYS)
