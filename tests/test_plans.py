@@ -83,7 +83,7 @@ def test_savings_are_read_off_the_curve() -> None:
     """A plan that knows the day bakes nothing too much where a habit does."""
     rows = random_matrix(56)
     rows = replace(rows, units=np.round(rows.units))
-    knowing = quantiles_of(rows.units, 0.4)
+    knowing = quantiles_of(rows.units, 1.6)
     usual = {"last-week": rows.units[::-1].copy(), "weekday-mean": np.full(56, rows.units.mean())}
     table = savings(plan_rows(rows, usual, knowing, bakery="north", products={}))
     assert list(table["policy"].unique()) == ["last-week", "weekday-mean"]

@@ -25,7 +25,7 @@ def trading_days(features: FeatureMatrix) -> int:
     return int(features.keys["date"].nunique())
 
 
-SHORT_HISTORY_DAYS = 90
+SHORT_HISTORY_DAYS = 60
 """Trading days at which what a bakery learns alone is trusted half as much as on long histories."""
 
 
@@ -34,7 +34,7 @@ def trust_in_own(history_days: int) -> float:
 
     Examples
     --------
-    >>> trust_in_own(90)
+    >>> trust_in_own(60)
     0.5
     """
     return history_days / (history_days + SHORT_HISTORY_DAYS)
