@@ -24,7 +24,7 @@ JOB_NAMES = ("synthetic-40", "restaurants-100", "chain")
 
 
 def joining(results: RunResults) -> pd.Series[float]:
-    """WAPE by method, and the share of bakeries that the chosen forecast serves as well as alone."""
+    """WAPE by method, and the share of bakeries whose chosen forecast is as good as alone."""
     assert results.scores is not None, "a completed run has scores"
     methods = {score.method: score for score in summarise(results.scores).methods}
     found = {name: methods[name].everyone.wape for name in SHOWN}
@@ -45,8 +45,9 @@ def coverage(results: RunResults) -> pd.Series[float]:
     """Coverage over all rows, and the mean of the bakeries' widths."""
     table = results.coverage
     assert table is not None, "a run with baselines has coverage.csv"
+    rows = table["rows"].to_numpy(dtype=float)
     shares = {
-        name: float(table[name] @ table["rows"]) / float(table["rows"].sum())
+        name: float(table[name].fillna(0.0).to_numpy(dtype=float) @ rows) / rows.sum()
         for name in ("coverage_80", "coverage_95")
     }
     return pd.Series(shares | {name: table[name].mean() for name in ("width_80", "width_95")})

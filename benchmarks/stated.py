@@ -1,8 +1,8 @@
 """Forecasts of a bakery with no sales at all, and of its first days, from what it states.
 
-The newcomers of a job are stripped of their sales but for the last days before a week of the test; each
-states its products' sizes, a fifth wrong by chance. Four weeks are forecast, each
-from the days before it. Run `python -m benchmarks.stated [JOB...]`.
+The newcomers of a job are stripped of their sales but for the last days before a week of the test;
+each states its products' sizes, a fifth wrong by chance. Four weeks are forecast, each from the
+days before it. Run `python -m benchmarks.stated [JOB...]`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from benchmarks.reference import run_job
 from glean.evaluation.results import read_results
 from glean.features.matrix import build_features
 from glean.federation.participant import participant_of
-from glean.forecasting.forecast import Forest, forecast_units, read_model
+from glean.forecasting.forecast import forecast_units, read_model
 from glean.forecasting.stated import weekday_profile, with_stated_history
+from glean.learning.forest import Forest
 from glean.sales.partitions import BakerySales
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
@@ -61,7 +62,7 @@ def measure(run: Path) -> pd.DataFrame:
 
 
 def _stated(before: pd.DataFrame, rng: np.random.Generator) -> dict[str, Product]:
-    """What a bakery would say of its products: their size of late, wrong by chance."""
+    """Make up what a bakery would say of its products: their size of late, wrong by chance."""
     sizes = before.groupby("product")["units"].apply(lambda units: units.tail(60).mean())
     return {
         str(name): Product(str(name), expected_units=size * float(np.exp(rng.normal(0, WRONG_BY))))
@@ -98,9 +99,9 @@ def _week(
             continue
         whole = pd.concat([made, asked.assign(units=np.nan)], ignore_index=True)
         whole = whole.sort_values(["product", "date"], ignore_index=True)
-        features = build_features(
-            SalesTable(whole), model.definition, region=sales.region
-        ).between(day)
+        features = build_features(SalesTable(whole), model.definition, region=sales.region).between(
+            day
+        )
         names = features.keys["product"]
         shape = profile[day.day_of_week] / profile[list(open_weekdays)].mean()
         # As `forecasting.week` does it: without a sale the profile alone.

@@ -20,11 +20,11 @@ from glean.evaluation.backtest import (
     rows_to_json,
     tables_from_json,
 )
-from glean.forecasting.habits import habits
 from glean.evaluation.scores import BakeryScore, naive_scale
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
 from glean.forecasting.forecast import forecast_units, read_model
+from glean.forecasting.habits import habits
 from glean.forecasting.own_model import OwnModel, fit_own_model
 from glean.learning.alone import train_alone
 from glean.learning.averaged import initial_weights
@@ -52,14 +52,10 @@ TRAINING, VALIDATION, TEST = windows()
 
 
 def own_model(model: Forest) -> OwnModel:
-    return fit_own_model(
-        model, TRAINING, VALIDATION, boosting=BOOSTING, learning_rate=0.1, seed=3
-    )
+    return fit_own_model(model, TRAINING, VALIDATION, boosting=BOOSTING, learning_rate=0.1, seed=3)
 
 
-def judged(
-    model: Forest, *, alone: bool = False, test: FeatureMatrix = TEST
-) -> list[BakeryScore]:
+def judged(model: Forest, *, alone: bool = False, test: FeatureMatrix = TEST) -> list[BakeryScore]:
     return judge(
         model,
         own=None if alone else own_model(model),

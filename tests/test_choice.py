@@ -60,7 +60,9 @@ def test_only_a_sure_winner_takes_the_mix_s_place() -> None:
     choice = choose(ROWS, forecasts(weekday_mean=0.0), history_days=900)
     assert choice.weights == {"weekday-mean": 1.0}
     assert "clearly less than any mix" in choice.reason
-    assert "weekday-mean" not in choose(ROWS, forecasts(weekday_mean=0.15), history_days=900).weights
+    assert (
+        "weekday-mean" not in choose(ROWS, forecasts(weekday_mean=0.15), history_days=900).weights
+    )
 
 
 def test_the_reason_names_the_errors_that_it_goes_by() -> None:

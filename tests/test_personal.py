@@ -1,4 +1,4 @@
-"""Refining the federation's model: what it gets wrong here is learned, what it gets right is kept."""
+"""Refining the federation's model: what it gets wrong here is learned, the rest is kept."""
 
 from __future__ import annotations
 

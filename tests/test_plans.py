@@ -31,7 +31,9 @@ OWN = fit_own_model(
     learning_rate=0.1,
     seed=3,
 )
-DETAILS = details_of(BAKERY, OWN, products={"product 0": Product("product 0", price=2, cost=1)}, seed=1)
+DETAILS = details_of(
+    BAKERY, OWN, products={"product 0": Product("product 0", price=2, cost=1)}, seed=1
+)
 PLANS = DETAILS["plan.csv"]
 
 
@@ -51,7 +53,9 @@ def test_a_habit_s_outcome_is_added_up_by_hand() -> None:
     baked = [float(np.ceil(round(units * 1.1, 9))) for units in usual]
     over = sum(max(b - s, 0) for b, s in zip(baked, sold, strict=True))
     unmet = sum(max(s - b, 0) for b, s in zip(baked, sold, strict=True))
-    row = PLANS.query("product == 'product 0' and policy == 'weekday-mean' and margin == 0.1").iloc[0]
+    row = PLANS.query("product == 'product 0' and policy == 'weekday-mean' and margin == 0.1").iloc[
+        0
+    ]
     assert (row["baked"], row["units"]) == (sum(baked), sold.sum())
     assert (row["overproduced"], row["unmet"]) == pytest.approx((over, unmet))
     assert row["sold_out_days"] == sum(s > b for b, s in zip(baked, sold, strict=True))
@@ -109,7 +113,9 @@ def test_coverage_is_counted() -> None:
 def test_tables_of_bakeries_are_put_under_each_other() -> None:
     """One header each, every bakery's rows, and nothing that isn't such a table."""
     texts = to_texts(DETAILS)
-    assert {name: tuple(text.partition("\n")[0].split(",")) for name, text in texts.items()} == TABLES
+    assert {
+        name: tuple(text.partition("\n")[0].split(",")) for name, text in texts.items()
+    } == TABLES
     both = joined([texts, texts])
     assert both["plan.csv"].count("\n") == 2 * len(PLANS) + 1
     for bad in ({"other.csv": "bakery\n"}, {"plan.csv": "bakery,product\nnorth,roll\n"}):

@@ -11,13 +11,13 @@ import pytest
 
 from glean.evaluation import simulation
 from glean.evaluation.backtest import judge
-from glean.forecasting.habits import habits
 from glean.evaluation.scores import naive_scale
 from glean.evaluation.simulation import Insight, look_inside
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
 from glean.federation.participant import Participant, participant_of
 from glean.forecasting.forecast import forecast_units
+from glean.forecasting.habits import habits
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import mase, wape

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from glean.errors import GleanError, SettingsError
+from glean.features.matrix import build_features
 from glean.federation.home import keep_files, keep_model
 from glean.forecasting.coming_days import with_coming_days
 from glean.forecasting.opened import OpenedBakery, open_bakery
@@ -17,7 +18,6 @@ from glean.forecasting.plan import plan_day
 from glean.forecasting.stated import weekday_profile, with_stated_history
 from glean.forecasting.week import ForecastRow, forecast_days
 from glean.learning.boosting import train_pooled
-from glean.features.matrix import build_features
 from glean.learning.forest import Forest
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
@@ -63,7 +63,9 @@ def week(bakery: OpenedBakery, days: int = 7) -> list[ForecastRow]:
 def test_coming_days_are_the_open_ones() -> None:
     """Sundays are closed, unless one is asked for; nothing that was sold changes."""
     until = LAST + pd.Timedelta(days=14)
-    sunday = next(d for d in pd.date_range(LAST + pd.Timedelta(days=1), until) if d.day_of_week == 6)
+    sunday = next(
+        d for d in pd.date_range(LAST + pd.Timedelta(days=1), until) if d.day_of_week == 6
+    )
     for asked in ((), (sunday,)):
         rows = with_coming_days(TABLE, until=until, asked=asked).rows
         new = rows[rows["units"].isna()]

@@ -88,9 +88,11 @@ def plan(
     opened, listed = _opened(model, sales, bakery, products, region, date, open_)
     import pandas as pd
 
-    asked = pd.Timestamp(day_of("--date", date)) if date else None
-    least = opened.today + pd.Timedelta(days=WEEK_DAYS)
-    rows = _forecast(opened, max(asked or least, least), asked=asked)
+    asked = _day("--date", date)
+    week = opened.today + pd.Timedelta(days=WEEK_DAYS)
+    # A day that has passed goes on as it is, to be refused by name.
+    until = max(asked, week) if asked is not None and asked > opened.today else asked or week
+    rows = _forecast(opened, until, asked=asked)
     if not rows:
         raise SettingsError("no product can be forecast yet: list them in --products with a size")
     day = asked or rows[0].date
@@ -119,17 +121,24 @@ def _opened(
 
     table = _sales_of(sales, bakery)
     listed = dict(read_products(products)) if products else {}
-    first = pd.Timestamp(day_of("--date", start)) - pd.Timedelta(days=1) if start else None
+    first = _day("--date", start)
     opened = open_bakery(
         model.resolve(),
         table,
         bakery=bakery or next(iter(table.bakeries), "bakery"),
         products=listed,
         region=region,
-        today=None if len(table.rows) else first,
+        today=None if len(table.rows) or first is None else first - pd.Timedelta(days=1),
         open_weekdays=_weekdays(open_),
     )
     return opened, listed
+
+
+def _day(option: str, text: str) -> pd.Timestamp | None:
+    import pandas as pd
+
+    day = day_of(option, text)
+    return None if day is None else pd.Timestamp(day)
 
 
 def _sales_of(path: Path | None, bakery: str) -> SalesTable:
@@ -155,7 +164,9 @@ def _weekdays(text: str) -> tuple[int, ...]:
     names = [name.strip().lower()[:3] for name in text.split(",") if name.strip()]
     wrong = [name for name in names if name not in WEEKDAYS]
     if wrong:
-        raise SettingsError(f"--open: found {', '.join(wrong)}; wanted some of {', '.join(WEEKDAYS)}")
+        raise SettingsError(
+            f"--open: found {', '.join(wrong)}; wanted some of {', '.join(WEEKDAYS)}"
+        )
     return tuple(sorted(WEEKDAYS.index(name) for name in names)) or tuple(range(len(WEEKDAYS)))
 
 
@@ -166,6 +177,4 @@ def _forecast(
     from glean.forecasting.week import forecast_days
 
     table = with_coming_days(opened.table, until=until, asked=(asked,) if asked is not None else ())
-    return forecast_days(
-        opened.own, table, opened.past, region=opened.region, unsold=opened.unsold
-    )
+    return forecast_days(opened.own, table, opened.past, region=opened.region, unsold=opened.unsold)

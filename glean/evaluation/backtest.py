@@ -51,10 +51,7 @@ def judge(
     list of BakeryScore
         By `OWN_METHODS`, in their order.
     """
-    if own is None:
-        forecasts = {"federated": forecast_units(model, test)}
-    else:
-        forecasts = own.forecasts(test)
+    forecasts = own.forecasts(test) if own else {"federated": forecast_units(model, test)}
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
 
@@ -82,9 +79,7 @@ def judge_start(
     return score
 
 
-def rows_to_json(
-    scores: Sequence[BakeryScore], *, tables: Mapping[str, str] | None = None
-) -> str:
+def rows_to_json(scores: Sequence[BakeryScore], *, tables: Mapping[str, str] | None = None) -> str:
     """Write rows of `bakeries.csv` for a message; NaN becomes null.
 
     Parameters

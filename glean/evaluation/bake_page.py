@@ -89,7 +89,7 @@ def _week(plan: BakePlan, units_label: str) -> str:
 
 
 def _costs(plan: BakePlan) -> str:
-    """What a day like this leaves over and misses on average, in the units that are known."""
+    """Say what a day like this leaves over and misses on average, in the units that are known."""
     parts = [
         f"On an average day like this {number(_sum(plan, 'left_over'))} left over and "
         f"{number(_sum(plan, 'missed'))} missed"

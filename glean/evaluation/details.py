@@ -17,7 +17,7 @@ from glean.evaluation.plans import CRITICAL_RATIOS, PLAN_COLUMNS, plan_rows
 from glean.evaluation.sureness import COVERAGE_COLUMNS, INTERVALS, coverage_row, ends_of
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.own_model import OwnModel
-from glean.forecasting.rolling import RollingQuantiles, errors_of, rolling_quantiles
+from glean.forecasting.rolling import RollingQuantiles, rolling_quantiles
 from glean.metrics import Floats
 from glean.sales.products import Product
 
@@ -95,9 +95,7 @@ def details_of(
     quantiles = _quantiles(bakery, own, made["chosen"], seed=seed)
     return {
         "days.csv": _days(bakery.test, made, quantiles),
-        "plan.csv": plan_rows(
-            bakery.test, made, quantiles, bakery=bakery.name, products=products
-        ),
+        "plan.csv": plan_rows(bakery.test, made, quantiles, bakery=bakery.name, products=products),
         "coverage.csv": coverage_row(
             bakery.test, quantiles, bakery=bakery.name, cohort=bakery.cohort
         ),

@@ -150,7 +150,9 @@ def _methods_table(days: pd.DataFrame) -> str:
         [words, percent(wape(days["units"], days[method]))]
         for method, words in SHOWN_METHODS.items()
     ]
-    return page.table("Errors over the test days, as a share of what was sold.", ["", "off by"], rows)
+    return page.table(
+        "Errors over the test days, as a share of what was sold.", ["", "off by"], rows
+    )
 
 
 def _weak(days: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Figure of the plans: overproduction against unmet demand, with the habits of a baker as points."""
+"""Figure of the plans: overproduction against unmet demand, with a baker's habits as points."""
 
 from __future__ import annotations
 
@@ -27,12 +27,10 @@ def plan_curve(results: RunResults) -> Picture | LeftOut:
     table = curve(results.plans)
     canvas = _canvas(table, title)
     share = of_what(results.units_label)
-    canvas.label(
-        x=f"unmet demand (% {share})", y=f"overproduction (% {share})", grid="both"
-    )
+    canvas.label(x=f"unmet demand (% {share})", y=f"overproduction (% {share})", grid="both")
     caption = (
         "Further left and lower is better. The line is the plan: from left to right it dares more "
-        "to sell out. Each mark is a habit with a margin for safety. Straight below a mark the plan "
+        "to sell out. Each mark is a habit with a safety margin. Straight below a mark the plan "
         "misses as much and bakes less too much; straight to its left it throws away as much and "
         "misses less."
     )

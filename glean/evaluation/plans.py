@@ -79,7 +79,9 @@ def plan_rows(
         for name in sorted(set(names)):
             mine = names == name
             sums = _outcome(features.units[mine], baked[mine], products.get(name))
-            rows.append({"bakery": bakery, "product": name, "policy": policy, "margin": margin} | sums)
+            rows.append(
+                {"bakery": bakery, "product": name, "policy": policy, "margin": margin} | sums
+            )
     return pd.DataFrame(rows, columns=list(PLAN_COLUMNS))
 
 

@@ -125,7 +125,7 @@ def _result(results: RunResults, summary: Summary | None) -> list[str]:
 
 
 def _own_models(results: RunResults) -> list[str]:
-    """What single bakeries chose, baked and knew; only of a simulation with baselines."""
+    """Say what single bakeries chose, baked and knew; only of a simulation with baselines."""
     sentences = [] if results.plans is None else savings_sentences(results.plans)
     blocks = [page.paragraph(text) for text in (*sentences, coverage_sentence(results.coverage))]
     if results.coverage is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from glean.evaluation import page
@@ -48,7 +49,7 @@ def coverage_table(coverage: pd.DataFrame) -> str:
 
 
 def choice_table(choices: pd.DataFrame) -> str:
-    """What each bakery bakes by, and why."""
+    """Say what each bakery bakes by, and why."""
     rows = [[str(row["bakery"]), str(row["reason"])] for row in choices.to_dict("records")]
     return page.table(
         "What each bakery bakes by, chosen on its validation days.", ["bakery", "choice"], rows
@@ -56,4 +57,5 @@ def choice_table(choices: pd.DataFrame) -> str:
 
 
 def _mean(coverage: pd.DataFrame, column: str) -> float:
-    return float(coverage[column].fillna(0.0) @ coverage["rows"] / coverage["rows"].sum())
+    rows = coverage["rows"].to_numpy(dtype=np.float64)
+    return float(coverage[column].fillna(0.0).to_numpy(dtype=np.float64) @ rows / rows.sum())

@@ -25,7 +25,7 @@ COVERAGE_COLUMNS = (
     *(f"pit_{k}" for k in range(1, PIT_BINS + 1)),
 )
 """Columns of `coverage.csv`: `width` is the mean width over the mean sales, `error` the standard
-error of the coverage by day, `pit_k` the share of rows in the k-th tenth (a tenth each is right)."""
+error of the coverage by day, `pit_k` the share of rows in the k-th tenth: a tenth is right."""
 
 
 def ends_of(interval: int) -> tuple[float, float]:

@@ -58,9 +58,7 @@ class PastErrors:
     def until(self, day: int) -> PastErrors:
         """Keep what was known at the end of a day, `KEPT_DAYS` back."""
         kept = (self.days <= day) & (self.days > day - KEPT_DAYS) & np.isfinite(self.units)
-        return PastErrors(
-            self.days[kept], self.forecast[kept], self.units[kept], self.fitted[kept]
-        )
+        return PastErrors(self.days[kept], self.forecast[kept], self.units[kept], self.fitted[kept])
 
     def plus(self, other: PastErrors) -> PastErrors:
         """Put further rows behind these."""
@@ -95,7 +93,7 @@ class Calibration:
     weekdays: Floats
 
     def scale(self, forecast: Floats, days: Whole) -> Floats:
-        """Standard deviation of demand around forecasts, units of shape (n,)."""
+        """Give the standard deviation of demand around forecasts, units of shape (n,)."""
         variance = self.by_chance * forecast + self.by_share * forecast**2
         return np.asarray(np.sqrt(variance) * self.weekdays[_weekday(days)])
 

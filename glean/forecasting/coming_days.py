@@ -80,7 +80,7 @@ def _closed_weekdays(sold: pd.DataFrame) -> list[int]:
 
 
 def _usual(rows: pd.DataFrame) -> dict[str, object]:
-    """What is taken for granted of a coming day: the last price, and no promotion."""
+    """Say what is taken for granted of a coming day: the last price, and no promotion."""
     found: dict[str, object] = {"price": rows["price"].iloc[-1]} if "price" in rows else {}
     found |= {flag: 0.0 for flag in FLAGS if flag in rows and flag == "promotion"}
     return found | ({"sold_out_at": ""} if "sold_out_at" in rows else {})

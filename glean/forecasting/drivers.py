@@ -64,7 +64,9 @@ class Driver:
 
     def in_words(self) -> str:
         """Say it for the wall of a bakehouse: "Saturday: more", "rain: a little less"."""
-        size = "much " if abs(self.effect) >= MUCH else "a little " if abs(self.effect) < SOME else ""
+        size = (
+            "much " if abs(self.effect) >= MUCH else "a little " if abs(self.effect) < SOME else ""
+        )
         return f"{self.words}: {size}{'more' if self.effect > 0 else 'less'}"
 
 

@@ -218,7 +218,11 @@ def _made_here(
         end = windows["date"].max() + pd.Timedelta(days=1)
         laid = windows_of(sales, WindowSettings(test_start=str(end.date())))
         validation = real.between(laid.validation_start)
-        training = real.between(end=laid.validation_start) if laid.trains else real.between(end=laid.first_day)
+        training = (
+            real.between(end=laid.validation_start)
+            if laid.trains
+            else real.between(end=laid.first_day)
+        )
     own = fit_own_model(
         shared, training, validation, boosting=boosting, learning_rate=0.1, seed=SEED
     )

@@ -94,7 +94,11 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> KeptModel:
             if hashlib.sha256(content).hexdigest() != about[name]:
                 raise ModelError(f"{ABOUT} was made with another {name} model than is there")
         choice = Choice(
-            {method: float(about["weights"][method]) for method in NAMES if method in about["weights"]},
+            {
+                method: float(about["weights"][method])
+                for method in NAMES
+                if method in about["weights"]
+            },
             str(about["reason"]),
         )
         personal = PersonalModel(
@@ -112,7 +116,9 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> KeptModel:
         )
         region = str(about["region"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{ABOUT} can't be read ({error!r:.100}); take part in a run again") from error
+        raise ModelError(
+            f"{ABOUT} can't be read ({error!r:.100}); take part in a run again"
+        ) from error
     own = OwnModel(read_model(shared), personal, read_model(files[ALONE]), choice)
     return KeptModel(own, past, region)
 

@@ -32,7 +32,7 @@ fifth, and a day's sales of a product scatter by about as much again and a half.
 
 
 def weekday_profile(model: Model) -> Floats:
-    """What the federation's model expects of each weekday where nothing was sold yet.
+    """Ask the federation's model what it expects of each weekday where nothing was sold yet.
 
     Parameters
     ----------
@@ -57,7 +57,9 @@ def weekday_profile(model: Model) -> Floats:
     for name, value in known.items():
         x[:, names.index(name)] = value
     x[:, names.index("weekday")] = np.arange(7)
-    found = predict_weights(model.kind, model, x) if isinstance(model, Weights) else predict(model, x)
+    found = (
+        predict_weights(model.kind, model, x) if isinstance(model, Weights) else predict(model, x)
+    )
     profile = np.maximum(found, 0.05)
     return np.asarray(profile / profile.mean())
 
@@ -113,7 +115,9 @@ def with_stated_history(
                     "date": days,
                     "bakery": bakery,
                     "product": name,
-                    "units": units * profile[days.day_of_week] / profile[list(open_weekdays)].mean(),
+                    "units": units
+                    * profile[days.day_of_week]
+                    / profile[list(open_weekdays)].mean(),
                 }
             )
         )

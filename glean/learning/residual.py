@@ -18,7 +18,7 @@ SHAPES = (Shape(2, 20.0), Shape(4, 20.0), Shape(6, 20.0))
 """Trees that are averaged."""
 
 LEARNING_RATE = 0.1
-"""Chosen with the shapes in the windows before the test windows: validation of the reference jobs."""
+"""Chosen with the shapes on the windows before the reference jobs' test windows."""
 
 
 def grow_residual(

@@ -1,4 +1,4 @@
-"""A bakery's product list: prices, costs and how a product is baked; what a plan needs beside sales.
+"""A bakery's product list: prices, costs, and how a product is baked.
 
 One row a product: `product` and any of the columns of `Product`. Comma, semicolon or tab between
 cells, decimal point or comma. It is small, so that it is read with the standard library alone.
