@@ -39,7 +39,7 @@ def test_validation_moves_the_mix_towards_what_was_better() -> None:
     """More of the own model where that was right, less where it was wrong."""
     usual = USUAL_LOCAL_SHARE * trust_in_own(900)
     good = choose(ROWS, forecasts(local=0.16), history_days=900).weights["local"]
-    bad = choose(ROWS, forecasts(local=0.26), history_days=900).weights["local"]
+    bad = choose(ROWS, forecasts(local=0.3), history_days=900).weights["local"]
     assert bad < usual < good
 
 

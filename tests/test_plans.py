@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,10 @@ import pytest
 
 from glean.errors import ModelError
 from glean.evaluation.details import TABLES, JudgedBakery, details_of, joined, to_texts
-from glean.evaluation.plan_curve import savings_sentences
+from glean.evaluation.pictures import LeftOut, Picture
+from glean.evaluation.plan_curve import plan_curve, savings_sentences
 from glean.evaluation.plans import CRITICAL_RATIOS, MARGINS, curve, plan_rows, savings
+from glean.evaluation.results import RunResults
 from glean.evaluation.sureness import coverage_row
 from glean.forecasting.habits import habits
 from glean.forecasting.own_model import fit_own_model
@@ -96,6 +99,17 @@ def test_savings_are_read_off_the_curve() -> None:
     assert (known["plan_overproduced"] < known["overproduced"]).all()
     made = plan_rows(rows, usual, knowing, bakery="north", products={})
     assert all("instead of" in sentence for sentence in savings_sentences(made))
+
+
+def test_the_curve_is_drawn_with_its_habits() -> None:
+    """What it saves stands beneath in numbers; without plans it says why there is none."""
+    nothing = RunResults(Path("run"), {}, (), (), None, None, None, None, None, None)
+    drawn = plan_curve(replace(nothing, plans=PLANS))
+    assert isinstance(drawn, Picture)
+    assert drawn.alt == " ".join(savings_sentences(PLANS))
+    left_out = plan_curve(nothing)
+    assert isinstance(left_out, LeftOut)
+    assert "no plan.csv" in left_out.reason
 
 
 def test_coverage_is_counted() -> None:

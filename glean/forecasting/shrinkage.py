@@ -14,8 +14,8 @@ def shrunk(found: float, usual: float, *, days: int) -> float:
 
     Examples
     --------
-    >>> shrunk(1.0, 0.4, days=28)
-    0.6
+    >>> shrunk(1.0, 0.5, days=56)
+    0.75
     """
     return usual + (found - usual) * days / (days + PRIOR_DAYS)
 

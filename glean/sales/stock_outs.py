@@ -76,7 +76,7 @@ def _fill_series(
 
 
 def _spread(errors: list[float], usual: float) -> float:
-    """Give the standard deviation of a day around the usual, units: from the last year's relative errors."""
+    """Give the standard deviation of a day around the usual, units, by last year's errors."""
     recent = errors[-300:]
     if len(recent) < FEWEST_WEEKS:
         return 0.25 * usual
