@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,20 +12,18 @@ from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
 from glean.evaluation.backtest import judge, judge_start, rows_to_json
-from glean.evaluation.details import JudgedBakery, details_of, to_texts
+from glean.evaluation.details import details_of_participant, own_model_of, to_texts
 from glean.evaluation.scores import BakeryScore
 from glean.federation.disclosure import Reply, disclosed
 from glean.federation.home import keep_files, keep_model
 from glean.federation.marked_log import log_to
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.participant import SPARE_NODE, Participant, participant_of
-from glean.federation.sampling import derived_seed
 from glean.federation.version import code_fingerprint
 from glean.forecasting.forecast import Model, definition_of, read_model
 from glean.forecasting.own_files import KeptModel, to_files
-from glean.forecasting.own_model import OwnModel, fit_own_model
+from glean.forecasting.own_model import OwnModel
 from glean.forecasting.rolling import errors_of
-from glean.sales.products import read_products
 from glean.settings import NodeSettings, RunSettings, is_deployed
 
 LOG = logging.getLogger("glean")
@@ -68,13 +66,11 @@ def test(message: Message, context: Context) -> Message:
         task = Task.from_record(message.content)
         bakery = _bakery(context, task)
         model = read_model(task.model)
-        own = _own_model(bakery, model, learning_rate=task.learning_rate)
-        tables = _tables(bakery, own)
-        _keep(task.model, bakery, own, tables, run_id=context.run_id)
-        rows = _judged(bakery, model, own)
-        # Single days and plans leave a bakery in a simulation only.
-        text = rows_to_json(rows, tables=None if bakery.sales.own_table else tables)
-        return _reply(FinalScores(bakery.sales.name, code_fingerprint(), text), message, context)
+        own = _own_model(bakery, task)
+        _keep(task.model, bakery, own, run_id=context.run_id)
+        rows = rows_to_json(_judged(bakery, model, own))
+        scores = FinalScores(bakery.sales.name, code_fingerprint(), rows)
+        return _reply(scores, message, context)
 
 
 @app.evaluate("start")
@@ -96,20 +92,11 @@ def test_start(message: Message, context: Context) -> Message:
         return _reply(scores, message, context)
 
 
-def _own_model(bakery: Participant, model: Model, *, learning_rate: float) -> OwnModel | None:
+def _own_model(bakery: Participant, task: Task) -> OwnModel | None:
     """Refine the model and choose, where somebody is to forecast by it or to compare."""
-    settings = bakery.settings
-    if not settings.baselines and not bakery.node.home:
+    if not bakery.settings.baselines and not bakery.node.home:
         return None
-    definition = definition_of(model)
-    return fit_own_model(
-        model,
-        bakery.training(definition),
-        bakery.validation(definition),
-        boosting=settings.boosting,
-        learning_rate=learning_rate,
-        seed=derived_seed(settings.seed, "local", bakery.sales.name),
-    )
+    return own_model_of(bakery, task.model, learning_rate=task.learning_rate)
 
 
 def _judged(bakery: Participant, model: Model, own: OwnModel | None) -> list[BakeryScore]:
@@ -124,32 +111,7 @@ def _judged(bakery: Participant, model: Model, own: OwnModel | None) -> list[Bak
     )
 
 
-def _tables(bakery: Participant, own: OwnModel | None) -> dict[str, str]:
-    """Single days, plans, coverage and the choice, as the texts of files."""
-    if own is None or not bakery.settings.baselines:
-        return {}
-    definition = definition_of(own.shared)
-    judged = JudgedBakery(
-        bakery.sales.name,
-        bakery.windows.cohort,
-        bakery.training(definition),
-        bakery.validation(definition),
-        bakery.test(definition),
-    )
-    path = bakery.settings.table.products
-    products = read_products(Path(path)) if path else {}
-    seed = derived_seed(bakery.settings.seed, "chance", bakery.sales.name)
-    return to_texts(details_of(judged, own, products=products, seed=seed))
-
-
-def _keep(
-    model: bytes,
-    bakery: Participant,
-    own: OwnModel | None,
-    tables: Mapping[str, str],
-    *,
-    run_id: int,
-) -> None:
+def _keep(model: bytes, bakery: Participant, own: OwnModel | None, *, run_id: int) -> None:
     """Keep the model at home, if there is one, and what the bakery made of it.
 
     Where that fails, the scores are sent all the same.
@@ -161,7 +123,8 @@ def _keep(
         path = keep_model(home, model, bakery=bakery.sales.name, run_id=run_id)
         if own is not None:
             keep_files(home, to_files(_kept(bakery, own)))
-        keep_files(home, {name: text.encode() for name, text in tables.items()})
+            tables = to_texts(details_of_participant(bakery, own))
+            keep_files(home, {name: text.encode() for name, text in tables.items()})
         LOG.info("kept at home: %s, which this bakery forecasts from now on", path)
     except FederationError as error:
         LOG.error("%s", error)  # noqa: TRY400 - the words say it all

@@ -18,7 +18,6 @@ from glean.evaluation.backtest import (
     judge,
     rows_from_json,
     rows_to_json,
-    tables_from_json,
 )
 from glean.evaluation.scores import BakeryScore, naive_scale
 from glean.features.definition import FeatureDefinition
@@ -177,17 +176,6 @@ def test_an_honest_bakery_s_rows_are_let_in() -> None:
     """Each of its methods once."""
     scores = judged(random_forest(2))
     assert rows_from_json(rows_to_json(scores), bakery="north") == scores
-
-
-def test_a_simulation_s_tables_travel_beside_the_scores() -> None:
-    """Both come back; where there are none, or none that can be read, there are none."""
-    scores = judged(random_forest(2), alone=True)
-    text = rows_to_json(scores, tables={"plan.csv": "bakery,product\n"})
-    assert rows_from_json(text, bakery="north") == scores
-    assert tables_from_json(text) == {"plan.csv": "bakery,product\n"}
-    assert tables_from_json(rows_to_json(scores)) == {}
-    for damaged in ("nonsense", "[]", "3", '{"tables": 3}', '{"tables": {"plan.csv": 3}}'):
-        assert tables_from_json(damaged) == {}
 
 
 @pytest.mark.parametrize(

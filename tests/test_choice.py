@@ -38,7 +38,7 @@ def test_two_equal_forecasts_are_mixed() -> None:
 def test_validation_moves_the_mix_towards_what_was_better() -> None:
     """More of the own model where that was right, less where it was wrong."""
     usual = USUAL_LOCAL_SHARE * trust_in_own(900)
-    good = choose(ROWS, forecasts(local=0.16), history_days=900).weights["local"]
+    good = choose(ROWS, forecasts(local=0.1), history_days=900).weights["local"]
     bad = choose(ROWS, forecasts(local=0.3), history_days=900).weights["local"]
     assert bad < usual < good
 

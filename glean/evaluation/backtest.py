@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from glean.errors import ModelError
 from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
@@ -79,32 +79,13 @@ def judge_start(
     return score
 
 
-def rows_to_json(scores: Sequence[BakeryScore], *, tables: Mapping[str, str] | None = None) -> str:
-    """Write rows of `bakeries.csv` for a message; NaN becomes null.
-
-    Parameters
-    ----------
-    scores : sequence of BakeryScore
-        The rows.
-    tables : mapping of str to str, optional
-        In a simulation, whose tables are the operator's own: further files of the run and their
-        text (see `evaluation.details`).
-    """
+def rows_to_json(scores: Sequence[BakeryScore]) -> str:
+    """Write rows of `bakeries.csv` for a message; NaN becomes null."""
     rows = [
         {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in s.to_row().items()}
         for s in scores
     ]
-    return json.dumps({"scores": rows, "tables": tables} if tables else rows)
-
-
-def tables_from_json(text: str) -> dict[str, str]:
-    """Read the further files that `rows_to_json` wrote; none where there aren't any."""
-    try:
-        found = json.loads(text)["tables"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    usable = isinstance(found, dict) and all(isinstance(text, str) for text in found.values())
-    return found if usable else {}
+    return json.dumps(rows)
 
 
 def rows_from_json(text: str, *, bakery: str) -> list[BakeryScore]:
@@ -159,8 +140,7 @@ def start_row_from_json(text: str, *, final: Sequence[BakeryScore]) -> BakerySco
 
 def _read_rows(text: str) -> list[BakeryScore]:
     try:
-        found = json.loads(text, parse_constant=_refuse_constant)
-        rows = found["scores"] if isinstance(found, dict) else found
+        rows = json.loads(text, parse_constant=_refuse_constant)
         return [
             BakeryScore.from_row({k: math.nan if v is None else v for k, v in row.items()})
             for row in rows

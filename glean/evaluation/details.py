@@ -1,25 +1,31 @@
 """What one bakery knows of its final test beyond scores: single days, plans, coverage, the choice.
 
-In a simulation these go with the scores and become files of the run; in a deployment they stay in
-the bakery's home.
+They travel in no message: a simulation's server makes them from the tables that it can open anyway,
+and in a deployment they stay in the bakery's home.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
-from glean.errors import ModelError
 from glean.evaluation.plans import CRITICAL_RATIOS, PLAN_COLUMNS, plan_rows
 from glean.evaluation.sureness import COVERAGE_COLUMNS, INTERVALS, coverage_row, ends_of
+from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
-from glean.forecasting.own_model import OwnModel
+from glean.federation.participant import KEPT_BAKERIES, Participant
+from glean.federation.sampling import derived_seed
+from glean.forecasting.forecast import definition_of, read_model
+from glean.forecasting.own_model import OwnModel, fit_own_model
 from glean.forecasting.rolling import RollingQuantiles, rolling_quantiles
 from glean.metrics import Floats
-from glean.sales.products import Product
+from glean.sales.products import Product, read_products
 
 METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
 DAY_COLUMNS = (
@@ -69,6 +75,58 @@ class JudgedBakery:
     validation: FeatureMatrix
     test: FeatureMatrix
 
+    @classmethod
+    def of(cls, participant: Participant, definition: FeatureDefinition) -> Self:
+        """Take the rows of a bakery of a run."""
+        return cls(
+            participant.sales.name,
+            participant.windows.cohort,
+            participant.training(definition),
+            participant.validation(definition),
+            participant.test(definition),
+        )
+
+
+@lru_cache(maxsize=KEPT_BAKERIES)
+def own_model_of(participant: Participant, model: bytes, *, learning_rate: float) -> OwnModel:
+    """Make what a bakery of a run forecasts from, once a process.
+
+    In one process the bakery that is tested and the server that opens its table for the report, as
+    only a simulation's can, so share the work.
+
+    Parameters
+    ----------
+    participant : Participant
+        The bakery.
+    model : bytes
+        The federation's final model.
+    learning_rate : float
+        The federation's.
+    """
+    shared = read_model(model)
+    definition = definition_of(shared)
+    settings = participant.settings
+    return fit_own_model(
+        shared,
+        participant.training(definition),
+        participant.validation(definition),
+        boosting=settings.boosting,
+        learning_rate=learning_rate,
+        seed=derived_seed(settings.seed, "local", participant.sales.name),
+    )
+
+
+def details_of_participant(participant: Participant, own: OwnModel) -> dict[str, pd.DataFrame]:
+    """Make the tables of a bakery of a run, with the run's product list and seed."""
+    settings = participant.settings
+    path = settings.table.products
+    return details_of(
+        JudgedBakery.of(participant, definition_of(own.shared)),
+        own,
+        products=read_products(Path(path)) if path else {},
+        seed=derived_seed(settings.seed, "chance", participant.sales.name),
+    )
+
 
 def details_of(
     bakery: JudgedBakery, own: OwnModel, *, products: Mapping[str, Product], seed: int
@@ -111,24 +169,6 @@ def to_texts(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         )
         for name, table in tables.items()
     }
-
-
-def joined(texts: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Put the tables of several bakeries under each other.
-
-    Raises
-    ------
-    ModelError
-        A table is none of `TABLES` or has other columns.
-    """
-    found: dict[str, str] = {}
-    for tables in texts:
-        for name, text in tables.items():
-            header, _, rows = text.partition("\n")
-            if header != ",".join(TABLES.get(name, ())):
-                raise ModelError(f"found {name!r:.40} with columns {header!r:.80}; wanted its own")
-            found[name] = found.get(name, header + "\n") + rows
-    return found
 
 
 def _quantiles(

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from glean.errors import FederationError, ModelError
-from glean.evaluation.backtest import rows_from_json, start_row_from_json, tables_from_json
-from glean.evaluation.details import joined
+from glean.evaluation.backtest import rows_from_json, start_row_from_json
 from glean.evaluation.scores import BakeryScore
 from glean.federation.conversation import Conversation
 from glean.federation.rounds import Outcome, Rounds
 
 
-@dataclass(frozen=True)
-class FinalTest:
-    """What the bakeries say of their test windows.
-
-    Parameters
-    ----------
-    scores : list of BakeryScore
-        In no order.
-    tables : dict of str to str
-        Further files of a simulation by name (see `evaluation.details`).
-    """
-
-    scores: list[BakeryScore]
-    tables: dict[str, str]
-
-
-def final_test(rounds: Rounds, talk: Conversation, outcome: Outcome) -> FinalTest:
+def final_scores(rounds: Rounds, talk: Conversation, outcome: Outcome) -> list[BakeryScore]:
     """Have the bakeries judge the final model, its rivals, and the model that the run started from.
 
     Parameters
@@ -41,17 +23,20 @@ def final_test(rounds: Rounds, talk: Conversation, outcome: Outcome) -> FinalTes
     outcome : Outcome
         What the rounds came to.
 
+    Returns
+    -------
+    list of BakeryScore
+        In no order.
+
     Raises
     ------
     FederationError
         No bakery gave valid scores, or none has a day that could be judged.
     """
     scores: list[BakeryScore] = []
-    tables: list[dict[str, str]] = []
-    for name, text in sorted(rounds.test(outcome).items()):
+    for name, text in rounds.test(outcome).items():
         try:
             scores += rows_from_json(text, bakery=name)
-            tables.append(tables_from_json(text))
         except ModelError as error:
             talk.report_failure(name, str(error), round_number=outcome.last_round)
     if not any(score.n_rows for score in scores):
@@ -59,8 +44,7 @@ def final_test(rounds: Rounds, talk: Conversation, outcome: Outcome) -> FinalTes
             "no bakery has a day in the test window that could be judged: see events.jsonl, and "
             "the settings test-start and test-days"
         )
-    started = _start_scores(rounds.test_start(outcome), scores, talk, outcome)
-    return FinalTest(scores + started, joined(tables))
+    return scores + _start_scores(rounds.test_start(outcome), scores, talk, outcome)
 
 
 def _start_scores(

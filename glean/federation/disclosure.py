@@ -82,8 +82,7 @@ def _sums(reply: Score) -> str:
 
 
 def _final(reply: FinalScores) -> str:
-    found = json.loads(reply.rows)
-    rows = found["scores"] if isinstance(found, dict) else found
+    rows = json.loads(reply.rows)
     first = rows[0]
     errors = ", ".join(f"{row['method']} {row['abs_error']:,.6g}" for row in rows)
     return (
