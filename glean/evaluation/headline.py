@@ -116,6 +116,17 @@ def comparison_sentence(comparison: Comparison | None) -> str:
     )
 
 
+def chosen_sentence(comparison: Comparison | None) -> str:
+    """How many bakeries do no worse by what they chose than alone; "" where that can't be said."""
+    if comparison is None:
+        return ""
+    return (
+        "With the forecast that each bakery chose on its validation days, as good as alone or "
+        f"better: {comparison.better + comparison.equal} of {_noun(comparison.bakeries)} "
+        f"({comparison.equal} about equal)."
+    )
+
+
 def best_possible_sentence(summary: Summary) -> str:
     """How far the methods are from the best possible forecast; "" where it isn't known."""
     best = summary.best_possible

@@ -14,6 +14,7 @@ from glean.evaluation import page
 from glean.evaluation.figures import draw_figures
 from glean.evaluation.headline import (
     best_possible_sentence,
+    chosen_sentence,
     comparison_sentence,
     gain_sentence,
     headline,
@@ -117,6 +118,7 @@ def _result(results: RunResults, summary: Summary | None) -> list[str]:
         page.paragraph(gain_sentence(summary)),
         summary_table(summary, units_label=results.units_label),
         page.paragraph(comparison_sentence(summary.federated_or_alone)),
+        page.paragraph(chosen_sentence(summary.chosen_or_alone)),
         page.paragraph(best_possible_sentence(summary)),
         page.paragraph(incomplete_sentence(summary), kind="warning"),
         page.folded("Every bakery", bakeries_table(results.scores)),
