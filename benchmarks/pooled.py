@@ -22,7 +22,6 @@ from pathlib import Path
 import xgboost
 
 from benchmarks.federations import federation_of
-from benchmarks.rounds_run import one_threaded
 from benchmarks.variants import HISTOGRAM, MASKED, VARIANTS, Config
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
@@ -132,7 +131,7 @@ def job_s(bakeries: int, rounds: int) -> float:
             "--set=aggregation=histogram", f"--set=num-server-rounds={rounds}",
         ]  # fmt: skip
         start = time.perf_counter()
-        subprocess.run(command, env=one_threaded(), check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True)
         return time.perf_counter() - start
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -73,7 +72,6 @@ def cost_of(bakeries: int, config: Config, *, warm: bool = False) -> Cost:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.rounds_run", *words],
         cwd=ROOT,
-        env=one_threaded(),
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,11 +79,6 @@ def cost_of(bakeries: int, config: Config, *, warm: bool = False) -> Cost:
     taken = time.perf_counter() - start
     found = json.loads(done.stdout.splitlines()[-1])
     return Cost(**found | {"spent": Spent(**found["spent"]), "process_s": taken})
-
-
-def one_threaded() -> dict[str, str]:
-    """Environment in which every library uses one thread, as in Glean's own commands."""
-    return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def measure(bakeries: int, config: Config, scratch: Path) -> Cost:

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.rounds_run import ROOT, one_threaded
+from benchmarks.rounds_run import ROOT
 from benchmarks.stock_app import StockRound
 from glean.errors import FederationError
 from glean.federation.superlink import SuperLink, local_superlink
@@ -80,7 +80,7 @@ def in_process(bakeries: int, rounds: int, *, limit_s: float) -> StockRun:
         command = [sys.executable, *words]
         # Whatever rounds it ended are in its report.
         with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(command, cwd=ROOT, env=one_threaded(), check=True, timeout=limit_s)
+            subprocess.run(command, cwd=ROOT, check=True, timeout=limit_s)
         return StockRun(start, _read(report))
 
 

@@ -13,22 +13,24 @@ from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
 from glean.evaluation.backtest import OWN_METHODS, START, judge, judge_start, rows_to_json
+from glean.evaluation.details import details_of_participant, own_model_of, to_texts
 from glean.evaluation.scores import BakeryScore, score_frame
 from glean.evaluation.summed_scores import sums_of
 from glean.federation.disclosure import Reply, disclosed
 from glean.federation.final_sums import keep
-from glean.federation.home import keep_model
+from glean.federation.home import keep_files, keep_model
 from glean.federation.marked_log import log_to
 from glean.federation.mask_holder import new_key, opening
 from glean.federation.messages import FinalScores, Question, Task
 from glean.federation.orders import Orders
 from glean.federation.participant import KEPT_BAKERIES, SPARE_NODE, Participant, participant_of
-from glean.federation.run_folder import write_whole
-from glean.federation.sampling import derived_seed
 from glean.federation.step_messages import KeysTask, OpeningTask, StepTask
 from glean.federation.step_work import StepWork
 from glean.federation.version import code_fingerprint
 from glean.forecasting.forecast import Model, definition_of, read_model
+from glean.forecasting.own_files import KeptModel, to_files
+from glean.forecasting.own_model import OwnModel
+from glean.forecasting.rolling import errors_of
 from glean.settings import ConfigValue, NodeSettings, RunSettings, is_deployed
 
 LOG = logging.getLogger("glean")
@@ -96,9 +98,9 @@ def test(message: Message, context: Context) -> Message:
         task = Task.from_record(message.content)
         bakery = _bakery(context, task)
         model = read_model(task.model)
-        _keep(task.model, bakery, run_id=context.run_id)
-        rows = _judged(bakery, model, learning_rate=task.learning_rate)
-        _keep_scores(rows, bakery)
+        own = _own_model(bakery, task)
+        rows = _judged(bakery, model, own)
+        _keep(task.model, bakery, own, rows, run_id=context.run_id)
         return _reply(_final(rows, OWN_METHODS, bakery, context), message, context)
 
 
@@ -131,37 +133,65 @@ def _final(
     return FinalScores(bakery.sales.name, code_fingerprint(), text)
 
 
-def _judged(bakery: Participant, model: Model, *, learning_rate: float) -> list[BakeryScore]:
+def _own_model(bakery: Participant, task: Task) -> OwnModel | None:
+    """Refine the model and choose, where somebody is to forecast by it or to compare."""
+    if not bakery.settings.baselines and not bakery.node.home:
+        return None
+    return own_model_of(bakery, task.model, learning_rate=task.learning_rate)
+
+
+def _judged(bakery: Participant, model: Model, own: OwnModel | None) -> list[BakeryScore]:
     definition = definition_of(model)
-    settings = bakery.settings
     return judge(
         model,
+        own=own if bakery.settings.baselines else None,
         bakery=bakery.sales.name,
         cohort=bakery.windows.cohort,
         training=bakery.training(definition),
-        validation=bakery.validation(definition),
         test=bakery.test(definition),
-        boosting=settings.boosting if settings.baselines else None,
-        learning_rate=learning_rate,
-        seed=derived_seed(settings.seed, "local", bakery.sales.name),
     )
 
 
-def _keep(model: bytes, bakery: Participant, *, run_id: int) -> None:
-    """Keep the model at home, if there is one; failing that, the scores are sent all the same."""
+def _keep(
+    model: bytes,
+    bakery: Participant,
+    own: OwnModel | None,
+    rows: Sequence[BakeryScore],
+    *,
+    run_id: int,
+) -> None:
+    """Keep the model at home, if there is one, what the bakery made of it, and how good that was.
+
+    Where that fails, the scores are sent all the same.
+    """
     if not bakery.node.home:
         return
+    home = Path(bakery.node.home)
     try:
-        path = keep_model(Path(bakery.node.home), model, bakery=bakery.sales.name, run_id=run_id)
+        path = keep_model(home, model, bakery=bakery.sales.name, run_id=run_id)
+        scores = score_frame(rows).to_csv(index=False, lineterminator="\n")
+        keep_files(home, {"bakeries.csv": scores.encode()})
+        if own is not None:
+            keep_files(home, to_files(_kept(bakery, own)))
+            tables = to_texts(details_of_participant(bakery, own))
+            keep_files(home, {name: text.encode() for name, text in tables.items()})
         LOG.info("kept at home: %s, which this bakery forecasts from now on", path)
     except FederationError as error:
         LOG.error("%s", error)  # noqa: TRY400 - the words say it all
 
 
-def _keep_scores(rows: Sequence[BakeryScore], bakery: Participant) -> None:
-    if bakery.node.home:
-        table = score_frame(rows).to_csv(index=False, lineterminator="\n")
-        write_whole(Path(bakery.node.home) / "bakeries.csv", table.encode())
+def _kept(bakery: Participant, own: OwnModel) -> KeptModel:
+    definition = definition_of(own.shared)
+    windows = bakery.training(definition), bakery.validation(definition)
+    past = own.past_errors(*windows).plus(
+        errors_of(
+            bakery.test(definition),
+            own.forecasts(bakery.test(definition))["chosen"],
+            fitted=False,
+        )
+    )
+    last = int(past.days.max(initial=0))
+    return KeptModel(own, past.until(last), bakery.sales.region)
 
 
 def _reply(

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
+from glean.evaluation.details import details_of_participant, own_model_of, to_texts
 from glean.evaluation.final_scores import final_scores
 from glean.evaluation.headline import headline
 from glean.evaluation.report import write_report
@@ -20,7 +22,7 @@ from glean.federation.conversation import Conversation
 from glean.federation.inprocess import InProcessGrid
 from glean.federation.lead import Bakeries, agree, meet, rounds_of
 from glean.federation.marked_log import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
-from glean.federation.participant import participant_of
+from glean.federation.participant import Participant, participant_of
 from glean.federation.rounds import Outcome
 from glean.federation.run_folder import RunFolder, reason_of
 from glean.federation.run_record import RunRecord
@@ -131,8 +133,10 @@ def _look_inside(
         participant_of(NodeSettings(met.partition), settings, newcomer=name in newcomers)
         for name, met in bakeries.items()
     ]
+    participants = [participant for participant in opened if participant is not None]
+    _write_details(settings, participants, outcome, record)
     insight = look_inside(
-        [participant for participant in opened if participant is not None],
+        participants,
         read_model(outcome.model.to_bytes()),
         settings,
         learning_rate=pooled_learning_rate_of(settings.rounds),
@@ -142,6 +146,23 @@ def _look_inside(
     if insight.truth is not None:
         _write_csv(record.folder, "truth.csv", insight.truth)
     return insight.pooled
+
+
+def _write_details(
+    settings: RunSettings,
+    participants: Sequence[Participant],
+    outcome: Outcome,
+    record: RunRecord,
+) -> None:
+    """Add single days, plans, coverage and choices of all bakeries."""
+    if not settings.baselines:
+        return
+    model, rate = outcome.model.to_bytes(), learning_rate_of(settings.rounds)
+    owns = [own_model_of(each, model, learning_rate=rate) for each in participants]
+    tables = [details_of_participant(*pair) for pair in zip(participants, owns, strict=True)]
+    for name in tables[0] if tables else ():
+        whole = pd.concat([table[name] for table in tables], ignore_index=True)
+        record.folder.write_bytes(name, to_texts({name: whole})[name].encode())
 
 
 def _pooled_rounds(settings: RunSettings, outcome: Outcome) -> int:

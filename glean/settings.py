@@ -87,6 +87,9 @@ class TableSettings:
     units_label: str = _plain("units", "what the column units counts, for tables and pictures")
     holiday_region: str = _plain("", "country or region of the public holidays, like DE-SH")
     products: str = _plain("", "absolute path of a product list with prices, costs, weights")
+    stock_outs: str = _choice(
+        "as-sold", ("as-sold", "censored"), "what a sold-out day's sales are taken for"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.errors import ModelError
-from glean.evaluation.backtest import judge, rows_from_json, rows_to_json
-from glean.evaluation.habits import habits
+from glean.evaluation.backtest import (
+    OWN_METHODS,
+    judge,
+    rows_from_json,
+    rows_to_json,
+)
 from glean.evaluation.scores import BakeryScore, naive_scale
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
 from glean.forecasting.forecast import forecast_units, read_model
+from glean.forecasting.habits import habits
+from glean.forecasting.own_model import OwnModel, fit_own_model
 from glean.learning.alone import train_alone
 from glean.learning.averaged import initial_weights
 from glean.learning.forest import Forest
@@ -44,17 +50,18 @@ def windows() -> tuple[FeatureMatrix, FeatureMatrix, FeatureMatrix]:
 TRAINING, VALIDATION, TEST = windows()
 
 
-def judged(model: Forest, boosting: BoostingSettings | None = BOOSTING) -> list[BakeryScore]:
+def own_model(model: Forest) -> OwnModel:
+    return fit_own_model(model, TRAINING, VALIDATION, boosting=BOOSTING, learning_rate=0.1, seed=3)
+
+
+def judged(model: Forest, *, alone: bool = False, test: FeatureMatrix = TEST) -> list[BakeryScore]:
     return judge(
         model,
+        own=None if alone else own_model(model),
         bakery="north",
         cohort="established",
         training=TRAINING,
-        validation=VALIDATION,
-        test=TEST,
-        boosting=boosting,
-        learning_rate=0.1,
-        seed=3,
+        test=test,
     )
 
 
@@ -67,9 +74,9 @@ def forest_of_leaf(value: float) -> Forest:
 
 
 def test_every_method_is_judged_on_the_same_rows() -> None:
-    """Federated, alone and the habits: equal days, rows and units, in this order."""
+    """The federation's, what was made of it, alone and the habits: equal days, rows and units."""
     scores = judged(random_forest(2))
-    assert [score.method for score in scores] == ["federated", "local", "weekday-mean", "last-week"]
+    assert tuple(score.method for score in scores) == OWN_METHODS
     facts = {(s.bakery, s.cohort, s.n_days, s.n_rows, s.units) for s in scores}
     assert facts == {("north", "established", 15, 30, TEST.units.sum())}
 
@@ -78,8 +85,10 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
     """The rows say what the forecasts, made one by one, say."""
     model = random_forest(2)
     alone = train_alone(TRAINING, VALIDATION, boosting=BOOSTING, seed=3).forest
+    own = own_model(model)
     forecasts = {"federated": forecast_units(model, TEST), "local": forecast_units(alone, TEST)}
-    forecasts |= habits(TEST)
+    forecasts |= {"personalised": own.personal.forecast(TEST), **habits(TEST)}
+    forecasts["chosen"] = own.choice.mix(forecasts)
     scale = naive_scale(TRAINING, TEST)
     for score in judged(model):
         forecast = forecasts[score.method]
@@ -89,24 +98,14 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
 
 def test_without_baselines_only_the_federation_is_judged() -> None:
     """The rivals cost time; who doesn't want them doesn't wait for them."""
-    assert [score.method for score in judged(random_forest(1), None)] == ["federated"]
+    assert [score.method for score in judged(random_forest(1), alone=True)] == ["federated"]
 
 
 def test_a_bakery_without_test_rows_is_listed_all_the_same() -> None:
     """It has a row a method, without figures."""
     none = TEST.rows(np.zeros(len(TEST), dtype=bool))
-    scores = judge(
-        random_forest(1),
-        bakery="north",
-        cohort="newcomer",
-        training=TRAINING,
-        validation=VALIDATION,
-        test=none,
-        boosting=BOOSTING,
-        learning_rate=0.1,
-        seed=3,
-    )
-    assert [score.n_rows for score in scores] == [0, 0, 0, 0]
+    scores = judged(random_forest(1), test=none)
+    assert [score.n_rows for score in scores] == [0] * len(OWN_METHODS)
     assert all(math.isnan(score.wape) for score in scores)
     assert str(rows_from_json(rows_to_json(scores), bakery="north")) == str(scores)
 
@@ -174,7 +173,7 @@ def test_rows_come_back_as_they_were_sent(units: float, bias: float, mape: float
 
 
 def test_an_honest_bakery_s_rows_are_let_in() -> None:
-    """Each of its four methods once."""
+    """Each of its methods once."""
     scores = judged(random_forest(2))
     assert rows_from_json(rows_to_json(scores), bakery="north") == scores
 

@@ -18,13 +18,22 @@ from flwr.app import Message
 from typer.testing import CliRunner
 
 from glean.cli.app import app
+from glean.evaluation.details import TABLES
 from glean.evaluation.scores import SCORE_COLUMNS
 from glean.federation import app_folder
 from glean.federation.run_folder import BAKERY_ROUND_COLUMNS, ROUND_COLUMNS
 from tests.federations import Honest, MeddledApp
 from tests.tables import random_table
 
-METHODS = ("federated", "local", "pooled", "weekday-mean", "last-week")
+METHODS = (
+    "federated",
+    "personalised",
+    "chosen",
+    "local",
+    "pooled",
+    "weekday-mean",
+    "last-week",
+)
 QUICK = {
     "leaf-values": "scaled",
     "num-server-rounds": "2",
@@ -94,11 +103,13 @@ def test_a_run_leaves_the_files_and_columns_of_the_design(completed: tuple[Resul
     assert {path.name for path in folder.iterdir()} == {
         "run.json", "events.jsonl", "rounds.csv", "bakery_rounds.csv", "bakeries.csv",
         "forecasts.csv", "models", "model.ubj", "report.html", "figures",
+        "days.csv", "plan.csv", "coverage.csv", "choice.csv",
     }  # fmt: skip
     columns = {
         "rounds.csv": ROUND_COLUMNS,
         "bakery_rounds.csv": BAKERY_ROUND_COLUMNS,
         "bakeries.csv": SCORE_COLUMNS,
+        **TABLES,
     }
     for name, wanted in columns.items():
         assert tuple(pd.read_csv(folder / name)) == wanted

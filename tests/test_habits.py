@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.evaluation.habits import habits
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
+from glean.forecasting.habits import habits
 from glean.sales.table import SalesTable
 
 

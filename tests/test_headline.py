@@ -8,6 +8,7 @@ import pytest
 
 from glean.evaluation.headline import (
     best_possible_sentence,
+    chosen_sentence,
     comparison_sentence,
     headline,
     incomplete_sentence,
@@ -97,6 +98,13 @@ def test_counts_of_the_comparison() -> None:
         "Better off in the federation than alone: 0 of 1 bakery (0 about equal, within 1%; "
         "1 worse off)."
     )
+
+
+def test_who_does_no_worse_by_its_choice_is_counted() -> None:
+    """Better and about equal together; silent where nothing was chosen."""
+    found = chosen_sentence(Comparison(better=5, equal=3, worse=2))
+    assert found.endswith("as good as alone or better: 8 of 10 bakeries (3 about equal).")
+    assert chosen_sentence(None) == ""
 
 
 def test_shares_are_written_for_people() -> None:

@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from glean.errors import FederationError
+from glean.evaluation.details import TABLES
+from glean.features.calendar import day_numbers
 from glean.federation.home import keep_model
 from glean.federation.run_folder import write_whole
+from glean.forecasting.opened import open_bakery
+from glean.sales.reading import read_sales
 from tests.federations import federation_of, small_settings
 from tests.test_disclosure import own_nodes
 
@@ -81,3 +85,21 @@ def test_a_home_that_can_not_be_written_costs_no_scores(
     assert "Let the SuperNode's user write there, or name another folder" in line
     with pytest.raises(FederationError, match="can't be kept"):
         keep_model(tmp_path / "bakery 1", b"tree", bakery="Anna", run_id=1)
+
+
+def test_what_a_bakery_made_of_the_model_stays_in_its_home(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """Own trees, choice, past errors, days and plans; a plan can be made from the home alone."""
+    settings = small_settings("", num_server_rounds=1)
+    nodes = own_nodes(tmp_path, three_bakeries)
+    found = federation_of(tmp_path / "out", settings, nodes=nodes)
+    rows = found.test(found.run())
+    assert all('"personalised"' not in text for text in rows.values())
+    home = tmp_path / "bakery 1"
+    kept = {"personal.model", "alone.model", "own.json", *TABLES}
+    assert kept <= {path.name for path in home.iterdir()}
+    sales = read_sales(Path(three_bakeries)).of("bakery 1")
+    opened = open_bakery(home, sales, bakery="bakery 1", products={})
+    assert opened.own.choice.reason
+    assert opened.past.days.max() == day_numbers(sales.rows["date"]).max()

@@ -27,7 +27,15 @@ from glean.settings import ConfigValue, NodeSettings, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 from tests.tables import random_table
 
-METHODS = ["federated", "local", "pooled", "weekday-mean", "last-week"]
+METHODS = [
+    "federated",
+    "personalised",
+    "chosen",
+    "local",
+    "pooled",
+    "weekday-mean",
+    "last-week",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -11,13 +11,13 @@ import pytest
 
 from glean.evaluation import simulation
 from glean.evaluation.backtest import judge
-from glean.evaluation.habits import habits
 from glean.evaluation.scores import naive_scale
 from glean.evaluation.simulation import Insight, look_inside
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
 from glean.federation.participant import Participant, participant_of
 from glean.forecasting.forecast import forecast_units
+from glean.forecasting.habits import habits
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import mase, wape
@@ -71,14 +71,11 @@ def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None
     participant = bakery(0)
     own = judge(
         model(),
+        own=None,
         bakery=participant.sales.name,
         cohort=participant.windows.cohort,
         training=participant.training(DEFINITION),
-        validation=participant.validation(DEFINITION),
         test=participant.test(DEFINITION),
-        boosting=None,
-        learning_rate=0.1,
-        seed=1,
     )
     pooled = insight().pooled[0]
     for name in ("bakery", "cohort", "n_days", "n_rows", "units"):

@@ -11,6 +11,7 @@ from glean import __version__
 from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
+from glean.cli.plan import forecast, plan
 from glean.cli.run import run
 from glean.cli.simulate import simulate
 
@@ -23,6 +24,8 @@ app = typer.Typer(
 app.add_typer(data_app)
 app.command()(simulate)
 app.command()(run)
+app.command()(forecast)
+app.command()(plan)
 app.command()(certificates)
 
 
@@ -47,10 +50,18 @@ def report(
     growth: Annotated[
         bool, typer.Option(help="Measure whether it gets better as more bakeries join.")
     ] = True,
+    bakery: Annotated[
+        str, typer.Option(help="Write one bakery's own page, for its owner, instead.")
+    ] = "",
 ) -> None:
     """Write the report of a run anew, with the figure on the number of bakeries."""
     from glean.cli.report import show_report
 
+    if bakery:
+        from glean.evaluation.owner import write_owner_page
+
+        typer.echo(f"page of {bakery}: {write_owner_page(run.resolve(), bakery)}")
+        return
     show_report(run, growth=growth)
 
 

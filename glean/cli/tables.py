@@ -11,6 +11,7 @@ from rich.text import Text
 
 from glean.evaluation.headline import (
     best_possible_sentence,
+    chosen_sentence,
     comparison_sentence,
     gain_sentence,
     headline,
@@ -28,6 +29,7 @@ def final_result(summary: Summary, *, units_label: str) -> RenderableType:
         verdict(summary),
         gain_sentence(summary),
         comparison_sentence(summary.federated_or_alone),
+        chosen_sentence(summary.chosen_or_alone),
         best_possible_sentence(summary),
         incomplete_sentence(summary),
     )

@@ -7,16 +7,12 @@ import math
 from collections.abc import Sequence
 
 from glean.errors import ModelError
-from glean.evaluation.habits import habits
 from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.forecast import Model, forecast_units
-from glean.learning.alone import train_alone
-from glean.learning.alone_weights import train_weights_alone
-from glean.learning.averaged import Weights
-from glean.settings import BoostingSettings
+from glean.forecasting.own_model import OwnModel
 
-OWN_METHODS = ("federated", "local", "weekday-mean", "last-week")
+OWN_METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
 """Methods that a bakery judges by itself."""
 
 START = "start-from"
@@ -31,48 +27,31 @@ MAY_BE_UNKNOWN = ("wape", "mae", "rmse", "mape", "mase", "bias")
 def judge(
     model: Model,
     *,
+    own: OwnModel | None,
     bakery: str,
     cohort: str,
     training: FeatureMatrix,
-    validation: FeatureMatrix,
     test: FeatureMatrix,
-    boosting: BoostingSettings | None,
-    learning_rate: float,
-    seed: int,
 ) -> list[BakeryScore]:
-    """Score the federation's model and, with `boosting`, the rivals that need only this bakery.
+    """Score the federation's model and, with `own`, what the bakery made of it, and the rivals.
 
     Parameters
     ----------
     model : Forest or Weights
         The federation's final model.
+    own : OwnModel or None
+        What the bakery forecasts from; None leaves all but the federation's model out.
     bakery, cohort : str
         As they shall stand in the rows.
-    training, validation, test : FeatureMatrix
-        The bakery's rows by window.
-    boosting : BoostingSettings or None
-        How the local rival grows its trees; None leaves the rivals out.
-    learning_rate : float
-        The federation's; the local rival's too where the model is one of weights.
-    seed : int
-        Seed of the local rival.
+    training, test : FeatureMatrix
+        The bakery's rows before the validation window, and in the test window.
 
     Returns
     -------
     list of BakeryScore
-        "federated", then "local", "weekday-mean" and "last-week".
+        By `OWN_METHODS`, in their order.
     """
-    forecasts = {"federated": forecast_units(model, test)}
-    if boosting is not None:
-        alone: Model
-        if isinstance(model, Weights):
-            alone = train_weights_alone(
-                model.kind, training, validation, learning_rate=learning_rate, seed=seed
-            )
-        else:
-            alone = train_alone(training, validation, boosting=boosting, seed=seed).forest
-        forecasts["local"] = forecast_units(alone, test)
-        forecasts |= habits(test)
+    forecasts = own.forecasts(test) if own else {"federated": forecast_units(model, test)}
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from glean.evaluation.curves import growth_curve, learning_curve
 from glean.evaluation.days import forecast_lines, weekday_errors
 from glean.evaluation.pictures import LeftOut, Picture
+from glean.evaluation.plan_curve import plan_curve
 from glean.evaluation.results import RunResults
 from glean.evaluation.rivals import best_possible_distance, federated_or_alone
 from glean.evaluation.summary import Summary
@@ -25,6 +26,7 @@ def draw_figures(results: RunResults, summary: Summary | None) -> tuple[Picture 
     return (
         federated_or_alone(results, summary),
         best_possible_distance(results, summary),
+        plan_curve(results),
         forecast_lines(results),
         weekday_errors(results),
         learning_curve(results),

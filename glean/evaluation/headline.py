@@ -11,6 +11,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 MEANINGS = {
     "federated": "the model that the bakeries trained together without showing each other sales",
     "start-from": "the model that this run went on from, before it learned from the newer rows",
+    "personalised": "the federation's model, refined by each bakery on its own sales",
+    "chosen": "what each bakery bakes by: the method or mix that its own validation days chose",
     "local": "the same kind of model, trained by each bakery alone on its own sales",
     "pooled": "one model trained on everyone's sales in one place, which only a simulation can do",
     "weekday-mean": "the mean of the last four same weekdays",
@@ -111,6 +113,17 @@ def comparison_sentence(comparison: Comparison | None) -> str:
         f"Better off in the federation than alone: {comparison.better} of "
         f"{_noun(comparison.bakeries)} ({comparison.equal} about equal, within "
         f"{EQUAL_WITHIN:.0%}; {comparison.worse} worse off)."
+    )
+
+
+def chosen_sentence(comparison: Comparison | None) -> str:
+    """How many bakeries do no worse by what they chose than alone; "" where that can't be said."""
+    if comparison is None:
+        return ""
+    return (
+        "With the forecast that each bakery chose on its validation days, as good as alone or "
+        f"better: {comparison.better + comparison.equal} of {_noun(comparison.bakeries)} "
+        f"({comparison.equal} about equal)."
     )
 
 

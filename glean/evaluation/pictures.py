@@ -1,8 +1,8 @@
 """Pictures: one drawing style for every figure, from an empty canvas to PNG bytes.
 
 Figures are made without pyplot: no global state, safe in a thread, quick. Colours are those of
-Okabe and Ito (2008, "Color Universal Design"), told apart by readers with any colour vision; a
-method keeps its colour in all figures.
+Okabe and Ito (2008, "Color Universal Design"), told apart by readers with any colour vision, and
+two darker ones for what a bakery makes of the model; a method keeps its colour in all figures.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # matplotlib takes over half a second to import: only when so
 COLOURS = {
     "federated": "#0072B2",
     "start-from": "#D55E00",
+    "personalised": "#7F5FA8",
+    "chosen": "#003B5C",
     "local": "#E69F00",
     "pooled": "#009E73",
     "weekday-mean": "#CC79A7",

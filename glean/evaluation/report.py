@@ -14,6 +14,7 @@ from glean.evaluation import page
 from glean.evaluation.figures import draw_figures
 from glean.evaluation.headline import (
     best_possible_sentence,
+    chosen_sentence,
     comparison_sentence,
     gain_sentence,
     headline,
@@ -21,9 +22,11 @@ from glean.evaluation.headline import (
     verdict,
 )
 from glean.evaluation.pictures import LeftOut, Picture
+from glean.evaluation.plan_curve import savings_sentences
 from glean.evaluation.report_tables import bakeries_table, run_facts, settings_table, summary_table
 from glean.evaluation.results import RunResults, read_results
 from glean.evaluation.summary import Summary, summarise
+from glean.evaluation.sure_tables import choice_table, coverage_sentence, coverage_table
 from glean.evaluation.words import WORDS
 from glean.federation.run_folder import write_whole
 
@@ -115,10 +118,23 @@ def _result(results: RunResults, summary: Summary | None) -> list[str]:
         page.paragraph(gain_sentence(summary)),
         summary_table(summary, units_label=results.units_label),
         page.paragraph(comparison_sentence(summary.federated_or_alone)),
+        page.paragraph(chosen_sentence(summary.chosen_or_alone)),
         page.paragraph(best_possible_sentence(summary)),
         page.paragraph(incomplete_sentence(summary), kind="warning"),
         page.folded("Every bakery", bakeries_table(results.scores)),
+        *_own_models(results),
     ]
+
+
+def _own_models(results: RunResults) -> list[str]:
+    """Say what single bakeries chose, baked and knew; only of a simulation with baselines."""
+    sentences = [] if results.plans is None else savings_sentences(results.plans)
+    blocks = [page.paragraph(text) for text in (*sentences, coverage_sentence(results.coverage))]
+    if results.coverage is not None:
+        blocks.append(page.folded("How sure, by bakery", coverage_table(results.coverage)))
+    if results.choices is not None:
+        blocks.append(page.folded("What each bakery bakes by", choice_table(results.choices)))
+    return blocks
 
 
 def _failures(results: RunResults) -> str:

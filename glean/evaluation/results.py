@@ -13,10 +13,11 @@ from typing import Any
 import pandas as pd
 
 from glean.errors import GleanError
+from glean.evaluation.details import TABLES
 from glean.evaluation.scores import SCORE_COLUMNS
 from glean.federation.run_folder import read_events
 
-_TEXT_COLUMNS = ("bakery", "product", "cohort", "method", "date")
+_TEXT_COLUMNS = ("bakery", "product", "cohort", "method", "date", "policy", "reason")
 _WANTED = {
     "rounds.csv": ("round", "wape"),
     "bakery_rounds.csv": ("round", "bakery", "wape"),
@@ -24,6 +25,7 @@ _WANTED = {
     "forecasts.csv": ("date", "bakery", "product", "units", "federated"),
     "truth.csv": ("bakery", "units", "abs_error", "wape"),
     "growth.csv": ("bakeries", "wape_federated", "wape_local", "wape_weekday_mean"),
+    **TABLES,
 }
 
 
@@ -48,6 +50,8 @@ class RunResults:
         a method, units.
     truth, growth : DataFrame or None
         `truth.csv`, `growth.csv`.
+    days, plans, coverage, choices : DataFrame or None
+        `days.csv` with `date` as datetime, `plan.csv`, `coverage.csv`, `choice.csv`.
     """
 
     folder: Path
@@ -60,6 +64,10 @@ class RunResults:
     forecasts: pd.DataFrame | None
     truth: pd.DataFrame | None
     growth: pd.DataFrame | None
+    days: pd.DataFrame | None = None
+    plans: pd.DataFrame | None = None
+    coverage: pd.DataFrame | None = None
+    choices: pd.DataFrame | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -99,6 +107,10 @@ def read_results(folder: Path) -> RunResults:
         forecasts=_with_dates(folder / "forecasts.csv"),
         truth=_read_table(folder / "truth.csv"),
         growth=_read_table(folder / "growth.csv"),
+        days=_with_dates(folder / "days.csv"),
+        plans=_read_table(folder / "plan.csv"),
+        coverage=_read_table(folder / "coverage.csv"),
+        choices=_read_table(folder / "choice.csv"),
     )
 
 

@@ -29,7 +29,8 @@ class BakeryScore:
     cohort : str
         Either "newcomer" or "established".
     method : str
-        "federated", "local", "pooled", "weekday-mean", "last-week".
+        "federated", "personalised", "chosen", "local", "pooled", "weekday-mean", "last-week";
+        "start-from".
     n_days : int
         Distinct days of the test rows.
     units : float

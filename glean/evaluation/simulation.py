@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glean.evaluation.habits import habits
 from glean.evaluation.scores import BakeryScore, naive_scale, score_methods
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
 from glean.federation.participant import Participant
 from glean.forecasting.forecast import Model, definition_of, forecast_units
+from glean.forecasting.habits import habits
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums

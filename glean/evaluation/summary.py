@@ -14,7 +14,16 @@ import pandas as pd
 
 from glean.sales.table import ALL_BAKERIES as ALL_BAKERIES
 
-METHOD_ORDER = ("federated", "start-from", "local", "pooled", "weekday-mean", "last-week")
+METHOD_ORDER = (
+    "federated",
+    "start-from",
+    "personalised",
+    "chosen",
+    "local",
+    "pooled",
+    "weekday-mean",
+    "last-week",
+)
 """Order in which methods are shown; others follow in text order."""
 
 EQUAL_WITHIN = 0.01
@@ -100,12 +109,15 @@ class Summary:
         "federated" against "local"; None where one of the two or the single bakeries are missing.
     best_possible : BestPossible or None
         None where the truth isn't known.
+    chosen_or_alone : Comparison or None
+        "chosen" against "local", as above.
     """
 
     methods: tuple[MethodScore, ...]
     bakeries: int
     federated_or_alone: Comparison | None
     best_possible: BestPossible | None
+    chosen_or_alone: Comparison | None = None
 
     def of(self, method: str) -> MethodScore | None:
         """Scores of one method, None where it wasn't run."""
@@ -137,6 +149,7 @@ def summarise(scores: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> Sum
         bakeries=int(single["bakery"].nunique()),
         federated_or_alone=compare(single, "federated", rival="local"),
         best_possible=None if truth is None else _best_possible(single, truth, methods),
+        chosen_or_alone=compare(single, "chosen", rival="local"),
     )
 
 

@@ -29,6 +29,12 @@ WORDS = (
         "established, newcomer",
         "A newcomer has at most 60 days of sales before its test days, others are established.",
     ),
+    (
+        "thrown away, missed",
+        "What a policy would have baked beyond what was asked for, and what was asked for beyond "
+        "what it would have baked. What was sold is taken for what was asked for, or an estimate "
+        "of it where a product sold out.",
+    ),
     *MEANINGS.items(),
 )
 """Terms and their meanings."""

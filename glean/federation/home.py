@@ -1,9 +1,10 @@
-"""A bakery's home: the folder on its machine where it keeps the model that it forecasts from."""
+"""A bakery's home: the folder on its machine where it keeps what it forecasts from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from glean.errors import FederationError
@@ -61,3 +62,22 @@ def keep_model(home: Path, model: bytes, *, bakery: str, run_id: int) -> Path:
             "there, or name another folder in its --node-config (home='/a/folder')"
         ) from error
     return path
+
+
+def keep_files(home: Path, files: Mapping[str, bytes]) -> None:
+    """Keep what else belongs to a bakery's forecast, one after the other, each whole.
+
+    Raises
+    ------
+    FederationError
+        The folder can't be written to.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_whole(home / name, content)
+    except OSError as error:
+        raise FederationError(
+            f"{', '.join(files)} can't be kept in home {home}: {error}. Let the SuperNode's user "
+            "write there, or name another folder in its --node-config (home='/a/folder')"
+        ) from error

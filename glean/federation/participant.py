@@ -20,6 +20,8 @@ from glean.federation.version import code_fingerprint
 from glean.federation.weight_work import WeightWork
 from glean.metrics import ErrorSums
 from glean.sales.partitions import BakerySales, bakery_of_node
+from glean.sales.stock_outs import with_demand
+from glean.sales.table import SalesTable
 from glean.sales.windows import Windows, windows_of
 from glean.settings import NodeSettings, RunSettings
 
@@ -87,9 +89,14 @@ class Participant:
         key = definition.identity
         if key not in self._features:
             self._features[key] = build_features(
-                self.sales.table, definition, region=self.sales.region
+                self._demand_table(), definition, region=self.sales.region
             )
         return self._features[key]
+
+    def _demand_table(self) -> SalesTable:
+        """Sales, or an estimate of what was asked for where a product sold out."""
+        as_sold = self.settings.table.stock_outs == "as-sold"
+        return self.sales.table if as_sold else with_demand(self.sales.table)
 
     def training(self, definition: FeatureDefinition) -> FeatureMatrix:
         """Rows to learn from, made once."""

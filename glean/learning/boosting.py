@@ -148,9 +148,15 @@ class TreeLearner:
         return _forest(booster, self._empty)
 
     def grow_until(
-        self, judge: TreeLearner, *, shape: Shape, learning_rate: float, seed: int
+        self,
+        judge: TreeLearner,
+        *,
+        shape: Shape,
+        learning_rate: float,
+        seed: int,
+        base: Forest | None = None,
     ) -> Forest:
-        """Grow trees from nothing for as long as they forecast other rows better.
+        """Grow trees for as long as they forecast other rows better.
 
         Parameters
         ----------
@@ -161,15 +167,17 @@ class TreeLearner:
             Of the trees, instead of the learner's own.
         learning_rate, seed
             As for `grow`.
+        base : Forest, optional
+            The model on whose residual they grow; by default the level.
 
         Returns
         -------
         Forest
-            The trees up to the step with the smallest error.
+            The new trees up to the step with the smallest error.
         """
         matrix, judged = self._matrix, judge._matrix
-        matrix.set_base_margin(self.start())
-        judged.set_base_margin(judge.start())
+        matrix.set_base_margin(self._margin_of(base))
+        judged.set_base_margin(judge._margin_of(base))
         own = asdict(shape) | {"eval_metric": "mae"}
         booster = load_xgboost().train(
             self._parameters(learning_rate=learning_rate, seed=seed) | own,
@@ -182,6 +190,9 @@ class TreeLearner:
         self._note_device(booster)
         kept = (booster.best_iteration + 1) * self._boosting.num_parallel_tree
         return _forest(booster, self._empty).first(kept)
+
+    def _margin_of(self, base: Forest | None) -> Singles:
+        return self.start() if base is None else self.add(self.start(), base)
 
     def relative(self, margin: Singles) -> Floats:
         """Forecast on the scale of `y` (units / level) at a margin, shape (rows,)."""
@@ -259,6 +270,11 @@ def inverse_link(margin: Singles, *, objective: str) -> Floats:
     """Turn margins, shape (rows,), into forecasts relative to the level, float64."""
     wide = margin.astype(np.float64)
     return np.exp(np.minimum(wide, _LARGEST_LOG)) if objective in _LOG_LINK else wide
+
+
+def loaded_booster(forest: Forest) -> xgboost.Booster:
+    """Load a model on the CPU, for this folder's other readers of it."""
+    return _booster(forest, "cpu")
 
 
 @lru_cache(maxsize=2)

@@ -1,0 +1,180 @@
+"""The bake plan as a page to print: A4, large type, one line a product; pinned on the wall.
+
+In comes a `BakePlan`; out comes one HTML file that works offline, nothing fetched, no script.
+"""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+from glean.forecasting.plan import BakePlan, PlannedProduct
+
+_ROWS_IN_LARGE_TYPE = 14
+"""With more products than this the type gets smaller, so that a plan stays on one sheet."""
+
+_ROWS_IN_MIDDLE_TYPE = 22
+
+
+def bake_page(plan: BakePlan, *, units_label: str, made_on: str) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    plan : BakePlan
+        What to bake.
+    units_label : str
+        What is counted: "units", or money.
+    made_on : str
+        Until which day sales were known, for the foot of the page.
+    """
+    count = len(plan.products)
+    size = (
+        "large"
+        if count <= _ROWS_IN_LARGE_TYPE
+        else "middle"
+        if count <= _ROWS_IN_MIDDLE_TYPE
+        else "small"
+    )
+    return _FRAME.format(
+        style=_STYLE,
+        size=size,
+        title=escape(f"{plan.bakery}, {plan.date:%A %d %B %Y}"),
+        bakery=escape(plan.bakery),
+        weekday=escape(f"{plan.date:%A}"),
+        date=escape(f"{plan.date.day} {plan.date:%B %Y}"),
+        rows="".join(_row(product) for product in plan.products),
+        week=_week(plan, units_label),
+        costs=_costs(plan),
+        made_on=escape(made_on),
+    )
+
+
+def number(value: float) -> str:
+    """Write units for a baker: whole, or to one digit where there are few.
+
+    Examples
+    --------
+    >>> number(120.0), number(3.26)
+    ('120', '3.3')
+    """
+    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+
+
+def _row(product: PlannedProduct) -> str:
+    likely = f"{math.floor(product.low):,} to {math.ceil(product.high):,}"
+    return (
+        f'<tr><th scope="row">{escape(product.product)}</th>'
+        f'<td class="bake">{number(product.bake)}</td>'
+        f'<td class="likely">{likely}</td>'
+        f'<td class="why">{escape(product.why)}</td><td class="tick"></td></tr>'
+    )
+
+
+def _week(plan: BakePlan, units_label: str) -> str:
+    if len(plan.week) < 2:
+        return ""
+    most = max(units for _, units in plan.week) or 1.0
+    bars = "".join(
+        f'<li class="{"today" if day == plan.date else "other"}">'
+        f'<span class="units">{number(round(units))}</span>'
+        f'<span class="bar" style="height:{2 + 18 * units / most:.1f}mm"></span>'
+        f'<span class="day">{day:%a}<br>{day.day} {day:%b}</span></li>'
+        for day, units in plan.week
+    )
+    return (
+        f"<section><h2>The days ahead: {escape(units_label)} expected, all products</h2>"
+        f'<ol class="week">{bars}</ol></section>'
+    )
+
+
+def _costs(plan: BakePlan) -> str:
+    """Say what a day like this leaves over and misses on average, in the units that are known."""
+    parts = [
+        f"On an average day like this {number(_sum(plan, 'left_over'))} left over and "
+        f"{number(_sum(plan, 'missed'))} missed"
+    ]
+    for name, words in (
+        ("cost", "{:,.2f} lost with both"),
+        ("left_over_kg", "{:,.1f} kg left over"),
+        ("left_over_co2e_kg", "{:,.1f} kg CO2e behind it"),
+    ):
+        known = [getattr(product, name) for product in plan.products]
+        known = [value for value in known if not math.isnan(value)]
+        if known:
+            parts.append(words.format(sum(known)))
+    return escape("; ".join(parts) + ".")
+
+
+def _sum(plan: BakePlan, name: str) -> float:
+    return float(sum(getattr(product, name) for product in plan.products))
+
+
+_FRAME = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body class="{size}">
+<header><p>{bakery}</p><h1>{weekday}</h1><p>{date}</p></header>
+<table>
+<thead><tr><th scope="col">product</th><th scope="col">bake</th>
+<th scope="col">likely asked for</th><th scope="col">why</th><th scope="col">done</th></tr></thead>
+<tbody>{rows}</tbody>
+</table>
+{week}
+<footer><p>{costs}</p><p>“Likely” holds on four days of five. {made_on}</p></footer>
+</body>
+</html>
+"""
+
+_STYLE = """
+@media screen { body { padding: 8mm 0; } }
+@page { size: A4 portrait; margin: 12mm; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 186mm; color: #000; background: #fff;
+  font-family: "Helvetica Neue", Arial, "Liberation Sans", sans-serif; }
+header { display: flex; align-items: baseline; justify-content: space-between; gap: 6mm;
+  border-bottom: 1.2mm solid #000; padding-bottom: 2mm; margin-bottom: 3mm; }
+header p { margin: 0; font-size: 15pt; }
+h1 { margin: 0; font-size: 34pt; line-height: 1; }
+h2 { font-size: 12pt; margin: 6mm 0 3mm; }
+table { width: 100%; border-collapse: collapse; }
+thead th { font-size: 10pt; font-weight: 400; text-align: right; color: #333; padding: 0 2mm 1mm; }
+thead th:first-child, thead th:nth-child(4) { text-align: left; }
+tbody tr { border-bottom: 0.3mm solid #888; break-inside: avoid; }
+tbody tr:nth-child(even) { background: #f1efea; print-color-adjust: exact;
+  -webkit-print-color-adjust: exact; }
+tbody th { text-align: left; font-weight: 600; overflow-wrap: anywhere; }
+td, tbody th { padding: 1.6mm 2mm; vertical-align: middle; }
+.bake { text-align: right; font-weight: 800; font-variant-numeric: tabular-nums; }
+.likely { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.why { color: #333; }
+.tick { width: 9mm; }
+.tick::before { content: ""; display: block; width: 6mm; height: 6mm; margin-left: auto;
+  border: 0.5mm solid #000; }
+.large tbody th { font-size: 17pt; } .large .bake { font-size: 27pt; }
+.large .likely { font-size: 13pt; } .large .why { font-size: 11pt; }
+.middle tbody th { font-size: 14pt; } .middle .bake { font-size: 20pt; }
+.middle .likely { font-size: 11.5pt; } .middle .why { font-size: 10pt; }
+.middle td, .middle tbody th { padding: 0.8mm 2mm; }
+.small tbody th { font-size: 11pt; } .small .bake { font-size: 14pt; }
+.small .likely { font-size: 10pt; } .small .why { font-size: 8.5pt; }
+.small td, .small tbody th { padding: 0.3mm 2mm; }
+.small .tick::before { width: 3.5mm; height: 3.5mm; }
+.week { display: flex; align-items: flex-end; gap: 3mm; list-style: none; margin: 0; padding: 0;
+  break-inside: avoid; }
+.week li { flex: 1; display: flex; flex-direction: column; align-items: center; font-size: 11pt; }
+.week .units { font-variant-numeric: tabular-nums; }
+.week .bar { display: block; width: 100%; background: #bbb; print-color-adjust: exact;
+  -webkit-print-color-adjust: exact; }
+.week .today .bar { background: #000; }
+.week .today { font-weight: 800; }
+.week .day { text-align: center; line-height: 1.1; margin-top: 1mm; }
+footer { margin-top: 5mm; font-size: 9.5pt; color: #333; }
+footer p { margin: 0 0 1mm; }
+"""

@@ -1,0 +1,243 @@
+"""How sure a forecast is: quantiles of demand from the bakery's own recent errors.
+
+In come past forecasts and what came of them; out comes a distribution around any new forecast. It
+is split conformal prediction (Vovk et al. 2005) with scores that are scaled: an error of ten rolls
+means little on a thousand and much on twenty. The scale is a variance that grows with the forecast
+f as a * f + b * f² (of counts: chance between customers, and a share of the day), so that it goes
+along when the table counts in dozens instead of pieces. Recent errors weigh more, so that it adapts
+when demand shifts. Nothing of it leaves the bakery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.metrics import Floats
+
+Whole = NDArray[np.int64]
+
+KEPT_DAYS = 365
+"""Days of errors that are looked back on."""
+
+HALF_LIFE_DAYS = 45.0
+"""Days after which an error weighs half as much; chosen before the test windows of the reference
+jobs."""
+
+WEEKDAY_PRIOR_DAYS = 12.0
+"""Days of a weekday that weigh as much as what all weekdays say of their common width."""
+
+TRIMMED = 0.98
+"""Quantile of the relative errors above which one counts as that quantile in the scale."""
+
+WIDEST_GROWTH = 2.0
+"""Most that errors of days the model was fitted to are widened by."""
+
+
+@dataclass(frozen=True)
+class PastErrors:
+    """Forecasts and what came of them; n rows in any order.
+
+    Parameters
+    ----------
+    days : int array of shape (n,)
+        Days since 1970-01-01.
+    forecast, units : array of shape (n,)
+        Units.
+    fitted : bool array of shape (n,)
+        Whether the forecast's model was fitted to the row: its error is then too small.
+    """
+
+    days: Whole
+    forecast: Floats
+    units: Floats
+    fitted: NDArray[np.bool_]
+
+    def until(self, day: int) -> PastErrors:
+        """Keep what was known at the end of a day, `KEPT_DAYS` back."""
+        kept = (self.days <= day) & (self.days > day - KEPT_DAYS) & np.isfinite(self.units)
+        return PastErrors(self.days[kept], self.forecast[kept], self.units[kept], self.fitted[kept])
+
+    def plus(self, other: PastErrors) -> PastErrors:
+        """Put further rows behind these."""
+        return PastErrors(
+            np.concatenate([self.days, other.days]),
+            np.concatenate([self.forecast, other.forecast]),
+            np.concatenate([self.units, other.units]),
+            np.concatenate([self.fitted, other.fitted]),
+        )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Distribution of demand around a forecast.
+
+    Parameters
+    ----------
+    by_chance, by_share : float
+        Variance of demand is by_chance * f + by_share * f², f the forecast in units.
+    scores : array of shape (k,)
+        Errors divided by the scale, ascending.
+    levels : array of shape (k,)
+        Level of the quantile that each score stands at, strictly between 0 and 1, ascending.
+    weekdays : array of shape (7,)
+        Factor on the scale, Monday first.
+    """
+
+    by_chance: float
+    by_share: float
+    scores: Floats
+    levels: Floats
+    weekdays: Floats
+
+    def scale(self, forecast: Floats, days: Whole) -> Floats:
+        """Give the standard deviation of demand around forecasts, units of shape (n,)."""
+        variance = self.by_chance * forecast + self.by_share * forecast**2
+        return np.asarray(np.sqrt(variance) * self.weekdays[_weekday(days)])
+
+    def quantiles(self, forecast: Floats, days: Whole, levels: Floats) -> Floats:
+        """Quantiles of demand.
+
+        Parameters
+        ----------
+        forecast : array of shape (n,)
+            Units.
+        days : int array of shape (n,)
+            Days since 1970-01-01.
+        levels : array of shape (k,)
+            Between 0 and 1.
+
+        Returns
+        -------
+        array of shape (n, k)
+            Units, never below zero; they don't fall as the level rises.
+        """
+        standard = np.interp(levels, self.levels, self.scores)
+        return np.maximum(forecast[:, None] + np.outer(self.scale(forecast, days), standard), 0.0)
+
+    def below(self, units: Floats, forecast: Floats, days: Whole) -> Floats:
+        """Probability of demand of at most `units`, shape (n,)."""
+        scale = np.maximum(self.scale(forecast, days), 1e-12)
+        found = np.interp((units - forecast) / scale, self.scores, self.levels, left=0.0, right=1.0)
+        return np.asarray(np.where(units < 0, 0.0, found))
+
+
+def calibrate(past: PastErrors, *, today: int) -> Calibration:
+    """Learn how sure forecasts are.
+
+    Parameters
+    ----------
+    past : PastErrors
+        Rows up to today.
+    today : int
+        Last day that is known, in days since 1970-01-01.
+    """
+    usable = past.forecast > 0
+    if not usable.any():
+        return UNKNOWN
+    forecast, error = past.forecast[usable], (past.units - past.forecast)[usable]
+    days, fitted = past.days[usable], past.fitted[usable]
+    error = np.where(fitted, error * _growth(error / forecast, fitted), error)
+    weight = 0.5 ** ((today - days) / HALF_LIFE_DAYS)
+    by_chance, by_share = _variance(forecast, error, weight)
+    plain = error / np.sqrt(by_chance * forecast + by_share * forecast**2)
+    weekdays = _weekdays(plain, days, weight)
+    scores, levels = _distribution(plain / weekdays[_weekday(days)], days, weight)
+    return Calibration(by_chance, by_share, scores, levels, weekdays)
+
+
+def _growth(relative: Floats, fitted: NDArray[np.bool_]) -> float:
+    """How much larger errors are on days that the model wasn't fitted to; at least 1."""
+    if fitted.all() or not fitted.any():
+        return 1.0
+    seen = float(np.abs(relative[fitted]).mean())
+    new = float(np.abs(relative[~fitted]).mean())
+    return min(max(new / seen, 1.0), WIDEST_GROWTH) if seen > 0 else 1.0
+
+
+def _variance(forecast: Floats, error: Floats, weight: Floats) -> tuple[float, float]:
+    """Fit (error / f)² = by_chance / f + by_share, both at least 0, by weighted least squares.
+
+    A squared error scatters in proportion to its mean, so that each pass weighs the rows by what
+    the one before says of them; and outliers are cut off where it says they are.
+    """
+    relative, inverse = (error / forecast) ** 2, 1 / forecast
+    usual = np.full(len(forecast), (weight @ relative) / weight.sum() or _LEAST_SHARE)
+    chance, share = 0.0, float(usual[0])
+    for _ in range(_PASSES):
+        times = relative / usual
+        trimmed = np.minimum(times, np.quantile(times, TRIMMED)) * usual
+        chance, share = _line(inverse, trimmed, weight / usual**2)
+        usual = np.maximum(chance * inverse + share, _LEAST_SHARE)
+    return chance, share
+
+
+def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
+    """Fit slope and height, both at least 0."""
+    weight = weight / weight.sum()
+    mean_x, mean_y = float(weight @ x), float(weight @ y)
+    spread = float(weight @ (x - mean_x) ** 2)
+    slope = float(weight @ ((x - mean_x) * (y - mean_y))) / spread if spread > 0 else 0.0
+    slope = min(max(slope, 0.0), mean_y / mean_x)
+    height = mean_y - slope * mean_x
+    if height <= 0 and slope <= 0:
+        return 0.0, _LEAST_SHARE
+    return slope, max(height, 0.0)
+
+
+_PASSES = 3
+_LEAST_SHARE = 1e-6
+
+
+def _weekdays(plain: Floats, days: Whole, weight: Floats) -> Floats:
+    """Width by weekday, drawn towards 1 where the weekday was seen on few days."""
+    size = np.minimum(np.abs(plain), np.quantile(np.abs(plain), TRIMMED))
+    overall = (weight @ size) / weight.sum()
+    factors = np.ones(7)
+    for weekday in range(7):
+        mine = _weekday(days) == weekday
+        if not mine.any() or overall <= 0:
+            continue
+        by_day = weight[mine][np.unique(days[mine], return_index=True)[1]]
+        seen = by_day.sum() ** 2 / (by_day @ by_day)
+        own = (weight[mine] @ size[mine]) / weight[mine].sum() / overall
+        factors[weekday] = (seen * own + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
+    return factors
+
+
+def _distribution(scores: Floats, days: Whole, weight: Floats) -> tuple[Floats, Floats]:
+    """Order the scores and say which quantile each is; the tails reach beyond the ends.
+
+    A new error lies above the largest of n with probability 1 / (n + 1): the levels leave that much
+    on either side. The products of a day err together, so that n lies between rows and days.
+    """
+    order = np.argsort(scores, kind="stable")
+    ranked, weights = scores[order], weight[order]
+    rows = weight.sum() ** 2 / (weight @ weight)
+    together = len(scores) / len(np.unique(days))
+    count = max(rows / together, 1.0)
+    middle = (np.cumsum(weights) - weights / 2) / weights.sum()
+    levels = (0.5 + count * middle) / (count + 1)
+    spread = max(float(np.sqrt((weights @ ranked**2) / weights.sum())), 1e-9)
+    ends = np.array([ranked[0] - spread, ranked[-1] + spread])
+    return (
+        np.concatenate([ends[:1], ranked, ends[1:]]),
+        np.concatenate([[levels[0] / 10], levels, [1 - (1 - levels[-1]) / 10]]),
+    )
+
+
+def _weekday(days: Whole) -> Whole:
+    # Day 0 of the Unix calendar was a Thursday.
+    return (days + 3) % 7
+
+
+UNKNOWN = Calibration(
+    by_chance=0.0,
+    by_share=0.3**2,
+    scores=np.array([-3.0, -1.96, -1.2816, -0.6745, 0.0, 0.6745, 1.2816, 1.96, 3.0]),
+    levels=np.array([0.00135, 0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975, 0.99865]),
+    weekdays=np.ones(7),
+)
+"""Where there is no error to learn from yet: a normal distribution with a deviation of 30%."""

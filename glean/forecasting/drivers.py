@@ -1,0 +1,172 @@
+"""Why a forecast is what it is, in plain words: the weekday, the weather, a holiday, recent sales.
+
+In come rows and the models that forecast them; out comes, row by row, what moves the forecast most,
+named from the values of the row ("warm", "day before a holiday"). Models of weights give no such
+values, and their rows no words but those of the calendar.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from glean.features.matrix import FeatureMatrix
+from glean.forecasting.forecast import Model
+from glean.learning.contributions import contributions
+from glean.learning.forest import Forest
+from glean.metrics import Floats
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+GROUPS = {
+    "weekday": ("weekday", "weekday_", "bakery_weekday_"),
+    "holiday": ("holiday", "days_to_holiday", "days_since_holiday", "school_holiday"),
+    "closing": ("days_closed_before",),
+    "promotion": ("promotion",),
+    "price": ("price_change",),
+    "weather": ("temperature_", "rain_mm"),
+    "season": ("year_",),
+    "recent sales": ("lag_", "mean_", "deviation_", "bakery_"),
+}
+"""Group -> beginnings of its columns; the first group that fits counts, the rest are "other"."""
+
+WORTH_NAMING = 0.03
+"""Share of the level that a group has to move a forecast by to be named."""
+
+MOST_NAMED = 3
+
+SOME, MUCH = 0.1, 0.3
+"""Shares of the level from which on an effect isn't called little, and is called much."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What moves one forecast.
+
+    Parameters
+    ----------
+    group : str
+        One of `GROUPS`, or "other".
+    effect : float
+        Share of the product's level that it adds or takes.
+    words : str
+        What it is on that day, like "Saturday" or "rain".
+    """
+
+    group: str
+    effect: float
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.words} ({self.effect:+.0%})"
+
+    def in_words(self) -> str:
+        """Say it for the wall of a bakehouse: "Saturday: more", "rain: a little less"."""
+        size = (
+            "much " if abs(self.effect) >= MUCH else "a little " if abs(self.effect) < SOME else ""
+        )
+        return f"{self.words}: {size}{'more' if self.effect > 0 else 'less'}"
+
+
+def drivers(
+    features: FeatureMatrix, models: list[tuple[float, Model]], *, usual: FeatureMatrix
+) -> list[tuple[Driver, ...]]:
+    """Find what moves the forecast of every row.
+
+    Parameters
+    ----------
+    features : FeatureMatrix
+        n rows.
+    models : list of (float, Forest or Weights)
+        What is mixed, with its share.
+    usual : FeatureMatrix
+        The bakery's rows of late, which the rows are compared with.
+
+    Returns
+    -------
+    list of tuple of Driver
+        n, each with at most `MOST_NAMED`, the strongest first.
+    """
+    effects = _effects(features, models, usual)
+    found = []
+    for row in range(len(features)):
+        strongest = sorted(effects, key=lambda group: -abs(effects[group][row]))
+        named = [
+            Driver(group, float(effects[group][row]), words)
+            for group in strongest
+            if abs(effects[group][row]) >= WORTH_NAMING and (words := _words(group, features, row))
+        ]
+        found.append(tuple(named[:MOST_NAMED]))
+    return found
+
+
+def group_of(column: str) -> str:
+    """Group of a feature column.
+
+    Examples
+    --------
+    >>> group_of("weekday_mean_4"), group_of("lag_1"), group_of("temperature_c")
+    ('weekday', 'recent sales', 'weather')
+    """
+    for group, beginnings in GROUPS.items():
+        if column.startswith(beginnings):
+            return group
+    return "other"
+
+
+def _effects(
+    features: FeatureMatrix, models: list[tuple[float, Model]], usual: FeatureMatrix
+) -> dict[str, Floats]:
+    total = np.zeros(features.x.shape)
+    for share, model in models:
+        if isinstance(model, Forest):
+            total += share * contributions(model, features.x, background=usual.x)
+    groups = np.array([group_of(name) for name in features.definition.names])
+    return {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
+
+
+def _words(group: str, features: FeatureMatrix, row: int) -> str:
+    value = {
+        name: float(features.x[row, place]) for place, name in enumerate(features.definition.names)
+    }
+    match group:
+        case "weekday":
+            return WEEKDAYS[pd.Timestamp(features.keys["date"].iloc[row]).day_of_week]
+        case "holiday":
+            return _holiday(value)
+        case "closing":
+            return "after closed days" if value["days_closed_before"] > 0 else ""
+        case "promotion":
+            return "promotion" if value["promotion"] > 0 else ""
+        case "price":
+            return "price went up" if value["price_change"] > 0 else "price went down"
+        case "weather":
+            return _weather(value)
+        case "season":
+            return "time of the year"
+        case "recent sales":
+            return "recent days above usual" if value["mean_7"] > 1 else "recent days below usual"
+        case _:
+            return ""
+
+
+def _holiday(value: dict[str, float]) -> str:
+    if value["holiday"] > 0:
+        return "public holiday"
+    if value["days_to_holiday"] <= 1:
+        return "day before a holiday"
+    if value["days_since_holiday"] <= 1:
+        return "day after a holiday"
+    if value["days_to_holiday"] <= 6:
+        return f"{value['days_to_holiday']:.0f} days before a holiday"
+    return "school holidays" if value["school_holiday"] > 0 else ""
+
+
+def _weather(value: dict[str, float]) -> str:
+    if value["rain_mm"] >= 1:
+        return "rain"
+    if np.isnan(value["temperature_c"]):
+        return ""
+    return f"{value['temperature_c']:.0f} °C"

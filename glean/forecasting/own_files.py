@@ -1,0 +1,127 @@
+"""What a bakery forecasts from, as files in its home: models, choice and past errors.
+
+`own.json` says how the parts belong together and which model of the federation they were made from;
+where that isn't the one in the home, they are of an earlier run and not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from glean.errors import ModelError
+from glean.forecasting.calibration import PastErrors
+from glean.forecasting.choice import NAMES, Choice
+from glean.forecasting.forecast import Model, read_model
+from glean.forecasting.levels import LevelCorrection
+from glean.forecasting.own_model import OwnModel
+from glean.forecasting.personal import PersonalModel
+from glean.learning.averaged import Weights
+
+ABOUT = "own.json"
+PERSONAL = "personal.model"
+ALONE = "alone.model"
+NAMES_OF_FILES = (PERSONAL, ALONE, ABOUT)
+"""In the order in which they are written: the last one says that the others are there."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeptModel:
+    """What a home holds.
+
+    Parameters
+    ----------
+    own : OwnModel
+        What the bakery forecasts from.
+    past : PastErrors
+        Errors of the chosen forecast up to the end of the run's table.
+    region : str
+        Region of the public holidays that the models learned with, "" for none.
+    """
+
+    own: OwnModel
+    past: PastErrors
+    region: str
+
+
+def to_files(kept: KeptModel) -> dict[str, bytes]:
+    """Write what a bakery keeps, by file name in the order of `NAMES_OF_FILES`."""
+    own = kept.own
+    personal, alone = _bytes_of(own.personal.model), _bytes_of(own.alone)
+    about = {
+        "shared": hashlib.sha256(_bytes_of(own.shared)).hexdigest(),
+        "personal": hashlib.sha256(personal).hexdigest(),
+        "alone": hashlib.sha256(alone).hexdigest(),
+        "region": kept.region,
+        "weights": dict(own.choice.weights),
+        "reason": own.choice.reason,
+        "factors": dict(own.personal.levels.factors),
+        "trees_share": own.personal.trees_share,
+        "level_share": own.personal.level_share,
+        "errors": {
+            "days": kept.past.days.tolist(),
+            "forecast": np.round(kept.past.forecast, 6).tolist(),
+            "units": kept.past.units.tolist(),
+            "fitted": kept.past.fitted.tolist(),
+        },
+    }
+    return {PERSONAL: personal, ALONE: alone, ABOUT: (json.dumps(about) + "\n").encode()}
+
+
+def from_files(shared: bytes, files: Mapping[str, bytes]) -> KeptModel:
+    """Read what `to_files` wrote.
+
+    Parameters
+    ----------
+    shared : bytes
+        The federation's model file in the home.
+    files : mapping of str to bytes
+        The files of `NAMES_OF_FILES`.
+
+    Raises
+    ------
+    ModelError
+        A file is damaged, or belongs to another model of the federation.
+    """
+    try:
+        about = json.loads(files[ABOUT])
+        parts = {"shared": shared, "personal": files[PERSONAL], "alone": files[ALONE]}
+        for name, content in parts.items():
+            if hashlib.sha256(content).hexdigest() != about[name]:
+                raise ModelError(f"{ABOUT} was made with another {name} model than is there")
+        choice = Choice(
+            {
+                method: float(about["weights"][method])
+                for method in NAMES
+                if method in about["weights"]
+            },
+            str(about["reason"]),
+        )
+        personal = PersonalModel(
+            read_model(files[PERSONAL]),
+            LevelCorrection({str(k): float(v) for k, v in about["factors"].items()}),
+            float(about["trees_share"]),
+            float(about["level_share"]),
+        )
+        errors = about["errors"]
+        past = PastErrors(
+            np.array(errors["days"], dtype=np.int64),
+            np.array(errors["forecast"], dtype=np.float64),
+            np.array(errors["units"], dtype=np.float64),
+            np.array(errors["fitted"], dtype=bool),
+        )
+        region = str(about["region"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{ABOUT} can't be read ({error!r:.100}); take part in a run again"
+        ) from error
+    own = OwnModel(read_model(shared), personal, read_model(files[ALONE]), choice)
+    return KeptModel(own, past, region)
+
+
+def _bytes_of(model: Model) -> bytes:
+    return model.to_npz() if isinstance(model, Weights) else model.to_bytes()

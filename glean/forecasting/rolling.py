@@ -1,0 +1,85 @@
+"""A forecast day after day, as a bakery lives it: each day sees the errors of those before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glean.features.calendar import day_numbers
+from glean.features.matrix import FeatureMatrix
+from glean.forecasting.calibration import PastErrors, calibrate
+from glean.metrics import Floats
+
+
+@dataclass(frozen=True)
+class RollingQuantiles:
+    """Quantiles of demand for n rows, each from what was known at its origin.
+
+    Parameters
+    ----------
+    levels : array of shape (k,)
+        Levels, between 0 and 1.
+    units : array of shape (n, k)
+        Quantiles.
+    pit : array of shape (n,)
+        Probability integral transform of what was sold, randomised where sales are whole numbers
+        (Czado, Gneiting and Held 2009): spread evenly over 0 to 1 where the forecast is as sure as
+        it says.
+    """
+
+    levels: Floats
+    units: Floats
+    pit: Floats
+
+    def at(self, level: float) -> Floats:
+        """Quantile at one of the levels, units of shape (n,)."""
+        found: Floats = self.units[:, int(np.argmin(np.abs(self.levels - level)))]
+        return found
+
+
+def errors_of(features: FeatureMatrix, forecast: Floats, *, fitted: bool) -> PastErrors:
+    """Put forecasts of rows (units, shape (n,)) beside what came of them."""
+    days = day_numbers(features.keys["date"])
+    return PastErrors(days, forecast, features.units, np.full(len(days), fitted))
+
+
+def rolling_quantiles(
+    past: PastErrors,
+    features: FeatureMatrix,
+    forecast: Floats,
+    *,
+    levels: Floats,
+    seed: int,
+) -> RollingQuantiles:
+    """Give every row its quantiles.
+
+    Parameters
+    ----------
+    past : PastErrors
+        Errors before the rows.
+    features : FeatureMatrix
+        n rows with known units; their definition's horizon says what was known when.
+    forecast : array of shape (n,)
+        Units.
+    levels : array of shape (k,)
+        Levels, between 0 and 1.
+    seed : int
+        Seed of the draws that spread whole numbers.
+    """
+    days = day_numbers(features.keys["date"])
+    known = past.plus(errors_of(features, forecast, fitted=False))
+    whole = bool((features.units == np.round(features.units)).all())
+    chance = np.random.default_rng(seed).random(len(days))
+    found, pit = np.empty((len(days), len(levels))), np.empty(len(days))
+    for day in np.unique(days):
+        origin = int(day) - features.definition.horizon_days
+        calibration = calibrate(known.until(origin), today=origin)
+        mine = days == day
+        found[mine] = calibration.quantiles(forecast[mine], days[mine], levels)
+        below, upto = (
+            calibration.below(features.units[mine] + step, forecast[mine], days[mine])
+            for step in ((-0.5, 0.5) if whole else (0.0, 0.0))
+        )
+        pit[mine] = below + chance[mine] * (upto - below)
+    return RollingQuantiles(levels, found, pit)

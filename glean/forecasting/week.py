@@ -1,0 +1,150 @@
+"""A bakery's forecast of the coming days: units, quantiles and reasons, a row a day and product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from glean.features.calendar import day_numbers
+from glean.features.matrix import FeatureMatrix, build_features, stack
+from glean.forecasting.calibration import PastErrors, calibrate
+from glean.forecasting.drivers import Driver, drivers
+from glean.forecasting.own_model import OwnModel
+from glean.forecasting.stated import weekday_profile
+from glean.metrics import Floats
+from glean.sales.table import SalesTable
+
+LEVELS = np.round(np.arange(0.01, 0.995, 0.01), 2)
+"""Levels of the quantiles that a forecast has."""
+
+LOOK_BACK_DAYS = 420
+"""Days of sales that the features of a coming day reach back to: a year and eight weeks."""
+
+USUAL_ROWS = 500
+
+
+@dataclass(frozen=True)
+class ForecastRow:
+    """One product on one coming day.
+
+    Parameters
+    ----------
+    date : Timestamp
+        The day.
+    product : str
+        The product.
+    units : float
+        Units expected to be asked for.
+    quantiles : array of shape (99,)
+        Units of demand at `LEVELS`.
+    drivers : tuple of Driver
+        What moves the forecast, the strongest first.
+    """
+
+    date: pd.Timestamp
+    product: str
+    units: float
+    quantiles: Floats
+    drivers: tuple[Driver, ...]
+
+    def between(self, low: float, high: float) -> tuple[float, float]:
+        """Quantiles at two levels, units."""
+        first, second = self.at((low, high))
+        return first, second
+
+    def at(self, levels: Sequence[float]) -> list[float]:
+        """Quantiles at levels, units; beyond `LEVELS` those at their ends."""
+        found: list[float] = np.interp(levels, LEVELS, self.quantiles).tolist()
+        return found
+
+
+def forecast_days(
+    own: OwnModel,
+    table: SalesTable,
+    past: PastErrors,
+    *,
+    region: str,
+    unsold: frozenset[str] = frozenset(),
+) -> list[ForecastRow]:
+    """Forecast all rows of a table that have no units yet.
+
+    A day is forecast from those before it; where these are still to come, their own forecasts
+    stand in for what will be sold.
+
+    Parameters
+    ----------
+    own : OwnModel
+        What the bakery forecasts from.
+    table : SalesTable
+        One bakery's sales and coming days (see `with_coming_days`).
+    past : PastErrors
+        Errors of the chosen forecast so far.
+    region : str
+        Region of the public holidays, "" for none.
+    unsold : frozenset of str
+        Products whose past days are all made up (see `with_stated_history`). Their size by the
+        weekday profile is the forecast: the model would count the profile twice, and measured a
+        little worse (`python -m benchmarks.stated`).
+
+    Returns
+    -------
+    list of ForecastRow
+        By day, then product; products without a level yet are left out.
+    """
+    rows = table.rows
+    today = rows.loc[rows["units"].notna(), "date"].max()
+    rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
+    coming = rows["units"].isna() & (rows["date"] > today)
+    calibration = calibrate(past, today=int(day_numbers(pd.Series([today]))[0]))
+    usual: FeatureMatrix | None = None
+    made: list[tuple[FeatureMatrix, Floats]] = []
+    for day in sorted(rows.loc[coming, "date"].unique()):
+        known = SalesTable(rows[~coming | (rows["date"] <= day)].reset_index(drop=True))
+        features = build_features(known, own.shared.definition, region=region)
+        usual = usual or features.between(end=pd.Timestamp(day))
+        features = features.between(day)
+        units = _units(own, features, unsold)
+        made.append((features, units))
+        _fill_in(rows, features, units)
+    if usual is None:
+        return []
+    asked, units = stack([features for features, _ in made]), np.concatenate([u for _, u in made])
+    days = day_numbers(asked.keys["date"])
+    quantiles = calibration.quantiles(units, days, LEVELS)
+    reasons = drivers(asked, own.mixture(), usual=_last_rows(usual))
+    return [
+        ForecastRow(pd.Timestamp(date), product, *row)
+        for date, product, *row in zip(
+            asked.keys["date"],
+            asked.keys["product"],
+            units.tolist(),
+            quantiles,
+            reasons,
+            strict=True,
+        )
+    ]
+
+
+def _last_rows(features: FeatureMatrix) -> FeatureMatrix:
+    """Keep the last year, at most `USUAL_ROWS` rows of it evenly spread: enough to compare with."""
+    step = max(len(features) // USUAL_ROWS, 1)
+    return features.rows(np.arange(len(features)) % step == 0)
+
+
+def _units(own: OwnModel, features: FeatureMatrix, unsold: frozenset[str]) -> Floats:
+    units = own.forecasts(features)["chosen"]
+    stated = features.keys["product"].isin(list(unsold)).to_numpy()
+    if stated.any():
+        profile = weekday_profile(own.shared)[features.keys["date"].dt.day_of_week.to_numpy()]
+        units = np.where(stated, features.level * profile, units)
+    return units
+
+
+def _fill_in(rows: pd.DataFrame, features: FeatureMatrix, units: Floats) -> None:
+    made = pd.Series(units, index=pd.MultiIndex.from_frame(features.keys[["product", "date"]]))
+    asked = pd.MultiIndex.from_frame(rows[["product", "date"]])
+    filled = made.reindex(asked).to_numpy()
+    rows["units"] = np.where(np.isnan(filled), rows["units"], filled)

@@ -1,0 +1,93 @@
+"""Days that sold out: what was sold is a lower bound of what was asked for.
+
+In comes a table with `sold_out_at`; out comes the same with an estimate of demand in place of the
+units of such days. Demand of a day is taken for normal around the mean of the product's last same
+weekdays, and the estimate is its mean given that it exceeded what was sold (the tobit model's,
+Tobin, Econometrica 1958). Only earlier days are looked at, so that no feature sees a later one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glean.sales.table import SalesTable
+
+Floats = NDArray[np.float64]
+
+WEEKS = 8
+"""Same weekdays that say what is usual."""
+
+FEWEST_WEEKS = 3
+"""With fewer of them a sold-out day stays as it was sold."""
+
+FARTHEST = 3.0
+"""Standard deviations above the usual beyond which a day was an event and its sales are kept plus
+what is usual beyond that: the normal tail says nothing there."""
+
+
+def sold_out(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows sold out before closing, shape (rows,)."""
+    if "sold_out_at" not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    return np.asarray(rows["sold_out_at"].fillna("").ne(""))
+
+
+def with_demand(table: SalesTable) -> SalesTable:
+    """Put an estimate of demand in place of the units of sold-out days.
+
+    Parameters
+    ----------
+    table : SalesTable
+        Of any number of bakeries; without `sold_out_at` it comes back as it is.
+    """
+    rows = table.rows
+    censored = sold_out(rows)
+    if not censored.any():
+        return table
+    units = rows["units"].to_numpy(dtype=np.float64).copy()
+    weekday = rows["date"].dt.day_of_week.to_numpy()
+    groups = rows.groupby(["bakery", "product"], sort=False).indices
+    for places in groups.values():
+        _fill_series(units, censored, weekday, np.asarray(places))
+    return SalesTable(rows.assign(units=units))
+
+
+def _fill_series(
+    units: Floats, censored: NDArray[np.bool_], weekday: NDArray[np.int_], places: NDArray[np.intp]
+) -> None:
+    """Go through a product's days in order; each sees the estimates of those before."""
+    past: list[list[float]] = [[] for _ in range(7)]
+    errors: list[float] = []
+    for place in places:
+        same = past[weekday[place]]
+        if len(same) >= FEWEST_WEEKS and np.isfinite(units[place]):
+            usual = sum(same[-WEEKS:]) / len(same[-WEEKS:])
+            spread = _spread(errors, usual)
+            if censored[place]:
+                units[place] = _mean_above(units[place], usual, spread)
+            if usual > 0:
+                errors.append((units[place] - usual) / usual)
+        if np.isfinite(units[place]):
+            same.append(float(units[place]))
+
+
+def _spread(errors: list[float], usual: float) -> float:
+    """Give the standard deviation of a day around the usual, units, by last year's errors."""
+    recent = errors[-300:]
+    if len(recent) < FEWEST_WEEKS:
+        return 0.25 * usual
+    return usual * math.sqrt(sum(error * error for error in recent) / len(recent))
+
+
+def _mean_above(sold: float, usual: float, spread: float) -> float:
+    """Mean of a normal variable given that it is above what was sold."""
+    if spread <= 0:
+        return sold
+    distance = min((sold - usual) / spread, FARTHEST)
+    density = math.exp(-distance * distance / 2) / math.sqrt(2 * math.pi)
+    beyond = 0.5 * math.erfc(distance / math.sqrt(2))
+    return sold + spread * (density / beyond - distance)
