@@ -22,6 +22,7 @@ from pathlib import Path
 import xgboost
 
 from benchmarks.federations import federation_of
+from benchmarks.rounds_run import as_glean_commands_do
 from benchmarks.variants import HISTOGRAM, MASKED, VARIANTS, Config
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
@@ -143,6 +144,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--no-job", action="store_true")
     told = parser.parse_args()
+    as_glean_commands_do()
     print(f"{told.bakeries} bakeries, {told.rounds} rounds, median of {told.repeats}, CPU seconds")
     found = timings(told.bakeries, told.rounds, told.repeats)
     _print_row("XGBoost, pooled", found.pooled, "")
