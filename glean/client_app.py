@@ -21,12 +21,13 @@ from glean.federation.final_sums import keep
 from glean.federation.home import keep_files, keep_model
 from glean.federation.marked_log import log_to
 from glean.federation.mask_holder import new_key, opening
-from glean.federation.messages import FinalScores, Question, Task
+from glean.federation.messages import FinalScores, FinalTask, Question, Task
 from glean.federation.orders import Orders
 from glean.federation.participant import KEPT_BAKERIES, SPARE_NODE, Participant, participant_of
 from glean.federation.step_messages import KeysTask, OpeningTask, StepTask
 from glean.federation.step_work import StepWork
 from glean.federation.version import code_fingerprint
+from glean.federation.width_sums import Widths
 from glean.forecasting.forecast import Model, definition_of, read_model
 from glean.forecasting.own_files import KeptModel, to_files
 from glean.forecasting.own_model import OwnModel
@@ -95,7 +96,7 @@ def evaluate(message: Message, context: Context) -> Message:
 def test(message: Message, context: Context) -> Message:
     """Keep the final model; judge it, and its rivals, on this bakery's test window."""
     with _said_at_home(context):
-        task = Task.from_record(message.content)
+        task = FinalTask.from_record(message.content)
         bakery = _bakery(context, task)
         model = read_model(task.model)
         own = _own_model(bakery, task)
@@ -133,11 +134,12 @@ def _final(
     return FinalScores(bakery.sales.name, code_fingerprint(), text)
 
 
-def _own_model(bakery: Participant, task: Task) -> OwnModel | None:
+def _own_model(bakery: Participant, task: FinalTask) -> OwnModel | None:
     """Refine the model and choose, where somebody is to forecast by it or to compare."""
     if not bakery.settings.baselines and not bakery.node.home:
         return None
-    return own_model_of(bakery, task.model, learning_rate=task.learning_rate)
+    widths = Widths.from_json(task.widths) if task.widths else None
+    return own_model_of(bakery, task.model, learning_rate=task.learning_rate, widths=widths)
 
 
 def _judged(bakery: Participant, model: Model, own: OwnModel | None) -> list[BakeryScore]:

@@ -26,6 +26,7 @@ from glean.federation.participant import Participant, participant_of
 from glean.federation.rounds import Outcome
 from glean.federation.run_folder import RunFolder, reason_of
 from glean.federation.run_record import RunRecord
+from glean.forecasting.borrowed import WIDTHS_FILE
 from glean.forecasting.forecast import read_model
 from glean.learning.rates import learning_rate_of, pooled_learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
@@ -74,8 +75,10 @@ def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
     _announce(talk, bakeries, settings)
     definition = beginning.definition or agree(bakeries, newcomers, settings)
     rounds = rounds_of(talk, settings, definition, bakeries, newcomers, start=beginning.start)
-    outcome = rounds.run(beginning.standing)
+    outcome = rounds.with_widths(rounds.run(beginning.standing))
     record.folder.write_bytes(f"model{outcome.model.suffix}", outcome.model.to_bytes())
+    if outcome.widths:
+        record.folder.write_bytes(WIDTHS_FILE, outcome.widths.to_json().encode())
     record.note(
         best_round=outcome.best_round,
         last_round=outcome.last_round,
@@ -158,7 +161,10 @@ def _write_details(
     if not settings.baselines:
         return
     model, rate = outcome.model.to_bytes(), learning_rate_of(settings.rounds)
-    owns = [own_model_of(each, model, learning_rate=rate) for each in participants]
+    owns = [
+        own_model_of(each, model, learning_rate=rate, widths=outcome.widths)
+        for each in participants
+    ]
     tables = [details_of_participant(*pair) for pair in zip(participants, owns, strict=True)]
     for name in tables[0] if tables else ():
         whole = pd.concat([table[name] for table in tables], ignore_index=True)

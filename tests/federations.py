@@ -81,6 +81,11 @@ class Federation:
         with as_server(self.grid):
             return self.rounds.test(outcome)
 
+    def with_widths(self, outcome: Outcome) -> Outcome:
+        """Have it summed up how far the final model is off."""
+        with as_server(self.grid):
+            return self.rounds.with_widths(outcome)
+
     def failures(self) -> list[tuple[int, str, str]]:
         """Round, bakery and reason of every `bakery_failed` in `events.jsonl`."""
         found = [e for e in events(self.folder) if e["event"] == "bakery_failed"]

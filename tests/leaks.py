@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,11 @@ def _out_of_bytes(data: bytes) -> Any:
         found = np.load(io.BytesIO(data), allow_pickle=False)
         # Glean wraps a model file in an array of bytes.
         return found.tobytes() if found.dtype == np.uint8 else found
+    if data.startswith(b"\x78"):
+        try:
+            return zlib.decompress(data)
+        except zlib.error:
+            return None
     if data.startswith(_ZIP):
         return dict(np.load(io.BytesIO(data), allow_pickle=False))
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
+from collections.abc import Callable
 from dataclasses import astuple, fields
 from typing import Any
 
@@ -22,7 +24,9 @@ from glean.federation.messages import (
     Task,
     payload_bytes,
 )
+from glean.federation.squeezed import opened, squeezed
 from glean.metrics import ErrorSums
+from tests.matrices import random_forest
 
 AnyMessage = Introduction | Task | Contribution | Score | FinalScores
 
@@ -223,10 +227,33 @@ def test_only_the_signed_error_may_be_negative() -> None:
 
 @given(st.binary(max_size=2000))
 def test_the_payload_counts_every_byte_of_a_model(model: bytes) -> None:
-    """A model of n bytes weighs n bytes more than an empty one, whatever is in it."""
+    """What a model weighs is what it takes when squeezed, whatever is in it."""
     empty = payload_bytes(Task(1, "{}", "", "s", 0.1, newcomer=False, model=b"").to_record())
     full = payload_bytes(Task(1, "{}", "", "s", 0.1, newcomer=False, model=model).to_record())
-    assert full - empty == len(model)
+    assert full - empty == len(squeezed(model))
+
+
+@given(st.binary(max_size=2000))
+def test_what_is_squeezed_comes_back(content: bytes) -> None:
+    """And a model of many trees shrinks to a third at most."""
+    assert opened(squeezed(content)) == content
+    trees = random_forest(40).to_bytes()
+    assert opened(squeezed(trees)) == trees
+    assert len(squeezed(trees)) < len(trees) / 3
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b + b"!", lambda b: b[:5] + b[6:]])
+def test_damaged_squeezed_bytes_are_refused(damage: Callable[[bytes], bytes]) -> None:
+    """Cut, grown or changed."""
+    with pytest.raises(ModelError, match="the message's model"):
+        opened(damage(squeezed(random_forest(3).to_bytes())))
+
+
+def test_a_small_message_can_t_become_a_huge_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unpacking ends where a model would be larger than any is."""
+    monkeypatch.setattr("glean.federation.squeezed.MOST_BYTES", 1000)
+    with pytest.raises(ModelError, match="cut short, too large"):
+        opened(zlib.compress(b"0" * 1001))
 
 
 def test_the_payload_counts_the_fields() -> None:

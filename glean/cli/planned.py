@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from glean.evaluation.bake_page import number
+from glean.evaluation.bake_page import likely, number
 from glean.forecasting.plan import LIKELY, BakePlan
 from glean.forecasting.week import ForecastRow
 
@@ -59,7 +59,7 @@ def forecast_table(rows: Sequence[ForecastRow], *, bakery: str) -> Table:
             f"{row.date:%a} {row.date.day} {row.date:%b}",
             Text(row.product),
             number(row.units),
-            f"{low:,.0f} to {high:,.0f}",
+            likely(low, high),
             Text(why),
         )
     if len(rows) > MOST_SHOWN:
@@ -101,7 +101,7 @@ def plan_table(plan: BakePlan) -> Table:
         table.add_row(
             Text(line.product),
             Text(number(line.bake), style="bold"),
-            f"{line.low:,.0f} to {line.high:,.0f}",
+            likely(line.low, line.high),
             Text(line.why),
         )
     return table

@@ -61,12 +61,16 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
 
 
+def likely(low: float, high: float) -> str:
+    """Write a likely range in whole units, none of it cut off."""
+    return f"{math.floor(low):,} to {math.ceil(high):,}"
+
+
 def _row(product: PlannedProduct) -> str:
-    likely = f"{math.floor(product.low):,} to {math.ceil(product.high):,}"
     return (
         f'<tr><th scope="row">{escape(product.product)}</th>'
         f'<td class="bake">{number(product.bake)}</td>'
-        f'<td class="likely">{likely}</td>'
+        f'<td class="likely">{likely(product.low, product.high)}</td>'
         f'<td class="why">{escape(product.why)}</td><td class="tick"></td></tr>'
     )
 

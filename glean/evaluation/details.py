@@ -21,6 +21,8 @@ from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
 from glean.federation.participant import KEPT_BAKERIES, Participant
 from glean.federation.sampling import derived_seed
+from glean.federation.width_sums import Widths
+from glean.forecasting.borrowed import calibration_of
 from glean.forecasting.forecast import definition_of, read_model
 from glean.forecasting.own_model import OwnModel, fit_own_model
 from glean.forecasting.rolling import RollingQuantiles, rolling_quantiles
@@ -88,7 +90,9 @@ class JudgedBakery:
 
 
 @lru_cache(maxsize=KEPT_BAKERIES)
-def own_model_of(participant: Participant, model: bytes, *, learning_rate: float) -> OwnModel:
+def own_model_of(
+    participant: Participant, model: bytes, *, learning_rate: float, widths: Widths | None
+) -> OwnModel:
     """Make what a bakery of a run forecasts from, once a process.
 
     In one process the bakery that is tested and the server that opens its table for the report, as
@@ -102,6 +106,8 @@ def own_model_of(participant: Participant, model: bytes, *, learning_rate: float
         The federation's final model.
     learning_rate : float
         The federation's.
+    widths : Widths or None
+        How far the model is off at other bakeries, where that is known.
     """
     shared = read_model(model)
     definition = definition_of(shared)
@@ -113,6 +119,7 @@ def own_model_of(participant: Participant, model: bytes, *, learning_rate: float
         boosting=settings.boosting,
         learning_rate=learning_rate,
         seed=derived_seed(settings.seed, "local", participant.sales.name),
+        prior=None if widths is None else calibration_of(widths),
     )
 
 
@@ -175,7 +182,9 @@ def _quantiles(
     bakery: JudgedBakery, own: OwnModel, forecast: Floats, *, seed: int
 ) -> RollingQuantiles:
     past = own.past_errors(bakery.training, bakery.validation)
-    return rolling_quantiles(past, bakery.test, forecast, levels=_LEVELS, seed=seed)
+    return rolling_quantiles(
+        past, bakery.test, forecast, levels=_LEVELS, seed=seed, prior=own.prior
+    )
 
 
 def _days(

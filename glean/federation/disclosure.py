@@ -6,7 +6,17 @@ import json
 from dataclasses import astuple
 
 from glean.federation.messages import Contribution, FinalScores, Introduction, Score
-from glean.federation.orders import FINAL, HISTOGRAMS, LEAVES, SCORES, TOTALS, WEIGHTS, Orders
+from glean.federation.orders import (
+    FINAL,
+    HISTOGRAMS,
+    LEAVES,
+    MOMENTS,
+    SCORES,
+    TOTALS,
+    WEIGHTS,
+    WIDTHS,
+    Orders,
+)
 from glean.federation.step_messages import KeysReply, OpeningReply, StepReply
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
@@ -21,6 +31,8 @@ _PARTS = {
     TOTALS: "the number of its training rows and the sum of their levels",
     SCORES: "the sums of errors over its validation window",
     FINAL: "its results on the test window",
+    MOMENTS: "five sums of forecasts and of errors over its validation window",
+    WIDTHS: "how many errors of its validation window are how large, in public steps",
     WEIGHTS: "the model's weights after training here, times its training weight",
     LEAVES: "its gradient and hessian sums of each leaf",
     HISTOGRAMS: "its gradient and hessian sums of each public bin",

@@ -17,10 +17,14 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from glean.errors import ModelError
+from glean.federation.squeezed import opened, squeezed
 from glean.metrics import ErrorSums
 
 _FIELDS = "fields"
 _HEAD, _BODY = "head", "body"
+
+_MODELS = ("model", "structures", "proposal")
+"""Fields that hold model files, which travel squeezed."""
 
 _IN_LINE = 2**20
 """Bytes up to which they stand beside the text; Flower sends more of them in pieces."""
@@ -37,7 +41,7 @@ class Flat:
         for item in fields(self):
             value = getattr(self, item.name)
             if item.type == "bytes":
-                records[item.name] = ArrayRecord({item.name: _array(value)})
+                records[item.name] = ArrayRecord({item.name: _array(_sent(item.name, value))})
             else:
                 flat[item.name] = list(value) if isinstance(value, tuple) else value
         return RecordDict({_FIELDS: ConfigRecord(flat), **records})
@@ -56,7 +60,7 @@ class Flat:
             flat = _config(record, _FIELDS)
             for item in fields(cls):
                 if item.type == "bytes":
-                    found[item.name] = _blob(record, item.name)
+                    found[item.name] = _taken(item.name, _blob(record, item.name))
                 else:
                     found[item.name] = _checked(item.name, str(item.type), flat[item.name])
         except KeyError as error:
@@ -78,8 +82,9 @@ class Packed(Flat):
         for item in fields(self):
             value = getattr(self, item.name)
             if item.type == "bytes":
-                body.append(value)
-            head[item.name] = len(value) if item.type == "bytes" else value
+                body.append(_sent(item.name, value))
+                value = len(body[-1])
+            head[item.name] = value
         whole = b"".join(body)
         if len(whole) <= _IN_LINE:
             return RecordDict({_HEAD: ConfigRecord({_HEAD: json.dumps(head), _BODY: whole})})
@@ -108,7 +113,7 @@ class Packed(Flat):
             for item in fields(cls):
                 if item.type == "bytes":
                     start, at = at, at + _count(item.name, head[item.name])
-                    found[item.name] = body[start:at]
+                    found[item.name] = _taken(item.name, body[start:at])
                 else:
                     found[item.name] = _checked(item.name, str(item.type), head[item.name])
         except (KeyError, ValueError, TypeError, RecursionError) as error:
@@ -116,6 +121,14 @@ class Packed(Flat):
         if at != len(body):
             raise ModelError(f"the message holds {len(body)} bytes; wanted {at}")
         return cls(**found)
+
+
+def _sent(name: str, content: bytes) -> bytes:
+    return squeezed(content) if name in _MODELS else content
+
+
+def _taken(name: str, content: bytes) -> bytes:
+    return opened(content) if name in _MODELS else content
 
 
 def _config(record: RecordDict, name: str) -> ConfigRecord:
@@ -271,6 +284,19 @@ class Task(Flat):
     learning_rate: float
     newcomer: bool
     model: bytes
+
+
+@dataclass(frozen=True)
+class FinalTask(Task):
+    """What the server asks of a bakery in a test phase.
+
+    Parameters
+    ----------
+    widths : str
+        JSON of `Widths`: how far the federation's forecasts are off; "" where it isn't known.
+    """
+
+    widths: str
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,12 @@ SCORES = "scores"
 FINAL = "final"
 """Sums of errors over the test window, for each method."""
 
+MOMENTS = "moments"
+"""Sums over the validation window that the variance of the federation's errors is fitted to."""
+
+WIDTHS = "widths"
+"""Counts of errors over the validation window, by their size in deviations of that variance."""
+
 WEIGHTS = "weights"
 """Weights after training, times the bakery's own weight; and that."""
 
@@ -30,7 +36,7 @@ LEAVES = "leaves"
 HISTOGRAMS = "histograms"
 """Gradient and hessian histograms of the nodes that are to be split next."""
 
-PARTS = (TOTALS, SCORES, FINAL, WEIGHTS, LEAVES, HISTOGRAMS)
+PARTS = (TOTALS, SCORES, FINAL, MOMENTS, WIDTHS, WEIGHTS, LEAVES, HISTOGRAMS)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,9 @@ class Orders:
         JSON of the histograms that are wanted; "" without that part.
     masked : bool
         Whether the vector is to be masked.
+    scale : tuple of float
+        Both parts of the variance that errors are counted in, relative to `unit_weight`; empty
+        without that part.
 
     Examples
     --------
@@ -74,6 +83,7 @@ class Orders:
     parties: int = 1
     growth: str = ""
     masked: bool = False
+    scale: tuple[float, ...] = ()
 
     def to_json(self) -> str:
         """Write it for a message."""
@@ -94,7 +104,7 @@ class Orders:
     def _parsed(cls, text: str) -> Orders:
         try:
             found = json.loads(text)
-            found |= {name: tuple(found[name]) for name in ("parts", "fills")}
+            found |= {name: tuple(found[name]) for name in ("parts", "fills", "scale")}
             orders = cls(**found)
         except (ValueError, TypeError, KeyError) as error:
             raise ModelError(f"the orders of a step can't be read: {error!r:.200}") from error

@@ -27,8 +27,9 @@ from glean.settings import NodeSettings, RunSettings
 
 Floats = NDArray[np.float64]
 
-KEPT_BAKERIES = 256
-"""Bakeries whose rows one process keeps; in a simulation it plays many of them."""
+KEPT_BAKERIES = 10_000
+"""Bakeries whose rows one process keeps; in a simulation it plays many of them, each in every
+exchange, and making one anew takes longer than all else in it."""
 
 
 class Participant:

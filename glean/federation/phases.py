@@ -13,7 +13,7 @@ from glean.federation.council import Council
 from glean.federation.global_model import GlobalModel
 from glean.federation.histogram_course import HistogramCourse
 from glean.federation.merging_course import MergingCourse
-from glean.federation.messages import FinalScores
+from glean.federation.messages import FinalScores, FinalTask
 from glean.federation.refit_course import RefitCourse
 from glean.federation.steps import Steps
 from glean.federation.trained import Trained
@@ -40,10 +40,13 @@ def course_of(council: Council, steps: Steps) -> Course:
     return RefitCourse(council, steps) if rounds.refits else MergingCourse(council, steps)
 
 
-def test_phase(council: Council, kind: str, number: int, model: GlobalModel) -> dict[str, str]:
+def test_phase(
+    council: Council, kind: str, number: int, model: GlobalModel, *, widths: str
+) -> dict[str, str]:
     """Have all that are there judge a model on their test windows; JSON of their rows."""
     council.gather(number, at_least=1)
     names = sorted(council.talk.present)
-    records = {name: council.task(name, model, number, whole=True).to_record() for name in names}
+    tasks = {name: council.task(name, model, number, whole=True) for name in names}
+    records = {n: FinalTask(**vars(task), widths=widths).to_record() for n, task in tasks.items()}
     replies = council.replies(kind, records, FinalScores, number=number)
     return {name: scores.rows for name, scores in replies.items()}

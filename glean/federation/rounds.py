@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
+from glean.errors import FederationError
 from glean.federation.conversation import TEST, TEST_START
 from glean.federation.council import Council
 from glean.federation.final_sums import Floats
@@ -19,6 +20,7 @@ from glean.federation.post import Traffic
 from glean.federation.run_folder import checkpoint_name
 from glean.federation.standing import Standing
 from glean.federation.steps import Steps
+from glean.federation.width_sums import Widths
 from glean.metrics import ErrorSums
 
 LOG = logging.getLogger("glean")
@@ -37,11 +39,14 @@ class Outcome:
         0 is the model that the run started from.
     last_round : int
         The last round that was run.
+    widths : Widths or None
+        How far the model is off on the validation windows, once that is summed up.
     """
 
     model: GlobalModel
     best_round: int
     last_round: int
+    widths: Widths | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,22 @@ class Rounds:
             standing = standing.after(number, model, wape)
         return Outcome(standing.best_model, standing.best.round, standing.number)
 
+    def with_widths(self, outcome: Outcome) -> Outcome:
+        """Sum up how far the model is off, for bakeries with too few errors of their own.
+
+        Only where somebody is to forecast by it or to compare, and where sums are masked or the
+        tables are the operator's anyhow; and a run doesn't fail by it.
+        """
+        deployed, masked = self._council.deployed, self._settings.secure_sums
+        if (deployed and not masked) or not (deployed or self._settings.baselines):
+            return outcome
+        try:
+            widths = self._steps.widths(outcome.last_round, outcome.model)
+        except FederationError as error:
+            LOG.warning("newcomers can't borrow how sure forecasts are: %s", error)
+            return outcome
+        return replace(outcome, widths=widths)
+
     def test(self, outcome: Outcome) -> dict[str, str]:
         """Have every bakery judge the final model and its rivals on its test window.
 
@@ -120,7 +141,8 @@ class Rounds:
         FederationError
             No bakery gave a valid reply.
         """
-        found = test_phase(self._council, TEST, outcome.last_round, outcome.model)
+        widths = outcome.widths.to_json() if outcome.widths else ""
+        found = test_phase(self._council, TEST, outcome.last_round, outcome.model, widths=widths)
         if not found:
             raise self._council.failed(f"the final test after round {outcome.last_round}")
         return found
@@ -153,7 +175,7 @@ class Rounds:
         """
         if self._start is None:
             return {}
-        return test_phase(self._council, TEST_START, outcome.last_round, self._start)
+        return test_phase(self._council, TEST_START, outcome.last_round, self._start, widths="")
 
     def _begin(self) -> Standing:
         if self._start is None:

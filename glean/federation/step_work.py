@@ -8,19 +8,32 @@ import numpy as np
 from flwr.app import RecordDict
 from numpy.typing import NDArray
 
+from glean.errors import ModelError
 from glean.features.definition import FeatureDefinition
 from glean.federation.final_sums import kept_words
 from glean.federation.mask_holder import MaskHolder
-from glean.federation.orders import FINAL, HISTOGRAMS, LEAVES, SCORES, TOTALS, WEIGHTS, Orders
+from glean.federation.orders import (
+    FINAL,
+    HISTOGRAMS,
+    LEAVES,
+    MOMENTS,
+    SCORES,
+    TOTALS,
+    WEIGHTS,
+    WIDTHS,
+    Orders,
+)
 from glean.federation.participant import Participant
 from glean.federation.score_words import SCORE_WORDS, score_words, to_words
 from glean.federation.step_messages import StepReply, StepTask
 from glean.federation.tree_work import Progress, TreeWork
 from glean.federation.version import code_fingerprint
 from glean.federation.weight_work import WeightWork
+from glean.federation.width_sums import counts, moments
 from glean.metrics import ErrorSums
 
 Words = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 class StepWork:
@@ -100,12 +113,17 @@ class StepWork:
         )
 
     def _scores(self) -> ErrorSums:
+        forecast, units = self._validated()
+        return ErrorSums.of(units, forecast)
+
+    def _validated(self) -> tuple[Floats, Floats]:
+        """Forecast the validation rows; units, and those that were sold."""
         rows = self._bakery.validation(self._definition)
         if isinstance(self._work, WeightWork):
             relative = self._work.forecast(self._task)
         else:
             relative = self._work.judged(self._followed())
-        return ErrorSums.of(rows.units, np.maximum(relative, 0.0) * rows.level)
+        return np.maximum(relative, 0.0) * rows.level, rows.units
 
     def _proposal(self) -> bytes:
         assert isinstance(self._work, TreeWork), "only trees are proposed"
@@ -128,6 +146,8 @@ class StepWork:
             return score_words(scores, unit_weight=orders.unit_weight, parties=orders.parties)
         if part == FINAL:
             return kept_words(self._state, unit_weight=orders.unit_weight, parties=orders.parties)
+        if part in (MOMENTS, WIDTHS):
+            return self._widths(part)
         if part == WEIGHTS:
             assert isinstance(self._work, WeightWork), "only fedavg sums weights"
             return self._weights() if fills else _zeros(self._work.word_count(self._task))
@@ -147,6 +167,18 @@ class StepWork:
         learned = np.isfinite(rows.y) & self._bakery.windows.trains
         weight = np.array([rows.weight[learned].sum()])
         return np.append(np.int64(learned.sum()), to_words(weight, parties=self.orders.parties))
+
+    def _widths(self, part: str) -> Words:
+        """Sum up or count the errors of the validation window."""
+        orders = self.orders
+        forecast, units = self._validated()
+        if part == MOMENTS:
+            sums = moments(forecast, units, unit_weight=orders.unit_weight)
+            return to_words(sums, parties=orders.parties)
+        if len(orders.scale) != 2 or not 0 < sum(orders.scale) < np.inf or min(orders.scale) < 0:
+            raise ModelError(f"found a variance of {orders.scale!r:.80}; wanted two parts above 0")
+        by_chance, by_share = orders.scale
+        return counts(forecast, units, unit_weight=orders.unit_weight, scale=(by_chance, by_share))
 
     def _weights(self) -> Words:
         assert isinstance(self._work, WeightWork), "only fedavg sums weights"

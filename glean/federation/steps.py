@@ -23,10 +23,12 @@ from glean.federation.final_sums import FIELDS, summed
 from glean.federation.global_model import GlobalModel
 from glean.federation.masked_sums import MaskedSums
 from glean.federation.messages import Task, named_sums
-from glean.federation.orders import FINAL, SCORES, TOTALS, Orders
+from glean.federation.orders import FINAL, MOMENTS, SCORES, TOTALS, WIDTHS, Orders
 from glean.federation.score_words import SCORE_WORDS, from_words, score_sums
 from glean.federation.step_messages import StepReply, StepTask
+from glean.federation.width_sums import COUNT_WORDS, MOMENT_WORDS, Widths, variance_of
 from glean.metrics import ErrorSums
+from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.sales.table import ALL_BAKERIES
 
 LOG = logging.getLogger("glean")
@@ -150,6 +152,28 @@ class Steps:
             return asked, [summed(result.total, unit_weight=unit_weight, parties=parties)]
 
         return self._council.some(collect, number, "the sum of the final scores")[1][0]
+
+    def widths(self, number: int, model: GlobalModel) -> Widths | None:
+        """Sum up how far a model is off on the validation windows of those who train.
+
+        None where they are too few to hide each other, or fell silent.
+        """
+        names = [name for name in self._council.trainers if name in self._council.talk.present]
+        if len(names) < FEWEST_BAKERIES:
+            return None
+        totals = self.totals(number)
+        base = Orders((), (), unit_weight=totals.unit_weight, parties=totals.parties)
+        order = replace(base, parts=(MOMENTS,), fills=(MOMENTS,))
+        result = self.run(number, model, dict.fromkeys(names, order), length=MOMENT_WORDS)
+        scale = variance_of(from_words(result.total, parties=totals.parties))
+        if scale is None or len(result.replies) < FEWEST_BAKERIES:
+            return None
+        order = replace(base, parts=(WIDTHS,), fills=(WIDTHS,), scale=scale)
+        result = self.run(number, model, dict.fromkeys(result.replies, order), length=COUNT_WORDS)
+        counted = result.total.tolist()
+        if len(result.replies) < FEWEST_BAKERIES or min(counted) < 0 or not sum(counted):
+            return None
+        return Widths(scale[0] * totals.unit_weight, scale[1], tuple(counted))
 
     def scores_in(self, result: StepResult, *, hidden: bool) -> dict[str, ErrorSums]:
         """Read the scores of a step: by bakery, or at the end of the sum for all of them."""

@@ -5,7 +5,7 @@ is split conformal prediction (Vovk et al. 2005) with scores that are scaled: an
 means little on a thousand and much on twenty. The scale is a variance that grows with the forecast
 f as a * f + b * f² (of counts: chance between customers, and a share of the day), so that it goes
 along when the table counts in dozens instead of pieces. Recent errors weigh more, so that it adapts
-when demand shifts. Nothing of it leaves the bakery.
+when demand shifts. A bakery with few errors leans on a distribution borrowed from the federation.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ jobs."""
 
 WEEKDAY_PRIOR_DAYS = 12.0
 """Days of a weekday that weigh as much as what all weekdays say of their common width."""
+
+PRIOR_DAYS = 28.0
+"""Days of own errors that weigh as much as what is borrowed from the federation."""
 
 TRIMMED = 0.98
 """Quantile of the relative errors above which one counts as that quantile in the scale."""
@@ -124,7 +127,7 @@ class Calibration:
         return np.asarray(np.where(units < 0, 0.0, found))
 
 
-def calibrate(past: PastErrors, *, today: int) -> Calibration:
+def calibrate(past: PastErrors, *, today: int, prior: Calibration | None = None) -> Calibration:
     """Learn how sure forecasts are.
 
     Parameters
@@ -133,10 +136,12 @@ def calibrate(past: PastErrors, *, today: int) -> Calibration:
         Rows up to today.
     today : int
         Last day that is known, in days since 1970-01-01.
+    prior : Calibration, optional
+        What other bakeries' errors say, for where the own ones are few.
     """
     usable = past.forecast > 0
     if not usable.any():
-        return UNKNOWN
+        return prior or UNKNOWN
     forecast, error = past.forecast[usable], (past.units - past.forecast)[usable]
     days, fitted = past.days[usable], past.fitted[usable]
     error = np.where(fitted, error * _growth(error / forecast, fitted), error)
@@ -145,7 +150,28 @@ def calibrate(past: PastErrors, *, today: int) -> Calibration:
     plain = error / np.sqrt(by_chance * forecast + by_share * forecast**2)
     weekdays = _weekdays(plain, days, weight)
     scores, levels = _distribution(plain / weekdays[_weekday(days)], days, weight)
-    return Calibration(by_chance, by_share, scores, levels, weekdays)
+    own = Calibration(by_chance, by_share, scores, levels, weekdays)
+    return own if prior is None else _blended(own, prior, days=_days_seen(days, weight))
+
+
+def _days_seen(days: Whole, weight: Floats) -> float:
+    """How many days of full weight the errors are worth."""
+    by_day = weight[np.unique(days, return_index=True)[1]]
+    return float(by_day.sum() ** 2 / (by_day @ by_day))
+
+
+def _blended(own: Calibration, prior: Calibration, *, days: float) -> Calibration:
+    """Draw the variance and each quantile to the prior's, the more the fewer days there are."""
+    share = days / (days + PRIOR_DAYS)
+    levels = np.union1d(own.levels, prior.levels)
+    mine, others = (np.interp(levels, each.levels, each.scores) for each in (own, prior))
+    return Calibration(
+        share * own.by_chance + (1 - share) * prior.by_chance,
+        share * own.by_share + (1 - share) * prior.by_share,
+        share * mine + (1 - share) * others,
+        levels,
+        share * own.weekdays + (1 - share) * prior.weekdays,
+    )
 
 
 def _growth(relative: Floats, fitted: NDArray[np.bool_]) -> float:
@@ -200,8 +226,7 @@ def _weekdays(plain: Floats, days: Whole, weight: Floats) -> Floats:
         mine = _weekday(days) == weekday
         if not mine.any() or overall <= 0:
             continue
-        by_day = weight[mine][np.unique(days[mine], return_index=True)[1]]
-        seen = by_day.sum() ** 2 / (by_day @ by_day)
+        seen = _days_seen(days[mine], weight[mine])
         own = (weight[mine] @ size[mine]) / weight[mine].sum() / overall
         factors[weekday] = (seen * own + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
     return factors

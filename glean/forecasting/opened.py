@@ -18,6 +18,8 @@ import pandas as pd
 from glean.errors import GleanError, ModelError, SettingsError
 from glean.features.matrix import FeatureMatrix, build_features
 from glean.federation.home import ABOUT as HOME
+from glean.federation.width_sums import Widths
+from glean.forecasting.borrowed import WIDTHS_FILE, calibration_of
 from glean.forecasting.calibration import PastErrors
 from glean.forecasting.forecast import read_model
 from glean.forecasting.own_files import NAMES_OF_FILES, from_files
@@ -75,11 +77,15 @@ class OpenedBakery:
 
 @dataclass(frozen=True)
 class _Found:
-    """Files of a model's folder: the model, what is said of it, and what a bakery made of it."""
+    """Files of a model's folder: the model, what is said of it, and what a bakery made of it.
+
+    `widths` is how far the model is off at the bakeries of its run, where that is known.
+    """
 
     model: bytes
     settings: Mapping[str, Any]
     files: Mapping[str, bytes]
+    widths: Widths | None = None
 
 
 def open_bakery(
@@ -167,7 +173,9 @@ def _find(path: Path) -> _Found:
     settings: Mapping[str, Any] = {}
     if facts.is_file():
         settings = json.loads(facts.read_text(encoding="utf-8")).get("settings") or {}
-    return _Found(model.read_bytes(), settings, {})
+    widths = path / WIDTHS_FILE
+    known = Widths.from_json(widths.read_text(encoding="utf-8")) if widths.is_file() else None
+    return _Found(model.read_bytes(), settings, {}, known)
 
 
 def _weekdays(rows: pd.DataFrame, stated: tuple[int, ...]) -> tuple[int, ...]:
@@ -224,6 +232,12 @@ def _made_here(
             else real.between(end=laid.first_day)
         )
     own = fit_own_model(
-        shared, training, validation, boosting=boosting, learning_rate=0.1, seed=SEED
+        shared,
+        training,
+        validation,
+        boosting=boosting,
+        learning_rate=0.1,
+        seed=SEED,
+        prior=None if found.widths is None else calibration_of(found.widths),
     )
     return own, own.past_errors(training, validation)

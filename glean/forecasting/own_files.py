@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glean.errors import ModelError
-from glean.forecasting.calibration import PastErrors
+from glean.forecasting.calibration import Calibration, PastErrors
 from glean.forecasting.choice import NAMES, Choice
 from glean.forecasting.forecast import Model, read_model
 from glean.forecasting.levels import LevelCorrection
@@ -62,6 +62,7 @@ def to_files(kept: KeptModel) -> dict[str, bytes]:
         "factors": dict(own.personal.levels.factors),
         "trees_share": own.personal.trees_share,
         "level_share": own.personal.level_share,
+        "prior": _prior_to_json(own.prior),
         "errors": {
             "days": kept.past.days.tolist(),
             "forecast": np.round(kept.past.forecast, 6).tolist(),
@@ -115,12 +116,29 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> KeptModel:
             np.array(errors["fitted"], dtype=bool),
         )
         region = str(about["region"])
+        prior = _prior_of(about["prior"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{ABOUT} can't be read ({error!r:.100}); take part in a run again"
         ) from error
-    own = OwnModel(read_model(shared), personal, read_model(files[ALONE]), choice)
+    own = OwnModel(read_model(shared), personal, read_model(files[ALONE]), choice, prior)
     return KeptModel(own, past, region)
+
+
+def _prior_to_json(prior: Calibration | None) -> dict[str, object] | None:
+    if prior is None:
+        return None
+    return {name: np.asarray(value).tolist() for name, value in vars(prior).items()}
+
+
+def _prior_of(found: dict[str, object] | None) -> Calibration | None:
+    if found is None:
+        return None
+    chance, share = (float(str(found[name])) for name in ("by_chance", "by_share"))
+    scores, levels, weekdays = (
+        np.array(found[name], dtype=np.float64) for name in ("scores", "levels", "weekdays")
+    )
+    return Calibration(chance, share, scores, levels, weekdays)
 
 
 def _bytes_of(model: Model) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glean.features.matrix import FeatureMatrix
-from glean.forecasting.calibration import PastErrors
+from glean.forecasting.calibration import Calibration, PastErrors
 from glean.forecasting.choice import Choice, choose
 from glean.forecasting.forecast import Model, forecast_units
 from glean.forecasting.habits import habits
@@ -36,12 +36,15 @@ class OwnModel:
         The bakery's own model.
     choice : Choice
         Which of them, or which mix, it bakes by.
+    prior : Calibration or None
+        How sure the federation's forecasts are at other bakeries, where that is known.
     """
 
     shared: Model
     personal: PersonalModel
     alone: Model
     choice: Choice
+    prior: Calibration | None = None
 
     def forecasts(self, features: FeatureMatrix) -> dict[str, Floats]:
         """Forecast n rows by every method, units of shape (n,).
@@ -85,6 +88,7 @@ def fit_own_model(
     boosting: BoostingSettings,
     learning_rate: float,
     seed: int,
+    prior: Calibration | None = None,
 ) -> OwnModel:
     """Refine the federation's model, train the bakery's own, and choose.
 
@@ -100,6 +104,8 @@ def fit_own_model(
         The federation's; the own model's too where it is one of weights.
     seed : int
         Seed of row and column sampling.
+    prior : Calibration, optional
+        How sure the federation's forecasts are at other bakeries.
     """
     personal = personalise(model, training, validation, boosting=boosting, seed=seed)
     alone: Model
@@ -111,7 +117,7 @@ def fit_own_model(
         alone = train_alone(training, validation, boosting=boosting, seed=seed).forest
     tried = _candidates(model, personal, alone, validation)
     choice = choose(validation, tried, history_days=trading_days(training))
-    return OwnModel(model, personal, alone, choice)
+    return OwnModel(model, personal, alone, choice, prior)
 
 
 def _candidates(

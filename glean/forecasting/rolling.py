@@ -8,7 +8,7 @@ import numpy as np
 
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix
-from glean.forecasting.calibration import PastErrors, calibrate
+from glean.forecasting.calibration import Calibration, PastErrors, calibrate
 from glean.metrics import Floats
 
 
@@ -51,6 +51,7 @@ def rolling_quantiles(
     *,
     levels: Floats,
     seed: int,
+    prior: Calibration | None = None,
 ) -> RollingQuantiles:
     """Give every row its quantiles.
 
@@ -66,6 +67,8 @@ def rolling_quantiles(
         Levels, between 0 and 1.
     seed : int
         Seed of the draws that spread whole numbers.
+    prior : Calibration, optional
+        What other bakeries' errors say.
     """
     days = day_numbers(features.keys["date"])
     known = past.plus(errors_of(features, forecast, fitted=False))
@@ -74,7 +77,7 @@ def rolling_quantiles(
     found, pit = np.empty((len(days), len(levels))), np.empty(len(days))
     for day in np.unique(days):
         origin = int(day) - features.definition.horizon_days
-        calibration = calibrate(known.until(origin), today=origin)
+        calibration = calibrate(known.until(origin), today=origin, prior=prior)
         mine = days == day
         found[mine] = calibration.quantiles(forecast[mine], days[mine], levels)
         below, upto = (

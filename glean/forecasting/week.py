@@ -98,7 +98,7 @@ def forecast_days(
     today = rows.loc[rows["units"].notna(), "date"].max()
     rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
     coming = rows["units"].isna() & (rows["date"] > today)
-    calibration = calibrate(past, today=int(day_numbers(pd.Series([today]))[0]))
+    calibration = calibrate(past, today=int(day_numbers(pd.Series([today]))[0]), prior=own.prior)
     usual: FeatureMatrix | None = None
     made: list[tuple[FeatureMatrix, Floats]] = []
     for day in sorted(rows.loc[coming, "date"].unique()):
