@@ -88,7 +88,7 @@ class TableSettings:
     holiday_region: str = _plain("", "country or region of the public holidays, like DE-SH")
     products: str = _plain("", "absolute path of a product list with prices, costs, weights")
     stock_outs: str = _choice(
-        "as-sold", ("as-sold", "censored"), "what a sold-out day's sales are taken for"
+        "censored", ("censored", "as-sold"), "what a sold-out day's sales are taken for"
     )
 
 
