@@ -219,7 +219,7 @@ class Steps:
         ask = partial(self._ask, number, model, structures)
         left = dict(orders)
         while length and self._council.masks(_contributors(left)):
-            names = self._masks.prepare(orders, number)
+            names = self._masks.prepare(left, number)
             left = {name: orders[name] for name in names}
             self._masks.check(_contributors(left), number)
             replies = ask(left, masked=names, length=length)
@@ -230,7 +230,9 @@ class Steps:
                 )
             except SecureSumError as error:
                 self._masks.lose(str(error), number)
-                left = {name: orders[name] for name in orders if name in self._council.talk.present}
+                # Who sent nothing would spoil the next attempt as well.
+                there = [name for name in replies if name in self._council.talk.present]
+                left = {name: orders[name] for name in there or orders}
             else:
                 return StepResult({name: replies[name] for name in senders}, total, orders)
         return _plain(ask(left, length=length), orders, length)

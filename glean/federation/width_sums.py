@@ -20,7 +20,7 @@ from glean.errors import ModelError
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
-ENOUGH_ROWS = 28
+ENOUGH_ROWS = 14
 """Validation rows below which a bakery says nothing: its errors would be chance."""
 
 EDGES = np.round(np.arange(-4.0, 6.01, 0.25), 2)
