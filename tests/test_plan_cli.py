@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -167,6 +168,8 @@ def test_an_owner_has_a_page_of_the_own_bakery(tmp_path: Path, three_bakeries: s
     html = (path / "bakery-bakery-1.html").read_text(encoding="utf-8")
     assert "weekday-mean, +20%" in html
     assert "product 1" in html
+    columns = re.findall(r"<th[^>]*>(a plan of your own alone|the plan in the federation)", html)
+    assert columns == ["a plan of your own alone", "the plan in the federation"]
     assert "bakery 0" not in html
     refused = RUNNER.invoke(app, ["report", str(path), "--bakery", "nobody"])
     assert refused.exit_code == 2

@@ -15,6 +15,7 @@ from glean.evaluation.plan_curve import plan_curve, savings_sentences
 from glean.evaluation.plans import CRITICAL_RATIOS, MARGINS, curve, plan_rows, savings
 from glean.evaluation.results import RunResults
 from glean.evaluation.sureness import coverage_row
+from glean.forecasting.calibration import UNKNOWN
 from glean.forecasting.habits import habits
 from glean.forecasting.own_model import fit_own_model
 from glean.forecasting.rolling import RollingQuantiles
@@ -140,3 +141,19 @@ def test_single_days_hold_every_method_and_interval() -> None:
     chosen = OWN.forecasts(TEST)["chosen"]
     assert days["chosen"].to_numpy() == pytest.approx(chosen)
     assert pd.api.types.is_datetime64_any_dtype(days["date"])
+
+
+def test_alone_is_planned_from_the_own_model_s_own_errors() -> None:
+    """What the federation sends changes the plan, and leaves the one made without it as it was."""
+    alone = DETAILS["alone.csv"]
+    assert set(alone["policy"]) == {"alone"}
+    assert sorted(alone["margin"].unique()) == list(CRITICAL_RATIOS)
+    narrow = replace(UNKNOWN, by_share=0.01**2)
+    other = details_of(
+        BAKERY,
+        replace(OWN, prior=narrow),
+        products={"product 0": Product("product 0", price=2, cost=1)},
+        seed=1,
+    )
+    assert other["alone.csv"].equals(alone)
+    assert not other["plan.csv"].equals(PLANS)

@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from glean.evaluation.plans import CRITICAL_RATIOS, PLAN_COLUMNS, plan_rows
+from glean.evaluation.plans import CRITICAL_RATIOS, PLAN_COLUMNS, alone_rows, plan_rows
 from glean.evaluation.sureness import COVERAGE_COLUMNS, INTERVALS, coverage_row, ends_of
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
@@ -51,6 +51,7 @@ CHOICE_COLUMNS = (
 TABLES = {
     "days.csv": DAY_COLUMNS,
     "plan.csv": PLAN_COLUMNS,
+    "alone.csv": PLAN_COLUMNS,
     "coverage.csv": COVERAGE_COLUMNS,
     "choice.csv": CHOICE_COLUMNS,
 }
@@ -157,10 +158,13 @@ def details_of(
         By file, with the columns of `TABLES`.
     """
     made = own.forecasts(bakery.test)
-    quantiles = _quantiles(bakery, own, made["chosen"], seed=seed)
+    quantiles, alone = (
+        _quantiles(bakery, own, method, made[method], seed=seed) for method in ("chosen", "local")
+    )
     return {
         "days.csv": _days(bakery.test, made, quantiles),
         "plan.csv": plan_rows(bakery.test, made, quantiles, bakery=bakery.name, products=products),
+        "alone.csv": alone_rows(bakery.test, alone, bakery=bakery.name, products=products),
         "coverage.csv": coverage_row(
             bakery.test, quantiles, bakery=bakery.name, cohort=bakery.cohort
         ),
@@ -179,12 +183,12 @@ def to_texts(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def _quantiles(
-    bakery: JudgedBakery, own: OwnModel, forecast: Floats, *, seed: int
+    bakery: JudgedBakery, own: OwnModel, method: str, forecast: Floats, *, seed: int
 ) -> RollingQuantiles:
-    past = own.past_errors(bakery.training, bakery.validation)
-    return rolling_quantiles(
-        past, bakery.test, forecast, levels=_LEVELS, seed=seed, prior=own.prior
-    )
+    past = own.past_errors(bakery.training, bakery.validation, method=method)
+    # Alone there is nobody to borrow from.
+    prior = own.prior if method == "chosen" else None
+    return rolling_quantiles(past, bakery.test, forecast, levels=_LEVELS, seed=seed, prior=prior)
 
 
 def _days(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from glean.errors import GleanError
@@ -59,12 +60,14 @@ def owner_page(results: RunResults, bakery: str) -> str:
             f"{results.folder}: no single days and plans of {bakery!r}; wanted a simulation with "
             f"baselines that had it. Its bakeries: {', '.join(_names(results)[:20]) or 'none'}"
         )
-    label = results.units_label
+    label, alone = results.units_label, _own(results.alone, bakery)
     return page.whole_page(
         f"{bakery}: what joining brings",
         [
             page.paragraph(_gain(days, label), kind="headline"),
-            page.section("Thrown away and missed", [_plans_table(plans, label), *_savings(plans)]),
+            page.section(
+                "Thrown away and missed", [_plans_table(plans, alone, label), *_savings(plans)]
+            ),
             page.section("How far off", [_methods_table(days)]),
             page.section("Where the forecast is weak", [_weak(days)]),
             page.section("What you would bake by", [page.paragraph(_reason(results, bakery))]),
@@ -106,12 +109,13 @@ def _gain(days: pd.DataFrame, label: str) -> str:
     return f"In the federation you would be off by {' and '.join(parts)}, a month."
 
 
-def _plans_table(plans: pd.DataFrame, label: str) -> str:
+def _plans_table(plans: pd.DataFrame, alone: pd.DataFrame | None, label: str) -> str:
     habits = plans[plans["policy"] != "plan"]
     sums = habits.groupby(["policy", "margin"])[["overproduced", "unmet"]].sum().reset_index()
     # NaN where no product has a price: pandas would call that 0.
     costs = habits.groupby(["policy", "margin"])["cost"].sum(min_count=1).to_numpy()
-    equal = savings(plans)
+    equal = savings(plans)["plan_overproduced"]
+    by_oneself = equal * np.nan if alone is None else _alone_overproduced(habits, alone)
     units = float(habits.groupby(["policy", "margin"])["units"].sum().iloc[0])
     rows = [
         [
@@ -119,15 +123,16 @@ def _plans_table(plans: pd.DataFrame, label: str) -> str:
             f"{over:,.0f}",
             f"{unmet:,.0f}",
             "-" if pd.isna(cost) else f"{cost:,.2f}",
-            "-" if pd.isna(planned) else f"{planned * units:,.0f}",
+            *("-" if pd.isna(share) else f"{share * units:,.0f}" for share in shares),
         ]
-        for policy, margin, over, unmet, cost, planned in zip(
+        for policy, margin, over, unmet, cost, *shares in zip(
             sums["policy"],
             sums["margin"],
             sums["overproduced"],
             sums["unmet"],
             costs,
-            equal["plan_overproduced"],
+            by_oneself,
+            equal,
             strict=True,
         )
     ]
@@ -136,9 +141,18 @@ def _plans_table(plans: pd.DataFrame, label: str) -> str:
         f"thrown away ({label})",
         f"missed ({label})",
         "cost of both (money)",
-        f"the plan throws away, missing as much ({label})",
+        f"a plan of your own alone throws away, missing as much ({label})",
+        f"the plan in the federation throws away, missing as much ({label})",
     ]
     return page.table("Over the test days, all products together.", heads, rows)
+
+
+def _alone_overproduced(habits: pd.DataFrame, alone: pd.DataFrame) -> pd.Series[float]:
+    """Share that the plan made alone throws away, missing as much as each habit."""
+    found: pd.Series[float] = savings(pd.concat([habits, alone.assign(policy="plan")]))[
+        "plan_overproduced"
+    ]
+    return found
 
 
 def _savings(plans: pd.DataFrame) -> list[str]:

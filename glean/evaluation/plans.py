@@ -7,7 +7,7 @@ ratios together are a curve of overproduction against unmet demand, with the hab
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -71,10 +71,42 @@ def plan_rows(
     DataFrame
         `PLAN_COLUMNS`, a row a product, policy and margin.
     """
+    policies = [(h, m, habits[h] * (1 + m)) for h in HABITS for m in MARGINS]
+    policies += [("plan", ratio, quantiles.at(ratio)) for ratio in CRITICAL_RATIOS]
+    return _baked(features, policies, bakery=bakery, products=products)
+
+
+def alone_rows(
+    features: FeatureMatrix,
+    quantiles: RollingQuantiles,
+    *,
+    bakery: str,
+    products: Mapping[str, Product],
+) -> pd.DataFrame:
+    """Bake by a plan made without the federation: rows as those of `plan_rows`, policy "alone".
+
+    Parameters
+    ----------
+    features, bakery, products
+        As for `plan_rows`.
+    quantiles : RollingQuantiles
+        Of the bakery's own model, from its own errors.
+    """
+    policies = [("alone", ratio, quantiles.at(ratio)) for ratio in CRITICAL_RATIOS]
+    return _baked(features, policies, bakery=bakery, products=products)
+
+
+def _baked(
+    features: FeatureMatrix,
+    policies: Sequence[tuple[str, float, Floats]],
+    *,
+    bakery: str,
+    products: Mapping[str, Product],
+) -> pd.DataFrame:
     whole = bool((features.units == np.round(features.units)).all())
     names = features.keys["product"].to_numpy()
     rows: list[dict[str, object]] = []
-    for policy, margin, planned in _policies(habits, quantiles):
+    for policy, margin, planned in policies:
         baked = np.ceil(planned - 1e-9) if whole else planned
         for name in sorted(set(names)):
             mine = names == name
@@ -83,16 +115,6 @@ def plan_rows(
                 {"bakery": bakery, "product": name, "policy": policy, "margin": margin} | sums
             )
     return pd.DataFrame(rows, columns=list(PLAN_COLUMNS))
-
-
-def _policies(
-    habits: Mapping[str, Floats], quantiles: RollingQuantiles
-) -> Iterator[tuple[str, float, Floats]]:
-    for habit in HABITS:
-        for margin in MARGINS:
-            yield habit, margin, habits[habit] * (1 + margin)
-    for ratio in CRITICAL_RATIOS:
-        yield "plan", ratio, quantiles.at(ratio)
 
 
 def _outcome(demand: Floats, baked: Floats, product: Product | None) -> dict[str, object]:

@@ -50,8 +50,8 @@ class RunResults:
         a method, units.
     truth, growth : DataFrame or None
         `truth.csv`, `growth.csv`.
-    days, plans, coverage, choices : DataFrame or None
-        `days.csv` with `date` as datetime, `plan.csv`, `coverage.csv`, `choice.csv`.
+    days, plans, alone, coverage, choices : DataFrame or None
+        `days.csv` with `date` as datetime, `plan.csv`, `alone.csv`, `coverage.csv`, `choice.csv`.
     """
 
     folder: Path
@@ -66,6 +66,7 @@ class RunResults:
     growth: pd.DataFrame | None
     days: pd.DataFrame | None = None
     plans: pd.DataFrame | None = None
+    alone: pd.DataFrame | None = None
     coverage: pd.DataFrame | None = None
     choices: pd.DataFrame | None = None
 
@@ -109,6 +110,7 @@ def read_results(folder: Path) -> RunResults:
         growth=_read_table(folder / "growth.csv"),
         days=_with_dates(folder / "days.csv"),
         plans=_read_table(folder / "plan.csv"),
+        alone=_read_table(folder / "alone.csv"),
         coverage=_read_table(folder / "coverage.csv"),
         choices=_read_table(folder / "choice.csv"),
     )

@@ -73,10 +73,12 @@ class OwnModel:
         }
         return [(w, models[name]) for name, w in self.choice.weights.items() if name in models]
 
-    def past_errors(self, training: FeatureMatrix, validation: FeatureMatrix) -> PastErrors:
-        """Errors of the chosen forecast so far, from which the next ones' quantiles are read."""
-        return errors_of(training, self.forecasts(training)["chosen"], fitted=True).plus(
-            errors_of(validation, self.forecasts(validation)["chosen"], fitted=False)
+    def past_errors(
+        self, training: FeatureMatrix, validation: FeatureMatrix, *, method: str = "chosen"
+    ) -> PastErrors:
+        """Errors of a forecast so far, from which the next ones' quantiles are read."""
+        return errors_of(training, self.forecasts(training)[method], fitted=True).plus(
+            errors_of(validation, self.forecasts(validation)[method], fitted=False)
         )
 
 
