@@ -8,7 +8,7 @@ import pandas as pd
 
 from glean.features.definition import FeatureDefinition
 from glean.forecasting.forecast import definition_of, read_model
-from glean.settings import RunSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.runs import run
 
 BAKERIES = 10
@@ -16,7 +16,11 @@ BAKERIES = 10
 
 def test_sixty_days_of_each_bakery_make_more_than_each_makes_of_its_own(tmp_path: Path) -> None:
     """The federation's errors in total are no larger than those of models trained alone."""
-    changes = {"newcomer-fraction": 1.0, "newcomer-days": 60, "num-server-rounds": 12}
+    changes: dict[str, ConfigValue] = {
+        "newcomer-fraction": 1.0,
+        "newcomer-days": 60,
+        "num-server-rounds": 12,
+    }
     path = run(
         tmp_path,
         RunSettings().to_config() | changes,
