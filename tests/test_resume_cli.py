@@ -22,11 +22,13 @@ import os, signal, sys
 import glean.client_app
 from glean.cli.app import app
 from glean.federation.messages import Task
+from glean.federation.step_messages import StepTask
 from tests.federations import MeddledApp
 
 def meddle(message, name, honest):
-    if message.metadata.message_type in ("train", "train.step") and name == "bakery 1":
-        if Task.from_record(message.content).round == 7:
+    form = {"train": Task, "train.step": StepTask}.get(message.metadata.message_type)
+    if form and name == "bakery 1":
+        if form.from_record(message.content).round == 7:
             os.kill(os.getpid(), signal.SIGKILL)
     return honest()
 

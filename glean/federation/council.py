@@ -80,14 +80,19 @@ class Council:
         """Whether bakeries read tables of their own."""
         return any(met.own_table for met in self.introductions.values())
 
-    def masks(self, contributors: int) -> bool:
-        """Whether a sum of so many bakeries' numbers is masked.
+    @property
+    def insists_on_masks(self) -> bool:
+        """Whether a sum that can't be masked is none: for `histogram`, and own tables.
 
-        One or two bakeries of a simulation, whose tables are the operator's anyhow, are summed as
-        they are; `histogram` and bakeries with tables of their own insist.
+        One or two bakeries of a simulation, whose tables are the operator's anyhow, are else
+        summed as they are.
         """
-        insists = self.deployed or self.settings.rounds.aggregation == "histogram"
-        return self.settings.secure_sums and (contributors >= FEWEST_BAKERIES or insists)
+        return self.deployed or self.settings.rounds.aggregation == "histogram"
+
+    def masks(self, contributors: int) -> bool:
+        """Whether a sum of so many bakeries' numbers is masked."""
+        enough = contributors >= FEWEST_BAKERIES
+        return self.settings.secure_sums and (enough or self.insists_on_masks)
 
     @property
     def shows_scores(self) -> bool:

@@ -37,6 +37,11 @@ class MaskedSums:
     ----------
     council : Council
         The bakeries.
+
+    Attributes
+    ----------
+    keyless : set of str
+        Bakeries that have lost their keys and haven't made new ones yet.
     """
 
     def __init__(self, council: Council) -> None:
@@ -44,6 +49,7 @@ class MaskedSums:
         self._talk = council.talk
         self._roster: Roster | None = None
         self._informed: set[str] = set()
+        self.keyless: set[str] = set()
         self._run = secrets.token_hex(8)
         self._agreements = 0
         self._losses = 0
@@ -95,6 +101,7 @@ class MaskedSums:
     def lack(self, name: str) -> None:
         """Note that a bakery has lost its keys: all make new ones before the next step."""
         LOG.info("%s has lost its keys: all make new ones", name)
+        self.keyless.add(name)
         self._roster = None
 
     def total(
@@ -187,6 +194,7 @@ class MaskedSums:
         self.check(len(offers), number)
         self._roster = Roster.of(offers, epoch=epoch, seed=secrets.token_bytes(16))
         self._informed = set()
+        self.keyless.clear()
 
     def _open(self, summed: SecureSum, number: int) -> None:
         newcomers = self._council.newcomers

@@ -230,9 +230,11 @@ class Steps:
                 )
             except SecureSumError as error:
                 self._masks.lose(str(error), number)
-                # Who sent nothing would spoil the next attempt as well.
-                there = [name for name in replies if name in self._council.talk.present]
-                left = {name: orders[name] for name in there or orders}
+                left = dict(orders)
+                if not self._council.insists_on_masks:
+                    # Who is there and sent nothing would do so again; the others can go on.
+                    usable = replies.keys() | self._masks.keyless
+                    left = {name: orders[name] for name in usable & self._council.talk.present}
             else:
                 return StepResult({name: replies[name] for name in senders}, total, orders)
         return _plain(ask(left, length=length), orders, length)
