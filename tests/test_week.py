@@ -16,7 +16,7 @@ from glean.forecasting.opened import OpenedBakery, open_bakery
 from glean.forecasting.own_files import KeptModel, to_files
 from glean.forecasting.plan import plan_day
 from glean.forecasting.stated import weekday_profile, with_stated_history
-from glean.forecasting.week import ForecastRow, forecast_days
+from glean.forecasting.week import ForecastRow, _widened, forecast_days
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.sales.products import Product
@@ -191,3 +191,11 @@ def test_a_plan_takes_its_quantities_from_prices_and_trays(model_file: Path) -> 
     assert high.bake % 8 == 0
     assert high.left_over_kg == pytest.approx(high.left_over / 2)
     assert len(plan_day(rows, {}, bakery="b", date=rows[0].date).week) == 6
+
+
+def test_ranges_widen_with_the_days_ahead() -> None:
+    """By half a per cent a day around the forecast, and never below zero."""
+    tomorrow = np.array([[0.0, 8.0, 10.0, 16.0]])
+    far = _widened(np.repeat(tomorrow, 2, axis=0), np.array([10.0, 10.0]), np.array([0, 6]))
+    assert far[0] == pytest.approx(tomorrow[0])
+    assert far[1] == pytest.approx([0.0, 7.94, 10.0, 16.18])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix, build_features, stack
@@ -24,6 +25,11 @@ LOOK_BACK_DAYS = 420
 """Days of sales that the features of a coming day reach back to: a year and eight weeks."""
 
 USUAL_ROWS = 500
+
+WIDER_A_DAY = 0.005
+"""How much wider ranges get with every day beyond the first. On the validation windows of
+synthetic-40 absolute errors of days 2 to 7 were 0 to 5% above those of the same days forecast the
+day before, on those of restaurants-100 from 2% below to 5% above."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ def forecast_days(
     today = rows.loc[rows["units"].notna(), "date"].max()
     rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
     coming = rows["units"].isna() & (rows["date"] > today)
-    calibration = calibrate(past, today=int(day_numbers(pd.Series([today]))[0]), prior=own.prior)
+    first = int(day_numbers(pd.Series([today]))[0]) + 1
+    calibration = calibrate(past, today=first - 1, prior=own.prior)
     usual: FeatureMatrix | None = None
     made: list[tuple[FeatureMatrix, Floats]] = []
     for day in sorted(rows.loc[coming, "date"].unique()):
@@ -113,7 +120,7 @@ def forecast_days(
         return []
     asked, units = stack([features for features, _ in made]), np.concatenate([u for _, u in made])
     days = day_numbers(asked.keys["date"])
-    quantiles = calibration.quantiles(units, days, LEVELS)
+    quantiles = _widened(calibration.quantiles(units, days, LEVELS), units, days - first)
     reasons = drivers(asked, own.mixture(), usual=_last_rows(usual))
     return [
         ForecastRow(pd.Timestamp(date), product, *row)
@@ -126,6 +133,13 @@ def forecast_days(
             strict=True,
         )
     ]
+
+
+def _widened(quantiles: Floats, units: Floats, further: NDArray[np.int64]) -> Floats:
+    """Spread quantiles around their forecasts, the more the further ahead; never below zero."""
+    factor = 1 + WIDER_A_DAY * further
+    spread = (quantiles - units[:, None]) * factor[:, None]
+    return np.asarray(np.maximum(units[:, None] + spread, 0.0))
 
 
 def _last_rows(features: FeatureMatrix) -> FeatureMatrix:
