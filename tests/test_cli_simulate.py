@@ -103,7 +103,7 @@ def test_a_run_leaves_the_files_and_columns_of_the_design(completed: tuple[Resul
     assert {path.name for path in folder.iterdir()} == {
         "run.json", "events.jsonl", "rounds.csv", "bakery_rounds.csv", "bakeries.csv",
         "forecasts.csv", "models", "model.ubj", "report.html", "figures",
-        "days.csv", "plan.csv", "alone.csv", "coverage.csv", "choice.csv",
+        "days.csv", "plan.csv", "alone.csv", "widths.json", "coverage.csv", "choice.csv",
     }  # fmt: skip
     columns = {
         "rounds.csv": ROUND_COLUMNS,
