@@ -318,6 +318,25 @@ def test_a_slip_in_the_edited_config_is_told(
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.parametrize("failing", [1, 3])
+def test_bakeries_that_always_fail_don_t_end_the_others_sums(
+    failing: int, elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the defaults: two of three go on, without masks; of none the run says so."""
+
+    def answer(message: Message, name: str, honest: Honest) -> Message:
+        if message.metadata.message_type == "train.step" and int(name.split()[1]) < failing:
+            raise RuntimeError("the oven is cold")
+        return honest()
+
+    monkeypatch.setattr("glean.client_app.app", MeddledApp(answer))
+    result = simulate("--sales", three_bakeries, leaf_values="refit")
+    assert result.exit_code == int(failing == 3), result.output
+    failed = [e for e in events_of(elsewhere / "results/latest") if e["event"] == "bakery_failed"]
+    assert {e["bakery"] for e in failed} == {f"bakery {k}" for k in range(failing)}
+    assert all("the oven is cold" in e["reason"] for e in failed)
+
+
 def meddled(monkeypatch: pytest.MonkeyPatch, meddle: Callable[[str, Message], Any]) -> None:
     """Let `meddle` be called with a bakery's name before it trains; it may raise."""
 

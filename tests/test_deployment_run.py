@@ -32,7 +32,14 @@ LIMIT_S = 240.0
 
 NAMES = ("Markt", "Hafen", "Süd")
 KILLED = "Hafen"
-QUICK = {"num-server-rounds": 4, "max-depth": 4, "baselines": "false"}
+QUICK = {
+    "num-server-rounds": 4,
+    "max-depth": 4,
+    "baselines": "false",
+    # Each exchange takes seconds here; steps and masks have `test_deployment_sums.py`.
+    "leaf-values": "scaled",
+    "secure-sums": "false",
+}
 
 
 @dataclass(frozen=True)

@@ -366,6 +366,8 @@ def main(grid, context):
 
 
 @pytest.mark.slow
+@pytest.mark.long  # minutes, since every message starts a process at each bakery
+@pytest.mark.timeout(900)
 def test_no_row_level_or_path_is_in_any_message_of_a_deployment(
     tables: Mapping[str, Path], secrets: Secrets, tmp_path: Path
 ) -> None:
@@ -384,7 +386,9 @@ def test_no_row_level_or_path_is_in_any_message_of_a_deployment(
             "run", app, deployed.connection, "--run-config", words, "--format=json"
         )
         assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-        wait_until(lambda: "Finished task" in deployed.superlink_log, "the end of the run")
+        wait_until(
+            lambda: "Finished task" in deployed.superlink_log, "the end of the run", limit_s=600.0
+        )
         number = str(json.loads(submitted.stdout)["run-id"])
         said = deployed.flwr("log", number, deployed.connection, "--show").stdout
         assert read_log(out / "latest" / "run.json").count('"completed"') == 1, said

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import FederationError, SecureSumError
-from glean.federation.council import ATTEMPTS, Council
+from glean.federation.council import Council
 from glean.federation.step_messages import KeysReply, KeysTask, OpeningReply, OpeningTask
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyOffer
@@ -52,7 +52,6 @@ class MaskedSums:
         self.keyless: set[str] = set()
         self._run = secrets.token_hex(8)
         self._agreements = 0
-        self._losses = 0
 
     def prepare(self, names: Iterable[str], number: int) -> tuple[str, ...]:
         """See to it that bakeries hold each other's keys; those of them that do, in text order.
@@ -149,25 +148,13 @@ class MaskedSums:
             self._try(name, number, partial(summed.take, name, vector))
         self._open(summed, number)
         total: Words = summed.result().view(np.int64)
-        self._losses = 0
         return summed.counted, total
 
     def lose(self, reason: str, number: int) -> None:
-        """Write down that a sum can't be opened; those who are left make new keys.
-
-        Raises
-        ------
-        FederationError
-            It happened too often without a sum in between.
-        """
-        self._losses += 1
+        """Write down that a sum can't be opened; those who are left make new keys."""
         self._roster = None
         self._talk.folder.append_event("sum_lost", round=number, reason=reason)
         LOG.warning("round %d: a secure sum is lost, those who are left go on: %s", number, reason)
-        if self._losses >= ATTEMPTS:
-            raise FederationError(
-                f"round {number}: {self._losses} secure sums were lost in a row: {reason}"
-            )
 
     def _there(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(name for name in names if name in self._talk.present))

@@ -18,7 +18,7 @@ from flwr.app import RecordDict
 from numpy.typing import NDArray
 
 from glean.errors import FederationError, ModelError, SecureSumError
-from glean.federation.council import Council
+from glean.federation.council import ATTEMPTS, Council
 from glean.federation.final_sums import FIELDS, summed
 from glean.federation.global_model import GlobalModel
 from glean.federation.masked_sums import MaskedSums
@@ -218,6 +218,7 @@ class Steps:
         """
         ask = partial(self._ask, number, model, structures)
         left = dict(orders)
+        lost = 0
         while length and self._council.masks(_contributors(left)):
             names = self._masks.prepare(left, number)
             left = {name: orders[name] for name in names}
@@ -230,6 +231,11 @@ class Steps:
                 )
             except SecureSumError as error:
                 self._masks.lose(str(error), number)
+                lost += 1
+                if lost == ATTEMPTS:
+                    raise FederationError(
+                        f"round {number}: {lost} secure sums were lost in a row: {error}"
+                    ) from error
                 left = dict(orders)
                 if not self._council.insists_on_masks:
                     # Who is there and sent nothing would do so again; the others can go on.
