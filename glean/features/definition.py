@@ -108,6 +108,7 @@ class FeatureDefinition:
         return json.dumps(asdict(self) | {"names": self.names}, sort_keys=True)
 
     @classmethod
+    @lru_cache(maxsize=8)  # every message of a run comes with the same text
     def from_json(cls, text: str) -> FeatureDefinition:
         """Read `to_json`'s text.
 
@@ -116,10 +117,6 @@ class FeatureDefinition:
         ModelError
             The text isn't a definition, or its columns aren't those that this version makes.
         """
-        return _read(text)
-
-    @classmethod
-    def _parsed(cls, text: str) -> FeatureDefinition:
         try:
             found = json.loads(text)
             definition = cls(
@@ -133,9 +130,3 @@ class FeatureDefinition:
         if names != definition.names:
             raise ModelError("the model was made by a version of Glean with other features")
         return definition
-
-
-@lru_cache(maxsize=8)
-def _read(text: str) -> FeatureDefinition:
-    """Read a definition; every message of a run comes with the same one."""
-    return FeatureDefinition._parsed(text)  # noqa: SLF001 - its own module

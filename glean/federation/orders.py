@@ -90,6 +90,7 @@ class Orders:
         return json.dumps(asdict(self))
 
     @classmethod
+    @lru_cache(maxsize=8)  # every message of a run comes with the same text
     def from_json(cls, text: str) -> Orders:
         """Read `to_json`'s text.
 
@@ -98,10 +99,6 @@ class Orders:
         ModelError
             It isn't one.
         """
-        return _read(text)
-
-    @classmethod
-    def _parsed(cls, text: str) -> Orders:
         try:
             found = json.loads(text)
             found |= {name: tuple(found[name]) for name in ("parts", "fills", "scale")}
@@ -114,9 +111,3 @@ class Orders:
                 f"{', '.join(PARTS)}"
             )
         return orders
-
-
-@lru_cache(maxsize=8)
-def _read(text: str) -> Orders:
-    """Read orders; in one process, many bakeries get the same."""
-    return Orders._parsed(text)  # noqa: SLF001 - its own module

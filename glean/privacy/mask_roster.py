@@ -80,11 +80,6 @@ class Roster:
         return neighbours(self.names, self.seed)
 
     @cached_property
-    def neighbour_marks(self) -> tuple[int, ...]:
-        """Each bakery's neighbours in the graph, as a set."""
-        return tuple(sum(1 << place for place in places) for places in self.neighbours)
-
-    @cached_property
     def everybody(self) -> int:
         """All bakeries, as a set."""
         return (1 << len(self.offers)) - 1
