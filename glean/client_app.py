@@ -185,7 +185,7 @@ def _keep(
 def _kept(bakery: Participant, own: OwnModel) -> KeptModel:
     definition = definition_of(own.shared)
     windows = bakery.training(definition), bakery.validation(definition)
-    past = own.past_errors(*windows).plus(
+    past = own.past_errors(*windows)["chosen"].plus(
         errors_of(
             bakery.test(definition),
             own.forecasts(bakery.test(definition))["chosen"],

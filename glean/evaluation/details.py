@@ -158,8 +158,13 @@ def details_of(
         By file, with the columns of `TABLES`.
     """
     made = own.forecasts(bakery.test)
+    past = own.past_errors(bakery.training, bakery.validation)
     quantiles, alone = (
-        _quantiles(bakery, own, method, made[method], seed=seed) for method in ("chosen", "local")
+        rolling_quantiles(
+            past[method], bakery.test, made[method], levels=_LEVELS, seed=seed, prior=prior
+        )
+        # Alone there is nobody to borrow from.
+        for method, prior in (("chosen", own.prior), ("local", None))
     )
     return {
         "days.csv": _days(bakery.test, made, quantiles),
@@ -180,15 +185,6 @@ def to_texts(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         )
         for name, table in tables.items()
     }
-
-
-def _quantiles(
-    bakery: JudgedBakery, own: OwnModel, method: str, forecast: Floats, *, seed: int
-) -> RollingQuantiles:
-    past = own.past_errors(bakery.training, bakery.validation, method=method)
-    # Alone there is nobody to borrow from.
-    prior = own.prior if method == "chosen" else None
-    return rolling_quantiles(past, bakery.test, forecast, levels=_LEVELS, seed=seed, prior=prior)
 
 
 def _days(

@@ -240,4 +240,4 @@ def _made_here(
         seed=SEED,
         prior=None if found.widths is None else calibration_of(found.widths),
     )
-    return own, own.past_errors(training, validation)
+    return own, own.past_errors(training, validation)["chosen"]

@@ -74,12 +74,16 @@ class OwnModel:
         return [(w, models[name]) for name, w in self.choice.weights.items() if name in models]
 
     def past_errors(
-        self, training: FeatureMatrix, validation: FeatureMatrix, *, method: str = "chosen"
-    ) -> PastErrors:
-        """Errors of a forecast so far, from which the next ones' quantiles are read."""
-        return errors_of(training, self.forecasts(training)[method], fitted=True).plus(
-            errors_of(validation, self.forecasts(validation)[method], fitted=False)
-        )
+        self, training: FeatureMatrix, validation: FeatureMatrix
+    ) -> dict[str, PastErrors]:
+        """Errors of every method so far, from which the next ones' quantiles are read."""
+        fitted, judged = self.forecasts(training), self.forecasts(validation)
+        return {
+            method: errors_of(training, fitted[method], fitted=True).plus(
+                errors_of(validation, judged[method], fitted=False)
+            )
+            for method in fitted
+        }
 
 
 def fit_own_model(

@@ -277,12 +277,12 @@ def loaded_booster(forest: Forest) -> xgboost.Booster:
     return _booster(forest, "cpu")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _booster(forest: Forest, device: str) -> xgboost.Booster:
     """Load a model; its bytes are always ones that Glean wrote, since XGBoost trusts them.
 
     The last ones are kept: training and validation rows, and in one process all bakeries, follow
-    the same trees one after the other.
+    the same trees one after the other, and a bakery asks its three models for several windows.
     """
     library = load_xgboost()
     booster: xgboost.Booster = library.Booster({"nthread": 1, "device": DEVICES[device]})

@@ -66,9 +66,8 @@ def _fill_series(
         same = past[weekday[place]]
         if len(same) >= FEWEST_WEEKS and np.isfinite(units[place]):
             usual = sum(same[-WEEKS:]) / len(same[-WEEKS:])
-            spread = _spread(errors, usual)
             if censored[place]:
-                units[place] = _mean_above(units[place], usual, spread)
+                units[place] = _mean_above(units[place], usual, _spread(errors, usual))
             if usual > 0:
                 errors.append((units[place] - usual) / usual)
         if np.isfinite(units[place]):
