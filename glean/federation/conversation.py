@@ -188,11 +188,10 @@ class Conversation:
                 found[name] = reply
                 self._note_life(name, reply, round_number)
             self._attendance.look(round_number, at_once=False)
-            gone = [m for m, name in awaited.items() if self._presence.gone_s(name) > GRACE_S]
-            for message in gone:
-                del awaited[message]
-            if awaited and not replies:
-                self.sleep(pause_s(self.clock() - start))
+            if not replies:
+                awaited = {m: n for m, n in awaited.items() if self._presence.gone_s(n) <= GRACE_S}
+                if awaited:
+                    self.sleep(pause_s(self.clock() - start))
         for name in awaited.values():
             if name in self.present:
                 self._attendance.miss(name, round_number)

@@ -386,10 +386,11 @@ class FinalScores(Flat):
 
 def payload_bytes(record: RecordDict) -> int:
     """Size of what a message carries: array data as sent, and the config fields as text."""
-    arrays = sum(len(a.data) for r in record.array_records.values() for a in r.values())
-    flat = sum(
-        len(key) + len(value if isinstance(value, bytes) else str(value))
-        for r in record.config_records.values()
-        for key, value in r.items()
-    )
-    return arrays + flat
+    total = 0
+    for part in record.values():
+        for key, value in part.items():
+            if isinstance(value, Array):
+                total += len(value.data)
+            else:
+                total += len(key) + len(value if isinstance(value, bytes) else str(value))
+    return total

@@ -193,7 +193,6 @@ class Participant:
                     *windows,
                     boosting=self.settings.boosting,
                     device=self.settings.tree_device,
-                    sums_up=rounds.sums,
                 )
             )
         return self._work[key]

@@ -20,7 +20,7 @@ from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
 from glean.learning.level_order import LevelOrder
 from glean.learning.row_sums import RowSums
-from glean.learning.structure import leaf_count, structure_of
+from glean.learning.structure import leaf_count, on_public_edges, structure_of
 from glean.settings import BoostingSettings
 
 LOG = logging.getLogger("glean")
@@ -98,8 +98,6 @@ class TreeWork:
         How trees are grown.
     device : str
         "cpu" or "gpu".
-    sums_up : bool
-        Whether the model is made of sums over the bakery's bins, which then stand ready.
     """
 
     def __init__(
@@ -109,11 +107,9 @@ class TreeWork:
         *,
         boosting: BoostingSettings,
         device: str,
-        sums_up: bool = False,
     ) -> None:
         self._boosting = boosting
         self._validation_rows = validation
-        self._sums_up = sums_up
         self._rows = training
         self._held: Progress | None = None
         self._training = TreeLearner(training, boosting=boosting, device=device)
@@ -142,7 +138,8 @@ class TreeWork:
         if progress is None:
             return None
         least = self._boosting.min_child_weight
-        return self._grown(task, progress, seed=seed, min_child_weight=least).to_bytes()
+        grown = self._grown(task, progress, seed=seed, min_child_weight=least)
+        return on_public_edges(grown, self._layout).to_bytes()
 
     def propose(self, task: Task, progress: Progress, *, seed: int) -> bytes:
         """Grow this round's trees, and give their structures away.
@@ -204,21 +201,20 @@ class TreeWork:
         return progress
 
     def _added(self, held: Progress, news: Forest, state: str) -> Progress:
-        """Add trees to the margins: on the bins, where trees are on public edges."""
-        if self._sums_up:
-            try:
-                return Progress(
-                    state,
-                    self._sums.add(held.training, news.trees),
-                    self._validation_sums.add(held.validation, news.trees),
-                )
-            except ModelError:
-                LOG.debug("trees off the public edges are followed by XGBoost")
-        return Progress(
-            state,
-            self._training.add(held.training, news),
-            self._validation.add(held.validation, news),
-        )
+        """Add trees to the margins: on the bins, unless they began elsewhere than in this Glean."""
+        try:
+            return Progress(
+                state,
+                self._sums.add(held.training, news.trees),
+                self._validation_sums.add(held.validation, news.trees),
+            )
+        except ModelError:
+            LOG.debug("trees off the public edges are followed by XGBoost")
+            return Progress(
+                state,
+                self._training.add(held.training, news),
+                self._validation.add(held.validation, news),
+            )
 
     def _progress(self, record: RecordDict) -> Progress | None:
         """Read how far this bakery is; where this process got it there itself, from memory."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.features.bin_layout import BinLayout
+from glean.learning.kernels import COLUMN_BITS, PLACE_BITS
 from glean.learning.tree import NO_NODE, Nodes, Tree
 
 Singles = NDArray[np.float32]
@@ -22,32 +23,29 @@ Whole = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class BinnedTrees:
-    """Many trees one after the other; arrays of shape (nodes,), but `roots`.
+    """Many trees one after the other, their nodes in an order in which siblings are neighbours.
 
     Parameters
     ----------
-    roots : int64 array of shape (trees,)
+    roots : uint32 array of shape (trees,)
         Node at which each tree starts.
-    left, right : int64
-        Children, counted over all trees; -1 at a leaf.
-    column, edge : int64
-        Column of a split, and the last bin that goes left.
-    default_left : uint8
-        1 where missing values go left.
-    value : float32
+    steps : int
+        Splits on the longest way to a leaf.
+    splits : uint64 array of shape (nodes,)
+        From the lowest bit: the column, of `COLUMN_BITS`; how many of its first bins go left, and
+        one further bin that does (`_NOWHERE`: none), each of `PLACE_BITS`; the left child, behind
+        which comes the right one. A leaf sends all rows to itself.
+    value : float32 array of shape (nodes,)
         Value of a leaf.
-    missing : int64 array of shape (columns,)
-        Bin of missing values.
+    leaves : int64 array
+        Nodes that are leaves, in the order that they have in the trees.
     """
 
-    roots: Whole
-    left: Whole
-    right: Whole
-    column: Whole
-    edge: Whole
-    default_left: NDArray[np.uint8]
+    roots: NDArray[np.uint32]
+    steps: int
+    splits: NDArray[np.uint64]
     value: Singles
-    missing: Whole
+    leaves: Whole
 
     @classmethod
     def of(cls, trees: Sequence[Tree], layout: BinLayout) -> BinnedTrees:
@@ -58,33 +56,56 @@ class BinnedTrees:
         ModelError
             A tree isn't one on the layout's columns, or splits elsewhere than at a public edge.
         """
+        assert layout.columns <= 1 << COLUMN_BITS, "a split has room for its column"
         nodes = Nodes.of(trees).checked(layout.columns)
-        inner = nodes.left != NO_NODE
-        column = nodes.split_feature.astype(np.int64)
-        edge = np.zeros(len(inner), dtype=np.int64)
-        edge[inner] = layout.edges_at(column[inner], nodes.value[inner])
-        origin = nodes.starts[nodes.owner]
+        inner = np.flatnonzero(nodes.left != NO_NODE)
+        place = _places(nodes, inner)
+        column = nodes.split_feature[inner].astype(np.int64)
+        goes_left = layout.edges_at(column, nodes.value[inner]) + 1
+        lost = np.where(nodes.default_left[inner] == 1, layout.missing_bins[column], _NOWHERE)
+        everywhere = np.full(len(place), _NOWHERE)
+        splits = _packed(np.zeros_like(everywhere), everywhere, everywhere, np.arange(len(place)))
+        children = len(trees) + 2 * np.arange(len(inner))
+        splits[place[inner]] = _packed(column, goes_left, lost, children)
+        value = np.empty_like(nodes.value)
+        value[place] = nodes.value
         return cls(
-            roots=nodes.starts[:-1],
-            left=np.where(inner, origin + nodes.left, NO_NODE),
-            right=np.where(inner, origin + nodes.right, NO_NODE),
-            column=column,
-            edge=edge,
-            default_left=nodes.default_left,
-            value=nodes.value,
-            missing=layout.missing_bins,
+            roots=np.arange(len(trees), dtype=np.uint32),
+            steps=_longest_way(nodes),
+            splits=splits,
+            value=value,
+            leaves=place[nodes.left == NO_NODE],
         )
 
-    @property
-    def leaves(self) -> Whole:
-        """Nodes that are leaves, ascending."""
-        return np.flatnonzero(self.left == NO_NODE)
 
-    @property
-    def routes(self) -> tuple[NDArray[np.generic], ...]:
-        """Give what the loops over rows need to find a row's leaf, in their order."""
-        links = (self.roots, self.left, self.right)
-        return (*links, self.column, self.edge, self.default_left, self.missing)
+_NOWHERE = (1 << PLACE_BITS) - 1
+
+
+def _places(nodes: Nodes, inner: Whole) -> Whole:
+    """Give the nodes their new places: the roots, then the children of each inner node."""
+    origin = nodes.starts[nodes.owner[inner]]
+    first = len(nodes.starts) - 1
+    place = np.empty(len(nodes.left), dtype=np.int64)
+    place[nodes.starts[:-1]] = np.arange(first)
+    place[origin + nodes.left[inner]] = first + 2 * np.arange(len(inner))
+    place[origin + nodes.right[inner]] = first + 2 * np.arange(len(inner)) + 1
+    return place
+
+
+def _packed(column: Whole, goes_left: Whole, lost: Whole, child: Whole) -> NDArray[np.uint64]:
+    packed = child << PLACE_BITS | lost
+    return (packed << PLACE_BITS | goes_left).astype(np.uint64) << np.uint64(COLUMN_BITS) | (
+        column.astype(np.uint64)
+    )
+
+
+def _longest_way(nodes: Nodes) -> int:
+    level, steps = nodes.starts[:-1], 0
+    while (inner := level[nodes.left[level] != NO_NODE]).size:
+        origin = nodes.starts[nodes.owner[inner]]
+        level = np.concatenate([origin + nodes.left[inner], origin + nodes.right[inner]])
+        steps += 1
+    return steps
 
 
 @lru_cache(maxsize=2)

@@ -18,7 +18,17 @@ Bytes = NDArray[np.uint8]
 Rows = NDArray[np.int32]
 Whole = NDArray[np.int64]
 Unsigned = NDArray[np.uint64]
+Places = NDArray[np.uint32]
 Singles = NDArray[np.float32]
+
+COLUMN_BITS, PLACE_BITS = 14, 9
+"""Of a packed split: its column, and each of the two places in it that it compares with."""
+
+_BLOCK = 256
+"""Rows that go through all trees together: their bins fit into the fastest cache."""
+
+_COLUMN, _PLACE = np.uint64((1 << COLUMN_BITS) - 1), np.uint64((1 << PLACE_BITS) - 1)
+_COLUMN_BITS, _PLACE_BITS = np.uint64(COLUMN_BITS), np.uint64(PLACE_BITS)
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,7 @@ class Kernels:
 
     sum_by_bin: Callable[..., None]
     part_rows: Callable[..., None]
+    find_leaves: Callable[..., None]
     add_leaves: Callable[..., None]
     sum_by_leaf: Callable[..., None]
 
@@ -34,7 +45,7 @@ class Kernels:
 @cache
 def kernels() -> Kernels:
     """Compile the loops, or fetch them from Numba's cache on disk."""
-    loops = (_sum_by_bin, _part_rows, _add_leaves, _sum_by_leaf)
+    loops = (_sum_by_bin, _part_rows, _find_leaves, _add_leaves, _sum_by_leaf)
     return Kernels(*(_compiled(loop) for loop in loops))
 
 
@@ -123,54 +134,40 @@ def _part_rows(
         begin[2 * split + 2], end[2 * split + 2] = left, b
 
 
-def _add_leaves(
-    bins: Bytes,
-    roots: Whole,
-    left: Whole,
-    right: Whole,
-    column: Whole,
-    edge: Whole,
-    default_left: Bytes,
-    missing: Whole,
-    value: Singles,
-    margin: Singles,
-) -> None:
-    """Add to each row's margin the leaf that it reaches in every tree, one by one in float32."""
-    for row in range(len(bins)):
-        for root in roots:
-            node = root
-            while left[node] >= 0:
-                c = column[node]
-                place = bins[row, c]
-                if place <= edge[node] or (place == missing[c] and default_left[node]):
-                    node = left[node]
-                else:
-                    node = right[node]
-            margin[row] += value[node]
+def _find_leaves(bins: Bytes, roots: Places, steps: int, splits: Unsigned, leaves: Places) -> None:
+    """Write the node in which each row ends in each tree to `leaves`, shape (trees, rows).
+
+    `splits` are those of `BinnedTrees`. A leaf leads to itself, so that all rows take as many steps
+    and nothing hangs on a guess of which way the next one goes.
+    """
+    at = np.empty(_BLOCK, dtype=np.uint32)
+    for start in range(0, len(bins), _BLOCK):
+        block = bins[start : start + _BLOCK]
+        for tree in range(len(roots)):
+            at[:] = roots[tree]
+            for _ in range(steps):
+                for row in range(len(block)):
+                    split = splits[at[row]]
+                    place = block[row, split & _COLUMN]
+                    split >>= _COLUMN_BITS
+                    first = place < (split & _PLACE)
+                    split >>= _PLACE_BITS
+                    goes_right = not (first | (place == (split & _PLACE)))
+                    at[row] = np.uint32(split >> _PLACE_BITS) + np.uint32(goes_right)
+            leaves[tree, start : start + len(block)] = at[: len(block)]
 
 
-def _sum_by_leaf(
-    bins: Bytes,
-    roots: Whole,
-    left: Whole,
-    right: Whole,
-    column: Whole,
-    edge: Whole,
-    default_left: Bytes,
-    missing: Whole,
-    gradients: Whole,
-    out: Whole,
-) -> None:
-    """Add gradients, shape (rows, 2), up by the node in which rows end; `out` (nodes, 2), zeros."""
-    for row in range(len(bins)):
-        for root in roots:
-            node = root
-            while left[node] >= 0:
-                c = column[node]
-                place = bins[row, c]
-                if place <= edge[node] or (place == missing[c] and default_left[node]):
-                    node = left[node]
-                else:
-                    node = right[node]
-            out[node, 0] += gradients[row, 0]
-            out[node, 1] += gradients[row, 1]
+def _add_leaves(leaves: Places, value: Singles, margin: Singles) -> None:
+    """Add to each row's margin the leaves that it reached, tree by tree in float32."""
+    for tree in range(len(leaves)):
+        for row in range(len(margin)):
+            margin[row] += value[leaves[tree, row]]
+
+
+def _sum_by_leaf(leaves: Places, gradients: Whole, sums: Whole) -> None:
+    """Add gradients, shape (rows, 2), up by the node that rows reached; `sums` (nodes, 2)."""
+    for tree in range(len(leaves)):
+        for row in range(len(gradients)):
+            leaf = leaves[tree, row]
+            sums[leaf, 0] += gradients[row, 0]
+            sums[leaf, 1] += gradients[row, 1]

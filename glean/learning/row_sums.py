@@ -6,15 +6,16 @@ nodes that it asks for, or by leaf of trees that it names: integers, ready to be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
-from glean.learning.binned_trees import binned
+from glean.learning.binned_trees import BinnedTrees, binned
 from glean.learning.boosting import start_margin
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.kernels import kernels
@@ -28,6 +29,9 @@ from glean.settings import BoostingSettings
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Whole = NDArray[np.int64]
+
+_TREES_AT_ONCE = 32
+"""Whose leaves are held in memory at a time."""
 
 
 class RowSums:
@@ -51,10 +55,6 @@ class RowSums:
     sold_rows : int
         Rows that count: what a bakery declares.
 
-    Raises
-    ------
-    SettingsError
-        The objective can't be followed by sums.
     """
 
     def __init__(
@@ -62,15 +62,23 @@ class RowSums:
     ) -> None:
         assert features.definition == layout.definition, "the bins are of other columns"
         self._layout = layout
-        self._loss = Loss.of(boosting)
+        self._boosting = boosting
+        self._features = features
         self._bins = layout.binned(features.x)
-        self._keys = row_keys(features.keys)
         sold = np.isfinite(features.y)
         self._y = np.where(sold, features.y, np.float32(0.0))
         self._weight = np.where(sold, features.weight, 0.0)
         self.sold_rows = int(sold.sum())
         self._gradients: _Gradients | None = None
         self._places: list[RowPlaces] = []
+
+    @cached_property
+    def _loss(self) -> Loss:
+        return Loss.of(self._boosting)
+
+    @cached_property
+    def _keys(self) -> NDArray[np.uint64]:
+        return row_keys(self._features.keys)
 
     @property
     def total_weight(self) -> float:
@@ -79,7 +87,7 @@ class RowSums:
 
     def start(self) -> Singles:
         """Margin of the model without trees, shape (rows,): the level everywhere."""
-        return np.full(len(self._y), start_margin(self._loss.objective), dtype=np.float32)
+        return np.full(len(self._y), start_margin(self._boosting.objective), dtype=np.float32)
 
     def add(self, margin: Singles, trees: Sequence[Tree]) -> Singles:
         """Margin once trees are added to a model with `margin`, shape (rows,).
@@ -94,7 +102,8 @@ class RowSums:
         found = margin.copy()
         if trees and len(found):
             nodes = binned(tuple(trees), self._layout)
-            kernels().add_leaves(self._bins, *nodes.routes, nodes.value, found)
+            for leaves in self._reached(nodes):
+                kernels().add_leaves(leaves, nodes.value, found)
         return found
 
     def histograms(
@@ -122,6 +131,8 @@ class RowSums:
         ------
         FederationError
             The rows weigh more than the federation declared.
+        SettingsError
+            The objective can't be followed by sums.
         """
         gradients = self._rounded(margin, unit_weight, scale)
         answer, parts = order.blank(self._layout)
@@ -153,12 +164,23 @@ class RowSums:
             A tree isn't one, or splits elsewhere than at a public edge.
         FederationError
             The rows weigh more than the federation declared.
+        SettingsError
+            The objective can't be followed by sums.
         """
         gradients = self._rounded(margin, unit_weight, scale)
         nodes = binned(tuple(trees), self._layout)
-        sums = np.zeros((len(nodes.left), 2), dtype=np.int64)
-        kernels().sum_by_leaf(self._bins, *nodes.routes, gradients, sums)
+        sums = np.zeros((len(nodes.splits), 2), dtype=np.int64)
+        for leaves in self._reached(nodes):
+            kernels().sum_by_leaf(leaves, gradients, sums)
         return sums[nodes.leaves]
+
+    def _reached(self, nodes: BinnedTrees) -> Iterator[NDArray[np.uint32]]:
+        """Find the leaf of each row, shape (trees, rows), some trees at a time."""
+        for first in range(0, len(nodes.roots), _TREES_AT_ONCE):
+            roots = nodes.roots[first : first + _TREES_AT_ONCE]
+            leaves = np.empty((len(roots), len(self._bins)), dtype=np.uint32)
+            kernels().find_leaves(self._bins, roots, nodes.steps, nodes.splits, leaves)
+            yield leaves
 
     def _rounded(self, margin: Singles, unit_weight: float, scale: FixedPoint) -> Whole:
         """Gradient and hessian of each row on the scale, shape (rows, 2)."""

@@ -1,4 +1,4 @@
-"""Trees without leaf values: all that a bakery gives away of them where leaves are refitted."""
+"""Trees as a bakery gives them away: on public edges, and without leaves that are refitted."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from glean.learning.forest import Forest
 from glean.learning.tree import NO_NODE
 
 
-def structure_of(forest: Forest, layout: BinLayout) -> Forest:
-    """Forget the leaf values, and put every threshold onto a public edge.
+def on_public_edges(forest: Forest, layout: BinLayout) -> Forest:
+    """Put every threshold of trees that XGBoost grew onto a public edge.
 
     Above the largest and below the smallest value of a bakery XGBoost makes up thresholds of its
     own, which would tell something of these.
     """
-    trees = (at_public_edges(tree, layout) for tree in forest.trees)
+    return replace(forest, trees=tuple(at_public_edges(tree, layout) for tree in forest.trees))
+
+
+def structure_of(forest: Forest, layout: BinLayout) -> Forest:
+    """Put every threshold onto a public edge, and forget the leaf values."""
     return replace(
         forest,
         trees=tuple(
             replace(tree, value=np.where(tree.left == NO_NODE, np.float32(0), tree.value))
-            for tree in trees
+            for tree in on_public_edges(forest, layout).trees
         ),
     )
 

@@ -9,6 +9,7 @@ Tobin, Econometrica 1958). Only earlier days are looked at, so that no feature s
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,12 @@ WEEKS = 8
 
 FEWEST_WEEKS = 3
 """With fewer of them a sold-out day stays as it was sold."""
+
+RECENT_DAYS = 300
+"""A product's last days that say how far a day is from the usual: about a year of opening."""
+
+UNKNOWN_DEVIATION = 0.25
+"""The same, as a share of the usual, before `FEWEST_WEEKS` days have said it."""
 
 FARTHEST = 3.0
 """Standard deviations above the usual beyond which a day was an event and its sales are kept plus
@@ -52,34 +59,34 @@ def with_demand(table: SalesTable) -> SalesTable:
     weekday = rows["date"].dt.day_of_week.to_numpy()
     groups = rows.groupby(["bakery", "product"], sort=False).indices
     for places in groups.values():
-        _fill_series(units, censored, weekday, np.asarray(places))
+        if censored[places].any():
+            units[places] = _filled(units[places], censored[places], weekday[places])
     return SalesTable(rows.assign(units=units))
 
 
-def _fill_series(
-    units: Floats, censored: NDArray[np.bool_], weekday: NDArray[np.int_], places: NDArray[np.intp]
-) -> None:
+def _filled(units: Floats, censored: NDArray[np.bool_], weekday: NDArray[np.int_]) -> list[float]:
     """Go through a product's days in order; each sees the estimates of those before."""
-    past: list[list[float]] = [[] for _ in range(7)]
-    errors: list[float] = []
-    for place in places:
-        same = past[weekday[place]]
-        if len(same) >= FEWEST_WEEKS and np.isfinite(units[place]):
-            usual = sum(same[-WEEKS:]) / len(same[-WEEKS:])
-            if censored[place]:
-                units[place] = _mean_above(units[place], usual, _spread(errors, usual))
+    filled: list[float] = units.tolist()
+    past: list[deque[float]] = [deque(maxlen=WEEKS) for _ in range(7)]
+    squares: deque[float] = deque(maxlen=RECENT_DAYS)
+    known = np.flatnonzero(np.isfinite(units)).tolist()
+    for day in known:
+        demand, same = filled[day], past[weekday[day]]
+        if len(same) >= FEWEST_WEEKS:
+            usual = sum(same) / len(same)
+            if censored[day]:
+                demand = filled[day] = _mean_above(demand, usual, usual * _deviation(squares))
             if usual > 0:
-                errors.append((units[place] - usual) / usual)
-        if np.isfinite(units[place]):
-            same.append(float(units[place]))
+                squares.append(((demand - usual) / usual) ** 2)
+        same.append(demand)
+    return filled
 
 
-def _spread(errors: list[float], usual: float) -> float:
-    """Give the standard deviation of a day around the usual, units, by last year's errors."""
-    recent = errors[-300:]
-    if len(recent) < FEWEST_WEEKS:
-        return 0.25 * usual
-    return usual * math.sqrt(sum(error * error for error in recent) / len(recent))
+def _deviation(squares: deque[float]) -> float:
+    """Give the standard deviation of a day around the usual, as a share of it."""
+    if len(squares) < FEWEST_WEEKS:
+        return UNKNOWN_DEVIATION
+    return math.sqrt(sum(squares) / len(squares))
 
 
 def _mean_above(sold: float, usual: float, spread: float) -> float:
