@@ -7,6 +7,7 @@ log-normal variable; how widely is an assumption, the same for everyone.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -36,6 +37,7 @@ _LINEAR = {
 }
 
 
+@lru_cache(maxsize=512)
 def bin_edges(name: str, definition: FeatureDefinition, *, bins: int) -> Singles:
     """Edges between the bins of a column, ascending; at most `bins` - 1 and 254, float32.
 
@@ -61,7 +63,9 @@ def bin_edges(name: str, definition: FeatureDefinition, *, bins: int) -> Singles
     else:
         middle = USUAL_DEVIATION if name == "deviation_28" else 1.0
         edges = middle * np.exp(RATIO_SPREAD * _normal_quantiles(bins))
-    return np.unique(edges.astype(np.float32))
+    found = np.unique(edges.astype(np.float32))
+    found.flags.writeable = False
+    return found
 
 
 def in_bins(x: Singles, definition: FeatureDefinition, *, bins: int) -> Singles:
