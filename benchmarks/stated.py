@@ -22,6 +22,7 @@ from glean.features.matrix import build_features
 from glean.federation.participant import participant_of
 from glean.forecasting.forecast import forecast_units, read_model
 from glean.forecasting.stated import weekday_profile, with_stated_history
+from glean.forecasting.week import on_usual_days
 from glean.learning.forest import Forest
 from glean.sales.partitions import BakerySales
 from glean.sales.products import Product
@@ -104,8 +105,10 @@ def _week(
         )
         names = features.keys["product"]
         shape = profile[day.day_of_week] / profile[list(open_weekdays)].mean()
-        # As `forecasting.week` does it: without a sale the profile alone.
-        forecast = forecast_units(model, features) if days else features.level * shape
+        # As `forecasting.week` does it: without a sale the profile, moved by what the day has.
+        forecast = forecast_units(model, features)
+        if not days:
+            forecast *= features.level * shape / forecast_units(model, on_usual_days(features))
         actual = asked.set_index("product")["units"].reindex(names).to_numpy()
         stated = np.array([products[name].expected_units for name in names])
         found.append(

@@ -19,6 +19,8 @@ from glean.evaluation.bake_page import bake_page, number
 from glean.forecasting.plan import BakePlan, PlannedProduct
 from tests.runs import config_of, run
 from tests.tables import random_table
+from tests.test_coming_days import MODEL as EVENTFUL
+from tests.test_coming_days import eventful_table
 from tests.test_week import MODEL
 
 RUNNER = CliRunner()
@@ -96,6 +98,91 @@ def test_a_bakery_without_sales_states_its_days(folder: Path, tmp_path: Path) ->
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert set(pd.read_csv(out)["date"]) == {"2024-05-10", "2024-05-11"}
+
+
+@pytest.fixture(scope="module")
+def eventful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that knows promotions, and the sales of a bakery that has them."""
+    path = tmp_path_factory.mktemp("eventful")
+    (path / "model.ubj").write_bytes(EVENTFUL.to_bytes())
+    eventful_table().rows.to_csv(path / "sales.csv", index=False)
+    (path / "products.csv").write_text("product,expected_units\nbun,60\n", encoding="utf-8")
+    return path
+
+
+def planned(folder: Path, coming: str, *words: str) -> tuple[Result, Path]:
+    """Plan with a file of coming days; the result and the page."""
+    (folder / "coming.csv").write_text(coming, encoding="utf-8")
+    page = folder / "plan.html"
+    sales = () if "--open" in words else ("--sales", "SALES")
+    told = ("--coming", str(folder / "coming.csv")) if coming else ()
+    return glean(
+        folder, "plan", "--model", "MODEL", *sales, *told, "--out", str(page), *words
+    ), page
+
+
+def bakes(page: Path) -> pd.Series[float]:
+    return pd.read_csv(page.with_suffix(".csv")).set_index("product")["bake"]
+
+
+def test_a_told_promotion_is_planned_and_stands_on_the_page(
+    eventful: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of that product, the same of the other, with the reason; without a network."""
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("no network"))
+    _, page = planned(eventful, "")
+    plain = bakes(page)
+    result, _ = planned(eventful, "date;product;promotion\n21.07.2023;product 0;yes\n")
+    assert result.exit_code == 0, result.output
+    assert bakes(page)["product 0"] > 1.2 * plain["product 0"]
+    assert bakes(page)["product 1"] == plain["product 1"]
+    html = page.read_text(encoding="utf-8")
+    assert len(re.findall(r"promotion: (much )?more", html)) == 1
+    assert "promotion" not in result.stderr
+
+
+def test_inputs_that_are_not_told_are_named_in_one_sentence(folder: Path, eventful: Path) -> None:
+    """Beside the plan, on stderr; nothing where the model goes by none of them."""
+    said = planned(eventful, "")[0].stderr
+    assert "promotion (taken as none)" in said
+    assert said.count("\n") == 1
+    assert "promotion" not in planned(eventful, "date,promotion\n2023-07-29,1\n")[0].stderr
+    assert "--coming" not in planned(folder, "")[0].stderr
+
+
+def test_days_told_as_closed_are_passed_over(eventful: Path) -> None:
+    """By a plan without a date, by a forecast; and a plan for such a day is refused."""
+    away = "date,open\n" + "".join(f"2023-07-{day},no\n" for day in range(21, 30))
+    result, _ = planned(eventful, away)
+    assert "Monday 31 July 2023" in result.output
+    refused, _ = planned(eventful, away, "--date", "2023-07-24")
+    assert (refused.exit_code, "told as closed" in refused.output) == (2, True)
+    words = ("--model", "MODEL", "--sales", "SALES", "--coming", str(eventful / "coming.csv"))
+    out = eventful / "forecast.csv"
+    result = glean(eventful, "forecast", *words, "--days", "12", "--out", str(out))
+    assert set(pd.read_csv(out)["date"]) == {"2023-07-31", "2023-08-01"}
+    result = glean(eventful, "forecast", *words, "--out", str(out))
+    assert (result.exit_code, "closed up to 2023-07-27" in result.output) == (2, True)
+
+
+def test_a_bakery_without_sales_tells_of_its_days(eventful: Path) -> None:
+    """It is open on a day that it isn't usually, with a promotion."""
+    words = ("--open", "fri,sat", "--products", "LIST", "--date", "2024-05-06")
+    _, page = planned(eventful, "", *words)
+    plain = bakes(page)
+    result, _ = planned(eventful, "date,promotion\n2024-05-06,1\n", *words)
+    assert result.exit_code == 0, result.output
+    assert bakes(page)["bun"] > plain["bun"]
+    assert "promotion: " in page.read_text(encoding="utf-8")
+
+
+def test_a_bad_file_of_coming_days_is_refused(eventful: Path) -> None:
+    """With all that is wrong, by line, and exit code 2."""
+    result, _ = planned(eventful, "date,product,promotion\n2023-07-20,Rolls,often\n")
+    assert result.exit_code == 2
+    assert [line.partition("found")[2].split("'")[1] for line in result.stderr.splitlines()] == [
+        "2023-07-20", "Rolls", "often",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def opened(path: Path, table: SalesTable = TABLE, **products: Product) -> Opened
 
 
 def week(bakery: OpenedBakery, days: int = 7) -> list[ForecastRow]:
-    table = with_coming_days(bakery.table, until=bakery.today + pd.Timedelta(days=days))
+    table = with_coming_days(
+        bakery.table, today=bakery.today, until=bakery.today + pd.Timedelta(days=days)
+    )
     return forecast_days(bakery.own, table, bakery.past, region="", unsold=bakery.unsold)
 
 
@@ -67,7 +69,7 @@ def test_coming_days_are_the_open_ones() -> None:
         d for d in pd.date_range(LAST + pd.Timedelta(days=1), until) if d.day_of_week == 6
     )
     for asked in ((), (sunday,)):
-        rows = with_coming_days(TABLE, until=until, asked=asked).rows
+        rows = with_coming_days(TABLE, today=LAST, until=until, asked=asked).rows
         new = rows[rows["units"].isna()]
         assert (sunday in set(new["date"])) == bool(asked)
         assert len(new) == 2 * (12 + len(asked))
@@ -78,7 +80,7 @@ def test_coming_days_are_the_open_ones() -> None:
 def test_a_day_out_of_reach_is_refused(days: int) -> None:
     """In the past, or more than four weeks ahead; both ends are named."""
     with pytest.raises(SettingsError, match=f"the sales end on {LAST.date()}"):
-        with_coming_days(TABLE, until=LAST + pd.Timedelta(days=days))
+        with_coming_days(TABLE, today=LAST, until=LAST + pd.Timedelta(days=days))
 
 
 def test_a_product_out_of_the_range_is_not_forecast() -> None:
@@ -86,7 +88,8 @@ def test_a_product_out_of_the_range_is_not_forecast() -> None:
     gone = (TABLE.rows["product"] == "product 1") & (
         TABLE.rows["date"] > LAST - pd.Timedelta(days=40)
     )
-    rows = with_coming_days(SalesTable(TABLE.rows[~gone]), until=LAST + pd.Timedelta(days=1)).rows
+    left = SalesTable(TABLE.rows[~gone])
+    rows = with_coming_days(left, today=LAST, until=LAST + pd.Timedelta(days=1)).rows
     assert set(rows[rows["units"].isna()]["product"]) == {"product 0"}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glean.cli.coming import Coming
 from glean.cli.data import day_of
 from glean.cli.errors import friendly_errors
 from glean.errors import SettingsError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from glean.forecasting.week import ForecastRow
     from glean.sales.products import Product
     from glean.sales.table import SalesTable
+    from glean.sales.told_days import ToldDays
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEK_DAYS = 7
@@ -45,6 +47,7 @@ def forecast(
     days: Annotated[int, typer.Option(min=1, max=28, help="Days ahead.")] = WEEK_DAYS,
     bakery: Bakery = "",
     products: Products = None,
+    coming: Coming = None,
     region: Region = "",
     start: Annotated[str, typer.Option(help="First day, where there are no sales yet.")] = "",
     open_: Open = "",
@@ -53,15 +56,18 @@ def forecast(
     ] = Path("forecast.csv"),
 ) -> None:
     """Forecast the coming days of one bakery, with likely ranges and reasons."""
+    from glean.cli.coming import say_what_is_not_told, told_in
     from glean.cli.planned import forecast_frame, forecast_table, show
 
     opened, _ = _opened(model, sales, bakery, products, region, start, open_)
     import pandas as pd
 
-    rows = _forecast(opened, opened.today + pd.Timedelta(days=days))
+    told = told_in(coming, opened)
+    rows = _forecast(opened, opened.today + pd.Timedelta(days=days), told=told)
     out.write_text(forecast_frame(rows).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
     show(forecast_table(rows, bakery=opened.name))
     typer.echo(f"{opened.own.choice.reason}\nforecast: {out.resolve()}")
+    say_what_is_not_told(opened, told)
 
 
 @friendly_errors()
@@ -71,6 +77,7 @@ def plan(
     sales: Sales = None,
     bakery: Bakery = "",
     products: Products = None,
+    coming: Coming = None,
     region: Region = "",
     open_: Open = "",
     out: Annotated[
@@ -81,21 +88,20 @@ def plan(
 
     Without --date: the next day on which the bakery is open.
     """
+    from glean.cli.coming import say_what_is_not_told, told_in
     from glean.cli.planned import plan_frame, plan_table, show
     from glean.evaluation.bake_page import bake_page
+    from glean.forecasting.coming_days import day_to_plan
     from glean.forecasting.plan import plan_day
 
     opened, listed = _opened(model, sales, bakery, products, region, date, open_)
     import pandas as pd
 
+    told = told_in(coming, opened)
     asked = _day("--date", date)
-    week = opened.today + pd.Timedelta(days=WEEK_DAYS)
-    # A day that has passed goes on as it is, to be refused by name.
-    until = max(asked, week) if asked is not None and asked > opened.today else asked or week
-    rows = _forecast(opened, until, asked=asked)
-    if not rows:
-        raise SettingsError("no product can be forecast yet: list them in --products with a size")
-    day = asked or rows[0].date
+    day = day_to_plan(opened.table, today=opened.today, asked=asked, told=told)
+    until = max(day, opened.today + pd.Timedelta(days=WEEK_DAYS))
+    rows = _forecast(opened, until, asked=asked, told=told)
     made = plan_day(rows, listed, bakery=opened.name, date=day, whole=opened.whole)
     foot = f"Sales known up to {opened.today.date()}."
     out.write_text(bake_page(made, units_label=opened.units_label, made_on=foot), encoding="utf-8")
@@ -103,6 +109,7 @@ def plan(
     table.write_text(plan_frame(made).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
     show(plan_table(made))
     typer.echo(f"to print: {out.resolve()}\nas a table: {table.resolve()}")
+    say_what_is_not_told(opened, told)
 
 
 def _opened(
@@ -171,10 +178,25 @@ def _weekdays(text: str) -> tuple[int, ...]:
 
 
 def _forecast(
-    opened: OpenedBakery, until: pd.Timestamp, *, asked: pd.Timestamp | None = None
+    opened: OpenedBakery,
+    until: pd.Timestamp,
+    *,
+    told: ToldDays,
+    asked: pd.Timestamp | None = None,
 ) -> list[ForecastRow]:
     from glean.forecasting.coming_days import with_coming_days
     from glean.forecasting.week import forecast_days
 
-    table = with_coming_days(opened.table, until=until, asked=(asked,) if asked is not None else ())
-    return forecast_days(opened.own, table, opened.past, region=opened.region, unsold=opened.unsold)
+    table = with_coming_days(
+        opened.table,
+        today=opened.today,
+        until=until,
+        asked=() if asked is None else (asked,),
+        told=told,
+    )
+    if len(table.rows) == len(opened.table.rows):
+        raise SettingsError(f"the bakery is closed up to {until.date()}: wanted a day beyond that")
+    rows = forecast_days(opened.own, table, opened.past, region=opened.region, unsold=opened.unsold)
+    if not rows:
+        raise SettingsError("no product can be forecast yet: list them in --products with a size")
+    return rows

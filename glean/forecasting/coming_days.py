@@ -1,7 +1,7 @@
 """Days still to come: the rows of a table that a forecast is asked for.
 
-In come a bakery's sales and the days asked; out comes the table with a row for each product on each
-open day between the last sale and the last day asked, without units.
+In come a bakery's sales, the days asked and what is told of them; out comes the table with a row
+for each product on each open day after the last sale up to the last day asked, without units.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import pandas as pd
 
 from glean.errors import SettingsError
 from glean.sales.opening_days import WEEKDAYS, opening_days
-from glean.sales.table import FLAGS, SalesTable
+from glean.sales.table import SalesTable
+from glean.sales.told_days import NOTHING_TOLD, ToldDays
 
 MOST_DAYS = 28
 """Days ahead that a forecast can be asked for."""
@@ -24,53 +25,98 @@ RECENT_DAYS = 182
 
 
 def with_coming_days(
-    table: SalesTable, *, until: pd.Timestamp, asked: tuple[pd.Timestamp, ...] = ()
+    table: SalesTable,
+    *,
+    today: pd.Timestamp,
+    until: pd.Timestamp,
+    asked: tuple[pd.Timestamp, ...] = (),
+    told: ToldDays = NOTHING_TOLD,
 ) -> SalesTable:
     """Add the days to come to one bakery's table.
 
     Parameters
     ----------
     table : SalesTable
-        Rows of one bakery. Rows without units after the last sale are plans of the user's (a
-        promotion, a price, a weather forecast) and are kept.
+        Sales of one bakery.
+    today : Timestamp
+        Last day of sales; the day before the first one to come.
     until : Timestamp
         Last day to forecast.
     asked : tuple of Timestamp
         Days that count as open whatever the weekday, because they were asked for.
+    told : ToldDays
+        What the bakery knows of the coming days; it beats what is taken for granted of them, and
+        the weekdays on which the bakery is open.
 
     Returns
     -------
     SalesTable
-        Sorted as ever; new rows have NaN units and know price and holidays only. A price is the
-        last one; what else isn't known stays empty.
+        Sorted as ever; new rows have NaN units and know what is told of them. Else a price is the
+        last one and there is no promotion; what else isn't known stays empty.
 
     Raises
     ------
     SettingsError
         `until` isn't after the last sale, or more than `MOST_DAYS` after it.
     """
-    rows = table.rows
-    sold = rows[rows["units"].notna()]
-    last = sold["date"].max()
-    if not last < until <= last + pd.Timedelta(days=MOST_DAYS):
+    days = days_ahead(today)
+    if until not in days:
         raise SettingsError(
-            f"found {until.date()} as the day to forecast; the sales end on {last.date()}: wanted "
+            f"found {until.date()} as the day to forecast; the sales end on {today.date()}: wanted "
             f"one of the {MOST_DAYS} days after that. Newer sales make it possible and better"
         )
-    closed = _closed_weekdays(sold)
-    days = pd.date_range(last + pd.Timedelta(days=1), until, freq="D")
-    days = days[~days.day_of_week.isin(closed) | days.isin(list(asked))]
-    recent = sold[sold["date"] > last - pd.Timedelta(days=SELLING_DAYS)]
-    given = set(zip(rows["product"], rows["date"], strict=True))
-    added = [
-        {"date": day, "bakery": sold["bakery"].iloc[0], "product": product, "units": np.nan}
-        | _usual(group)
-        for product, group in recent.groupby("product", sort=True)
-        for day in days
-        if (product, day) not in given
-    ]
-    whole = pd.concat([rows, pd.DataFrame(added)], ignore_index=True) if added else rows
+    added = _usual_rows(table, today, days[days <= until])
+    values = told.values_of(added)
+    usually_open = ~added["date"].dt.day_of_week.isin(_closed_weekdays(table.rows))
+    usually_open |= added["date"].isin(list(asked))
+    is_open = values.pop("open").fillna(usually_open.astype(np.float64)) > 0
+    for name in values:
+        added[name] = values[name].fillna(added[name]) if name in added else values[name]
+    whole = pd.concat([table.rows, added[is_open]], ignore_index=True)
     return SalesTable(whole.sort_values(["product", "date"], ignore_index=True))
+
+
+def day_to_plan(
+    table: SalesTable, *, today: pd.Timestamp, asked: pd.Timestamp | None, told: ToldDays
+) -> pd.Timestamp:
+    """Find the day to plan: the one asked for, or else the next on which the bakery is open.
+
+    Parameters
+    ----------
+    table, today, told
+        As in `with_coming_days`.
+    asked : Timestamp or None
+        The day asked for.
+
+    Raises
+    ------
+    SettingsError
+        The day can't be forecast, or the bakery told that it is closed.
+    """
+    until = asked or days_ahead(today)[-1]
+    marked = () if asked is None else (asked,)
+    rows = with_coming_days(table, today=today, until=until, asked=marked, told=told).rows
+    days = rows.loc[rows["units"].isna(), "date"]
+    if asked is None and len(days):
+        return pd.Timestamp(days.min())
+    if asked is not None and (days == asked).any():
+        return asked
+    found = "all days ahead" if asked is None else str(asked.date())
+    raise SettingsError(f"found {found} told as closed; wanted a day to plan on which it is open")
+
+
+def days_ahead(today: pd.Timestamp) -> pd.DatetimeIndex:
+    """List the days that can be forecast, `MOST_DAYS` from tomorrow on."""
+    return pd.date_range(today + pd.Timedelta(days=1), periods=MOST_DAYS, freq="D")
+
+
+def products_ahead(table: SalesTable, *, today: pd.Timestamp) -> tuple[str, ...]:
+    """Name the products that are forecast: those sold of late (`SELLING_DAYS`), in text order."""
+    return tuple(sorted(_recent(table, today)["product"].unique()))
+
+
+def _recent(table: SalesTable, today: pd.Timestamp) -> pd.DataFrame:
+    return table.rows[table.rows["date"] > today - pd.Timedelta(days=SELLING_DAYS)]
 
 
 def _closed_weekdays(sold: pd.DataFrame) -> list[int]:
@@ -79,8 +125,19 @@ def _closed_weekdays(sold: pd.DataFrame) -> list[int]:
     return [WEEKDAYS.index(day) for day in (*opening.days_off, *opening.mostly_off)]
 
 
+def _usual_rows(table: SalesTable, today: pd.Timestamp, days: pd.DatetimeIndex) -> pd.DataFrame:
+    """Make a row for every product and day, with what is taken for granted of it."""
+    added = [
+        {"date": day, "bakery": group["bakery"].iloc[0], "product": product, "units": np.nan}
+        | _usual(group)
+        for product, group in _recent(table, today).groupby("product", sort=True)
+        for day in days
+    ]
+    return pd.DataFrame(added)
+
+
 def _usual(rows: pd.DataFrame) -> dict[str, object]:
     """Say what is taken for granted of a coming day: the last price, and no promotion."""
     found: dict[str, object] = {"price": rows["price"].iloc[-1]} if "price" in rows else {}
-    found |= {flag: 0.0 for flag in FLAGS if flag in rows and flag == "promotion"}
+    found |= {"promotion": 0.0} if "promotion" in rows else {}
     return found | ({"sold_out_at": ""} if "sold_out_at" in rows else {})

@@ -1,12 +1,14 @@
 """Why a forecast is what it is, in plain words: the weekday, the weather, a holiday, recent sales.
 
 In come rows and the models that forecast them; out comes, row by row, what moves the forecast most,
-named from the values of the row ("warm", "day before a holiday"). Models of weights give no such
-values, and their rows no words but those of the calendar.
+named from the values of the row ("rain", "day before a holiday"). A promotion is named however
+little it moves: who planned one wants to see that it was heard. Models of weights give no such
+values, and their rows no words.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +66,8 @@ class Driver:
 
     def in_words(self) -> str:
         """Say it for the wall of a bakehouse: "Saturday: more", "rain: a little less"."""
+        if abs(self.effect) < WORTH_NAMING:
+            return f"{self.words}: hardly a difference"
         size = (
             "much " if abs(self.effect) >= MUCH else "a little " if abs(self.effect) < SOME else ""
         )
@@ -89,17 +93,32 @@ def drivers(
     list of tuple of Driver
         n, each with at most `MOST_NAMED`, the strongest first.
     """
-    effects = _effects(features, models, usual)
-    found = []
-    for row in range(len(features)):
-        strongest = sorted(effects, key=lambda group: -abs(effects[group][row]))
-        named = [
-            Driver(group, float(effects[group][row]), words)
-            for group in strongest
-            if abs(effects[group][row]) >= WORTH_NAMING and (words := _words(group, features, row))
-        ]
-        found.append(tuple(named[:MOST_NAMED]))
-    return found
+    forests = [(share, model) for share, model in models if isinstance(model, Forest)]
+    if models and not forests:
+        return [()] * len(features)
+    effects = _effects(features, forests, usual)
+    return [
+        _named(
+            Driver(group, float(effect[row]), _words(group, features, row))
+            for group, effect in effects.items()
+        )
+        for row in range(len(features))
+    ]
+
+
+def _named(found: Iterable[Driver]) -> tuple[Driver, ...]:
+    """Keep those that have words and are worth naming, the strongest first."""
+    strongest = sorted(
+        (driver for driver in found if driver.words), key=lambda driver: -abs(driver.effect)
+    )
+    promoted = [driver for driver in strongest if driver.group == "promotion"]
+    others = [
+        driver
+        for driver in strongest
+        if driver not in promoted and abs(driver.effect) >= WORTH_NAMING
+    ]
+    kept = [*promoted, *others[: MOST_NAMED - len(promoted)]]
+    return tuple(driver for driver in strongest if driver in kept)
 
 
 def group_of(column: str) -> str:
@@ -117,12 +136,11 @@ def group_of(column: str) -> str:
 
 
 def _effects(
-    features: FeatureMatrix, models: list[tuple[float, Model]], usual: FeatureMatrix
+    features: FeatureMatrix, forests: list[tuple[float, Forest]], usual: FeatureMatrix
 ) -> dict[str, Floats]:
     total = np.zeros(features.x.shape)
-    for share, model in models:
-        if isinstance(model, Forest):
-            total += share * contributions(model, features.x, background=usual.x)
+    for share, forest in forests:
+        total += share * contributions(forest, features.x, background=usual.x)
     groups = np.array([group_of(name) for name in features.definition.names])
     return {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
 

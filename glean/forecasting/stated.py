@@ -30,6 +30,16 @@ PRIOR_DAYS = 3.0
 """Days of real sales that weigh as much as what was stated: owners know their size to about a
 fifth, and a day's sales of a product scatter by about as much again and a half."""
 
+USUAL_DAY = {
+    "holiday": 0.0,
+    "school_holiday": 0.0,
+    "promotion": 0.0,
+    "days_closed_before": 0.0,
+    "days_to_holiday": HOLIDAY_REACH_DAYS,
+    "days_since_holiday": HOLIDAY_REACH_DAYS,
+}
+"""Features of a day on which nothing is special; the others aren't known."""
+
 
 def weekday_profile(model: Model) -> Floats:
     """Ask the federation's model what it expects of each weekday where nothing was sold yet.
@@ -46,15 +56,7 @@ def weekday_profile(model: Model) -> Floats:
     """
     names = model.definition.names
     x = np.full((7, len(names)), np.nan, dtype=np.float32)
-    known = {
-        "holiday": 0.0,
-        "school_holiday": 0.0,
-        "promotion": 0.0,
-        "days_closed_before": 0.0,
-        "days_to_holiday": HOLIDAY_REACH_DAYS,
-        "days_since_holiday": HOLIDAY_REACH_DAYS,
-    }
-    for name, value in known.items():
+    for name, value in USUAL_DAY.items():
         x[:, names.index(name)] = value
     x[:, names.index("weekday")] = np.arange(7)
     found = (

@@ -136,7 +136,9 @@ def _numbers(
         Fault.TOO_LARGE: "a number below a million million",
     }
     if needed:
-        wanted[Fault.EMPTY] = "a number; a day without sales has no line at all"
+        wanted[Fault.EMPTY] = (
+            "a number; a day without sales has no line at all, nor has a day to come"
+        )
     problems = []
     for fault, words in wanted.items():
         problems += sheet.problems_at(np.flatnonzero(faults == fault), column, words)

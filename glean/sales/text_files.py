@@ -67,7 +67,7 @@ def open_text_sheet(
     told, encoding = encoding, encoding or detect_encoding(data)
     text = decode(source, data, encoding)
     if not text.strip("\ufeff\0 \t\r\n,;"):
-        raise refused(source, "an empty file", "a header line and lines of sales")
+        raise refused(source, "an empty file", "a header line and lines below it")
     delimiter = delimiter or detect_delimiter(text)
     sheet, problems = _split(source, text, delimiter)
     odd_line = None if told or encoding != "cp1252" else first_line_beyond_utf8(data)
@@ -84,7 +84,7 @@ def read_bytes(path: Path) -> bytes:
     """
     source = str(path)
     if not path.exists():
-        raise refused(source, "no such file", "the path of a sales table")
+        raise refused(source, "no such file", "the path of a table")
     if path.is_dir():
         raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
     try:
