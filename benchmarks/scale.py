@@ -24,7 +24,12 @@ SLACK = 0.2
 MOST_GIB, MOST_SMALL_GIB = 8.0, 20.0
 """At 1,000 synthetic bakeries (the limit is kept at any size measured) and at the small ones."""
 
-SMALL_CONFIG: Config = {"newcomer-fraction": 1.0, "newcomer-days": 60, "num-server-rounds": 1}
+SMALL_ROUNDS = 1
+SMALL_CONFIG: Config = {
+    "newcomer-fraction": 1.0,
+    "newcomer-days": 60,
+    "num-server-rounds": SMALL_ROUNDS,
+}
 """Bakeries whose last 60 days before the test window are all that there is."""
 
 
@@ -88,7 +93,7 @@ def main() -> int:
     if told.small:
         name = REFIT + MASKED
         small = cost_of(told.small, VARIANTS[name] | SMALL_CONFIG, warm=True)
-        _print_row(f"{name}, 60 days", 1, small)
+        _print_row(f"{name}, 60 days", SMALL_ROUNDS, small)
         missed += _too_large(name, [small], limit_gib=MOST_SMALL_GIB)
     for line in missed:
         print(line)

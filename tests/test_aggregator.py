@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 
 from glean.errors import ModelError
+from glean.features.bin_layout import BinLayout
 from glean.features.definition import FeatureDefinition
 from glean.federation.aggregator import Aggregator
 from glean.federation.global_model import TreeModel, WeightModel
 from glean.federation.messages import Contribution
 from glean.learning.forest import Forest
+from glean.learning.structure import on_public_edges
 from glean.settings import ConfigValue, RunSettings
 from tests.matrices import DEFINITION, random_forest
 
@@ -23,6 +25,11 @@ NAMES = [f"bakery {k}" for k in range(10)]
 def aggregator(**config: ConfigValue) -> Aggregator:
     named = {key.replace("_", "-"): value for key, value in config.items()}
     return Aggregator(RunSettings.from_config(named), DEFINITION)
+
+
+def edged_forest(trees: int, *, seed: int = 0) -> Forest:
+    """Random trees that split where trees may."""
+    return on_public_edges(random_forest(trees, seed=seed), BinLayout(DEFINITION, 32))
 
 
 def contribution(
@@ -84,7 +91,7 @@ def test_cyclic_takes_turns() -> None:
 @pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf, 1e300])
 def test_an_impossible_weight_is_refused(weight: float) -> None:
     """A share must be computable from it."""
-    trees = random_forest(1).to_bytes()
+    trees = edged_forest(1).to_bytes()
     asked = aggregator()
     with pytest.raises(ModelError, match=r"found weight .*; wanted one above 0, up to 1e\+15"):
         asked.accept(contribution(trees, weight=weight))
@@ -108,12 +115,12 @@ def test_the_largest_weights_that_are_let_in_can_be_merged() -> None:
     asked = aggregator()
     model = asked.first_model()
     updates = [
-        asked.accept(contribution(random_forest(1, seed=k).to_bytes(), weight=1e15, bakery=f"b{k}"))
+        asked.accept(contribution(edged_forest(1, seed=k).to_bytes(), weight=1e15, bakery=f"b{k}"))
         for k in range(4)
     ]
     merged = asked.merge(model, updates)
     assert isinstance(merged, TreeModel)
-    expected = random_forest(1, seed=0).scaled(0.25).trees[0].value
+    expected = edged_forest(1, seed=0).scaled(0.25).trees[0].value
     assert merged.forest.trees[0].value.tobytes() == expected.tobytes()
 
 
@@ -131,7 +138,7 @@ def test_features_are_read_from_the_trees_and_not_only_claimed() -> None:
     """A false claim doesn't let trees on other columns in."""
     asked = aggregator()
     other = FeatureDefinition(horizon_days=2, season=False)
-    trees = Forest.empty(other, objective="reg:squarederror").plus(random_forest(1).trees)
+    trees = Forest.empty(other, objective="reg:squarederror").plus(edged_forest(1).trees)
     with pytest.raises(ModelError, match=f"found feature definition {other.identity[:12]}"):
         asked.accept(contribution(trees.to_bytes()))
 
@@ -140,7 +147,7 @@ def test_features_are_read_from_the_trees_and_not_only_claimed() -> None:
 def test_the_number_of_trees_is_the_one_asked_for(sent: int, fits: bool) -> None:
     """Three steps of two parallel trees are six trees, no more and no fewer."""
     asked = aggregator(trees_per_round=3, num_parallel_tree=2)
-    reply = contribution(random_forest(sent).to_bytes())
+    reply = contribution(edged_forest(sent).to_bytes())
     if fits:
         content = asked.accept(reply).content
         assert isinstance(content, Forest)
@@ -150,11 +157,17 @@ def test_the_number_of_trees_is_the_one_asked_for(sent: int, fits: bool) -> None
             asked.accept(reply)
 
 
+def test_trees_off_the_public_edges_are_refused() -> None:
+    """The others couldn't follow them on their bins."""
+    with pytest.raises(ModelError, match="wanted one of the public edges of 32 bins"):
+        aggregator().accept(contribution(random_forest(1).to_bytes()))
+
+
 def test_another_loss_is_refused() -> None:
     """Leaves of another objective mean something else."""
     asked = aggregator(objective="count:poisson")
     with pytest.raises(ModelError, match="found objective 'reg:squarederror'"):
-        asked.accept(contribution(random_forest(1).to_bytes()))
+        asked.accept(contribution(edged_forest(1).to_bytes()))
 
 
 @pytest.mark.parametrize("aggregation", ["bagging", "cyclic"])
@@ -163,7 +176,7 @@ def test_every_tree_that_was_let_in_is_in_the_model_once(aggregation: str) -> No
     asked = aggregator(aggregation=aggregation)
     model = asked.first_model()
     senders = ["a", "b", "c"] if aggregation == "bagging" else ["a"]
-    sent = {name: random_forest(1, seed=ord(name)) for name in senders}
+    sent = {name: edged_forest(1, seed=ord(name)) for name in senders}
     updates = [asked.accept(contribution(f.to_bytes(), bakery=n)) for n, f in sent.items()]
     merged = asked.merge(model, updates[::-1])
     assert isinstance(merged, TreeModel)

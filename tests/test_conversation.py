@@ -272,6 +272,24 @@ def test_a_bakery_that_falls_silent_is_missed_once(
     assert hours[0] == pytest.approx(600 + 30, abs=10)
 
 
+def test_a_slow_bakery_costs_the_others_nothing(
+    hours: list[float], tmp_path: Path, three_bakeries: str
+) -> None:
+    """What they answered before the deadline counts, though it passes while the last one learns."""
+
+    def slow(_message: Message, honest: Honest) -> Message:
+        hours[0] += 700
+        return honest()
+
+    settings = small_settings(three_bakeries, num_server_rounds=2)
+    app = MeddledApp(only("train", slow, bakery="bakery 2"))
+    federation = federation_of(tmp_path, settings, app=app)
+    assert {"bakery 0", "bakery 1"} <= set(run_through(federation))
+    late = [name for _, name, reason in federation.failures() if "no reply to 'train'" in reason]
+    assert set(late) == {"bakery 2"}
+    assert federation.table("rounds.csv")["replies"].tolist() == [2, 2]
+
+
 class Unasked(InProcessGrid):
     """Adds a stranger's reply that nobody asked for."""
 

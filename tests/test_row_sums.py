@@ -13,7 +13,7 @@ from glean.errors import FederationError, ModelError
 from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
 from glean.learning import kernels as loops
-from glean.learning.binned_trees import at_public_edges
+from glean.learning.binned_trees import BinnedTrees, at_public_edges
 from glean.learning.boosting import TreeLearner
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.level_order import LevelOrder
@@ -22,7 +22,7 @@ from glean.learning.row_sums import RowSums
 from glean.learning.tree import NO_NODE, Tree
 from glean.settings import BoostingSettings
 from tests.binned import Federation, leaf_of, non_iid_matrix, singles, taken
-from tests.matrices import random_forest, random_matrix
+from tests.matrices import random_forest, random_matrix, random_tree
 
 BOOSTING = BoostingSettings(trees_per_round=2, max_depth=4, min_child_weight=2)
 SCALE = FixedPoint.for_rows(1000)
@@ -166,6 +166,67 @@ def test_compiled_loops_do_what_they_say() -> None:
     assert sorted(parted) == list(range(40))
     left = [row for row in range(40) if bins[row, 1] <= 2 or bins[row, 1] == 4]
     assert parted[first[1] : last[1]] == left
+
+
+def test_compiled_walks_are_the_plain_ones() -> None:
+    """More rows than go at a time, through trees of several depths."""
+    features = unsold_in_part(300, seed=11)
+    layout = BinLayout(features.definition, 32)
+    bins, nodes = layout.binned(features.x), BinnedTrees.of(edged_trees(layout, 5), layout)
+    gradients = np.random.default_rng(0).integers(-9, 9, (len(bins), 2))
+    results = []
+    for find, add, sum_up in (
+        (loops._find_leaves, loops._add_leaves, loops._sum_by_leaf),
+        (loops.kernels().find_leaves, loops.kernels().add_leaves, loops.kernels().sum_by_leaf),
+    ):
+        leaves = np.empty((5, len(bins)), dtype=np.uint32)
+        margin = np.ones(len(bins), dtype=np.float32)
+        sums = np.zeros((len(nodes.splits), 2), dtype=np.int64)
+        find(bins, nodes.roots, nodes.steps, nodes.splits, leaves)
+        add(leaves, nodes.value, margin)
+        sum_up(leaves, gradients, sums)
+        results.append((leaves.tolist(), margin.tolist(), sums.tolist()))
+    assert results[0] == results[1]
+
+
+def edged_trees(layout: BinLayout, count: int) -> list[Tree]:
+    """Trees of depth 0 to 4 on public edges, those that part off missing values among them.
+
+    In every other one the right child comes before the left.
+    """
+    rng = np.random.default_rng(count)
+    trees = []
+    for number in range(count):
+        tree = random_tree(rng, depth=number % 5, columns=layout.columns)
+        inner = tree.left != NO_NODE
+        column = tree.split_feature[inner].astype(np.int64)
+        edge = rng.integers(-1, layout.edge_counts[column] + 1)
+        value = tree.value.copy()
+        value[inner] = layout.thresholds(column, edge)
+        first, second = (tree.right, tree.left) if number % 2 else (tree.left, tree.right)
+        trees.append(replace(tree, value=value, left=first, right=second))
+    return trees
+
+
+@pytest.mark.parametrize("bins", [2, 32, 256])
+def test_rows_go_by_their_bins_where_they_go_by_their_values(bins: int) -> None:
+    """Every leaf's sum counts the rows that a plain walk leads there, whatever the tree."""
+    features = unsold_in_part(150, seed=12)
+    boosting = replace(BOOSTING, bins=bins)
+    layout = BinLayout(features.definition, bins)
+    trees = edged_trees(layout, 70)
+    bakery = RowSums(features, layout, boosting)
+    unit = bakery.total_weight / bakery.sold_rows
+    found = bakery.leaf_sums(bakery.start(), trees, unit_weight=unit, scale=SCALE)
+    pairs = np.array(rounded(features, boosting, unit))
+    margin, at = bakery.start(), 0
+    for tree in trees:
+        reached = leaf_of(tree, features.x)
+        margin += tree.value[reached]
+        for leaf in np.flatnonzero(tree.left == NO_NODE):
+            assert (found.reshape(-1, 2)[at] == pairs[reached == leaf].sum(axis=0)).all()
+            at += 1
+    assert np.array_equal(bakery.add(bakery.start(), trees), margin)
 
 
 def test_trees_that_xgboost_grew_move_to_public_edges() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ import pandas as pd
 import pytest
 from flwr.app import Message, RecordDict
 
+from glean.errors import ModelError
+from glean.features.bin_layout import BinLayout
 from glean.federation.global_model import TreeModel
 from glean.federation.inprocess import InProcessGrid
 from glean.federation.messages import Task
 from glean.federation.tree_work import Progress, TreeWork
-from glean.learning.boosting import predict
+from glean.learning.boosting import TreeLearner, predict
 from glean.learning.forest import Forest
+from glean.learning.structure import check_public_edges
 from glean.settings import BoostingSettings
 from tests.federations import federation_of, small_settings
 from tests.matrices import DEFINITION, random_matrix
@@ -83,6 +87,30 @@ def test_following_what_is_new_gives_the_bits_of_the_whole_model() -> None:
             assert left.tobytes() == right.tobytes()
         state = model.state
     assert len(delta.model) < len(whole.model) / 2
+
+
+@pytest.mark.parametrize("objective", ["reg:squarederror", "reg:absoluteerror"])
+def test_what_is_sent_splits_at_public_edges(
+    objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XGBoost makes up thresholds near a bakery's largest values: they don't leave it."""
+    boosting = replace(BOOSTING, objective=objective, min_child_weight=0.5, max_depth=6)
+    training = random_matrix(500, seed=8)
+    mine = TreeWork(training, VALIDATION, boosting=boosting, device="cpu")
+    model = TreeModel.of(Forest.empty(DEFINITION, objective=objective))
+    monkeypatch.setattr(TreeLearner, "add", None)  # followed on the bins, from the first tree on
+    raw = TreeLearner(training, boosting=boosting)
+    grown_here = raw.grow(raw.start(), learning_rate=0.3, steps=8, seed=1)
+    layout = BinLayout(DEFINITION, boosting.bins)
+    with pytest.raises(ModelError, match="public edges"):
+        check_public_edges(grown_here, layout)
+    record = RecordDict()
+    for number in (1, 2):
+        content = mine.train(task_of(model, ""), record, seed=number)
+        assert content is not None
+        sent = Forest.from_bytes(content)
+        check_public_edges(sent, layout)
+        model = model.grown(model.forest.plus(sent.trees))
 
 
 def test_the_forecast_is_the_model_s() -> None:

@@ -18,8 +18,8 @@ from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
 from glean.learning.loss import Loss
 from glean.learning.splits import Penalties
-from glean.learning.structure import leaf_count
-from glean.learning.tree import NO_NODE, Nodes
+from glean.learning.structure import check_public_edges, leaf_count
+from glean.learning.tree import NO_NODE
 from glean.settings import BoostingSettings
 
 Words = NDArray[np.int64]
@@ -33,11 +33,9 @@ def checked_structure(forest: Forest, layout: BinLayout) -> Forest:
     ModelError
         A leaf has a value, or a threshold isn't a public bin edge.
     """
-    nodes = Nodes.of(forest.trees)
-    inner = nodes.left != NO_NODE
-    if nodes.value[~inner].any():
+    if any(tree.value[tree.left == NO_NODE].any() for tree in forest.trees):
         raise ModelError("found a leaf with a value; wanted structures, whose leaves are 0")
-    layout.edges_at(nodes.split_feature[inner].astype(np.int64), nodes.value[inner])
+    check_public_edges(forest, layout)
     return forest
 
 

@@ -18,6 +18,7 @@ from glean.federation.sampling import derived_seed, draw_share
 from glean.federation.step_messages import StepReply
 from glean.learning.averaged import initial_weights
 from glean.learning.forest import Forest
+from glean.learning.structure import check_public_edges
 from glean.settings import RunSettings
 
 LARGEST_WEIGHT = 1e15
@@ -77,6 +78,7 @@ class Aggregator:
                 f"found weight {contribution.weight}; wanted one above 0, up to {LARGEST_WEIGHT:g}"
             )
         trees = self._trees(contribution.model)
+        check_public_edges(trees, self.layout)
         return Update(contribution.bakery, contribution.weight, trees)
 
     def accept_structure(self, reply: StepReply) -> Forest:

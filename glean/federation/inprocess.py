@@ -26,11 +26,8 @@ BakeryApp = ClientApp
 """What plays a bakery; folders below name it without importing Flower."""
 
 SERVER_NODE = 1
-TURN_S = 0.05
 CLIENT_APP_RAISED = 2
 """Code of an `Error` reply that tells of an exception in a ClientApp."""
-
-_CHANGEABLE = (list, Array)
 
 
 class InProcessGrid(Grid):
@@ -106,18 +103,14 @@ class InProcessGrid(Grid):
         return ids
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
-        """Let nodes answer, in the order of the messages, for no longer than `TURN_S`.
+        """Let the node of the first of these messages that has no reply yet give it.
 
-        One at least, and not all at once: whoever waits for replies can keep to a deadline.
+        One at a time: whoever waits for replies can keep to a deadline.
         """
-        end = time.monotonic() + TURN_S
-        replies: list[Message] = []
         for message_id in message_ids:
             if message_id in self._unanswered:
-                replies.append(self._answer(self._unanswered.pop(message_id)))
-                if time.monotonic() > end:
-                    break
-        return replies
+                return [self._answer(self._unanswered.pop(message_id))]
+        return []
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
@@ -170,7 +163,7 @@ def _copied_record(record: RecordDict) -> RecordDict:
         # Not `part.copy()` alone: a list in it, or what an array holds, can be changed in place.
         inner = part.copy()
         for key, value in part.items():
-            if isinstance(value, _CHANGEABLE):
+            if isinstance(value, list | Array):
                 inner[key] = copy.copy(value)  # type: ignore[assignment]
         copied[name] = inner
     return copied

@@ -6,7 +6,7 @@ node that is gone comes from the SuperLink. Nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flwr.app import Message, RecordDict
@@ -61,12 +61,12 @@ class Post:
         sent = {m.metadata.message_id: m.metadata.dst_node_id for m in messages}
         return {number: node for number, node in sent.items() if number in taken}
 
-    def fetch(self, ids: Iterable[str]) -> dict[str, Message]:
-        """Fetch what has come in answer to these messages, each reply once."""
-        wanted = dict.fromkeys(ids)
+    def fetch(self, wanted: Mapping[str, object]) -> dict[str, Message]:
+        """Fetch what has come in answer to messages with these ids, each reply once."""
+        # Nothing is copied: in one process every reply is fetched by itself.
         if not wanted:
             return {}
-        replies = list(self._grid.pull_messages(list(wanted)))
+        replies = list(self._grid.pull_messages(wanted.keys()))
         self.traffic.up += sum(payload_bytes(r.content) for r in replies if r.has_content())
         found = {reply.metadata.reply_to_message_id: reply for reply in replies}
         return {number: reply for number, reply in found.items() if number in wanted}

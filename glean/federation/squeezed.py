@@ -25,11 +25,8 @@ def squeezed(content: bytes) -> bytes:
     return content if as_it_is else found
 
 
-@lru_cache(maxsize=4)
 def opened(content: bytes) -> bytes:
     """Give back what was squeezed; other bytes as they are.
-
-    The last ones are kept: in one process all bakeries are sent the same, one after the other.
 
     Raises
     ------

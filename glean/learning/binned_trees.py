@@ -21,6 +21,10 @@ Singles = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
 
+_NOWHERE = (1 << PLACE_BITS) - 1
+"""Beyond every bin: that no bin is, and that all bins lie below."""
+
+
 @dataclass(frozen=True, eq=False)
 class BinnedTrees:
     """Many trees one after the other, their nodes in an order in which siblings are neighbours.
@@ -76,9 +80,6 @@ class BinnedTrees:
             value=value,
             leaves=place[nodes.left == NO_NODE],
         )
-
-
-_NOWHERE = (1 << PLACE_BITS) - 1
 
 
 def _places(nodes: Nodes, inner: Whole) -> Whole:

@@ -1,7 +1,8 @@
-"""A bakery's part of histogram boosting: it sums gradients and hessians over its own rows.
+"""A bakery's rows as bins: it follows the model on them, and sums up gradients and hessians.
 
-Rows go in once, become bins, and stay. The server's orders come in, and out go sums by bin of the
-nodes that it asks for, or by leaf of trees that it names: integers, ready to be masked and added.
+Rows go in once, become bins, and stay. Trees come in, and out go margins. The server's orders come
+in, and out go sums by bin of the nodes that it asks for, or by leaf of trees that it names:
+integers, ready to be masked and added.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ class RowSums:
     ----------
     sold_rows : int
         Rows that count: what a bakery declares.
-
     """
 
     def __init__(

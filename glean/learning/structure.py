@@ -9,7 +9,7 @@ import numpy as np
 from glean.features.bin_layout import BinLayout
 from glean.learning.binned_trees import at_public_edges
 from glean.learning.forest import Forest
-from glean.learning.tree import NO_NODE
+from glean.learning.tree import NO_NODE, Nodes
 
 
 def on_public_edges(forest: Forest, layout: BinLayout) -> Forest:
@@ -19,6 +19,19 @@ def on_public_edges(forest: Forest, layout: BinLayout) -> Forest:
     own, which would tell something of these.
     """
     return replace(forest, trees=tuple(at_public_edges(tree, layout) for tree in forest.trees))
+
+
+def check_public_edges(forest: Forest, layout: BinLayout) -> None:
+    """Refuse trees that not every bakery could follow on its bins.
+
+    Raises
+    ------
+    ModelError
+        A threshold isn't a public edge.
+    """
+    nodes = Nodes.of(forest.trees)
+    inner = nodes.left != NO_NODE
+    layout.edges_at(nodes.split_feature[inner].astype(np.int64), nodes.value[inner])
 
 
 def structure_of(forest: Forest, layout: BinLayout) -> Forest:
