@@ -12,7 +12,8 @@ run: $(STAMP)
 
 test: $(STAMP)
 	@$(BIN)/glean setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto -m 'not slow and not long'
+	$(BIN)/pytest -m 'slow and not long'
 
 test-all: test
 	$(BIN)/pytest -m long

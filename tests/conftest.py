@@ -6,9 +6,14 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests import processes
 from tests.tables import random_table
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("glean", deadline=None)
+settings.load_profile("glean")
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def proposals(weights: list[float], *, trees: int = 2) -> list[TreeUpdate]:
 
 
 @given(WEIGHTS, st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_order_of_replies_changes_no_byte(weights: list[float], chance: random.Random) -> None:
     """Shuffled updates give the same model and the same news, to the byte."""
     updates = proposals(weights)
@@ -45,7 +45,7 @@ def test_the_order_of_replies_changes_no_byte(weights: list[float], chance: rand
 
 
 @given(WEIGHTS, st.integers(0, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_tree_is_there_exactly_once(weights: list[float], trees: int) -> None:
     """The model keeps its trees in front; behind them stands one copy of each received tree."""
     before, updates = random_forest(3), proposals(weights, trees=trees)
@@ -59,7 +59,7 @@ def test_every_tree_is_there_exactly_once(weights: list[float], trees: int) -> N
 
 
 @given(WEIGHTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_model_adds_the_weighted_mean_of_the_proposals(weights: list[float]) -> None:
     """Forecast = forecast before + weighted mean of what each bakery would have added."""
     before, updates, x = random_forest(3), proposals(weights), random_matrix(40).x

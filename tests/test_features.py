@@ -62,7 +62,7 @@ def test_history_columns_equal_a_plain_loop(horizon: int) -> None:
             assert got == pytest.approx(value, rel=1e-5, abs=1e-6, nan_ok=True), (name, date)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 1000),
     cut=st.integers(10, 110),
@@ -143,7 +143,7 @@ def test_a_future_row_gets_the_features_it_would_have_had() -> None:
     assert np.isnan(future.y[(future.keys["date"] == last).to_numpy()]).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(factor=st.sampled_from([0.25, 2.0, 1024.0]), seed=st.integers(0, 100))
 def test_features_have_no_unit(factor: float, seed: int) -> None:
     """A bakery that sells everything `factor` times has the same features and targets."""

@@ -64,7 +64,6 @@ def test_damaged_files_are_refused(kind: str) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_random_bytes_raise_nothing_but_model_errors(data: bytes) -> None:
     """Whatever the bytes, behind a file's beginning too."""
     good = initial_weights("poisson", DEFINITION, seed=0).to_npz()
@@ -176,7 +175,7 @@ def test_first_weights_forecast_about_the_level() -> None:
 
 
 @given(st.lists(st.floats(0.5, 9e5), min_size=1, max_size=6), st.sampled_from(KINDS), st.randoms())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_mean_is_weighted_and_independent_of_order(
     says: list[float], kind: str, chance: random.Random
 ) -> None:

@@ -86,7 +86,7 @@ def test_a_model_of_xgboost_keeps_its_forecasts_but_not_its_row_counts(
 
 
 @given(st.integers(0, 300), st.integers(0, 4), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_xgboost_saves_a_forest_back_byte_for_byte(trees: int, depth: int, seed: int) -> None:
     """XGBoost reads what Glean writes as it stands, attributes included; so does Glean."""
     data = random_forest(trees, depth=depth, seed=seed).to_bytes()

@@ -24,7 +24,7 @@ def model_after(counts: list[int], *, seed: int = 0) -> list[TreeModel]:
     return models
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5), st.data())
 def test_what_is_held_and_what_is_lacking_make_the_model(
     counts: list[int], data: st.DataObject

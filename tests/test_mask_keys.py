@@ -70,7 +70,9 @@ def test_an_offer_of_another_run_is_refused() -> None:
         Roster.of(offers, epoch="run 1", seed=b"x").verify([keys.member for keys in known])
 
 
-@pytest.mark.parametrize("key", [b"", b"no key", members()[0].node_key])
+@pytest.mark.parametrize(
+    "key", [b"", b"no key", members()[0].node_key], ids=["empty", "none", "another"]
+)
 def test_a_signing_key_that_is_none_is_refused(key: bytes) -> None:
     """The bakery's helper may have pointed at the wrong file."""
     with pytest.raises(SecureSumError, match="signing-key"):
@@ -151,7 +153,7 @@ def messages() -> list[tuple[Callable[[bytes], object], bytes]]:
 MESSAGES = messages()
 
 
-@pytest.mark.parametrize(("read", "content"), MESSAGES)
+@pytest.mark.parametrize(("read", "content"), MESSAGES, ids=range(len(MESSAGES)))
 def test_every_message_survives_the_journey(
     read: Callable[[bytes], object], content: bytes
 ) -> None:
@@ -168,7 +170,7 @@ def test_every_message_survives_the_journey(
         assert "of a secure sum" in refusal(lambda wrong=wrong: read(wrong))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(MESSAGES), st.data())
 def test_spoilt_bytes_never_end_in_a_traceback(
     message: tuple[Callable[[bytes], object], bytes], data: st.DataObject

@@ -190,7 +190,7 @@ def test_never_seed_and_share_of_the_same_neighbour(between: Callable[[Masker], 
         assert "Nothing is revealed" in refusal(lambda question=question: masker.answer(question))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(Asked), st.integers(0, 63)), max_size=8))
 def test_no_row_of_questions_gets_both(stories: list[tuple[Asked, int]]) -> None:
     """Whatever a server asks in whatever order: one kind of secret of each, few seeds, no own."""

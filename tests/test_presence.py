@@ -70,7 +70,7 @@ ROUNDS = st.lists(st.tuples(ACTIONS, ACTIONS, ACTIONS, ACTIONS), min_size=1, max
 
 
 @given(rounds=ROUNDS, outspoken=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_comes_and_goes_the_present_are_asked_and_the_missing_named(
     rounds: list[tuple[str, ...]], *, outspoken: bool
 ) -> None:

@@ -283,7 +283,7 @@ def sales_tables(draw: st.DrawFn) -> SalesTable:
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet"])
 @given(table=sales_tables())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_written_is_read_back_the_same(name: str, table: SalesTable) -> None:
     """Writing and reading a table gives it back to the last bit, in each format."""
     with tempfile.TemporaryDirectory() as folder:

@@ -57,7 +57,7 @@ def test_a_third_may_vanish_in_any_phase(count: int, phase: str) -> None:
     assert len(total.counted) == count - lost
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_whoever_vanishes_when_the_sum_is_right(data: st.DataObject) -> None:
     """A run of steps in which up to a third go for good, each at a random moment of a step."""
@@ -223,7 +223,7 @@ def test_answers_that_do_not_fit_are_refused_and_count_as_none() -> None:
     np.testing.assert_array_equal(asked(total, maskers), plain_sum(summands[1:6]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_hostile_bytes_never_crash_the_server(data: st.DataObject) -> None:
     """Spoilt vectors and answers end in a sum or in a Glean error, nothing else."""

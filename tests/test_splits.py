@@ -85,7 +85,7 @@ PENALTIES = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), penalties=PENALTIES)
 def test_the_fast_search_finds_what_the_slow_one_finds(seed: int, penalties: Penalties) -> None:
     """Small whole numbers, so that ties abound; columns that miss values and others that don't."""

@@ -106,7 +106,7 @@ def test_the_fifth_bakery_is_young() -> None:
     assert windows[4].trains
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 3000), st.sampled_from(["related", "unrelated"]))
 def test_any_bakery_keeps_the_contract_of_the_table(index: int, scenario: str) -> None:
     """Sorted rows without repeats, whole finite numbers, zero-one flags, truth row by row."""

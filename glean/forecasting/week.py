@@ -97,9 +97,7 @@ def forecast_days(
         Products whose past days are all made up (see `with_stated_history`). Their size by the
         weekday profile is the forecast: the model would count the profile twice, and measured a
         little worse (`python -m benchmarks.stated`). A promotion and a holiday move it as they move
-        the model: on 8 synthetic bakeries without sales, days with a promotion were then off by
-        18.9% in place of 20.7%. The weather doesn't: no past day says what is usual, and it did
-        harm.
+        the model. The weather doesn't: no past day says what is usual.
 
     Returns
     -------
