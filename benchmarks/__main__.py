@@ -18,10 +18,11 @@ from benchmarks import (
     reference,
     scale,
     stock,
+    transports,
 )
 
 QUICK = (merge, many_bakeries, engines, masks)
-SLOW = (pooled, reference, accuracy, scale, stock)
+SLOW = (pooled, reference, accuracy, transports, scale, stock)
 """Minutes each; the last one more than an hour, most of it Flower's own."""
 
 

@@ -25,6 +25,7 @@ from benchmarks import (
     reference,
     scale,
     stock,
+    transports,
 )
 from benchmarks.federations import federation_of
 from benchmarks.jobs import Job
@@ -175,8 +176,8 @@ def test_a_missed_limit_fails_the_benchmarks(
 
     modules = [merge, many_bakeries, engines, masks]
     if not quick:
-        modules += [pooled, reference, accuracy, scale, stock]
-    for module in modules:
+        modules += [pooled, reference, accuracy, transports, scale, stock]
+    for module in (*bench.QUICK, *bench.SLOW):
         monkeypatch.setattr(module, "main", partial(measure, module))
     assert bench.main() == int(bool(missed))
     assert ran == modules
