@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,9 +67,12 @@ class Federation:
             return [float(row["wape"]) for row in csv.DictReader(file)]
 
 
-def federation_of(settings: RunSettings, bakeries: int, scratch: Path) -> Federation:
-    """Let so many bakeries meet; the run's folder is made in `scratch`."""
-    nodes = [{"partition-id": k, "num-partitions": bakeries} for k in range(bakeries)]
+def federation_of(
+    settings: RunSettings, bakeries: int | Sequence[int], scratch: Path
+) -> Federation:
+    """Let so many bakeries meet, or those with these numbers; the run's folder is in `scratch`."""
+    numbers = range(bakeries) if isinstance(bakeries, int) else bakeries
+    nodes = [{"partition-id": k, "num-partitions": len(numbers)} for k in numbers]
     grid = WatchedGrid(app, nodes, settings.to_config())
     # Runs that begin in the same second need folders of their own.
     runs = len(list(scratch.iterdir())) if scratch.exists() else 0

@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.forecasting.calibration import UNKNOWN, PastErrors, calibrate
-from glean.forecasting.rolling import rolling_quantiles
+from glean.forecasting.rolling import near_holiday, rolling_quantiles
 from glean.metrics import Floats
 from tests.matrices import random_matrix
 
 LEVELS = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
-NOBODY = PastErrors(
-    np.array([], dtype=np.int64), np.array([]), np.array([]), np.array([], dtype=bool)
-)
+NONE = np.array([], dtype=bool)
+NOBODY = PastErrors(np.array([], dtype=np.int64), np.array([]), np.array([]), NONE, NONE)
 
 
 def errors(days: int = 300, *, seed: int = 0, spread: float = 0.2, first: int = 0) -> PastErrors:
@@ -26,7 +25,8 @@ def errors(days: int = 300, *, seed: int = 0, spread: float = 0.2, first: int = 
     forecast = np.tile([8.0, 40.0, 400.0], days)
     units = rng.poisson(forecast * rng.gamma(1 / spread**2, spread**2, len(forecast)))
     number = np.repeat(np.arange(first, first + days), 3)
-    return PastErrors(number, forecast, units.astype(float), np.zeros(len(number), dtype=bool))
+    never = np.zeros(len(number), dtype=bool)
+    return PastErrors(number, forecast, units.astype(float), never, never)
 
 
 def coverage(past: PastErrors, new: PastErrors, low: float, high: float) -> Floats:
@@ -93,6 +93,48 @@ def test_a_wild_weekday_gets_wider_quantiles() -> None:
     assert made.weekdays[5] > 1.4 * made.weekdays[1]
 
 
+def around_holidays(past: PastErrors, *, every: int, times: float) -> PastErrors:
+    """The same days, of which one in so many is around a holiday and off by so many times."""
+    near = past.days % every == 0
+    units = past.forecast + np.where(near, times, 1.0) * (past.units - past.forecast)
+    return replace(past, units=np.maximum(units, 0), near_holiday=near)
+
+
+def test_days_around_holidays_get_wider_quantiles_and_leave_the_others_theirs() -> None:
+    """Three times off on one day in ten: there wider, elsewhere as without holidays."""
+    past = errors(360)
+    asked, day, levels = np.array([400.0]), np.array([360]), np.array([0.1, 0.9])
+    made = calibrate(around_holidays(past, every=10, times=3.0), today=359)
+    usual, wide = (
+        float(np.diff(made.quantiles(asked, day, levels, np.array([near])))[0, 0])
+        for near in (False, True)
+    )
+    plain = float(np.diff(calibrate(past, today=359).quantiles(asked, day, levels))[0, 0])
+    assert wide > 1.8 * usual
+    assert usual == pytest.approx(plain, rel=0.15)
+
+
+def test_few_or_calm_holidays_change_little() -> None:
+    """Two wild days are no rule, and no holiday makes a bakery surer than on other days."""
+    rare = calibrate(around_holidays(errors(360), every=180, times=3.0), today=359)
+    often = calibrate(around_holidays(errors(360), every=10, times=3.0), today=359)
+    assert 1.0 <= rare.holiday < 1 + 0.5 * (often.holiday - 1)
+    assert calibrate(around_holidays(errors(360), every=10, times=0.2), today=359).holiday == 1.0
+
+
+def test_a_day_is_near_a_holiday_up_to_two_days_before_and_after() -> None:
+    """New Year's Eve and the day after tomorrow's holiday as well as the day itself."""
+    rows = random_matrix(5)
+    x = rows.x.copy()
+    for name, values in (
+        ("holiday", [0, 1, 0, 0, 0]),
+        ("days_to_holiday", [2, 7, 7, 7, 3]),
+        ("days_since_holiday", [7, 7, 1, 3, np.nan]),
+    ):
+        x[:, rows.definition.names.index(name)] = values
+    assert near_holiday(replace(rows, x=x)).tolist() == [True, True, True, False, False]
+
+
 def test_nothing_known_is_a_normal_distribution() -> None:
     """Without an error to learn from, a third of the forecast either way."""
     assert calibrate(NOBODY, today=0) is UNKNOWN
@@ -130,9 +172,7 @@ def test_the_pit_of_counts_is_even() -> None:
     rng = np.random.default_rng(5)
     units = rng.poisson(8.0 * rng.gamma(1 / 0.09, 0.09, 1200)).astype(float)
     rows = replace(random_matrix(1200), units=units)
-    known = PastErrors(
-        past.days[small] + 19_300, past.forecast[small], past.units[small], past.fitted[small]
-    )
+    known = replace(past.rows(small), days=past.days[small] + 19_300)
     pit = rolling_quantiles(known, rows, np.full(1200, 8.0), levels=LEVELS, seed=3).pit
     shares = np.histogram(pit, 10, (0, 1))[0] / len(pit)
     assert shares == pytest.approx(0.1, abs=0.035)

@@ -58,8 +58,8 @@ def test_sums_over_bakeries_tell_chance_from_share() -> None:
 def test_a_newcomer_s_intervals_hold_before_its_first_error() -> None:
     """80% and 95% at a bakery that was in none of the sums, for small and large products."""
     forecast, units = demand(8000, seed=99)
-    none = np.array([], dtype=np.int64)
-    nothing = PastErrors(none, none.astype(float), none.astype(float), none.astype(bool))
+    none, never = np.array([]), np.array([], dtype=bool)
+    nothing = PastErrors(none.astype(np.int64), none, none, never, never)
     made = calibrate(nothing, today=0, prior=calibration_of(federation()))
     ends = made.quantiles(forecast, np.zeros(len(forecast), dtype=np.int64), LEVELS)
     for low, high, nominal in ((0, -1, 0.95), (1, -2, 0.8)):
@@ -110,7 +110,8 @@ def test_own_errors_take_over() -> None:
         rng = np.random.default_rng(3)
         number = np.arange(400 - days, 400)
         units = 100.0 + 40.0 * rng.standard_normal(days)
-        past = PastErrors(number, np.full(days, 100.0), units, np.zeros(days, dtype=bool))
+        never = np.zeros(days, dtype=bool)
+        past = PastErrors(number, np.full(days, 100.0), units, never, never)
         made = calibrate(past, today=399, prior=prior if borrows else None)
         low, high = made.quantiles(asked, day, ends)[0]
         return float(high - low)

@@ -4,8 +4,9 @@ In come past forecasts and what came of them; out comes a distribution around an
 is split conformal prediction (Vovk et al. 2005) with scores that are scaled: an error of ten rolls
 means little on a thousand and much on twenty. The scale is a variance that grows with the forecast
 f as a * f + b * f² (of counts: chance between customers, and a share of the day), so that it goes
-along when the table counts in dozens instead of pieces. Recent errors weigh more, so that it adapts
-when demand shifts. A bakery with few errors leans on a distribution borrowed from the federation.
+along when the table counts in dozens instead of pieces. Weekdays have a width of their own, and so
+have the days around public holidays. Recent errors weigh more, so that it adapts when demand
+shifts. A bakery with few errors leans on a distribution borrowed from the federation.
 """
 
 from __future__ import annotations
@@ -18,19 +19,24 @@ from numpy.typing import NDArray
 from glean.metrics import Floats
 
 Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 KEPT_DAYS = 365
 """Days of errors that are looked back on."""
 
 HALF_LIFE_DAYS = 45.0
-"""Days after which an error weighs half as much; chosen before the test windows of the reference
-jobs."""
+"""Days after which an error weighs half as much. Chosen on windows before the test windows of the
+reference jobs; from 30 to 180 mean pinball losses differ there by 0.1%."""
 
 WEEKDAY_PRIOR_DAYS = 12.0
 """Days of a weekday that weigh as much as what all weekdays say of their common width."""
 
+HOLIDAY_PRIOR_DAYS = 12.0
+"""Days around holidays that weigh as much as what the other days say of their width."""
+
 PRIOR_DAYS = 28.0
-"""Days of own errors that weigh as much as what is borrowed from the federation."""
+"""Days of own errors that weigh as much as what is borrowed from the federation. On windows before
+the test windows of the reference jobs mean pinball losses were higher with 0, 10, 60 and 120."""
 
 TRIMMED = 0.98
 """Quantile of the relative errors above which one counts as that quantile in the scale."""
@@ -51,17 +57,30 @@ class PastErrors:
         Units.
     fitted : bool array of shape (n,)
         Whether the forecast's model was fitted to the row: its error is then too small.
+    near_holiday : bool array of shape (n,)
+        Whether the day is around a public holiday.
     """
 
     days: Whole
     forecast: Floats
     units: Floats
-    fitted: NDArray[np.bool_]
+    fitted: Flags
+    near_holiday: Flags
+
+    def rows(self, mask: Flags) -> PastErrors:
+        """Keep the rows where `mask`, shape (n,), is true."""
+        return PastErrors(
+            self.days[mask],
+            self.forecast[mask],
+            self.units[mask],
+            self.fitted[mask],
+            self.near_holiday[mask],
+        )
 
     def until(self, day: int) -> PastErrors:
         """Keep what was known at the end of a day, `KEPT_DAYS` back."""
-        kept = (self.days <= day) & (self.days > day - KEPT_DAYS) & np.isfinite(self.units)
-        return PastErrors(self.days[kept], self.forecast[kept], self.units[kept], self.fitted[kept])
+        known = (self.days <= day) & (self.days > day - KEPT_DAYS)
+        return self.rows(known & np.isfinite(self.units))
 
     def plus(self, other: PastErrors) -> PastErrors:
         """Put further rows behind these."""
@@ -70,6 +89,7 @@ class PastErrors:
             np.concatenate([self.forecast, other.forecast]),
             np.concatenate([self.units, other.units]),
             np.concatenate([self.fitted, other.fitted]),
+            np.concatenate([self.near_holiday, other.near_holiday]),
         )
 
 
@@ -87,6 +107,8 @@ class Calibration:
         Level of the quantile that each score stands at, strictly between 0 and 1, ascending.
     weekdays : array of shape (7,)
         Factor on the scale, Monday first.
+    holiday : float
+        Factor on the scale around public holidays, at least 1.
     """
 
     by_chance: float
@@ -94,13 +116,17 @@ class Calibration:
     scores: Floats
     levels: Floats
     weekdays: Floats
+    holiday: float = 1.0
 
-    def scale(self, forecast: Floats, days: Whole) -> Floats:
+    def scale(self, forecast: Floats, days: Whole, near_holiday: Flags | None = None) -> Floats:
         """Give the standard deviation of demand around forecasts, units of shape (n,)."""
         variance = self.by_chance * forecast + self.by_share * forecast**2
-        return np.asarray(np.sqrt(variance) * self.weekdays[_weekday(days)])
+        scale = np.sqrt(variance) * self.weekdays[_weekday(days)]
+        return scale if near_holiday is None else np.where(near_holiday, self.holiday, 1.0) * scale
 
-    def quantiles(self, forecast: Floats, days: Whole, levels: Floats) -> Floats:
+    def quantiles(
+        self, forecast: Floats, days: Whole, levels: Floats, near_holiday: Flags | None = None
+    ) -> Floats:
         """Quantiles of demand.
 
         Parameters
@@ -111,6 +137,8 @@ class Calibration:
             Days since 1970-01-01.
         levels : array of shape (k,)
             Between 0 and 1.
+        near_holiday : bool array of shape (n,), optional
+            Which days are around a public holiday; by default none.
 
         Returns
         -------
@@ -118,11 +146,14 @@ class Calibration:
             Units, never below zero; they don't fall as the level rises.
         """
         standard = np.interp(levels, self.levels, self.scores)
-        return np.maximum(forecast[:, None] + np.outer(self.scale(forecast, days), standard), 0.0)
+        scale = self.scale(forecast, days, near_holiday)
+        return np.maximum(forecast[:, None] + np.outer(scale, standard), 0.0)
 
-    def below(self, units: Floats, forecast: Floats, days: Whole) -> Floats:
+    def below(
+        self, units: Floats, forecast: Floats, days: Whole, near_holiday: Flags | None = None
+    ) -> Floats:
         """Probability of demand of at most `units`, shape (n,)."""
-        scale = np.maximum(self.scale(forecast, days), 1e-12)
+        scale = np.maximum(self.scale(forecast, days, near_holiday), 1e-12)
         found = np.interp((units - forecast) / scale, self.scores, self.levels, left=0.0, right=1.0)
         return np.asarray(np.where(units < 0, 0.0, found))
 
@@ -142,15 +173,17 @@ def calibrate(past: PastErrors, *, today: int, prior: Calibration | None = None)
     usable = past.forecast > 0
     if not usable.any():
         return prior or UNKNOWN
-    forecast, error = past.forecast[usable], (past.units - past.forecast)[usable]
-    days, fitted = past.days[usable], past.fitted[usable]
+    past = past.rows(usable)
+    forecast, days, fitted = past.forecast, past.days, past.fitted
+    holiday = _holiday(past)
+    error = (past.units - forecast) / np.where(past.near_holiday, holiday, 1.0)
     error = np.where(fitted, error * _growth(error / forecast, fitted), error)
     weight = 0.5 ** ((today - days) / HALF_LIFE_DAYS)
     by_chance, by_share = _variance(forecast, error, weight)
     plain = error / np.sqrt(by_chance * forecast + by_share * forecast**2)
     weekdays = _weekdays(plain, days, weight)
     scores, levels = _distribution(plain / weekdays[_weekday(days)], days, weight)
-    own = Calibration(by_chance, by_share, scores, levels, weekdays)
+    own = Calibration(by_chance, by_share, scores, levels, weekdays, holiday)
     return own if prior is None else _blended(own, prior, days=_days_seen(days, weight))
 
 
@@ -171,10 +204,32 @@ def _blended(own: Calibration, prior: Calibration, *, days: float) -> Calibratio
         share * mine + (1 - share) * others,
         levels,
         share * own.weekdays + (1 - share) * prior.weekdays,
+        own.holiday,
     )
 
 
-def _growth(relative: Floats, fitted: NDArray[np.bool_]) -> float:
+def _holiday(past: PastErrors) -> float:
+    """How much larger errors are around holidays, drawn towards 1 where few such days were seen.
+
+    All days kept weigh alike, as holidays are seldom. Without this factor, before the test windows
+    of chain, 70% of the days around holidays fell into 80% intervals, and 82% of the others.
+    """
+    near = past.near_holiday
+    if near.all() or not near.any():
+        return 1.0
+    error = past.units - past.forecast
+    by_chance, by_share = _variance(past.forecast, error, np.ones(len(error)))
+    size = np.abs(error) / np.sqrt(by_chance * past.forecast + by_share * past.forecast**2)
+    size = np.minimum(size, np.quantile(size, TRIMMED))
+    usual = float(size[~near].mean())
+    if usual <= 0:
+        return 1.0
+    seen = len(np.unique(past.days[near]))
+    own = float(size[near].mean()) / usual
+    return max((seen * own + HOLIDAY_PRIOR_DAYS) / (seen + HOLIDAY_PRIOR_DAYS), 1.0)
+
+
+def _growth(relative: Floats, fitted: Flags) -> float:
     """How much larger errors are on days that the model wasn't fitted to; at least 1."""
     if fitted.all() or not fitted.any():
         return 1.0

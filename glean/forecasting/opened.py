@@ -199,10 +199,7 @@ def _own(
         except ModelError as error:
             raise GleanError(f"this home can't be forecast from: {error}") from error
         errors = errors_of(real, kept.own.forecasts(real)["chosen"], fitted=False)
-        newer = errors.days > kept.past.days.max(initial=0)
-        fresh = PastErrors(
-            errors.days[newer], errors.forecast[newer], errors.units[newer], errors.fitted[newer]
-        )
+        fresh = errors.rows(errors.days > kept.past.days.max(initial=0))
         return kept.own, kept.past.plus(fresh)
     return _made_here(found, sales, real)
 

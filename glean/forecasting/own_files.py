@@ -68,6 +68,7 @@ def to_files(kept: KeptModel) -> dict[str, bytes]:
             "forecast": np.round(kept.past.forecast, 6).tolist(),
             "units": kept.past.units.tolist(),
             "fitted": kept.past.fitted.tolist(),
+            "near_holiday": kept.past.near_holiday.tolist(),
         },
     }
     return {PERSONAL: personal, ALONE: alone, ABOUT: (json.dumps(about) + "\n").encode()}
@@ -114,6 +115,7 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> KeptModel:
             np.array(errors["forecast"], dtype=np.float64),
             np.array(errors["units"], dtype=np.float64),
             np.array(errors["fitted"], dtype=bool),
+            np.array(errors["near_holiday"], dtype=bool),
         )
         region = str(about["region"])
         prior = _prior_of(about["prior"])
@@ -134,11 +136,13 @@ def _prior_to_json(prior: Calibration | None) -> dict[str, object] | None:
 def _prior_of(found: dict[str, object] | None) -> Calibration | None:
     if found is None:
         return None
-    chance, share = (float(str(found[name])) for name in ("by_chance", "by_share"))
+    chance, share, holiday = (
+        float(str(found[name])) for name in ("by_chance", "by_share", "holiday")
+    )
     scores, levels, weekdays = (
         np.array(found[name], dtype=np.float64) for name in ("scores", "levels", "weekdays")
     )
-    return Calibration(chance, share, scores, levels, weekdays)
+    return Calibration(chance, share, scores, levels, weekdays, holiday)
 
 
 def _bytes_of(model: Model) -> bytes:

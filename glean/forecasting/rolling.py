@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.calibration import Calibration, PastErrors, calibrate
 from glean.metrics import Floats
+
+Flags = NDArray[np.bool_]
+
+NEAR_HOLIDAY_DAYS = 2
+"""Distance up to which a day is around a public holiday: of 1, 2 and 3 the one with which coverage
+was nearest to nominal on windows before the test windows of chain and restaurants-100."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +45,18 @@ class RollingQuantiles:
         return found
 
 
+def near_holiday(features: FeatureMatrix) -> Flags:
+    """Say which rows are of days around a public holiday, shape (n,)."""
+    distance = np.fmin(features.column("days_to_holiday"), features.column("days_since_holiday"))
+    return (features.column("holiday") > 0) | (distance <= NEAR_HOLIDAY_DAYS)
+
+
 def errors_of(features: FeatureMatrix, forecast: Floats, *, fitted: bool) -> PastErrors:
     """Put forecasts of rows (units, shape (n,)) beside what came of them."""
     days = day_numbers(features.keys["date"])
-    return PastErrors(days, forecast, features.units, np.full(len(days), fitted))
+    return PastErrors(
+        days, forecast, features.units, np.full(len(days), fitted), near_holiday(features)
+    )
 
 
 def rolling_quantiles(
@@ -70,7 +85,7 @@ def rolling_quantiles(
     prior : Calibration, optional
         What other bakeries' errors say.
     """
-    days = day_numbers(features.keys["date"])
+    days, near = day_numbers(features.keys["date"]), near_holiday(features)
     known = past.plus(errors_of(features, forecast, fitted=False))
     whole = bool((features.units == np.round(features.units)).all())
     chance = np.random.default_rng(seed).random(len(days))
@@ -79,9 +94,9 @@ def rolling_quantiles(
         origin = int(day) - features.definition.horizon_days
         calibration = calibrate(known.until(origin), today=origin, prior=prior)
         mine = days == day
-        found[mine] = calibration.quantiles(forecast[mine], days[mine], levels)
+        found[mine] = calibration.quantiles(forecast[mine], days[mine], levels, near[mine])
         below, upto = (
-            calibration.below(features.units[mine] + step, forecast[mine], days[mine])
+            calibration.below(features.units[mine] + step, forecast[mine], days[mine], near[mine])
             for step in ((-0.5, 0.5) if whole else (0.0, 0.0))
         )
         pit[mine] = below + chance[mine] * (upto - below)

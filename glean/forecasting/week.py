@@ -14,6 +14,7 @@ from glean.features.matrix import FeatureMatrix, build_features, stack
 from glean.forecasting.calibration import PastErrors, calibrate
 from glean.forecasting.drivers import Driver, drivers, group_of
 from glean.forecasting.own_model import OwnModel
+from glean.forecasting.rolling import near_holiday
 from glean.forecasting.stated import USUAL_DAY, weekday_profile
 from glean.metrics import Floats
 from glean.sales.table import SalesTable
@@ -124,7 +125,8 @@ def forecast_days(
         return []
     asked, units = stack([features for features, _ in made]), np.concatenate([u for _, u in made])
     days = day_numbers(asked.keys["date"])
-    quantiles = _widened(calibration.quantiles(units, days, LEVELS), units, days - first)
+    quantiles = calibration.quantiles(units, days, LEVELS, near_holiday(asked))
+    quantiles = _widened(quantiles, units, days - first)
     reasons = _reasons(own, asked, usual, unsold)
     return [
         ForecastRow(pd.Timestamp(date), product, *row)

@@ -1,0 +1,186 @@
+"""Clusters of alike bakeries, each with a model of its own, against one model for all.
+
+Run `python -m benchmarks.clusters [JOB...]` (`--seeds 2`); the real table comes from the folder
+that GLEAN_TABLES names. No test window is looked at: the two months before it are judged, and all
+that is chosen, clusters too, is chosen on the days before those. A cluster is a whole federation
+with the default settings, whose model each bakery refines and chooses its forecast from. WAPEs are
+means over seeds; the last columns say what the bakeries bake by ("chosen") against the same with
+one model for all, the mean and by seed. Clusters would be worth having at -0.5%.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial, reduce
+from operator import add
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.federations import federation_of
+from benchmarks.grouping import Groups, by_loss, by_weekday
+from benchmarks.jobs import JOBS, Job
+from glean.features.definition import FeatureDefinition
+from glean.federation.lead import agree
+from glean.federation.participant import Participant, participant_of
+from glean.federation.sampling import derived_seed
+from glean.forecasting.choice import CHALLENGERS, Choice, choose
+from glean.forecasting.forecast import Model, read_model
+from glean.forecasting.own_model import OwnModel
+from glean.forecasting.personal import personalise
+from glean.forecasting.shrinkage import trading_days
+from glean.learning.alone import train_alone
+from glean.metrics import ErrorSums
+from glean.settings import NodeSettings, RunSettings
+
+JUDGED = {
+    "synthetic-40": ("2025-03-09", "2025-05-04"),
+    "restaurants-100": ("2016-12-01", "2017-02-01"),
+}
+"""Job -> the first day that is judged, and the first of the test window, which isn't."""
+
+SEEDS = 2
+METHODS = ("federated", "personalised", "chosen", "local")
+ONE = "one model"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A job's bakeries with one seed.
+
+    Parameters
+    ----------
+    bakeries : sequence of Participant
+        All of them; they stand at the place of their number.
+    definition : FeatureDefinition
+        What they agree on when all are together.
+    settings : RunSettings
+        Their test window begins with the first day that is judged.
+    end : Timestamp
+        First day that isn't judged any more.
+    """
+
+    bakeries: Sequence[Participant]
+    definition: FeatureDefinition
+    settings: RunSettings
+    end: pd.Timestamp
+
+    @classmethod
+    def of(cls, job: Job, scratch: Path, *, seed: int) -> Self:
+        """Open the bakeries of a job."""
+        start, end = JUDGED[job.name]
+        config = {"test_start": start, "secure_sums": "false", "min_available_bakeries": "1"}
+        settings = job.settings(scratch, **config, seed=str(seed))
+        opened = (participant_of(NodeSettings(partition=k), settings) for k in range(job.bakeries))
+        bakeries = [bakery for bakery in opened if bakery is not None]
+        met = {bakery.sales.name: bakery.introduce() for bakery in bakeries}
+        return cls(bakeries, agree(met, (), settings), settings, pd.Timestamp(end))
+
+    def groupings(self) -> dict[str, Callable[[], Groups]]:
+        """Name the ways of drawing clusters; `ONE` is the baseline."""
+        ways: dict[str, Callable[[], Groups]] = {
+            ONE: lambda: np.zeros(len(self.bakeries), dtype=np.int64)
+        }
+        for name, draw in (("least loss", by_loss), ("weekdays", by_weekday)):
+            for k in (2, 3):
+                ways[f"{name}, {k}"] = partial(
+                    draw, self.bakeries, self.definition, clusters=k, settings=self.settings
+                )
+        return ways
+
+    def judge(self, groups: Groups, scratch: Path) -> dict[str, ErrorSums]:
+        """Run a federation for each cluster; the errors of all bakeries by method."""
+        found: list[Mapping[str, ErrorSums]] = []
+        for k in np.unique(groups):
+            members = np.flatnonzero(groups == k).tolist()
+            model = self._model_of(members, scratch)
+            found += [self._errors(self.bakeries[number], model) for number in members]
+        return {method: reduce(add, (each[method] for each in found)) for method in METHODS}
+
+    def _model_of(self, members: Sequence[int], scratch: Path) -> Model:
+        outcome = federation_of(self.settings, members, scratch).run()
+        return read_model(outcome.model.to_bytes())
+
+    def _errors(self, bakery: Participant, model: Model) -> dict[str, ErrorSums]:
+        judged = bakery.features(model.definition).between(bakery.windows.test_start, self.end)
+        made = own_model(bakery, model).forecasts(judged)
+        return {method: ErrorSums.of(judged.units, made[method]) for method in METHODS}
+
+
+def own_model(bakery: Participant, model: Model) -> OwnModel:
+    """Do as `fit_own_model` does, but train the bakery's own model once for all clusters."""
+    training = bakery.training(model.definition)
+    validation = bakery.validation(model.definition)
+    alone = _alone(bakery, model.definition)
+    personal = personalise(
+        model, training, validation, boosting=bakery.settings.boosting, seed=_seed(bakery)
+    )
+    unchosen = OwnModel(model, personal, alone, Choice({"local": 1.0}, ""))
+    made = unchosen.forecasts(validation)
+    tried = {method: made[method] for method in CHALLENGERS}
+    choice = choose(validation, tried, history_days=trading_days(training))
+    return OwnModel(model, personal, alone, choice)
+
+
+@lru_cache(maxsize=1000)
+def _alone(bakery: Participant, definition: FeatureDefinition) -> Model:
+    return train_alone(
+        bakery.training(definition),
+        bakery.validation(definition),
+        boosting=bakery.settings.boosting,
+        seed=_seed(bakery),
+    ).forest
+
+
+def _seed(bakery: Participant) -> int:
+    return derived_seed(bakery.settings.seed, "local", bakery.sales.name)
+
+
+def measure(job: Job, seed: int, scratch: Path) -> pd.DataFrame:
+    """Judge all groupings with one seed: a row each, with clusters' sizes and WAPE by method."""
+    trial = Trial.of(job, scratch, seed=seed)
+    rows = []
+    for name, grouping in trial.groupings().items():
+        groups = grouping()
+        sums = trial.judge(groups, scratch / "runs")
+        sizes = "+".join(str(size) for size in np.bincount(groups) if size)
+        wapes = {method: sums[method].wape for method in METHODS}
+        rows.append({"grouping": name, "seed": seed, "sizes": sizes, **wapes})
+    return pd.DataFrame(rows)
+
+
+def compare(found: pd.DataFrame) -> pd.DataFrame:
+    """Take the mean over seeds, and say what clusters gain over one model."""
+    by_grouping = found.groupby("grouping", sort=False)
+    table = by_grouping[list(METHODS)].mean()
+    chosen = found.pivot_table(index="grouping", columns="seed", values="chosen").add_prefix(
+        "seed "
+    )
+    chosen.insert(0, "against one", table["chosen"])
+    table = table.join(chosen.div(chosen.loc[ONE]).sub(1))
+    table["sizes"] = by_grouping["sizes"].agg(", ".join)
+    return table
+
+
+def main() -> None:
+    """Print a table a job."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=", ".join(JUDGED))
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    told = parser.parse_args()
+    first = RunSettings().seed
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in told.jobs or [name for name in JUDGED if JOBS[name].available()]:
+            seeds = range(first, first + told.seeds)
+            tables = [measure(JOBS[name], seed, Path(scratch)) for seed in seeds]
+            print(f"\n{name}: WAPE from {JUDGED[name][0]} to the day before {JUDGED[name][1]}")
+            print(compare(pd.concat(tables)).to_string(float_format="%.4f"), flush=True)
+
+
+if __name__ == "__main__":
+    main()
