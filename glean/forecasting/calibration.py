@@ -11,7 +11,8 @@ shifts. A bakery with few errors leans on a distribution borrowed from the feder
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +119,10 @@ class Calibration:
     weekdays: Floats
     holiday: float = 1.0
 
+    def with_scores(self, scores: Floats) -> Calibration:
+        """Put other scores, ascending, at the same levels."""
+        return replace(self, scores=scores)
+
     def scale(self, forecast: Floats, days: Whole, near_holiday: Flags | None = None) -> Floats:
         """Give the standard deviation of demand around forecasts, units of shape (n,)."""
         variance = self.by_chance * forecast + self.by_share * forecast**2
@@ -220,7 +225,7 @@ def _holiday(past: PastErrors) -> float:
     error = past.units - past.forecast
     by_chance, by_share = _variance(past.forecast, error, np.ones(len(error)))
     size = np.abs(error) / np.sqrt(by_chance * past.forecast + by_share * past.forecast**2)
-    size = np.minimum(size, np.quantile(size, TRIMMED))
+    size = _trimmed(size)
     usual = float(size[~near].mean())
     if usual <= 0:
         return 1.0
@@ -249,10 +254,19 @@ def _variance(forecast: Floats, error: Floats, weight: Floats) -> tuple[float, f
     chance, share = 0.0, float(usual[0])
     for _ in range(_PASSES):
         times = relative / usual
-        trimmed = np.minimum(times, np.quantile(times, TRIMMED)) * usual
+        trimmed = _trimmed(times) * usual
         chance, share = _line(inverse, trimmed, weight / usual**2)
         usual = np.maximum(chance * inverse + share, _LEAST_SHARE)
     return chance, share
+
+
+def _trimmed(values: Floats) -> Floats:
+    """Cut values off at their quantile `TRIMMED`; NumPy's own takes several times as long."""
+    place = TRIMMED * (len(values) - 1)
+    below, above = math.floor(place), math.ceil(place)
+    ends = np.partition(values, (below, above))
+    cut = ends[below] + (place - below) * (ends[above] - ends[below])
+    return np.asarray(np.minimum(values, cut))
 
 
 def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
@@ -274,7 +288,7 @@ _LEAST_SHARE = 1e-6
 
 def _weekdays(plain: Floats, days: Whole, weight: Floats) -> Floats:
     """Width by weekday, drawn towards 1 where the weekday was seen on few days."""
-    size = np.minimum(np.abs(plain), np.quantile(np.abs(plain), TRIMMED))
+    size = _trimmed(np.abs(plain))
     overall = (weight @ size) / weight.sum()
     factors = np.ones(7)
     for weekday in range(7):

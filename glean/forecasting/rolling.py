@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix
-from glean.forecasting.calibration import Calibration, PastErrors, calibrate
+from glean.forecasting.calibration import Calibration, PastErrors
+from glean.forecasting.tracking import tracked
 from glean.metrics import Floats
 
 Flags = NDArray[np.bool_]
@@ -90,9 +91,13 @@ def rolling_quantiles(
     whole = bool((features.units == np.round(features.units)).all())
     chance = np.random.default_rng(seed).random(len(days))
     found, pit = np.empty((len(days), len(levels))), np.empty(len(days))
-    for day in np.unique(days):
-        origin = int(day) - features.definition.horizon_days
-        calibration = calibrate(known.until(origin), today=origin, prior=prior)
+    calibrations = tracked(
+        known,
+        np.unique(days).tolist(),
+        horizon_days=features.definition.horizon_days,
+        prior=prior,
+    )
+    for day, calibration in calibrations.items():
         mine = days == day
         found[mine] = calibration.quantiles(forecast[mine], days[mine], levels, near[mine])
         below, upto = (

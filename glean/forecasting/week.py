@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix, build_features, stack
-from glean.forecasting.calibration import PastErrors, calibrate
+from glean.forecasting.calibration import PastErrors
 from glean.forecasting.drivers import Driver, drivers, group_of
 from glean.forecasting.own_model import OwnModel
 from glean.forecasting.rolling import near_holiday
 from glean.forecasting.stated import USUAL_DAY, weekday_profile
+from glean.forecasting.tracking import tracked
 from glean.metrics import Floats
 from glean.sales.table import SalesTable
 
@@ -110,7 +111,7 @@ def forecast_days(
     rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
     coming = rows["units"].isna() & (rows["date"] > today)
     first = int(day_numbers(pd.Series([today]))[0]) + 1
-    calibration = calibrate(past, today=first - 1, prior=own.prior)
+    calibration = tracked(past, [first], horizon_days=1, prior=own.prior)[first]
     usual: FeatureMatrix | None = None
     made: list[tuple[FeatureMatrix, Floats]] = []
     for day in pd.DatetimeIndex(rows.loc[coming, "date"].unique()).sort_values():
