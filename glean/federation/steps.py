@@ -261,16 +261,21 @@ class Steps:
             order: replace(order, masked=bool(masked)).to_json() for order in {*orders.values()}
         }
         participants = self._masks.marks(masked) if masked else b""
+        # Most bakeries are asked the same.
+        records: dict[StepTask, RecordDict] = {}
 
         def record_of(name: str, task: Task) -> RecordDict:
-            return StepTask(
+            asked = StepTask(
                 **vars(task),
                 number=self._number,
                 orders=texts[orders[name]],
                 structures=structures,
                 participants=participants,
                 roster=self._masks.roster_for(name) if masked else b"",
-            ).to_record()
+            )
+            if asked not in records:
+                records[asked] = asked.to_record()
+            return records[asked]
 
         talk = self._council.talk
         found: dict[str, StepReply] = {}
