@@ -18,7 +18,7 @@ from tests import processes
 from tests.processes import BIN, wait_until
 from tests.runs import facts_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_left")]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.usefixtures("nothing_left")]
 
 ROUNDS = 20
 SETTINGS = {
