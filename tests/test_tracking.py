@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glean.forecasting.calibration import PastErrors, calibrate
+from glean.forecasting import tracking
+from glean.forecasting.calibration import UNKNOWN, Calibration, PastErrors, calibrate
 from glean.forecasting.tracking import WATCHED, tracked
+from glean.metrics import Floats
 
 FIRST = 18_000
 LEVELS = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
@@ -71,11 +73,12 @@ def test_a_day_is_not_seen_before_its_origin(horizon: int) -> None:
     past, day = errors([0.1] * 100), FIRST + 80
     later = past.days > day - horizon
     other = replace(past, units=np.where(later, 1.0, past.units))
-    one, two = (tracked(each, [day - 5, day], horizon_days=horizon)[day] for each in (past, other))
+    days = range(day - 5, day + 1)
+    one, two = (tracked(each, days, horizon_days=horizon)[day] for each in (past, other))
     assert np.array_equal(one.scores, two.scores)
     assert np.array_equal(one.levels, two.levels)
     earlier = replace(past, units=np.where(past.days > day - horizon - 1, 1.0, past.units))
-    three = tracked(earlier, [day], horizon_days=horizon)[day]
+    three = tracked(earlier, days, horizon_days=horizon)[day]
     assert not np.array_equal(one.scores, three.scores)
 
 
@@ -90,20 +93,37 @@ def test_dozens_are_tracked_like_pieces() -> None:
     )
 
 
-def test_small_counts_are_not_taken_for_too_sure() -> None:
-    """An interval of whole numbers holds more than its share; that alone moves nothing."""
-    rng = np.random.default_rng(3)
-    days = np.repeat(FIRST + np.arange(300), 4)
-    never = np.zeros(len(days), dtype=bool)
-    forecast = np.full(len(days), 2.0)
-    past = PastErrors(days, forecast, rng.poisson(2.0, len(days)).astype(float), never, never)
-    today = FIRST + 300
-    plain, found = (
-        calibrate(past.until(today - 1), today=today - 1),
-        tracked(past, [today], horizon_days=1)[today],
+def test_of_a_count_that_part_is_missed_which_lies_outside() -> None:
+    """Three pieces where two were expected: the interval ends within their step."""
+    never = np.array([False])
+    past = PastErrors(np.array([FIRST]), np.array([2.0]), np.array([3.0]), never, never)
+    below, upto = (
+        float(UNKNOWN.below(np.array([units]), past.forecast, past.days)[0]) for units in (2.5, 3.5)
     )
-    inner = np.interp(0.9, found.levels, found.scores) / np.interp(0.9, plain.levels, plain.scores)
-    assert inner == pytest.approx(1.0, abs=0.12)
+    assert below < 0.9 < upto
+    missed = (upto - 0.9) / (upto - below)
+    step = WATCHED[0].step
+    counted, measured = (tracking._steps(UNKNOWN, past, unit)[0] for unit in (1.0, 0.0))
+    assert counted == pytest.approx(step * (missed - 0.2))
+    assert measured == pytest.approx(step * (1.0 - 0.2))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1 / 12])
+def test_sales_are_judged_by_what_they_are_counted_in(
+    unit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces or dozens, found from the days before the first one that is asked for."""
+    past = errors([0.3] * 60)
+    counts = replace(past, units=np.round(past.units) * unit, forecast=past.forecast * unit)
+    found = []
+
+    def steps(_calibration: Calibration, _past: PastErrors, unit: float) -> Floats:
+        found.append(unit)
+        return np.zeros(len(WATCHED))
+
+    monkeypatch.setattr(tracking, "_steps", steps)
+    tracked(counts, range(FIRST + 50, FIRST + 60), horizon_days=1)
+    assert found == [pytest.approx(unit)] * 60
 
 
 def test_quantiles_rise_with_their_level() -> None:

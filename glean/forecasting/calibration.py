@@ -12,7 +12,7 @@ shifts. A bakery with few errors leans on a distribution borrowed from the feder
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,10 +118,6 @@ class Calibration:
     levels: Floats
     weekdays: Floats
     holiday: float = 1.0
-
-    def with_scores(self, scores: Floats) -> Calibration:
-        """Put other scores, ascending, at the same levels."""
-        return replace(self, scores=scores)
 
     def scale(self, forecast: Floats, days: Whole, near_holiday: Flags | None = None) -> Floats:
         """Give the standard deviation of demand around forecasts, units of shape (n,)."""

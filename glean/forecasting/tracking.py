@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def stretched(calibration: Calibration, factors: Floats) -> Calibration:
     inner, outer = (watched.level / 2 for watched in WATCHED)
     share = np.clip((np.abs(calibration.levels - 0.5) - inner) / (outer - inner), 0.0, 1.0)
     scores = calibration.scores * factors[0] ** (1 - share) * factors[1] ** share
-    return calibration.with_scores(np.maximum.accumulate(scores))
+    return replace(calibration, scores=np.maximum.accumulate(scores))
 
 
 def counted_in(units: Floats) -> float:
