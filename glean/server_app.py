@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from glean.evaluation.final_scores import final_scores
 from glean.evaluation.headline import headline
 from glean.evaluation.report import write_report
 from glean.evaluation.scores import BakeryScore, score_frame
-from glean.evaluation.simulation import look_inside
+from glean.evaluation.simulation import look_inside, train_rival
 from glean.evaluation.summary import METHOD_ORDER, summarise
 from glean.federation.beginning import begin, whole_paths
 from glean.federation.conversation import Conversation
@@ -27,7 +28,7 @@ from glean.federation.rounds import Outcome
 from glean.federation.run_folder import RunFolder, reason_of
 from glean.federation.run_record import RunRecord
 from glean.forecasting.borrowed import WIDTHS_FILE
-from glean.forecasting.forecast import read_model
+from glean.forecasting.forecast import definition_of, read_model
 from glean.learning.rates import learning_rate_of, pooled_learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.settings import NodeSettings, RunSettings
@@ -137,14 +138,23 @@ def _look_inside(
         for name, met in bakeries.items()
     ]
     participants = [participant for participant in opened if participant is not None]
-    _write_details(settings, participants, outcome, record)
-    insight = look_inside(
-        participants,
-        read_model(outcome.model.to_bytes()),
-        settings,
-        learning_rate=pooled_learning_rate_of(settings.rounds),
-        steps=_pooled_rounds(settings, outcome),
-    )
+    model = read_model(outcome.model.to_bytes())
+    pooled = None
+    if settings.baselines:
+        for each in participants:
+            each.training(definition_of(model))  # once, before two threads ask for it
+        with ThreadPoolExecutor(1) as beside:
+            training = beside.submit(
+                train_rival,
+                participants,
+                definition_of(model),
+                settings,
+                learning_rate=pooled_learning_rate_of(settings.rounds),
+                steps=_pooled_rounds(settings, outcome),
+            )
+            _write_details(settings, participants, outcome, record)
+            pooled = training.result()
+    insight = look_inside(participants, model, pooled)
     _write_csv(record.folder, "forecasts.csv", insight.forecasts)
     if insight.truth is not None:
         _write_csv(record.folder, "truth.csv", insight.truth)
@@ -158,8 +168,6 @@ def _write_details(
     record: RunRecord,
 ) -> None:
     """Add single days, plans, coverage and choices of all bakeries."""
-    if not settings.baselines:
-        return
     model, rate = outcome.model.to_bytes(), learning_rate_of(settings.rounds)
     owns = [
         own_model_of(each, model, learning_rate=rate, widths=outcome.widths)

@@ -198,7 +198,7 @@ def test_engines_misses_its_limit_by_time_or_by_model(
     """In process may take a fifth of Ray's time, and both make the same model."""
     clock = [0.0]
 
-    def run_job(_: Job, engine: str, scratch: Path) -> Path:
+    def run_job(_: Job, engine: str, scratch: Path, *_settings: str) -> Path:
         clock[0] += 10.0 if engine == "ray" else inprocess_s
         model = engine if models == "different" else "a model"
         (scratch / "model.ubj").write_text(model)

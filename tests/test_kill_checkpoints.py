@@ -172,7 +172,8 @@ def test_the_kills_would_find_files_written_without_care(prepared: Path, tmp_pat
         kill_a_writer(prepared, results, "careless", draw.uniform(0, LONGEST_S))
         try:
             for run in last_runs(results):
-                check(run, models)
+                if (run / "run.json").exists():
+                    check(run, models)
         except (GleanError, ValueError, AssertionError):
             return
         shutil.rmtree(results)

@@ -12,7 +12,7 @@ import pytest
 from glean.evaluation import simulation
 from glean.evaluation.backtest import judge
 from glean.evaluation.scores import naive_scale
-from glean.evaluation.simulation import Insight, look_inside
+from glean.evaluation.simulation import Insight, look_inside, train_rival
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
 from glean.federation.participant import Participant, participant_of
@@ -45,7 +45,10 @@ def model() -> Forest:
 
 
 def inside(participants: list[Participant], settings: RunSettings = SETTINGS) -> Insight:
-    return look_inside(participants, model(), settings, learning_rate=0.3, steps=2)
+    pooled = None
+    if settings.baselines:
+        pooled = train_rival(participants, DEFINITION, settings, learning_rate=0.3, steps=2)
+    return look_inside(participants, model(), pooled)
 
 
 @cache

@@ -86,7 +86,7 @@ class Canvas:
         self.figure: Figure = Figure(
             figsize=(WIDTH_INCHES, height), dpi=_DPI, layout="constrained", facecolor="white"
         )
-        FigureCanvasAgg(self.figure)
+        self._canvas = FigureCanvasAgg(self.figure)
         self.figure.suptitle(
             plain(title, longest=80), x=0.01, ha="left", fontsize=12.5, fontweight="bold"
         )
@@ -125,10 +125,8 @@ class Canvas:
         """Render; the same drawing gives the same bytes."""
         buffer = io.BytesIO()
         with _missing_letters_are_boxes():
-            # Laid out once: `savefig` would do it twice.
-            self.figure.draw_without_rendering()
-            self.figure.set_layout_engine("none")
-            self.figure.savefig(buffer, format="png", metadata={"Software": None})
+            # Not `savefig`, which draws everything twice.
+            self._canvas.print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
         return buffer.getvalue()
 
 

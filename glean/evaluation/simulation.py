@@ -54,14 +54,9 @@ class Insight:
 
 
 def look_inside(
-    participants: Sequence[Participant],
-    model: Model,
-    settings: RunSettings,
-    *,
-    learning_rate: float,
-    steps: int,
+    participants: Sequence[Participant], model: Model, pooled: Forest | None
 ) -> Insight:
-    """Train the pooled rival, compare with the truth, and keep single days.
+    """Score the pooled rival, compare with the truth, and keep single days.
 
     Parameters
     ----------
@@ -69,19 +64,10 @@ def look_inside(
         All bakeries of the simulation.
     model : Forest or Weights
         The federation's final model.
-    settings : RunSettings
-        The run's settings; without `baselines` there is no pooled rival.
-    learning_rate : float
-        Step size of the pooled rival.
-    steps : int
-        Boosting steps of the pooled rival: as many as the final model had rounds.
+    pooled : Forest or None
+        The pooled rival, where there is one.
     """
     definition = definition_of(model)
-    pooled = (
-        _pooled_forest(participants, definition, settings, learning_rate, steps)
-        if settings.baselines
-        else None
-    )
     scores: list[BakeryScore] = []
     days: list[pd.DataFrame] = []
     truths: list[dict[str, str | float]] = []
@@ -105,13 +91,29 @@ def look_inside(
     )
 
 
-def _pooled_forest(
+def train_rival(
     participants: Sequence[Participant],
     definition: FeatureDefinition,
     settings: RunSettings,
+    *,
     learning_rate: float,
     steps: int,
 ) -> Forest:
+    """Train the pooled rival: XGBoost itself, on the rows of all bakeries in one place.
+
+    Parameters
+    ----------
+    participants : sequence of Participant
+        All bakeries of the simulation.
+    definition : FeatureDefinition
+        The run's.
+    settings : RunSettings
+        The run's.
+    learning_rate : float
+        Step size of the pooled rival.
+    steps : int
+        Its boosting steps: as many as the final model had rounds.
+    """
     training = [p.training(definition) for p in participants if p.windows.trains]
     boosting = settings.boosting
     width = boosting.num_parallel_tree

@@ -68,20 +68,31 @@ class PastErrors:
     fitted: Flags
     near_holiday: Flags
 
-    def rows(self, mask: Flags) -> PastErrors:
-        """Keep the rows where `mask`, shape (n,), is true."""
+    def rows(self, wanted: Flags | Whole | slice) -> PastErrors:
+        """Take rows by a mask of shape (n,), by their numbers, or by a slice."""
         return PastErrors(
-            self.days[mask],
-            self.forecast[mask],
-            self.units[mask],
-            self.fitted[mask],
-            self.near_holiday[mask],
+            self.days[wanted],
+            self.forecast[wanted],
+            self.units[wanted],
+            self.fitted[wanted],
+            self.near_holiday[wanted],
         )
 
+    def where(self, mask: Flags) -> PastErrors:
+        """Keep the rows where `mask`, shape (n,), is true; these themselves where it always is."""
+        return self if mask.all() else self.rows(mask)
+
+    def by_day(self) -> PastErrors:
+        """Order the rows by day; these themselves where they are in order."""
+        ordered = (self.days[1:] >= self.days[:-1]).all()
+        return self if ordered else self.rows(np.argsort(self.days, kind="stable"))
+
     def until(self, day: int) -> PastErrors:
-        """Keep what was known at the end of a day, `KEPT_DAYS` back."""
-        known = (self.days <= day) & (self.days > day - KEPT_DAYS)
-        return self.rows(known & np.isfinite(self.units))
+        """Keep what was known at the end of a day, `KEPT_DAYS` back; by day."""
+        ordered = self.by_day()
+        first, end = np.searchsorted(ordered.days, (day - KEPT_DAYS, day), side="right")
+        found = ordered.rows(slice(first, end))
+        return found.where(np.isfinite(found.units))
 
     def plus(self, other: PastErrors) -> PastErrors:
         """Put further rows behind these."""
@@ -171,15 +182,14 @@ def calibrate(past: PastErrors, *, today: int, prior: Calibration | None = None)
     prior : Calibration, optional
         What other bakeries' errors say, for where the own ones are few.
     """
-    usable = past.forecast > 0
-    if not usable.any():
+    past = past.where(past.forecast > 0).by_day()
+    if len(past.days) == 0:
         return prior or UNKNOWN
-    past = past.rows(usable)
     forecast, days, fitted = past.forecast, past.days, past.fitted
     holiday = _holiday(past)
     error = (past.units - forecast) / np.where(past.near_holiday, holiday, 1.0)
     error = np.where(fitted, error * _growth(error / forecast, fitted), error)
-    weight = 0.5 ** ((today - days) / HALF_LIFE_DAYS)
+    weight = np.exp2((days - today) / HALF_LIFE_DAYS)
     by_chance, by_share = _variance(forecast, error, weight)
     plain = error / np.sqrt(by_chance * forecast + by_share * forecast**2)
     weekdays = _weekdays(plain, days, weight)
@@ -188,9 +198,14 @@ def calibrate(past: PastErrors, *, today: int, prior: Calibration | None = None)
     return own if prior is None else _blended(own, prior, days=_days_seen(days, weight))
 
 
+def _new_day(days: Whole) -> Flags:
+    """Say which rows, ordered by day, are the first of theirs."""
+    return np.concatenate([[True], days[1:] != days[:-1]])
+
+
 def _days_seen(days: Whole, weight: Floats) -> float:
-    """How many days of full weight the errors are worth."""
-    by_day = weight[np.unique(days, return_index=True)[1]]
+    """How many days of full weight the errors, ordered by day, are worth."""
+    by_day = weight[_new_day(days)]
     return float(by_day.sum() ** 2 / (by_day @ by_day))
 
 
@@ -225,7 +240,7 @@ def _holiday(past: PastErrors) -> float:
     usual = float(size[~near].mean())
     if usual <= 0:
         return 1.0
-    seen = len(np.unique(past.days[near]))
+    seen = int(_new_day(past.days[near]).sum())
     own = float(size[near].mean()) / usual
     return max((seen * own + HOLIDAY_PRIOR_DAYS) / (seen + HOLIDAY_PRIOR_DAYS), 1.0)
 
@@ -259,18 +274,19 @@ def _variance(forecast: Floats, error: Floats, weight: Floats) -> tuple[float, f
 def _trimmed(values: Floats) -> Floats:
     """Cut values off at their quantile `TRIMMED`; NumPy's own takes several times as long."""
     place = TRIMMED * (len(values) - 1)
-    below, above = math.floor(place), math.ceil(place)
-    ends = np.partition(values, (below, above))
-    cut = ends[below] + (place - below) * (ends[above] - ends[below])
-    return np.asarray(np.minimum(values, cut))
+    below = math.floor(place)
+    parted = np.partition(values, below)
+    low, high = parted[below], parted[min(below + 1, len(values) - 1) :].min()
+    return np.asarray(np.minimum(values, low + (place - below) * (high - low)))
 
 
 def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
     """Fit slope and height, both at least 0."""
-    weight = weight / weight.sum()
-    mean_x, mean_y = float(weight @ x), float(weight @ y)
-    spread = float(weight @ (x - mean_x) ** 2)
-    slope = float(weight @ ((x - mean_x) * (y - mean_y))) / spread if spread > 0 else 0.0
+    total = weight.sum()
+    mean_x, mean_y = float(weight @ x / total), float(weight @ y / total)
+    pull = weight * (x - mean_x)
+    spread = float(pull @ (x - mean_x))
+    slope = float(pull @ (y - mean_y)) / spread if spread > 0 else 0.0
     slope = min(max(slope, 0.0), mean_y / mean_x)
     height = mean_y - slope * mean_x
     if height <= 0 and slope <= 0:
@@ -280,21 +296,27 @@ def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
 
 _PASSES = 3
 _LEAST_SHARE = 1e-6
+_NO_WEIGHT = 1e-12
 
 
 def _weekdays(plain: Floats, days: Whole, weight: Floats) -> Floats:
     """Width by weekday, drawn towards 1 where the weekday was seen on few days."""
     size = _trimmed(np.abs(plain))
     overall = (weight @ size) / weight.sum()
-    factors = np.ones(7)
-    for weekday in range(7):
-        mine = _weekday(days) == weekday
-        if not mine.any() or overall <= 0:
-            continue
-        seen = _days_seen(days[mine], weight[mine])
-        own = (weight[mine] @ size[mine]) / weight[mine].sum() / overall
-        factors[weekday] = (seen * own + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
+    if overall <= 0:
+        return np.ones(7)
+    weekday, first = _weekday(days), _new_day(days)
+    by_day = weight[first]
+    own = _summed(weekday, weight * size) / np.maximum(_summed(weekday, weight), _NO_WEIGHT)
+    squares = np.maximum(_summed(weekday[first], by_day**2), _NO_WEIGHT)
+    seen = _summed(weekday[first], by_day) ** 2 / squares
+    factors: Floats = (seen * own / overall + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
     return factors
+
+
+def _summed(weekday: Whole, values: Floats) -> Floats:
+    """Sum values by weekday, shape (7,)."""
+    return np.bincount(weekday, values, minlength=7).astype(np.float64)
 
 
 def _distribution(scores: Floats, days: Whole, weight: Floats) -> tuple[Floats, Floats]:
@@ -306,7 +328,7 @@ def _distribution(scores: Floats, days: Whole, weight: Floats) -> tuple[Floats, 
     order = np.argsort(scores, kind="stable")
     ranked, weights = scores[order], weight[order]
     rows = weight.sum() ** 2 / (weight @ weight)
-    together = len(scores) / len(np.unique(days))
+    together = len(scores) / _new_day(days).sum()
     count = max(rows / together, 1.0)
     middle = (np.cumsum(weights) - weights / 2) / weights.sum()
     levels = (0.5 + count * middle) / (count + 1)

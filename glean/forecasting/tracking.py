@@ -68,6 +68,7 @@ def tracked(
     """
     if not days:
         return {}
+    past = past.by_day()
     judged = past.rows(~past.fitted & np.isfinite(past.units))
     earlier = judged.rows(judged.days < days[0])
     before = np.unique(earlier.days)[-TRACKED_DAYS:].tolist()
@@ -90,7 +91,7 @@ def stretched(calibration: Calibration, factors: Floats) -> Calibration:
     """Widen the intervals of `WATCHED` by a factor each, shape (2,), and what lies between."""
     inner, outer = (watched.level / 2 for watched in WATCHED)
     share = np.clip((np.abs(calibration.levels - 0.5) - inner) / (outer - inner), 0.0, 1.0)
-    scores = calibration.scores * factors[0] ** (1 - share) * factors[1] ** share
+    scores = calibration.scores * factors[0] * np.exp(share * np.log(factors[1] / factors[0]))
     return replace(calibration, scores=np.maximum.accumulate(scores))
 
 

@@ -93,7 +93,8 @@ def _level(validation: FeatureMatrix, boosting: BoostingSettings) -> AloneModel:
 def _of_shape(
     shape: Shape, learner: TreeLearner, judge: TreeLearner, rows: FeatureMatrix, *, seed: int
 ) -> AloneModel:
-    forest = learner.grow_until(judge, shape=shape, learning_rate=LEARNING_RATE, seed=seed)
+    margins = (learner.start(), judge.start())
+    forest = learner.grow_until(judge, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed)
     relative = judge.relative(judge.add(judge.start(), forest))
     reached = wape(rows.units, np.maximum(relative, 0.0) * rows.level)
     return AloneModel(forest, shape.max_depth, forest.tree_count, reached)

@@ -8,6 +8,7 @@ on first use: it brings scikit-learn along and takes seconds, which a merging se
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -150,11 +151,11 @@ class TreeLearner:
     def grow_until(
         self,
         judge: TreeLearner,
+        margins: tuple[Singles, Singles],
         *,
         shape: Shape,
         learning_rate: float,
         seed: int,
-        base: Forest | None = None,
     ) -> Forest:
         """Grow trees for as long as they forecast other rows better.
 
@@ -163,12 +164,12 @@ class TreeLearner:
         judge : TreeLearner
             The other rows. What counts is their absolute error weighted by the level: up to a
             constant that is their WAPE in units.
+        margins : pair of float32 arrays of shape (rows,) and (rows of judge,)
+            Where the model stands on whose residual they grow.
         shape : Shape
             Of the trees, instead of the learner's own.
         learning_rate, seed
             As for `grow`.
-        base : Forest, optional
-            The model on whose residual they grow; by default the level.
 
         Returns
         -------
@@ -176,23 +177,22 @@ class TreeLearner:
             The new trees up to the step with the smallest error.
         """
         matrix, judged = self._matrix, judge._matrix
-        matrix.set_base_margin(self._margin_of(base))
-        judged.set_base_margin(judge._margin_of(base))
+        matrix.set_base_margin(margins[0])
+        judged.set_base_margin(margins[1])
         own = asdict(shape) | {"eval_metric": "mae"}
-        booster = load_xgboost().train(
-            self._parameters(learning_rate=learning_rate, seed=seed) | own,
-            matrix,
-            num_boost_round=MOST_STEPS,
-            evals=[(judged, "validation")],
-            early_stopping_rounds=PATIENCE,
-            verbose_eval=False,
-        )
+        parameters = self._parameters(learning_rate=learning_rate, seed=seed) | own
+        # Not `xgboost.train`, as in `grow`.
+        booster = load_xgboost().Booster(parameters, [matrix, judged])
+        least, best = math.inf, 0
+        for step in range(MOST_STEPS):
+            booster.update(matrix, step)
+            error = float(booster.eval(judged).rsplit(":", 1)[1])
+            if error < least:
+                least, best = error, step
+            elif step - best >= PATIENCE:
+                break
         self._note_device(booster)
-        kept = (booster.best_iteration + 1) * self._boosting.num_parallel_tree
-        return _forest(booster, self._empty).first(kept)
-
-    def _margin_of(self, base: Forest | None) -> Singles:
-        return self.start() if base is None else self.add(self.start(), base)
+        return _forest(booster[: best + 1], self._empty)
 
     def relative(self, margin: Singles) -> Floats:
         """Forecast on the scale of `y` (units / level) at a margin, shape (rows,)."""
@@ -254,10 +254,9 @@ def predict(forest: Forest, x: Singles) -> Floats:
     if forest.tree_count == 0 or len(x) == 0:
         margin = np.full(len(x), start_margin(forest.objective), dtype=np.float32)
     else:
-        xgboost = load_xgboost()
-
-        rows = xgboost.DMatrix(x, feature_names=list(forest.feature_names), nthread=1)
-        margin = _booster(forest, "cpu").predict(rows, output_margin=True)
+        margin = _booster(forest, "cpu").inplace_predict(
+            x, predict_type="margin", validate_features=False
+        )
     return inverse_link(margin, objective=forest.objective)
 
 

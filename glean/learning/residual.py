@@ -56,9 +56,10 @@ def grow_residual(
         return empty
     learner = TreeLearner(training, boosting=boosting)
     judge = TreeLearner(validation, boosting=boosting)
+    margins = (learner.add(learner.start(), base), judge.add(judge.start(), base))
     for shape in SHAPES:
         grown = learner.grow_until(
-            judge, shape=shape, learning_rate=LEARNING_RATE, seed=seed, base=base
+            judge, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed
         )
         empty = empty.plus(grown.scaled(1 / len(SHAPES)).trees)
     return empty
