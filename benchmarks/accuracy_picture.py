@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.judged_run import JudgedRun
+from benchmarks.metered_grid import Spent
 from benchmarks.variants import MASKED
-from benchmarks.watched_grid import Spent
 
 if TYPE_CHECKING:  # matplotlib takes over half a second to import
     from matplotlib.axes import Axes

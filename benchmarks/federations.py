@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.watched_grid import Spent, WatchedGrid
+from benchmarks.metered_grid import MeteredGrid, Spent
 from glean.client_app import app
 from glean.federation.inprocess import as_server
 from glean.federation.lead import agree, meet, rounds_of
@@ -23,7 +23,7 @@ class WatchedFolder(RunFolder):
     ----------
     path : Path
         As for `RunFolder`.
-    grid : WatchedGrid
+    grid : MeteredGrid
         Its meter is read.
 
     Attributes
@@ -32,7 +32,7 @@ class WatchedFolder(RunFolder):
         One a round.
     """
 
-    def __init__(self, path: Path, grid: WatchedGrid) -> None:
+    def __init__(self, path: Path, grid: MeteredGrid) -> None:
         super().__init__(path)
         self._grid = grid
         self.milestones: list[Spent] = []
@@ -48,7 +48,7 @@ class WatchedFolder(RunFolder):
 class Federation:
     """A federation whose bakeries have met."""
 
-    grid: WatchedGrid
+    grid: MeteredGrid
     folder: WatchedFolder
     rounds: Rounds = field(repr=False)
 
@@ -73,7 +73,7 @@ def federation_of(
     """Let so many bakeries meet, or those with these numbers; the run's folder is in `scratch`."""
     numbers = range(bakeries) if isinstance(bakeries, int) else bakeries
     nodes = [{"partition-id": k, "num-partitions": len(numbers)} for k in numbers]
-    grid = WatchedGrid(app, nodes, settings.to_config())
+    grid = MeteredGrid(app, nodes, settings.to_config())
     # Runs that begin in the same second need folders of their own.
     runs = len(list(scratch.iterdir())) if scratch.exists() else 0
     folder = WatchedFolder(RunFolder.create(scratch, run_id=runs + 1).path, grid)

@@ -13,7 +13,7 @@ from operator import add
 from pathlib import Path
 
 from benchmarks.federations import federation_of
-from benchmarks.watched_grid import Spent
+from benchmarks.metered_grid import Spent
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
 from glean.federation.lead import agree

@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.federations import federation_of
+from benchmarks.metered_grid import Spent
 from benchmarks.variants import Config
-from benchmarks.watched_grid import Spent
 from glean.federation.participant import participant_of
 from glean.settings import RunSettings
 

@@ -19,9 +19,9 @@ from flwr.app import ArrayRecord, Context, Message, MetricRecord
 from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedXgbBagging
 
+from benchmarks.metered_grid import MeteredGrid
 from benchmarks.stock_bakery import StockBakery, no_model, stock_bakery, stock_client
 from benchmarks.variants import SCALED, VARIANTS
-from benchmarks.watched_grid import WatchedGrid
 from glean.federation.inprocess import as_server
 from glean.settings import RunSettings
 
@@ -62,7 +62,7 @@ class ReportingBagging(FedXgbBagging):
     report : Path
         Where a line is added after each round.
     grid : Grid
-        The grid; bytes are counted where it is a `WatchedGrid`.
+        The grid; bytes are counted where it is a `MeteredGrid`.
     """
 
     def __init__(self, bakeries: int, report: Path, grid: Grid) -> None:
@@ -94,7 +94,7 @@ class ReportingBagging(FedXgbBagging):
 
     def _write(self, number: int) -> None:
         down = up = 0
-        if isinstance(self._grid, WatchedGrid):
+        if isinstance(self._grid, MeteredGrid):
             spent = self._grid.so_far()
             down, up = spent.bytes_down, spent.bytes_up
         row = StockRound(number, time.time(), self._aggregation_s, down, up)
@@ -127,7 +127,7 @@ def main() -> int:
     """Run the strategy in this process."""
     logging.getLogger("flwr").setLevel(logging.ERROR)
     bakeries, rounds, report = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    grid = WatchedGrid(client_app, [{"partition-id": k} for k in range(bakeries)], {})
+    grid = MeteredGrid(client_app, [{"partition-id": k} for k in range(bakeries)], {})
     with as_server(grid):
         strategy = ReportingBagging(bakeries, report, grid)
         strategy.start(grid, no_model(), num_rounds=rounds)

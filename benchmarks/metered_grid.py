@@ -48,7 +48,7 @@ class Spent:
         return self.bytes_down + self.bytes_up
 
 
-class WatchedGrid(InProcessGrid):
+class MeteredGrid(InProcessGrid):
     """Counts what goes through it.
 
     Parameters

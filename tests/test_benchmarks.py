@@ -1,0 +1,225 @@
+"""The benchmarks say what they found, and end with 1 where a limit isn't kept."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import benchmarks.__main__ as bench
+from benchmarks import (
+    accuracy,
+    engines,
+    many_bakeries,
+    masks,
+    merge,
+    pooled,
+    reference,
+    scale,
+    stock,
+    transports,
+)
+from benchmarks.federations import federation_of
+from benchmarks.jobs import Job
+from benchmarks.judged_run import JudgedRun
+from benchmarks.metered_grid import Spent
+from benchmarks.rounds_run import Cost
+from benchmarks.stock_app import StockRound
+from benchmarks.stock_run import StockRun
+from benchmarks.variants import HISTOGRAM, MASKED, REFIT, SCALED, VARIANTS
+from glean.settings import ConfigValue, RunSettings
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("missed", [(), (engines,), (merge, many_bakeries)])
+def test_a_missed_limit_fails_the_benchmarks(
+    missed: tuple[ModuleType, ...],
+    quick: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Every measurement runs, whatever the others found; those that missed decide the exit code."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *["--quick"] * quick])
+    ran = []
+
+    def measure(module: ModuleType) -> int:
+        ran.append(module)
+        return int(module in missed)
+
+    modules = [merge, many_bakeries, engines, masks]
+    if not quick:
+        modules += [pooled, reference, accuracy, transports, scale, stock]
+    for module in (*bench.QUICK, *bench.SLOW):
+        monkeypatch.setattr(module, "main", partial(measure, module))
+    assert bench.main() == int(bool(missed))
+    assert ran == modules
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert all(module.__name__ in last for module in missed)
+
+
+@pytest.mark.parametrize(
+    ("inprocess_s", "models", "code"), [(2.0, "same", 0), (2.1, "same", 1), (2.0, "different", 1)]
+)
+def test_engines_misses_its_limit_by_time_or_by_model(
+    inprocess_s: float,
+    models: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In process may take a fifth of Ray's time, and both make the same model."""
+    clock = [0.0]
+
+    def run_job(_: Job, engine: str, scratch: Path, *_settings: str) -> Path:
+        clock[0] += 10.0 if engine == "ray" else inprocess_s
+        model = engine if models == "different" else "a model"
+        (scratch / "model.ubj").write_text(model)
+        return scratch
+
+    monkeypatch.setattr(sys, "argv", ["engines", "1"])
+    monkeypatch.setattr(engines, "run_job", run_job)
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    assert engines.main() == code
+    assert "wanted 0.2 or less" in capsys.readouterr().out
+
+
+def cost(bakeries: int = 200, **changes: float | str) -> Cost:
+    """A run that took 10 s, a tenth of a second of them at the server, and 1 MB."""
+    spent = Spent(exchanges=5, bytes_down=900_000, bytes_up=100_000, seconds=10.0, bakery_s=9.9)
+    own = {"cpu_s": 9.0, "peak_gib": 1.0, "model": "m", "process_s": 12.0} | changes
+    return Cost(bakeries=bakeries, spent=spent, **own)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("aggregation_s", "ray_s", "payload", "missed"),
+    [
+        (10.0, 120.0, 10_000_000, []),
+        (9.0, 120.0, 10_000_000, ["aggregation"]),
+        (10.0, 119.0, 10_000_000, ["whole run"]),
+        (10.0, 120.0, 9_900_000, ["bytes"]),
+        (0.0, 119.0, 9_900_000, ["aggregation", "whole run", "bytes"]),
+    ],
+)
+def test_stock_holds_three_limits(
+    aggregation_s: float, ray_s: float, payload: int, missed: list[str]
+) -> None:
+    """A hundredth of the aggregation, a tenth of Ray's time and of the bytes; no figure is a miss.
+
+    The seconds at the server stand for Glean's aggregation.
+    """
+    last = StockRound(2, 1000.0 + ray_s, aggregation_s, payload // 2, payload - payload // 2)
+    run = StockRun(1000.0, (last,))
+    found = stock.shares_of(run, cost(), ray=run, glean_ray=cost()).misses()
+    assert [line.split(":")[0] for line in found] == missed
+
+
+def test_stock_without_ray_can_not_keep_its_limit() -> None:
+    """What wasn't measured isn't kept."""
+    run = StockRun(0.0, (StockRound(2, 500.0, 100.0, 10**8, 10**8),))
+    (line,) = stock.shares_of(run, cost(), ray=None, glean_ray=cost()).misses()
+    assert line.startswith("whole run: nan")
+
+
+@pytest.mark.parametrize(
+    ("slower", "peak_gib", "missed"),
+    [(1.2, 8.0, 0), (0.5, 8.0, 0), (1.21, 8.0, 2), (1.0, 8.1, 1)],
+)
+def test_scale_holds_what_a_bakery_costs_and_memory(
+    slower: float, peak_gib: float, missed: int
+) -> None:
+    """Among twenty times as many a bakery costs a fifth more at most, in seconds and in bytes."""
+    few = cost(50)
+    spent = Spent(5, round(18e6 * slower), round(2e6 * slower), 200.0 * slower, 0.0)
+    many = replace(cost(1000, peak_gib=peak_gib), spent=spent)
+    assert len(scale.misses("histogram", [few, many])) == missed
+
+
+@pytest.mark.parametrize(("open_s", "masked_s", "missed"), [(6, 12, 0), (6.1, 12, 1), (7, 13, 2)])
+def test_pooled_holds_medians(open_s: float, masked_s: float, missed: int) -> None:
+    """Three times the CPU of pooled XGBoost, six with masks; one slow repeat of three is none."""
+    rounds = {HISTOGRAM: [open_s, 99.0, 0.0], HISTOGRAM + MASKED: [99.0, 0.0, masked_s]}
+    assert len(pooled.Timings([2.0, 99.0, 1.0], rounds).misses()) == missed
+
+
+@pytest.mark.parametrize(("other", "code"), [("m", 0), ("n", 1)])
+def test_masks_may_not_change_the_model(
+    other: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their cost has no limit; another model is a miss."""
+
+    def cost_of(bakeries: int, config: dict[str, object], *, warm: bool) -> Cost:
+        assert warm
+        return cost(bakeries, model=other if config["secure-sums"] else "m")
+
+    monkeypatch.setattr(sys, "argv", ["masks"])
+    monkeypatch.setattr(masks, "cost_of", cost_of)
+    assert masks.main() == code
+    assert ("another one" in capsys.readouterr().out) == bool(code)
+
+
+def judged(*wape: float, first: int = 2, step: int = 2) -> JudgedRun:
+    """A run whose first model is there after `first` exchanges, the others `step` later each."""
+    spent = tuple(Spent(exchanges=first + step * k) for k in range(len(wape)))
+    return JudgedRun(wape, spent, spent[-1])
+
+
+@pytest.mark.parametrize(
+    ("scaled", "refit", "histogram", "whole", "missed"),
+    [
+        (0.140, (0.139, 0.130), 0.1205, 0.1205, 0),
+        (0.140, (0.139, 0.130), 0.1207, 0.1205, 1),
+        (0.140, (0.139, 0.130), 0.1193, 0.1195, 1),
+        (0.140, (0.139, 0.130), 0.1205, 0.1207, 1),
+        (0.120, (0.119, 0.110), 0.1200, 0.1200, 1),
+        (0.140, (0.141, 0.130), 0.1200, 0.1200, 1),
+        (0.140, (0.141, 0.140), 0.1200, 0.1200, 2),
+    ],
+)
+def test_accuracy_holds_what_is_wanted_of_each_job(
+    scaled: float, refit: tuple[float, float], histogram: float, whole: float, missed: int
+) -> None:
+    """`histogram` beside pooled XGBoost, both below scaled leaves; refit also at equal exchanges.
+
+    Scaled bagging's last model is there after 4 exchanges, when only refit's first one is.
+    """
+    found = accuracy.JobAccuracy(
+        bakeries=3,
+        runs={
+            SCALED: [judged(0.2, scaled)],
+            REFIT: [judged(*refit, first=4)],
+            HISTOGRAM: [judged(0.2, histogram, step=6)],
+        },
+        pooled=[0.12],
+        local=0.15,
+        whole=whole,
+        pooled_whole=0.12,
+    )
+    assert found.refit_at_equal_exchanges == refit[0]
+    assert len(found.misses()) == missed
+
+
+@pytest.mark.parametrize(
+    ("variant", "models", "total"),
+    [(SCALED, [2, 4], 5), (REFIT, [4, 6], 7), (HISTOGRAM, [4, 6], 7)],
+)
+def test_exchanges_are_counted_up_to_each_model(
+    variant: str, models: list[int], total: int, tmp_path: Path
+) -> None:
+    """One to meet; sums need one to count rows; then two a round here, the last to score.
+
+    A tree of depth 2 takes `histogram` two exchanges, in which the scores ride along.
+    """
+    small: dict[str, ConfigValue] = {"num-server-rounds": 2, "max-depth": 2}
+    settings = RunSettings.from_config(VARIANTS[variant] | small)
+    federation = federation_of(settings, 3, tmp_path)
+    federation.run()
+    assert [spent.exchanges for spent in federation.folder.milestones] == models
+    spent = federation.grid.so_far()
+    assert spent.exchanges == total
+    assert len(federation.checkpoints()) == len(federation.validation_curve()) == 2
+    assert min(spent.bytes_down, spent.bytes_up, spent.server_s) > 0
