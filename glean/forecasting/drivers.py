@@ -39,6 +39,9 @@ WORTH_NAMING = 0.03
 
 MOST_NAMED = 3
 
+_OTHER_PRICE = 0.005
+"""Change from which on a price isn't what it was; less is rounding."""
+
 SOME, MUCH = 0.1, 0.3
 """Shares of the level from which on an effect isn't called little, and is called much."""
 
@@ -99,8 +102,8 @@ def drivers(
     effects = _effects(features, forests, usual)
     return [
         _named(
-            Driver(group, float(effect[row]), _words(group, features, row))
-            for group, effect in effects.items()
+            Driver(group, effect, _words(group, effect, features, row))
+            for group, effect in ((name, float(moved[row])) for name, moved in effects.items())
         )
         for row in range(len(features))
     ]
@@ -145,7 +148,7 @@ def _effects(
     return {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
 
 
-def _words(group: str, features: FeatureMatrix, row: int) -> str:
+def _words(group: str, effect: float, features: FeatureMatrix, row: int) -> str:
     value = {
         name: float(features.x[row, place]) for place, name in enumerate(features.definition.names)
     }
@@ -159,15 +162,29 @@ def _words(group: str, features: FeatureMatrix, row: int) -> str:
         case "promotion":
             return "promotion" if value["promotion"] > 0 else ""
         case "price":
-            return "price went up" if value["price_change"] > 0 else "price went down"
+            return _price(value["price_change"])
         case "weather":
             return _weather(value)
         case "season":
             return "time of the year"
         case "recent sales":
-            return "recent days above usual" if value["mean_7"] > 1 else "recent days below usual"
+            return _recent(value["mean_7"], effect)
         case _:
             return ""
+
+
+def _price(change: float) -> str:
+    """Say which way a price went; `change` is a logarithm, NaN where no price is known."""
+    if abs(change) >= _OTHER_PRICE:
+        return "price went up" if change > 0 else "price went down"
+    return ""
+
+
+def _recent(week: float, effect: float) -> str:
+    """Say how last week was (a share of the level, or NaN), where that explains the effect."""
+    if week > 1 and effect > 0:
+        return "recent days above usual"
+    return "recent days below usual" if week < 1 and effect < 0 else "recent sales"
 
 
 def _holiday(value: dict[str, float]) -> str:
