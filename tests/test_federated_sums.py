@@ -11,7 +11,7 @@ import pytest
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
 from glean.federation.participant import participant_of
-from glean.federation.run_folder import checkpoint_name
+from glean.federation.run_folder import checkpoint_name, read_events
 from glean.federation.sampling import derived_seed
 from glean.learning.binned_trainer import train_binned
 from glean.learning.forest import Forest
@@ -20,6 +20,7 @@ from glean.sales.table import ALL_BAKERIES
 from glean.settings import ConfigValue, NodeSettings, RunSettings
 from tests.federations import federation_of, small_settings
 from tests.runs import config_of, run
+from tests.tables import random_table
 
 NAMES = ("bakery 0", "bakery 1", "bakery 2")
 SUMMED: dict[str, dict[str, ConfigValue]] = {
@@ -61,6 +62,37 @@ def test_masks_change_no_byte_of_the_model_and_no_score(
     for found, wanted in zip(tables_of(masked), tables_of(plain), strict=True):
         pd.testing.assert_frame_equal(found, wanted, check_exact=True)
     assert pd.read_csv(masked / "bakery_rounds.csv")["bakery"].nunique() == len(NAMES)
+
+
+SIX = tuple({"partition-id": k} for k in range(6))
+FEW_LEARN: dict[str, dict[str, ConfigValue]] = {
+    "drawn": {"fraction_train": 0.5},
+    "drawn, few judge": {"fraction_train": 0.5, "fraction_evaluate": 0.6},
+    "too young": {"newcomer_fraction": 0.5, "newcomer_days": 10},
+}
+
+
+@pytest.mark.parametrize("few", FEW_LEARN.values(), ids=FEW_LEARN)
+@pytest.mark.parametrize("kind", SUMMED)
+def test_half_of_the_bakeries_can_hide_each_other(
+    kind: str, few: dict[str, ConfigValue], tmp_path: Path
+) -> None:
+    """Those who learn are three of six, less than a majority of each one's neighbours."""
+    sales = str(tmp_path / "six.csv")
+    random_table(bakeries=6).rows.to_csv(sales, index=False)
+    plain, masked = (
+        run(
+            tmp_path / str(masks),
+            config_of(sales, **SUMMED[kind], **few, secure_sums=masks),
+            nodes=SIX,
+        )
+        for masks in (False, True)
+    )
+    assert model_of(masked) == model_of(plain)
+    for found, wanted in zip(tables_of(masked), tables_of(plain), strict=True):
+        pd.testing.assert_frame_equal(found, wanted, check_exact=True)
+    found_events = read_events(masked / "events.jsonl")
+    assert not {"sum_lost", "bakery_failed"} & {event["event"] for event in found_events}
 
 
 @pytest.mark.parametrize("kind", SUMMED)

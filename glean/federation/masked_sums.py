@@ -67,7 +67,7 @@ class MaskedSums:
         wanted = self._there(names)
         self.check(len(wanted), number)
         if not self._serves(wanted):
-            self._agree(number)
+            self._agree(wanted, number)
             assert self._roster is not None, "keys were agreed on"
             wanted = tuple(name for name in wanted if name in self._roster.places)
         return wanted
@@ -166,14 +166,13 @@ class MaskedSums:
             return False
         return not roster.lonely(roster.marks(names))
 
-    def _agree(self, number: int) -> None:
-        """Have all that are there make keys."""
+    def _agree(self, names: tuple[str, ...], number: int) -> None:
+        """Have those who are to sum make keys; a majority of each one's neighbours is asked."""
         self._agreements += 1
         epoch = f"{self._run}-{self._agreements}"
         newcomers = self._council.newcomers
         records = {
-            name: KeysTask(newcomer=name in newcomers, epoch=epoch).to_record()
-            for name in sorted(self._talk.present)
+            name: KeysTask(newcomer=name in newcomers, epoch=epoch).to_record() for name in names
         }
         offers: list[KeyOffer] = []
         for name, reply in self._council.replies(KEYS, records, KeysReply, number=number).items():
@@ -181,7 +180,7 @@ class MaskedSums:
         self.check(len(offers), number)
         self._roster = Roster.of(offers, epoch=epoch, seed=secrets.token_bytes(16))
         self._informed = set()
-        self.keyless.clear()
+        self.keyless -= {*names}
 
     def _open(self, summed: SecureSum, number: int) -> None:
         newcomers = self._council.newcomers
