@@ -431,6 +431,7 @@ def test_a_folder_that_is_no_run_has_no_report(elsewhere: Path) -> None:
         ({"test_start": "2033-01-01"}, "test-start: found 2033-01-01; the table ends on"),
         ({"holiday_region": "XX"}, "XX"),
         ({"covariates": "units"}, "covariates: found units"),
+        ({"products": "none.csv"}, "none.csv: found No such file or directory; wanted a CSV file"),
     ],
 )
 def test_what_every_bakery_would_refuse_is_refused_at_the_door(

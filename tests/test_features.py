@@ -194,8 +194,10 @@ def test_definition_survives_its_json_and_refuses_another_version() -> None:
     assert FeatureDefinition.from_json(definition.to_json()) == definition
     with pytest.raises(ModelError, match="other features"):
         FeatureDefinition.from_json(definition.to_json().replace("lag_1", "lag_one"))
-    with pytest.raises(ModelError, match="can't be read"):
-        FeatureDefinition.from_json("{}")
+    endless = definition.to_json().replace('"horizon_days": 2', '"horizon_days": Infinity')
+    for damaged in ("{}", "[" * 200_000, endless):
+        with pytest.raises(ModelError, match="can't be read"):
+            FeatureDefinition.from_json(damaged)
 
 
 def test_forty_bakeries_in_five_seconds() -> None:

@@ -102,3 +102,10 @@ def test_newcomers_are_the_same_at_every_size(run: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(growth, "_wape", noted)
     assert list(measure_growth(run, app)) == [1, 2]
     assert cohorts == [["established", "established", "newcomer"]] * 6
+
+
+def test_one_bakery_s_part_of_a_histogram_is_measured_too(run: Path) -> None:
+    """Alone or as two they couldn't hide each other, and here nobody has to be hidden from."""
+    settings_in(run, aggregation="histogram", secure_sums=True)
+    assert list(measure_growth(run, app)) == [1, 2]
+    assert pd.read_csv(run / "growth.csv")["wape_federated"].notna().all()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import astuple, replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,6 +22,7 @@ from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
 from glean.settings import NodeSettings, RunSettings
 from tests.federations import small_settings
+from tests.tables import random_table
 
 DEFINITION = FeatureDefinition(horizon_days=1, season=False)
 
@@ -95,6 +98,19 @@ def test_too_short_a_history_is_said_and_not_trained_on(three_bakeries: str) -> 
     assert not introduction.trains
     assert introduction.note.endswith("; wanted at least 14")
     with pytest.raises(FederationError, match=r"bakery 1 isn't trained on: \d+ trading days"):
+        participant.train(first_task(), RecordDict())
+
+
+def test_a_bakery_that_never_sold_is_told_so_and_not_trained_on(tmp_path: Path) -> None:
+    """It trades long enough, and there is no level to compare a day with."""
+    rows = random_table(bakeries=2).rows
+    rows.loc[rows["bakery"] == "bakery 1", "units"] = 0.0
+    rows.to_csv(tmp_path / "sales.csv", index=False)
+    participant = bakery(small_settings(str(tmp_path / "sales.csv")))
+    introduction = participant.introduce()
+    assert not introduction.trains
+    assert re.fullmatch(r"nothing sold before \d{4}-\d\d-\d\d; wanted sales", introduction.note)
+    with pytest.raises(FederationError, match="isn't trained on: nothing sold"):
         participant.train(first_task(), RecordDict())
 
 

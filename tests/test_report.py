@@ -431,6 +431,22 @@ def test_any_name_can_be_drawn(name: str) -> None:
     assert canvas.png().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("highest", [0.003, 0.02, 0.09, 0.18, 0.3, 1.4])
+def test_the_numbers_on_an_axis_are_where_its_ticks_are(highest: float) -> None:
+    """None is rounded, so that equal steps on paper are equal in numbers."""
+    canvas = Canvas("error")
+    canvas.axes.plot([0, 1], [highest / 2, highest])
+    canvas.percent("y")
+    canvas.from_zero()
+    canvas.png()
+    ticks = canvas.axes.get_yticks()
+    shown = [float(label.get_text().removesuffix("%")) for label in canvas.axes.get_yticklabels()]
+    assert shown == pytest.approx((100 * ticks).tolist())
+    assert len(ticks) > 3
+    assert canvas.axes.get_ylim()[0] == 0
+    assert canvas.axes.get_ylim()[1] > highest
+
+
 def test_the_terminal_shows_the_same_numbers(five: Path) -> None:
     """The terminal's table has a row a method and the lines on joining and the best possible."""
     console = Console(width=100, color_system=None, record=True)

@@ -132,8 +132,11 @@ def _check_at_the_door(settings: RunSettings) -> None:
     """Refuse before anything starts what every bakery would refuse in the first round."""
     from glean.features.definition import check_covariates
     from glean.sales.calendars import public_holidays
+    from glean.sales.products import read_products
 
     check_covariates(settings.covariates)
+    if settings.table.products:
+        read_products(Path(settings.table.products))
     if settings.table.holiday_region:
         day = pd.Timestamp(settings.windows.test_start or "2024-01-01")
         public_holidays(settings.table.holiday_region, day, day)

@@ -33,8 +33,8 @@ def learning_curve(results: RunResults) -> Picture | LeftOut:
         caption += " Grey: the bakeries one by one."
     _draw_federation(canvas, rounds, (best, best_wape))
     canvas.label(x="round", y=f"WAPE (% {of_what(results.units_label)})")
-    canvas.percent("y", decimals=0 if rounds["wape"].max() > 0.05 else None)
-    canvas.axes.set_ylim(bottom=0)
+    canvas.percent("y")
+    canvas.from_zero()
     _whole_numbers(canvas)
     canvas.legend()
     first, last = rounds.iloc[0], rounds.iloc[-1]
@@ -64,7 +64,8 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
     )
     caption = (
         "Test error over the same bakeries each time, in federations of growing size. Where the "
-        "blue line falls, joining serves everyone better. The vertical axis doesn't start at zero."
+        "blue line falls, a larger federation serves them better, taken together. The vertical "
+        "axis doesn't start at zero."
     )
     pairs = zip(growth["bakeries"].tolist(), growth["wape_federated"].tolist(), strict=True)
     alt = ", ".join(f"{size}: {percent(wape)}" for size, wape in pairs)

@@ -107,7 +107,7 @@ def _lines_canvas(days: pd.DataFrame, title: str) -> Canvas:
                 markersize=3.2,
                 label=label,
             )
-    canvas.axes.set_ylim(bottom=0)
+    canvas.from_zero()
     _date_ticks(canvas)
     canvas.legend(columns=3)
     return canvas
@@ -133,7 +133,7 @@ def _bars_canvas(table: pd.DataFrame, title: str) -> Canvas:
             table["best_possible"], left, right, "black", linewidth=2.2, label="best possible"
         )
     canvas.axes.set_xticks(places, labels=_day_names(table))
-    canvas.percent("y", decimals=0)
+    canvas.percent("y")
     canvas.legend(columns=5)
     return canvas
 

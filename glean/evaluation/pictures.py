@@ -102,12 +102,18 @@ class Canvas:
         self.axes.set_ylabel(plain(y, longest=90), fontsize=10)
         self.axes.grid(axis=grid, color="#DDDDDD", linewidth=0.8)
 
-    def percent(self, axis: Literal["x", "y"], *, decimals: int | None = None) -> None:
-        """Write shares of one on an axis as per cent."""
-        from matplotlib.ticker import PercentFormatter
+    def percent(self, axis: Literal["x", "y"]) -> None:
+        """Write shares of one on an axis as per cent, with as many decimals as its ticks have."""
+        from matplotlib.ticker import FuncFormatter, MaxNLocator
 
         chosen = self.axes.xaxis if axis == "x" else self.axes.yaxis
-        chosen.set_major_formatter(PercentFormatter(xmax=1.0, decimals=decimals))
+        chosen.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+        chosen.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.6g}%"))
+
+    def from_zero(self) -> None:
+        """Begin the vertical axis at zero, with room above the highest mark."""
+        highest = float(self.axes.dataLim.y1)
+        self.axes.set_ylim(0, 1.06 * highest if highest > 0 else 1.0)
 
     def legend(self, columns: int = 4) -> None:
         """Put the legend above the axes, where it hides nothing."""

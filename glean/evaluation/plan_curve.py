@@ -81,7 +81,7 @@ def _canvas(table: pd.DataFrame, title: str) -> Canvas:
     habits = table[table["policy"] != "plan"]
     canvas.axes.set_xlim(0, 1.6 * float(habits["unmet"].max() or 0.1))
     canvas.axes.set_ylim(0, 1.2 * float(habits["overproduced"].max() or 0.1))
-    canvas.percent("x", decimals=0)
-    canvas.percent("y", decimals=0)
+    canvas.percent("x")
+    canvas.percent("y")
     canvas.legend(columns=2)
     return canvas

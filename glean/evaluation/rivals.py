@@ -77,7 +77,7 @@ def _distance_canvas(best: BestPossible, title: str) -> Canvas:
     axes.set_yticks(rows, labels=methods)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.22 * (best.wape + max(0.0, *best.distance.values())))
-    canvas.percent("x", decimals=0)
+    canvas.percent("x")
     canvas.legend()
     return canvas
 
@@ -146,8 +146,8 @@ def _scatter(wide: pd.DataFrame, newcomers: set[str], share: str) -> tuple[Canva
     canvas.label(
         x=f"alone: WAPE (% {share})", y=f"in the federation: WAPE (% {share})", grid="both"
     )
-    canvas.percent("x", decimals=0)
-    canvas.percent("y", decimals=0)
+    canvas.percent("x")
+    canvas.percent("y")
     canvas.legend()
     caption = "One point a bakery; below the line are those who gain by joining."
     if beyond:

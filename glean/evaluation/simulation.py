@@ -114,7 +114,7 @@ def train_rival(
     steps : int
         Its boosting steps: as many as the final model had rounds.
     """
-    training = [p.training(definition) for p in participants if p.windows.trains]
+    training = [p.training(definition) for p in participants if p.trains]
     boosting = settings.boosting
     width = boosting.num_parallel_tree
     if settings.rounds.aggregation == "histogram":

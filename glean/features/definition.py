@@ -125,7 +125,7 @@ class FeatureDefinition:
                 covariates=tuple(str(name) for name in found["covariates"]),
             )
             names = tuple(found["names"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ModelError(f"the model's feature definition can't be read: {error}") from error
         if names != definition.names:
             raise ModelError("the model was made by a version of Glean with other features")

@@ -16,6 +16,7 @@ from flwr.serverapp import Grid
 
 from glean.errors import ModelError
 from glean.federation.attendance import GREETING_S, Attendance
+from glean.federation.failure_text import reason_of_reply
 from glean.federation.messages import Introduction, Question
 from glean.federation.post import Post, Traffic, pause_s
 from glean.federation.presence import Clock
@@ -209,4 +210,4 @@ class Conversation:
             return "its node is gone: ended, switched off or without a network"
         if reply is None:
             return f"no reply to {kind!r} within {self.timeout_s:.0f} s"
-        return reply.error.reason or "an error"
+        return reason_of_reply(reply.error.reason or "")

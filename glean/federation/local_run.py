@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from flwr.serverapp import ServerApp
 
 from glean.errors import FederationError
 from glean.federation.app_folder import app_config, app_folder
+from glean.federation.failure_text import causes
 from glean.federation.inprocess import InProcessGrid, run_inprocess
 from glean.federation.run_folder import RunFolder, read_events, reason_of, utc_now
 from glean.federation.superlink import SuperLink, local_superlink
@@ -188,14 +188,13 @@ def _wait(results: Path, run_id: int, superlink: SuperLink) -> None:
         time.sleep(POLL_S)
     if not _finished(results, run_id):
         raise FederationError(
-            "Flower ended the run before it finished: " + _causes(superlink.control.words(run_id))
+            "Flower ended the run before it finished: " + _why(superlink.control.words(run_id))
         )
 
 
-def _causes(log: str) -> str:
-    """Pick the errors out of a log with tracebacks; its end where there are none."""
-    found = re.findall(r"^[\w.]*(?:Error|Exception): .*", log, flags=re.MULTILINE)
-    return "\n".join(dict.fromkeys(found)) or f"its log ends:\n{log[-2000:]}"
+def _why(log: str) -> str:
+    """Name the errors in a log; its end where there are none."""
+    return "\n".join(causes(log)) or f"its log ends:\n{log[-2000:]}"
 
 
 def _finished(results: Path, run_id: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from flwr.app import RecordDict
@@ -22,7 +22,7 @@ from glean.metrics import ErrorSums
 from glean.sales.partitions import BakerySales, bakery_of_node
 from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
-from glean.sales.windows import Windows, windows_of
+from glean.sales.windows import MIN_TRADING_DAYS, Windows, windows_of
 from glean.settings import NodeSettings, RunSettings
 
 Floats = NDArray[np.float64]
@@ -79,10 +79,10 @@ class Participant:
             bakery=self.sales.name,
             code=code_fingerprint(),
             partition=self.node.partition,
-            trains=self.windows.trains,
+            trains=self.trains,
             knows_season=self.windows.knows_season,
             own_table=self.sales.own_table,
-            note="" if self.windows.trains else self._short_history(),
+            note=self._why_untrained,
         )
 
     def features(self, definition: FeatureDefinition) -> FeatureMatrix:
@@ -151,8 +151,9 @@ class Participant:
             There are no rows to learn from.
         """
         weight = float(self.training(definition).weight.sum())
-        if not self.windows.trains or weight <= 0:
-            raise FederationError(f"{self.sales.name} isn't trained on: {self._short_history()}")
+        if not self.trains or weight <= 0:
+            reason = self._why_untrained or "no sale has a level to be compared with"
+            raise FederationError(f"{self.sales.name} isn't trained on: {reason}")
         return share_weight(weight)
 
     def training_seed(self, number: int) -> int:
@@ -197,11 +198,24 @@ class Participant:
             )
         return self._work[key]
 
-    def _short_history(self) -> str:
-        return (
-            f"{self.windows.trading_days} trading days before {self.windows.test_start.date()}; "
-            "wanted at least 14"
-        )
+    @property
+    def trains(self) -> bool:
+        """Whether there is something to learn from."""
+        return not self._why_untrained
+
+    @cached_property
+    def _why_untrained(self) -> str:
+        """Why there is nothing to learn from; "" where there is."""
+        test = self.windows.test_start.date()
+        if not self.windows.trains:
+            return (
+                f"{self.windows.trading_days} trading days before {test}, where its test window "
+                f"begins (test-days, test-start); wanted at least {MIN_TRADING_DAYS}"
+            )
+        rows = self.sales.table.rows
+        if not (rows.loc[rows["date"] < self.windows.validation_start, "units"] > 0).any():
+            return f"nothing sold before {self.windows.validation_start.date()}; wanted sales"
+        return ""
 
 
 @lru_cache(maxsize=KEPT_BAKERIES)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from flwr.app import Message, MessageType
 
 from glean.errors import FederationError, ModelError
+from glean.federation.failure_text import reason_of_reply
 from glean.federation.messages import Introduction, Question
 from glean.federation.post import Post
 from glean.federation.presence import Presence
@@ -147,7 +148,7 @@ class Reception:
 
 def _read(answer: Message) -> Introduction:
     if answer.has_error():
-        raise FederationError(answer.error.reason or "an error")
+        raise FederationError(reason_of_reply(answer.error.reason or ""))
     introduction = Introduction.from_record(answer.content)
     check_code(introduction.code)
     return introduction

@@ -164,7 +164,7 @@ class StepWork:
     def _totals(self) -> Words:
         """Count the rows to learn from, and sum their weights; none where there are too few."""
         rows = self._bakery.training(self._definition)
-        learned = np.isfinite(rows.y) & self._bakery.windows.trains
+        learned = np.isfinite(rows.y) & self._bakery.trains
         weight = np.array([rows.weight[learned].sum()])
         return np.append(np.int64(learned.sum()), to_words(weight, parties=self.orders.parties))
 

@@ -149,8 +149,8 @@ def _rows_of(path: Path) -> list[list[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        wanted = "a CSV file in UTF-8"
-        raise SalesError([Problem(str(path), None, "", f"{error}", wanted)]) from error
+        found = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise SalesError([Problem(str(path), None, "", found, "a CSV file in UTF-8")]) from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     rows = [[c.strip() for c in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
