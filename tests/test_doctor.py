@@ -13,7 +13,7 @@ from glean.cli.checked import print_report, verdict
 from glean.cli.remarks import remarks_of
 from glean.sales.doctor import examine
 from glean.sales.like_names import like_names
-from glean.sales.opening_days import opening_days
+from glean.sales.opening_days import LoneDay, opening_days
 from glean.sales.outliers import usual_units
 
 
@@ -61,6 +61,48 @@ def test_short_histories_have_no_days_off() -> None:
     opening = opening_days(weeks(15, without=(6,)))
     assert opening.days_off == ()
     assert opening.single_days == 2
+
+
+def test_a_long_gap_hides_no_weekday() -> None:
+    """Five months without rows are a gap; the weekdays are those of the months with rows."""
+    dates = weeks(274, without=(6,))
+    opening = opening_days(dates[~dates.between("2024-04-01", "2024-07-31")])
+    assert [str(gap) for gap in opening.gaps] == ["2024-04-01 to 2024-07-31 (122 days)"]
+    assert opening.pauses == opening.gaps
+    assert (opening.days_off, opening.mostly_off) == (("Sundays",), ())
+    assert (opening.single_days, opening.missing_days) == (0, 105)
+
+
+@pytest.mark.parametrize(
+    ("typed", "after", "before"),
+    [("2042-07-19", 6575, 0), ("2014-03-01", 0, 3593), ("2025-02-01", 198, 0)],
+)
+def test_lone_days(typed: str, after: int, before: int) -> None:
+    """A year or month mistyped is one day far from the others, and no day of the week is off."""
+    dates = pd.concat([weeks(200), pd.Series([pd.Timestamp(typed)])])
+    opening = opening_days(dates)
+    assert opening.lone_days == (LoneDay(dt.date.fromisoformat(typed), after, before),)
+    assert (opening.days_off, opening.mostly_off) == ((), ())
+    assert len(opening.gaps) == 1
+
+
+@pytest.mark.parametrize("step", [3, 7, 14, 30, 100])
+def test_rare_days_are_neither_lone_nor_pauses(step: int) -> None:
+    """A market stall has its rhythm, and not all weekdays are days off; a year's hole shows."""
+    dates = weeks(step * 60)[::step].reset_index(drop=True)
+    opening = opening_days(dates)
+    assert (opening.lone_days, opening.pauses) == ((), ())
+    assert len(opening.days_off + opening.mostly_off) < 7
+    hole = opening_days(dates[(dates.index < 20) | (dates.index >= 40)])
+    assert len(hole.pauses) == 1
+
+
+def test_two_days_far_apart_are_a_gap() -> None:
+    """Of two days neither is the odd one; the weekdays aren't all days off."""
+    opening = opening_days(pd.Series(pd.to_datetime(["2024-01-01", "2024-12-31"])))
+    assert opening.lone_days == ()
+    assert len(opening.gaps) == 1
+    assert len(opening.days_off + opening.mostly_off) < 7
 
 
 def sales(days: int = 140) -> pd.DataFrame:
@@ -145,6 +187,19 @@ def test_remarks_name_what_is_worth_a_look(tmp_path: Path) -> None:
     assert "A: no rows from 2024-03-21 to 2024-03-30 (10 days)" in remarks
     assert "such as Rolls on 2024-03-01: 900 where about" in remarks
     assert "An outlier is more than six times" in remarks
+
+
+def test_dates_that_can_t_be_are_asked_about(tmp_path: Path) -> None:
+    """A lone date far off and days after today each get a question; the lone one only its own."""
+    rows = sales(100)
+    rows.loc[99, "date"] = pd.Timestamp("2042-07-19")
+    path = file_of(tmp_path, pd.concat([rows, sales(100).assign(bakery="B")]))
+    remarks = "\n".join(remarks_of(examine(path, today=dt.date(2024, 4, 1))))
+    assert "A: 2042-07-19 stands 18 years after the day before it: a typing error?" in remarks
+    assert "A: 7 days after today have rows; sales are of the past" in remarks
+    assert "B: 8 days after today have rows; sales are of the past" in remarks
+    remarks = "\n".join(remarks_of(examine(path, today=dt.date(2024, 4, 9))))
+    assert "after today" not in remarks
 
 
 def test_names_of_bakeries_are_compared(tmp_path: Path) -> None:

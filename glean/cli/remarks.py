@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from glean.sales.doctor import BakeryHealth, Report
+from glean.sales.opening_days import LoneDay
 from glean.sales.outliers import RULE
 from glean.sales.windows import MIN_TRADING_DAYS
 
@@ -16,10 +17,14 @@ MOST_NAMED = 3
 
 OFTEN_SOLD_OUT = 0.2
 
+DAYS_A_YEAR = 365.25
+
 
 def remarks_of(report: Report) -> Iterator[str]:
     """Sentences about what is worth a look, the gravest kinds first; of each kind a few."""
     yield from _few([_short(bakery) for bakery in report.bakeries if bakery.is_short])
+    yield from _few([text for bakery in report.bakeries for text in _lone_days(bakery)])
+    yield from _few([_to_come(bakery) for bakery in report.bakeries if bakery.days_to_come])
     for kind, pairs in (("Bakeries", report.like_bakeries), ("Products", report.like_products)):
         same = "are these the same? If so, give them one name."
         yield from _few([f"{kind} {one!r} and {other!r}: {same}" for one, other in pairs])
@@ -42,6 +47,25 @@ def _short(bakery: BakeryHealth) -> str:
         f"{bakery.bakery}: a short history of {days} trading day{'s' * (days != 1)}; "
         f"from {MIN_TRADING_DAYS} on it can be learned from."
     )
+
+
+def _lone_days(bakery: BakeryHealth) -> list[str]:
+    return [
+        f"{bakery.bakery}: {day.date} stands {_distance(day)}: a typing error?"
+        for day in bakery.opening.lone_days
+    ]
+
+
+def _distance(day: LoneDay) -> str:
+    days = day.after or day.before
+    length = f"{days / DAYS_A_YEAR:.0f} years" if days > 2 * DAYS_A_YEAR else f"{days} days"
+    return f"{length} {'after the day before it' if day.after else 'before the day after it'}"
+
+
+def _to_come(bakery: BakeryHealth) -> str:
+    days = bakery.days_to_come
+    has = "1 day after today has rows" if days == 1 else f"{days:,} days after today have rows"
+    return f"{bakery.bakery}: {has}; sales are of the past: wrong dates, or a forecast?"
 
 
 def _never_sold(bakery: BakeryHealth) -> str:

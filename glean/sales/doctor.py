@@ -11,7 +11,7 @@ import pandas as pd
 
 from glean.errors import Problem, SalesError
 from glean.sales.like_names import like_names
-from glean.sales.opening_days import OpeningDays, opening_days
+from glean.sales.opening_days import OpeningDays, days_of, opening_days
 from glean.sales.outliers import usual_units
 from glean.sales.reading import read_draft
 from glean.sales.windows import MIN_TRADING_DAYS
@@ -81,11 +81,14 @@ class BakeryHealth:
         Span, trading days, days off, gaps.
     products : tuple of ProductHealth
         Those that sell most first.
+    days_to_come : int
+        Days with a row after today, lone ones aside.
     """
 
     bakery: str
     opening: OpeningDays
     products: tuple[ProductHealth, ...]
+    days_to_come: int
 
     @property
     def is_short(self) -> bool:
@@ -129,8 +132,16 @@ class Report:
         return not self.problems
 
 
-def examine(path: Path) -> Report:
-    """Look a file over; what can't be read is among the problems of the report."""
+def examine(path: Path, *, today: dt.date | None = None) -> Report:
+    """Look a file over; what can't be read is among the problems of the report.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    today : date, optional
+        Later days can't have been sold yet; by default the day it is.
+    """
     try:
         draft = read_draft(path)
     except SalesError as error:
@@ -139,25 +150,37 @@ def examine(path: Path) -> Report:
         return Report(str(path), draft.problems, draft.ignored)
     rows = draft.rows[draft.rows["date"].notna() & draft.rows["units"].notna()]
     rows = rows.sort_values(["bakery", "product", "date"], kind="stable", ignore_index=True)
+    today = today or dt.datetime.now(dt.UTC).astimezone().date()
     return Report(
         source=str(path),
         problems=draft.problems,
         ignored=draft.ignored,
-        bakeries=tuple(_bakeries(rows)),
+        bakeries=tuple(_bakeries(rows, today)),
         like_bakeries=tuple(like_names(rows["bakery"].unique())),
         like_products=tuple(like_names(rows["product"].unique())),
     )
 
 
-def _bakeries(rows: pd.DataFrame) -> list[BakeryHealth]:
+def _bakeries(rows: pd.DataFrame, today: dt.date) -> list[BakeryHealth]:
     if rows.empty:
         return []
     usual, outliers = usual_units(rows)
     rows = rows.assign(usual=usual, outlier=outliers)
     return [
-        BakeryHealth(str(bakery), opening_days(of_bakery["date"]), _products(of_bakery))
-        for bakery, of_bakery in rows.groupby("bakery")
+        _bakery(str(bakery), of_bakery, today=today) for bakery, of_bakery in rows.groupby("bakery")
     ]
+
+
+def _bakery(bakery: str, rows: pd.DataFrame, *, today: dt.date) -> BakeryHealth:
+    opening = opening_days(rows["date"])
+    lone = [day.date for day in opening.lone_days]
+    to_come = set(days_of(rows["date"]).tolist()) - set(lone)
+    return BakeryHealth(
+        bakery=bakery,
+        opening=opening,
+        products=_products(rows),
+        days_to_come=sum(day > today for day in to_come),
+    )
 
 
 def _products(rows: pd.DataFrame) -> tuple[ProductHealth, ...]:

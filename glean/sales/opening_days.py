@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+Days = NDArray[np.datetime64]
+"""Days, each once and in order, as datetime64[D]."""
 
 WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
@@ -14,13 +19,22 @@ FEWEST_WEEKS = 4
 """A weekday is called closed only after so many of them."""
 
 CLOSED_SHARE = 0.1
-"""A weekday with rows on a smaller share of its days is a day off."""
+"""A weekday with rows on a smaller share of its days, next to the busiest one, is a day off."""
 
 RARE_SHARE = 0.5
 """A weekday with rows on a smaller share of its days is mostly a day off."""
 
 GAP_DAYS = 4
 """From so many missing days in a row on, days off aside, a gap is named."""
+
+PAUSE_DAYS = 14
+"""From so many missing days in a row on it may be a pause, which says nothing about weekdays."""
+
+TIMES_USUAL = 4
+"""A pause, and the way to a lone day, is longer than so many times the usual closure."""
+
+LONE_DAYS = 90
+"""A day that is farther than this from all others is a lone one."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +60,25 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class LoneDay:
+    """A day with a row that is far from all others.
+
+    Parameters
+    ----------
+    date : date
+        The day.
+    after, before : int
+        Days since the day with a row before it, and until the one after it; 0 where there is none.
+    """
+
+    date: dt.date
+    after: int
+    before: int
+
+
+@dataclass(frozen=True)
 class OpeningDays:
-    """When a bakery was open.
+    """When a bakery was open, or a product sold.
 
     Parameters
     ----------
@@ -65,6 +96,10 @@ class OpeningDays:
         Missing days that are neither on such weekdays nor in a gap (public holidays, mostly).
     missing_days : int
         Days of gaps (such weekdays not counted) and single ones.
+    pauses : tuple of Gap
+        Longest first: the gaps that are much longer than what is usual here.
+    lone_days : tuple of LoneDay
+        Days far from all others.
     """
 
     first: dt.date
@@ -75,36 +110,99 @@ class OpeningDays:
     gaps: tuple[Gap, ...]
     single_days: int
     missing_days: int
+    pauses: tuple[Gap, ...]
+    lone_days: tuple[LoneDay, ...]
 
 
-def opening_days(dates: pd.Series[pd.Timestamp]) -> OpeningDays:
-    """Read opening days from the dates of a bakery's rows (one or more, in any order)."""
-    open_days = np.unique(dates.to_numpy().astype("datetime64[D]"))
+def opening_days(dates: pd.Series[pd.Timestamp], *, among: Days | None = None) -> OpeningDays:
+    """Read opening days from the dates of a bakery's rows.
+
+    Parameters
+    ----------
+    dates : Series of Timestamp
+        One or more, in any order.
+    among : array of datetime64[D], optional
+        The days that could have a row, `dates` among them: for a product, those on which its
+        bakery has one. By default every day.
+    """
+    open_days = days_of(dates)
     calendar = np.arange(open_days[0], open_days[-1] + 1)
+    if among is not None:
+        calendar = among[(among >= open_days[0]) & (among <= open_days[-1])]
     is_open = np.isin(calendar, open_days)
     weekday = (calendar.astype(np.int64) + 3) % 7  # day 0, 1970-01-01, was a Thursday
-    shares = [
-        is_open[weekday == day].mean() if (weekday == day).sum() >= FEWEST_WEEKS else 1.0
-        for day in range(7)
-    ]
-    off = [day for day in range(7) if shares[day] < CLOSED_SHARE]
-    rare = [day for day in range(7) if CLOSED_SHARE <= shares[day] < RARE_SHARE]
+    paused = _paused(is_open)
+    off, rare = _closed_weekdays(weekday[~paused], is_open[~paused])
     missing = ~is_open & ~np.isin(weekday, off + rare)
-    runs = np.cumsum(is_open)[missing]
-    gaps, single = [], 0
-    for run in np.unique(runs):
-        days = calendar[missing][runs == run]
-        if len(days) >= GAP_DAYS:
-            gaps.append(Gap(days[0].item(), days[-1].item()))
-        else:
-            single += len(days)
+    paused_days = calendar[paused]
+    runs = _runs(calendar[missing], is_open.cumsum(dtype=np.int64)[missing])
+    pauses = [run for run in runs if run[0] in paused_days]
+    gaps = [run for run in runs if len(run) >= GAP_DAYS or run[0] in paused_days]
     return OpeningDays(
         first=open_days[0].item(),
         last=open_days[-1].item(),
         trading_days=len(open_days),
         days_off=tuple(WEEKDAYS[day] for day in off),
         mostly_off=tuple(WEEKDAYS[day] for day in rare),
-        gaps=tuple(sorted(gaps, key=lambda gap: (-gap.days, gap.first))),
-        single_days=single,
+        gaps=_longest_first(gaps),
+        single_days=int(missing.sum()) - sum(map(len, gaps)),
         missing_days=int(missing.sum()),
+        pauses=_longest_first(pauses),
+        lone_days=_lone_days(open_days),
+    )
+
+
+def days_of(dates: pd.Series[pd.Timestamp]) -> Days:
+    """List the days of some rows, each once and in order."""
+    return np.unique(dates.to_numpy().astype("datetime64[D]"))
+
+
+def _paused(is_open: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the days of pauses: closures that are far longer than the usual one."""
+    closures = np.diff(np.flatnonzero(is_open)) - 1
+    is_long = (closures >= PAUSE_DAYS) & (closures > TIMES_USUAL * _usual(closures))
+    after = np.append(is_long, False)[np.cumsum(is_open) - 1]
+    paused: NDArray[np.bool_] = ~is_open & after
+    return paused
+
+
+def _usual(lengths: NDArray[np.int64]) -> int:
+    """Take the median, which one long pause doesn't move; the lower one of two."""
+    return int(np.sort(lengths)[(len(lengths) - 1) // 2]) if len(lengths) else 0
+
+
+def _closed_weekdays(
+    weekday: NDArray[np.int64], is_open: NDArray[np.bool_]
+) -> tuple[list[int], list[int]]:
+    """Name the weekdays that are off, and those that are mostly off; never all of them."""
+    shares = np.ones(7)
+    for day in range(7):
+        if (weekday == day).sum() >= FEWEST_WEEKS:
+            shares[day] = is_open[weekday == day].mean()
+    shares /= shares.max()
+    off = np.flatnonzero(shares < CLOSED_SHARE)
+    rare = np.flatnonzero((shares >= CLOSED_SHARE) & (shares < RARE_SHARE))
+    return off.tolist(), rare.tolist()
+
+
+def _runs(days: Days, closure: NDArray[np.int64]) -> list[Days]:
+    """Split missing days by the closure that they belong to."""
+    return np.split(days, np.flatnonzero(np.diff(closure)) + 1) if len(days) else []
+
+
+def _longest_first(runs: Iterable[Days]) -> tuple[Gap, ...]:
+    gaps = [Gap(run[0].item(), run[-1].item()) for run in runs]
+    return tuple(sorted(gaps, key=lambda gap: (-gap.days, gap.first)))
+
+
+def _lone_days(open_days: Days) -> tuple[LoneDay, ...]:
+    steps = np.diff(open_days).astype(np.int64)
+    is_far = (steps > LONE_DAYS) & (steps > TIMES_USUAL * _usual(steps))
+    if not is_far.any():
+        return ()
+    after, before = np.append(0, steps), np.append(steps, 0)
+    is_lone = np.append(True, is_far) & np.append(is_far, True)
+    return tuple(
+        LoneDay(open_days[at].item(), int(after[at]), int(before[at]))
+        for at in np.flatnonzero(is_lone)
     )
