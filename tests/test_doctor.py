@@ -164,7 +164,8 @@ def test_report_of_a_sound_file(tmp_path: Path) -> None:
     report = examine(file_of(tmp_path, rows))
     (bakery,) = report.bakeries
     (product,) = bakery.products
-    assert (product.days, product.first, product.returns) == (140, dt.date(2024, 1, 1), 0)
+    assert (product.opening.trading_days, product.returns) == (140, 0)
+    assert product.opening.first == dt.date(2024, 1, 1)
     assert product.mean_units == pytest.approx(rows["units"].mean())
     assert product.sold_out_share == pytest.approx(0.25)
     assert report.usable
@@ -200,6 +201,54 @@ def test_dates_that_can_t_be_are_asked_about(tmp_path: Path) -> None:
     assert "B: 8 days after today have rows; sales are of the past" in remarks
     remarks = "\n".join(remarks_of(examine(path, today=dt.date(2024, 4, 9))))
     assert "after today" not in remarks
+
+
+def test_products_that_differ_from_their_bakery_are_named(tmp_path: Path) -> None:
+    """A hole of 70 days, weekdays without rows and two days in all are remarked by product."""
+    rows, cake, bun = (sales(280).assign(product=name) for name in ("Rolls", "Cake", "Bun"))
+    cake = cake[~cake["date"].between("2024-03-01", "2024-05-09")]
+    bun = bun[~bun["date"].dt.day_of_week.isin([0, 1])]
+    tart = sales(2).assign(product="Tart")
+    report = examine(file_of(tmp_path, pd.concat([rows, cake, bun, tart])))
+    (bakery,) = report.bakeries
+    assert (bakery.opening.gaps, bakery.opening.days_off) == ((), ())
+    assert list(remarks_of(report)) == [
+        "A: fewer than 14 days of Tart (2); a product is forecast from its 7th day on.",
+        "A: open, but no rows of Cake from 2024-03-01 to 2024-05-09 (70 days); not on offer, "
+        "or rows lost?",
+        "A: open, but these have no rows on some weekdays: Bun (Mon, Tue).",
+    ]
+
+
+def test_the_longest_gaps_are_told_first(tmp_path: Path) -> None:
+    """Of many bakeries with gaps the one with lost months isn't among those only counted."""
+    dates = sales(280)["date"]
+    short = sales(280)[~dates.between("2024-03-04", "2024-03-08")]
+    long = sales(280)[~dates.between("2024-03-01", "2024-06-30")].assign(bakery="Z")
+    rows = pd.concat([*(short.assign(bakery=name) for name in "ABCDEFG"), long])
+    remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
+    assert remarks[0].startswith("Z: no rows from 2024-03-01 to 2024-06-30 (122 days)")
+    assert remarks[-1] == "... and 3 more like this."
+
+
+def test_products_as_closed_as_their_bakery_get_no_word(tmp_path: Path) -> None:
+    """A day off or a gap of the bakery isn't one of its products."""
+    rows = sales(280)
+    gone = rows["date"].between("2024-03-01", "2024-05-09") | (rows["date"].dt.day_of_week == 6)
+    rows = pd.concat([rows[~gone], rows[~gone].assign(product="Cake")])
+    (remark,) = remarks_of(examine(file_of(tmp_path, rows)))
+    assert remark.startswith("A: no rows from 2024-03-01 to 2024-05-09")
+
+
+def test_many_products_make_no_flood(tmp_path: Path) -> None:
+    """Of three hundred products that pause, three are named and the rest is counted."""
+    rows = sales(280)
+    paused = rows[~rows["date"].between("2024-03-01", "2024-05-09")]
+    cakes = [paused.assign(product=f"Cake {number}") for number in range(300)]
+    report = examine(file_of(tmp_path, pd.concat([rows, *cakes])))
+    (remark,) = remarks_of(report)
+    assert remark.count("(70 days)") == 3
+    assert "and 297 more" in remark
 
 
 def test_names_of_bakeries_are_compared(tmp_path: Path) -> None:
@@ -241,7 +290,7 @@ def test_files_not_yet_in_the_format_are_still_looked_over(tmp_path: Path) -> No
     assert not report.usable
     assert [problem.line for problem in report.problems] == [5, 11, 32]
     (product,) = report.bakeries[0].products
-    assert (product.days, product.returns) == (29, 1)
+    assert (product.opening.trading_days, product.returns) == (29, 1)
     remarks = " ".join(remarks_of(report))
     assert "A: 1 negative value, probably a return" in remarks
     assert "can't be used yet" in verdict(report)
@@ -267,5 +316,20 @@ def test_tables_fit_a_terminal_of_80_characters(tmp_path: Path) -> None:
     text = console.export_text()
     table = text[: text.index("- A:")]
     assert table.count("2024-01-01") == table.count("2024-05-19") == 2
+    assert "100%" in table
+    assert max(len(line) for line in table.splitlines()) <= 80
+
+
+def test_tables_of_two_bakeries_fit_a_terminal_too(tmp_path: Path) -> None:
+    """Long names give way before days and numbers, also where every column is shown."""
+    rows = sales(280).assign(sold_out_at="15:00", product="A very long name of a product indeed")
+    rows.loc[3, "units"] = -1.0
+    paused = rows[~rows["date"].between("2024-03-01", "2024-05-09")].assign(product="Another cake")
+    both = [pd.concat([rows, paused]).assign(bakery=f"Bakery at the corner {n}") for n in (1, 2)]
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_report(examine(file_of(tmp_path, pd.concat(both))), console)
+    text = console.export_text()
+    table = text[: text.index("- Bakery")]
+    assert table.count("2024-01-01") == table.count("2024-10-06") == 6
     assert "100%" in table
     assert max(len(line) for line in table.splitlines()) <= 80

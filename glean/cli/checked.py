@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glean.cli.remarks import remarks_of
+from glean.cli.remarks import remarks_of, weekdays_off
 from glean.sales.doctor import BakeryHealth, ProductHealth, Report
 
 Cells = dict[str, list[str]]
@@ -19,8 +19,8 @@ Cells = dict[str, list[str]]
 TEXTS = ("bakery", "product", "closed on")
 """Headings of columns that may wrap; the others are numbers and days."""
 
-WIDEST_NAME = 14
-"""Characters that a name gets before numbers give way."""
+NAMES_WIDTH = 14
+"""Characters that the names of a line get, all together, before numbers give way."""
 
 MOST_BAKERIES = 10
 MOST_PRODUCTS = 25
@@ -61,7 +61,7 @@ def bakery_table(report: Report) -> Table:
         "trading\ndays": [f"{bakery.opening.trading_days:,}" for bakery in bakeries],
         "missing\ndays": [str(bakery.opening.missing_days) for bakery in bakeries],
         "gaps": [str(len(bakery.opening.gaps)) for bakery in bakeries],
-        "closed on": [_closed(bakery) for bakery in bakeries],
+        "closed on": [weekdays_off(bakery.opening) or "-" for bakery in bakeries],
     }
     return _table(_title("bakeries", len(bakeries), len(report.bakeries)), cells)
 
@@ -75,14 +75,16 @@ def product_table(report: Report) -> Table:
     cells: Cells = {"bakery": [bakery for bakery, _ in shown]} if len(report.bakeries) > 1 else {}
     cells |= {
         "product": [product.product for product in products],
-        "first day": [str(product.first) for product in products],
-        "last day": [str(product.last) for product in products],
-        "days": [f"{product.days:,}" for product in products],
+        "first day": [str(product.opening.first) for product in products],
+        "last day": [str(product.opening.last) for product in products],
+        "days": [f"{product.opening.trading_days:,}" for product in products],
         "units\na day": [f"{product.mean_units:,.1f}" for product in products],
     }
     if any(product.returns for product in products):
-        cells["returns"] = [str(product.returns) for product in products]
-    cells["outliers"] = [str(len(product.outliers)) for product in products]
+        cells["re-\nturns"] = [str(product.returns) for product in products]
+    if any(product.opening.pauses for product in products):
+        cells["gaps"] = [str(len(product.opening.pauses)) for product in products]
+    cells["out-\nliers"] = [str(len(product.outliers)) for product in products]
     if not all(math.isnan(product.sold_out_share) for product in products):
         cells["sold\nout"] = [f"{product.sold_out_share:.0%}" for product in products]
     return _table(_title("products", len(shown), len(every)), cells)
@@ -90,23 +92,16 @@ def product_table(report: Report) -> Table:
 
 def _table(title: str, cells: Cells) -> Table:
     table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    name_width = NAMES_WIDTH // len([heading for heading in cells if heading in TEXTS])
     for heading, column in cells.items():
         if heading in TEXTS:
-            wide = min(max(map(len, column)), WIDEST_NAME)
+            wide = min(max(map(len, column)), name_width)
             table.add_column(heading, min_width=wide, overflow="fold")
         else:
             table.add_column(heading, justify="right", no_wrap=True)
     for row in zip(*cells.values(), strict=True):
         table.add_row(*(escape(text) for text in row))
     return table
-
-
-def _closed(bakery: BakeryHealth) -> str:
-    off, mostly = (
-        ", ".join(day[:3] for day in days)
-        for days in (bakery.opening.days_off, bakery.opening.mostly_off)
-    )
-    return "; ".join(filter(None, [off, f"mostly {mostly}" if mostly else ""])) or "-"
 
 
 def _title(noun: str, shown: int, total: int) -> str:
@@ -122,4 +117,5 @@ def _worry(bakery: BakeryHealth) -> float:
 
 def _oddity(product: ProductHealth) -> float:
     sold_out = 0.0 if math.isnan(product.sold_out_share) else product.sold_out_share
-    return 5.0 * product.returns + len(product.outliers) + 10.0 * sold_out
+    gaps = 20.0 * product.is_short + 10.0 * len(product.opening.pauses)
+    return gaps + 5.0 * product.returns + len(product.outliers) + 10.0 * sold_out

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from glean.sales.doctor import BakeryHealth, Report
-from glean.sales.opening_days import LoneDay
+from glean.sales.histories import FORECAST_FROM_DAY
+from glean.sales.opening_days import LoneDay, OpeningDays
 from glean.sales.outliers import RULE
 from glean.sales.windows import MIN_TRADING_DAYS
 
@@ -28,8 +29,18 @@ def remarks_of(report: Report) -> Iterator[str]:
     for kind, pairs in (("Bakeries", report.like_bakeries), ("Products", report.like_products)):
         same = "are these the same? If so, give them one name."
         yield from _few([f"{kind} {one!r} and {other!r}: {same}" for one, other in pairs])
-    for remark in (_never_sold, _returns, _gaps, _stock_outs, _outliers):
-        yield from _few([text for bakery in report.bakeries if (text := remark(bakery))])
+    by_gap = sorted(report.bakeries, key=_longest_gap, reverse=True)
+    for remark in (
+        _never_sold,
+        _short_products,
+        _returns,
+        _gaps,
+        _pauses,
+        _weekdays,
+        _stock_outs,
+        _outliers,
+    ):
+        yield from _few([text for bakery in by_gap if (text := remark(bakery))])
     if any(product.outliers for bakery in report.bakeries for product in bakery.products):
         yield RULE
     if report.ignored:
@@ -74,10 +85,25 @@ def _never_sold(bakery: BakeryHealth) -> str:
         return ""
     if len(idle) == len(bakery.products):
         return f"{bakery.bakery}: never sold anything; it can't be learned from."
-    named = ", ".join(idle[:MOST_NAMED])
-    more = f" and {len(idle) - MOST_NAMED} more" if len(idle) > MOST_NAMED else ""
     them = "it" if len(idle) == 1 else "they"
-    return f"{bakery.bakery}: {named}{more} never sold; {them} can't be learned from."
+    return f"{bakery.bakery}: {_named(idle)} never sold; {them} can't be learned from."
+
+
+def _named(texts: Sequence[str]) -> str:
+    rest = len(texts) - MOST_NAMED
+    return ", ".join(texts[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _short_products(bakery: BakeryHealth) -> str:
+    short = [] if bakery.is_short else [product for product in bakery.products if product.is_short]
+    if not short:
+        return ""
+    shortest = sorted(short, key=lambda product: product.opening.trading_days)
+    named = [f"{product.product} ({product.opening.trading_days})" for product in shortest]
+    return (
+        f"{bakery.bakery}: fewer than {MIN_TRADING_DAYS} days of {_named(named)}; "
+        f"a product is forecast from its {FORECAST_FROM_DAY}th day on."
+    )
 
 
 def _returns(bakery: BakeryHealth) -> str:
@@ -92,12 +118,41 @@ def _returns(bakery: BakeryHealth) -> str:
     )
 
 
+def _longest_gap(bakery: BakeryHealth) -> int:
+    return bakery.opening.gaps[0].days if bakery.opening.gaps else 0
+
+
 def _gaps(bakery: BakeryHealth) -> str:
     gaps = bakery.opening.gaps
     if not gaps:
         return ""
     more = f", the longest of {len(gaps)} gaps" if len(gaps) > 1 else ""
     return f"{bakery.bakery}: no rows from {gaps[0]}{more}; closed then, or are rows lost?"
+
+
+def _pauses(bakery: BakeryHealth) -> str:
+    found = [product for product in bakery.products if product.opening.pauses]
+    if not found:
+        return ""
+    longest = sorted(found, key=lambda product: -product.opening.pauses[0].days)
+    named = [f"{product.product} from {product.opening.pauses[0]}" for product in longest]
+    return f"{bakery.bakery}: open, but no rows of {_named(named)}; not on offer, or rows lost?"
+
+
+def _weekdays(bakery: BakeryHealth) -> str:
+    off = [(product.product, weekdays_off(product.opening)) for product in bakery.products]
+    named = [f"{product} ({days})" for product, days in off if days]
+    if not named:
+        return ""
+    return f"{bakery.bakery}: open, but these have no rows on some weekdays: {_named(named)}."
+
+
+def weekdays_off(opening: OpeningDays) -> str:
+    """Abbreviate the weekdays without rows, like "Sun; mostly Mon"; "" where there are none."""
+    off, mostly = (
+        ", ".join(day[:3] for day in days) for days in (opening.days_off, opening.mostly_off)
+    )
+    return "; ".join(filter(None, [off, f"mostly {mostly}" if mostly else ""]))
 
 
 def _stock_outs(bakery: BakeryHealth) -> str:

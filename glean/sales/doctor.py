@@ -11,7 +11,7 @@ import pandas as pd
 
 from glean.errors import Problem, SalesError
 from glean.sales.like_names import like_names
-from glean.sales.opening_days import OpeningDays, days_of, opening_days
+from glean.sales.opening_days import Days, OpeningDays, days_of, opening_days
 from glean.sales.outliers import usual_units
 from glean.sales.reading import read_draft
 from glean.sales.windows import MIN_TRADING_DAYS
@@ -42,12 +42,10 @@ class ProductHealth:
     ----------
     product : str
         Its name.
-    first, last : date
-        First and last day with a row.
-    days : int
-        Days with a row.
+    opening : OpeningDays
+        Its span, days with a row, and which of the days with a row of the bakery it has none on.
     mean_units : float
-        Mean of the units on those.
+        Mean of the units on its days.
     returns : int
         Rows with negative units.
     sold_out_share : float
@@ -59,14 +57,17 @@ class ProductHealth:
     """
 
     product: str
-    first: dt.date
-    last: dt.date
-    days: int
+    opening: OpeningDays
     mean_units: float
     returns: int
     sold_out_share: float
     never_sold: bool
     outliers: tuple[Outlier, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has fewer days than a bakery needs to be learned from."""
+        return self.opening.trading_days < MIN_TRADING_DAYS
 
 
 @dataclass(frozen=True)
@@ -184,19 +185,17 @@ def _bakery(bakery: str, rows: pd.DataFrame, *, today: dt.date) -> BakeryHealth:
 
 
 def _products(rows: pd.DataFrame) -> tuple[ProductHealth, ...]:
-    found = [_product(str(product), sold) for product, sold in rows.groupby("product")]
-    return tuple(sorted(found, key=lambda product: -product.mean_units * product.days))
+    among = days_of(rows["date"])
+    found = [_product(str(name), sold, among=among) for name, sold in rows.groupby("product")]
+    return tuple(sorted(found, key=lambda at: -at.mean_units * at.opening.trading_days))
 
 
-def _product(product: str, sold: pd.DataFrame) -> ProductHealth:
-    dates = sold["date"].to_numpy()
+def _product(product: str, sold: pd.DataFrame, *, among: Days) -> ProductHealth:
     units = sold["units"].to_numpy()
     sold_out = (sold["sold_out_at"] != "").mean() if "sold_out_at" in sold else np.nan
     return ProductHealth(
         product=product,
-        first=dates[0].astype("datetime64[D]").item(),
-        last=dates[-1].astype("datetime64[D]").item(),
-        days=len(np.unique(dates)),
+        opening=opening_days(sold["date"], among=among),
         mean_units=float(units.mean()),
         returns=int((units < 0).sum()),
         sold_out_share=float(sold_out),
