@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from glean.cli.remarks import remarks_of, weekdays_off
-from glean.sales.doctor import BakeryHealth, ProductHealth, Report
+from glean.sales.doctor import DEFAULT_TEST_DAYS, BakeryHealth, ProductHealth, Report
+from glean.sales.windows import MIN_TRADING_DAYS
 
 Cells = dict[str, list[str]]
 """Heading -> the texts below it."""
@@ -40,15 +41,39 @@ def print_report(report: Report, console: Console | None = None) -> None:
 
 
 def verdict(report: Report) -> str:
-    """Say in one sentence whether the file can be used."""
-    if report.usable:
-        together = len(report.bakeries) > 1
-        command = f"glean simulate --sales {shlex.quote(report.source)}"
-        following = f" Next: {command}" if together else ""
-        return f"{report.source} can be used as it is.{following}"
-    count = len(report.problems)
-    lines = "1 line" if count == 1 else f"{count} lines"
-    return f"{report.source} can't be used yet: mend what is listed above ({lines})."
+    """Say in a sentence or two whether the file can be used, and what comes next."""
+    if report.problems:
+        count = len(report.problems)
+        lines = "1 line" if count == 1 else f"{count} lines"
+        return f"{report.source} can't be used yet: mend what is listed above ({lines})."
+    if not report.has_sales:
+        return f"{report.source} can't be used: nothing is sold in it, all units are 0."
+    if report.learns:
+        return f"{report.source} can be used as it is.{_next_step(report)}"
+    return f"{report.source} can be used {_without_learning(report)}"
+
+
+def _without_learning(report: Report) -> str:
+    """Say of a table of short histories what it can be used for."""
+    days = report.fitting_test_days
+    if not days:
+        return (
+            f"as it is, but not to learn from: no bakery has {MIN_TRADING_DAYS} trading days "
+            "before a test."
+        )
+    option = f"--set test-days={days}"
+    following = _next_step(report, f" {option}") or f" `{option}` leaves them."
+    return (
+        f"with a shorter test: by default the last {DEFAULT_TEST_DAYS} days are kept for it, and "
+        f"no bakery has {MIN_TRADING_DAYS} trading days with sales before them.{following}"
+    )
+
+
+def _next_step(report: Report, options: str = "") -> str:
+    """Name the command that comes next; a table of one bakery is for its own machine."""
+    if len(report.bakeries) < 2:
+        return ""
+    return f" Next: glean simulate --sales {shlex.quote(report.source)}{options}"
 
 
 def bakery_table(report: Report) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from glean.sales.doctor import BakeryHealth, Report
+from glean.sales.doctor import DEFAULT_TEST_DAYS, BakeryHealth, Report
 from glean.sales.histories import FORECAST_FROM_DAY
 from glean.sales.opening_days import LoneDay, OpeningDays
 from glean.sales.outliers import RULE
@@ -24,6 +24,8 @@ DAYS_A_YEAR = 365.25
 def remarks_of(report: Report) -> Iterator[str]:
     """Sentences about what is worth a look, the gravest kinds first; of each kind a few."""
     yield from _few([_short(bakery) for bakery in report.bakeries if bakery.is_short])
+    if report.learns:  # else the verdict says it of all
+        yield from _few([text for bakery in report.bakeries if (text := _untrained(bakery))])
     yield from _few([text for bakery in report.bakeries for text in _lone_days(bakery)])
     yield from _few([_to_come(bakery) for bakery in report.bakeries if bakery.days_to_come])
     for kind, pairs in (("Bakeries", report.like_bakeries), ("Products", report.like_products)):
@@ -57,6 +59,17 @@ def _short(bakery: BakeryHealth) -> str:
     return (
         f"{bakery.bakery}: a short history of {days} trading day{'s' * (days != 1)}; "
         f"from {MIN_TRADING_DAYS} on it can be learned from."
+    )
+
+
+def _untrained(bakery: BakeryHealth) -> str:
+    if bakery.learns or bakery.is_short or len(bakery.never_sold) == len(bakery.products):
+        return ""
+    days = bakery.longest_test
+    hint = f"; `--set test-days={days}` leaves enough" if days else ""
+    return (
+        f"{bakery.bakery}: not trained on, for fewer than {MIN_TRADING_DAYS} trading days with "
+        f"sales stand before the last {DEFAULT_TEST_DAYS} days, which are kept for the test{hint}."
     )
 
 

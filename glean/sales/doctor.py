@@ -5,16 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median_low
 
 import numpy as np
 import pandas as pd
 
 from glean.errors import Problem, SalesError
+from glean.sales.histories import longest_test
 from glean.sales.like_names import like_names
 from glean.sales.opening_days import Days, OpeningDays, days_of, opening_days
 from glean.sales.outliers import usual_units
 from glean.sales.reading import read_draft
 from glean.sales.windows import MIN_TRADING_DAYS
+from glean.settings import WindowSettings
+
+DEFAULT_TEST_DAYS = WindowSettings().test_days
+"""Days at the end of each bakery's rows that a run keeps for the test, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,20 @@ class BakeryHealth:
         Those that sell most first.
     days_to_come : int
         Days with a row after today, lone ones aside.
+    longest_test : int
+        The most days that a test can take and leave enough to learn from; 0 for none.
     """
 
     bakery: str
     opening: OpeningDays
     products: tuple[ProductHealth, ...]
     days_to_come: int
+    longest_test: int
+
+    @property
+    def learns(self) -> bool:
+        """Whether a run with the default test window is trained on it."""
+        return self.longest_test >= DEFAULT_TEST_DAYS
 
     @property
     def is_short(self) -> bool:
@@ -129,8 +143,24 @@ class Report:
 
     @property
     def usable(self) -> bool:
-        """Whether the file can be used as it is."""
-        return not self.problems
+        """Whether the file can be read as it is, and has a sale in it."""
+        return not self.problems and self.has_sales
+
+    @property
+    def has_sales(self) -> bool:
+        """Whether anything at all was sold."""
+        return any(len(at.never_sold) < len(at.products) for at in self.bakeries)
+
+    @property
+    def learns(self) -> bool:
+        """Whether a run with the default test window has a bakery to be trained on."""
+        return any(bakery.learns for bakery in self.bakeries)
+
+    @property
+    def fitting_test_days(self) -> int:
+        """The longest test that leaves half of the bakeries enough to learn from; 0 for none."""
+        possible = [bakery.longest_test for bakery in self.bakeries if bakery.longest_test]
+        return median_low(possible) if possible else 0
 
 
 def examine(path: Path, *, today: dt.date | None = None) -> Report:
@@ -181,6 +211,7 @@ def _bakery(bakery: str, rows: pd.DataFrame, *, today: dt.date) -> BakeryHealth:
         opening=opening,
         products=_products(rows),
         days_to_come=sum(day > today for day in to_come),
+        longest_test=longest_test(rows),
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
+from glean.sales.opening_days import days_of
 from glean.sales.table import SalesTable
 from glean.sales.windows import MIN_TRADING_DAYS
 
@@ -50,3 +53,24 @@ def short_histories(table: SalesTable, fewest: int = MIN_TRADING_DAYS) -> list[S
         for bakery, days in trading_days(table).items()
         if days < fewest
     ]
+
+
+def longest_test(rows: pd.DataFrame) -> int:
+    """Count the days that can be kept for the test, with enough trading days before them.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of one bakery with `date` and `units`.
+
+    Returns
+    -------
+    int
+        The most `test_days` with which the bakery is trained on; 0 if there are none. Days before
+        its first sale don't count: zeros teach nothing.
+    """
+    first_sale = rows.loc[rows["units"] > 0, "date"].min()
+    days = days_of(rows.loc[rows["date"] >= first_sale, "date"])
+    if len(days) <= MIN_TRADING_DAYS:
+        return 0
+    return int((days[-1] - days[MIN_TRADING_DAYS - 1]).astype(int))
