@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from glean.sales.doctor import DEFAULT_TEST_DAYS, BakeryHealth, Report
 from glean.sales.histories import FORECAST_FROM_DAY
+from glean.sales.like_names import MOST_NAMES
 from glean.sales.opening_days import LoneDay, OpeningDays
 from glean.sales.outliers import RULE
 from glean.sales.windows import MIN_TRADING_DAYS
@@ -31,6 +32,7 @@ def remarks_of(report: Report) -> Iterator[str]:
     for kind, pairs in (("Bakeries", report.like_bakeries), ("Products", report.like_products)):
         same = "are these the same? If so, give them one name."
         yield from _few([f"{kind} {one!r} and {other!r}: {same}" for one, other in pairs])
+    yield from _uncompared(report)
     by_gap = sorted(report.bakeries, key=_longest_gap, reverse=True)
     for remark in (
         _never_sold,
@@ -60,6 +62,16 @@ def _short(bakery: BakeryHealth) -> str:
         f"{bakery.bakery}: a short history of {days} trading day{'s' * (days != 1)}; "
         f"from {MIN_TRADING_DAYS} on it can be learned from."
     )
+
+
+def _uncompared(report: Report) -> Iterator[str]:
+    products = {product.product for bakery in report.bakeries for product in bakery.products}
+    for kind, count in (("bakeries", len(report.bakeries)), ("products", len(products))):
+        if count > MOST_NAMES:
+            yield (
+                f"{count:,} names of {kind} weren't compared to find some that mean the same; "
+                f"up to {MOST_NAMES:,} are."
+            )
 
 
 def _untrained(bakery: BakeryHealth) -> str:
