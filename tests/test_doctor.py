@@ -271,6 +271,18 @@ def test_products_that_differ_from_their_bakery_are_named(tmp_path: Path) -> Non
     ]
 
 
+def test_closed_days_filled_with_zeros_are_named(tmp_path: Path) -> None:
+    """Five months and Sundays of nothing but zeros look like trading days to a model."""
+    rows = sales(280)
+    zeros = rows["date"].between("2024-04-01", "2024-07-31") | (rows["date"].dt.day_of_week == 6)
+    rows.loc[zeros, "units"] = 0.0
+    remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
+    assert (
+        "A: rows, but no sale from 2024-04-01 to 2024-07-31 (122 days), on Sun; a closed day has "
+        "no row."
+    ) in remarks
+
+
 def test_the_longest_gaps_are_told_first(tmp_path: Path) -> None:
     """Of many bakeries with gaps the one with lost months isn't among those only counted."""
     dates = sales(280)["date"]

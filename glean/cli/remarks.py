@@ -39,6 +39,7 @@ def remarks_of(report: Report) -> Iterator[str]:
         _short_products,
         _returns,
         _gaps,
+        _days_of_zeros,
         _pauses,
         _weekdays,
         _stock_outs,
@@ -153,6 +154,18 @@ def _gaps(bakery: BakeryHealth) -> str:
         return ""
     more = f", the longest of {len(gaps)} gaps" if len(gaps) > 1 else ""
     return f"{bakery.bakery}: no rows from {gaps[0]}{more}; closed then, or are rows lost?"
+
+
+def _days_of_zeros(bakery: BakeryHealth) -> str:
+    if bakery.selling is None:
+        return ""
+    weekdays = weekdays_off(bakery.selling)
+    found = [f"from {gap}" for gap in bakery.selling.pauses] + (
+        [f"on {weekdays}"] if weekdays else []
+    )
+    if not found:
+        return ""
+    return f"{bakery.bakery}: rows, but no sale {_named(found)}; a closed day has no row."
 
 
 def _pauses(bakery: BakeryHealth) -> str:

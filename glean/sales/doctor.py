@@ -90,6 +90,8 @@ class BakeryHealth:
         Those that sell most first.
     days_to_come : int
         Days with a row after today, lone ones aside.
+    selling : OpeningDays or None
+        On which of its days with a row it sold anything; None if it never did.
     longest_test : int
         The most days that a test can take and leave enough to learn from; 0 for none.
     """
@@ -98,6 +100,7 @@ class BakeryHealth:
     opening: OpeningDays
     products: tuple[ProductHealth, ...]
     days_to_come: int
+    selling: OpeningDays | None
     longest_test: int
 
     @property
@@ -205,12 +208,14 @@ def _bakeries(rows: pd.DataFrame, today: dt.date) -> list[BakeryHealth]:
 def _bakery(bakery: str, rows: pd.DataFrame, *, today: dt.date) -> BakeryHealth:
     opening = opening_days(rows["date"])
     lone = [day.date for day in opening.lone_days]
+    sold = rows.loc[rows["units"] > 0, "date"]
     to_come = set(days_of(rows["date"]).tolist()) - set(lone)
     return BakeryHealth(
         bakery=bakery,
         opening=opening,
         products=_products(rows),
         days_to_come=sum(day > today for day in to_come),
+        selling=opening_days(sold, among=days_of(rows["date"])) if len(sold) else None,
         longest_test=longest_test(rows),
     )
 
