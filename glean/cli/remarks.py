@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from glean.sales.doctor import DEFAULT_TEST_DAYS, BakeryHealth, Report
+from glean.sales.health import DEFAULT_TEST_DAYS, BakeryHealth, Report
 from glean.sales.histories import FORECAST_FROM_DAY
 from glean.sales.like_names import MOST_NAMES
 from glean.sales.opening_days import LoneDay, OpeningDays
