@@ -81,7 +81,7 @@ BAD_CELLS: list[tuple[str, str, list[str]]] = [
     ("product", "", ["found nothing", "the name of a product"]),
     ("product", "Ro\x00lls", ["a name on one line"]),
     ("units", "-3", ["'-3'", "--returns net", "--returns drop"]),
-    ("units", "", ["found nothing", "a day without sales has no line"]),
+    ("units", "", ["found nothing", "an open day without a sale has 0, a closed day has no line"]),
     ("units", "inf", ["'inf'", "a finite number"]),
     ("units", "-inf", ["'-inf'", "a finite number"]),
     ("units", "nan", ["'nan'", "a finite number"]),

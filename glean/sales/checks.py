@@ -137,7 +137,8 @@ def _numbers(
     }
     if needed:
         wanted[Fault.EMPTY] = (
-            "a number; a day without sales has no line at all, nor has a day to come"
+            "a number; an open day without a sale has 0, "
+            "a closed day has no line, nor has a day to come"
         )
     problems = []
     for fault, words in wanted.items():
