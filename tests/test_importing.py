@@ -154,6 +154,21 @@ def test_kept_columns_get_their_new_names(tmp_path: Path) -> None:
     assert list(rows["price"]) == [0.45, 0.45, 0.5]
 
 
+@pytest.mark.parametrize("till_lines", [False, True])
+def test_columns_that_do_not_come_along_are_named(till_lines: bool, tmp_path: Path) -> None:
+    """Glean's own columns too are only kept if asked for, and the report says how."""
+    text = "date,units,note,price,promotion\n2024-05-01,3,dull,0.45,1\n"
+    columns = Columns(date="date", units="units", kept={"promotion": "promotion"})
+    path = file_of(tmp_path, text)
+    notes = import_sales(ImportRequest(path, columns, till_lines=till_lines)).notes
+    assert ("not used", "the columns note, price") in notes
+    assert any(words.startswith("--keep price would keep one") for _, words in notes)
+    kept = {name: name for name in ("promotion", "price")}
+    path = file_of(tmp_path, text.replace(",note", "").replace(",dull", ""))
+    all_used = import_sales(ImportRequest(path, Columns("date", "units", kept=kept)))
+    assert "not used" not in dict(all_used.notes)
+
+
 def test_names_lose_stray_spaces(tmp_path: Path) -> None:
     """Names that differ in spaces only become one, and the report says so."""
     text = "d,p,u\n2024-05-01, Rye  bread ,1\n2024-05-02,Rye bread,2\n"
@@ -378,6 +393,11 @@ def test_lines_outside_the_days_asked_for_may_be_odd(tmp_path: Path) -> None:
             "'d' twice, --date and --keep",
         ),
         ({"wide": True, "products": ("a", "d")}, "'d' twice, --date and --products"),
+        ({"columns": Columns(date=""), "wide": True}, "--date: found nothing"),
+        (
+            {"columns": Columns(date="d", units="u", bakery="b"), "bakery_name": "North"},
+            "--bakery-name: found --bakery as well",
+        ),
     ],
 )
 def test_contradicting_options_are_refused(options: dict[str, object], words: str) -> None:

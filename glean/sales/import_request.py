@@ -112,6 +112,10 @@ class ImportRequest:
 
     def __post_init__(self) -> None:
         columns = self.columns
+        if not columns.date:
+            raise SettingsError("--date: found nothing; wanted the column of the day")
+        if columns.bakery and self.bakery_name:
+            raise SettingsError("--bakery-name: found --bakery as well; wanted one of the two")
         if self.returns not in (None, *RETURNS):
             raise SettingsError(f"--returns: found {self.returns!r}; wanted net or drop")
         if self.wide and (self.till_lines or columns.product or columns.units):

@@ -7,6 +7,8 @@ what is kept.
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from glean.sales.import_request import Columns, ImportRequest
 from glean.sales.reading import in_file_order
 from glean.sales.returns import settle_returns
 from glean.sales.sheet import Sheet, texts_of
-from glean.sales.table import ONE_PRODUCT, SalesTable
+from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 from glean.sales.tills import (
     LONGEST_GAP_DAYS,
     ONE,
@@ -79,18 +81,29 @@ def _opened(request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
     problems += missing_from(sheet, [("--products", name) for name in request.products])
     if problems:
         raise SalesError(problems)
+    used = [column for _, column in columns.named()]
+    if request.wide:
+        others = {*used, *(sheet.cells.keys() - own)}
+        products = request.products or product_columns(sheet, list(others))
+        notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
+        notes += _unused(sheet, [*used, *products])
+        sheet, empty = melt(sheet, products)
+        notes += [("dropped", f"{empty:,} empty cells")] if empty else []
+        return sheet, replace(columns, product=PRODUCT, units=UNITS), notes
+    notes += _unused(sheet, used)
     if request.till_lines and not columns.units:
         return with_ones(sheet), replace(columns, units=ONE), notes
-    if request.wide:
-        others = {column for _, column in columns.named()} | (sheet.cells.keys() - own)
-        products = request.products or product_columns(sheet, list(others))
-        unused = [name for name in own if name not in {*others, *products}]
-        sheet, empty = melt(sheet, products)
-        notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
-        notes += [("not used", f"the columns {', '.join(unused)}")] if unused else []
-        notes += [("dropped", f"{empty:,} empty cells")] if empty else []
-        columns = replace(columns, product=PRODUCT, units=UNITS)
     return sheet, columns, notes
+
+
+def _unused(sheet: Sheet, used: Sequence[str]) -> list[Note]:
+    """Name the columns that don't come along, and the option by which one would."""
+    unused = [name for name in sheet.cells if name not in used]
+    if not unused:
+        return []
+    kept = next((name for name in unused if name in FORMAT), unused[0])
+    words = f"--keep {shlex.quote(kept)} would keep one, if it has numbers, flags or times"
+    return [("not used", f"the columns {', '.join(unused)}"), ("", words)]
 
 
 def _narrowed(
