@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from glean.cli.data import app
 from glean.cli.errors import BAD_INPUT, friendly_errors
-from glean.errors import GleanError
+from glean.errors import GleanError, SalesError
 from glean.sales.reading import read_sales
 
 TILL = "Datum;Filiale;Artikel;Stück\n13.05.2024;Nord;Semmel;5\n14.05.2024;Nord;Semmel;-1\n"
@@ -132,6 +133,32 @@ def test_import_refuses_with_a_message(more: list[str], words: str, tmp_path: Pa
     assert result.exit_code == 2, result.output
     assert words in result.output
     assert not (tmp_path / "table.csv").exists()
+
+
+def closed_to_us(*_: object) -> bool:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_import_into_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
+    """A file where the folder of the table should be is told, and stays as it is."""
+    (tmp_path / "taken.csv").write_text("precious")
+    out = str(tmp_path / "taken.csv" / "table.csv")
+    result = glean_data(*till(tmp_path, TILL.replace("-1", "1")), "--out", out)
+    assert result.exit_code == BAD_INPUT, result.output
+    assert "can't be written" in result.output
+    assert (tmp_path / "taken.csv").read_text() == "precious"
+
+
+def test_folders_closed_to_the_user_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where not even looking is allowed, reading and writing say so."""
+    monkeypatch.setattr(Path, "exists", closed_to_us)
+    result = glean_data(*till(tmp_path))
+    assert result.exit_code == BAD_INPUT, result.output
+    assert "table.csv: can't be written (Permission denied)" in result.output
+    with pytest.raises(SalesError, match="can't be read \\(Permission denied\\)"):
+        read_sales(tmp_path / "till.csv")
 
 
 def test_check_tells_usable_from_unusable(tmp_path: Path) -> None:

@@ -83,11 +83,11 @@ def read_bytes(path: Path) -> bytes:
         There is no such file, it can't be read, or its gzip is damaged.
     """
     source = str(path)
-    if not path.exists():
-        raise refused(source, "no such file", "the path of a table")
-    if path.is_dir():
-        raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
     try:
+        if not path.exists():
+            raise refused(source, "no such file", "the path of a table")
+        if path.is_dir():
+            raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
         data = path.read_bytes()
         if data.startswith(_GZIP_MAGIC) or path.suffix.lower() == ".gz":
             data = gzip.decompress(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -39,7 +40,9 @@ def write_sales(table: SalesTable, path: Path, *, force: bool = False) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        # Where the folder is none, there is no part either, and looking for it fails likewise.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise GleanError(f"{path}: can't be written ({error.strerror}); choose another") from None
 
 
@@ -49,11 +52,15 @@ def check_target(path: Path, *, force: bool) -> None:
     Raises
     ------
     GleanError
-        The file is there already, or the ending is unknown.
+        The file is there already, its folder is closed to us, or the ending is unknown.
     """
     if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise GleanError(f"{path}: found another ending; wanted .csv, .csv.gz or .parquet")
-    if path.exists() and not force:
+    try:
+        taken = path.exists()
+    except OSError as error:
+        raise GleanError(f"{path}: can't be written ({error.strerror}); choose another") from None
+    if taken and not force:
         raise GleanError(f"{path}: is there already; --force replaces it")
 
 
