@@ -86,6 +86,9 @@ def test_what_is_told_beats_what_is_found(tmp_path: Path) -> None:
         (["1.234,5"], ","),
         (["1.234", "1,5"], ","),
         (["0,125"], ","),
+        (["1 000,5"], ","),
+        (["1\u202f000,500"], ","),
+        (["1'000.5 \u20ac"], "."),
         (["1.234.567"], ","),
         (["1.234", "5.678"], None),
         (["1,234", "12"], None),
@@ -112,6 +115,7 @@ def test_decimal_mark(texts: list[str], decimal: str | None) -> None:
         (["04/13/2024", "03/04/2024"], "mdy"),
         (["05/05/2024"], "dmy"),
         (["03/04/2024", "05/06/2024"], None),
+        (["20240304"], "ymd"),
         (["nonsense"], "ymd"),
     ],
 )
@@ -124,6 +128,64 @@ def test_date_order(texts: list[str], order: str | None) -> None:
         assert "2024-04-03 or 2024-03-04" in str(caught.value)
     else:
         assert detect_date_order(sheet, "Datum") == order
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("1 000,5", 1000.5),
+        ("1\u202f000,5", 1000.5),
+        ("1\u00a0234\u00a0567,5", 1234567.5),
+        ("1'000,5", 1000.5),
+        ("12,50 \u20ac", 12.5),
+        ("\u20ac 1.000,50", 1000.5),
+        ("1 00,5", None),
+        ("1 000'000,5", None),
+        ("12,50 Euro", None),
+    ],
+)
+def test_thousands_marks_and_signs_of_currency(
+    text: str, units: float | None, tmp_path: Path
+) -> None:
+    """Blanks and apostrophes are read where the groups are right, and a sign of money is not."""
+    path = file_of(tmp_path, f"d;u\n2024-05-01;{text}\n2024-05-02;0,5\n")
+    request = ImportRequest(path, Columns(date="d", units="u"))
+    if units is None:
+        with pytest.raises(SalesError, match="wanted a number with a decimal comma"):
+            import_sales(request)
+    else:
+        assert import_sales(request).table.rows["units"][0] == units
+
+
+def test_compact_dates_are_read(tmp_path: Path) -> None:
+    """Dates like 20240501 are read in sales and in weather, where services write them."""
+    path = file_of(tmp_path, "d,u\n20240501,1\n20240502,2\n")
+    weather = file_of(tmp_path, "day;t\n20240501;9.5\n20240502;8\n", "weather.csv")
+    imported = import_sales(
+        ImportRequest(path, Columns(date="d", units="u"), covariates=CovariateFile(weather))
+    )
+    assert imported.table.rows["date"].dt.strftime("%Y-%m-%d").tolist() == [
+        "2024-05-01",
+        "2024-05-02",
+    ]
+    assert imported.table.rows["t"].tolist() == [9.5, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("d;u\n20240230;1\n20240501;1\n", "year, month, day; there is no such day"),
+        ("d;u\n1.5.1950;1\n2.5.2024;1\n", "day, month, year; the year from 1970 to 2100"),
+        ("d;u\n2024-05-01;1,5\n", "like 12.5 (the decimal mark told or detected)"),
+    ],
+)
+def test_an_import_never_points_to_itself(text: str, words: str, tmp_path: Path) -> None:
+    """What can't be read is told for what it is; that an import reads more is no help there."""
+    columns = Columns(date="d", units="u")
+    with pytest.raises(SalesError) as caught:
+        import_sales(ImportRequest(file_of(tmp_path, text), columns, Notation(decimal=".")))
+    assert words in str(caught.value)
+    assert "glean data import" not in str(caught.value)
 
 
 def test_problems_of_an_export_carry_its_own_columns_and_lines(tmp_path: Path) -> None:

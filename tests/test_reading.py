@@ -71,7 +71,10 @@ BAD_FILES: dict[str, tuple[bytes | str, list[str]]] = {
 
 BAD_CELLS: list[tuple[str, str, list[str]]] = [
     ("date", "02.05.2024", ["'02.05.2024'", "a date like 2019-07-01"]),
-    ("date", "2024-02-30", ["'2024-02-30'", "a date like"]),
+    ("date", "2024-02-30", ["'2024-02-30'", "a date like", "there is no such day"]),
+    ("date", "2024-13-01", ["'2024-13-01'", "there is no such day"]),
+    ("date", "1899-12-30", ["'1899-12-30'", "the year from 1970 to 2100"]),
+    ("date", "2205-01-01", ["'2205-01-01'", "the year from 1970 to 2100"]),
     ("date", "20240502", ["'20240502'", "a date like"]),
     ("date", "0024-05-02", ["'0024-05-02'", "a date like"]),
     ("date", "", ["found nothing", "a date like"]),

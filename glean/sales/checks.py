@@ -6,8 +6,9 @@ What rows say together (returns, days twice) is looked at in `returns` and `day_
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,14 @@ from glean.errors import Problem
 from glean.sales.sheet import Sheet, Texts
 from glean.sales.table import ALL_BAKERIES, FLAGS
 from glean.sales.values import (
+    FIRST_YEAR,
+    LAST_YEAR,
     STRICT,
+    DateFault,
     DateOrder,
     Fault,
     NumberFormat,
+    date_fault,
     distinct_of,
     read_dates,
     read_flags,
@@ -28,6 +33,7 @@ from glean.sales.values import (
     read_times,
 )
 
+_COMMAS = "`glean data import` reads commas"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -93,18 +99,39 @@ def _dates(
     sheet: Sheet, column: str, order: DateOrder
 ) -> tuple[NDArray[np.datetime64], list[Problem]]:
     days = read_dates(sheet.cells[column], order)
-    wanted = {
-        "iso": "a date like 2019-07-01 (`glean data import` reads other ways of writing it)",
+    if not np.isnat(days).any():
+        return days, []
+    return days, _problems_by_text(sheet, column, partial(_wanted_date, order=order))
+
+
+def _wanted_date(text: str, order: DateOrder) -> str:
+    """Say what is wanted in place of a date; "" if it will do."""
+    date = {
+        "iso": "a date like 2019-07-01",
         "ymd": "a date: year, month, day",
         "dmy": "a date: day, month, year",
         "mdy": "a date: month, day, year",
     }[order]
-    return days, sheet.problems_at(np.flatnonzero(np.isnat(days)), column, wanted)
+    match date_fault(text, order):
+        case DateFault.FINE:
+            return ""
+        case DateFault.NO_SUCH_DAY:
+            return f"{date}; there is no such day"
+        case DateFault.YEAR:
+            return f"{date}; the year from {FIRST_YEAR} to {LAST_YEAR}"
+        case DateFault.WRITING:
+            other_ways = " (`glean data import` reads other ways of writing it)"
+            return date + (other_ways if order == "iso" else "")
 
 
 def _name_problems(sheet: Sheet, column: str, name: str) -> list[Problem]:
+    return _problems_by_text(sheet, column, partial(wanted_name, kind=name))
+
+
+def _problems_by_text(sheet: Sheet, column: str, wanted_of: Callable[[str], str]) -> list[Problem]:
+    """Problems of the cells in whose place something else is wanted, one kind after the other."""
     codes, distinct = distinct_of(sheet.cells[column])
-    faults = [wanted_name(text, name) for text in distinct]
+    faults = [wanted_of(text) for text in distinct]
     problems = []
     for wanted in dict.fromkeys(filter(None, faults)):
         rows = np.flatnonzero(np.array([fault == wanted for fault in faults])[codes])
@@ -129,9 +156,10 @@ def _numbers(
     numbers, faults = read_numbers(sheet.cells[column], form)
     or_nothing = "" if needed else ", or nothing"
     mark = "point, like 12.5" if form.decimal == "." else "comma, like 12,5"
+    comma = "the decimal mark told or detected" if form.lenient else _COMMAS
     wanted = {
         Fault.TEXT: f"a number with a decimal {mark}{or_nothing}",
-        Fault.DECIMAL_COMMA: "a decimal point, like 12.5 (`glean data import` reads commas)",
+        Fault.DECIMAL_COMMA: f"a decimal point, like 12.5 ({comma})",
         Fault.NOT_FINITE: f"a finite number{or_nothing}",
         Fault.TOO_LARGE: "a number below a million million",
     }

@@ -9,7 +9,7 @@ import numpy as np
 
 from glean.errors import Problem, SalesError, SettingsError
 from glean.sales.sheet import Sheet, Texts
-from glean.sales.values import DateOrder, distinct_of, read_dates
+from glean.sales.values import DateOrder, bare_number, distinct_of, read_dates
 
 DATE_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 DATE_ORDER_NAMES = {
@@ -47,7 +47,7 @@ def detect_decimal(sheet: Sheet, columns: Sequence[str], *, options: str = "--")
     SalesError
         Every mark could be one of thousands.
     """
-    distinct = {text.strip() for name in columns for text in distinct_of(sheet.cells[name])[1]}
+    distinct = {bare_number(text) for name in columns for text in distinct_of(sheet.cells[name])[1]}
     either = {text for text in distinct if _EITHER.fullmatch(text)}
     points = sum(bool(_POINT.fullmatch(text)) for text in distinct - either)
     commas = sum(bool(_COMMA.fullmatch(text)) for text in distinct - either)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Literal
 
 import numpy as np
@@ -39,7 +39,13 @@ _GROUPED = {
     ".": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII),
     ",": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII),
 }
+# A blank (plain, no-break, thin or narrow no-break) or an apostrophe between thousands.
+_SPACED = re.compile(
+    r"[+-]?\d{1,3}([ \u00a0\u2009\u202f'\u2019])\d{3}(\1\d{3})*([.,]\d*)?", re.ASCII
+)
+_CURRENCY_SIGNS = "\u20ac$\u00a3"
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
 _ANY_DATE = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})([T ]\d{1,2}:\d{2}.*)?", re.ASCII)
 _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 
@@ -55,6 +61,15 @@ class Fault(IntEnum):
     TOO_LARGE = 5
 
 
+class DateFault(Enum):
+    """Why a text isn't the date that was wanted."""
+
+    FINE = "fine"
+    WRITING = "writing"
+    NO_SUCH_DAY = "no such day"
+    YEAR = "year"
+
+
 @dataclass(frozen=True)
 class NumberFormat:
     """How numbers are written.
@@ -64,7 +79,8 @@ class NumberFormat:
     decimal : str
         Decimal mark, "." or ",".
     lenient : bool
-        Allow thousands marks (the other of the two) and words for a missing value like NULL.
+        Allow thousands marks (the other of the two, a blank, an apostrophe), a sign of currency
+        at either end and words for a missing value like NULL.
     """
 
     decimal: str = "."
@@ -86,7 +102,21 @@ def read_numbers(
     return numbers[codes], faults[codes]
 
 
+def bare_number(text: str) -> str:
+    """Take what people add off a number: a sign of currency, blanks between thousands.
+
+    Examples
+    --------
+    >>> bare_number("1 000,5 €")
+    '1000,5'
+    """
+    text = text.strip().strip(_CURRENCY_SIGNS).strip()
+    spaced = _SPACED.fullmatch(text)
+    return text.replace(spaced[1], "") if spaced else text
+
+
 def _number(text: str, form: NumberFormat) -> tuple[float, Fault]:
+    text = bare_number(text) if form.lenient else text
     if not text or (form.lenient and text.lower() in MISSING_WORDS):
         return np.nan, Fault.EMPTY
     plain = _with_point(text, form)
@@ -95,7 +125,8 @@ def _number(text: str, form: NumberFormat) -> tuple[float, Fault]:
         return (number, Fault.FINE) if abs(number) <= LARGEST else (np.nan, Fault.TOO_LARGE)
     if _NOT_FINITE.fullmatch(text):
         return np.nan, Fault.NOT_FINITE
-    return np.nan, Fault.DECIMAL_COMMA if _COMMA_NUMBER.fullmatch(text) else Fault.TEXT
+    has_comma = form.decimal == "." and _COMMA_NUMBER.fullmatch(text)
+    return np.nan, Fault.DECIMAL_COMMA if has_comma else Fault.TEXT
 
 
 def _with_point(text: str, form: NumberFormat) -> str:
@@ -109,25 +140,45 @@ def _with_point(text: str, form: NumberFormat) -> str:
 def read_dates(texts: Texts, order: DateOrder = "iso") -> NDArray[np.datetime64]:
     """Read days of a column as datetime64[us] at midnight, NaT where a text isn't such a date."""
     codes, distinct = distinct_of(texts)
-    days = [_date(text.strip(), order) for text in distinct]
+    days = [_day(_date_parts(text.strip(), order)) for text in distinct]
     found = np.array(days or [None], dtype="datetime64[us]")
     return found[codes]
 
 
-def _date(text: str, order: DateOrder) -> dt.date | None:
+def date_fault(text: str, order: DateOrder = "iso") -> DateFault:
+    """Say why a text isn't a date of this order."""
+    parts = _date_parts(text.strip(), order)
+    if parts is None:
+        return DateFault.WRITING
+    if not FIRST_YEAR <= parts[0] <= LAST_YEAR:
+        return DateFault.YEAR
+    return DateFault.NO_SUCH_DAY if _day(parts) is None else DateFault.FINE
+
+
+def _date_parts(text: str, order: DateOrder) -> tuple[int, int, int] | None:
+    """Year, month and day of a text that is written as a date of this order."""
     match = (_ISO_DATE if order == "iso" else _ANY_DATE).fullmatch(text)
-    if match is None:
+    compact = _COMPACT_DATE.fullmatch(text) if order == "ymd" else None
+    if compact:
+        parts = compact.group(1, 2, 3)
+    elif match:
+        parts = match.group(1, 2, 3) if order == "iso" else match.group(1, 3, 4)
+    else:
         return None
-    parts = match.groups() if order == "iso" else match.group(1, 3, 4)
     places = dict(zip(_LETTERS[order], parts, strict=True))
     if len(places["y"]) not in (2, 4) or max(len(places["m"]), len(places["d"])) > 2:
         return None
     year = int(places["y"]) + (2000 if len(places["y"]) == 2 else 0)
+    return year, int(places["m"]), int(places["d"])
+
+
+def _day(parts: tuple[int, int, int] | None) -> dt.date | None:
+    if parts is None or not FIRST_YEAR <= parts[0] <= LAST_YEAR:
+        return None
     try:
-        day = dt.date(year, int(places["m"]), int(places["d"]))
+        return dt.date(*parts)
     except ValueError:
         return None
-    return day if FIRST_YEAR <= year <= LAST_YEAR else None
 
 
 def read_flags(texts: Texts) -> NDArray[np.float64]:
