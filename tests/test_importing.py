@@ -65,6 +65,15 @@ def test_writing_of_a_german_export_is_found_out(code: str, delimiter: str, tmp_
     assert "decimal comma (detected)" in told
 
 
+def test_a_stated_delimiter_is_believed(tmp_path: Path) -> None:
+    """Excel's `sep=;` wins over what the lines look like; what is told wins over both."""
+    path = file_of(tmp_path, '"sep=;"\nd;u;p\n2024-05-01;1,5;a,b\n2024-05-02;2,5;a,b\n')
+    columns = Columns(date="d", units="u", product="p")
+    assert import_sales(ImportRequest(path, columns)).table.rows["units"].tolist() == [1.5, 2.5]
+    with pytest.raises(SalesError):
+        import_sales(ImportRequest(path, columns, Notation(delimiter=",")))
+
+
 def test_what_is_told_beats_what_is_found(tmp_path: Path) -> None:
     """Options decide where a file could be read in two ways."""
     text = "Filiale,Datum,Artikel,Menge\n1,03/04/2024,Roll,1.500\n"

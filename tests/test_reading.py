@@ -61,6 +61,12 @@ BAD_FILES: dict[str, tuple[bytes | str, list[str]]] = {
     "column twice": (GOOD.replace("price", "units"), ["line 1", "this column twice"]),
     "too many values": (GOOD + "2024-05-04,North,Rolls,1,5,0,,\n", ["line 4", "8 values", "7"]),
     "too few values": (GOOD + "2024-05-04,North\n", ["line 4", "2 values", "wanted 7"]),
+    "one too many by semicolons": (
+        (GOOD + "2024-05-04,North,Rolls,1,5,0,,\n").replace(",", ";"),
+        ["line 4", "8 values", "a semicolon inside a name or number goes in quotes"],
+    ),
+    "one value": (GOOD + "2024-05-04\n", ["line 4", "found 1 value ('2024-05-04')"]),
+    "title": ("Sales of North\n" + GOOD, ["line 1", "'Sales of North'", "seems to be a title"]),
     "open quote": (GOOD + '2024-05-04,"North,Rolls,1,,0,\n', ["line 4", "a broken line"]),
     "workbook": (b"PK\x03\x04rest", ["a workbook or zip file", "save the sheet as CSV"]),
     "day twice": (
@@ -128,6 +134,33 @@ def test_bad_cells_are_named_by_line_and_column(
     assert (problem.line, problem.column) == (2, column)
     for word in words:
         assert word in str(problem)
+
+
+@pytest.mark.parametrize(
+    "title", ["Sales\n", "Sales;;;;;;\n", "\nSales, all of them\nMay 2024\n\n", "1.5.-2.5.\n"]
+)
+def test_a_title_is_told_once(title: str, tmp_path: Path) -> None:
+    """Whatever stands above the column names is one problem, not one a line."""
+    path = file_of(tmp_path, title + GOOD.replace(",", ";"))
+    with pytest.raises(SalesError, match="delete what stands above the column names") as caught:
+        read_sales(path)
+    assert len(caught.value.problems) <= 2
+
+
+def test_a_column_alone_is_no_title(tmp_path: Path) -> None:
+    """Numbers with commas below one name are lines with a value too many, as before."""
+    message = message_of(file_of(tmp_path, "units\n1,5\n2,5\n"))
+    assert "2 values" in message
+    assert "title" not in message
+
+
+def test_lines_of_blanks_and_a_stated_delimiter_do_not_matter(tmp_path: Path) -> None:
+    """A line of blanks is an empty one; `sep=,` above the header says what is so anyway."""
+    first, *rest = GOOD.splitlines(keepends=True)
+    path = file_of(tmp_path, "sep=,\r\n" + first + "  \n" + "".join(rest) + " , , \n")
+    assert read_sales(path).rows["units"].tolist() == [41.0, 38.0]
+    message = message_of(file_of(tmp_path, "sep=,\n" + GOOD.replace("41", "x")))
+    assert "line 3, column 'units'" in message
 
 
 def test_every_problem_comes_in_one_go(tmp_path: Path) -> None:

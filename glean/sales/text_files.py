@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,13 @@ DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _WORKBOOK_MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_STATEMENT = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?[ ;,]*(?=\r|\n)", re.IGNORECASE)
 _SAMPLE_LINES = 50
+_MOST_TITLE_LINES = 3
+_NO_TITLE = (
+    "the names of the columns; the first line seems to be a title: "
+    "delete what stands above the column names"
+)
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,10 @@ def open_text_sheet(
     source = str(path)
     data = read_bytes(path)
     told, encoding = encoding, encoding or detect_encoding(data)
-    text = decode(source, data, encoding)
+    text, stated = _without_statement(decode(source, data, encoding))
     if not text.strip("\ufeff\0 \t\r\n,;"):
         raise refused(source, "an empty file", "a header line and lines below it")
-    delimiter = delimiter or detect_delimiter(text)
+    delimiter = delimiter or stated or detect_delimiter(text)
     sheet, problems = _split(source, text, delimiter)
     odd_line = None if told or encoding != "cp1252" else first_line_beyond_utf8(data)
     return TextSheet(sheet, encoding, delimiter, tuple(problems), odd_line)
@@ -101,34 +109,52 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
+def _without_statement(text: str) -> tuple[str, str]:
+    """Take off a first line like `sep=;`, which Excel writes, and give its delimiter or ""."""
+    stated = _STATEMENT.match(text)
+    return (text[stated.end() :], stated[1]) if stated else (text, "")
+
+
 def detect_delimiter(text: str) -> str:
-    """Find the delimiter: the one by which most of the first lines have the header's number."""
-    lines = text[:100_000].splitlines()[: _SAMPLE_LINES + 1]
+    """Find the delimiter: the one by which most of the first lines have the header's number.
 
-    def score(delimiter: str) -> tuple[float, int]:
-        counts = [line.count(delimiter) for line in lines if line.strip()]
-        if not counts or not counts[0]:
-            return 0.0, 0
-        return sum(count == counts[0] for count in counts) / len(counts), counts[0]
+    If most have another number, the header may stand below a title of a line or two.
+    """
+    lines = [line for line in text[:100_000].splitlines() if line.strip()][: _SAMPLE_LINES + 1]
+    for above in range(_MOST_TITLE_LINES + 1):
+        best = max(DELIMITERS, key=lambda delimiter: _share_alike(lines[above:], delimiter))
+        if _share_alike(lines[above:], best)[0] > 0.5:
+            return best
+    best = max(DELIMITERS, key=lambda delimiter: _share_alike(lines, delimiter))
+    return best if _share_alike(lines, best)[1] else ","
 
-    best = max(DELIMITERS, key=score)
-    return best if score(best)[1] else ","
+
+def _share_alike(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
+    """Share of the lines with as many delimiters as the first, and how many that has."""
+    counts = [line.count(delimiter) for line in lines]
+    if not counts or not counts[0]:
+        return 0.0, 0
+    return sum(count == counts[0] for count in counts) / len(counts), counts[0]
 
 
 def _split(source: str, text: str, delimiter: str) -> tuple[Sheet, list[Problem]]:
     rows, lines, problems = _records(source, text, delimiter)
-    filled = np.array([any(row) for row in rows], dtype=bool)
+    filled = np.array([any(map(str.strip, row)) for row in rows], dtype=bool)
     if not filled.any():
         raise SalesError(problems or [Problem(source, None, "", "no lines", "a header and lines")])
     header = int(filled.argmax())
+    if _is_title(rows, np.flatnonzero(filled)[: _MOST_TITLE_LINES + 2]):
+        found = quoted(" ".join(rows[header]).strip())
+        raise SalesError([Problem(source, int(lines[header]), "", found, _NO_TITLE)])
     filled[header] = False
     names = [name.strip().lstrip("\ufeff") for name in rows[header]]
     problems += _header_problems(source, int(lines[header]), names)
     fits = np.fromiter((len(row) == len(names) for row in rows), dtype=bool, count=len(rows))
     ragged = np.flatnonzero(filled & ~fits)
     for row in ragged[:MOST_SHOWN]:
-        problems.append(_ragged(source, int(lines[row]), rows[row], len(names)))
-    problems += Sheet(source, {}, lines).rest_of(ragged, "", f"{len(names)} values in each")
+        words = _ragged(rows[row], len(names), delimiter)
+        problems.append(Problem(source, int(lines[row]), "", *words))
+    problems += Sheet(source, {}, lines).rest_of(ragged, "", f"{_count(len(names))} in each")
     kept = np.flatnonzero(filled & fits)
     columns = list(zip(*(rows[row] for row in kept), strict=True)) or [()] * len(names)
     cells = {name: texts_of(cell) for name, cell in zip(names, columns, strict=True) if name}
@@ -158,7 +184,21 @@ def _header_problems(source: str, line: int, names: list[str]) -> list[Problem]:
     return [Problem(source, line, name, "this column twice", "each column once") for name in twice]
 
 
-def _ragged(source: str, line: int, row: list[str], wanted: int) -> Problem:
-    hint = "a comma inside a name or number goes in quotes" if len(row) > wanted else "none missing"
-    found = f"{len(row)} values ({quoted(' | '.join(row), 60)})"
-    return Problem(source, line, "", found, f"{wanted} values, as in the header; {hint}")
+def _is_title(rows: Sequence[Sequence[str]], first: NDArray[np.intp]) -> bool:
+    """Whether, of the first rows, one of names (several, no number) stands below single cells."""
+    cells = [[text.strip() for text in rows[row] if text.strip()] for row in first]
+    below = next((row for row in cells if len(row) > 1), [])
+    return len(cells[0]) == 1 < len(below) and not any(text[0].isdigit() for text in below)
+
+
+def _ragged(row: Sequence[str], wanted: int, delimiter: str) -> tuple[str, str]:
+    """Say what was found, and what wanted, where a line has not as many values as the header."""
+    hint = "none missing"
+    if len(row) > wanted:
+        hint = f"a {DELIMITER_NAMES[delimiter]} inside a name or number goes in quotes"
+    found = f"{_count(len(row))} ({quoted(' | '.join(row), 60)})"
+    return found, f"{_count(wanted)}, as in the header; {hint}"
+
+
+def _count(values: int) -> str:
+    return f"{values} value{'s' * (values != 1)}"
