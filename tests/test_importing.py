@@ -409,6 +409,41 @@ def test_bad_covariates(content: str, columns: dict[str, str], words: str, tmp_p
     assert "weather.csv" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [
+        ("ja", "nein"),
+        ("Yes", "No"),
+        ("true", "false"),
+        ("TRUE", "FALSE"),
+        ("oui", "non"),
+        ("x", ""),
+        ("1", "NULL"),
+        ("1,0", "0,0"),
+    ],
+)
+def test_flags_in_words_are_read(yes: str, no: str, tmp_path: Path) -> None:
+    """What tills and calendars write for yes and no becomes 1 and 0, and nothing becomes 0."""
+    text = f"d;u;Aktion;zu\n1.5.2024;3,5;{yes};{no}\n2.5.2024;1;{no};{no}\n3.5.2024;1;;{yes}\n"
+    weather = file_of(tmp_path, f"day;holiday\n2024-05-01;{no}\n2024-05-02;{yes}\n", "w.csv")
+    columns = Columns(date="d", units="u", closed="zu", kept={"Aktion": "promotion"})
+    request = ImportRequest(
+        file_of(tmp_path, text), columns, covariates=CovariateFile(weather, date="day")
+    )
+    rows = import_sales(request).table.rows
+    assert rows[["promotion", "holiday"]].to_numpy().tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize("column", ["zu", "Aktion"])
+def test_flags_that_are_neither_are_told(column: str, tmp_path: Path) -> None:
+    """A word that is no flag is a problem, with what would be one."""
+    text = "d;u;Aktion;zu\n1.5.2024;3;0;0\n".replace(";0;0", ";so;0" if column != "zu" else ";0;so")
+    columns = Columns(date="d", units="u", closed="zu", kept={"Aktion": "promotion"})
+    words = f"column '{column}': found 'so'; wanted 0 or 1, or yes or no"
+    with pytest.raises(SalesError, match=words):
+        import_sales(ImportRequest(file_of(tmp_path, text), columns))
+
+
 def test_public_holidays_of_a_region(tmp_path: Path) -> None:
     """The German reunification day is a holiday, the day after isn't; nonsense is refused."""
     path = file_of(tmp_path, "d,u\n2024-10-03,1\n2024-10-04,2\n")

@@ -77,7 +77,7 @@ def typed_rows(
             case "sold_out_at":
                 frame[name], found = _times(sheet, column)
             case _ if name in FLAGS:
-                frame[name], found = _flags(sheet, column)
+                frame[name], found = _flags(sheet, column, forms.numbers)
             case _:
                 frame[name], found = _numbers(sheet, column, forms.numbers, name == "units")
         problems += found
@@ -145,9 +145,12 @@ def _times(sheet: Sheet, column: str) -> tuple[Texts, list[Problem]]:
     return times, sheet.problems_at(np.flatnonzero(~fine), column, wanted)
 
 
-def _flags(sheet: Sheet, column: str) -> tuple[NDArray[np.float64], list[Problem]]:
-    flags = read_flags(sheet.cells[column])
-    return flags, sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, "0 or 1")
+def _flags(
+    sheet: Sheet, column: str, form: NumberFormat
+) -> tuple[NDArray[np.float64], list[Problem]]:
+    flags = read_flags(sheet.cells[column], form)
+    wanted = "0 or 1, or yes or no" if form.lenient else "0 or 1"
+    return flags, sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, wanted)
 
 
 def _numbers(

@@ -16,7 +16,7 @@ from glean.sales.exports import Notation, Note, forms_of, missing_from, open_exp
 from glean.sales.notation import DATE_ORDERS
 from glean.sales.sheet import Sheet
 from glean.sales.table import FLAGS, KEYS
-from glean.sales.values import Fault, NumberFormat, read_dates, read_numbers
+from glean.sales.values import Fault, NumberFormat, read_dates, read_flags, read_numbers
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,17 @@ def _date_column(sheet: Sheet) -> str:
 
 
 def _number_columns(sheet: Sheet, date: str) -> list[str]:
+    """Columns of numbers, and of flags in words if they are named for flags."""
     form = NumberFormat(lenient=True)
     numeric = (Fault.FINE, Fault.EMPTY, Fault.DECIMAL_COMMA)
     return [
         name
         for name, texts in sheet.cells.items()
-        if name != date and np.isin(read_numbers(texts, form)[1], numeric).all()
+        if name != date
+        and (
+            np.isin(read_numbers(texts, form)[1], numeric).all()
+            or (name in FLAGS and not np.isnan(read_flags(texts, form)).any())
+        )
     ]
 
 

@@ -119,7 +119,7 @@ def _narrowed(
         sheet, count = without_items(sheet, columns.product, request.ignored_items)
         notes.append(("dropped", f"{count:,} lines of {', '.join(request.ignored_items)}"))
     if columns.closed:
-        sheet, count = _without_closed(sheet, columns.closed)
+        sheet, count = _without_closed(sheet, columns.closed, forms)
         notes.append(("dropped", f"{count:,} rows of closed days"))
     kept = request.selection.days(read_dates(sheet.cells[columns.date], forms.dates))
     if not kept.all():
@@ -135,9 +135,10 @@ def _refuse_none_left(rows: Sheet | pd.DataFrame, path: Path) -> None:
         raise SalesError([Problem(str(path), None, "", "no rows that are kept", wanted)])
 
 
-def _without_closed(sheet: Sheet, column: str) -> tuple[Sheet, int]:
-    flags = read_flags(sheet.cells[column])
-    problems = sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, "0 or 1")
+def _without_closed(sheet: Sheet, column: str, forms: Forms) -> tuple[Sheet, int]:
+    flags = read_flags(sheet.cells[column], forms.numbers)
+    rows = np.flatnonzero(np.isnan(flags))
+    problems = sheet.problems_at(rows, column, "0 or 1, or yes or no")
     if problems:
         raise SalesError(problems)
     return sheet.rows(flags == 0), int(flags.sum())

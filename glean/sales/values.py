@@ -32,6 +32,8 @@ _LETTERS = {"iso": "ymd", "ymd": "ymd", "dmy": "dmy", "mdy": "mdy"}
 MISSING_WORDS = frozenset({"null", "na", "n/a", "nan", "none", "-", "\\n", "#n/v", "#n/a"})
 """What exports write where they know nothing, in lower case."""
 
+_FLAG_WORDS = dict.fromkeys(("yes", "y", "ja", "j", "true", "wahr", "oui", "x"), "1")
+_FLAG_WORDS |= dict.fromkeys(("no", "n", "nein", "false", "falsch", "non"), "0")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA_NUMBER = re.compile(r"[+-]?\d[\d.]*,\d+", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
@@ -181,10 +183,19 @@ def _day(parts: tuple[int, int, int] | None) -> dt.date | None:
         return None
 
 
-def read_flags(texts: Texts) -> NDArray[np.float64]:
-    """Read flags of a column as 0.0 or 1.0, NaN where a text is neither."""
-    numbers, _ = read_numbers(texts)
-    return np.where((numbers == 0) | (numbers == 1), numbers, np.nan)
+def read_flags(texts: Texts, form: NumberFormat = STRICT) -> NDArray[np.float64]:
+    """Read flags of a column as 0.0 or 1.0, NaN where a text is neither.
+
+    A lenient form also reads words for yes and no; what is empty is 0 there.
+    """
+    codes, distinct = distinct_of(texts)
+    if form.lenient:
+        distinct = [_FLAG_WORDS.get(text.strip().lower(), text) for text in distinct]
+    numbers, faults = read_numbers(texts_of(distinct), form)
+    if form.lenient:
+        numbers = np.where(faults == Fault.EMPTY, 0.0, numbers)
+    flags = np.where((numbers == 0) | (numbers == 1), numbers, np.nan)
+    return flags[codes]
 
 
 def read_times(texts: Texts) -> tuple[Texts, NDArray[np.bool_]]:
