@@ -560,6 +560,17 @@ def test_exports_without_a_line_are_refused(
         import_sales(request)
 
 
+def test_a_stray_byte_does_not_change_the_encoding(tmp_path: Path) -> None:
+    """A file in UTF-8 but for one byte is refused by line, and read as cp1252 if so told."""
+    path = tmp_path / "export.csv"
+    path.write_bytes(EXPORT.encode() + "2;15.05.2024;Brötchen;3;0,5\n".encode("cp1252"))
+    with pytest.raises(SalesError, match="line 5: found a byte that isn't UTF-8") as caught:
+        import_sales(ImportRequest(path, LONG))
+    assert "--encoding cp1252" in str(caught.value)
+    rows = import_sales(ImportRequest(path, LONG, Notation(encoding="cp1252"))).table.rows
+    assert set(rows["product"]) == {"Brötchen", "BrÃ¶tchen"}
+
+
 def test_wrong_encoding_is_told_by_line(tmp_path: Path) -> None:
     """A file that isn't in the encoding told says where; an unknown encoding is refused."""
     path = file_of(tmp_path, EXPORT, code="cp1252")

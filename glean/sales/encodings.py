@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from glean.errors import Problem, SalesError
 
+_STRAY = re.compile("[\udc80-\udcff]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe", "utf-16"),
@@ -12,7 +16,10 @@ _BOMS = (
 
 
 def detect_encoding(data: bytes) -> str:
-    """Find the encoding: a byte order mark, UTF-16 by its zeros, UTF-8 if valid, else cp1252."""
+    """Find the encoding: a byte order mark, UTF-16 by its zeros, UTF-8 if valid, else cp1252.
+
+    A text in which stray bytes are fewer than the letters that are UTF-8 counts as UTF-8.
+    """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return encoding
@@ -24,8 +31,27 @@ def detect_encoding(data: bytes) -> str:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return "cp1252"
+        return "utf-8" if _is_mostly_utf8(data) else "cp1252"
     return "utf-8"
+
+
+def _is_mostly_utf8(data: bytes) -> bool:
+    """Whether letters in UTF-8 outnumber stray bytes; in cp1252 hardly two letters look so."""
+    text = data.decode("utf-8", errors="surrogateescape")
+    strays = len(_STRAY.findall(text))
+    return len(_BEYOND_ASCII.findall(text)) - strays > strays
+
+
+def stray_bytes(source: str, data: bytes) -> list[Problem]:
+    """Problem of the bytes that aren't UTF-8 in a text that is otherwise; none if all are."""
+    line = first_line_beyond_utf8(data)
+    if line is None:
+        return []
+    wanted = (
+        "UTF-8 throughout, as in the rest of the file; mend that line, or read every line as "
+        "another encoding, like `glean data import --encoding cp1252`"
+    )
+    return [Problem(source, line, "", "a byte that isn't UTF-8", wanted)]
 
 
 def decode(source: str, data: bytes, encoding: str) -> str:

@@ -18,7 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
-from glean.sales.encodings import decode, detect_encoding, first_line_beyond_utf8, refused
+from glean.sales.encodings import (
+    decode,
+    detect_encoding,
+    first_line_beyond_utf8,
+    refused,
+    stray_bytes,
+)
 from glean.sales.sheet import MOST_SHOWN, Sheet, quoted, texts_of
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -48,7 +54,7 @@ class TextSheet:
     delimiter : str
         One character between two cells.
     problems : tuple of Problem
-        Lines that don't fit the header.
+        Lines that don't fit the header, and bytes that don't fit a text in UTF-8.
     odd_line : int or None
         First line that isn't UTF-8, where the encoding was found out and isn't Unicode.
     """
@@ -73,13 +79,15 @@ def open_text_sheet(
     source = str(path)
     data = read_bytes(path)
     told, encoding = encoding, encoding or detect_encoding(data)
-    text, stated = _without_statement(decode(source, data, encoding))
+    strays = stray_bytes(source, data) if not told and encoding == "utf-8" else []
+    text = data.decode(errors="replace") if strays else decode(source, data, encoding)
+    text, stated = _without_statement(text)
     if not text.strip("\ufeff\0 \t\r\n,;"):
         raise refused(source, "an empty file", "a header line and lines below it")
     delimiter = delimiter or stated or detect_delimiter(text)
     sheet, problems = _split(source, text, delimiter)
     odd_line = None if told or encoding != "cp1252" else first_line_beyond_utf8(data)
-    return TextSheet(sheet, encoding, delimiter, tuple(problems), odd_line)
+    return TextSheet(sheet, encoding, delimiter, (*strays, *problems), odd_line)
 
 
 def read_bytes(path: Path) -> bytes:
