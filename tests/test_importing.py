@@ -208,6 +208,66 @@ def test_problems_of_an_export_carry_its_own_columns_and_lines(tmp_path: Path) -
     assert "line 6, column 'Menge': found 'viel'; wanted a number with a decimal comma" in message
 
 
+FAULTY = (
+    "Filiale;Datum;Artikel;Menge;zu;Preis\n"
+    "1;13.05.2024;Brot;5;0;1\n"
+    "1;14.05.2024;Brot\n"
+    "1;31.02.2024;Brot;5;0;1\n"
+    "1;15.05.2024;Brot;-5;0;teuer\n"
+    "1;16.05.2024;Brot;viel;so;1\n"
+    ";17.05.2024;;1;0;1\n"
+    "1;20.05.2024;Torte;5;0;1\n"
+    "1;20.05.2024;Torte;5;0;1\n"
+)
+FAULTS: set[tuple[int | None, str]] = {
+    (3, ""),
+    (4, "Datum"),
+    (5, "Menge"),
+    (5, "Preis"),
+    (6, "Menge"),
+    (6, "zu"),
+    (7, "Filiale"),
+    (7, "Artikel"),
+    (9, "Datum"),
+}
+
+
+@pytest.mark.parametrize("mistyped", ["", "Datum", "Filiale", "Artikel", "Menge", "zu", "Preis"])
+def test_every_problem_of_an_export_comes_in_one_go(mistyped: str, tmp_path: Path) -> None:
+    """Short lines and a mistyped column hide nothing of what is wrong elsewhere."""
+
+    def typed(column: str) -> str:
+        return "wrong" if column == mistyped else column
+
+    columns = Columns(
+        date=typed("Datum"),
+        units=typed("Menge"),
+        bakery=typed("Filiale"),
+        product=typed("Artikel"),
+        closed=typed("zu"),
+        kept={typed("Preis"): "price"},
+    )
+    selection = Selection(since=dt.date(2024, 5, 1))
+    request = ImportRequest(file_of(tmp_path, FAULTY), columns, selection=selection)
+    with pytest.raises(SalesError) as caught:
+        import_sales(request)
+    expected = {(line, column) for line, column in FAULTS if not mistyped or column != mistyped}
+    if mistyped:
+        expected.add((None, "wrong"))
+    if mistyped in ("Filiale", "Artikel"):  # whether a day is there twice isn't known
+        expected.remove((9, "Datum"))
+    assert {(problem.line, problem.column) for problem in caught.value.problems} == expected
+
+
+def test_every_problem_of_a_weather_file_comes_in_one_go(tmp_path: Path) -> None:
+    """A short line there hides no bad number below it."""
+    weather = file_of(tmp_path, "day;t\n1.5.2024\n13.5.2024;warm\n", "weather.csv")
+    covariates = CovariateFile(weather, columns={"t": "t"})
+    with pytest.raises(SalesError) as caught:
+        import_sales(ImportRequest(file_of(tmp_path, EXPORT), LONG, covariates=covariates))
+    assert [problem.line for problem in caught.value.problems] == [2, 3]
+
+
 def test_unknown_columns_are_named_with_what_may_be_meant(tmp_path: Path) -> None:
     """A mistyped column is reported with its option, the columns there are and the nearest."""
     columns = Columns(date="Datm", units="Menge", bakery="Ort")

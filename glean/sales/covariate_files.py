@@ -12,7 +12,14 @@ import pandas as pd
 
 from glean.errors import Problem, SalesError
 from glean.sales.checks import typed_rows
-from glean.sales.exports import Notation, Note, forms_of, missing_from, open_export
+from glean.sales.exports import (
+    Notation,
+    Note,
+    forms_of,
+    missing_from,
+    open_export,
+    together_with,
+)
 from glean.sales.notation import DATE_ORDERS
 from glean.sales.sheet import Sheet
 from glean.sales.table import FLAGS, KEYS
@@ -56,7 +63,15 @@ def read_covariates(file: CovariateFile) -> tuple[pd.DataFrame, list[Note]]:
     SalesError
         With everything that is wrong with the file.
     """
-    sheet, notes = open_export(file.path, file.notation)
+    sheet, notes, ragged = open_export(file.path, file.notation)
+    with together_with(ragged):
+        frame, found = _typed_covariates(sheet, file)
+    if ragged:
+        raise SalesError(ragged)
+    return frame, [*notes, *found]
+
+
+def _typed_covariates(sheet: Sheet, file: CovariateFile) -> tuple[pd.DataFrame, list[Note]]:
     named = [("--covariate-columns", column) for column in file.columns]
     named += [("--covariate-date", file.date)] if file.date else []
     problems = missing_from(sheet, named)
@@ -74,7 +89,7 @@ def read_covariates(file: CovariateFile) -> tuple[pd.DataFrame, list[Note]]:
     joined = ", ".join(
         name if name == column else f"{column} as {name}" for column, name in columns.items()
     )
-    return frame, [*notes, *written, ("covariates", joined)]
+    return frame, [*written, ("covariates", joined)]
 
 
 def join_covariates(

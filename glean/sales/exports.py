@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,7 @@ from glean.sales.notation import (
     detect_decimal,
 )
 from glean.sales.parquet_files import open_parquet_sheet
+from glean.sales.reading import in_file_order
 from glean.sales.sheet import Sheet
 from glean.sales.text_files import DELIMITER_NAMES, DELIMITERS, open_text_sheet
 from glean.sales.values import DateOrder, NumberFormat
@@ -58,24 +60,43 @@ class Notation:
         check_choice(self.options + "date-order", self.date_order, ("", *DATE_ORDERS))
 
 
-def open_export(path: Path, notation: Notation) -> tuple[Sheet, list[Note]]:
+def open_export(path: Path, notation: Notation) -> tuple[Sheet, list[Note], list[Problem]]:
     """Read an export as texts: CSV in any delimiter and encoding, gzipped or not, or parquet.
+
+    Returns
+    -------
+    Sheet
+        The lines that fit the header.
+    list of Note
+        How the file is written.
+    list of Problem
+        The other lines.
 
     Raises
     ------
     SalesError
-        The file can't be read, or lines of it don't fit the header.
+        Nothing of the file can be read.
     """
     if path.suffix.lower() in (".parquet", ".pq"):
-        return _filled(open_parquet_sheet(path)), [("file", f"{path.name}: parquet")]
+        return _filled(open_parquet_sheet(path)), [("file", f"{path.name}: parquet")], []
     opened = open_text_sheet(
         path, encoding=notation.encoding or None, delimiter=notation.delimiter or None
     )
-    if opened.problems:
-        raise SalesError(opened.problems)
+    problems = list(opened.problems)
+    if problems and not len(opened.sheet):
+        raise SalesError(problems)
     delimiter = DELIMITER_NAMES[opened.delimiter]
     words = f"{path.name}: encoding {opened.encoding}, a {delimiter} between the values"
-    return _filled(opened.sheet), [("file", words)]
+    return _filled(opened.sheet), [("file", words)], problems
+
+
+@contextmanager
+def together_with(problems: Sequence[Problem]) -> Iterator[None]:
+    """Raise these problems, found earlier, together with what is raised inside."""
+    try:
+        yield
+    except SalesError as error:
+        raise SalesError(in_file_order([*problems, *error.problems])) from None
 
 
 def _filled(sheet: Sheet) -> Sheet:

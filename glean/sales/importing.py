@@ -20,11 +20,19 @@ from glean.sales.calendars import public_holidays
 from glean.sales.checks import Forms, typed_rows
 from glean.sales.covariate_files import join_covariates, read_covariates
 from glean.sales.day_rows import repeated_days, table_of
-from glean.sales.exports import Note, align_rows, forms_of, missing_from, open_export
+from glean.sales.exports import (
+    Note,
+    align_rows,
+    forms_of,
+    missing_from,
+    open_export,
+    together_with,
+)
 from glean.sales.import_request import Columns, ImportRequest
 from glean.sales.reading import in_file_order
 from glean.sales.returns import settle_returns
-from glean.sales.sheet import Sheet, texts_of
+from glean.sales.selection import Selection
+from glean.sales.sheet import Sheet, Texts, texts_of
 from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 from glean.sales.tills import (
     LONGEST_GAP_DAYS,
@@ -56,11 +64,11 @@ def import_sales(request: ImportRequest) -> Imported:
     SettingsError
         The region is unknown, or the holidays are there twice.
     """
-    sheet, columns, notes = _opened(request)
-    sheet, forms, written = _narrowed(sheet, columns, request)
-    notes += written
-    frame, found = _sound_rows(sheet, columns, forms, request)
-    notes += found
+    opened = _opened(request)
+    with together_with(opened.problems):
+        frame, notes = _frame_of(opened, request)
+    if opened.problems:
+        raise SalesError(opened.problems)
     frame, found = _surrounded(frame, request)
     notes += found
     frame, found = request.selection.bakeries(frame)
@@ -69,21 +77,73 @@ def import_sales(request: ImportRequest) -> Imported:
     return Imported(table_of(frame), tuple(notes))
 
 
-def _opened(request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
-    """Bring the export into long form, and say which columns are what there."""
-    sheet, notes = open_export(request.path, request.notation)
-    own = list(sheet.cells)
-    columns = request.columns
+@dataclass(frozen=True)
+class _Opened:
+    """The files of an import as texts.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Lines that fit the header; columns that are missing have stand-ins.
+    own : frozenset of str
+        Columns of the export itself, not of the file beside it.
+    notes : tuple of Note
+        How the files are written.
+    problems : tuple of Problem
+        Lines that don't fit, and missing columns.
+    missing : frozenset of str
+        Options whose columns are missing.
+    """
+
+    sheet: Sheet
+    own: frozenset[str]
+    notes: tuple[Note, ...]
+    problems: tuple[Problem, ...]
+    missing: frozenset[str]
+
+
+def _opened(request: ImportRequest) -> _Opened:
+    sheet, notes, problems = open_export(request.path, request.notation)
+    own = frozenset(sheet.cells)
     if request.aligned is not None:
-        other, found = open_export(request.aligned, request.notation)
+        other, found, ragged = open_export(request.aligned, request.notation)
+        problems += ragged
+        if problems:  # without its lines, one file would slip against the other
+            raise SalesError(problems)
         sheet, notes = align_rows(sheet, other), notes + found
-    problems = missing_from(sheet, columns.named())
-    problems += missing_from(sheet, [("--products", name) for name in request.products])
-    if problems:
-        raise SalesError(problems)
+    named = [*request.columns.named(), *(("--products", name) for name in request.products)]
+    missing = [(option, column) for option, column in named if column not in sheet.cells]
+    problems += missing_from(sheet, named)
+    stand_ins = {column: _stand_in(option, len(sheet)) for option, column in missing}
+    sheet = replace(sheet, cells=sheet.cells | stand_ins)
+    options = frozenset(option for option, _ in missing)
+    return _Opened(sheet, own, tuple(notes), tuple(problems), options)
+
+
+def _stand_in(option: str, rows: int) -> Texts:
+    """Cells in which nothing is wrong, so that the other columns can be looked at."""
+    text = {"--date": "2000-01-01", "--units": "1", "--products": "1"}.get(option, "")
+    text = "(missing)" if option in ("--bakery", "--product") else text
+    return texts_of([text] * rows)
+
+
+def _frame_of(opened: _Opened, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+    """Read the lines that are wanted; where columns are missing, only for what is wrong there."""
+    if "--date" in opened.missing:  # the days of its stand-in would all be dropped
+        request = replace(request, selection=Selection())
+    sheet, columns, notes = _long_form(opened, request)
+    sheet, forms, written = _narrowed(sheet, columns, request)
+    keys_known = not opened.missing & {"--date", "--bakery", "--product"}
+    frame, found = _sound_rows(sheet, columns, forms, request=request, keys_known=keys_known)
+    return frame, [*notes, *written, *found]
+
+
+def _long_form(opened: _Opened, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
+    """Bring the export into long form, and say which columns are what there."""
+    sheet, columns, notes = opened.sheet, request.columns, list(opened.notes)
     used = [column for _, column in columns.named()]
     if request.wide:
-        others = {*used, *(sheet.cells.keys() - own)}
+        others = {*used, *(sheet.cells.keys() - opened.own)}
         products = request.products or product_columns(sheet, list(others))
         notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
         notes += _unused(sheet, [*used, *products])
@@ -136,12 +196,14 @@ def _refuse_none_left(rows: Sheet | pd.DataFrame, path: Path) -> None:
 
 
 def _without_closed(sheet: Sheet, column: str, forms: Forms) -> tuple[Sheet, int]:
+    closed = read_flags(sheet.cells[column], forms.numbers) == 1
+    return sheet.rows(~closed), int(closed.sum())
+
+
+def _closed_problems(sheet: Sheet, column: str, forms: Forms) -> list[Problem]:
     flags = read_flags(sheet.cells[column], forms.numbers)
     rows = np.flatnonzero(np.isnan(flags))
-    problems = sheet.problems_at(rows, column, "0 or 1, or yes or no")
-    if problems:
-        raise SalesError(problems)
-    return sheet.rows(flags == 0), int(flags.sum())
+    return sheet.problems_at(rows, column, "0 or 1, or yes or no")
 
 
 def _tidied(sheet: Sheet, column: str) -> tuple[Sheet, int]:
@@ -153,12 +215,13 @@ def _tidied(sheet: Sheet, column: str) -> tuple[Sheet, int]:
 
 
 def _sound_rows(
-    sheet: Sheet, columns: Columns, forms: Forms, request: ImportRequest
+    sheet: Sheet, columns: Columns, forms: Forms, *, request: ImportRequest, keys_known: bool
 ) -> tuple[pd.DataFrame, list[Note]]:
     roles = {name: getattr(columns, name) for name in ("date", "bakery", "product", "units")}
     roles |= {name: column for column, name in columns.kept.items()}
     roles = {name: column for name, column in roles.items() if column}
     frame, problems = typed_rows(sheet, roles, forms)
+    problems += _closed_problems(sheet, columns.closed, forms) if columns.closed else []
     negative = int((frame["units"] < 0).sum())
     frame, found = settle_returns(sheet, frame, columns.units, request.returns)
     problems += found
@@ -171,7 +234,7 @@ def _sound_rows(
     if request.till_lines:
         notes.append(("till lines", f"{len(frame):,} lines summed to days"))
         frame = sum_to_days(frame)
-    problems += repeated_days(sheet, frame, columns.date)
+    problems += repeated_days(sheet, frame, columns.date) if keys_known else []
     if problems:
         raise SalesError(in_file_order(problems))
     missing = {"bakery": request.one_bakery, "product": ONE_PRODUCT}
