@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,17 @@ import xgboost
 
 from glean.errors import SettingsError
 from glean.features.definition import FeatureDefinition
-from glean.learning.boosting import TreeLearner, predict, start_margin, train_pooled
+from glean.learning.boosting import (
+    MOST_STEPS,
+    PATIENCE,
+    Shape,
+    TreeLearner,
+    predict,
+    start_margin,
+    train_pooled,
+)
 from glean.learning.forest import Forest
+from glean.learning.xgboost_input import parameters, training_matrix
 from glean.settings import BoostingSettings
 from tests.matrices import DEFINITION, random_forest, random_matrix, same_trees
 
@@ -41,6 +50,36 @@ def test_rounds_grow_the_trees_of_one_run(objective: str, parallel: int) -> None
     pooled = train_pooled(features, boosting=boosting, learning_rate=0.3, steps=4, seed=5)
     assert same_trees(model, pooled)
     assert model.definition == DEFINITION
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_trees_are_grown_until_where_xgboost_stops_early(seed: int, parallel: int) -> None:
+    """The trees that `xgboost.train` keeps by its own early stopping on the same other rows."""
+    boosting = BoostingSettings(num_parallel_tree=parallel)
+    rows, others = random_matrix(300, seed=seed), random_matrix(60, seed=seed + 100)
+    learner, judge = (TreeLearner(each, boosting=boosting) for each in (rows, others))
+    margins = (learner.start(), judge.start())
+    shape = Shape(max_depth=3, min_child_weight=2.0)
+    grown = learner.grow_until(judge, margins, shape=shape, learning_rate=0.2, seed=seed)
+    matrices = []
+    for features, margin in zip((rows, others), margins, strict=True):
+        matrices.append(training_matrix(features, bins=boosting.bins))
+        matrices[-1].set_base_margin(margin)
+    wanted = parameters(boosting, learning_rate=0.2, seed=seed, device="cpu")
+    booster = xgboost.train(
+        wanted | asdict(shape) | {"eval_metric": "mae"},
+        matrices[0],
+        num_boost_round=MOST_STEPS,
+        evals=[(matrices[1], "others")],
+        early_stopping_rounds=PATIENCE,
+        verbose_eval=False,
+    )
+    booster.feature_names = list(DEFINITION.names)
+    kept = booster[: booster.best_iteration + 1]
+    plain = Forest.from_bytes(bytes(kept.save_raw("ubj")), feature_names=DEFINITION.names)
+    assert grown.tree_count == parallel * (booster.best_iteration + 1)
+    assert same_trees(grown, replace(plain, attributes=grown.attributes))
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

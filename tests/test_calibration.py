@@ -67,6 +67,17 @@ def test_quantiles_rise_with_their_level(seed: int, days: int) -> None:
     assert (found >= 0).all()
 
 
+def test_the_order_of_past_errors_is_no_matter() -> None:
+    """Product by product, as tables have them, or day by day."""
+    past = around_holidays(errors(120), every=9, times=2.0)
+    shuffled = past.rows(np.random.default_rng(3).permutation(len(past.days)))
+    one, two = (calibrate(each, today=119) for each in (past, shuffled))
+    assert two.scores == pytest.approx(one.scores)
+    assert two.levels == pytest.approx(one.levels)
+    assert two.weekdays == pytest.approx(one.weekdays)
+    assert two.holiday == pytest.approx(one.holiday)
+
+
 def test_recent_errors_weigh_more() -> None:
     """Demand that became much wilder is noticed within weeks."""
     calm, wild = errors(300, spread=0.1), errors(40, spread=0.5, first=300)

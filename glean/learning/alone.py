@@ -95,6 +95,6 @@ def _of_shape(
 ) -> AloneModel:
     margins = (learner.start(), judge.start())
     forest = learner.grow_until(judge, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed)
-    relative = judge.relative(judge.add(judge.start(), forest))
+    relative = judge.relative(judge.add(margins[1], forest))
     reached = wape(rows.units, np.maximum(relative, 0.0) * rows.level)
     return AloneModel(forest, shape.max_depth, forest.tree_count, reached)

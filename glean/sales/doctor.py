@@ -57,22 +57,21 @@ def _bakeries(rows: pd.DataFrame, today: dt.date) -> list[BakeryHealth]:
 
 
 def _bakery(bakery: str, rows: pd.DataFrame, *, today: dt.date) -> BakeryHealth:
-    opening = opening_days(rows["date"])
+    days, opening = days_of(rows["date"]), opening_days(rows["date"])
     lone = [day.date for day in opening.lone_days]
     sold = rows.loc[rows["units"] > 0, "date"]
-    to_come = set(days_of(rows["date"]).tolist()) - set(lone)
+    to_come = set(days.tolist()) - set(lone)
     return BakeryHealth(
         bakery=bakery,
         opening=opening,
-        products=_products(rows),
+        products=_products(rows, among=days),
         days_to_come=sum(day > today for day in to_come),
-        selling=opening_days(sold, among=days_of(rows["date"])) if len(sold) else None,
+        selling=opening_days(sold, among=days) if len(sold) else None,
         longest_test=longest_test(rows),
     )
 
 
-def _products(rows: pd.DataFrame) -> tuple[ProductHealth, ...]:
-    among = days_of(rows["date"])
+def _products(rows: pd.DataFrame, *, among: Days) -> tuple[ProductHealth, ...]:
     found = [_product(str(name), sold, among=among) for name, sold in rows.groupby("product")]
     return tuple(sorted(found, key=lambda at: -at.mean_units * at.opening.trading_days))
 

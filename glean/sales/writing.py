@@ -43,7 +43,7 @@ def write_sales(table: SalesTable, path: Path, *, force: bool = False) -> None:
         # Where the folder is none, there is no part either, and looking for it fails likewise.
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        raise GleanError(f"{path}: can't be written ({error.strerror}); choose another") from None
+        raise _unwritable(path, error) from None
 
 
 def check_target(path: Path, *, force: bool) -> None:
@@ -59,7 +59,7 @@ def check_target(path: Path, *, force: bool) -> None:
     try:
         taken = path.exists()
     except OSError as error:
-        raise GleanError(f"{path}: can't be written ({error.strerror}); choose another") from None
+        raise _unwritable(path, error) from None
     if taken and not force:
         raise GleanError(f"{path}: is there already; --force replaces it")
 
@@ -81,3 +81,7 @@ def _shortest(numbers: pd.Series[float]) -> pd.Series[float] | pd.Series[int]:
     if (known == known.round()).all() and (known.abs() < 2**53).all():
         return numbers.astype("Int64")
     return numbers
+
+
+def _unwritable(path: Path, error: OSError) -> GleanError:
+    return GleanError(f"{path}: can't be written ({error.strerror}); choose another")
