@@ -23,7 +23,7 @@ from glean.metrics import ErrorSums
 
 Reply = Introduction | Contribution | Score | FinalScores | StepReply | KeysReply | OpeningReply
 
-KEPT = "sales rows, days, products, levels, file names"
+KEPT = "sales rows, days, products, levels, file names as such"
 _NOTHING_NEW = "nothing but that this bakery doesn't hold the model so far, which it now gets"
 
 
@@ -68,8 +68,8 @@ def _content(reply: Reply) -> str:
             return "the public half of a key for the masks of this run"
         case OpeningReply():
             return (
-                "what it takes to open the sum of the last step, and none of its summands: this "
-                "bakery's share of the others' masks"
+                "this bakery's share of the others' masks, with which the server opens the sum of "
+                "the last step; that can still tell of a single bakery"
             )
         case Contribution():
             return (
@@ -113,11 +113,12 @@ def _step(reply: StepReply, orders: Orders) -> str:
     filled = ", ".join(_PARTS[part] for part in orders.fills) or "zeros"
     if reply.vector and orders.masked:
         told.append(
-            f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody and only tell "
-            f"something once added to the other bakeries' ({filled})"
+            f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody until they are "
+            f"added to the other bakeries' ({filled}); the server reads the sum, which can still "
+            "tell of a single bakery, and can read more if it breaks the rules (docs/privacy.md)"
         )
     elif reply.vector:
-        told.append(filled)
+        told.append(f"{filled}, unmasked: the server reads it as it is")
     return "; ".join(told)
 
 
@@ -132,7 +133,9 @@ def _sums(values: tuple[float, ...]) -> str:
 
 def _final(reply: FinalScores) -> str:
     if not reply.rows:
-        return "that it has judged the final model; the results stay here, for the sum over all"
+        return (
+            "that it has judged the final model; the results leave only as part of a sum over all"
+        )
     rows = json.loads(reply.rows)
     first = rows[0]
     errors = ", ".join(f"{row['method']} {row['abs_error']:,.6g}" for row in rows)
