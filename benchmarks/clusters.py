@@ -26,16 +26,16 @@ from benchmarks.federations import federation_of
 from benchmarks.grouping import Groups, by_loss, by_weekday
 from benchmarks.jobs import JOBS, Job
 from glean.features.definition import FeatureDefinition
-from glean.federation.lead import agree
-from glean.federation.participant import Participant, participant_of
-from glean.federation.sampling import derived_seed
-from glean.forecasting.choice import CHALLENGERS, Choice, choose
-from glean.forecasting.forecast import Model, read_model
-from glean.forecasting.own_model import OwnModel
-from glean.forecasting.personal import personalise
+from glean.federation.client.client import Client, client_of
+from glean.federation.server.setup import negotiate_features
+from glean.forecasting.client_model import ClientModel
+from glean.forecasting.model_selection import CHALLENGERS, ModelSelection, select_model
+from glean.forecasting.personalization import personalize
+from glean.forecasting.predict import Model, read_model
 from glean.forecasting.shrinkage import trading_days
-from glean.learning.alone import train_alone
+from glean.learning.local_trees import train_local_trees
 from glean.metrics import ErrorSums
+from glean.seeds import derived_seed
 from glean.settings import NodeSettings, RunSettings
 
 JUDGED = {
@@ -55,7 +55,7 @@ class Trial:
 
     Parameters
     ----------
-    bakeries : sequence of Participant
+    bakeries : sequence of Client
         All of them; they stand at the place of their number.
     definition : FeatureDefinition
         What they agree on when all are together.
@@ -65,7 +65,7 @@ class Trial:
         First day that isn't judged any more.
     """
 
-    bakeries: Sequence[Participant]
+    bakeries: Sequence[Client]
     definition: FeatureDefinition
     settings: RunSettings
     end: pd.Timestamp
@@ -76,10 +76,10 @@ class Trial:
         start, end = JUDGED[job.name]
         config = {"test_start": start, "secure_sums": "false", "min_available_bakeries": "1"}
         settings = job.settings(scratch, **config, seed=str(seed))
-        opened = (participant_of(NodeSettings(partition=k), settings) for k in range(job.bakeries))
+        opened = (client_of(NodeSettings(partition=k), settings) for k in range(job.bakeries))
         bakeries = [bakery for bakery in opened if bakery is not None]
-        met = {bakery.sales.name: bakery.introduce() for bakery in bakeries}
-        return cls(bakeries, agree(met, (), settings), settings, pd.Timestamp(end))
+        met = {bakery.sales.name: bakery.info() for bakery in bakeries}
+        return cls(bakeries, negotiate_features(met, (), settings), settings, pd.Timestamp(end))
 
     def groupings(self) -> dict[str, Callable[[], Groups]]:
         """Name the ways of drawing clusters; `ONE` is the baseline."""
@@ -106,30 +106,30 @@ class Trial:
         outcome = federation_of(self.settings, members, scratch).run()
         return read_model(outcome.model.to_bytes())
 
-    def _errors(self, bakery: Participant, model: Model) -> dict[str, ErrorSums]:
+    def _errors(self, bakery: Client, model: Model) -> dict[str, ErrorSums]:
         judged = bakery.features(model.definition).between(bakery.windows.test_start, self.end)
         made = own_model(bakery, model).forecasts(judged)
         return {method: ErrorSums.of(judged.units, made[method]) for method in METHODS}
 
 
-def own_model(bakery: Participant, model: Model) -> OwnModel:
-    """Do as `fit_own_model` does, but train the bakery's own model once for all clusters."""
+def own_model(bakery: Client, model: Model) -> ClientModel:
+    """Do as `fit_client_model` does, but train the bakery's own model once for all clusters."""
     training = bakery.training(model.definition)
     validation = bakery.validation(model.definition)
     alone = _alone(bakery, model.definition)
-    personal = personalise(
+    personal = personalize(
         model, training, validation, boosting=bakery.settings.boosting, seed=_seed(bakery)
     )
-    unchosen = OwnModel(model, personal, alone, Choice({"local": 1.0}, ""))
+    unchosen = ClientModel(model, personal, alone, ModelSelection({"local": 1.0}, ""))
     made = unchosen.forecasts(validation)
     tried = {method: made[method] for method in CHALLENGERS}
-    choice = choose(validation, tried, history_days=trading_days(training))
-    return OwnModel(model, personal, alone, choice)
+    choice = select_model(validation, tried, history_days=trading_days(training))
+    return ClientModel(model, personal, alone, choice)
 
 
 @lru_cache(maxsize=1000)
-def _alone(bakery: Participant, definition: FeatureDefinition) -> Model:
-    return train_alone(
+def _alone(bakery: Client, definition: FeatureDefinition) -> Model:
+    return train_local_trees(
         bakery.training(definition),
         bakery.validation(definition),
         boosting=bakery.settings.boosting,
@@ -137,7 +137,7 @@ def _alone(bakery: Participant, definition: FeatureDefinition) -> Model:
     ).forest
 
 
-def _seed(bakery: Participant) -> int:
+def _seed(bakery: Client) -> int:
     return derived_seed(bakery.settings.seed, "local", bakery.sales.name)
 
 

@@ -14,8 +14,8 @@ import pandas as pd
 
 from benchmarks.jobs import Job
 from benchmarks.reference import run_job
-from glean.evaluation.results import read_results
-from glean.evaluation.sureness import INTERVALS
+from glean.evaluation.tables.coverage import INTERVALS
+from glean.evaluation.tables.results import read_results
 
 ALONE = (Job("edinburgh", 1, table="edinburgh.csv"), Job("stuttgart", 1, table="stuttgart.csv"))
 

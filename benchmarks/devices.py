@@ -15,7 +15,7 @@ from glean.errors import SettingsError
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features, stack
 from glean.learning.boosting import TreeLearner
-from glean.sales.synthetic import synthetic_bakery
+from glean.sales.synthetic.bakeries import synthetic_bakery
 from glean.settings import BoostingSettings
 
 ROWS = (1_000, 10_000, 100_000, 1_000_000)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from benchmarks.metered_grid import MeteredGrid, Spent
 from glean.client_app import app
-from glean.federation.inprocess import as_server
-from glean.federation.lead import agree, meet, rounds_of
-from glean.federation.rounds import Outcome, Rounds
-from glean.federation.run_folder import RunFolder
+from glean.federation.grids.inprocess import as_server
+from glean.federation.server.setup import negotiate_features, register_clients, training_loop
+from glean.federation.server.training_loop import TrainingLoop, TrainingResult
+from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
 
 
@@ -50,9 +50,9 @@ class Federation:
 
     grid: MeteredGrid
     folder: WatchedFolder
-    rounds: Rounds = field(repr=False)
+    rounds: TrainingLoop = field(repr=False)
 
-    def run(self) -> Outcome:
+    def run(self) -> TrainingResult:
         """Run the rounds."""
         with as_server(self.grid):
             return self.rounds.run()
@@ -78,9 +78,9 @@ def federation_of(
     runs = len(list(scratch.iterdir())) if scratch.exists() else 0
     folder = WatchedFolder(RunFolder.create(scratch, run_id=runs + 1).path, grid)
     with as_server(grid):
-        talk, met, newcomers = meet(grid, settings, folder)
-        definition = agree(met, newcomers, settings)
-        rounds = rounds_of(talk, settings, definition, met, newcomers)
+        clients, met, newcomers = register_clients(grid, settings, folder)
+        definition = negotiate_features(met, newcomers, settings)
+        rounds = training_loop(clients, settings, definition, met, newcomers)
     return Federation(grid, folder, rounds)
 
 

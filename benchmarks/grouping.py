@@ -13,10 +13,10 @@ from sklearn.cluster import KMeans
 
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.participant import Participant
-from glean.forecasting.forecast import Model, forecast_units
+from glean.federation.client.client import Client
+from glean.forecasting.predict import Model, forecast_units
 from glean.learning.boosting import train_pooled
-from glean.learning.rates import pooled_learning_rate_of
+from glean.learning.learning_rates import pooled_learning_rate_of
 from glean.metrics import Floats, wape
 from glean.settings import RunSettings
 
@@ -27,7 +27,7 @@ ALTERNATIONS = 8
 
 
 def by_loss(
-    bakeries: Sequence[Participant],
+    bakeries: Sequence[Client],
     definition: FeatureDefinition,
     *,
     clusters: int,
@@ -41,7 +41,7 @@ def by_loss(
 
     Parameters
     ----------
-    bakeries : sequence of Participant
+    bakeries : sequence of Client
         n bakeries.
     definition : FeatureDefinition
         Their features.
@@ -76,7 +76,7 @@ def by_loss(
 
 
 def _pooled(
-    bakeries: Sequence[Participant], definition: FeatureDefinition, settings: RunSettings
+    bakeries: Sequence[Client], definition: FeatureDefinition, settings: RunSettings
 ) -> Model | None:
     """Train one model on the rows of a cluster; None where nobody can train."""
     rows = [bakery.training(definition) for bakery in bakeries if bakery.windows.trains]
@@ -96,7 +96,7 @@ def _loss(model: Model | None, rows: FeatureMatrix) -> float:
 
 
 def by_weekday(
-    bakeries: Sequence[Participant],
+    bakeries: Sequence[Client],
     definition: FeatureDefinition,
     *,
     clusters: int,

@@ -14,9 +14,9 @@ import pandas as pd
 
 from benchmarks.jobs import JOBS
 from benchmarks.reference import run_job
-from glean.evaluation.plans import savings
-from glean.evaluation.results import RunResults, read_results
-from glean.evaluation.summary import compare, summarise
+from glean.evaluation.tables.plan_backtest import savings
+from glean.evaluation.tables.results import RunResults, read_results
+from glean.evaluation.tables.summary import compare, summarise
 
 NEWCOMERS = ("newcomer-fraction=0.2", "newcomer-days=30")
 SHOWN = ("federated", "personalised", "chosen", "local", "weekday-mean")

@@ -16,14 +16,14 @@ from benchmarks.federations import federation_of
 from benchmarks.metered_grid import Spent
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
-from glean.federation.lead import agree
-from glean.federation.participant import Participant, participant_of
-from glean.federation.sampling import derived_seed
-from glean.forecasting.forecast import Model, forecast_units, read_model
-from glean.learning.alone import train_alone
+from glean.federation.client.client import Client, client_of
+from glean.federation.server.setup import negotiate_features
+from glean.forecasting.predict import Model, forecast_units, read_model
 from glean.learning.boosting import train_pooled
-from glean.learning.rates import pooled_learning_rate_of
+from glean.learning.learning_rates import pooled_learning_rate_of
+from glean.learning.local_trees import train_local_trees
 from glean.metrics import ErrorSums
+from glean.seeds import derived_seed
 from glean.settings import NodeSettings, RunSettings
 
 
@@ -94,8 +94,8 @@ def local_wape(settings: RunSettings, bakeries: int) -> float:
     opened = _opened(settings, bakeries)
     definition = _definition(opened, settings)
 
-    def alone(bakery: Participant) -> Model:
-        return train_alone(
+    def alone(bakery: Client) -> Model:
+        return train_local_trees(
             bakery.training(definition),
             bakery.validation(definition),
             boosting=settings.boosting,
@@ -105,23 +105,23 @@ def local_wape(settings: RunSettings, bakeries: int) -> float:
     return _wape(opened, alone)
 
 
-def _opened(settings: RunSettings, bakeries: int) -> list[Participant]:
+def _opened(settings: RunSettings, bakeries: int) -> list[Client]:
     """Find the bakeries that the run's apps opened, their rows with them."""
     found = (
-        participant_of(NodeSettings(partition=k), settings, newcomer=False) for k in range(bakeries)
+        client_of(NodeSettings(partition=k), settings, newcomer=False) for k in range(bakeries)
     )
     return [bakery for bakery in found if bakery is not None]
 
 
-def _definition(opened: Sequence[Participant], settings: RunSettings) -> FeatureDefinition:
-    return agree({bakery.sales.name: bakery.introduce() for bakery in opened}, (), settings)
+def _definition(opened: Sequence[Client], settings: RunSettings) -> FeatureDefinition:
+    return negotiate_features({bakery.sales.name: bakery.info() for bakery in opened}, (), settings)
 
 
-def _same(model: Model, _: Participant) -> Model:
+def _same(model: Model, _: Client) -> Model:
     return model
 
 
-def _wape(opened: Sequence[Participant], model_of: Callable[[Participant], Model]) -> float:
+def _wape(opened: Sequence[Client], model_of: Callable[[Client], Model]) -> float:
     """WAPE over all rows of all test windows."""
     sums: list[ErrorSums] = []
     for bakery in opened:

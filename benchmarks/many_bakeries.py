@@ -18,8 +18,8 @@ from flwr.serverapp.strategy import FedXgbBagging
 from benchmarks.federations import validation_curve
 from benchmarks.stock_bakery import no_model, stock_bakery, stock_client
 from benchmarks.variants import SCALED, VARIANTS
-from glean.federation.inprocess import InProcessGrid, as_server
-from glean.learning.rates import learning_rate_of
+from glean.federation.grids.inprocess import InProcessGrid, as_server
+from glean.learning.learning_rates import learning_rate_of
 from glean.settings import RunSettings
 
 BAKERIES = 50

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from flwr.app import Message
 from flwr.clientapp import ClientApp
 
-from glean.federation.inprocess import InProcessGrid
-from glean.federation.messages import payload_bytes
+from glean.federation.grids.inprocess import InProcessGrid
+from glean.federation.wire.messages import payload_bytes
 from glean.settings import ConfigValue
 
 

@@ -26,8 +26,8 @@ from benchmarks.rounds_run import as_glean_commands_do
 from benchmarks.variants import HISTOGRAM, MASKED, VARIANTS, Config
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.participant import Participant, participant_of
-from glean.learning.rates import learning_rate_of
+from glean.federation.client.client import Client, client_of
+from glean.learning.learning_rates import learning_rate_of
 from glean.learning.xgboost_input import parameters
 from glean.settings import NodeSettings, RunSettings
 
@@ -63,13 +63,13 @@ class Timings:
         ]
 
 
-def opened(settings: RunSettings, bakeries: int) -> list[Participant]:
+def opened(settings: RunSettings, bakeries: int) -> list[Client]:
     """Open bakeries where their apps will find them, with their rows made and nothing learned."""
-    participant_of.cache_clear()
+    client_of.cache_clear()
     found = []
     for partition in range(bakeries):
         # Word by word as `client_app` asks, or the cache takes it for another question.
-        bakery = participant_of(NodeSettings(partition=partition), settings, newcomer=False)
+        bakery = client_of(NodeSettings(partition=partition), settings, newcomer=False)
         assert bakery is not None, "there is a synthetic bakery for every partition"
         bakery.training(DEFINITION)
         bakery.validation(DEFINITION)

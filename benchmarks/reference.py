@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.jobs import JOBS, Job
-from glean.evaluation.results import read_results
-from glean.evaluation.summary import summarise
+from glean.evaluation.tables.results import read_results
+from glean.evaluation.tables.summary import summarise
 
 
 def run_job(job: Job, engine: str, scratch: Path, *settings: str) -> Path:

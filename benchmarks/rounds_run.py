@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.federations import federation_of
 from benchmarks.metered_grid import Spent
 from benchmarks.variants import Config
-from glean.federation.participant import participant_of
+from glean.federation.client.client import client_of
 from glean.settings import RunSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +90,7 @@ def as_glean_commands_do() -> None:
 def measure(bakeries: int, config: Config, scratch: Path) -> Cost:
     """Run the rounds in this process."""
     settings = RunSettings.from_config(config)
-    participant_of.cache_clear()
+    client_of.cache_clear()
     start = time.process_time()
     federation = federation_of(settings, bakeries, scratch)
     federation.run()

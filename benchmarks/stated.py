@@ -17,12 +17,12 @@ import pandas as pd
 from benchmarks.jobs import JOBS
 from benchmarks.joining import NEWCOMERS
 from benchmarks.reference import run_job
-from glean.evaluation.results import read_results
+from glean.evaluation.tables.results import read_results
 from glean.features.matrix import build_features
-from glean.federation.participant import participant_of
-from glean.forecasting.forecast import forecast_units, read_model
-from glean.forecasting.stated import weekday_profile, with_stated_history
-from glean.forecasting.week import on_usual_days
+from glean.federation.client.client import client_of
+from glean.forecasting.cold_start import weekday_profile, with_stated_history
+from glean.forecasting.predict import forecast_units, read_model
+from glean.forecasting.recursive_forecast import on_usual_days
 from glean.learning.forest import Forest
 from glean.sales.partitions import BakerySales
 from glean.sales.products import Product
@@ -45,7 +45,7 @@ def measure(run: Path) -> pd.DataFrame:
     newcomers = set(results.facts["newcomers"])
     rows = []
     for node in range(len(results.facts["bakeries"])):
-        participant = participant_of(NodeSettings(node), settings)
+        participant = client_of(NodeSettings(node), settings)
         if participant is None or participant.sales.name not in newcomers:
             continue
         rng = np.random.default_rng(node)

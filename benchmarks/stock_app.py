@@ -22,7 +22,7 @@ from flwr.serverapp.strategy import FedXgbBagging
 from benchmarks.metered_grid import MeteredGrid
 from benchmarks.stock_bakery import StockBakery, no_model, stock_bakery, stock_client
 from benchmarks.variants import SCALED, VARIANTS
-from glean.federation.inprocess import as_server
+from glean.federation.grids.inprocess import as_server
 from glean.settings import RunSettings
 
 ROUNDS = 20

@@ -10,8 +10,8 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, 
 from flwr.clientapp import ClientApp
 
 from glean.features.definition import FeatureDefinition
-from glean.federation.participant import Participant, participant_of
-from glean.learning.rates import learning_rate_of
+from glean.federation.client.client import Client, client_of
+from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import ErrorSums
 from glean.settings import NodeSettings, RunSettings
 
@@ -23,13 +23,13 @@ class StockBakery:
 
     Parameters
     ----------
-    participant : Participant
+    participant : Client
         Where its rows come from: the same as in Glean.
     settings : RunSettings
         How trees are grown: the same as in Glean.
     """
 
-    def __init__(self, participant: Participant, settings: RunSettings) -> None:
+    def __init__(self, participant: Client, settings: RunSettings) -> None:
         training = participant.training(DEFINITION)
         self.validation = participant.validation(DEFINITION)
         weight = training.weight / training.weight.mean()
@@ -67,7 +67,7 @@ class StockBakery:
 
 def stock_bakery(partition: int, settings: RunSettings) -> StockBakery:
     """Open the synthetic bakery of a partition."""
-    participant = participant_of(NodeSettings(partition=partition), settings)
+    participant = client_of(NodeSettings(partition=partition), settings)
     assert participant is not None, "there is a synthetic bakery for every partition"
     return StockBakery(participant, settings)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.rounds_run import ROOT
 from benchmarks.stock_app import StockRound
 from glean.errors import FederationError
-from glean.federation.superlink import SuperLink, local_superlink
+from glean.federation.launch.superlink import SuperLink, local_superlink
 
 POLL_S = 0.2
 LOOK_EVERY_S = 5.0
@@ -124,7 +124,7 @@ def _wait(report: Path, rounds: int, superlink: SuperLink, *, run_id: int, until
         if time.time() > look_at:
             if superlink.seems_done() and superlink.control.status(run_id).startswith("finished"):
                 raise FederationError(
-                    f"Flower ended the stock run early: {superlink.control.words(run_id)[-2000:]}"
+                    f"Flower ended the stock run early: {superlink.control.log(run_id)[-2000:]}"
                 )
             look_at = time.time() + LOOK_EVERY_S
         time.sleep(POLL_S)

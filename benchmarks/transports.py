@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.rounds_run import cost_of
 from benchmarks.variants import OTHERS, VARIANTS, Config, shortened
-from glean.sales.synthetic import synthetic_bakery
+from glean.sales.synthetic.bakeries import synthetic_bakery
 from tests.deployment import Deployment, deployment
 
 BAKERIES = 3

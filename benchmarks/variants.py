@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glean.learning.rates import learning_rate_of
+from glean.learning.learning_rates import learning_rate_of
 from glean.settings import ConfigValue, RunSettings
 
 Config = dict[str, ConfigValue]

@@ -1,9 +1,10 @@
 """Coverage on windows before the test windows, by how fast intervals follow what they missed.
 
-What `forecasting/tracking.py` does was chosen here. Each job runs on several windows that end where
-the next one, or the test window, begins; by job the mean over these of how far the coverage of 80%
-and 95% is from nominal, in points, of both coverages, and of the pinball loss against intervals
-that don't watch themselves. Run `python -m benchmarks.watching [JOB...]` (all of them take half an
+What `forecasting/adaptive_conformal.py` does was chosen here. Each job runs on several windows
+that end where the next one, or the test window, begins; by job the mean over these of how far the
+coverage of 80% and 95% is from nominal, in points, of both coverages, and of the pinball loss
+against intervals that don't watch themselves.
+Run `python -m benchmarks.watching [JOB...]` (all of them take half an
 hour); the real tables come from the folder that GLEAN_TABLES names.
 """
 
@@ -22,15 +23,15 @@ import pandas as pd
 from benchmarks.coverage import ALONE
 from benchmarks.federations import federation_of
 from benchmarks.jobs import JOBS, Job
-from glean.evaluation.details import own_model_of
-from glean.federation.inprocess import as_server
-from glean.federation.participant import participant_of
-from glean.forecasting import tracking
-from glean.forecasting.calibration import Calibration, PastErrors
-from glean.forecasting.forecast import definition_of, read_model
-from glean.forecasting.rolling import errors_of
-from glean.forecasting.tracking import WATCHED, Watched, tracked
-from glean.learning.rates import learning_rate_of
+from glean.evaluation.tables.client_tables import client_model_of
+from glean.federation.client.client import client_of
+from glean.federation.grids.inprocess import as_server
+from glean.forecasting import adaptive_conformal
+from glean.forecasting.adaptive_conformal import WATCHED, AdaptedInterval, adapted_intervals
+from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.rolling_origin import residuals
+from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import Floats
 from glean.settings import NodeSettings
 
@@ -46,7 +47,7 @@ INTERVALS = {0.8: (1, 5), 0.95: (0, 6)}
 """Share -> places of its ends among the levels."""
 
 VARIANTS = {
-    name: tuple(Watched(watched.level, times * watched.step) for watched in WATCHED)
+    name: tuple(AdaptedInterval(watched.level, times * watched.step) for watched in WATCHED)
     for name, times in (("not watched", 0.0), ("half", 0.5), ("as it is", 1.0), ("twice", 2.0))
 }
 
@@ -55,8 +56,8 @@ VARIANTS = {
 class Judged:
     """One bakery's window: what was known before, and its rows."""
 
-    known: PastErrors
-    window: PastErrors
+    known: Residuals
+    window: Residuals
     horizon_days: int
     prior: Calibration | None
 
@@ -72,22 +73,22 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
     settings = job.settings(scratch, test_start=str(start.date()), secure_sums="false", **least)
     federation = federation_of(settings, job.bakeries, scratch / "runs")
     with as_server(federation.grid):
-        outcome = federation.rounds.with_widths(federation.rounds.run())
+        outcome = federation.rounds.with_errors(federation.rounds.run())
     model, found = outcome.model.to_bytes(), []
     definition = definition_of(read_model(model))
     for partition in range(job.bakeries):
-        bakery = participant_of(NodeSettings(partition=partition), settings, newcomer=False)
+        bakery = client_of(NodeSettings(partition=partition), settings, newcomer=False)
         assert bakery is not None, "there is a bakery for every partition"
         rate = learning_rate_of(settings.rounds)
-        own = own_model_of(bakery, model, learning_rate=rate, widths=outcome.widths)
+        own = client_model_of(bakery, model, learning_rate=rate, widths=outcome.errors)
         rows = bakery.features(definition).between(start, end)
         rows = rows.rows(np.isfinite(rows.units))
-        past = own.past_errors(bakery.training(definition), bakery.validation(definition))
-        window = errors_of(rows, own.forecasts(rows)["chosen"], fitted=False)
+        past = own.residuals(bakery.training(definition), bakery.validation(definition))
+        window = residuals(rows, own.forecasts(rows)["chosen"], fitted=False)
         known = past["chosen"].plus(window)
         found.append(Judged(known, window, definition.horizon_days, own.prior))
-    participant_of.cache_clear()
-    own_model_of.cache_clear()
+    client_of.cache_clear()
+    client_model_of.cache_clear()
     return found
 
 
@@ -110,7 +111,7 @@ def _quantiles(bakery: Judged) -> Floats:
     window = bakery.window
     days = np.unique(window.days).tolist()
     found = np.empty((len(window.days), len(LEVELS)))
-    for day, calibration in tracked(
+    for day, calibration in adapted_intervals(
         bakery.known, days, horizon_days=bakery.horizon_days, prior=bakery.prior
     ).items():
         mine = window.rows(window.days == day)
@@ -125,7 +126,7 @@ def compare(job: Job, scratch: Path) -> pd.DataFrame:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     for bakeries in windows(job, scratch):
         for name, variant in VARIANTS.items():
-            tracking.WATCHED = variant
+            adaptive_conformal.WATCHED = variant
             found[name].append(judge(bakeries))
     tables = {name: pd.DataFrame(rows) for name, rows in found.items()}
     base = tables["not watched"]["pinball"]

@@ -11,27 +11,28 @@ from pathlib import Path
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from glean.aggregation.error_histogram import ErrorDistribution
 from glean.errors import FederationError
-from glean.evaluation.backtest import OWN_METHODS, START, judge, judge_start, rows_to_json
-from glean.evaluation.details import details_of_participant, own_model_of, to_texts
-from glean.evaluation.scores import BakeryScore, score_frame
-from glean.evaluation.summed_scores import sums_of
-from glean.federation.disclosure import Reply, disclosed
-from glean.federation.final_sums import keep
-from glean.federation.home import keep_files, keep_model
-from glean.federation.marked_log import log_to
-from glean.federation.mask_holder import new_key, opening
-from glean.federation.messages import FinalScores, FinalTask, Question, Task
-from glean.federation.orders import Orders
-from glean.federation.participant import KEPT_BAKERIES, SPARE_NODE, Participant, participant_of
-from glean.federation.step_messages import KeysTask, OpeningTask, StepTask
-from glean.federation.step_work import StepWork
-from glean.federation.version import code_fingerprint
-from glean.federation.width_sums import Widths
-from glean.forecasting.forecast import Model, definition_of, read_model
-from glean.forecasting.own_files import KeptModel, to_files
-from glean.forecasting.own_model import OwnModel
-from glean.forecasting.rolling import errors_of
+from glean.evaluation.tables import backtest
+from glean.evaluation.tables.backtest import OWN_METHODS, START, evaluate_start, rows_to_json
+from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
+from glean.evaluation.tables.scores import BakeryScore, score_frame
+from glean.evaluation.tables.summed_scores import sums_of
+from glean.federation.client.client import CACHED_CLIENTS, SPARE_NODE, Client, client_of
+from glean.federation.client.disclosure import Reply, disclosed
+from glean.federation.client.secagg_client import advertise_key, unmask_reply
+from glean.federation.client.sum_responder import SumResponder
+from glean.federation.wire.final_test_sums import keep
+from glean.federation.wire.messages import FinalReply, FinalTask, InfoRequest, Task
+from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
+from glean.federation.wire.sum_request import SumRequest
+from glean.forecasting.client_model import ClientModel
+from glean.forecasting.model_store import StoredModel, to_files
+from glean.forecasting.predict import Model, definition_of, read_model
+from glean.forecasting.rolling_origin import residuals
+from glean.runs.client_home import keep_files, keep_model
+from glean.runs.code_version import code_fingerprint
+from glean.runs.log_lines import log_to
 from glean.settings import ConfigValue, NodeSettings, RunSettings, is_deployed
 
 LOG = logging.getLogger("glean")
@@ -43,9 +44,9 @@ app = ClientApp()
 def introduce(message: Message, context: Context) -> Message:
     """Say which bakery this node plays."""
     with _said_at_home(context):
-        question = Question.from_record(message.content)
+        question = InfoRequest.from_record(message.content)
         participant = _participant(context, newcomer=question.newcomer)
-        introduction = participant.introduce() if participant else SPARE_NODE
+        introduction = participant.info() if participant else SPARE_NODE
         return _reply(introduction, message, context)
 
 
@@ -62,8 +63,8 @@ def train(message: Message, context: Context) -> Message:
 def step(message: Message, context: Context) -> Message:
     """Give this bakery's part of a sum."""
     with _said_at_home(context):
-        task = StepTask.from_record(message.content)
-        work = StepWork(_bakery(context, task), task, context.state)
+        task = SumTask.from_record(message.content)
+        work = SumResponder(_bakery(context, task), task, context.state)
         return _reply(work.answer(), message, context, orders=work.orders)
 
 
@@ -71,16 +72,16 @@ def step(message: Message, context: Context) -> Message:
 def offer_key(message: Message, context: Context) -> Message:
     """Make a key for the masks of this run, and give the public part of it."""
     with _said_at_home(context):
-        task = KeysTask.from_record(message.content)
-        return _reply(new_key(_bakery(context, task), task, context.state), message, context)
+        task = KeyTask.from_record(message.content)
+        return _reply(advertise_key(_bakery(context, task), task, context.state), message, context)
 
 
 @app.train("open")
 def open_sum(message: Message, context: Context) -> Message:
     """Help to open the sum of a step, and nothing but the sum."""
     with _said_at_home(context):
-        task = OpeningTask.from_record(message.content)
-        return _reply(opening(_bakery(context, task), task, context.state), message, context)
+        task = UnmaskTask.from_record(message.content)
+        return _reply(unmask_reply(_bakery(context, task), task, context.state), message, context)
 
 
 @app.evaluate()
@@ -113,7 +114,7 @@ def test_start(message: Message, context: Context) -> Message:
         bakery = _bakery(context, task)
         model = read_model(task.model)
         definition = definition_of(model)
-        row = judge_start(
+        row = evaluate_start(
             model,
             bakery=bakery.sales.name,
             cohort=bakery.windows.cohort,
@@ -124,27 +125,27 @@ def test_start(message: Message, context: Context) -> Message:
 
 
 def _final(
-    rows: Sequence[BakeryScore], methods: Sequence[str], bakery: Participant, context: Context
-) -> FinalScores:
+    rows: Sequence[BakeryScore], methods: Sequence[str], bakery: Client, context: Context
+) -> FinalReply:
     """Show the scores, or keep them back for the sum over all bakeries."""
     shown = bakery.settings.shows_scores(deployed=bakery.sales.own_table)
     if not shown:
         keep(sums_of(rows, methods), context.state)
     text = rows_to_json(rows) if shown else ""
-    return FinalScores(bakery.sales.name, code_fingerprint(), text)
+    return FinalReply(bakery.sales.name, code_fingerprint(), text)
 
 
-def _own_model(bakery: Participant, task: FinalTask) -> OwnModel | None:
+def _own_model(bakery: Client, task: FinalTask) -> ClientModel | None:
     """Refine the model and choose, where somebody is to forecast by it or to compare."""
     if not bakery.settings.baselines and not bakery.node.home:
         return None
-    widths = Widths.from_json(task.widths) if task.widths else None
-    return own_model_of(bakery, task.model, learning_rate=task.learning_rate, widths=widths)
+    widths = ErrorDistribution.from_json(task.errors) if task.errors else None
+    return client_model_of(bakery, task.model, learning_rate=task.learning_rate, widths=widths)
 
 
-def _judged(bakery: Participant, model: Model, own: OwnModel | None) -> list[BakeryScore]:
+def _judged(bakery: Client, model: Model, own: ClientModel | None) -> list[BakeryScore]:
     definition = definition_of(model)
-    return judge(
+    return backtest.evaluate(
         model,
         own=own if bakery.settings.baselines else None,
         bakery=bakery.sales.name,
@@ -156,8 +157,8 @@ def _judged(bakery: Participant, model: Model, own: OwnModel | None) -> list[Bak
 
 def _keep(
     model: bytes,
-    bakery: Participant,
-    own: OwnModel | None,
+    bakery: Client,
+    own: ClientModel | None,
     rows: Sequence[BakeryScore],
     *,
     run_id: int,
@@ -175,29 +176,29 @@ def _keep(
         keep_files(home, {"bakeries.csv": scores.encode()})
         if own is not None:
             keep_files(home, to_files(_kept(bakery, own)))
-            tables = to_texts(details_of_participant(bakery, own))
+            tables = to_texts(tables_of_client(bakery, own))
             keep_files(home, {name: text.encode() for name, text in tables.items()})
         LOG.info("kept at home: %s, which this bakery forecasts from now on", path)
     except FederationError as error:
         LOG.error("%s", error)  # noqa: TRY400 - the words say it all
 
 
-def _kept(bakery: Participant, own: OwnModel) -> KeptModel:
+def _kept(bakery: Client, own: ClientModel) -> StoredModel:
     definition = definition_of(own.shared)
     windows = bakery.training(definition), bakery.validation(definition)
-    past = own.past_errors(*windows)["chosen"].plus(
-        errors_of(
+    past = own.residuals(*windows)["chosen"].plus(
+        residuals(
             bakery.test(definition),
             own.forecasts(bakery.test(definition))["chosen"],
             fitted=False,
         )
     )
     last = int(past.days.max(initial=0))
-    return KeptModel(own, past.until(last), bakery.sales.region)
+    return StoredModel(own, past.until(last), bakery.sales.region)
 
 
 def _reply(
-    reply: Reply, message: Message, context: Context, *, orders: Orders | None = None
+    reply: Reply, message: Message, context: Context, *, orders: SumRequest | None = None
 ) -> Message:
     """Answer the server; a bakery with a table of its own is told what leaves it, and what not."""
     if is_deployed(context.node_config):
@@ -224,13 +225,13 @@ def _said_at_home(context: Context) -> Iterator[None]:
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
 
 
-def _participant(context: Context, *, newcomer: bool) -> Participant | None:
+def _participant(context: Context, *, newcomer: bool) -> Client | None:
     node = _node(tuple(context.node_config.items()))
     settings = _settings(tuple(context.run_config.items()))
-    return participant_of(node, settings, newcomer=newcomer)
+    return client_of(node, settings, newcomer=newcomer)
 
 
-@lru_cache(maxsize=KEPT_BAKERIES)
+@lru_cache(maxsize=CACHED_CLIENTS)
 def _node(config: tuple[tuple[str, ConfigValue], ...]) -> NodeSettings:
     """Check a node config, once."""
     return NodeSettings.from_config(dict(config))
@@ -242,7 +243,7 @@ def _settings(config: tuple[tuple[str, ConfigValue], ...]) -> RunSettings:
     return RunSettings.from_config(dict(config))
 
 
-def _bakery(context: Context, task: Task | KeysTask | OpeningTask) -> Participant:
+def _bakery(context: Context, task: Task | KeyTask | UnmaskTask) -> Client:
     participant = _participant(context, newcomer=task.newcomer)
     if participant is None:
         raise FederationError("this node plays no bakery and can't be given a task")

@@ -11,26 +11,32 @@ import pandas as pd
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from glean.evaluation.details import details_of_participant, own_model_of, to_texts
-from glean.evaluation.final_scores import final_scores
-from glean.evaluation.headline import headline
-from glean.evaluation.report import write_report
-from glean.evaluation.scores import BakeryScore, score_frame
-from glean.evaluation.simulation import look_inside, train_rival
-from glean.evaluation.summary import METHOD_ORDER, summarise
-from glean.federation.beginning import begin, whole_paths
-from glean.federation.conversation import Conversation
-from glean.federation.inprocess import InProcessGrid
-from glean.federation.lead import Bakeries, agree, meet, rounds_of
-from glean.federation.marked_log import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
-from glean.federation.participant import Participant, participant_of
-from glean.federation.rounds import Outcome
-from glean.federation.run_folder import RunFolder, reason_of
-from glean.federation.run_record import RunRecord
-from glean.forecasting.borrowed import WIDTHS_FILE
-from glean.forecasting.forecast import definition_of, read_model
-from glean.learning.rates import learning_rate_of, pooled_learning_rate_of
+from glean.evaluation.pages.report import write_report
+from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
+from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
+from glean.evaluation.tables.final_scores import final_scores
+from glean.evaluation.tables.headline import headline
+from glean.evaluation.tables.scores import BakeryScore, score_frame
+from glean.evaluation.tables.summary import METHOD_ORDER, summarise
+from glean.federation.client.client import Client, client_of
+from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.grids.engine import engine_of
+from glean.federation.grids.inprocess import InProcessGrid
+from glean.federation.server.setup import (
+    Bakeries,
+    negotiate_features,
+    register_clients,
+    training_loop,
+)
+from glean.federation.server.start_model import take_start_model, whole_paths
+from glean.federation.server.training_loop import TrainingResult
+from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.prior import ERRORS_FILE
+from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
+from glean.runs.folder import RunFolder, reason_of
+from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
+from glean.runs.record import RunRecord
 from glean.settings import NodeSettings, RunSettings
 
 LOG = logging.getLogger("glean")
@@ -44,7 +50,7 @@ def main(grid: Grid, context: Context) -> None:
     if not isinstance(grid, InProcessGrid):
         log_to("stdout")  # the stream that Flower forwards
     config = whole_paths(context.run_config)
-    record = RunRecord.begin(grid, config, run_id=context.run_id)
+    record = RunRecord.begin(config, run_id=context.run_id, engine=engine_of(grid))
     LOG.info("%s%s", RESULTS, record.folder.path)
     try:
         _lead(grid, RunSettings.from_config(config), record)
@@ -60,9 +66,9 @@ def main(grid: Grid, context: Context) -> None:
 def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
     if settings.resume:
         record.note(resumed_from=settings.resume)
-    beginning = begin(settings, record.folder)
-    beginning.await_nodes(grid, timeout_s=float(settings.rounds.round_timeout_s))
-    talk, bakeries, newcomers = meet(grid, settings, record.folder)
+    beginning = take_start_model(settings, record.folder)
+    beginning.wait_for_nodes(grid, timeout_s=float(settings.rounds.round_timeout_s))
+    clients, bakeries, newcomers = register_clients(grid, settings, record.folder)
     record.note(
         settings=settings.to_config(),
         nodes=len(list(grid.get_node_ids())),
@@ -71,26 +77,28 @@ def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
         learning_rate=learning_rate_of(settings.rounds),
         synthetic=not settings.table.sales and not _deployed(bakeries),
         engine="deployment" if _deployed(bakeries) else record.engine,
-        resumed_round=beginning.standing.number if beginning.standing else None,
+        resumed_round=beginning.state.number if beginning.state else None,
     )
-    _announce(talk, bakeries, settings)
-    definition = beginning.definition or agree(bakeries, newcomers, settings)
-    rounds = rounds_of(talk, settings, definition, bakeries, newcomers, start=beginning.start)
-    outcome = rounds.with_widths(rounds.run(beginning.standing))
+    _announce(clients, bakeries, settings)
+    definition = beginning.definition or negotiate_features(bakeries, newcomers, settings)
+    rounds = training_loop(
+        clients, settings, definition, bakeries, newcomers, start=beginning.start
+    )
+    outcome = rounds.with_errors(rounds.run(beginning.state))
     record.folder.write_bytes(f"model{outcome.model.suffix}", outcome.model.to_bytes())
-    if outcome.widths:
-        record.folder.write_bytes(WIDTHS_FILE, outcome.widths.to_json().encode())
+    if outcome.errors:
+        record.folder.write_bytes(ERRORS_FILE, outcome.errors.to_json().encode())
     record.note(
         best_round=outcome.best_round,
         last_round=outcome.last_round,
         devices=sorted(rounds.devices),
     )
-    scores = final_scores(rounds, talk, outcome)
+    scores = final_scores(rounds, clients, outcome)
     if not _deployed(bakeries):
         scores += _look_inside(settings, bakeries, newcomers, outcome, record)
     table = score_frame(_sorted(scores))
     _write_csv(record.folder, "bakeries.csv", table)
-    record.note(bakeries=list(talk.met))
+    record.note(bakeries=list(clients.registered))
     record.end("completed", before_last=lambda: write_report(record.folder.path))
     LOG.info("%s%s", SUMMARY, headline(summarise(table), units_label=settings.table.units_label))
 
@@ -99,13 +107,13 @@ def _deployed(bakeries: Bakeries) -> bool:
     return any(met.own_table for met in bakeries.values())
 
 
-def _announce(talk: Conversation, bakeries: Bakeries, settings: RunSettings) -> None:
+def _announce(clients: ClientExchange, bakeries: Bakeries, settings: RunSettings) -> None:
     rounds = settings.rounds.num_server_rounds
-    talk.folder.append_event("run_started", bakeries=list(bakeries), rounds=rounds)
+    clients.folder.append_event("run_started", bakeries=list(bakeries), rounds=rounds)
     LOG.info("%d bakeries, %d rounds of %s", len(bakeries), rounds, settings.rounds.aggregation)
     for name, met in bakeries.items():
         if met.note:
-            talk.report_untrained(name, met.note)
+            clients.report_untrained(name, met.note)
     if settings.secure_sums:
         LOG.info("%s", _about_masks(settings, bakeries))
 
@@ -129,12 +137,12 @@ def _look_inside(
     settings: RunSettings,
     bakeries: Bakeries,
     newcomers: Sequence[str],
-    outcome: Outcome,
+    outcome: TrainingResult,
     record: RunRecord,
 ) -> list[BakeryScore]:
     """Add what only a simulation knows; the server opens the bakeries' tables for it."""
     opened = [
-        participant_of(NodeSettings(met.partition), settings, newcomer=name in newcomers)
+        client_of(NodeSettings(met.partition), settings, newcomer=name in newcomers)
         for name, met in bakeries.items()
     ]
     participants = [participant for participant in opened if participant is not None]
@@ -145,7 +153,7 @@ def _look_inside(
             each.training(definition_of(model))  # once, before two threads ask for it
         with ThreadPoolExecutor(1) as beside:
             training = beside.submit(
-                train_rival,
+                train_pooled_baseline,
                 participants,
                 definition_of(model),
                 settings,
@@ -154,7 +162,7 @@ def _look_inside(
             )
             _write_details(settings, participants, outcome, record)
             pooled = training.result()
-    insight = look_inside(participants, model, pooled)
+    insight = diagnose(participants, model, pooled)
     _write_csv(record.folder, "forecasts.csv", insight.forecasts)
     if insight.truth is not None:
         _write_csv(record.folder, "truth.csv", insight.truth)
@@ -163,23 +171,23 @@ def _look_inside(
 
 def _write_details(
     settings: RunSettings,
-    participants: Sequence[Participant],
-    outcome: Outcome,
+    participants: Sequence[Client],
+    outcome: TrainingResult,
     record: RunRecord,
 ) -> None:
     """Add single days, plans, coverage and choices of all bakeries."""
     model, rate = outcome.model.to_bytes(), learning_rate_of(settings.rounds)
     owns = [
-        own_model_of(each, model, learning_rate=rate, widths=outcome.widths)
+        client_model_of(each, model, learning_rate=rate, widths=outcome.errors)
         for each in participants
     ]
-    tables = [details_of_participant(*pair) for pair in zip(participants, owns, strict=True)]
+    tables = [tables_of_client(*pair) for pair in zip(participants, owns, strict=True)]
     for name in tables[0] if tables else ():
         whole = pd.concat([table[name] for table in tables], ignore_index=True)
         record.folder.write_bytes(name, to_texts({name: whole})[name].encode())
 
 
-def _pooled_rounds(settings: RunSettings, outcome: Outcome) -> int:
+def _pooled_rounds(settings: RunSettings, outcome: TrainingResult) -> int:
     """As many as the model went through; a full run's where it began with a model of unknown age.
 
     The pooled rival always begins from nothing.

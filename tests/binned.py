@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
 from glean.learning.fixed_point import FixedPoint
-from glean.learning.growth import Growth
-from glean.learning.level_order import LevelOrder
-from glean.learning.row_sums import RowSums
+from glean.learning.gradient_histograms import GradientHistograms
+from glean.learning.histogram_grower import HistogramGrower
+from glean.learning.histogram_request import HistogramRequest
 from glean.learning.tree import NO_NODE, Tree
 from glean.settings import BoostingSettings
 from tests.matrices import random_matrix
@@ -56,7 +56,7 @@ class Federation:
     def __init__(self, parts: Sequence[FeatureMatrix], boosting: BoostingSettings) -> None:
         self.layout = BinLayout(parts[0].definition, boosting.bins)
         self.boosting = boosting
-        self.bakeries = [RowSums(part, self.layout, boosting) for part in parts]
+        self.bakeries = [GradientHistograms(part, self.layout, boosting) for part in parts]
         self.rows = sum(bakery.sold_rows for bakery in self.bakeries)
         # Not the sum of the bakeries' sums: its last bits would depend on who holds which row.
         weight = np.concatenate([p.weight[np.isfinite(p.y)] for p in parts])
@@ -64,19 +64,19 @@ class Federation:
         self.scale = FixedPoint.for_rows(self.rows)
         self.margins = [bakery.start() for bakery in self.bakeries]
 
-    def growth(self, *, seed: int, learning_rate: float = 0.3) -> Growth:
+    def growth(self, *, seed: int, learning_rate: float = 0.3) -> HistogramGrower:
         """Begin a group of trees."""
-        return Growth(
+        return HistogramGrower(
             self.layout, self.boosting, learning_rate=learning_rate, rows=self.rows, seed=seed
         )
 
-    def grow(self, growth: Growth) -> tuple[Tree, ...]:
+    def grow(self, growth: HistogramGrower) -> tuple[Tree, ...]:
         """Grow a group of trees to its end."""
-        while (order := growth.order()) is not None:
+        while (order := growth.request()) is not None:
             growth.take(np.sum(self.answers(order), axis=0, dtype=np.int64))
         return growth.trees()
 
-    def answers(self, order: LevelOrder) -> list[NDArray[np.int64]]:
+    def answers(self, order: HistogramRequest) -> list[NDArray[np.int64]]:
         """What each bakery answers to an order."""
         return [
             bakery.histograms(margin, order, unit_weight=self.unit_weight, scale=self.scale)

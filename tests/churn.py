@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 from flwr.app import Message, RecordDict
 
-from glean.federation.inprocess import InProcessGrid
-from glean.federation.orders import HISTOGRAMS
-from glean.federation.steps import StepResult, Steps
+from glean.federation.coordination.sum_rounds import SumResult, SumRounds
+from glean.federation.grids.inprocess import InProcessGrid
+from glean.federation.wire.sum_request import HISTOGRAMS
 from glean.settings import ConfigValue
 from tests.federations import Federation, federation_of, small_settings
 
@@ -91,7 +91,7 @@ def churned(
 def stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only pauses move the clock that a conversation waits by."""
     clock = [0.0]
-    place = "glean.federation.conversation.time"
+    place = "glean.federation.coordination.exchange.time"
     monkeypatch.setattr(f"{place}.monotonic", lambda: clock[0])
     monkeypatch.setattr(f"{place}.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
 
@@ -100,34 +100,36 @@ class StepLog:
     """What came of every step of the federations that run while it listens."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.results: list[tuple[int, StepResult]] = []
-        honest = Steps.run
+        self.results: list[tuple[int, SumResult]] = []
+        honest = SumRounds.run
 
-        def run(steps: Steps, number: int, *parts: object, **options: object) -> StepResult:
+        def run(steps: SumRounds, number: int, *parts: object, **options: object) -> SumResult:
             result = honest(steps, number, *parts, **options)  # type: ignore[arg-type]
             self.results.append((number, result))
             return result
 
-        monkeypatch.setattr(Steps, "run", run)
+        monkeypatch.setattr(SumRounds, "run", run)
 
-    def last(self, part: str, number: int) -> StepResult:
+    def last(self, part: str, number: int) -> SumResult:
         """The last step of a round that had a part."""
         found = [
             result
             for at, result in self.results
-            if at == number and any(part in order.fills for order in result.orders.values())
+            if at == number and any(part in order.contributes for order in result.requests.values())
         ]
         return found[-1]
 
     def counted(self, part: str, number: int) -> frozenset[str]:
         """Bakeries that filled a part in the last step of a round that had it."""
         result = self.last(part, number)
-        return frozenset(name for name in result.replies if part in result.orders[name].fills)
+        return frozenset(
+            name for name in result.replies if part in result.requests[name].contributes
+        )
 
     def asked(self, part: str, number: int) -> frozenset[str]:
         """Bakeries that were to fill a part in the last step of a round that had it."""
-        orders = self.last(part, number).orders
-        return frozenset(name for name, order in orders.items() if part in order.fills)
+        orders = self.last(part, number).requests
+        return frozenset(name for name, order in orders.items() if part in order.contributes)
 
     def learners(self, rounds: int) -> list[frozenset[str]]:
         """Bakeries that each round's trees are grown from."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from glean.federation.process_tree import end_tree
 from glean.privacy.certificate_folder import make_certificates
+from glean.runs.process_tree import end_tree
 from tests import processes
 from tests.processes import BIN, free_port, wait_until
 

@@ -13,12 +13,17 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.client_app import app as glean_app
-from glean.federation.conversation import Conversation
-from glean.federation.inprocess import InProcessGrid, as_server
-from glean.federation.lead import Bakeries, agree, meet, rounds_of
-from glean.federation.rounds import Outcome, Rounds
-from glean.federation.run_folder import RunFolder
+from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.grids.inprocess import InProcessGrid, as_server
+from glean.federation.server.setup import (
+    Bakeries,
+    negotiate_features,
+    register_clients,
+    training_loop,
+)
+from glean.federation.server.training_loop import TrainingLoop, TrainingResult
 from glean.privacy.members import new_keys, write_members
+from glean.runs.folder import RunFolder
 from glean.settings import ConfigValue, RunSettings
 
 Honest = Callable[[], Message]
@@ -66,25 +71,25 @@ class Federation:
     grid: InProcessGrid
     settings: RunSettings
     folder: RunFolder
-    talk: Conversation
+    clients: ClientExchange
     bakeries: Bakeries
     newcomers: tuple[str, ...]
-    rounds: Rounds
+    rounds: TrainingLoop
 
-    def run(self) -> Outcome:
+    def run(self) -> TrainingResult:
         """Run the rounds."""
         with as_server(self.grid):
             return self.rounds.run()
 
-    def test(self, outcome: Outcome) -> dict[str, str]:
+    def test(self, outcome: TrainingResult) -> dict[str, str]:
         """Have the final model tested."""
         with as_server(self.grid):
             return self.rounds.test(outcome)
 
-    def with_widths(self, outcome: Outcome) -> Outcome:
+    def with_widths(self, outcome: TrainingResult) -> TrainingResult:
         """Have it summed up how far the final model is off."""
         with as_server(self.grid):
-            return self.rounds.with_widths(outcome)
+            return self.rounds.with_errors(outcome)
 
     def failures(self) -> list[tuple[int, str, str]]:
         """Round, bakery and reason of every `bakery_failed` in `events.jsonl`."""
@@ -163,10 +168,10 @@ def federation_of(
     grid = grid_type(app, nodes, settings.to_config(), run_id=1)
     folder = RunFolder.create(out, run_id=1)
     with as_server(grid):
-        talk, bakeries, newcomers = meet(grid, settings, folder)
-        definition = agree(bakeries, newcomers, settings)
-        rounds = rounds_of(talk, settings, definition, bakeries, newcomers)
-    return Federation(grid, settings, folder, talk, bakeries, newcomers, rounds)
+        clients, bakeries, newcomers = register_clients(grid, settings, folder)
+        definition = negotiate_features(bakeries, newcomers, settings)
+        rounds = training_loop(clients, settings, definition, bakeries, newcomers)
+    return Federation(grid, settings, folder, clients, bakeries, newcomers, rounds)
 
 
 def model_bytes(out: Path, settings: RunSettings, partitions: Sequence[int] = range(3)) -> bytes:

@@ -13,7 +13,8 @@ import glean
 PACKAGE = Path(glean.__file__).parent
 
 FLOW: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "metrics", "settings"}),
+    frozenset({"errors", "metrics", "settings", "seeds"}),
+    frozenset({"runs"}),
     frozenset({"sales"}),
     frozenset({"features"}),
     frozenset({"learning"}),

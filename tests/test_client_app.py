@@ -5,8 +5,8 @@ from pathlib import Path
 from flwr.app import Message
 
 from glean.client_app import app
-from glean.federation.inprocess import InProcessGrid, as_server
-from glean.federation.messages import Question
+from glean.federation.grids.inprocess import InProcessGrid, as_server
+from glean.federation.wire.messages import InfoRequest
 
 
 def test_what_goes_wrong_at_a_bakery_is_said_there_only(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_what_goes_wrong_at_a_bakery_is_said_there_only(tmp_path: Path) -> None:
     grid = InProcessGrid(app, [{"sales": str(path)}], {}, run_id=1)
     with as_server(grid):
         (node,) = grid.get_node_ids()
-        record = Question(newcomer=False).to_record()
+        record = InfoRequest(newcomer=False).to_record()
         (reply,) = grid.send_and_receive([Message(record, node, "query")])
     assert reply.has_error()
     reason = reply.error.reason or ""

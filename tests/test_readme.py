@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from glean.federation.version import PACKAGE
+from glean.runs.code_version import PACKAGE
 from glean.settings import declared_fields
 
 README = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")

@@ -13,16 +13,16 @@ from flwr.app import Message
 from glean import server_app
 from glean.client_app import app as client_app
 from glean.errors import FederationError, GleanError, SettingsError
-from glean.evaluation.scores import SCORE_COLUMNS
-from glean.federation import run_record
-from glean.federation.inprocess import InProcessGrid, run_inprocess
-from glean.federation.messages import FinalScores
-from glean.federation.participant import participant_of
-from glean.federation.sampling import derived_seed
-from glean.forecasting.forecast import forecast_units
-from glean.learning.alone import train_alone
+from glean.evaluation.tables.scores import SCORE_COLUMNS
+from glean.federation.client.client import client_of
+from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
+from glean.federation.wire.messages import FinalReply
+from glean.forecasting.predict import forecast_units
 from glean.learning.forest import Forest
+from glean.learning.local_trees import train_local_trees
 from glean.metrics import wape
+from glean.runs import record
+from glean.seeds import derived_seed
 from glean.settings import ConfigValue, NodeSettings, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 from tests.tables import random_table
@@ -114,9 +114,9 @@ def test_the_local_rival_chooses_on_its_validation_window_only(
     facts = facts_of(folder)
     settings = RunSettings.from_config(facts["settings"])
     definition = Forest.from_bytes((folder / "model.ubj").read_bytes()).definition
-    participant = participant_of(NodeSettings(partition=1), settings)
+    participant = client_of(NodeSettings(partition=1), settings)
     assert participant is not None
-    alone = train_alone(
+    alone = train_local_trees(
         participant.training(definition),
         participant.validation(definition),
         boosting=settings.boosting,
@@ -166,9 +166,9 @@ def meddle_with_scores(message: Message, name: str, honest: Honest) -> Message:
     """Bakery 1 boasts of an unknown method."""
     reply = honest()
     if message.metadata.message_type == "evaluate.test" and name == "bakery 1":
-        scores = FinalScores.from_record(reply.content)
+        scores = FinalReply.from_record(reply.content)
         boast = scores.rows.replace('"federated"', '"oracle"')
-        return Message(FinalScores(scores.bakery, scores.code, boast).to_record(), reply_to=message)
+        return Message(FinalReply(scores.bakery, scores.code, boast).to_record(), reply_to=message)
     return reply
 
 
@@ -233,4 +233,4 @@ def test_a_report_that_can_not_be_written_fails_the_run(
 
 def test_a_package_that_is_not_installed_is_no_reason_to_fail() -> None:
     """From Flower's bundle alone, Glean itself isn't installed."""
-    assert run_record._version("no-such-package-anywhere") == "not installed"
+    assert record._version("no-such-package-anywhere") == "not installed"

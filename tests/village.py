@@ -11,12 +11,12 @@ from typing import Any
 from flwr.app import ConfigRecord, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from glean.federation.conversation import Conversation
-from glean.federation.inprocess import SERVER_NODE, InProcessGrid, as_server
-from glean.federation.messages import Introduction
-from glean.federation.reception import INTRODUCE
-from glean.federation.run_folder import RunFolder
-from glean.federation.version import code_fingerprint
+from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.coordination.registration import INFO
+from glean.federation.grids.inprocess import SERVER_NODE, InProcessGrid, as_server
+from glean.federation.wire.messages import ClientInfo
+from glean.runs.code_version import code_fingerprint
+from glean.runs.folder import RunFolder
 from tests.federations import events
 
 NODE_UNAVAILABLE = 5
@@ -27,13 +27,13 @@ ANSWER_S = 1.0
 class Node:
     """A node of a village: it is there or not, and answers or doesn't."""
 
-    introduction: Introduction
+    introduction: ClientInfo
     online: bool = True
     silent: bool = False
     answer_s: float = ANSWER_S
 
 
-def introduction(name: str, **changes: Any) -> Introduction:
+def introduction(name: str, **changes: Any) -> ClientInfo:
     """How a bakery of a deployment with nothing to remark introduces itself."""
     usual: dict[str, Any] = {
         "code": code_fingerprint(),
@@ -43,7 +43,7 @@ def introduction(name: str, **changes: Any) -> Introduction:
         "own_table": True,
         "note": "",
     }
-    return Introduction(name, **{**usual, **changes})
+    return ClientInfo(name, **{**usual, **changes})
 
 
 class Village(InProcessGrid):
@@ -115,7 +115,7 @@ class Village(InProcessGrid):
             return self._lost(message) if self._outspoken else None
         if node.silent or self.now < sent_at + node.answer_s:
             return None
-        if message.metadata.message_type == INTRODUCE:
+        if message.metadata.message_type == INFO:
             return Message(node.introduction.to_record(), reply_to=message)
         return Message(RecordDict({"by": ConfigRecord({"node": 1})}), reply_to=message)
 
@@ -130,17 +130,17 @@ class Talk:
     """A conversation with a village."""
 
     village: Village
-    talk: Conversation
+    clients: ClientExchange
 
     def ask_all(self, number: int) -> set[str]:
         """Have all that are present train; who answered."""
         record = RecordDict({"task": ConfigRecord({"round": number})})
-        records = dict.fromkeys(self.talk.present, record)
-        return set(self.talk.ask("train", records, round_number=number))
+        records = dict.fromkeys(self.clients.present, record)
+        return set(self.clients.ask("train", records, round_number=number))
 
     def told(self, event: str, *keys: str) -> list[tuple[Any, ...]]:
         """Round and these details of every such event."""
-        found = [e for e in events(self.talk.folder) if e["event"] == event]
+        found = [e for e in events(self.clients.folder) if e["event"] == event]
         return [tuple(e[key] for key in ("round", *keys)) for e in found]
 
 
@@ -148,11 +148,11 @@ class Talk:
 def talking(village: Village, folder: Path, *, timeout_s: float = 100.0) -> Iterator[Talk]:
     """Speak with a village by its own clock."""
     with as_server(village):
-        talk = Conversation(
+        clients = ClientExchange(
             village,
             RunFolder.create(folder, run_id=1),
             timeout_s,
             clock=lambda: village.now,
             sleep=village.sleep,
         )
-        yield Talk(village, talk)
+        yield Talk(village, clients)

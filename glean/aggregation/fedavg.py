@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
-from glean.learning.averaged import LARGEST_WEIGHT, Weights
+from glean.learning.model_weights import LARGEST_WEIGHT, Weights
 
 Words = NDArray[np.int64]
 
@@ -20,12 +20,12 @@ _RING_BITS = 62
 """Sums keep away from the ring's end by a factor of two."""
 
 
-def word_count(weights: Weights) -> int:
+def encoded_length(weights: Weights) -> int:
     """Length of the vector: all weights, and the bakery's say."""
     return sum(values.size for values in weights.arrays.values()) + 1
 
 
-def words(weights: Weights, *, say: float, rows: int) -> Words:
+def encoded(weights: Weights, *, weight: float, rows: int) -> Words:
     """Write a bakery's weights as its summand.
 
     Parameters
@@ -52,7 +52,7 @@ def words(weights: Weights, *, say: float, rows: int) -> Words:
             f"found weights beyond {LARGEST_WEIGHT:g} after training; wanted a smaller "
             "learning-rate"
         )
-    summand = np.append(flat.astype(np.float64) * say, say)
+    summand = np.append(flat.astype(np.float64) * weight, weight)
     rounded: Words = np.rint(np.ldexp(summand, _bits(rows))).astype(np.int64)
     return rounded
 
@@ -67,7 +67,7 @@ def mean(total: Words, *, like: Weights, rows: int) -> Weights:
     like : Weights
         The global weights so far, whose names, kind and shapes the mean has.
     rows : int
-        As for `words`.
+        As for `encoded`.
 
     Raises
     ------

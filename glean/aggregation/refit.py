@@ -45,14 +45,14 @@ def joined(proposals: Sequence[Forest]) -> Forest:
     return first.plus([tree for other in others for tree in other.trees])
 
 
-def word_count(structures: Forest) -> int:
+def encoded_length(structures: Forest) -> int:
     """Length of the vector of leaf sums: a gradient and a hessian for each leaf."""
     return 2 * leaf_count(structures)
 
 
 def refitted(
     structures: Forest,
-    sums: Words,
+    encoded: Words,
     *,
     rows: int,
     learning_rate: float,
@@ -81,7 +81,7 @@ def refitted(
     """
     penalties = replace(Penalties.of(boosting, Loss.of(boosting)), min_child_weight=0.0)
     values = penalties.leaf_values(
-        sums.reshape(-1, 2),
+        encoded.reshape(-1, 2),
         scale=FixedPoint.for_rows(rows),
         step=np.float32(learning_rate / structures.tree_count),
     )

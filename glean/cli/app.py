@@ -33,7 +33,7 @@ app.command()(certificates)
 @friendly_errors()
 def setup() -> None:
     """Add Glean's connections to Flower's configuration; nothing else in it changes."""
-    from glean.federation.connections import CONNECTIONS, add_connections, flower_home
+    from glean.federation.launch.connections import CONNECTIONS, add_connections, flower_home
 
     added = add_connections()
     present = [name for name in CONNECTIONS if name not in added]
@@ -58,7 +58,7 @@ def report(
     from glean.cli.report import show_report
 
     if bakery:
-        from glean.evaluation.owner import write_owner_page
+        from glean.evaluation.pages.owner_page import write_owner_page
 
         typer.echo(f"page of {bakery}: {write_owner_page(run.resolve(), bakery)}")
         return

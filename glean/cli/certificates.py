@@ -13,7 +13,7 @@ import typer
 from glean.cli.errors import friendly_errors
 
 if TYPE_CHECKING:
-    from glean.privacy.certificate_folder import Made
+    from glean.privacy.certificate_folder import CreatedFiles
 
 CONNECTION = "bakeries"
 """How the printed commands call the SuperLink in Flower's configuration."""
@@ -79,7 +79,7 @@ def node_config(bakery: str) -> str:
     )
 
 
-def _made(made: Made) -> Iterable[str]:
+def _made(made: CreatedFiles) -> Iterable[str]:
     yield f"in {made.folder}:"
     if made.new:
         yield "  ca.crt, ca.key: the federation's own authority, for ten years"
@@ -94,7 +94,7 @@ def _made(made: Made) -> Iterable[str]:
         yield "start the SuperLink anew, and what stands before it, so that they take server.pem"
 
 
-def _for_the_operator(made: Made) -> Iterable[str]:
+def _for_the_operator(made: CreatedFiles) -> Iterable[str]:
     if made.new:
         yield from ("", "On the server: start the SuperLink", "")
         yield from _command(superlink_command(made.folder))
@@ -112,7 +112,7 @@ def _for_the_operator(made: Made) -> Iterable[str]:
             yield f"  {shlex.join(words)}"
 
 
-def _for_the_bakeries(made: Made) -> Iterable[str]:
+def _for_the_bakeries(made: CreatedFiles) -> Iterable[str]:
     host = made.server.hosts[0] if made.server else "SERVER"
     for bakery, home in made.bakeries.items():
         yield from ("", f"At {bakery}, to which {home} goes as {_SHOP / 'keys'}:", "")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from glean.cli.remarks import remarks_of, weekdays_off
-from glean.sales.health import DEFAULT_TEST_DAYS, BakeryHealth, ProductHealth, Report
+from glean.sales.quality.health import DEFAULT_TEST_DAYS, BakeryHealth, ProductHealth, Report
 from glean.sales.windows import MIN_TRADING_DAYS
 
 Cells = dict[str, list[str]]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from glean.forecasting.opened import OpenedBakery
-    from glean.sales.told_days import ToldDays
+    from glean.forecasting.context import ForecastContext
+    from glean.sales.known_future import KnownFuture
 
 Coming = Annotated[
     Path | None,
@@ -22,11 +22,11 @@ TAKEN = {"promotion": "none", "price": "the last one"}
 """What is taken for granted where nothing is told, if the sales have the column."""
 
 
-def told_in(path: Path | None, opened: OpenedBakery) -> ToldDays:
+def told_in(path: Path | None, opened: ForecastContext) -> KnownFuture:
     """Read the file of coming days of an opened bakery; none tells nothing."""
-    from glean.forecasting.coming_days import days_ahead, products_ahead
+    from glean.forecasting.future_rows import days_ahead, products_ahead
     from glean.forecasting.inputs import inputs_of
-    from glean.sales.told_days import NOTHING_TOLD, read_told_days
+    from glean.sales.known_future import NOTHING_TOLD, read_told_days
 
     if path is None:
         return NOTHING_TOLD
@@ -38,13 +38,13 @@ def told_in(path: Path | None, opened: OpenedBakery) -> ToldDays:
     )
 
 
-def say_what_is_not_told(opened: OpenedBakery, told: ToldDays) -> None:
+def say_what_is_not_told(opened: ForecastContext, told: KnownFuture) -> None:
     """Name on stderr what the forecast goes by and wasn't told, if there is any."""
-    from glean.forecasting.inputs import not_told
+    from glean.forecasting.inputs import unknown_inputs
 
     models = [model for _, model in opened.own.mixture()]
     rows = opened.table.rows
-    names = not_told(models, rows, told, region=opened.region)
+    names = unknown_inputs(models, rows, told, region=opened.region)
     if names:
         listed = ", ".join(
             f"{name} (taken as {TAKEN[name]})" if name in TAKEN and name in rows else name

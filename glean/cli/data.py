@@ -26,7 +26,7 @@ def generate(
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("data"),
 ) -> None:
     """Write the synthetic bakeries, one file each; the same ones every time."""
-    from glean.sales.synthetic_files import write_synthetic
+    from glean.sales.synthetic.files import write_synthetic
 
     write_synthetic(out, bakeries, scenario=scenario)
     typer.echo(f"{bakeries} synthetic bakeries ({scenario}) are in {out}")
@@ -95,11 +95,11 @@ def import_file(
     --date-order tell it.
     """
     from glean.cli.imported import summary_lines
-    from glean.sales.covariate_files import CovariateFile
-    from glean.sales.exports import Notation
-    from glean.sales.import_request import Columns, ImportRequest
-    from glean.sales.importing import import_sales
-    from glean.sales.selection import Selection
+    from glean.sales.importing.covariate_files import CovariateFile
+    from glean.sales.importing.exports import Notation
+    from glean.sales.importing.import_sales import import_sales
+    from glean.sales.importing.request import Columns, ImportRequest
+    from glean.sales.importing.selection import Selection
     from glean.sales.writing import check_target, write_sales
 
     check_target(out, force=force)
@@ -161,7 +161,7 @@ def check(
     Ends with 0 if it can be used as it is, with 1 if it needs mending first.
     """
     from glean.cli.checked import print_report
-    from glean.sales.doctor import examine
+    from glean.sales.quality.data_check import examine
 
     report = examine(file)
     print_report(report)

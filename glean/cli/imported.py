@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from glean.sales.histories import short_histories
-from glean.sales.importing import Imported
+from glean.sales.importing.import_sales import Imported
+from glean.sales.quality.histories import short_histories
 
 MOST_NAMED = 5
 """Bakeries that are named before the rest is counted."""

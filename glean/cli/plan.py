@@ -15,11 +15,11 @@ from glean.errors import SettingsError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from glean.forecasting.opened import OpenedBakery
-    from glean.forecasting.week import ForecastRow
+    from glean.forecasting.context import ForecastContext
+    from glean.forecasting.recursive_forecast import ForecastRow
+    from glean.sales.known_future import KnownFuture
     from glean.sales.products import Product
     from glean.sales.table import SalesTable
-    from glean.sales.told_days import ToldDays
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEK_DAYS = 7
@@ -90,8 +90,8 @@ def plan(
     """
     from glean.cli.coming import say_what_is_not_told, told_in
     from glean.cli.planned import plan_frame, plan_table, show
-    from glean.evaluation.bake_page import bake_page
-    from glean.forecasting.coming_days import day_to_plan
+    from glean.evaluation.pages.bake_plan_page import bake_page
+    from glean.forecasting.future_rows import day_to_plan
     from glean.forecasting.plan import plan_day
 
     opened, listed = _opened(model, sales, bakery, products, region, date, open_)
@@ -120,10 +120,10 @@ def _opened(
     region: str,
     start: str,
     open_: str,
-) -> tuple[OpenedBakery, dict[str, Product]]:
+) -> tuple[ForecastContext, dict[str, Product]]:
     import pandas as pd
 
-    from glean.forecasting.opened import open_bakery
+    from glean.forecasting.context import open_bakery
     from glean.sales.products import read_products
 
     table = _sales_of(sales, bakery)
@@ -151,7 +151,7 @@ def _day(option: str, text: str) -> pd.Timestamp | None:
 def _sales_of(path: Path | None, bakery: str) -> SalesTable:
     import pandas as pd
 
-    from glean.sales.reading import read_sales
+    from glean.sales.reading.sales_file import read_sales
     from glean.sales.table import KEYS, SalesTable
 
     if path is None:
@@ -178,16 +178,16 @@ def _weekdays(text: str) -> tuple[int, ...]:
 
 
 def _forecast(
-    opened: OpenedBakery,
+    opened: ForecastContext,
     until: pd.Timestamp,
     *,
-    told: ToldDays,
+    told: KnownFuture,
     asked: pd.Timestamp | None = None,
 ) -> list[ForecastRow]:
-    from glean.forecasting.coming_days import with_coming_days
-    from glean.forecasting.week import forecast_days
+    from glean.forecasting.future_rows import with_future_rows
+    from glean.forecasting.recursive_forecast import forecast_days
 
-    table = with_coming_days(
+    table = with_future_rows(
         opened.table,
         today=opened.today,
         until=until,

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from glean.evaluation.bake_page import likely, number
+from glean.evaluation.pages.bake_plan_page import likely, number
 from glean.forecasting.plan import LIKELY, BakePlan
-from glean.forecasting.week import ForecastRow
+from glean.forecasting.recursive_forecast import ForecastRow
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from glean.federation.run_folder import read_events
+from glean.runs.folder import read_events
 
 POLL_S = 0.2
 

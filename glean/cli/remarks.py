@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from glean.sales.health import DEFAULT_TEST_DAYS, BakeryHealth, Report
-from glean.sales.histories import FORECAST_FROM_DAY
-from glean.sales.like_names import MOST_NAMES
-from glean.sales.opening_days import LoneDay, OpeningDays
-from glean.sales.outliers import RULE
+from glean.sales.quality.health import DEFAULT_TEST_DAYS, BakeryHealth, Report
+from glean.sales.quality.histories import FORECAST_FROM_DAY
+from glean.sales.quality.like_names import MOST_NAMES
+from glean.sales.quality.opening_days import LoneDay, OpeningDays
+from glean.sales.quality.outliers import RULE
 from glean.sales.windows import MIN_TRADING_DAYS
 
 MOST_REMARKS = 5

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from glean.cli.tables import final_result
 from glean.errors import GleanError
-from glean.evaluation.report import write_report
-from glean.evaluation.results import read_results
-from glean.evaluation.summary import summarise
+from glean.evaluation.pages.report import write_report
+from glean.evaluation.tables.results import read_results
+from glean.evaluation.tables.summary import summarise
 
 
 def show_results(folder: Path) -> None:
@@ -48,7 +48,7 @@ def _measure_growth(folder: Path) -> None:
     if (folder / "growth.csv").exists():
         return
     from glean.client_app import app as client_app
-    from glean.evaluation.growth import measure_growth
+    from glean.evaluation.tables.federation_size import measure_sizes
 
-    for bakeries in measure_growth(folder, client_app):
+    for bakeries in measure_sizes(folder, client_app):
         typer.echo(f"measured with {bakeries} bakeries", err=True)

@@ -12,11 +12,11 @@ from glean.cli.errors import friendly_errors
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
 from glean.errors import FederationError
-from glean.federation.app_folder import app_config
+from glean.federation.launch.flower_app import app_config
 from glean.settings import ConfigValue, RunSettings
 
 if TYPE_CHECKING:
-    from glean.federation.deployment import Ending
+    from glean.federation.launch.deployment_run import RunOutcome
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -42,19 +42,19 @@ def run(
 
     Exit codes: 0 completed, 1 failed, 2 not a run that can be started, 130 no longer followed.
     """
-    from glean.federation.connections import find_connection
-    from glean.federation.door import knock
+    from glean.federation.launch.connections import find_connection
+    from glean.federation.launch.reachability import check
 
     overrides = _overrides(set_ or [], resume)
     RunSettings.from_config(app_config() | overrides)
-    knock(connection, find_connection(connection))
+    check(connection, find_connection(connection))
     with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
         _run(connection, overrides, Path(scratch))
 
 
 def _run(connection: str, overrides: dict[str, ConfigValue], scratch: Path) -> None:
-    from glean.federation.app_folder import app_folder
-    from glean.federation.deployment import control_of, follow
+    from glean.federation.launch.deployment_run import control_of, follow
+    from glean.federation.launch.flower_app import app_folder
 
     control = control_of(connection, scratch)
     with ended_by_signals():
@@ -75,7 +75,7 @@ def _run(connection: str, overrides: dict[str, ConfigValue], scratch: Path) -> N
     _show(ending, run_id)
 
 
-def _show(ending: Ending, run_id: int) -> None:
+def _show(ending: RunOutcome, run_id: int) -> None:
     folder = ending.here(run_id)
     if folder is None:
         typer.echo(f"{ending.summary}\nthe results are on the server's machine: {ending.results}")
@@ -97,7 +97,7 @@ def _overrides(words: list[str], resume: Path | None) -> dict[str, ConfigValue]:
     typed = typed_settings(words, resume=resume)
     if not typed.get("resume"):
         return typed
-    from glean.federation.interrupted_run import resumed_config
+    from glean.federation.server.interrupted_run import resumed_config
 
     run = Path(str(typed["resume"]))
     if not run.is_dir():

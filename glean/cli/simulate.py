@@ -13,11 +13,11 @@ from glean.cli.errors import friendly_errors
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings, whole_paths
 from glean.errors import FederationError, GleanError, SettingsError
-from glean.federation.app_folder import app_config
+from glean.federation.launch.flower_app import app_config
 from glean.settings import ConfigValue, RoundSettings, RunSettings
 
 if TYPE_CHECKING:
-    from glean.federation.local_run import Simulation
+    from glean.federation.launch.simulation_run import Simulation
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -62,7 +62,7 @@ def simulate(
     Exit codes: 0 completed, 1 failed, 2 not a run that can be done, 130 ended by Ctrl-C, 143 by
     kill.
     """
-    from glean.federation.local_run import Simulation, read_run
+    from glean.federation.launch.simulation_run import Simulation, read_run
 
     typed = typed_settings(set_ or [], sales=sales, resume=resume)
     overrides = _overrides(typed)
@@ -111,7 +111,7 @@ def _overrides(typed: dict[str, ConfigValue]) -> dict[str, ConfigValue]:
     """Take what was typed and, of a run to continue, all that it was told."""
     if not typed.get("resume"):
         return whole_paths(app_config()) | typed
-    from glean.federation.interrupted_run import resumed_config
+    from glean.federation.server.interrupted_run import resumed_config
 
     run = Path(str(typed["resume"]))
     return resumed_config(run, {"output-dir": str(run.parent), **typed})
@@ -141,9 +141,9 @@ def _check_at_the_door(settings: RunSettings) -> None:
         day = pd.Timestamp(settings.windows.test_start or "2024-01-01")
         public_holidays(settings.table.holiday_region, day, day)
     if settings.resume or settings.start_from:
-        from glean.federation.beginning import read_beginning
+        from glean.federation.server.start_model import read_start_model
 
-        read_beginning(settings)
+        read_start_model(settings)
 
 
 def _count_bakeries(settings: RunSettings, wanted: int | None) -> int:
@@ -154,7 +154,7 @@ def _count_bakeries(settings: RunSettings, wanted: int | None) -> int:
         return had
     if not settings.table.sales:
         return wanted or DEFAULT_BAKERIES
-    from glean.sales.reading import read_sales
+    from glean.sales.reading.sales_file import read_sales
 
     table = read_sales(Path(settings.table.sales))
     last_day = table.rows["date"].max()
@@ -172,7 +172,7 @@ def _count_before(settings: RunSettings) -> int | None:
     """How many bakeries the run to continue has; None where there is none, or it met nobody."""
     if not settings.resume:
         return None
-    from glean.federation.interrupted_run import read_interrupted
+    from glean.federation.server.interrupted_run import read_interrupted
 
     facts = read_interrupted(Path(settings.resume))
     while "nodes" not in facts and facts.get("resumed_from"):

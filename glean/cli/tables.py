@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from glean.evaluation.headline import (
+from glean.evaluation.tables.headline import (
     best_possible_sentence,
     chosen_sentence,
     comparison_sentence,
@@ -19,7 +19,7 @@ from glean.evaluation.headline import (
     percent,
     verdict,
 )
-from glean.evaluation.summary import GroupScore, MethodScore, Summary
+from glean.evaluation.tables.summary import GroupScore, MethodScore, Summary
 
 
 def final_result(summary: Summary, *, units_label: str) -> RenderableType:
@@ -28,8 +28,8 @@ def final_result(summary: Summary, *, units_label: str) -> RenderableType:
         headline(summary, units_label=units_label),
         verdict(summary),
         gain_sentence(summary),
-        comparison_sentence(summary.federated_or_alone),
-        chosen_sentence(summary.chosen_or_alone),
+        comparison_sentence(summary.federated_or_local),
+        chosen_sentence(summary.chosen_or_local),
         best_possible_sentence(summary),
         incomplete_sentence(summary),
     )

@@ -47,7 +47,7 @@ WIDEST_GROWTH = 2.0
 
 
 @dataclass(frozen=True)
-class PastErrors:
+class Residuals:
     """Forecasts and what came of them; n rows in any order.
 
     Parameters
@@ -68,9 +68,9 @@ class PastErrors:
     fitted: Flags
     near_holiday: Flags
 
-    def rows(self, wanted: Flags | Whole | slice) -> PastErrors:
+    def rows(self, wanted: Flags | Whole | slice) -> Residuals:
         """Take rows by a mask of shape (n,), by their numbers, or by a slice."""
-        return PastErrors(
+        return Residuals(
             self.days[wanted],
             self.forecast[wanted],
             self.units[wanted],
@@ -78,25 +78,25 @@ class PastErrors:
             self.near_holiday[wanted],
         )
 
-    def where(self, mask: Flags) -> PastErrors:
+    def where(self, mask: Flags) -> Residuals:
         """Keep the rows where `mask`, shape (n,), is true; these themselves where it always is."""
         return self if mask.all() else self.rows(mask)
 
-    def by_day(self) -> PastErrors:
+    def by_day(self) -> Residuals:
         """Order the rows by day; these themselves where they are in order."""
         ordered = (self.days[1:] >= self.days[:-1]).all()
         return self if ordered else self.rows(np.argsort(self.days, kind="stable"))
 
-    def until(self, day: int) -> PastErrors:
+    def until(self, day: int) -> Residuals:
         """Keep what was known at the end of a day, `KEPT_DAYS` back; by day."""
         ordered = self.by_day()
         first, end = np.searchsorted(ordered.days, (day - KEPT_DAYS, day), side="right")
         found = ordered.rows(slice(first, end))
         return found.where(np.isfinite(found.units))
 
-    def plus(self, other: PastErrors) -> PastErrors:
+    def plus(self, other: Residuals) -> Residuals:
         """Put further rows behind these."""
-        return PastErrors(
+        return Residuals(
             np.concatenate([self.days, other.days]),
             np.concatenate([self.forecast, other.forecast]),
             np.concatenate([self.units, other.units]),
@@ -161,7 +161,7 @@ class Calibration:
         scale = self.scale(forecast, days, near_holiday)
         return np.maximum(forecast[:, None] + np.outer(scale, standard), 0.0)
 
-    def below(
+    def cdf(
         self, units: Floats, forecast: Floats, days: Whole, near_holiday: Flags | None = None
     ) -> Floats:
         """Probability of demand of at most `units`, shape (n,)."""
@@ -170,12 +170,12 @@ class Calibration:
         return np.asarray(np.where(units < 0, 0.0, found))
 
 
-def calibrate(past: PastErrors, *, today: int, prior: Calibration | None = None) -> Calibration:
+def calibrate(past: Residuals, *, today: int, prior: Calibration | None = None) -> Calibration:
     """Learn how sure forecasts are.
 
     Parameters
     ----------
-    past : PastErrors
+    past : Residuals
         Rows up to today.
     today : int
         Last day that is known, in days since 1970-01-01.
@@ -224,7 +224,7 @@ def _blended(own: Calibration, prior: Calibration, *, days: float) -> Calibratio
     )
 
 
-def _holiday(past: PastErrors) -> float:
+def _holiday(past: Residuals) -> float:
     """How much larger errors are around holidays, drawn towards 1 where few such days were seen.
 
     All days kept weigh alike, as holidays are seldom. Without this factor, before the test windows

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from glean.features.matrix import FeatureMatrix
-from glean.forecasting.forecast import Model
+from glean.forecasting.predict import Model
 from glean.learning.contributions import contributions
 from glean.learning.forest import Forest
 from glean.metrics import Floats

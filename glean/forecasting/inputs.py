@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from glean.features.definition import FeatureDefinition
-from glean.forecasting.forecast import Model
+from glean.forecasting.predict import Model
 from glean.learning.forest import Forest
-from glean.sales.told_days import ToldDays
+from glean.sales.known_future import KnownFuture
 
 COLUMNS = {
     "promotion": ("promotion",),
@@ -27,8 +27,8 @@ def inputs_of(definition: FeatureDefinition) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*COLUMNS, *definition.covariates)))
 
 
-def not_told(
-    models: Sequence[Model], sales: pd.DataFrame, told: ToldDays, *, region: str
+def unknown_inputs(
+    models: Sequence[Model], sales: pd.DataFrame, told: KnownFuture, *, region: str
 ) -> tuple[str, ...]:
     """Name the inputs that the models go by and that aren't told of the coming days.
 
@@ -39,7 +39,7 @@ def not_told(
         weights it can't be seen, they go by what the bakery's sales have.
     sales : DataFrame
         The bakery's rows.
-    told : ToldDays
+    told : KnownFuture
         What is told.
     region : str
         Region of the public holidays, which are known then; "" for none.

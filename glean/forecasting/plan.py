@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from glean.forecasting.bake import bake_quantity
-from glean.forecasting.week import LEVELS, ForecastRow
+from glean.forecasting.newsvendor import bake_quantity
+from glean.forecasting.recursive_forecast import LEVELS, ForecastRow
 from glean.sales.products import CO2E_PER_KG, Product
 
 LIKELY = (0.1, 0.9)

@@ -29,12 +29,12 @@ SHORT_HISTORY_DAYS = 60
 """Trading days at which what a bakery learns alone is trusted half as much as on long histories."""
 
 
-def trust_in_own(history_days: int) -> float:
+def local_weight(history_days: int) -> float:
     """How far what was learned on so many trading days is usually to be trusted, 0 to 1.
 
     Examples
     --------
-    >>> trust_in_own(60)
+    >>> local_weight(60)
     0.5
     """
     return history_days / (history_days + SHORT_HISTORY_DAYS)

@@ -110,8 +110,9 @@ def _part_rows(
 ) -> None:
     """Make the splits from `first` on: rows of a node that go left come before those that don't.
 
-    `begin` and `end`, shape (nodes,), bound each node's rows; those of new nodes are filled in.
-    `missing` is the bin of missing values by column. Within a node rows keep their order.
+    `take_start_model` and `end`, shape (nodes,), bound each node's rows; those of new nodes are
+    filled in. `missing` is the bin of missing values by column. Within a node rows keep their
+    order.
     """
     spare = np.empty_like(rows)
     for split in range(first, len(node)):

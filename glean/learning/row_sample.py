@@ -41,7 +41,7 @@ def row_keys(keys: pd.DataFrame) -> Keys:
     return _mixed(hashes[number] + day * _GOLDEN)
 
 
-def drawn(keys: Keys, seed: int, *, share: float) -> NDArray[np.bool_]:
+def sampled(keys: Keys, seed: int, *, share: float) -> NDArray[np.bool_]:
     """Say which rows are drawn, shape (rows,).
 
     Parameters
@@ -60,14 +60,14 @@ def drawn(keys: Keys, seed: int, *, share: float) -> NDArray[np.bool_]:
     return chance < share
 
 
-def drawn_columns(columns: int, seed: int, *, share: float) -> NDArray[np.int64]:
+def sampled_columns(columns: int, seed: int, *, share: float) -> NDArray[np.int64]:
     """Draw columns without return, ascending; the count is XGBoost's: rounded down, at least 1."""
     count = max(1, int(share * columns))
-    order = np.argsort(drawn_numbers(seed, columns), kind="stable")
+    order = np.argsort(sampled_numbers(seed, columns), kind="stable")
     return np.sort(order[:count]).astype(np.int64)
 
 
-def drawn_numbers(seed: int, count: int) -> Keys:
+def sampled_numbers(seed: int, count: int) -> Keys:
     """Give `count` numbers that look drawn by chance, uint64; the same on every machine."""
     return _mixed(seed_number(seed) + np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN)
 

@@ -34,7 +34,7 @@ _PRIVATE = {"ca.key", "server.key", "node-key", "signing-key"}
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedFiles:
     """What a call of `make_certificates` added.
 
     Parameters
@@ -58,7 +58,9 @@ class Made:
     bakeries: dict[str, Path]
 
 
-def make_certificates(folder: Path, *, hosts: Sequence[str], bakeries: Sequence[str]) -> Made:
+def make_certificates(
+    folder: Path, *, hosts: Sequence[str], bakeries: Sequence[str]
+) -> CreatedFiles:
     """Make a federation's certificates and keys, or those of bakeries that join it later.
 
     Parameters
@@ -72,7 +74,7 @@ def make_certificates(folder: Path, *, hosts: Sequence[str], bakeries: Sequence[
 
     Returns
     -------
-    Made
+    CreatedFiles
         What was added.
 
     Raises
@@ -91,7 +93,7 @@ def make_certificates(folder: Path, *, hosts: Sequence[str], bakeries: Sequence[
         ) from error
 
 
-def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> Made:
+def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> CreatedFiles:
     before = _members(folder)
     members = before or ()
     others = [member.bakery for member in members if member.bakery not in bakeries]
@@ -116,7 +118,7 @@ def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> Made
     for copy in (_home(folder, member.bakery) / "members.json" for member in members):
         if keys and copy.exists():
             _replace(copy, listed)
-    return Made(folder, before is None, bool(hosts), _server(folder), homes)
+    return CreatedFiles(folder, before is None, bool(hosts), _server(folder), homes)
 
 
 def _server(folder: Path) -> ServerCertificate | None:

@@ -21,12 +21,12 @@ from glean.privacy.members import Member
 
 PUBLIC_KEY_BYTES, SIGNATURE_BYTES = 32, 64
 _CONTEXT = b"glean secure sums: key offer 1"
-_OFFER_MARK = b"GO1"
+_ADVERTISEMENT_MARK = b"GO1"
 _AS_MADE = "wanted it as `glean certificates` made it"
 
 
 @dataclass(frozen=True)
-class KeyOffer:
+class KeyAdvertisement:
     """A bakery's public key for one epoch.
 
     Parameters
@@ -43,7 +43,7 @@ class KeyOffer:
     public_key: bytes
     signature: bytes = b""
 
-    def signed(self, signing_key: bytes, *, epoch: str) -> KeyOffer:
+    def signed(self, signing_key: bytes, *, epoch: str) -> KeyAdvertisement:
         """Give the same offer with a signature.
 
         Parameters
@@ -64,7 +64,7 @@ class KeyOffer:
             raise SecureSumError(f"signing-key can't be read: {error}; {_AS_MADE}") from error
         if not isinstance(key, ed25519.Ed25519PrivateKey):
             raise SecureSumError(f"signing-key is no Ed25519 key; {_AS_MADE}")
-        return KeyOffer(self.bakery, self.public_key, key.sign(self._statement(epoch)))
+        return KeyAdvertisement(self.bakery, self.public_key, key.sign(self._statement(epoch)))
 
     def verify(self, member: Member, *, epoch: str) -> None:
         """Check the signature against the key in the member list.
@@ -95,10 +95,10 @@ class KeyOffer:
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        return _OFFER_MARK + self.body()
+        return _ADVERTISEMENT_MARK + self.body()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> KeyOffer:
+    def from_bytes(cls, content: bytes) -> KeyAdvertisement:
         """Read what `to_bytes` wrote.
 
         Raises
@@ -106,10 +106,10 @@ class KeyOffer:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "key offer", mark=_OFFER_MARK)
-        offer = cls.read(reader)
+        reader = Reader(content, "key offer", mark=_ADVERTISEMENT_MARK)
+        advertisement = cls.read(reader)
         reader.end()
-        return offer
+        return advertisement
 
     def body(self) -> bytes:
         """Write it as a part of another message."""
@@ -121,7 +121,7 @@ class KeyOffer:
         )
 
     @classmethod
-    def read(cls, reader: Reader) -> KeyOffer:
+    def read(cls, reader: Reader) -> KeyAdvertisement:
         """Read it as a part of another message."""
         bakery, key = reader.text(), reader.take(PUBLIC_KEY_BYTES)
         return cls(bakery, key, reader.take(SIGNATURE_BYTES) if reader.flag() else b"")
@@ -131,7 +131,7 @@ class KeyOffer:
 
 
 @dataclass(frozen=True)
-class OwnKey:
+class KeyPair:
     """A bakery's key of one epoch, before it knows the others'.
 
     Parameters
@@ -147,12 +147,12 @@ class OwnKey:
     private_key: bytes
 
     @classmethod
-    def new(cls, bakery: str, *, epoch: str) -> OwnKey:
+    def new(cls, bakery: str, *, epoch: str) -> KeyPair:
         """Draw one."""
         return cls(bakery, epoch, X25519PrivateKey.generate().private_bytes_raw())
 
     @property
-    def offer(self) -> KeyOffer:
+    def advertisement(self) -> KeyAdvertisement:
         """What the others need; in a deployment to be signed."""
         private = X25519PrivateKey.from_private_bytes(self.private_key)
-        return KeyOffer(self.bakery, private.public_key().public_bytes_raw())
+        return KeyAdvertisement(self.bakery, private.public_key().public_bytes_raw())

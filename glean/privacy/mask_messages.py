@@ -15,7 +15,7 @@ from glean.errors import SecureSumError
 from glean.privacy.mask_seeds import SEED_BYTES, SHARE_BYTES, Words
 from glean.privacy.mask_wire import Reader
 
-BOXED_BYTES = SHARE_BYTES + 16
+ENCRYPTED_SHARE_BYTES = SHARE_BYTES + 16
 """A share encrypted for its holder, with the tag of the cipher."""
 
 NO_SHARE = b"\xff" * SHARE_BYTES
@@ -24,7 +24,7 @@ NO_SHARE = b"\xff" * SHARE_BYTES
 _WORD_BYTES = 8
 
 
-class Asked(IntEnum):
+class SeedRequest(IntEnum):
     """What a question wants revealed."""
 
     SEEDS = 1
@@ -35,7 +35,7 @@ class Asked(IntEnum):
 
 
 @dataclass(frozen=True)
-class Masked:
+class MaskedInput:
     """What a bakery sends in a step.
 
     Parameters
@@ -52,19 +52,19 @@ class Masked:
 
     step: int
     sealed: bytes
-    checked: bytes
-    boxes: tuple[bytes, ...]
-    words: Words
+    commitment: bytes
+    encrypted_shares: tuple[bytes, ...]
+    encoded: Words
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        head = b"GM1" + self.step.to_bytes(8, "big") + len(self.boxes).to_bytes(2, "big")
-        size = len(self.words).to_bytes(4, "big")
-        vector = self.words.astype("<u8", copy=False).tobytes()
-        return b"".join((head, size, self.sealed, self.checked, *self.boxes, vector))
+        head = b"GM1" + self.step.to_bytes(8, "big") + len(self.encrypted_shares).to_bytes(2, "big")
+        size = len(self.encoded).to_bytes(4, "big")
+        vector = self.encoded.astype("<u8", copy=False).tobytes()
+        return b"".join((head, size, self.sealed, self.commitment, *self.encrypted_shares, vector))
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Masked:
+    def from_bytes(cls, content: bytes) -> MaskedInput:
         """Read what `to_bytes` wrote.
 
         Raises
@@ -75,22 +75,22 @@ class Masked:
         reader = Reader(content, "masked vector", mark=b"GM1")
         step, count, size = reader.number(8), reader.number(2), reader.number(4)
         sealed, checked = reader.take(SHARE_BYTES), reader.take(SHARE_BYTES)
-        boxes = _pieces(reader, count, BOXED_BYTES)
+        encrypted_shares = _pieces(reader, count, ENCRYPTED_SHARE_BYTES)
         vector = reader.take(size * _WORD_BYTES)
         reader.end()
         words = np.frombuffer(vector, "<u8").astype(np.uint64, copy=False)
-        return cls(step, sealed, checked, boxes, words)
+        return cls(step, sealed, checked, encrypted_shares, words)
 
 
 @dataclass(frozen=True)
-class Question:
+class UnmaskRequest:
     """What the server asks of one bakery after a step's vectors have come.
 
     Parameters
     ----------
     step : int
         Number of the step.
-    asked : Asked
+    asked : SeedRequest
         Which kind of secret.
     marks : int
         Set over the roster: all that are gone, or all that count as senders.
@@ -100,19 +100,19 @@ class Question:
     """
 
     step: int
-    asked: Asked
-    marks: int
-    boxes: tuple[bytes, ...] = ()
+    asked: SeedRequest
+    bitmap: int
+    encrypted_shares: tuple[bytes, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        marks = self.marks.to_bytes((self.marks.bit_length() + 7) // 8, "big")
+        bitmap = self.bitmap.to_bytes((self.bitmap.bit_length() + 7) // 8, "big")
         head = b"GQ1" + self.step.to_bytes(8, "big") + bytes([self.asked])
-        sizes = len(marks).to_bytes(4, "big") + len(self.boxes).to_bytes(2, "big")
-        return b"".join((head, sizes, marks, *self.boxes))
+        sizes = len(bitmap).to_bytes(4, "big") + len(self.encrypted_shares).to_bytes(2, "big")
+        return b"".join((head, sizes, bitmap, *self.encrypted_shares))
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Question:
+    def from_bytes(cls, content: bytes) -> UnmaskRequest:
         """Read what `to_bytes` wrote.
 
         Raises
@@ -123,21 +123,21 @@ class Question:
         reader = Reader(content, "question", mark=b"GQ1")
         step, asked = reader.number(8), _asked(reader)
         size, count = reader.number(4), reader.number(2)
-        marks = reader.number(size)
-        boxes = _pieces(reader, count, BOXED_BYTES)
+        bitmap = reader.number(size)
+        encrypted_shares = _pieces(reader, count, ENCRYPTED_SHARE_BYTES)
         reader.end()
-        return cls(step, asked, marks, boxes)
+        return cls(step, asked, bitmap, encrypted_shares)
 
 
 @dataclass(frozen=True)
-class Answer:
+class UnmaskReply:
     """What a bakery reveals.
 
     Parameters
     ----------
     step : int
         Number of the step.
-    asked : Asked
+    asked : SeedRequest
         Which kind of secret.
     secrets : tuple of bytes
         For each neighbour that the question was about, in their order: a seed of 32 bytes or a
@@ -145,7 +145,7 @@ class Answer:
     """
 
     step: int
-    asked: Asked
+    asked: SeedRequest
     secrets: tuple[bytes, ...]
 
     def to_bytes(self) -> bytes:
@@ -154,7 +154,7 @@ class Answer:
         return b"".join((head, len(self.secrets).to_bytes(2, "big"), *self.secrets))
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Answer:
+    def from_bytes(cls, content: bytes) -> UnmaskReply:
         """Read what `to_bytes` wrote.
 
         Raises
@@ -164,7 +164,7 @@ class Answer:
         """
         reader = Reader(content, "answer", mark=b"GA1")
         step, asked, count = reader.number(8), _asked(reader), reader.number(2)
-        size = SEED_BYTES if asked is Asked.SEEDS else SHARE_BYTES
+        size = SEED_BYTES if asked is SeedRequest.SEEDS else SHARE_BYTES
         found = _pieces(reader, count, size)
         reader.end()
         return cls(step, asked, found)
@@ -175,8 +175,8 @@ def _pieces(reader: Reader, count: int, size: int) -> tuple[bytes, ...]:
     return tuple(content[at : at + size] for at in range(0, len(content), size))
 
 
-def _asked(reader: Reader) -> Asked:
+def _asked(reader: Reader) -> SeedRequest:
     found = reader.number(1)
-    if found not in tuple(Asked):
+    if found not in tuple(SeedRequest):
         raise SecureSumError(f"secure sum: found a question of kind {found}; wanted 1 or 2")
-    return Asked(found)
+    return SeedRequest(found)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from glean.errors import SecureSumError
-from glean.privacy.mask_roster import Roster
+from glean.privacy.cohort import Cohort
 from glean.privacy.mask_seeds import step_seed
 from glean.privacy.mask_wire import text_field
 
@@ -32,19 +32,19 @@ class PairKeys:
         The bakery's X25519 key, 32 bytes.
     place : int
         The bakery's place on the roster.
-    roster : Roster
+    roster : Cohort
         Everybody's public keys.
     known : dict of int to bytes
         Keys that were made before, 64 bytes each, by the other's place.
     """
 
     def __init__(
-        self, private_key: bytes, place: int, *, roster: Roster, known: dict[int, bytes]
+        self, private_key: bytes, place: int, *, cohort: Cohort, known: dict[int, bytes]
     ) -> None:
         self.place = place
         self.known = known
         self._private_key = private_key
-        self._roster = roster
+        self._cohort = cohort
         self._boxes: dict[int, AESGCM] = {}
 
     def seed(self, other: int, step: int) -> bytes:
@@ -64,7 +64,7 @@ class PairKeys:
         """
         return step_seed(self._key(other)[: PAIR_BYTES // 2], step)
 
-    def box(self, other: int, share: bytes, *, step: int, context: bytes) -> bytes:
+    def encrypt_share(self, other: int, share: bytes, *, step: int, context: bytes) -> bytes:
         """Encrypt a share for a neighbour, once a step.
 
         Parameters
@@ -80,7 +80,7 @@ class PairKeys:
         """
         return self._cipher(other).encrypt(_number(self.place, step), share, context)
 
-    def open(self, other: int, boxed: bytes, *, step: int, context: bytes) -> bytes | None:
+    def decrypt_share(self, other: int, boxed: bytes, *, step: int, context: bytes) -> bytes | None:
         """Decrypt a neighbour's share; None when it isn't one of this step and context."""
         try:
             return self._cipher(other).decrypt(_number(other, step), boxed, context)
@@ -99,7 +99,7 @@ class PairKeys:
 
     def _agreed(self, other: int) -> bytes:
         """Agree on keys; the roster goes in, so that two stories about it lead to nothing."""
-        theirs, mine = self._roster.offers[other], self._roster.offers[self.place]
+        theirs, mine = self._cohort.advertisements[other], self._cohort.advertisements[self.place]
         private = X25519PrivateKey.from_private_bytes(self._private_key)
         try:
             shared = private.exchange(X25519PublicKey.from_public_bytes(theirs.public_key))
@@ -109,8 +109,8 @@ class PairKeys:
                 "key. Nothing is masked"
             ) from error
         names = b"".join(text_field(name) for name in sorted((mine.bakery, theirs.bakery)))
-        info = _CONTEXT + text_field(self._roster.epoch) + names
-        return HKDF(hashes.SHA256(), PAIR_BYTES, self._roster.digest, info).derive(shared)
+        info = _CONTEXT + text_field(self._cohort.epoch) + names
+        return HKDF(hashes.SHA256(), PAIR_BYTES, self._cohort.digest, info).derive(shared)
 
 
 def _number(sender: int, step: int) -> bytes:

@@ -47,7 +47,7 @@ def self_key(seed: int) -> bytes:
     return HKDFExpand(hashes.SHA256(), SEED_BYTES, _SELF).derive(content)
 
 
-def mask_words(key: bytes, words: int) -> Words:
+def mask_stream(key: bytes, words: int) -> Words:
     """Stretch a key to a mask.
 
     Parameters
@@ -72,7 +72,7 @@ def new_self_seed() -> int:
     return secrets.randbelow(FIELD)
 
 
-def split(seed: int, *, holders: int, needed: int) -> tuple[bytes, ...]:
+def share_seed(seed: int, *, holders: int, needed: int) -> tuple[bytes, ...]:
     """Share a seed among holders by Shamir's scheme.
 
     Returns
@@ -98,12 +98,12 @@ def seal(seed: int, shares: Sequence[bytes], *, step: int) -> bytes:
     return (seed ^ pad).to_bytes(SHARE_BYTES, "big")
 
 
-def check(seed: int, *, step: int) -> bytes:
+def commit(seed: int, *, step: int) -> bytes:
     """Give a hash of a seed, by which a wrong share is noticed."""
     return _hash(_CHECK, step, seed.to_bytes(SHARE_BYTES, "big"))
 
 
-def open_seed(
+def reconstruct_seed(
     shares: Mapping[int, bytes],
     *,
     holders: int,
@@ -121,7 +121,7 @@ def open_seed(
     holders, needed : int
         How many there are, and how many are needed.
     sealed, checked : bytes
-        What `seal` and `check` gave.
+        What `seal` and `commit` gave.
     step : int
         What the seed is for.
 
@@ -133,7 +133,7 @@ def open_seed(
     if len(shares) == holders:
         values = [shares[number] for number in range(1, holders + 1)]
         seed = int.from_bytes(sealed, "big") ^ int.from_bytes(_pad(values, step), "big")
-        if seed < FIELD and check(seed, step=step) == checked:
+        if seed < FIELD and commit(seed, step=step) == checked:
             return seed
     return _interpolated(shares, needed, checked, step)
 
@@ -154,7 +154,7 @@ def _interpolated(
     for start in range(len(points)):
         window = (points[start:] + points[:start])[:needed]
         seed = int(shamirs.interpolate(window, threshold=needed))
-        if check(seed, step=step) == checked:
+        if commit(seed, step=step) == checked:
             return seed
         if len(points) == needed:
             break

@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import SettingsError
-from glean.sales.reading import read_sales
-from glean.sales.synthetic import synthetic_bakery
+from glean.sales.reading.sales_file import read_sales
+from glean.sales.synthetic.bakeries import synthetic_bakery
 from glean.sales.table import SalesTable
 from glean.settings import NodeSettings, TableSettings
 

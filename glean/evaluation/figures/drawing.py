@@ -1,0 +1,34 @@
+"""Figures of a run: which there are, in the order in which they are read."""
+
+from __future__ import annotations
+
+from glean.evaluation.figures.baselines import best_possible_distance, federated_or_local
+from glean.evaluation.figures.curves import growth_curve, learning_curve
+from glean.evaluation.figures.days import forecast_lines, weekday_errors
+from glean.evaluation.figures.plan_curve import plan_curve
+from glean.evaluation.figures.plot_style import LeftOut, Picture
+from glean.evaluation.tables.results import RunResults
+from glean.evaluation.tables.summary import Summary
+
+
+def draw_figures(results: RunResults, summary: Summary | None) -> tuple[Picture | LeftOut, ...]:
+    """Draw what the files of the run allow; the others come back with the reason.
+
+    Parameters
+    ----------
+    results : RunResults
+        Contents of the run folder.
+    summary : Summary or None
+        None for a run without final scores, whose figures of them are then not asked for.
+    """
+    if summary is None:
+        return (learning_curve(results),)
+    return (
+        federated_or_local(results, summary),
+        best_possible_distance(results, summary),
+        plan_curve(results),
+        forecast_lines(results),
+        weekday_errors(results),
+        learning_curve(results),
+        growth_curve(results),
+    )

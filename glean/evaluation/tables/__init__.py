@@ -1,0 +1,1 @@
+"""Scores and other tables of numbers."""

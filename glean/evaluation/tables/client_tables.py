@@ -1,0 +1,215 @@
+"""What one bakery knows of its final test beyond scores: single days, plans, coverage, the choice.
+
+They travel in no message: a simulation's server makes them from the tables that it can open anyway,
+and in a deployment they stay in the bakery's home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from glean.aggregation.error_histogram import ErrorDistribution
+from glean.evaluation.tables.coverage import COVERAGE_COLUMNS, INTERVALS, coverage_row, ends_of
+from glean.evaluation.tables.plan_backtest import (
+    CRITICAL_RATIOS,
+    PLAN_COLUMNS,
+    local_rows,
+    plan_rows,
+)
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import FeatureMatrix
+from glean.federation.client.client import CACHED_CLIENTS, Client
+from glean.forecasting.client_model import ClientModel, fit_client_model
+from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.prior import prior_calibration
+from glean.forecasting.rolling_origin import RollingQuantiles, rolling_quantiles
+from glean.metrics import Floats
+from glean.sales.products import Product, read_products
+from glean.seeds import derived_seed
+
+METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
+DAY_COLUMNS = (
+    "date",
+    "bakery",
+    "product",
+    "units",
+    *METHODS,
+    *(f"{end}_{interval}" for interval in INTERVALS for end in ("lower", "upper")),
+)
+CHOICE_COLUMNS = (
+    "bakery",
+    "personalised",
+    "federated",
+    "local",
+    "weekday-mean",
+    "trees_share",
+    "level_share",
+    "reason",
+)
+TABLES = {
+    "days.csv": DAY_COLUMNS,
+    "plan.csv": PLAN_COLUMNS,
+    "alone.csv": PLAN_COLUMNS,
+    "coverage.csv": COVERAGE_COLUMNS,
+    "choice.csv": CHOICE_COLUMNS,
+}
+"""Files and their columns."""
+
+_LEVELS = np.array(sorted({*CRITICAL_RATIOS, *(e for i in INTERVALS for e in ends_of(i))}))
+
+
+@dataclass(frozen=True)
+class WindowedRows:
+    """One bakery's rows by window.
+
+    Parameters
+    ----------
+    name, cohort : str
+        As they shall stand in the tables.
+    training, validation, test : FeatureMatrix
+        Its rows.
+    """
+
+    name: str
+    cohort: str
+    training: FeatureMatrix
+    validation: FeatureMatrix
+    test: FeatureMatrix
+
+    @classmethod
+    def of(cls, participant: Client, definition: FeatureDefinition) -> Self:
+        """Take the rows of a bakery of a run."""
+        return cls(
+            participant.sales.name,
+            participant.windows.cohort,
+            participant.training(definition),
+            participant.validation(definition),
+            participant.test(definition),
+        )
+
+
+@lru_cache(maxsize=CACHED_CLIENTS)
+def client_model_of(
+    participant: Client, model: bytes, *, learning_rate: float, widths: ErrorDistribution | None
+) -> ClientModel:
+    """Make what a bakery of a run forecasts from, once a process.
+
+    In one process the bakery that is tested and the server that opens its table for the report, as
+    only a simulation's can, so share the work.
+
+    Parameters
+    ----------
+    participant : Client
+        The bakery.
+    model : bytes
+        The federation's final model.
+    learning_rate : float
+        The federation's.
+    widths : ErrorDistribution or None
+        How far the model is off at other bakeries, where that is known.
+    """
+    shared = read_model(model)
+    definition = definition_of(shared)
+    settings = participant.settings
+    return fit_client_model(
+        shared,
+        participant.training(definition),
+        participant.validation(definition),
+        boosting=settings.boosting,
+        learning_rate=learning_rate,
+        seed=derived_seed(settings.seed, "local", participant.sales.name),
+        prior=None if widths is None else prior_calibration(widths),
+    )
+
+
+def tables_of_client(participant: Client, own: ClientModel) -> dict[str, pd.DataFrame]:
+    """Make the tables of a bakery of a run, with the run's product list and seed."""
+    settings = participant.settings
+    path = settings.table.products
+    return client_tables(
+        WindowedRows.of(participant, definition_of(own.shared)),
+        own,
+        products=read_products(Path(path)) if path else {},
+        seed=derived_seed(settings.seed, "chance", participant.sales.name),
+    )
+
+
+def client_tables(
+    bakery: WindowedRows, own: ClientModel, *, products: Mapping[str, Product], seed: int
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of one bakery.
+
+    Parameters
+    ----------
+    bakery : WindowedRows
+        Its rows.
+    own : ClientModel
+        What it forecasts from.
+    products : mapping of str to Product
+        Its product list, empty where it has none.
+    seed : int
+        Seed of the randomised PIT.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By file, with the columns of `TABLES`.
+    """
+    made = own.forecasts(bakery.test)
+    past = own.residuals(bakery.training, bakery.validation)
+    quantiles, alone = (
+        rolling_quantiles(
+            past[method], bakery.test, made[method], levels=_LEVELS, seed=seed, prior=prior
+        )
+        # Alone there is nobody to borrow from.
+        for method, prior in (("chosen", own.prior), ("local", None))
+    )
+    return {
+        "days.csv": _days(bakery.test, made, quantiles),
+        "plan.csv": plan_rows(bakery.test, made, quantiles, bakery=bakery.name, products=products),
+        "alone.csv": local_rows(bakery.test, alone, bakery=bakery.name, products=products),
+        "coverage.csv": coverage_row(
+            bakery.test, quantiles, bakery=bakery.name, cohort=bakery.cohort
+        ),
+        "choice.csv": _choice(bakery.name, own),
+    }
+
+
+def to_texts(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Write tables as CSV, numbers to six digits."""
+    return {
+        name: table.to_csv(
+            index=False, lineterminator="\n", date_format="%Y-%m-%d", float_format="%.6g"
+        )
+        for name, table in tables.items()
+    }
+
+
+def _days(
+    test: FeatureMatrix, made: Mapping[str, Floats], quantiles: RollingQuantiles
+) -> pd.DataFrame:
+    ends = {
+        f"{end}_{interval}": quantiles.at(level)
+        for interval in INTERVALS
+        for end, level in zip(("lower", "upper"), ends_of(interval), strict=True)
+    }
+    methods = {name: made[name] for name in METHODS}
+    return test.keys.assign(units=test.units, **methods, **ends)[list(DAY_COLUMNS)]
+
+
+def _choice(bakery: str, own: ClientModel) -> pd.DataFrame:
+    row: dict[str, object] = {name: own.choice.weights.get(name, 0.0) for name in CHOICE_COLUMNS}
+    row |= {
+        "bakery": bakery,
+        "trees_share": own.personalized.trees_share,
+        "level_share": own.personalized.level_share,
+        "reason": own.choice.reason,
+    }
+    return pd.DataFrame([row], columns=list(CHOICE_COLUMNS))

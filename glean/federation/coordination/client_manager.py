@@ -1,0 +1,294 @@
+"""The bakeries as the rounds see them: who is there, who may learn, what each lacks.
+
+Whatever asks the bakeries something in a round goes through here: the plain phases (`phases.py`)
+and the steps whose answers are summed (`steps.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from typing import TypeVar
+
+from flwr.app import RecordDict
+
+from glean.errors import FederationError, ModelError
+from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.reply_checks import Aggregator
+from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, Task, TrainReply
+from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
+from glean.privacy.mask_graph import FEWEST_BAKERIES
+from glean.runs.code_version import check_code
+from glean.seeds import derived_seed, draw_share
+
+ATTEMPTS = 3
+"""How often a phase is begun in which nobody who was asked gives a valid reply."""
+
+Found = TypeVar("Found", bound=Sized)
+Answer = TypeVar("Answer", TrainReply, EvaluateReply, SumReply)
+AnyReply = TypeVar(
+    "AnyReply", TrainReply, EvaluateReply, SumReply, FinalReply, KeyReply, UnmaskResult
+)
+Reply = TrainReply | EvaluateReply | SumReply | FinalReply | KeyReply | UnmaskResult
+
+
+class ClientManager:
+    """Who takes part in the rounds.
+
+    Parameters
+    ----------
+    conversation : ClientExchange
+        With the bakeries met.
+    aggregator : Aggregator
+        Says who trains.
+    learning_rate : float
+        Step size of every round.
+    bakeries : mapping of str to ClientInfo
+        Those met so far.
+    newcomers : sequence of str
+        Bakeries that play newcomers.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Step size of every round.
+    devices : set of str
+        Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0".
+    introductions : dict of str to ClientInfo
+        What each bakery said when it last came.
+    """
+
+    def __init__(
+        self,
+        clients: ClientExchange,
+        aggregator: Aggregator,
+        *,
+        learning_rate: float,
+        infos: Mapping[str, ClientInfo],
+        newcomers: Sequence[str],
+    ) -> None:
+        self.clients = clients
+        self.aggregator = aggregator
+        self.settings = aggregator.settings
+        self.newcomers = frozenset(newcomers)
+        self.infos = dict(infos)
+        self.devices: set[str] = set()
+        self._definition_json = aggregator.definition.to_json()
+        self.learning_rate = learning_rate
+        self._held: dict[str, str] = {}
+
+    @property
+    def deployed(self) -> bool:
+        """Whether bakeries read tables of their own."""
+        return any(met.own_table for met in self.infos.values())
+
+    @property
+    def requires_secagg(self) -> bool:
+        """Whether a sum that can't be masked is none: for `histogram`, and own tables.
+
+        One or two bakeries of a simulation, whose tables are the operator's anyhow, are else
+        summed as they are.
+        """
+        return self.deployed or self.settings.rounds.aggregation == "histogram"
+
+    def uses_secagg(self, contributors: int) -> bool:
+        """Whether a sum of so many bakeries' numbers is masked."""
+        enough = contributors >= FEWEST_BAKERIES
+        return self.settings.secure_sums and (enough or self.requires_secagg)
+
+    @property
+    def shows_scores(self) -> bool:
+        """Whether the server may see each bakery's scores."""
+        return self.settings.shows_scores(deployed=self.deployed)
+
+    @property
+    def trainers(self) -> tuple[str, ...]:
+        """Bakeries with enough days to learn from, there or not, in text order."""
+        return tuple(sorted(name for name, met in self.infos.items() if met.trains))
+
+    def gather(self, number: int, *, at_least: int | None = None) -> None:
+        """See who is there; bakeries that came or came back hold no model, and may train.
+
+        Raises
+        ------
+        FederationError
+            They are fewer than `at_least` (by default `min-available-bakeries`) for too long.
+        """
+        wanted = self.settings.rounds.min_available_bakeries if at_least is None else at_least
+        news = self.clients.gather(at_least=wanted, round_number=number)
+        for name, met in news.items():
+            if met.note:
+                self.clients.report_untrained(name, met.note)
+        if news:
+            self._add_infos(news | self._as_newcomers(news))
+
+    def wait_for_quorum(self, number: int, there: int) -> None:
+        """In a deployment, wait until bakeries can hide each other: one may be away for a moment.
+
+        Raises
+        ------
+        FederationError
+            They can't for too long.
+        """
+        if self.deployed and there < FEWEST_BAKERIES:
+            least = self.settings.rounds.min_available_bakeries
+            self.gather(number, at_least=max(FEWEST_BAKERIES, least))
+
+    def present_trainers(self, number: int) -> tuple[str, ...]:
+        """Name the bakeries that are there and can be learned from.
+
+        Raises
+        ------
+        FederationError
+            There is none, or too few for the sums of a deployment for too long.
+        """
+        if self.settings.secure_sums and self.settings.rounds.sums:
+            self.wait_for_quorum(number, len(self.clients.present))
+        found = tuple(name for name in self.trainers if name in self.clients.present)
+        if not found:
+            raise FederationError(
+                f"round {number}: none of the bakeries that are present has enough trading days "
+                f"to learn from; those that have are {', '.join(self.trainers) or 'none'}"
+            )
+        return found
+
+    def sample_evaluators(self, *, without: Iterable[str] = ()) -> tuple[str, ...]:
+        """Name the bakeries that score: the same in every round, as far as they are there."""
+        # Else the best round would be the luckiest draw.
+        seed = derived_seed(self.settings.seed, "evaluate fraction")
+        fraction = self.settings.rounds.fraction_evaluate
+        return draw_share(tuple(self.clients.present - {*without}), fraction, seed=seed)
+
+    def request(
+        self,
+        kind: str,
+        names: Iterable[str],
+        model: GlobalModel | None,
+        *,
+        number: int,
+        form: type[Answer],
+        record_of: Callable[[str, Task], RecordDict] = lambda _, task: task.to_record(),
+    ) -> dict[str, Answer]:
+        """Ask with what each bakery lacks; again with the whole model where it lacked more.
+
+        Parameters
+        ----------
+        kind : str
+            Type of the messages.
+        names : iterable of str
+            Who is asked.
+        model : GlobalModel or None
+            What the task is about, if it is about a model.
+        number : int
+            The round.
+        form : type
+            What replies are read as.
+        record_of : callable
+            Makes a bakery's record of its task.
+
+        Returns
+        -------
+        dict of str to form
+            Replies that can be read, in text order; the others are named in the run's events.
+        """
+
+        def heard(asked: Iterable[str], *, whole: bool) -> dict[str, Answer]:
+            tasks = {name: self.task(name, model, number, whole=whole) for name in asked}
+            records = {name: record_of(name, task) for name, task in tasks.items()}
+            return self.replies(kind, records, form, number=number)
+
+        replies = heard(names, whole=False)
+        lacking = [name for name, reply in replies.items() if reply.lacks_model]
+        if lacking:
+            again = heard(lacking, whole=True)
+            replies = {n: r for n, r in replies.items() if n not in lacking} | again
+            for name in [name for name, reply in again.items() if reply.lacks_model]:
+                del replies[name]
+                self.clients.report_failure(
+                    name,
+                    "the reply says that it lacks the model, which was sent as a whole",
+                    round_number=number,
+                )
+        if model is not None:
+            self._held |= dict.fromkeys(replies, model.state)
+        return dict(sorted(replies.items()))
+
+    def replies(
+        self, kind: str, records: Mapping[str, RecordDict], form: type[AnyReply], *, number: int
+    ) -> dict[str, AnyReply]:
+        """Send records; the replies that can be read, in text order. Others are named."""
+        found: dict[str, AnyReply] = {}
+        for name, record in self.clients.ask(kind, records, round_number=number).items():
+            try:
+                reply = form.from_record(record)
+                check_reply(name, reply)
+            except (ModelError, FederationError) as error:
+                self.clients.report_failure(name, str(error), round_number=number)
+            else:
+                found[name] = reply
+        return found
+
+    def task(
+        self, name: str, model: GlobalModel | None, number: int, *, whole: bool = False
+    ) -> Task:
+        """Make a bakery's task, with what it lacks of the model."""
+        held = "" if whole else self._held.get(name, "")
+        base, content = model.since(held) if model is not None else ("", b"")
+        return Task(
+            round=number,
+            definition=self._definition_json,
+            base=base,
+            state=model.state if model is not None else "",
+            learning_rate=self.learning_rate,
+            newcomer=name in self.newcomers,
+            model=content,
+        )
+
+    def some(
+        self, collect: Callable[[set[str]], tuple[Sequence[str], Found]], number: int, phase: str
+    ) -> tuple[Sequence[str], Found]:
+        """Ask until somebody gives a valid reply; others each time, or those that came back.
+
+        Raises
+        ------
+        FederationError
+            Nobody does.
+        """
+        spent: set[str] = set()
+        for _ in range(ATTEMPTS):
+            asked, found = collect(spent)
+            if found:
+                return asked, found
+            # Who fails or hangs has had its turn; who went may come back and be asked again.
+            spent |= {*asked} - self.clients.gone
+            if asked and not self.clients.gone and not self.clients.present - spent:
+                break
+            self.gather(number)
+        raise self.failed(phase)
+
+    def failed(self, phase: str) -> FederationError:
+        """Say that nobody gave a valid reply."""
+        return FederationError(
+            f"no bakery gave a valid reply in {phase}; see events.jsonl. The last reason: "
+            f"{self.clients.last_failure}"
+        )
+
+    def _as_newcomers(self, news: Mapping[str, ClientInfo]) -> dict[str, ClientInfo]:
+        return self.clients.register_newcomers([name for name in news if name in self.newcomers])
+
+    def _add_infos(self, news: Mapping[str, ClientInfo]) -> None:
+        self.infos |= news
+        self._held = {name: s for name, s in self._held.items() if name not in news}
+
+
+def check_reply(name: str, reply: Reply) -> None:
+    """Refuse a reply of other code or of another bakery.
+
+    Raises
+    ------
+    FederationError
+        Says which.
+    """
+    check_code(reply.code)
+    if reply.bakery != name:
+        raise FederationError(f"the reply says it comes from {reply.bakery!r}; wanted {name!r}")

@@ -1,0 +1,213 @@
+"""The server's part in secure sums: it carries keys, masked vectors and the opening of each sum.
+
+The protocol itself is in `privacy/`; here it meets messages, bakeries that come and go, and a run
+that has to go on when a sum is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.errors import FederationError, SecureSumError
+from glean.federation.coordination.client_manager import ClientManager
+from glean.federation.wire.sum_messages import KeyReply, KeyTask, UnmaskResult, UnmaskTask
+from glean.privacy.cohort import Cohort
+from glean.privacy.mask_graph import FEWEST_BAKERIES
+from glean.privacy.mask_keys import KeyAdvertisement
+from glean.privacy.secagg_round import SecAggRound
+
+LOG = logging.getLogger("glean")
+
+ADVERTISE_KEYS = "train.keys"
+UNMASK = "train.open"
+
+Words = NDArray[np.int64]
+
+
+class SecAggServer:
+    """Secure sums over the bakeries of a federation.
+
+    Parameters
+    ----------
+    council : ClientManager
+        The bakeries.
+
+    Attributes
+    ----------
+    keyless : set of str
+        Bakeries that have lost their keys and haven't made new ones yet.
+    """
+
+    def __init__(self, manager: ClientManager) -> None:
+        self._manager = manager
+        self._clients = manager.clients
+        self._cohort: Cohort | None = None
+        self._informed: set[str] = set()
+        self.without_keys: set[str] = set()
+        self._run = secrets.token_hex(8)
+        self._epochs = 0
+
+    def prepare(self, names: Iterable[str], number: int) -> tuple[str, ...]:
+        """See to it that bakeries hold each other's keys; those of them that do, in text order.
+
+        In a deployment too few may be so for a moment only: others are waited for.
+
+        Raises
+        ------
+        FederationError
+            They are too few for a secure sum.
+        """
+        self._manager.wait_for_quorum(number, len(self._there(names)))
+        wanted = self._there(names)
+        self.check(len(wanted), number)
+        if not self._suffices_for(wanted):
+            self._advertise_keys(wanted, number)
+            assert self._cohort is not None, "keys were agreed on"
+            wanted = tuple(name for name in wanted if name in self._cohort.places)
+        return wanted
+
+    def check(self, contributors: int, number: int) -> None:
+        """Refuse a sum of fewer bakeries than hide each other.
+
+        Raises
+        ------
+        FederationError
+            They are fewer than three.
+        """
+        if contributors < FEWEST_BAKERIES:
+            raise FederationError(
+                f"round {number}: secure-sums: found {contributors} bakeries to sum over; wanted "
+                f"{FEWEST_BAKERIES} or more, since of two each could tell the other's part from "
+                "the sum. Let more join, or switch it off with secure-sums=false"
+            )
+
+    def bitmap(self, names: Iterable[str]) -> bytes:
+        """Write who takes part in a step, for a message."""
+        assert self._cohort is not None, "keys were agreed on"
+        return self._cohort.bitmap(names).to_bytes(self._cohort.bitmap_bytes, "big")
+
+    def cohort_for(self, name: str) -> bytes:
+        """Give everybody's keys to a bakery that lacks them; nothing to the others."""
+        assert self._cohort is not None, "keys were agreed on"
+        return b"" if name in self._informed else self._cohort.to_bytes()
+
+    def forget_keys_of(self, name: str) -> None:
+        """Note that a bakery has lost its keys: all make new ones before the next step."""
+        LOG.info("%s has lost its keys: all make new ones", name)
+        self.without_keys.add(name)
+        self._cohort = None
+
+    def total(
+        self,
+        step: int,
+        names: tuple[str, ...],
+        vectors: Mapping[str, bytes],
+        *,
+        length: int,
+        number: int,
+    ) -> tuple[tuple[str, ...], Words]:
+        """Open the sum of a step.
+
+        Parameters
+        ----------
+        step : int
+            Its number.
+        names : tuple of str
+            Who was asked, from `prepare`.
+        vectors : mapping of str to bytes
+            The masked vectors that came.
+        length : int
+            Words of each.
+        number : int
+            The round.
+
+        Returns
+        -------
+        senders : tuple of str
+            Whose vectors are in the sum.
+        total : int64 array of shape (length,)
+            The sum.
+
+        Raises
+        ------
+        SecureSumError
+            Too few are left to open it.
+        """
+        cohort = self._cohort
+        if cohort is None:
+            raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
+        self._informed |= vectors.keys()
+        summed = SecAggRound(cohort, step=step, participants=cohort.bitmap(names), words=length)
+        for name, vector in vectors.items():
+            self._try(name, number, partial(summed.take, name, vector))
+        self._unmask(summed, number)
+        total: Words = summed.result().view(np.int64)
+        return summed.counted, total
+
+    def abandon(self, reason: str, number: int) -> None:
+        """Write down that a sum can't be opened; those who are left make new keys."""
+        self._cohort = None
+        self._clients.folder.append_event("sum_lost", round=number, reason=reason)
+        LOG.warning("round %d: a secure sum is lost, those who are left go on: %s", number, reason)
+
+    def _there(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(name for name in names if name in self._clients.present))
+
+    def _suffices_for(self, names: tuple[str, ...]) -> bool:
+        """Whether the keys that there are will do for these bakeries."""
+        cohort = self._cohort
+        if cohort is None or not {*names} <= cohort.places.keys():
+            return False
+        return not cohort.isolated(cohort.bitmap(names))
+
+    def _advertise_keys(self, names: tuple[str, ...], number: int) -> None:
+        """Have those who are to sum make keys; a majority of each one's neighbours is asked."""
+        self._epochs += 1
+        epoch = f"{self._run}-{self._epochs}"
+        newcomers = self._manager.newcomers
+        records = {
+            name: KeyTask(newcomer=name in newcomers, epoch=epoch).to_record() for name in names
+        }
+        advertisements: list[KeyAdvertisement] = []
+        for name, reply in self._manager.replies(
+            ADVERTISE_KEYS, records, KeyReply, number=number
+        ).items():
+            self._try(
+                name, number, partial(_add_advertisement, advertisements, name, reply.advertisement)
+            )
+        self.check(len(advertisements), number)
+        self._cohort = Cohort.of(advertisements, epoch=epoch, seed=secrets.token_bytes(16))
+        self._informed = set()
+        self.without_keys -= {*names}
+
+    def _unmask(self, summed: SecAggRound, number: int) -> None:
+        newcomers = self._manager.newcomers
+        while questions := summed.unmask_requests():
+            records = {
+                name: UnmaskTask(name in newcomers, question.to_bytes()).to_record()
+                for name, question in questions.items()
+            }
+            for name, reply in self._manager.replies(
+                UNMASK, records, UnmaskResult, number=number
+            ).items():
+                self._try(name, number, partial(summed.answer, name, reply.answer))
+
+    def _try(self, name: str, number: int, take: Callable[[], object]) -> None:
+        """Take what a bakery sent, or write down why it can't be."""
+        try:
+            take()
+        except SecureSumError as error:
+            self._clients.report_failure(name, str(error), round_number=number)
+
+
+def _add_advertisement(advertisements: list[KeyAdvertisement], name: str, content: bytes) -> None:
+    advertisement = KeyAdvertisement.from_bytes(content)
+    if advertisement.bakery != name:
+        raise SecureSumError(f"found a key of {advertisement.bakery!r}; wanted one of {name!r}")
+    advertisements.append(advertisement)

@@ -1,0 +1,1 @@
+"""Grids beside Flower's own."""

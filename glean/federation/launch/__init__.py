@@ -1,0 +1,1 @@
+"""Starting runs, and following them to their end."""

@@ -1,0 +1,178 @@
+"""One run on a deployment: submitted to its SuperLink, and followed by its log to its true end.
+
+The results may lie on another machine, and Flower's word on a run is dear (seconds) and not all of
+the truth; the ServerApp's own log, which Flower forwards, is both near and true.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glean.errors import FederationError
+from glean.federation.launch.flwr_cli import FlwrCli
+from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, unmarked
+
+QUIET_S = 60.0
+"""After so long without a word Flower is asked whether the run still goes on."""
+
+_ATTEMPTS = 3
+_ERROR = re.compile(r"^[\w.]*(?:Error|Exception): .*")
+
+
+@dataclass
+class RunOutcome:
+    """What is known of a run's end, by its log.
+
+    Parameters
+    ----------
+    completed : bool
+        Whether it has said that it completed.
+    reason : str
+        Why it failed, "" where it hasn't said so.
+    results : Path or None
+        Its folder on the server's machine.
+    summary : str
+        What it brought, in a sentence.
+    errors : list of str
+        Errors that others than Glean have logged.
+    """
+
+    completed: bool = False
+    reason: str = ""
+    results: Path | None = None
+    summary: str = ""
+    errors: list[str] = field(default_factory=list)
+
+    def take_in(self, line: str) -> str | None:
+        """Learn from a line of the log; what of it is to be shown."""
+        words = unmarked(line)
+        if words is None:
+            if found := _ERROR.match(line):
+                self.errors.append(found.group())
+        elif words.startswith(RESULTS):
+            self.results = Path(words.removeprefix(RESULTS))
+        elif words.startswith(FAILED) or self.reason:
+            self.reason += ("\n" if self.reason else "") + words.removeprefix(FAILED)
+        elif words.startswith(SUMMARY):
+            self.summary = words.removeprefix(SUMMARY)
+        elif words == COMPLETED:
+            self.completed = True
+        elif not words.startswith(REPORT):
+            return words
+        return None
+
+    def here(self, run_id: int) -> Path | None:
+        """Its folder, if that is on this machine."""
+        found = self.results
+        if found and found.name.endswith(f"-{run_id}") and (found / "run.json").is_file():
+            return found
+        return None
+
+
+def control_of(connection: str, scratch: Path) -> FlwrCli:
+    """Speak to the SuperLink of one of the user's connections."""
+    quiet = {"FLWR_DISABLE_UPDATE_CHECK": "1"}
+    return FlwrCli(connection, scratch, {**os.environ, **quiet})
+
+
+def follow(control: FlwrCli, run_id: int, say: Callable[[str], None]) -> RunOutcome:
+    """Follow a run until it is over.
+
+    Parameters
+    ----------
+    control : FlwrCli
+        Speaks to its SuperLink.
+    run_id : int
+        The run.
+    say : callable
+        Told each line that the ServerApp logs, as it does.
+
+    Returns
+    -------
+    RunOutcome
+        With a reason, unless the run has completed and Flower says so too.
+
+    Raises
+    ------
+    FederationError
+        The SuperLink can't be reached any more.
+    """
+    ending, heard = RunOutcome(), 0
+    for _ in range(_ATTEMPTS):
+        again = heard
+        for line in _lines(control, run_id):
+            # A log that is read again begins anew. Glean's own whole lines are the same then; those
+            # of Flower's command, on why it broke off, aren't in it.
+            own = unmarked(line) is not None
+            if own and (again or not line.endswith("\n")):
+                again -= bool(again)
+                continue
+            heard += own
+            shown = ending.take_in(line)
+            if shown is not None:
+                say(shown)
+        status = _status(control, run_id, ending)
+        if status.startswith("finished") and (ending.completed or ending.reason):
+            break
+    if not status.startswith("finished"):
+        raise FederationError(f"the log of run {run_id} broke off {_ATTEMPTS} times")
+    return _judged(ending, status)
+
+
+def _status(control: FlwrCli, run_id: int, ending: RunOutcome) -> str:
+    try:
+        return control.status(run_id)
+    except FederationError:
+        # A server that went down right after the run can't make its own words untrue.
+        if ending.completed:
+            return "finished:completed"
+        if ending.reason:
+            return "finished:failed"
+        raise
+
+
+def _judged(ending: RunOutcome, status: str) -> RunOutcome:
+    if ending.reason or (ending.completed and status == "finished:completed"):
+        return ending
+    if status == "finished:stopped":
+        ending.reason = "stopped by `flwr stop`"
+    else:
+        causes = "\n".join(dict.fromkeys(ending.errors))
+        ending.reason = f"Flower ended it ({status})" + (f": {causes}" if causes else "")
+    return ending
+
+
+def _lines(control: FlwrCli, run_id: int) -> Iterator[str]:
+    """Read the log as it grows, until it ends; or until it is silent and the run is over."""
+    arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    with control.follow(run_id) as process:
+        reader = threading.Thread(target=_read, args=(process.stdout, arrived), daemon=True)
+        reader.start()
+        try:
+            while (line := _next(arrived, control, run_id)) is not None:
+                yield line
+        finally:
+            process.terminate()
+            reader.join()
+
+
+def _next(arrived: queue.SimpleQueue[str | None], control: FlwrCli, run_id: int) -> str | None:
+    while True:
+        try:
+            return arrived.get(timeout=QUIET_S)
+        except queue.Empty:
+            # A connection that was cut without a word looks like a run that takes its time.
+            if control.status(run_id).startswith("finished"):
+                return None
+
+
+def _read(stream: Iterator[str] | None, arrived: queue.SimpleQueue[str | None]) -> None:
+    for line in stream or ():
+        arrived.put(line)
+    arrived.put(None)

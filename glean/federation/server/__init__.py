@@ -1,0 +1,1 @@
+"""The training: from the first model to the best round."""

@@ -1,0 +1,189 @@
+"""The last complete checkpoint of a run that was interrupted, and how another run takes it over.
+
+A round is complete once its row stands in `rounds.csv`: its model was written before. Continued
+from there with the same code, settings and bakeries, a run ends with the very model that it would
+have made uninterrupted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glean.errors import FederationError, ModelError
+from glean.federation.coordination.global_model import GlobalModel, read_global_model
+from glean.federation.server.interrupted_run import read_interrupted, settings_of
+from glean.federation.server.training_state import Best, TrainingState
+from glean.runs.folder import (
+    ROUND_TABLES,
+    RunFolder,
+    checkpoint_name,
+    clear_leftovers,
+    read_events,
+)
+from glean.settings import RunSettings
+
+LOG = logging.getLogger("glean")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What an interrupted run left to go on from.
+
+    Parameters
+    ----------
+    run : Path
+        The folder that it lies in.
+    facts : mapping
+        Its `run.json`.
+    standing : TrainingState or None
+        After the last complete round; None where no round is: the run begins anew.
+    start : GlobalModel or None
+        The model that the run had started from, where it had.
+    passed_over : tuple of str
+        Sentences on models that can't be read, for which rounds are run again.
+    """
+
+    run: Path
+    facts: Mapping[str, Any]
+    state: TrainingState | None
+    start: GlobalModel | None
+    passed_over: tuple[str, ...]
+
+    @property
+    def bakeries(self) -> int:
+        """How many nodes there were in the beginning or, if more, bakeries in the last round."""
+        last = str(self.state.number) if self.state else ""
+        scored = [row for row in _table(self.run, "bakery_rounds.csv") if row["round"] == last]
+        return max(int(self.facts.get("nodes", 0)), len(scored))
+
+
+def read_checkpoint(run: Path) -> Checkpoint:
+    """Find the last complete round of a run whose models can be read.
+
+    A round counts only with the best model up to it and the model that the run started from, if it
+    did: else it could go on to another end than without the interruption.
+
+    Raises
+    ------
+    FederationError
+        There is no run that can be continued, or its tables are damaged.
+    SettingsError
+        Its settings are none that a run can have.
+    """
+    facts = read_interrupted(run)
+    settings = settings_of(facts)
+    scored = _scored(run)
+    if not scored and facts.get("resumed_from"):
+        return read_checkpoint(Path(facts["resumed_from"]))  # killed before it had taken over
+    passed_over: list[str] = []
+    while scored:
+        number, best = scored[-1][0], Best.of(scored)
+        try:
+            model, best_model = (_model(run, n, settings) for n in (number, best.round))
+            start = _model(run, 0, settings) if settings.start_from else None
+        except ModelError as error:
+            passed_over.append(f"round {number} can't be continued: {error}")
+            scored.pop()
+        else:
+            standing = TrainingState(number, model, best, best_model)
+            return Checkpoint(run, facts, standing, start, tuple(passed_over))
+    return Checkpoint(run, facts, None, None, tuple(passed_over))
+
+
+def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
+    """Take the complete rounds of an interrupted run over into the folder of the run that goes on.
+
+    What a kill left half written in the old folder is deleted.
+    """
+    run, standing = checkpoint.run, checkpoint.state
+    clear_leftovers(run)
+    if standing is not None:
+        for number in range(standing.number + 1):
+            name = checkpoint_name(number, standing.model.suffix)
+            if (run / name).is_file():
+                _take_file(run / name, folder, name)
+        folder.append_events(_events(run, standing.number))
+        for name in ROUND_TABLES:
+            rows = (row for row in _table(run, name) if int(row["round"]) <= standing.number)
+            folder.add_rows(name, rows)
+    done = standing.number if standing else None
+    passed_over = list(checkpoint.passed_over)
+    folder.append_event("run_resumed", run=str(run), round=done, passed_over=passed_over)
+    for sentence in passed_over:
+        LOG.warning("%s", sentence)
+    if done is None:
+        LOG.warning("no round of %s can be continued: begins anew, with its settings", run)
+    else:
+        LOG.info("continues %s after round %d", run, done)
+
+
+def _model(run: Path, number: int, settings: RunSettings) -> GlobalModel:
+    suffix = ".npz" if settings.rounds.aggregation == "fedavg" else ".ubj"
+    path = run / checkpoint_name(number, suffix)
+    try:
+        return read_global_model(path.read_bytes(), settings)
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error.strerror})") from error
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _take_file(path: Path, folder: RunFolder, name: str) -> None:
+    """Take a file over without a copy of its bytes, where the drive can do that."""
+    try:
+        os.link(path, folder.path / name)
+    except OSError:
+        folder.write_bytes(name, path.read_bytes())
+
+
+def _events(run: Path, number: int) -> Iterator[dict[str, Any]]:
+    """Events of the rounds up to `number`; what came after belongs to rounds that are run again."""
+    for event in read_events(run / "events.jsonl"):
+        finished = event.get("event") == "round_finished"
+        if finished or event.get("round") in range(1, number + 1):
+            yield event
+        if finished and event.get("round") == number:
+            return
+
+
+def _scored(run: Path) -> list[tuple[int, float]]:
+    """List the rounds with their WAPEs."""
+    try:
+        found = [(int(row["round"]), float(row["wape"])) for row in _table(run, "rounds.csv")]
+    except ValueError as error:
+        raise _damaged(run / "rounds.csv") from error
+    numbers = [number for number, _ in found]
+    if numbers not in (list(range(len(found))), list(range(1, len(found) + 1))):
+        raise _damaged(run / "rounds.csv")
+    return found
+
+
+def _table(run: Path, name: str) -> list[dict[str, str]]:
+    """Rows of a round table as text; none where there is no such file."""
+    path = run / name
+    if not path.is_file():
+        return []
+    columns = ROUND_TABLES[name]
+    try:
+        text = path.read_text(encoding="utf-8")
+        header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    except (ValueError, csv.Error) as error:
+        raise _damaged(path) from error
+    whole = text.endswith("\n") and all(len(row) == len(columns) for row in rows)
+    if not whole or tuple(header) != columns or not all(row[0].isdecimal() for row in rows):
+        raise _damaged(path)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _damaged(path: Path) -> FederationError:
+    return FederationError(
+        f"resume: {path} is damaged; wanted whole rows, round by round, as Glean wrote them: put "
+        "the file back, or run again from the beginning"
+    )

@@ -1,0 +1,128 @@
+"""What a run begins with: nothing, a model to go on from, or another run's last checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flwr.serverapp import Grid
+
+from glean.errors import ModelError, SettingsError
+from glean.features.definition import FeatureDefinition
+from glean.federation.coordination.global_model import GlobalModel, read_global_model
+from glean.federation.server.checkpoint import Checkpoint, read_checkpoint, take_over
+from glean.federation.server.interrupted_run import check_same_settings
+from glean.federation.server.training_state import TrainingState
+from glean.runs.folder import RunFolder
+from glean.settings import ConfigValue, RunSettings
+
+LOG = logging.getLogger("glean")
+
+POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class StartModel:
+    """What a run begins with.
+
+    Parameters
+    ----------
+    start : GlobalModel or None
+        The model of `start-from`.
+    checkpoint : Checkpoint or None
+        Of the run of `resume`.
+    """
+
+    start: GlobalModel | None
+    checkpoint: Checkpoint | None
+
+    @property
+    def state(self) -> TrainingState | None:
+        """Where the interrupted run stood; None where the first round is still to come."""
+        return self.checkpoint.state if self.checkpoint else None
+
+    @property
+    def definition(self) -> FeatureDefinition | None:
+        """The features that the rounds so far were run on; None where there is no model yet."""
+        model = self.state.model if self.state else self.start
+        return model.definition if model else None
+
+    def wait_for_nodes(self, grid: Grid, *, timeout_s: float) -> None:
+        """Wait until as many nodes are connected as the interrupted run knew, or the time is up.
+
+        After a server died its nodes come back one by one; without one of them the model would
+        become another.
+        """
+        wanted = self.checkpoint.bakeries if self.checkpoint else 0
+        deadline = time.monotonic() + timeout_s
+        while (found := len(list(grid.get_node_ids()))) < wanted:
+            if time.monotonic() > deadline:
+                LOG.warning("goes on with %d nodes; the interrupted run had %d", found, wanted)
+                return
+            time.sleep(POLL_S)
+
+
+def take_start_model(settings: RunSettings, folder: RunFolder) -> StartModel:
+    """Read what the run begins with; what an interrupted run left is taken over into its folder.
+
+    Raises
+    ------
+    FederationError, SettingsError
+        As `read_start_model`.
+    """
+    beginning = read_start_model(settings)
+    if beginning.checkpoint is not None:
+        take_over(beginning.checkpoint, folder)
+    return beginning
+
+
+def read_start_model(settings: RunSettings) -> StartModel:
+    """Read what a run with these settings begins with.
+
+    Raises
+    ------
+    FederationError
+        There is no run that can be continued.
+    SettingsError
+        The run to continue had other settings, or the model to start from doesn't fit these.
+    """
+    if not settings.resume:
+        return StartModel(read_start(settings), None)
+    checkpoint = read_checkpoint(Path(settings.resume))
+    check_same_settings(checkpoint.facts, settings.to_config())
+    return StartModel(checkpoint.start if checkpoint.state else read_start(settings), checkpoint)
+
+
+def read_start(settings: RunSettings) -> GlobalModel | None:
+    """Read the model of `start-from`; None where there is none.
+
+    Raises
+    ------
+    SettingsError
+        It can't be read, or a run with these settings can't go on from it.
+    """
+    path = settings.start_from
+    if not path:
+        return None
+    try:
+        return read_global_model(Path(path).read_bytes(), settings)
+    except OSError as error:
+        raise SettingsError(
+            f"start-from: {path} can't be read ({error.strerror}); wanted the absolute path of a "
+            "model file, like model.ubj of a run's folder"
+        ) from error
+    except ModelError as error:
+        raise SettingsError(
+            f"start-from: {path}: {error}; wanted the model of a run with the same aggregation, "
+            "objective, horizon-days and covariates"
+        ) from error
+
+
+def whole_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
+    """Make the paths of `resume` and `start-from` whole, before `results/latest` moves on."""
+    found = {key: config[key] for key in ("resume", "start-from") if config.get(key)}
+    whole = {key: str(Path(path).resolve()) for key, path in found.items() if type(path) is str}
+    return {**config, **whole}

@@ -1,0 +1,77 @@
+"""Where a run stands between two rounds: the present model, the best so far, and when to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
+
+from glean.federation.coordination.global_model import GlobalModel
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best round so far.
+
+    Parameters
+    ----------
+    round : int
+        The round with the lowest WAPE; the last one as long as nothing could be scored.
+    wape : float
+        Its WAPE on the validation windows; infinite as long as nothing could be scored.
+    """
+
+    round: int = 0
+    wape: float = math.inf
+
+    @classmethod
+    def of(cls, scored: Iterable[tuple[int, float]]) -> Best:
+        """Find the best of rounds with their WAPEs, in the order in which they were run."""
+        best = cls()
+        for number, wape in scored:
+            best = best.or_better(number, wape)
+        return best
+
+    def or_better(self, number: int, wape: float) -> Best:
+        """Compare with a further round; its WAPE is NaN where it couldn't be scored."""
+        if wape < self.wape or math.isinf(self.wape):
+            return Best(number, wape if math.isfinite(wape) else math.inf)
+        return self
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Where a run stands.
+
+    Parameters
+    ----------
+    number : int
+        The last round that is done; 0 before the first.
+    model : GlobalModel
+        The model after it.
+    best : Best
+        The best round so far.
+    best_model : GlobalModel
+        The model after that one.
+    """
+
+    number: int
+    model: GlobalModel
+    best: Best
+    best_model: GlobalModel
+
+    @classmethod
+    def before(cls, first: GlobalModel) -> Self:
+        """Stand before the first round, nothing scored."""
+        return cls(0, first, Best(), first)
+
+    def after(self, number: int, model: GlobalModel, wape: float) -> Self:
+        """Go on to the model of a further round."""
+        best = self.best.or_better(number, wape)
+        best_model = model if best.round == number else self.best_model
+        return replace(self, number=number, model=model, best=best, best_model=best_model)
+
+    def stalled(self, patience: int) -> bool:
+        """Whether the last `patience` rounds were no better; 0 has patience without end."""
+        return 0 < patience <= self.number - self.best.round

@@ -1,0 +1,131 @@
+"""What travels in a step: the task, the vector in reply, and the opening of the sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glean.federation.wire.messages import Packed, Task
+
+
+@dataclass(frozen=True)
+class SumTask(Packed, Task):
+    """A task whose answer is a vector to be summed.
+
+    Parameters
+    ----------
+    number : int
+        Number of the step, larger than that of any step before it in the run.
+    orders : str
+        JSON of `SumRequest`.
+    structures : bytes
+        Model file of the trees whose leaves are wanted; empty without.
+    participants : bytes
+        Set over the roster of those whose masks cancel in this step; empty: vectors aren't masked.
+    roster : bytes
+        The bakeries' public keys; empty where the bakery holds them.
+    """
+
+    number: int
+    request: str
+    structures: bytes
+    participants: bytes
+    cohort: bytes
+
+
+@dataclass(frozen=True)
+class SumReply(Packed):
+    """A bakery's reply in a step.
+
+    Parameters
+    ----------
+    bakery, code, definition : str
+        Who, running what, on which feature definition (its identity).
+    lacks_model : bool
+        True: the bakery doesn't hold the state that the task continued; send the whole model.
+    lacks_keys : bool
+        True: it doesn't hold the keys that its vector is to be masked with.
+    device : str
+        Where it learned, in XGBoost's words; "" where it didn't.
+    sums : tuple of float
+        Its scores as they are, the fields of `ErrorSums`; none where they aren't to be shown.
+    proposal : bytes
+        Model file of trees without leaf values; empty without.
+    vector : bytes
+        The vector, masked or not; empty without, and where it lacks something.
+    """
+
+    bakery: str
+    code: str
+    definition: str
+    lacks_model: bool
+    lacks_keys: bool
+    device: str
+    sums: tuple[float, ...]
+    proposal: bytes
+    vector: bytes
+
+
+@dataclass(frozen=True)
+class KeyTask(Packed):
+    """The server's question for a key, before vectors are masked.
+
+    Parameters
+    ----------
+    newcomer : bool
+        Whether this bakery plays a newcomer (simulation only).
+    epoch : str
+        What the key is for: the run, and how many keys it had before.
+    """
+
+    newcomer: bool
+    epoch: str
+
+
+@dataclass(frozen=True)
+class KeyReply(Packed):
+    """A bakery's public key.
+
+    Parameters
+    ----------
+    bakery, code : str
+        Who, running what.
+    offer : bytes
+        The key and, in a deployment, the signature that goes with it.
+    """
+
+    bakery: str
+    code: str
+    advertisement: bytes
+
+
+@dataclass(frozen=True)
+class UnmaskTask(Packed):
+    """The server's question after a step: what it takes to open the sum.
+
+    Parameters
+    ----------
+    newcomer : bool
+        Whether this bakery plays a newcomer (simulation only).
+    question : bytes
+        Who sent a vector and who is gone, and the shares meant for this bakery.
+    """
+
+    newcomer: bool
+    request: bytes
+
+
+@dataclass(frozen=True)
+class UnmaskResult(Packed):
+    """A bakery's answer to it.
+
+    Parameters
+    ----------
+    bakery, code : str
+        Who, running what.
+    answer : bytes
+        Its shares of the masks of those who sent, and the step's seeds of those who are gone.
+    """
+
+    bakery: str
+    code: str
+    answer: bytes

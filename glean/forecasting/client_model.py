@@ -1,0 +1,135 @@
+"""All that one bakery forecasts from: the federation's model, its refinement, its own, the choice.
+
+Made once at the bakery, on its rows before the test window, and kept there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glean.features.matrix import FeatureMatrix
+from glean.forecasting.baselines import baselines
+from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.model_selection import ModelSelection, select_model
+from glean.forecasting.personalization import PersonalizedModel, personalize
+from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.rolling_origin import residuals
+from glean.forecasting.shrinkage import trading_days
+from glean.learning.local_trees import train_local_trees
+from glean.learning.local_weights import train_local_weights
+from glean.learning.model_weights import Weights
+from glean.metrics import Floats
+from glean.settings import BoostingSettings
+
+
+@dataclass(frozen=True, eq=False)
+class ClientModel:
+    """What a bakery forecasts from.
+
+    Parameters
+    ----------
+    shared : Forest or Weights
+        The federation's model.
+    personal : PersonalizedModel
+        The same, refined on the bakery's rows.
+    alone : Forest or Weights
+        The bakery's own model.
+    choice : ModelSelection
+        Which of them, or which mix, it bakes by.
+    prior : Calibration or None
+        How sure the federation's forecasts are at other bakeries, where that is known.
+    """
+
+    shared: Model
+    personalized: PersonalizedModel
+    local: Model
+    choice: ModelSelection
+    prior: Calibration | None = None
+
+    def forecasts(self, features: FeatureMatrix) -> dict[str, Floats]:
+        """Forecast n rows by every method, units of shape (n,).
+
+        Returns
+        -------
+        dict of str to array
+            "federated", "personalised", "chosen", "local", "weekday-mean", "last-week".
+        """
+        made = _candidates(self.shared, self.personalized, self.local, features)
+        usual = baselines(features)
+        return {
+            "federated": made["federated"],
+            "personalised": made["personalised"],
+            "chosen": self.choice.combine(made),
+            "local": made["local"],
+            **usual,
+        }
+
+    def mixture(self) -> list[tuple[float, Model]]:
+        """Models that the chosen forecast is made of, with their shares; habits aren't models."""
+        models = {
+            "personalised": self.personalized.model,
+            "federated": self.shared,
+            "local": self.local,
+        }
+        return [(w, models[name]) for name, w in self.choice.weights.items() if name in models]
+
+    def residuals(self, training: FeatureMatrix, validation: FeatureMatrix) -> dict[str, Residuals]:
+        """Errors of every method so far, from which the next ones' quantiles are read."""
+        fitted, judged = self.forecasts(training), self.forecasts(validation)
+        return {
+            method: residuals(training, fitted[method], fitted=True).plus(
+                residuals(validation, judged[method], fitted=False)
+            )
+            for method in fitted
+        }
+
+
+def fit_client_model(
+    model: Model,
+    training: FeatureMatrix,
+    validation: FeatureMatrix,
+    *,
+    boosting: BoostingSettings,
+    learning_rate: float,
+    seed: int,
+    prior: Calibration | None = None,
+) -> ClientModel:
+    """Refine the federation's model, train the bakery's own, and choose.
+
+    Parameters
+    ----------
+    model : Forest or Weights
+        The federation's final model.
+    training, validation : FeatureMatrix
+        The bakery's rows before the validation window, and in it.
+    boosting : BoostingSettings
+        How trees are grown.
+    learning_rate : float
+        The federation's; the own model's too where it is one of weights.
+    seed : int
+        Seed of row and column sampling.
+    prior : Calibration, optional
+        How sure the federation's forecasts are at other bakeries.
+    """
+    personal = personalize(model, training, validation, boosting=boosting, seed=seed)
+    alone: Model
+    if isinstance(model, Weights):
+        alone = train_local_weights(
+            model.kind, training, validation, learning_rate=learning_rate, seed=seed
+        )
+    else:
+        alone = train_local_trees(training, validation, boosting=boosting, seed=seed).forest
+    tried = _candidates(model, personal, alone, validation)
+    choice = select_model(validation, tried, history_days=trading_days(training))
+    return ClientModel(model, personal, alone, choice, prior)
+
+
+def _candidates(
+    shared: Model, personal: PersonalizedModel, alone: Model, features: FeatureMatrix
+) -> dict[str, Floats]:
+    return {
+        "personalised": personal.forecast(features),
+        "federated": forecast_units(shared, features),
+        "local": forecast_units(alone, features),
+        "weekday-mean": baselines(features)["weekday-mean"],
+    }

@@ -1,0 +1,143 @@
+"""Days still to come: the rows of a table that a forecast is asked for.
+
+In come a bakery's sales, the days asked and what is told of them; out comes the table with a row
+for each product on each open day after the last sale up to the last day asked, without units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from glean.errors import SettingsError
+from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.sales.quality.opening_days import WEEKDAYS, opening_days
+from glean.sales.table import SalesTable
+
+MOST_DAYS = 28
+"""Days ahead that a forecast can be asked for."""
+
+SELLING_DAYS = 28
+"""A product that wasn't sold on any of the bakery's last days of this number isn't forecast."""
+
+RECENT_DAYS = 182
+"""Days whose weekdays say when the bakery is open."""
+
+
+def with_future_rows(
+    table: SalesTable,
+    *,
+    today: pd.Timestamp,
+    until: pd.Timestamp,
+    asked: tuple[pd.Timestamp, ...] = (),
+    told: KnownFuture = NOTHING_TOLD,
+) -> SalesTable:
+    """Add the days to come to one bakery's table.
+
+    Parameters
+    ----------
+    table : SalesTable
+        Sales of one bakery.
+    today : Timestamp
+        Last day of sales; the day before the first one to come.
+    until : Timestamp
+        Last day to forecast.
+    asked : tuple of Timestamp
+        Days that count as open whatever the weekday, because they were asked for.
+    told : KnownFuture
+        What the bakery knows of the coming days; it beats what is taken for granted of them, and
+        the weekdays on which the bakery is open.
+
+    Returns
+    -------
+    SalesTable
+        Sorted as ever; new rows have NaN units and know what is told of them. Else a price is the
+        last one and there is no promotion; what else isn't known stays empty.
+
+    Raises
+    ------
+    SettingsError
+        `until` isn't after the last sale, or more than `MOST_DAYS` after it.
+    """
+    days = days_ahead(today)
+    if until not in days:
+        raise SettingsError(
+            f"found {until.date()} as the day to forecast; the sales end on {today.date()}: wanted "
+            f"one of the {MOST_DAYS} days after that. Newer sales make it possible and better"
+        )
+    added = _usual_rows(table, today, days[days <= until])
+    values = told.values_of(added)
+    usually_open = ~added["date"].dt.day_of_week.isin(_closed_weekdays(table.rows))
+    usually_open |= added["date"].isin(list(asked))
+    is_open = values.pop("open").fillna(usually_open.astype(np.float64)) > 0
+    for name in values:
+        added[name] = values[name].fillna(added[name]) if name in added else values[name]
+    whole = pd.concat([table.rows, added[is_open]], ignore_index=True)
+    return SalesTable(whole.sort_values(["product", "date"], ignore_index=True))
+
+
+def day_to_plan(
+    table: SalesTable, *, today: pd.Timestamp, asked: pd.Timestamp | None, told: KnownFuture
+) -> pd.Timestamp:
+    """Find the day to plan: the one asked for, or else the next on which the bakery is open.
+
+    Parameters
+    ----------
+    table, today, told
+        As in `with_future_rows`.
+    asked : Timestamp or None
+        The day asked for.
+
+    Raises
+    ------
+    SettingsError
+        The day can't be forecast, or the bakery told that it is closed.
+    """
+    until = asked or days_ahead(today)[-1]
+    marked = () if asked is None else (asked,)
+    rows = with_future_rows(table, today=today, until=until, asked=marked, told=told).rows
+    days = rows.loc[rows["units"].isna(), "date"]
+    if asked is None and len(days):
+        return pd.Timestamp(days.min())
+    if asked is not None and (days == asked).any():
+        return asked
+    found = "all days ahead" if asked is None else str(asked.date())
+    raise SettingsError(f"found {found} told as closed; wanted a day to plan on which it is open")
+
+
+def days_ahead(today: pd.Timestamp) -> pd.DatetimeIndex:
+    """List the days that can be forecast, `MOST_DAYS` from tomorrow on."""
+    return pd.date_range(today + pd.Timedelta(days=1), periods=MOST_DAYS, freq="D")
+
+
+def products_ahead(table: SalesTable, *, today: pd.Timestamp) -> tuple[str, ...]:
+    """Name the products that are forecast: those sold of late (`SELLING_DAYS`), in text order."""
+    return tuple(sorted(_recent(table, today)["product"].unique()))
+
+
+def _recent(table: SalesTable, today: pd.Timestamp) -> pd.DataFrame:
+    return table.rows[table.rows["date"] > today - pd.Timedelta(days=SELLING_DAYS)]
+
+
+def _closed_weekdays(sold: pd.DataFrame) -> list[int]:
+    recent = sold.loc[sold["date"] > sold["date"].max() - pd.Timedelta(days=RECENT_DAYS), "date"]
+    opening = opening_days(recent)
+    return [WEEKDAYS.index(day) for day in (*opening.days_off, *opening.mostly_off)]
+
+
+def _usual_rows(table: SalesTable, today: pd.Timestamp, days: pd.DatetimeIndex) -> pd.DataFrame:
+    """Make a row for every product and day, with what is taken for granted of it."""
+    added = [
+        {"date": day, "bakery": group["bakery"].iloc[0], "product": product, "units": np.nan}
+        | _usual(group)
+        for product, group in _recent(table, today).groupby("product", sort=True)
+        for day in days
+    ]
+    return pd.DataFrame(added)
+
+
+def _usual(rows: pd.DataFrame) -> dict[str, object]:
+    """Say what is taken for granted of a coming day: the last price, and no promotion."""
+    found: dict[str, object] = {"price": rows["price"].iloc[-1]} if "price" in rows else {}
+    found |= {"promotion": 0.0} if "promotion" in rows else {}
+    return found | ({"sold_out_at": ""} if "sold_out_at" in rows else {})

@@ -1,0 +1,149 @@
+"""What a bakery forecasts from, as files in its home: models, choice and past errors.
+
+`own.json` says how the parts belong together and which model of the federation they were made from;
+where that isn't the one in the home, they are of an earlier run and not read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from glean.errors import ModelError
+from glean.forecasting.bias_correction import BiasCorrection
+from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.client_model import ClientModel
+from glean.forecasting.model_selection import NAMES, ModelSelection
+from glean.forecasting.personalization import PersonalizedModel
+from glean.forecasting.predict import Model, read_model
+from glean.learning.model_weights import Weights
+
+ABOUT = "own.json"
+PERSONAL = "personal.model"
+ALONE = "alone.model"
+NAMES_OF_FILES = (PERSONAL, ALONE, ABOUT)
+"""In the order in which they are written: the last one says that the others are there."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredModel:
+    """What a home holds.
+
+    Parameters
+    ----------
+    own : ClientModel
+        What the bakery forecasts from.
+    past : Residuals
+        Errors of the chosen forecast up to the end of the run's table.
+    region : str
+        Region of the public holidays that the models learned with, "" for none.
+    """
+
+    own: ClientModel
+    residuals: Residuals
+    region: str
+
+
+def to_files(kept: StoredModel) -> dict[str, bytes]:
+    """Write what a bakery keeps, by file name in the order of `NAMES_OF_FILES`."""
+    own = kept.own
+    personal, alone = _bytes_of(own.personalized.model), _bytes_of(own.local)
+    about = {
+        "shared": hashlib.sha256(_bytes_of(own.shared)).hexdigest(),
+        "personal": hashlib.sha256(personal).hexdigest(),
+        "alone": hashlib.sha256(alone).hexdigest(),
+        "region": kept.region,
+        "weights": dict(own.choice.weights),
+        "reason": own.choice.reason,
+        "factors": dict(own.personalized.levels.factors),
+        "trees_share": own.personalized.trees_share,
+        "level_share": own.personalized.level_share,
+        "prior": _prior_to_json(own.prior),
+        "errors": {
+            "days": kept.residuals.days.tolist(),
+            "forecast": np.round(kept.residuals.forecast, 6).tolist(),
+            "units": kept.residuals.units.tolist(),
+            "fitted": kept.residuals.fitted.tolist(),
+            "near_holiday": kept.residuals.near_holiday.tolist(),
+        },
+    }
+    return {PERSONAL: personal, ALONE: alone, ABOUT: (json.dumps(about) + "\n").encode()}
+
+
+def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
+    """Read what `to_files` wrote.
+
+    Parameters
+    ----------
+    shared : bytes
+        The federation's model file in the home.
+    files : mapping of str to bytes
+        The files of `NAMES_OF_FILES`.
+
+    Raises
+    ------
+    ModelError
+        A file is damaged, or belongs to another model of the federation.
+    """
+    try:
+        about = json.loads(files[ABOUT])
+        parts = {"shared": shared, "personal": files[PERSONAL], "alone": files[ALONE]}
+        for name, content in parts.items():
+            if hashlib.sha256(content).hexdigest() != about[name]:
+                raise ModelError(f"{ABOUT} was made with another {name} model than is there")
+        choice = ModelSelection(
+            {
+                method: float(about["weights"][method])
+                for method in NAMES
+                if method in about["weights"]
+            },
+            str(about["reason"]),
+        )
+        personal = PersonalizedModel(
+            read_model(files[PERSONAL]),
+            BiasCorrection({str(k): float(v) for k, v in about["factors"].items()}),
+            float(about["trees_share"]),
+            float(about["level_share"]),
+        )
+        errors = about["errors"]
+        past = Residuals(
+            np.array(errors["days"], dtype=np.int64),
+            np.array(errors["forecast"], dtype=np.float64),
+            np.array(errors["units"], dtype=np.float64),
+            np.array(errors["fitted"], dtype=bool),
+            np.array(errors["near_holiday"], dtype=bool),
+        )
+        region = str(about["region"])
+        prior = _prior_of(about["prior"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{ABOUT} can't be read ({error!r:.100}); take part in a run again"
+        ) from error
+    own = ClientModel(read_model(shared), personal, read_model(files[ALONE]), choice, prior)
+    return StoredModel(own, past, region)
+
+
+def _prior_to_json(prior: Calibration | None) -> dict[str, object] | None:
+    if prior is None:
+        return None
+    return {name: np.asarray(value).tolist() for name, value in vars(prior).items()}
+
+
+def _prior_of(found: dict[str, object] | None) -> Calibration | None:
+    if found is None:
+        return None
+    chance, share, holiday = (
+        float(str(found[name])) for name in ("by_chance", "by_share", "holiday")
+    )
+    scores, levels, weekdays = (
+        np.array(found[name], dtype=np.float64) for name in ("scores", "levels", "weekdays")
+    )
+    return Calibration(chance, share, scores, levels, weekdays, holiday)
+
+
+def _bytes_of(model: Model) -> bytes:
+    return model.to_npz() if isinstance(model, Weights) else model.to_bytes()

@@ -1,0 +1,231 @@
+"""A bakery's rows as bins: it follows the model on them, and sums up gradients and hessians.
+
+Rows go in once, become bins, and stay. Trees come in, and out go margins. The server's orders come
+in, and out go sums by bin of the nodes that it asks for, or by leaf of trees that it names:
+integers, ready to be masked and added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.features.bin_layout import BinLayout
+from glean.features.matrix import FeatureMatrix
+from glean.learning.binned_trees import BinnedTrees, binned
+from glean.learning.boosting import start_margin
+from glean.learning.fixed_point import FixedPoint
+from glean.learning.histogram_request import HistogramRequest, TreeRequest
+from glean.learning.kernels import kernels
+from glean.learning.loss import Loss
+from glean.learning.node_partition import NodePartition
+from glean.learning.row_sample import row_keys, sampled
+from glean.learning.tree import Tree
+from glean.settings import BoostingSettings
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Whole = NDArray[np.int64]
+
+_TREES_AT_ONCE = 32
+"""Whose leaves are held in memory at a time."""
+
+
+class GradientHistograms:
+    """The rows of one bakery (or of all, pooled) as bins, ready to be summed.
+
+    Every answer follows from what is asked alone. What was found for the last question is kept,
+    and used where the next one goes on from it: the gradients at the same margin, and which rows
+    are in which node.
+
+    Parameters
+    ----------
+    features : FeatureMatrix
+        Rows with NaN `y` are days still to come: they have margins and add nothing to a sum.
+    layout : BinLayout
+        The public bins.
+    boosting : BoostingSettings
+        The loss that gradients are of.
+
+    Attributes
+    ----------
+    sold_rows : int
+        Rows that count: what a bakery declares.
+    """
+
+    def __init__(
+        self, features: FeatureMatrix, layout: BinLayout, boosting: BoostingSettings
+    ) -> None:
+        assert features.definition == layout.definition, "the bins are of other columns"
+        self._layout = layout
+        self._boosting = boosting
+        self._features = features
+        self._bins = layout.binned(features.x)
+        sold = np.isfinite(features.y)
+        self._y = np.where(sold, features.y, np.float32(0.0))
+        self._weight = np.where(sold, features.weight, 0.0)
+        self.sold_rows = int(sold.sum())
+        self._gradients: _Gradients | None = None
+        self._places: list[NodePartition] = []
+
+    @cached_property
+    def _loss(self) -> Loss:
+        return Loss.of(self._boosting)
+
+    @cached_property
+    def _keys(self) -> NDArray[np.uint64]:
+        return row_keys(self._features.keys)
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights of the rows that count."""
+        return float(self._weight.sum())
+
+    def start(self) -> Singles:
+        """Margin of the model without trees, shape (rows,): the level everywhere."""
+        return np.full(len(self._y), start_margin(self._boosting.objective), dtype=np.float32)
+
+    def add(self, margin: Singles, trees: Sequence[Tree]) -> Singles:
+        """Margin once trees are added to a model with `margin`, shape (rows,).
+
+        Bit for bit what `TreeLearner.add` and XGBoost give.
+
+        Raises
+        ------
+        ModelError
+            A tree splits elsewhere than at a public edge.
+        """
+        found = margin.copy()
+        if trees and len(found):
+            nodes = binned(tuple(trees), self._layout)
+            for leaves in self._reached(nodes):
+                kernels().add_leaves(leaves, nodes.value, found)
+        return found
+
+    def histograms(
+        self, margin: Singles, order: HistogramRequest, *, unit_weight: float, scale: FixedPoint
+    ) -> Whole:
+        """Answer an order.
+
+        Parameters
+        ----------
+        margin : float32 array of shape (rows,)
+            Where the model stands.
+        order : HistogramRequest
+            What is asked, on the same layout.
+        unit_weight : float
+            Mean weight of the federation's rows.
+        scale : FixedPoint
+            The scale of the sums.
+
+        Returns
+        -------
+        int64 array of shape (order.size(layout),)
+            Gradient and hessian of each slot, by tree and wanted node.
+
+        Raises
+        ------
+        FederationError
+            The rows weigh more than the federation declared.
+        SettingsError
+            The objective can't be followed by sums.
+        """
+        gradients = self._rounded(margin, unit_weight, scale)
+        answer, parts = order.blank(self._layout)
+        for k, (tree, part) in enumerate(zip(order.trees, parts, strict=True)):
+            if len(tree.wanted):
+                self._sum_by_bin(gradients, self._placed(k, tree, order.subsample), tree, part)
+        return answer
+
+    def leaf_sums(
+        self, margin: Singles, trees: Sequence[Tree], *, unit_weight: float, scale: FixedPoint
+    ) -> Whole:
+        """Sum over all rows by the leaf that they reach.
+
+        Parameters
+        ----------
+        margin, unit_weight, scale
+            As for `histograms`.
+        trees : sequence of Tree
+            Structures on public edges; what their leaves hold is no matter.
+
+        Returns
+        -------
+        int64 array of shape (leaves, 2)
+            Gradient and hessian of every leaf, tree by tree in the order of their nodes.
+
+        Raises
+        ------
+        ModelError
+            A tree isn't one, or splits elsewhere than at a public edge.
+        FederationError
+            The rows weigh more than the federation declared.
+        SettingsError
+            The objective can't be followed by sums.
+        """
+        gradients = self._rounded(margin, unit_weight, scale)
+        nodes = binned(tuple(trees), self._layout)
+        sums = np.zeros((len(nodes.splits), 2), dtype=np.int64)
+        for leaves in self._reached(nodes):
+            kernels().sum_by_leaf(leaves, gradients, sums)
+        return sums[nodes.leaves]
+
+    def _reached(self, nodes: BinnedTrees) -> Iterator[NDArray[np.uint32]]:
+        """Find the leaf of each row, shape (trees, rows), some trees at a time."""
+        for first in range(0, len(nodes.roots), _TREES_AT_ONCE):
+            roots = nodes.roots[first : first + _TREES_AT_ONCE]
+            leaves = np.empty((len(roots), len(self._bins)), dtype=np.uint32)
+            kernels().find_leaves(self._bins, roots, nodes.steps, nodes.splits, leaves)
+            yield leaves
+
+    def _rounded(self, margin: Singles, unit_weight: float, scale: FixedPoint) -> Whole:
+        """Gradient and hessian of each row on the scale, shape (rows, 2)."""
+        kept = self._gradients
+        if kept is None or not kept.are_of(margin, unit_weight, scale):
+            weight = self._weight / unit_weight
+            scale.check_weights(weight)
+            both = np.stack(self._loss.gradients(self._y, margin), axis=1)
+            rounded = scale.encode(both * weight[:, None])
+            kept = self._gradients = _Gradients(margin.tobytes(), unit_weight, scale, rounded)
+        return kept.rounded
+
+    def _placed(self, number: int, tree: TreeRequest, subsample: float) -> NodePartition:
+        """Which rows are in which node of the group's tree `number`."""
+        kept = self._places[number] if number < len(self._places) else None
+        if kept is None or not kept.lead_to(tree, subsample):
+            mine = sampled(self._keys, tree.seed, share=subsample) & (self._weight > 0.0)
+            kept = NodePartition.at_root(
+                tree.seed, subsample, np.flatnonzero(mine).astype(np.int32)
+            )
+        placed = kept.after(tree.splits, self._bins, self._layout)
+        self._places[number : number + 1] = [placed]
+        return placed
+
+    def _sum_by_bin(
+        self, gradients: Whole, places: NodePartition, tree: TreeRequest, part: Whole
+    ) -> None:
+        widths = self._layout.widths[tree.columns]
+        bounds = places.begin[tree.wanted], places.end[tree.wanted]
+        columns, starts = (
+            indices.astype(np.uint64) for indices in (tree.columns, np.cumsum(widths) - widths)
+        )
+        kernels().sum_by_bin(self._bins, gradients, places.rows, *bounds, columns, starts, part)
+
+
+@dataclass(frozen=True, eq=False)
+class _Gradients:
+    """Rounded gradients, and what they follow from."""
+
+    margin: bytes
+    unit_weight: float
+    scale: FixedPoint
+    rounded: Whole
+
+    def are_of(self, margin: Singles, unit_weight: float, scale: FixedPoint) -> bool:
+        same = self.unit_weight == unit_weight and self.scale == scale
+        # Compared by value, as a margin may have been changed in place, or read anew.
+        return same and self.margin == margin.tobytes()

@@ -1,0 +1,82 @@
+"""What a bakery remembers of secure sums between two messages, as bytes.
+
+A key or a masker comes in, bytes go out, and the other way round. They hold private keys, so they
+stay in the bakery's own process or on its own disk.
+"""
+
+from __future__ import annotations
+
+from glean.privacy.cohort import Cohort
+from glean.privacy.mask_keys import KeyPair
+from glean.privacy.mask_pairs import PAIR_BYTES
+from glean.privacy.mask_wire import Reader, text_field
+from glean.privacy.secagg_client import SecAggClient, StepMemory
+
+_KEY_MARK, _STATE_MARK = b"GK1", b"GS1"
+_PRIVATE_BYTES = 32
+
+
+def write_key(own: KeyPair) -> bytes:
+    """Write a key for which the roster hasn't come yet."""
+    return _KEY_MARK + _key_body(own)
+
+
+def read_key(content: bytes) -> KeyPair:
+    """Read what `write_key` wrote.
+
+    Raises
+    ------
+    SecureSumError
+        It is something else.
+    """
+    reader = Reader(content, "saved key", mark=_KEY_MARK)
+    own = _read_key(reader)
+    reader.end()
+    return own
+
+
+def write_client(secagg_client: SecAggClient) -> bytes:
+    """Write a masker with its last step, the keys that it made, and the roster."""
+    memory, cohort = secagg_client.memory, secagg_client.cohort.to_bytes()
+    size = secagg_client.cohort.bitmap_bytes
+    sent = memory.sent is not None
+    parts = [
+        _STATE_MARK + _key_body(secagg_client.own),
+        len(cohort).to_bytes(4, "big") + cohort,
+        memory.step.to_bytes(8, "big") + bytes([sent]),
+        *(
+            bitmap.to_bytes(size, "big")
+            for bitmap in (memory.participants, memory.gone, memory.sent or 0)
+        ),
+        len(secagg_client.keys.known).to_bytes(4, "big"),
+        *(place.to_bytes(4, "big") + key for place, key in secagg_client.keys.known.items()),
+    ]
+    return b"".join(parts)
+
+
+def read_client(content: bytes) -> SecAggClient:
+    """Read what `write_client` wrote.
+
+    Raises
+    ------
+    SecureSumError
+        It is something else.
+    """
+    reader = Reader(content, "saved state", mark=_STATE_MARK)
+    own = _read_key(reader)
+    cohort = Cohort.from_bytes(reader.take(reader.number(4)))
+    step, sent, size = reader.number(8), reader.flag(), cohort.bitmap_bytes
+    participants, gone, senders = (reader.number(size) for _ in range(3))
+    count = reader.number(4)
+    pairs = {reader.number(4): reader.take(PAIR_BYTES) for _ in range(count)}
+    reader.end()
+    memory = StepMemory(step, participants, gone, senders if sent else None)
+    return SecAggClient(own, cohort, pairs=pairs, memory=memory)
+
+
+def _key_body(own: KeyPair) -> bytes:
+    return text_field(own.bakery) + text_field(own.epoch) + own.private_key
+
+
+def _read_key(reader: Reader) -> KeyPair:
+    return KeyPair(reader.text(), reader.text(), reader.take(_PRIVATE_BYTES))

@@ -1,0 +1,250 @@
+"""A bakery's side of secure sums: it masks its vectors and reveals no more than a sum needs.
+
+The roster and a vector a step come in, masked vectors and answers go out; `secure_sum` on the
+server takes them. What must be remembered between messages goes to bytes and back in `mask_state`.
+After Bonawitz et al. (CCS 2017), except that of a bakery that is gone no key is reconstructed: its
+neighbours give away the seeds of this one step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from glean.errors import SecureSumError
+from glean.privacy.cohort import Cohort
+from glean.privacy.mask_graph import FEWEST_BAKERIES, threshold
+from glean.privacy.mask_keys import KeyPair
+from glean.privacy.mask_messages import (
+    NO_SHARE,
+    MaskedInput,
+    SeedRequest,
+    UnmaskReply,
+    UnmaskRequest,
+)
+from glean.privacy.mask_pairs import PairKeys
+from glean.privacy.mask_seeds import (
+    Words,
+    commit,
+    mask_stream,
+    new_self_seed,
+    seal,
+    self_key,
+    share_seed,
+)
+
+_STEPS = 1 << 64
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """What a bakery did in its last step, and so may not contradict.
+
+    Parameters
+    ----------
+    step : int
+        Number of the step; 0 before the first.
+    participants, gone : int
+        Sets over the roster: who masked with it, and of whom it revealed a pair's seed.
+    sent : int or None
+        Of whom it revealed shares; None while it hasn't.
+    """
+
+    step: int = 0
+    participants: int = 0
+    gone: int = 0
+    sent: int | None = None
+
+
+class SecAggClient:
+    """A bakery in one epoch of secure sums.
+
+    Parameters
+    ----------
+    own : KeyPair
+        Its key.
+    roster : Cohort
+        Everybody's keys; in a deployment after `Cohort.verify`.
+    pairs : dict of int to bytes, optional
+        Keys with neighbours that were made before, by place.
+    turn : StepMemory, optional
+        Its last step.
+
+    Raises
+    ------
+    SecureSumError
+        The roster is of another epoch, or doesn't have this bakery with this key.
+    """
+
+    def __init__(
+        self,
+        own: KeyPair,
+        cohort: Cohort,
+        *,
+        pairs: dict[int, bytes] | None = None,
+        memory: StepMemory | None = None,
+    ) -> None:
+        if cohort.epoch != own.epoch:
+            raise SecureSumError(
+                f"roster: found epoch {cohort.epoch!r}; wanted {own.epoch!r}, for which a key was "
+                "offered. Nothing is masked"
+            )
+        self.own, self.cohort, self.memory = own, cohort, memory or StepMemory()
+        self.place = cohort.place(own.bakery)
+        if cohort.advertisements[self.place].public_key != own.advertisement.public_key:
+            raise SecureSumError(
+                f"roster: found another key of {own.bakery!r} than the one it offered; wanted that "
+                "one. Somebody stands between, or the list is old: nothing is masked"
+            )
+        self.keys = PairKeys(
+            own.private_key, self.place, cohort=cohort, known={} if pairs is None else pairs
+        )
+
+    def mask(self, vector: Words, *, step: int, participants: int) -> MaskedInput:
+        """Mask a vector.
+
+        Parameters
+        ----------
+        vector : ndarray of uint64, shape (n,)
+            Summed modulo 2**64.
+        step : int
+            Greater than any before, so that no mask covers two vectors. Save the state before the
+            vector is sent, for the same reason.
+        participants : int
+            Set over the roster: who is asked to send in this step; the same for everybody.
+
+        Returns
+        -------
+        MaskedInput
+            What to send; uniform over the ring to whoever lacks the seed of one of its masks.
+
+        Raises
+        ------
+        SecureSumError
+            The step isn't greater, fewer than three take part, this bakery isn't among them, or
+            too few of its neighbours are.
+        """
+        assert vector.dtype == np.uint64, "sums are taken in the ring of uint64"
+        assert vector.ndim == 1, "a vector has one axis"
+        near = self._admitted(step, participants)
+        self.memory = StepMemory(step, participants)
+        seed = new_self_seed()
+        masked = vector + mask_stream(self_key(seed), len(vector))
+        for other in near:  # of a pair the one adds what the other subtracts
+            words = mask_stream(self.keys.seed(other, step), len(vector))
+            (np.add if self.place < other else np.subtract)(masked, words, out=masked)
+        shares = share_seed(seed, holders=len(near), needed=threshold(len(near)))
+        context = self._context
+        encrypted_shares = tuple(
+            self.keys.encrypt_share(other, share, step=step, context=context)
+            for other, share in zip(near, shares, strict=True)
+        )
+        sealed = seal(seed, shares, step=step)
+        return MaskedInput(step, sealed, commit(seed, step=step), encrypted_shares, masked)
+
+    def answer(self, request: UnmaskRequest) -> UnmaskReply:
+        """Reveal what a sum needs of this bakery: of each neighbour a seed or a share, never both.
+
+        A server that tells two stories learns no vector by it. It would need the share of one from
+        a majority of its neighbours, who then keep their pairs' seeds with it, and these seeds
+        from the bakery itself, which gives away fewer than half of its own.
+
+        Parameters
+        ----------
+        question : UnmaskRequest
+            About the last step that it masked in.
+
+        Returns
+        -------
+        UnmaskReply
+            The same for the same question.
+
+        Raises
+        ------
+        SecureSumError
+            The question is about another step, contradicts an earlier one, calls this bakery gone,
+            or leaves too few senders to hide among.
+        """
+        if request.step != self.memory.step:
+            raise SecureSumError(
+                f"secure sum: found a question about step {request.step}; wanted one about step "
+                f"{self.memory.step}, the last that was masked. Nothing is revealed"
+            )
+        if request.bitmap & ~self.memory.participants:
+            raise self._refusal("it names bakeries that didn't take part")
+        return self._seeds(request) if request.asked is SeedRequest.SEEDS else self._shares(request)
+
+    def _seeds(self, request: UnmaskRequest) -> UnmaskReply:
+        gone = self.memory.gone | request.bitmap
+        if gone & (self.memory.sent or 0):
+            raise self._refusal("it calls bakeries gone whose shares were revealed as senders'")
+        self._hidden(self.memory.participants & ~gone)
+        self.memory = replace(self.memory, gone=gone)
+        near = self.cohort.neighbours_in(self.place, request.bitmap)
+        found = tuple(self.keys.seed(other, request.step) for other in near)
+        return UnmaskReply(request.step, SeedRequest.SEEDS, found)
+
+    def _shares(self, request: UnmaskRequest) -> UnmaskReply:
+        sent = request.bitmap
+        if sent & self.memory.gone or self.memory.sent not in (None, sent):
+            raise self._refusal("it tells another story of who sent than before")
+        self._hidden(sent)
+        near = self.cohort.neighbours_in(self.place, sent)
+        if len(near) != len(request.encrypted_shares):
+            raise self._refusal(
+                f"{len(request.encrypted_shares)} shares came of {len(near)} neighbours"
+            )
+        self.memory = replace(self.memory, sent=sent)
+        context = self._context
+        opened = (
+            self.keys.decrypt_share(other, boxed, step=request.step, context=context)
+            for other, boxed in zip(near, request.encrypted_shares, strict=True)
+        )
+        found = tuple(NO_SHARE if share is None else share for share in opened)
+        return UnmaskReply(request.step, SeedRequest.SHARES, found)
+
+    def _admitted(self, step: int, participants: int) -> tuple[int, ...]:
+        """Give the neighbours to mask with."""
+        if not self.memory.step < step < _STEPS:
+            raise SecureSumError(
+                f"secure sum: found step {step} after step {self.memory.step}; wanted a greater "
+                "one, since no mask may cover two vectors. Nothing is masked"
+            )
+        if participants & ~self.cohort.everybody or not participants >> self.place & 1:
+            raise SecureSumError(
+                f"secure sum: found participants of step {step} that aren't all on the roster or "
+                f"don't include {self.own.bakery!r}; wanted both. Nothing is masked"
+            )
+        near = self.cohort.neighbours_in(self.place, participants)
+        _enough(participants.bit_count(), len(near), of=len(self.cohort.neighbours[self.place]))
+        return near
+
+    def _hidden(self, senders: int) -> None:
+        """Check that this bakery is among the senders, and that they are enough to hide among."""
+        if not senders >> self.place & 1:
+            raise self._refusal(f"it doesn't count {self.own.bakery!r} among the senders")
+        near = self.cohort.neighbours_in(self.place, self.memory.participants)
+        left = self.cohort.neighbours_in(self.place, senders)
+        _enough(senders.bit_count(), len(left), of=len(near))
+
+    @property
+    def _context(self) -> bytes:
+        """What a share is bound to: who takes part in the step."""
+        return self.memory.participants.to_bytes(self.cohort.bitmap_bytes, "big")
+
+    def _refusal(self, found: str) -> SecureSumError:
+        return SecureSumError(
+            f"question about step {self.memory.step} of a secure sum: {found}; wanted one story a "
+            "step, the same for everybody. Nothing is revealed"
+        )
+
+
+def _enough(bakeries: int, near: int, *, of: int) -> None:
+    if bakeries < FEWEST_BAKERIES or near < threshold(of):
+        raise SecureSumError(
+            f"secure sum: found {bakeries} bakeries, {near} of them neighbours; wanted "
+            f"{FEWEST_BAKERIES} or more with {threshold(of)} or more of {of} neighbours, to hide "
+            "among. Nothing is masked or revealed: go on with those who are left, and agree on "
+            "keys anew if they are too few for that"
+        )

@@ -1,0 +1,257 @@
+"""The server's side of secure sums: one step's masked vectors come in, their sum goes out.
+
+`SecAggRound` collects what `masking` made, asks what it needs to take the masks off, and adds. It
+sees no vector without a mask on the way. Who calls it carries the bytes and waits:
+
+    take every vector -> while questions(): carry them, take the answers -> result()
+
+When nobody vanishes that is one exchange of questions. When somebody does, seeds of the pairs with
+those that are gone are asked first, until everybody who was asked has answered, and shares last:
+the seed of a pair is known to its two bakeries alone, so one that vanishes before it has given
+its seeds away can still be called gone then. After that, shares of the majority will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from glean.errors import SecureSumError
+from glean.privacy.cohort import Cohort
+from glean.privacy.mask_graph import FEWEST_BAKERIES, threshold
+from glean.privacy.mask_messages import (
+    NO_SHARE,
+    MaskedInput,
+    SeedRequest,
+    UnmaskReply,
+    UnmaskRequest,
+)
+from glean.privacy.mask_seeds import Words, mask_stream, reconstruct_seed, self_key
+
+
+class SecAggRound:
+    """The sum of one step.
+
+    Parameters
+    ----------
+    roster : Cohort
+        Keys of the epoch.
+    step : int
+        Number of the step, greater than any before in this epoch.
+    participants : int
+        Set over the roster: who was asked to send.
+    words : int
+        Length of the vectors.
+    """
+
+    def __init__(self, cohort: Cohort, *, step: int, participants: int, words: int) -> None:
+        assert not participants & ~cohort.everybody, "participants are on the roster"
+        self.cohort, self.step, self.participants = cohort, step, participants
+        self._words = words
+        self._masked: dict[int, MaskedInput] = {}
+        self._numbers: dict[int, dict[int, int]] = {}
+        self._counted = 0
+        self._asked: SeedRequest | None = None
+        self._open: dict[int, tuple[int, ...]] = {}  # who was asked, and about which neighbours
+        self._gone = 0  # of these, all seeds were asked
+        self._seeds: dict[tuple[int, int], bytes] = {}
+        self._shares: dict[int, dict[int, bytes]] = {}
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Bakeries whose vectors are in the sum; known once questions are asked."""
+        return self.cohort.names_in(self._counted)
+
+    def take(self, bakery: str, content: bytes) -> None:
+        """Take a bakery's masked vector.
+
+        Parameters
+        ----------
+        bakery : str
+            Who sent it.
+        content : bytes
+            `MaskedInput` as bytes.
+
+        Raises
+        ------
+        SecureSumError
+            It isn't what this step needs, or comes too late: then it stays masked.
+        """
+        place, masked = self._place(bakery), MaskedInput.from_bytes(content)
+        if self._asked is not None or place in self._masked:
+            raise self._error(
+                f"a second or late vector of {bakery!r}", "one each, before questions"
+            )
+        near = self.cohort.neighbours_in(place, self.participants)
+        found = (masked.step, len(masked.encoded), len(masked.encrypted_shares))
+        wanted = (self.step, self._words, len(near))
+        if found != wanted:
+            raise self._error(f"step, words and shares {found} of {bakery!r}", f"{wanted}")
+        self._masked[place] = masked
+
+    def unmask_requests(self) -> dict[str, UnmaskRequest]:
+        """Give what to ask next, by bakery; nothing when `result` can be called.
+
+        Whoever was asked before and hasn't answered counts as vanished.
+
+        Raises
+        ------
+        SecureSumError
+            Too few are left.
+        """
+        if self._asked is SeedRequest.SHARES:
+            return {}
+        left = self._masked.keys() if self._asked is None else _places(self._counted)
+        self._counted = self._supported(_bitmap(place for place in left if place not in self._open))
+        gone = self.participants & ~self._counted
+        fresh = gone & ~self._gone
+        self._gone = gone
+        self._asked, bitmap, self._open = SeedRequest.SEEDS, fresh, self._about(fresh)
+        if not self._open:
+            self._asked, bitmap = SeedRequest.SHARES, self._counted
+            self._open = self._about(self._counted)
+        return {
+            self.cohort.names[place]: UnmaskRequest(
+                self.step, self._asked, bitmap, self._encrypted_shares(place)
+            )
+            for place in self._open
+        }
+
+    def answer(self, bakery: str, content: bytes) -> None:
+        """Take a bakery's answer.
+
+        Parameters
+        ----------
+        bakery : str
+            Who answered.
+        content : bytes
+            `UnmaskReply` as bytes.
+
+        Raises
+        ------
+        SecureSumError
+            It doesn't answer the question that is open for this bakery.
+        """
+        place, answer = self._place(bakery), UnmaskReply.from_bytes(content)
+        about = self._open.get(place)
+        if about is None or (answer.step, answer.asked) != (self.step, self._asked):
+            raise self._error(f"an answer of {bakery!r} to no open question", "one a question")
+        if len(answer.secrets) != len(about):
+            raise self._error(
+                f"{len(answer.secrets)} secrets of {bakery!r}", f"those of {len(about)} neighbours"
+            )
+        del self._open[place]
+        for other, secret in zip(about, answer.secrets, strict=True):
+            if answer.asked is SeedRequest.SEEDS:
+                self._seeds[place, other] = secret
+            elif secret != NO_SHARE:
+                self._shares.setdefault(other, {})[self._number(other, place)] = secret
+
+    def result(self) -> Words:
+        """Take off the masks of the sum.
+
+        Returns
+        -------
+        ndarray of uint64, shape (words,)
+            Sum of the vectors of `counted`, modulo 2**64.
+
+        Raises
+        ------
+        SecureSumError
+            The self-mask of a bakery can't be opened: too few of its neighbours answered, or
+            shares are wrong.
+        """
+        assert self._asked is SeedRequest.SHARES, "questions come before the result"
+        total = np.zeros(self._words, np.uint64)
+        for place in _places(self._counted):
+            np.add(total, self._masked[place].encoded, out=total)
+            np.subtract(total, mask_stream(self._self_key(place), self._words), out=total)
+        for (place, other), seed in self._seeds.items():
+            if self._counted >> place & 1:
+                words = mask_stream(seed, self._words)
+                (np.subtract if place < other else np.add)(total, words, out=total)
+        return total
+
+    def _self_key(self, place: int) -> bytes:
+        masked, shares = self._masked[place], self._shares.get(place, {})
+        needed = threshold(len(masked.encrypted_shares))
+        seed = reconstruct_seed(
+            shares,
+            holders=len(masked.encrypted_shares),
+            needed=needed,
+            sealed=masked.sealed,
+            checked=masked.commitment,
+            step=self.step,
+        )
+        if seed is None:
+            raise self._error(
+                f"{len(shares)} of {len(masked.encrypted_shares)} shares of "
+                f"{self.cohort.names[place]!r}",
+                f"{needed} or more that fit. The step has no sum; go on with those who are left",
+            )
+        return self_key(seed)
+
+    def _supported(self, senders: int) -> int:
+        """Leave out senders that would refuse to answer, for so few of their neighbours sent.
+
+        Their vectors stay masked. It may leave others with too few in turn.
+        """
+        while isolated := _bitmap(
+            place for place in _places(senders) if self._isolated(place, senders)
+        ):
+            senders &= ~isolated
+        if senders.bit_count() < FEWEST_BAKERIES:
+            raise self._error(
+                f"{senders.bit_count()} of {self.participants.bit_count()} bakeries with enough of "
+                "their neighbours",
+                f"{FEWEST_BAKERIES} or more. The step has no sum; go on with those who are left",
+            )
+        return senders
+
+    def _isolated(self, place: int, senders: int) -> bool:
+        near = self.cohort.neighbours_in(place, self.participants)
+        return len(self.cohort.neighbours_in(place, senders)) < threshold(len(near))
+
+    def _about(self, bitmap: int) -> dict[int, tuple[int, ...]]:
+        """Give who can be asked about some of a set, and about which."""
+        near = (
+            (place, self.cohort.neighbours_in(place, bitmap)) for place in _places(self._counted)
+        )
+        return {place: others for place, others in near if others}
+
+    def _encrypted_shares(self, holder: int) -> tuple[bytes, ...]:
+        """Give the encrypted shares that a question takes to a bakery, in their senders' order."""
+        if self._asked is SeedRequest.SEEDS:
+            return ()
+        senders = self._open[holder]
+        return tuple(
+            self._masked[at].encrypted_shares[self._number(at, holder) - 1] for at in senders
+        )
+
+    def _number(self, sender: int, holder: int) -> int:
+        """Give the number from 1 that a holder's share has among those of a sender."""
+        if sender not in self._numbers:
+            near = self.cohort.neighbours_in(sender, self.participants)
+            self._numbers[sender] = {other: at for at, other in enumerate(near, start=1)}
+        return self._numbers[sender][holder]
+
+    def _place(self, bakery: str) -> int:
+        place = self.cohort.place(bakery)
+        if not self.participants >> place & 1:
+            raise self._error(f"{bakery!r}, which wasn't asked", "participants only")
+        return place
+
+    def _error(self, found: str, wanted: str) -> SecureSumError:
+        return SecureSumError(f"step {self.step} of a secure sum: found {found}; wanted {wanted}")
+
+
+def _places(bitmap: int) -> list[int]:
+    return [place for place in range(bitmap.bit_length()) if bitmap >> place & 1]
+
+
+def _bitmap(places: Iterable[int]) -> int:
+    found = 0
+    for place in places:
+        found |= 1 << place
+    return found

@@ -1,0 +1,1 @@
+"""Exports of tills and spreadsheets, brought into the documented format."""

@@ -1,0 +1,174 @@
+"""An export of a till or spreadsheet becomes a `Sheet`, with how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from glean.errors import Problem, SalesError
+from glean.sales.importing.notation import (
+    DATE_ORDER_NAMES,
+    DATE_ORDERS,
+    DECIMAL_NAMES,
+    check_choice,
+    detect_date_order,
+    detect_decimal,
+)
+from glean.sales.reading.checks import Forms
+from glean.sales.reading.parquet_files import open_parquet_sheet
+from glean.sales.reading.sales_file import in_file_order
+from glean.sales.reading.sheet import Sheet
+from glean.sales.reading.text_files import DELIMITER_NAMES, DELIMITERS, open_text_sheet
+from glean.sales.reading.values import DateOrder, NumberFormat
+
+Note = tuple[str, str]
+"""A line of an import's report: what, and what was found or done."""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a file is written; what is empty is found out.
+
+    Parameters
+    ----------
+    encoding : str
+        Python's name of it, like "cp1252".
+    delimiter : str
+        One of `DELIMITERS`, or "tab".
+    decimal : str
+        "." or ",".
+    date_order : str
+        "dmy", "mdy" or "ymd".
+    options : str
+        How the options begin that tell these, for the messages.
+    """
+
+    encoding: str = ""
+    delimiter: str = ""
+    decimal: str = ""
+    date_order: str = ""
+    options: str = "--"
+
+    def __post_init__(self) -> None:
+        if self.delimiter in ("tab", "\\t"):
+            object.__setattr__(self, "delimiter", "\t")
+        check_choice(self.options + "delimiter", self.delimiter, ("", *DELIMITERS))
+        check_choice(self.options + "decimal", self.decimal, ("", ".", ","))
+        check_choice(self.options + "date-order", self.date_order, ("", *DATE_ORDERS))
+
+
+def open_export(path: Path, notation: Notation) -> tuple[Sheet, list[Note], list[Problem]]:
+    """Read an export as texts: CSV in any delimiter and encoding, gzipped or not, or parquet.
+
+    Returns
+    -------
+    Sheet
+        The lines that fit the header.
+    list of Note
+        How the file is written.
+    list of Problem
+        The other lines.
+
+    Raises
+    ------
+    SalesError
+        Nothing of the file can be read.
+    """
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return _filled(open_parquet_sheet(path)), [("file", f"{path.name}: parquet")], []
+    opened = open_text_sheet(
+        path, encoding=notation.encoding or None, delimiter=notation.delimiter or None
+    )
+    problems = list(opened.problems)
+    if problems and not len(opened.sheet):
+        raise SalesError(problems)
+    delimiter = DELIMITER_NAMES[opened.delimiter]
+    words = f"{path.name}: encoding {opened.encoding}, a {delimiter} between the values"
+    return _filled(opened.sheet), [("file", words)], problems
+
+
+@contextmanager
+def together_with(problems: Sequence[Problem]) -> Iterator[None]:
+    """Raise these problems, found earlier, together with what is raised inside."""
+    try:
+        yield
+    except SalesError as error:
+        raise SalesError(in_file_order([*problems, *error.problems])) from None
+
+
+def _filled(sheet: Sheet) -> Sheet:
+    if not len(sheet):
+        found = "a header and no lines"
+        raise SalesError([Problem(sheet.source, None, "", found, "at least one line")])
+    return sheet
+
+
+def forms_of(
+    sheet: Sheet, date: str, numbers: Sequence[str], notation: Notation
+) -> tuple[Forms, list[Note]]:
+    """Find out how a sheet writes dates and numbers, as far as `notation` doesn't say.
+
+    Raises
+    ------
+    SalesError
+        The cells leave it open.
+    """
+    order = cast(
+        "DateOrder", notation.date_order or detect_date_order(sheet, date, options=notation.options)
+    )
+    decimal = notation.decimal or detect_decimal(sheet, numbers, options=notation.options)
+    told = {True: "as told", False: "detected"}
+    example = f", like {sheet.cells[date][0]}"
+    notes = [
+        ("dates", f"{DATE_ORDER_NAMES[order]}{example} ({told[bool(notation.date_order)]})"),
+        ("numbers", f"decimal {DECIMAL_NAMES[decimal]} ({told[bool(notation.decimal)]})"),
+    ]
+    return Forms(order, NumberFormat(decimal, lenient=True)), notes
+
+
+def align_rows(sheet: Sheet, other: Sheet) -> Sheet:
+    """Put the columns of another file beside those of this one, row by row.
+
+    Raises
+    ------
+    SalesError
+        The files differ in length or share a column.
+    """
+    problems = []
+    if len(sheet) != len(other):
+        found = f"{len(other)} lines"
+        wanted = f"{len(sheet)}, as in {sheet.source}, to go with it line by line"
+        problems.append(Problem(other.source, None, "", found, wanted))
+    for name in sheet.cells.keys() & other.cells.keys():
+        wanted = "it in one of the two; rename it here or there"
+        problems.append(Problem(other.source, None, name, "a column of both files", wanted))
+    if problems:
+        raise SalesError(problems)
+    return replace(sheet, cells=sheet.cells | other.cells)
+
+
+def missing_from(sheet: Sheet, named: Sequence[tuple[str, str]]) -> list[Problem]:
+    """Say which of the columns that options name aren't in the file, and what may be meant.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The file.
+    named : sequence of (str, str)
+        Option, like "--date", and the column it names.
+    """
+    # Here, since most imports name their columns rightly.
+    import difflib
+
+    problems = []
+    for option, column in named:
+        if column not in sheet.cells:
+            near = difflib.get_close_matches(column, sheet.cells, n=1, cutoff=0.5)
+            meant = f"; perhaps {near[0]!r}?" if near else ""
+            found = f"the columns {', '.join(list(sheet.cells)[:20])}"
+            wanted = f"{column!r}, named by {option}{meant}"
+            problems.append(Problem(sheet.source, None, column, found, wanted))
+    return problems

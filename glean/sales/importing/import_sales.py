@@ -1,0 +1,262 @@
+"""An export of a till or spreadsheet becomes a `SalesTable`: the way from file to table.
+
+The steps stand in modules of their own: `exports` opens the file, `wide_files` and `tills` bring
+it into long form, `covariate_files` and `calendars` add what is known by day, `selection` says
+what is kept.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from glean.errors import Problem, SalesError, SettingsError
+from glean.sales.calendars import public_holidays
+from glean.sales.importing.covariate_files import join_covariates, read_covariates
+from glean.sales.importing.exports import (
+    Note,
+    align_rows,
+    forms_of,
+    missing_from,
+    open_export,
+    together_with,
+)
+from glean.sales.importing.request import Columns, ImportRequest
+from glean.sales.importing.selection import Selection
+from glean.sales.importing.tills import (
+    LONGEST_GAP_DAYS,
+    ONE,
+    sum_to_days,
+    with_ones,
+    with_zero_days,
+    without_items,
+)
+from glean.sales.importing.wide_files import PRODUCT, UNITS, melt, product_columns
+from glean.sales.reading.checks import Forms, typed_rows
+from glean.sales.reading.day_rows import repeated_days, table_of
+from glean.sales.reading.returns import settle_returns
+from glean.sales.reading.sales_file import in_file_order
+from glean.sales.reading.sheet import Sheet, Texts, texts_of
+from glean.sales.reading.values import distinct_of, read_dates, read_flags
+from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A sales table and, line by line, how it came about."""
+
+    table: SalesTable
+    notes: tuple[Note, ...]
+
+
+def import_sales(request: ImportRequest) -> Imported:
+    """Turn an export into a sales table.
+
+    Raises
+    ------
+    SalesError
+        With everything that is wrong with the export.
+    SettingsError
+        The region is unknown, or the holidays are there twice.
+    """
+    opened = _opened(request)
+    with together_with(opened.problems):
+        frame, notes = _frame_of(opened, request)
+    if opened.problems:
+        raise SalesError(opened.problems)
+    frame, found = _surrounded(frame, request)
+    notes += found
+    frame, found = request.selection.bakeries(frame)
+    notes += found
+    _refuse_none_left(frame, request.path)
+    return Imported(table_of(frame), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The files of an import as texts.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Lines that fit the header; columns that are missing have stand-ins.
+    own : frozenset of str
+        Columns of the export itself, not of the file beside it.
+    notes : tuple of Note
+        How the files are written.
+    problems : tuple of Problem
+        Lines that don't fit, and missing columns.
+    missing : frozenset of str
+        Options whose columns are missing.
+    """
+
+    sheet: Sheet
+    own: frozenset[str]
+    notes: tuple[Note, ...]
+    problems: tuple[Problem, ...]
+    missing: frozenset[str]
+
+
+def _opened(request: ImportRequest) -> _Opened:
+    sheet, notes, problems = open_export(request.path, request.notation)
+    own = frozenset(sheet.cells)
+    if request.aligned is not None:
+        other, found, ragged = open_export(request.aligned, request.notation)
+        problems += ragged
+        if problems:  # without its lines, one file would slip against the other
+            raise SalesError(problems)
+        sheet, notes = align_rows(sheet, other), notes + found
+    named = [*request.columns.named(), *(("--products", name) for name in request.products)]
+    missing = [(option, column) for option, column in named if column not in sheet.cells]
+    problems += missing_from(sheet, named)
+    stand_ins = {column: _stand_in(option, len(sheet)) for option, column in missing}
+    sheet = replace(sheet, cells=sheet.cells | stand_ins)
+    options = frozenset(option for option, _ in missing)
+    return _Opened(sheet, own, tuple(notes), tuple(problems), options)
+
+
+def _stand_in(option: str, rows: int) -> Texts:
+    """Cells in which nothing is wrong, so that the other columns can be looked at."""
+    text = {"--date": "2000-01-01", "--units": "1", "--products": "1"}.get(option, "")
+    text = "(missing)" if option in ("--bakery", "--product") else text
+    return texts_of([text] * rows)
+
+
+def _frame_of(opened: _Opened, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+    """Read the lines that are wanted; where columns are missing, only for what is wrong there."""
+    if "--date" in opened.missing:  # the days of its stand-in would all be dropped
+        request = replace(request, selection=Selection())
+    sheet, columns, notes = _long_form(opened, request)
+    sheet, forms, written = _narrowed(sheet, columns, request)
+    keys_known = not opened.missing & {"--date", "--bakery", "--product"}
+    frame, found = _sound_rows(sheet, columns, forms, request=request, keys_known=keys_known)
+    return frame, [*notes, *written, *found]
+
+
+def _long_form(opened: _Opened, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
+    """Bring the export into long form, and say which columns are what there."""
+    sheet, columns, notes = opened.sheet, request.columns, list(opened.notes)
+    used = [column for _, column in columns.named()]
+    if request.wide:
+        others = {*used, *(sheet.cells.keys() - opened.own)}
+        products = request.products or product_columns(sheet, list(others))
+        notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
+        notes += _unused(sheet, [*used, *products])
+        sheet, empty = melt(sheet, products)
+        notes += [("dropped", f"{empty:,} empty cells")] if empty else []
+        return sheet, replace(columns, product=PRODUCT, units=UNITS), notes
+    notes += _unused(sheet, used)
+    if request.till_lines and not columns.units:
+        return with_ones(sheet), replace(columns, units=ONE), notes
+    return sheet, columns, notes
+
+
+def _unused(sheet: Sheet, used: Sequence[str]) -> list[Note]:
+    """Name the columns that don't come along, and the option by which one would."""
+    unused = [name for name in sheet.cells if name not in used]
+    if not unused:
+        return []
+    kept = next((name for name in unused if name in FORMAT), unused[0])
+    words = f"--keep {shlex.quote(kept)} would keep one, if it has numbers, flags or times"
+    return [("not used", f"the columns {', '.join(unused)}"), ("", words)]
+
+
+def _narrowed(
+    sheet: Sheet, columns: Columns, request: ImportRequest
+) -> tuple[Sheet, Forms, list[Note]]:
+    """Leave out lines that aren't wanted before anything in them can be a problem."""
+    numbers = [columns.units] + [old for old, new in columns.kept.items() if new != "sold_out_at"]
+    forms, notes = forms_of(sheet, columns.date, numbers, request.notation)
+    for name in filter(None, (columns.bakery, columns.product)):
+        sheet, changed = _tidied(sheet, name)
+        notes += [("tidied", f"{changed} names in {name!r}: stray spaces")] if changed else []
+    if request.ignored_items:
+        sheet, count = without_items(sheet, columns.product, request.ignored_items)
+        notes.append(("dropped", f"{count:,} lines of {', '.join(request.ignored_items)}"))
+    if columns.closed:
+        sheet, count = _without_closed(sheet, columns.closed, forms)
+        notes.append(("dropped", f"{count:,} rows of closed days"))
+    kept = request.selection.days(read_dates(sheet.cells[columns.date], forms.dates))
+    if not kept.all():
+        notes.append(("dropped", f"{int((~kept).sum()):,} lines outside the days asked for"))
+    sheet = sheet.rows(kept)
+    _refuse_none_left(sheet, request.path)
+    return sheet, forms, notes
+
+
+def _refuse_none_left(rows: Sheet | pd.DataFrame, path: Path) -> None:
+    if not len(rows):
+        wanted = "options that leave something over"
+        raise SalesError([Problem(str(path), None, "", "no rows that are kept", wanted)])
+
+
+def _without_closed(sheet: Sheet, column: str, forms: Forms) -> tuple[Sheet, int]:
+    closed = read_flags(sheet.cells[column], forms.numbers) == 1
+    return sheet.rows(~closed), int(closed.sum())
+
+
+def _closed_problems(sheet: Sheet, column: str, forms: Forms) -> list[Problem]:
+    flags = read_flags(sheet.cells[column], forms.numbers)
+    rows = np.flatnonzero(np.isnan(flags))
+    return sheet.problems_at(rows, column, "0 or 1, or yes or no")
+
+
+def _tidied(sheet: Sheet, column: str) -> tuple[Sheet, int]:
+    codes, names = distinct_of(sheet.cells[column])
+    tidy = [" ".join(name.split()) for name in names]
+    changed = sum(old != new for old, new in zip(names, tidy, strict=True))
+    texts = texts_of(tidy)[codes] if changed else sheet.cells[column]
+    return replace(sheet, cells=sheet.cells | {column: texts}), changed
+
+
+def _sound_rows(
+    sheet: Sheet, columns: Columns, forms: Forms, *, request: ImportRequest, keys_known: bool
+) -> tuple[pd.DataFrame, list[Note]]:
+    roles = {name: getattr(columns, name) for name in ("date", "bakery", "product", "units")}
+    roles |= {name: column for column, name in columns.kept.items()}
+    roles = {name: column for name, column in roles.items() if column}
+    frame, problems = typed_rows(sheet, roles, forms)
+    problems += _closed_problems(sheet, columns.closed, forms) if columns.closed else []
+    negative = int((frame["units"] < 0).sum())
+    frame, found = settle_returns(sheet, frame, columns.units, request.returns)
+    problems += found
+    _refuse_none_left(frame, request.path)
+    notes: list[Note] = []
+    if negative:
+        done = {"net": "taken off the day's sales, never below 0", "drop": "left out"}
+        count = f"{negative:,} negative value{'s' * (negative > 1)}"
+        notes.append(("returns", f"{count}, {done[request.returns or 'net']}"))
+    if request.till_lines:
+        notes.append(("till lines", f"{len(frame):,} lines summed to days"))
+        frame = sum_to_days(frame)
+    problems += repeated_days(sheet, frame, columns.date) if keys_known else []
+    if problems:
+        raise SalesError(in_file_order(problems))
+    missing = {"bakery": request.one_bakery, "product": ONE_PRODUCT}
+    frame = frame.assign(**{k: v for k, v in missing.items() if k not in frame})
+    if request.till_lines and request.zeros:
+        frame, zeros = with_zero_days(frame)
+        words = f"{zeros:,} of products on open days within {LONGEST_GAP_DAYS} days of a sale"
+        notes.append(("zeros", f"{words} before and after (--no-zeros: none)"))
+    return frame, notes
+
+
+def _surrounded(frame: pd.DataFrame, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+    notes: list[Note] = []
+    if request.covariates is not None:
+        covariates, notes = read_covariates(request.covariates)
+        frame, found = join_covariates(frame, covariates, str(request.covariates.path))
+        notes += found
+    if request.region:
+        if "holiday" in frame:
+            raise SettingsError("--region: the table has a column 'holiday' already; leave one out")
+        days = public_holidays(request.region, frame["date"].min(), frame["date"].max())
+        holidays = np.array(days, dtype="datetime64[us]")
+        frame = frame.assign(holiday=frame["date"].isin(holidays).astype(float))
+        notes.append(("holidays", f"{len(days)} public holidays of {request.region}"))
+    return frame, notes

@@ -1,0 +1,149 @@
+"""What a person asks of an import, checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glean.errors import SettingsError
+from glean.sales.importing.covariate_files import CovariateFile
+from glean.sales.importing.exports import Notation
+from glean.sales.importing.selection import Selection
+from glean.sales.reading.checks import wanted_name
+from glean.sales.reading.returns import RETURNS
+from glean.sales.reading.sales_file import stem_of
+from glean.sales.table import KEYS
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column of the export is what; "" where there is none.
+
+    Parameters
+    ----------
+    date : str
+        Days, or days with times.
+    units : str
+        What was sold; of till lines the quantity (none: each line is one item).
+    bakery, product : str
+        Names; without them one bakery `bakery_name` and one product "all".
+    closed : str
+        1 on days that were closed: their rows are left out.
+    kept : mapping of str to str
+        Further column -> its name in the sales table.
+    """
+
+    date: str
+    units: str = ""
+    bakery: str = ""
+    product: str = ""
+    closed: str = ""
+    kept: Mapping[str, str] = field(default_factory=dict)
+
+    def named(self) -> list[tuple[str, str]]:
+        """Option and column of each that is given."""
+        options = [
+            ("--date", self.date),
+            ("--units", self.units),
+            ("--bakery", self.bakery),
+            ("--product", self.product),
+            ("--closed", self.closed),
+            *(("--keep", column) for column in self.kept),
+        ]
+        return [(option, column) for option, column in options if column]
+
+
+@dataclass(frozen=True)
+class ImportRequest:
+    """One import.
+
+    Parameters
+    ----------
+    path : Path
+        The export.
+    columns : Columns
+        What its columns are.
+    notation : Notation
+        How it is written.
+    bakery_name : str
+        Name of the bakery where no column has it; "" for the name of the file.
+    till_lines : bool
+        Each line is an item on a ticket; they are summed to days.
+    zeros : bool
+        Write 0 for open days without a till line of a product, see `with_zero_days`.
+    ignored_items : tuple of str
+        Products whose lines are left out.
+    wide : bool
+        Each product has a column.
+    products : tuple of str
+        These columns of a wide file; empty for all columns of numbers.
+    aligned : Path or None
+        A file whose columns belong beside those of the export, line by line.
+    returns : str or None
+        "net" or "drop", see `settle_returns`.
+    covariates : CovariateFile or None
+        Weather and the like, joined by date.
+    region : str
+        Region of the public holidays to add, like "DE-SH"; "" for none.
+    selection : Selection
+        Days and bakeries that are kept.
+
+    Raises
+    ------
+    SettingsError
+        Options contradict one another, or the name of the bakery won't do.
+    """
+
+    path: Path
+    columns: Columns
+    notation: Notation = field(default_factory=Notation)
+    bakery_name: str = ""
+    till_lines: bool = False
+    zeros: bool = True
+    ignored_items: tuple[str, ...] = ()
+    wide: bool = False
+    products: tuple[str, ...] = ()
+    aligned: Path | None = None
+    returns: str | None = None
+    covariates: CovariateFile | None = None
+    region: str = ""
+    selection: Selection = field(default_factory=Selection)
+
+    def __post_init__(self) -> None:
+        columns = self.columns
+        if not columns.date:
+            raise SettingsError("--date: found nothing; wanted the column of the day")
+        if columns.bakery and self.bakery_name:
+            raise SettingsError("--bakery-name: found --bakery as well; wanted one of the two")
+        if self.returns not in (None, *RETURNS):
+            raise SettingsError(f"--returns: found {self.returns!r}; wanted net or drop")
+        if self.wide and (self.till_lines or columns.product or columns.units):
+            raise SettingsError(
+                "--wide: each product has a column; wanted no --till-lines, --product, --units"
+            )
+        if self.products and not self.wide:
+            raise SettingsError("--products: columns of a wide file; wanted --wide as well")
+        if not (self.wide or self.till_lines or columns.units):
+            raise SettingsError("--units: found nothing; wanted the column of what was sold")
+        if taken := {*KEYS, "units"} & set(columns.kept.values()):
+            raise SettingsError(f"--keep: found the name {min(taken)!r}; wanted one not yet taken")
+        if self.ignored_items and not columns.product:
+            raise SettingsError("--ignore-item: wanted --product as well, the column of the items")
+        self._refuse_two_roles()
+        wanted = "" if columns.bakery else wanted_name(self.one_bakery, "bakery")
+        if wanted:
+            raise SettingsError(f"--bakery-name: found {self.one_bakery!r}; wanted {wanted}")
+
+    @property
+    def one_bakery(self) -> str:
+        """Name of the bakery where no column has it."""
+        return self.bakery_name or stem_of(self.path)
+
+    def _refuse_two_roles(self) -> None:
+        taken: dict[str, str] = {}
+        for option, column in [*self.columns.named(), *(("--products", p) for p in self.products)]:
+            if column in taken:
+                found = f"the column {column!r} twice, {taken[column]} and {option}"
+                raise SettingsError(f"{option}: found {found}; wanted a column of its own for each")
+            taken[column] = option

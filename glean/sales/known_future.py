@@ -1,0 +1,235 @@
+"""What a bakery tells of its coming days: promotions, prices, weather, days on which it is closed.
+
+In comes a small CSV, one row a day or a day and product, written as bakers write product lists;
+out come checked rows, which `forecasting/future_rows.py` puts into the days to forecast.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glean.errors import Problem, SalesError
+from glean.sales.reading.sales_file import in_file_order
+from glean.sales.reading.sheet import Sheet, Texts, texts_of
+from glean.sales.reading.text_files import open_text_sheet
+from glean.sales.reading.values import Fault, NumberFormat, read_dates, read_flags, read_numbers
+from glean.sales.table import FLAGS
+
+ALL_PRODUCTS = ""
+"""The product of a row that is about all products of its day."""
+
+MOST_NAMED = 8
+"""Products that a message lists."""
+
+_KEYS = ("date", "product")
+_YES_NO = {"yes": "1", "no": "0"}
+
+
+@dataclass(frozen=True)
+class KnownFuture:
+    """What is told of coming days.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Each day and product once. Columns: `date` (datetime64, midnight), `product` (str,
+        `ALL_PRODUCTS` for all of the day), `open` (float64: 0 closed, 1 open, NaN not told) and
+        whatever is told of the inputs (float64, NaN where not told).
+    """
+
+    rows: pd.DataFrame
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns of the sales table of which anything is told."""
+        told = self.rows.drop(columns=[*_KEYS, "open"]).notna().any()
+        return tuple(str(name) for name in told.index[told])
+
+    def values_of(self, keys: pd.DataFrame) -> pd.DataFrame:
+        """Look up what is told of days and products; a product's own row beats the day's.
+
+        Parameters
+        ----------
+        keys : DataFrame
+            n rows with `date` and `product`.
+
+        Returns
+        -------
+        DataFrame
+            n rows on a fresh RangeIndex: `open` and the inputs, NaN where nothing is told.
+
+        Examples
+        --------
+        >>> day = pd.Timestamp("2026-12-24")
+        >>> told = pd.DataFrame({"date": day, "product": ["", "roll"], "open": [1.0, np.nan]})
+        >>> told["promotion"] = [0.0, 1.0]
+        >>> asked = pd.DataFrame({"date": day, "product": ["roll", "loaf"]})
+        >>> KnownFuture(told).values_of(asked)["promotion"].tolist()
+        [1.0, 0.0]
+        """
+        told = self.rows.set_index(list(_KEYS))
+        asked = keys[list(_KEYS)]
+        own, shared = (
+            told.reindex(pd.MultiIndex.from_frame(place)).reset_index(drop=True)
+            for place in (asked, asked.assign(product=ALL_PRODUCTS))
+        )
+        return own.fillna(shared)
+
+
+NOTHING_TOLD = KnownFuture(
+    pd.DataFrame(
+        {
+            "date": pd.Series([], dtype="datetime64[us]"),
+            "product": pd.Series([], dtype="str"),
+            "open": pd.Series([], dtype=np.float64),
+        }
+    )
+)
+"""No file was given."""
+
+
+def read_told_days(
+    path: Path, *, days: pd.DatetimeIndex, products: Sequence[str], inputs: Sequence[str]
+) -> KnownFuture:
+    """Read a file of coming days.
+
+    Comma, semicolon or tab between cells, decimal point or comma; dates like 2026-12-24 or
+    24.12.2026; flags as 0 and 1 or no and yes. An empty cell says nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file: `date`, and any of `product`, `open` and `inputs`.
+    days : DatetimeIndex
+        Days that can be forecast.
+    products : sequence of str
+        Products that are forecast.
+    inputs : sequence of str
+        Columns of the sales table that the forecast knows.
+
+    Raises
+    ------
+    SalesError
+        With every problem of the file, each with its line and column.
+    """
+    opened = open_text_sheet(path)
+    sheet = opened.sheet
+    known = (*_KEYS, "open", *inputs)
+    problems = [*opened.problems, *_column_problems(sheet, known)]
+    frame = pd.DataFrame({"product": ALL_PRODUCTS, "open": np.nan}, index=range(len(sheet)))
+    for name in known:
+        if name in sheet.cells:
+            frame[name], found = _column(sheet, name, days, products)
+            problems += found
+    if "date" in frame:
+        problems += _told_twice(sheet, frame)
+    if problems:
+        raise SalesError(in_file_order(problems))
+    return KnownFuture(frame)
+
+
+def _column_problems(sheet: Sheet, known: Sequence[str]) -> list[Problem]:
+    listed = "one of the columns " + ", ".join(known)
+    problems = []
+    for name in sheet.cells:
+        if name not in known:
+            near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.7)
+            wanted = listed + (f"; {near[0]!r} is nearly it" if near else "")
+            found = "a column that the forecast doesn't know"
+            problems.append(Problem(sheet.source, None, name, found, wanted))
+    if "date" not in sheet.cells:
+        found = "the columns " + ", ".join(sheet.cells)
+        problems.append(Problem(sheet.source, None, "date", found, "a column 'date'"))
+    return problems
+
+
+def _column(
+    sheet: Sheet, name: str, days: pd.DatetimeIndex, products: Sequence[str]
+) -> tuple[NDArray[np.generic] | Texts, list[Problem]]:
+    match name:
+        case "date":
+            return _dates(sheet, days)
+        case "product":
+            return _products(sheet, products)
+        case _ if name in ("open", *FLAGS):
+            return _flags(sheet, name)
+        case _:
+            return _numbers(sheet, name)
+
+
+def _dates(sheet: Sheet, days: pd.DatetimeIndex) -> tuple[NDArray[np.datetime64], list[Problem]]:
+    texts = sheet.cells["date"]
+    dotted = np.array(["." in text for text in texts], dtype=bool)
+    found = np.where(dotted, read_dates(texts, "dmy"), read_dates(texts))
+    unread = np.isnat(found)
+    problems = sheet.problems_at(
+        np.flatnonzero(unread), "date", f"a date like {days[0].date()} or {days[0]:%d.%m.%Y}"
+    )
+    beyond = ~unread & ~np.isin(found, days.to_numpy())
+    wanted = (
+        f"one of the {len(days)} days that can be forecast: {days[0].date()} to {days[-1].date()}"
+    )
+    return found, problems + sheet.problems_at(np.flatnonzero(beyond), "date", wanted)
+
+
+def _products(sheet: Sheet, products: Sequence[str]) -> tuple[Texts, list[Problem]]:
+    names = texts_of([text.strip() for text in sheet.cells["product"]])
+    problems = []
+    for name in dict.fromkeys(names):
+        if name not in (ALL_PRODUCTS, *products):
+            rows = np.flatnonzero(names == name)
+            problems += sheet.problems_at(rows, "product", _wanted_product(name, products))
+    return names, problems
+
+
+def _wanted_product(name: str, products: Sequence[str]) -> str:
+    by_lower = {product.lower(): product for product in products}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    if near:
+        return f"a product that is sold, like {', '.join(by_lower[text] for text in near)}"
+    more = ", ..." if len(products) > MOST_NAMED else ""
+    listed = ", ".join(products[:MOST_NAMED]) + more
+    return f"a product that is sold ({listed}), or nothing for all of them"
+
+
+def _flags(sheet: Sheet, column: str) -> tuple[NDArray[np.float64], list[Problem]]:
+    texts = texts_of([_YES_NO.get(text.strip().lower(), text) for text in sheet.cells[column]])
+    flags = read_flags(texts)
+    told = np.array([bool(text.strip()) for text in texts], dtype=bool)
+    rows = np.flatnonzero(np.isnan(flags) & told)
+    return flags, sheet.problems_at(rows, column, "0 or 1 (no or yes), or nothing")
+
+
+def _numbers(sheet: Sheet, column: str) -> tuple[NDArray[np.float64], list[Problem]]:
+    texts = sheet.cells[column]
+    numbers, faults = read_numbers(texts)
+    commas, comma_faults = read_numbers(texts, NumberFormat(decimal=","))
+    with_comma = faults == Fault.DECIMAL_COMMA
+    numbers = np.where(with_comma, commas, numbers)
+    faults = np.where(with_comma, comma_faults, faults)
+    wrong = ~np.isin(faults, (Fault.FINE, Fault.EMPTY))
+    wanted = "a number, like 2.5, or nothing"
+    if column == "price":
+        wrong |= numbers <= 0
+        wanted = "a price above 0, like 2.50, or nothing"
+    return numbers, sheet.problems_at(np.flatnonzero(wrong), column, wanted)
+
+
+def _told_twice(sheet: Sheet, frame: pd.DataFrame) -> list[Problem]:
+    """Find rows of a day and product that an earlier row is about."""
+    known = frame[frame["date"].notna()]
+    first: dict[tuple[object, ...], int] = {}
+    problems = []
+    for row, key in zip(known.index, known[list(_KEYS)].itertuples(index=False), strict=True):
+        line = first.setdefault(tuple(key), int(sheet.lines[row]))
+        if line != sheet.lines[row]:
+            wanted = f"each day once for a product, or for all; line {line} has it already"
+            problems += sheet.problems_at(np.array([row]), "date", wanted)
+    return problems

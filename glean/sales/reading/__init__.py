@@ -1,0 +1,1 @@
+"""Sales files in the documented format."""

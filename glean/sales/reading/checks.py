@@ -1,0 +1,177 @@
+"""A sheet of texts becomes typed rows, and every cell that can't be read a problem.
+
+What rows say together (returns, days twice) is looked at in `returns` and `day_rows`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glean.errors import Problem
+from glean.sales.reading.sheet import Sheet, Texts
+from glean.sales.reading.values import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    STRICT,
+    DateFault,
+    DateOrder,
+    Fault,
+    NumberFormat,
+    date_fault,
+    distinct_of,
+    read_dates,
+    read_flags,
+    read_numbers,
+    read_times,
+)
+from glean.sales.table import ALL_BAKERIES, FLAGS
+
+_COMMAS = "`glean data import` reads commas"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Forms:
+    """How dates and numbers of a sheet are written."""
+
+    dates: DateOrder = "iso"
+    numbers: NumberFormat = STRICT
+
+
+def typed_rows(
+    sheet: Sheet, columns: Mapping[str, str], forms: Forms = Forms()
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """Read columns of a sheet as what they are in a sales table.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        n rows of texts.
+    columns : mapping of str to str
+        Name in the sales table -> column of the sheet.
+    forms : Forms
+        How dates and numbers are written.
+
+    Returns
+    -------
+    DataFrame
+        n rows, in the sheet's order, NaT or NaN where a cell has a problem.
+    list of Problem
+        Every cell that can't be read.
+    """
+    frame = pd.DataFrame(index=pd.RangeIndex(len(sheet)))
+    problems: list[Problem] = []
+    for name, column in columns.items():
+        match name:
+            case "date":
+                frame[name], found = _dates(sheet, column, forms.dates)
+            case "bakery" | "product":
+                frame[name], found = sheet.cells[column], _name_problems(sheet, column, name)
+            case "sold_out_at":
+                frame[name], found = _times(sheet, column)
+            case _ if name in FLAGS:
+                frame[name], found = _flags(sheet, column, forms.numbers)
+            case _:
+                frame[name], found = _numbers(sheet, column, forms.numbers, name == "units")
+        problems += found
+    return frame, problems
+
+
+def wanted_name(text: str, kind: str) -> str:
+    """Say what is wanted in place of a name of a "bakery" or "product"; "" if it will do."""
+    if not text.strip():
+        return f"the name of a {kind}"
+    if _CONTROL.search(text):
+        return "a name on one line, without control characters"
+    if kind == "bakery" and text == ALL_BAKERIES:
+        return "another name; this one stands for all bakeries in the results"
+    return ""
+
+
+def _dates(
+    sheet: Sheet, column: str, order: DateOrder
+) -> tuple[NDArray[np.datetime64], list[Problem]]:
+    days = read_dates(sheet.cells[column], order)
+    if not np.isnat(days).any():
+        return days, []
+    return days, _problems_by_text(sheet, column, partial(_wanted_date, order=order))
+
+
+def _wanted_date(text: str, order: DateOrder) -> str:
+    """Say what is wanted in place of a date; "" if it will do."""
+    date = {
+        "iso": "a date like 2019-07-01",
+        "ymd": "a date: year, month, day",
+        "dmy": "a date: day, month, year",
+        "mdy": "a date: month, day, year",
+    }[order]
+    match date_fault(text, order):
+        case DateFault.FINE:
+            return ""
+        case DateFault.NO_SUCH_DAY:
+            return f"{date}; there is no such day"
+        case DateFault.YEAR:
+            return f"{date}; the year from {FIRST_YEAR} to {LAST_YEAR}"
+        case DateFault.WRITING:
+            other_ways = " (`glean data import` reads other ways of writing it)"
+            return date + (other_ways if order == "iso" else "")
+
+
+def _name_problems(sheet: Sheet, column: str, name: str) -> list[Problem]:
+    return _problems_by_text(sheet, column, partial(wanted_name, kind=name))
+
+
+def _problems_by_text(sheet: Sheet, column: str, wanted_of: Callable[[str], str]) -> list[Problem]:
+    """Problems of the cells in whose place something else is wanted, one kind after the other."""
+    codes, distinct = distinct_of(sheet.cells[column])
+    faults = [wanted_of(text) for text in distinct]
+    problems = []
+    for wanted in dict.fromkeys(filter(None, faults)):
+        rows = np.flatnonzero(np.array([fault == wanted for fault in faults])[codes])
+        problems += sheet.problems_at(rows, column, wanted)
+    return problems
+
+
+def _times(sheet: Sheet, column: str) -> tuple[Texts, list[Problem]]:
+    times, fine = read_times(sheet.cells[column])
+    wanted = "a time like 14:30, or nothing"
+    return times, sheet.problems_at(np.flatnonzero(~fine), column, wanted)
+
+
+def _flags(
+    sheet: Sheet, column: str, form: NumberFormat
+) -> tuple[NDArray[np.float64], list[Problem]]:
+    flags = read_flags(sheet.cells[column], form)
+    wanted = "0 or 1, or yes or no" if form.lenient else "0 or 1"
+    return flags, sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, wanted)
+
+
+def _numbers(
+    sheet: Sheet, column: str, form: NumberFormat, needed: bool
+) -> tuple[NDArray[np.float64], list[Problem]]:
+    numbers, faults = read_numbers(sheet.cells[column], form)
+    or_nothing = "" if needed else ", or nothing"
+    mark = "point, like 12.5" if form.decimal == "." else "comma, like 12,5"
+    comma = "the decimal mark told or detected" if form.lenient else _COMMAS
+    wanted = {
+        Fault.TEXT: f"a number with a decimal {mark}{or_nothing}",
+        Fault.DECIMAL_COMMA: f"a decimal point, like 12.5 ({comma})",
+        Fault.NOT_FINITE: f"a finite number{or_nothing}",
+        Fault.TOO_LARGE: "a number below a million million",
+    }
+    if needed:
+        wanted[Fault.EMPTY] = (
+            "a number; an open day without a sale has 0, "
+            "a closed day has no line, nor has a day to come"
+        )
+    problems = []
+    for fault, words in wanted.items():
+        problems += sheet.problems_at(np.flatnonzero(faults == fault), column, words)
+    return numbers, problems

@@ -1,0 +1,213 @@
+"""Texts become numbers, dates, flags and times: a pure step between `sheet` and `checks`.
+
+Each distinct text is looked at once, so a column of 250,000 cells takes as long as its distinct
+values. Nothing is guessed: what isn't written as the format says comes back with a fault.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glean.sales.reading.sheet import Texts, texts_of
+
+DateOrder = Literal["iso", "dmy", "mdy", "ymd"]
+"""How a date is written; "iso" is strictly 2019-07-01, the others allow ".", "-", "/" and times."""
+
+LARGEST = 1e12
+"""Beyond this no sale, price or temperature is meant; squares of it are still exact enough."""
+
+FIRST_YEAR, LAST_YEAR = 1970, 2100
+"""Dates outside are slips of the keyboard."""
+
+_LETTERS = {"iso": "ymd", "ymd": "ymd", "dmy": "dmy", "mdy": "mdy"}
+
+MISSING_WORDS = frozenset({"null", "na", "n/a", "nan", "none", "-", "\\n", "#n/v", "#n/a"})
+"""What exports write where they know nothing, in lower case."""
+
+_FLAG_WORDS = dict.fromkeys(("yes", "y", "ja", "j", "true", "wahr", "oui", "x"), "1")
+_FLAG_WORDS |= dict.fromkeys(("no", "n", "nein", "false", "falsch", "non"), "0")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COMMA_NUMBER = re.compile(r"[+-]?\d[\d.]*,\d+", re.ASCII)
+_NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
+_GROUPED = {
+    ".": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII),
+    ",": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII),
+}
+# A blank (plain, no-break, thin or narrow no-break) or an apostrophe between thousands.
+_SPACED = re.compile(
+    r"[+-]?\d{1,3}([ \u00a0\u2009\u202f'\u2019])\d{3}(\1\d{3})*([.,]\d*)?", re.ASCII
+)
+_CURRENCY_SIGNS = "\u20ac$\u00a3"
+_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+_ANY_DATE = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})([T ]\d{1,2}:\d{2}.*)?", re.ASCII)
+_TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
+
+
+class Fault(IntEnum):
+    """Why a text isn't the value that was wanted."""
+
+    FINE = 0
+    EMPTY = 1
+    TEXT = 2
+    DECIMAL_COMMA = 3
+    NOT_FINITE = 4
+    TOO_LARGE = 5
+
+
+class DateFault(Enum):
+    """Why a text isn't the date that was wanted."""
+
+    FINE = "fine"
+    WRITING = "writing"
+    NO_SUCH_DAY = "no such day"
+    YEAR = "year"
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How numbers are written.
+
+    Parameters
+    ----------
+    decimal : str
+        Decimal mark, "." or ",".
+    lenient : bool
+        Allow thousands marks (the other of the two, a blank, an apostrophe), a sign of currency
+        at either end and words for a missing value like NULL.
+    """
+
+    decimal: str = "."
+    lenient: bool = False
+
+
+STRICT = NumberFormat()
+"""Numbers as the format of sales tables has them."""
+
+
+def read_numbers(
+    texts: Texts, form: NumberFormat = STRICT
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Read numbers of a column, NaN where there is a fault, and the `Fault` of each."""
+    codes, distinct = distinct_of(texts)
+    parsed = [_number(text.strip(), form) for text in distinct]
+    numbers = np.array([number for number, _ in parsed] or [np.nan])
+    faults = np.array([fault for _, fault in parsed] or [Fault.FINE], dtype=np.int8)
+    return numbers[codes], faults[codes]
+
+
+def bare_number(text: str) -> str:
+    """Take what people add off a number: a sign of currency, blanks between thousands.
+
+    Examples
+    --------
+    >>> bare_number("1 000,5 €")
+    '1000,5'
+    """
+    text = text.strip().strip(_CURRENCY_SIGNS).strip()
+    spaced = _SPACED.fullmatch(text)
+    return text.replace(spaced[1], "") if spaced else text
+
+
+def _number(text: str, form: NumberFormat) -> tuple[float, Fault]:
+    text = bare_number(text) if form.lenient else text
+    if not text or (form.lenient and text.lower() in MISSING_WORDS):
+        return np.nan, Fault.EMPTY
+    plain = _with_point(text, form)
+    if _NUMBER.fullmatch(plain):
+        number = float(plain) + 0.0  # -0.0 becomes 0.0
+        return (number, Fault.FINE) if abs(number) <= LARGEST else (np.nan, Fault.TOO_LARGE)
+    if _NOT_FINITE.fullmatch(text):
+        return np.nan, Fault.NOT_FINITE
+    has_comma = form.decimal == "." and _COMMA_NUMBER.fullmatch(text)
+    return np.nan, Fault.DECIMAL_COMMA if has_comma else Fault.TEXT
+
+
+def _with_point(text: str, form: NumberFormat) -> str:
+    if form.lenient and _GROUPED[form.decimal].fullmatch(text):
+        text = text.replace("," if form.decimal == "." else ".", "")
+    if form.decimal == ",":
+        return text.replace(",", ".") if "." not in text else ""
+    return text
+
+
+def read_dates(texts: Texts, order: DateOrder = "iso") -> NDArray[np.datetime64]:
+    """Read days of a column as datetime64[us] at midnight, NaT where a text isn't such a date."""
+    codes, distinct = distinct_of(texts)
+    days = [_day(_date_parts(text.strip(), order)) for text in distinct]
+    found = np.array(days or [None], dtype="datetime64[us]")
+    return found[codes]
+
+
+def date_fault(text: str, order: DateOrder = "iso") -> DateFault:
+    """Say why a text isn't a date of this order."""
+    parts = _date_parts(text.strip(), order)
+    if parts is None:
+        return DateFault.WRITING
+    if not FIRST_YEAR <= parts[0] <= LAST_YEAR:
+        return DateFault.YEAR
+    return DateFault.NO_SUCH_DAY if _day(parts) is None else DateFault.FINE
+
+
+def _date_parts(text: str, order: DateOrder) -> tuple[int, int, int] | None:
+    """Year, month and day of a text that is written as a date of this order."""
+    match = (_ISO_DATE if order == "iso" else _ANY_DATE).fullmatch(text)
+    compact = _COMPACT_DATE.fullmatch(text) if order == "ymd" else None
+    if compact:
+        parts = compact.group(1, 2, 3)
+    elif match:
+        parts = match.group(1, 2, 3) if order == "iso" else match.group(1, 3, 4)
+    else:
+        return None
+    places = dict(zip(_LETTERS[order], parts, strict=True))
+    if len(places["y"]) not in (2, 4) or max(len(places["m"]), len(places["d"])) > 2:
+        return None
+    year = int(places["y"]) + (2000 if len(places["y"]) == 2 else 0)
+    return year, int(places["m"]), int(places["d"])
+
+
+def _day(parts: tuple[int, int, int] | None) -> dt.date | None:
+    if parts is None or not FIRST_YEAR <= parts[0] <= LAST_YEAR:
+        return None
+    try:
+        return dt.date(*parts)
+    except ValueError:
+        return None
+
+
+def read_flags(texts: Texts, form: NumberFormat = STRICT) -> NDArray[np.float64]:
+    """Read flags of a column as 0.0 or 1.0, NaN where a text is neither.
+
+    A lenient form also reads words for yes and no; what is empty is 0 there.
+    """
+    codes, distinct = distinct_of(texts)
+    if form.lenient:
+        distinct = [_FLAG_WORDS.get(text.strip().lower(), text) for text in distinct]
+    numbers, faults = read_numbers(texts_of(distinct), form)
+    if form.lenient:
+        numbers = np.where(faults == Fault.EMPTY, 0.0, numbers)
+    flags = np.where((numbers == 0) | (numbers == 1), numbers, np.nan)
+    return flags[codes]
+
+
+def read_times(texts: Texts) -> tuple[Texts, NDArray[np.bool_]]:
+    """Read times of a column as "09:30" or "09:30:15" or "", and whether each is well written."""
+    codes, distinct = distinct_of(texts)
+    times = [text.strip() for text in distinct]
+    fine = np.array([not time or bool(_TIME.fullmatch(time)) for time in times] or [True])
+    padded = texts_of([time.zfill(len(time) + 1) if time[1:2] == ":" else time for time in times])
+    return (padded[codes] if len(times) else texts), fine[codes]
+
+
+def distinct_of(texts: Texts) -> tuple[NDArray[np.intp], list[str]]:
+    """Position of each text among the distinct ones, and those in order of appearance."""
+    codes, distinct = pd.factorize(texts)
+    return codes, list(distinct)

@@ -1,0 +1,1 @@
+"""Bakeries whose truth is known."""

@@ -1,0 +1,118 @@
+"""The result in words: true to the numbers, and silent where there is nothing to say."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from glean.evaluation.tables.headline import (
+    best_possible_sentence,
+    chosen_sentence,
+    comparison_sentence,
+    headline,
+    incomplete_sentence,
+    percent,
+    points,
+    verdict,
+)
+from glean.evaluation.tables.summary import (
+    BestPossible,
+    Comparison,
+    GroupScore,
+    MethodScore,
+    Summary,
+)
+
+NOBODY = GroupScore(bakeries=0, wape=math.nan, rmse=math.nan)
+
+
+def summary(bakeries: int = 3, *, best: BestPossible | None = None, **wapes: float) -> Summary:
+    """Summary over established bakeries; `weekday_mean` stands for "weekday-mean"."""
+    scores = []
+    for name, wape in wapes.items():
+        group = GroupScore(bakeries=bakeries, wape=wape, rmse=1.0)
+        scores.append(MethodScore(name.replace("_", "-"), group, group, NOBODY))
+    return Summary(tuple(scores), bakeries, None, best)
+
+
+@pytest.mark.parametrize(
+    ("federated", "local", "said"),
+    [
+        (0.180, 0.190, "better off with the federation"),
+        (0.1899, 0.190, "makes no difference"),
+        (0.1901, 0.190, "makes no difference"),
+        (0.200, 0.190, "better off alone"),
+    ],
+)
+def test_the_verdict_follows_the_numbers(federated: float, local: float, said: str) -> None:
+    """Joining is praised, called even or advised against by the WAPE over all bakeries."""
+    assert said in verdict(summary(federated=federated, local=local))
+
+
+def test_a_habit_that_wins_is_named() -> None:
+    """A model that a plain habit beats isn't recommended, even where it beats local."""
+    found = verdict(summary(federated=0.2, local=0.3, weekday_mean=0.19, last_week=0.21))
+    assert 'The plain habit "weekday-mean" beats the federation here' in found
+    assert "last-week" not in found
+
+
+def test_the_headline_names_units_and_rivals() -> None:
+    """Money isn't called units, and a rival that wasn't run isn't mentioned."""
+    found = headline(summary(12, federated=0.1, weekday_mean=0.2), units_label="EUR")
+    assert found == (
+        "With the federation the 12 bakeries would have been off by 10.0% of the sales in EUR on "
+        "the test days; with the mean of the last four same weekdays by 20.0%."
+    )
+
+
+def test_a_rival_with_fewer_bakeries_is_not_compared() -> None:
+    """Totals over other bakeries don't compare: left out of the sentences, and said why."""
+    full = summary(5, federated=0.2)
+    partly = summary(4, local=0.1)
+    both = Summary(full.methods + partly.methods, 5, None, None)
+    assert "alone" not in headline(both, units_label="units")
+    assert verdict(both) == ""
+    assert incomplete_sentence(both) == (
+        "Not every method has a forecast for every bakery: local only 4 bakeries."
+    )
+
+
+def test_nothing_known_says_nothing() -> None:
+    """Without scores, rivals or the truth there are no sentences about them."""
+    nothing = summary(federated=math.nan, local=math.nan)
+    assert verdict(nothing) == ""
+    assert comparison_sentence(None) == ""
+    assert best_possible_sentence(nothing) == ""
+    assert incomplete_sentence(nothing) == ""
+    assert headline(summary(local=0.2), units_label="units") == (
+        "This run has no final scores of the federation."
+    )
+
+
+def test_the_distance_to_the_best_possible_is_in_points() -> None:
+    """Distances are differences of shares, in percentage points, with their sign."""
+    best = BestPossible(wape=0.141, distance={"federated": 0.032, "pooled": -0.001})
+    found = best_possible_sentence(summary(federated=0.173, best=best))
+    assert "is off by 14.1%" in found
+    assert found.endswith("federated +3.2, pooled -0.1.")
+
+
+def test_counts_of_the_comparison() -> None:
+    """All three counts are given, and one bakery is a bakery."""
+    assert comparison_sentence(Comparison(better=0, equal=0, worse=1)) == (
+        "Better off in the federation than alone: 0 of 1 bakery (0 about equal, within 1%; "
+        "1 worse off)."
+    )
+
+
+def test_who_does_no_worse_by_its_choice_is_counted() -> None:
+    """Better and about equal together; silent where nothing was chosen."""
+    found = chosen_sentence(Comparison(better=5, equal=3, worse=2))
+    assert found.endswith("as good as alone or better: 8 of 10 bakeries (3 about equal).")
+    assert chosen_sentence(None) == ""
+
+
+def test_shares_are_written_for_people() -> None:
+    """One decimal, a sign for differences, a dash for nothing."""
+    assert (percent(0.1824), percent(math.nan), points(0.0324)) == ("18.2%", "-", "+3.2")

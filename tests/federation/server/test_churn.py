@@ -1,0 +1,399 @@
+"""Bakeries are killed, lose their keys and join while sums are taken, and the trees are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from glean.errors import FederationError
+from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
+from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, TOTALS
+from glean.learning.forest import Forest
+from glean.runs.folder import checkpoint_name
+from glean.settings import ConfigValue
+from tests.churn import Moment, StepLog, churned, stop_the_clock
+from tests.federations import Federation, events, member_nodes
+from tests.tables import random_table
+
+TEN = [f"bakery {number}" for number in range(10)]
+GROWN: dict[str, ConfigValue] = {
+    "aggregation": "histogram",
+    "max_depth": 3,
+    "subsample": 0.7,
+    "colsample": 0.5,
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_the_clock(monkeypatch)
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> StepLog:
+    return StepLog(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def ten_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of a table of "bakery 0" to "bakery 9"."""
+    path = tmp_path_factory.mktemp("sales") / "ten.csv"
+    random_table(bakeries=10, days=80).rows.to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory: pytest.TempPathFactory, ten_bakeries: str) -> list[Moment]:
+    """All moments of an undisturbed histogram run of ten bakeries."""
+    found, grid = churned(tmp_path_factory.mktemp("calm"), ten_bakeries, GROWN, bakeries=10)
+    found.run()
+    return [moment for moment in grid.moments if moment[0] in (ADVERTISE_KEYS, SUM, UNMASK)]
+
+
+def drawn(moments: Sequence[Moment], seed: int) -> dict[str, Moment]:
+    """Three of ten bakeries, each with a moment at which it goes."""
+    rng = np.random.default_rng(seed)
+    at = rng.integers(len(moments), size=3)
+    return {TEN[k]: moments[at[i]] for i, k in enumerate(rng.choice(10, size=3, replace=False))}
+
+
+def checkpoints(found: Federation) -> list[bytes]:
+    """The model of every round."""
+    rounds = found.settings.rounds.num_server_rounds
+    paths = [found.folder.path / checkpoint_name(n, ".ubj") for n in range(1, rounds + 1)]
+    return [path.read_bytes() for path in paths]
+
+
+def grown_from_the_root(found: Federation, log: StepLog) -> bool:
+    """Whether all bakeries that each round's trees were begun with stayed to their end."""
+    stayed = all(log.asked(HISTOGRAMS, n) == log.counted(HISTOGRAMS, n) for n in (1, 2, 3))
+    return stayed and all(event["event"] != "trees_given_up" for event in events(found.folder))
+
+
+def absent_from(log: StepLog, gone: set[str], rounds: int) -> dict[str, Moment]:
+    """The moment before the first tree that each bakery isn't in."""
+    when: dict[str, Moment] = {}
+    counted = log.counted(TOTALS, 1)
+    for name in sorted(gone):
+        missed = [k + 1 for k, there in enumerate(log.learners(rounds)) if name not in there]
+        if missed:
+            # Before the first tree there is the count of rows.
+            when[name] = (SUM, missed[0], int(missed[0] == 1 and name in counted))
+    return when
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_killed_at_random_is_absent_from_that_tree_on(
+    seed: int, moments: list[Moment], log: StepLog, tmp_path: Path, ten_bakeries: str
+) -> None:
+    """Three of ten are killed in any phases: every round's model is that of a run without them.
+
+    That run loses each of them before the first tree that it has no part in. Who has sent all that
+    a tree needs before it is killed counts in that tree.
+    """
+    going = drawn(moments, seed)
+    found, grid = churned(tmp_path / "killed", ten_bakeries, GROWN, bakeries=10, going=going)
+    found.run()
+    assert len(grid.away) == 3
+    assert grown_from_the_root(found, log)
+    learners = log.learners(3)
+    for name, moment in going.items():
+        kind, number, _ = moment
+        assert all(name not in there for there in learners[number:])
+        # Last of all the third round is scored.
+        assert kind == UNMASK or moment == moments[-1] or name not in learners[number - 1]
+    assert all(there >= {*TEN} - going.keys() for there in learners)
+    absent = absent_from(log, {*going}, 3)
+    log.results.clear()
+    never, _ = churned(tmp_path / "absent", ten_bakeries, GROWN, bakeries=10, going=absent)
+    never.run()
+    assert checkpoints(found) == checkpoints(never)
+    assert log.learners(3) == learners
+
+
+PHASES: dict[str, tuple[Moment, bool]] = {
+    "asked for a key": ((ADVERTISE_KEYS, 1, 0), False),
+    "before it sends the first level": ((SUM, 2, 0), False),
+    "before it sends the last level": ((SUM, 2, 2), False),
+    "between sending and opening": ((UNMASK, 2, 0), False),
+    "in the last opening of a tree": ((UNMASK, 2, 2), True),
+}
+
+
+@pytest.mark.parametrize(("moment", "counts"), PHASES.values(), ids=PHASES)
+def test_killed_in_each_phase(
+    moment: Moment, counts: bool, log: StepLog, tmp_path: Path, ten_bakeries: str
+) -> None:
+    """A tree is grown anew without it, unless it had sent its part of every level."""
+    going = {"bakery 4": moment}
+    found, grid = churned(tmp_path, ten_bakeries, GROWN, bakeries=10, going=going)
+    found.run()
+    assert grid.away == {6}
+    assert grown_from_the_root(found, log)
+    number = moment[1]
+    assert ("bakery 4" in log.learners(3)[number - 1]) == counts
+    assert log.learners(3)[2] == {*TEN} - {"bakery 4"}
+    assert "sum_lost" not in {event["event"] for event in events(found.folder)}
+    assert {name for _, name, _ in found.failures()} == {"bakery 4"}
+
+
+REFIT: dict[str, ConfigValue] = {
+    "leaf_values": "refit",
+    "proposals_per_round": 4,
+    "share_scores": "no",
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_refitted_rounds_end_whoever_is_killed(
+    seed: int, log: StepLog, tmp_path: Path, ten_bakeries: str
+) -> None:
+    """Three of ten at random moments: a valid model of finite leaves, summed over who had sent."""
+    kinds = [(SUM, n, k) for n in (1, 2, 3) for k in (0, 1)] + [(UNMASK, n, 0) for n in (1, 2, 3)]
+    going = drawn(kinds, seed)
+    found, grid = churned(tmp_path, ten_bakeries, REFIT, bakeries=10, going=going)
+    model = found.run().model
+    assert len(grid.away) == 3
+    forest = Forest.from_bytes(model.to_bytes())
+    assert forest.tree_count == len(forest.trees) > 0
+    assert all(event["event"] != "sum_lost" for event in events(found.folder))
+    for number in (1, 2, 3):
+        there = log.counted(LEAVES, number)
+        assert there >= {*TEN} - going.keys()
+        assert not there & {name for name, moment in going.items() if moment[1] < number}
+    assert found.table("rounds.csv")["wape"].notna().all()
+
+
+def test_who_sent_leaf_sums_before_it_was_killed_counts(
+    log: StepLog, tmp_path: Path, ten_bakeries: str
+) -> None:
+    """Killed between sending and opening it is in the leaves; killed before, it isn't."""
+    going = {"bakery 2": (UNMASK, 2, 0), "bakery 5": (SUM, 2, 1)}
+    found, _ = churned(tmp_path, ten_bakeries, REFIT, bakeries=10, going=going)
+    found.run()
+    # Bakery 5 is gone first, so that seeds are asked before shares: bakery 2 has none to give.
+    assert log.counted(LEAVES, 2) == {*TEN} - {"bakery 2", "bakery 5"}
+    alone, _ = churned(
+        tmp_path / "alone", ten_bakeries, REFIT, bakeries=10, going={"bakery 2": (UNMASK, 2, 0)}
+    )
+    alone.run()
+    assert log.counted(LEAVES, 2) == {*TEN}
+
+
+def lost(found: Federation) -> list[tuple[int, str]]:
+    """Round and reason of every sum that was lost."""
+    told = [event for event in events(found.folder) if event["event"] == "sum_lost"]
+    return [(event["round"], event["reason"]) for event in told]
+
+
+@pytest.mark.parametrize("aggregation", ["histogram", "refit", "fedavg"])
+def test_a_lost_sum_is_told_and_those_who_are_left_go_on(
+    aggregation: str, tmp_path: Path, ten_bakeries: str
+) -> None:
+    """Six of ten go between sending and opening: the four that stay make keys and sum anew."""
+    kinds: dict[str, dict[str, ConfigValue]] = {
+        "histogram": GROWN,
+        "refit": REFIT,
+        "fedavg": {"aggregation": "fedavg", "fedavg_model": "poisson"},
+    }
+    going = dict.fromkeys(TEN[4:], (UNMASK, 2, 0))
+    found, grid = churned(tmp_path, ten_bakeries, kinds[aggregation], bakeries=10, going=going)
+    found.run()
+    assert [moment for moment in grid.moments if moment[0] == ADVERTISE_KEYS] == [
+        (ADVERTISE_KEYS, 1, 0),
+        (ADVERTISE_KEYS, 2, 0),
+    ]
+    ((number, reason),) = lost(found)
+    assert number == 2
+    assert "4 of 10" in reason or "of 9 shares" in reason
+    assert "go on with those who are left" in reason
+    assert found.table("rounds.csv")["replies"].tolist() == [10, 4, 4]
+    assert {name for _, name, _ in found.failures()} == {*TEN[4:]}
+
+
+def test_fewer_than_three_that_are_left_end_the_run(tmp_path: Path, three_bakeries: str) -> None:
+    """Two can't hide each other: the reason says so and how to go on without masks."""
+    found, _ = churned(
+        tmp_path, three_bakeries, GROWN, bakeries=3, going={"bakery 1": (UNMASK, 2, 0)}
+    )
+    with pytest.raises(FederationError) as failed:
+        found.run()
+    assert str(failed.value) == (
+        "round 2: secure-sums: found 2 bakeries to sum over; wanted 3 or more, since of two each "
+        "could tell the other's part from the sum. Let more join, or switch it off with "
+        "secure-sums=false"
+    )
+    assert len(lost(found)) == 1
+
+
+@pytest.mark.parametrize("bakeries", [1, 2])
+def test_histograms_of_one_or_two_are_refused_unless_switched_off(
+    bakeries: int, tmp_path: Path, three_bakeries: str
+) -> None:
+    """With the reason; with secure-sums=false they train."""
+    found, grid = churned(tmp_path / "on", three_bakeries, GROWN, bakeries=bakeries)
+    with pytest.raises(FederationError, match=f"found {bakeries} bakeries to sum over; wanted 3"):
+        found.run()
+    assert not [moment for moment in grid.moments if moment[0] in (SUM, UNMASK)]
+    off, _ = churned(
+        tmp_path / "off", three_bakeries, {**GROWN, "secure_sums": False}, bakeries=bakeries
+    )
+    assert off.run().last_round == 3
+
+
+@pytest.mark.parametrize("bakeries", [1, 2])
+def test_a_simulation_of_one_or_two_bags_without_masks(
+    bakeries: int, tmp_path: Path, three_bakeries: str
+) -> None:
+    """Their tables are the operator's own; from three on masks are used."""
+    found, grid = churned(tmp_path / "few", three_bakeries, REFIT, bakeries=bakeries)
+    found.run()
+    assert {moment[0] for moment in grid.moments if "train" in moment[0]} == {SUM}
+    more, grid = churned(tmp_path / "three", three_bakeries, REFIT, bakeries=3)
+    more.run()
+    assert {moment[0] for moment in grid.moments if "train" in moment[0]} == {
+        SUM,
+        ADVERTISE_KEYS,
+        UNMASK,
+    }
+
+
+@pytest.mark.parametrize("going", [(UNMASK, 2, 0), (SUM, 2, 1), (SUM, 3, 0)])
+def test_a_simulation_left_with_two_goes_on_without_masks(
+    going: Moment, tmp_path: Path, three_bakeries: str
+) -> None:
+    """As one that begins with two does, whenever the third goes."""
+    found, _ = churned(tmp_path, three_bakeries, REFIT, bakeries=3, going={"bakery 1": going})
+    found.run()
+    assert found.table("rounds.csv")["replies"].tolist()[-1] == 2
+
+
+@pytest.mark.parametrize("kind", [GROWN, REFIT], ids=["histogram", "refit"])
+@pytest.mark.parametrize("at", [(SUM, 2, 0), (SUM, 2, 1), (SUM, 3, 0)])
+def test_who_lost_keys_and_model_gets_them_anew_at_once(
+    at: Moment,
+    kind: dict[str, ConfigValue],
+    log: StepLog,
+    tmp_path: Path,
+    ten_bakeries: str,
+) -> None:
+    """Restarted within a moment it says what it lacks; the model is that of a calm run."""
+    calm, _ = churned(tmp_path / "calm", ten_bakeries, kind, bakeries=5)
+    calm.run()
+    wanted = [log.counted(part, n) for n in (1, 2, 3) for part in parts_of(kind)]
+    log.results.clear()
+    found, grid = churned(
+        tmp_path / "restarted",
+        ten_bakeries,
+        kind,
+        bakeries=5,
+        going={"bakery 3": at},
+        coming={"bakery 3": at},
+    )
+    found.run()
+    assert checkpoints(found) == checkpoints(calm)
+    assert [log.counted(part, n) for n in (1, 2, 3) for part in parts_of(kind)] == wanted
+    ((number, reason),) = lost(found)
+    assert (number, reason[:27]) == (at[1], "a bakery has lost its keys;")
+    assert sum(moment[0] == ADVERTISE_KEYS for moment in grid.moments) == 2
+    assert found.failures() == []
+
+
+def parts_of(kind: dict[str, ConfigValue]) -> tuple[str, ...]:
+    return (HISTOGRAMS,) if kind is GROWN else (LEAVES,)
+
+
+@pytest.mark.parametrize("kind", [GROWN, REFIT], ids=["histogram", "refit"])
+def test_who_joins_is_in_the_sums_from_the_next_round_on(
+    kind: dict[str, ConfigValue], log: StepLog, tmp_path: Path, ten_bakeries: str
+) -> None:
+    """It comes while round 2 is trained; keys are agreed with it once, for round 3 and later."""
+    coming = {"bakery 4": (SUM, 2, 0)}
+    found, grid = churned(
+        tmp_path, ten_bakeries, {**kind, "num_server_rounds": 4}, bakeries=5, coming=coming
+    )
+    found.run()
+    (part,) = parts_of(kind)
+    five = {*TEN[:5]}
+    assert [log.counted(part, n) == five for n in (1, 2)] == [False, False]
+    assert log.counted(part, 4) == five
+    assert sum(moment[0] == ADVERTISE_KEYS for moment in grid.moments) == 2
+    assert found.failures() == []
+    assert found.table("bakery_rounds.csv").groupby("round")["bakery"].nunique().iloc[-1] in (1, 5)
+
+
+def test_who_is_back_catches_up(log: StepLog, tmp_path: Path, ten_bakeries: str) -> None:
+    """Killed in round 2 it is back later, without keys or model, and is in the last sums."""
+    found, _ = churned(
+        tmp_path,
+        ten_bakeries,
+        {**GROWN, "num_server_rounds": 5},
+        bakeries=5,
+        going={"bakery 4": (SUM, 2, 1)},
+        coming={"bakery 4": (SUM, 3, 0)},
+    )
+    found.run()
+    five = {*TEN[:5]}
+    assert log.learners(5) == [five, five - {"bakery 4"}, five - {"bakery 4"}, five, five]
+    told = [event["event"] for event in events(found.folder)]
+    assert told.count("bakery_returned") == 1
+    # That it has no keys is found out by a step, which is done again.
+    assert [number for number, _ in lost(found)] == [4]
+
+
+def own_nodes(folder: Path, sales: str) -> list[dict[str, ConfigValue]]:
+    """Nodes of a deployment: each bakery of a table has its own rows and keys."""
+    folder.mkdir()
+    tables = {}
+    for bakery, rows in pd.read_csv(sales).groupby("bakery"):
+        tables[str(bakery)] = folder / f"{bakery}.csv"
+        rows.drop(columns="bakery").to_csv(tables[str(bakery)], index=False)
+    return member_nodes(folder, tables)
+
+
+@pytest.mark.parametrize("at", [(SUM, 2, 1), (UNMASK, 2, 0), (SUM, 3, 0)])
+@pytest.mark.parametrize("kind", [GROWN, REFIT], ids=["histogram", "refit"])
+def test_a_deployment_waits_for_the_third(
+    kind: dict[str, ConfigValue], at: Moment, tmp_path: Path, three_bakeries: str
+) -> None:
+    """Of three machines one is restarted: the sum waits for it, and the model is as if it hadn't.
+
+    Whoever asks it who it is finds it back after half a minute.
+    """
+    nodes = own_nodes(tmp_path / "own", three_bakeries)
+    calm, _ = churned(tmp_path / "calm", "", kind, bakeries=3, nodes=nodes)
+    calm.run()
+    found, grid = churned(
+        tmp_path / "cut", "", kind, bakeries=3, nodes=nodes, going={"bakery 1": at}
+    )
+    before = grid.get_node_ids
+
+    def back_later() -> list[int]:
+        if grid.away and found.clients.clock() > 30.0:
+            grid.away.clear()
+        return before()
+
+    grid.get_node_ids = back_later  # type: ignore[method-assign]
+    found.run()
+    assert found.table("rounds.csv")["replies"].tolist()[-1] == 3
+    told = [event["event"] for event in events(found.folder)]
+    assert "waiting_for_bakeries" in told
+    assert "bakery_returned" in told
+    if kind is GROWN:
+        assert checkpoints(found) == checkpoints(calm)
+
+
+def test_a_deployment_that_waits_in_vain_says_for_whom(tmp_path: Path, three_bakeries: str) -> None:
+    """After round-timeout-s the run fails, with who is missing and for how long."""
+    nodes = own_nodes(tmp_path / "own", three_bakeries)
+    going = {"bakery 1": (SUM, 2, 0)}
+    found, _ = churned(
+        tmp_path / "run", "", {**GROWN, "round_timeout_s": 60}, bakeries=3, nodes=nodes, going=going
+    )
+    with pytest.raises(FederationError, match=r"2 bakeries can take part.*wants 3.*bakery 1"):
+        found.run()

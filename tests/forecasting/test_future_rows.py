@@ -1,0 +1,252 @@
+"""What is told of coming days: which are open, what features see, what a forecast makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from glean.errors import SettingsError
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import build_features
+from glean.forecasting.context import ForecastContext, open_bakery
+from glean.forecasting.future_rows import (
+    day_to_plan,
+    days_ahead,
+    products_ahead,
+    with_future_rows,
+)
+from glean.forecasting.inputs import inputs_of, unknown_inputs
+from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
+from glean.learning.boosting import train_pooled
+from glean.learning.forest import Forest
+from glean.learning.model_weights import initial_weights
+from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.sales.products import Product
+from glean.sales.table import SalesTable
+from glean.settings import BoostingSettings
+from tests.tables import random_table
+
+DEFINITION = FeatureDefinition(horizon_days=1, season=False, covariates=("market",))
+
+
+def eventful_table(*, seed: int = 4, bakeries: int = 1, days: int = 200) -> SalesTable:
+    """Sales that a promotion raises by half and the eve of a holiday doubles."""
+    rows = random_table(seed=seed, bakeries=bakeries, days=days).rows
+    rng = np.random.default_rng(seed)
+    promotion = (rng.random(len(rows)) < 0.15).astype(np.float64)
+    day = (rows["date"] - rows["date"].min()).dt.days
+    effect = (1 + 0.5 * promotion) * np.where(day % 20 == 16, 2.0, 1.0)
+    return SalesTable(
+        rows.assign(
+            units=np.round(rows["units"] * effect),
+            price=2.0,
+            promotion=promotion,
+            holiday=(day % 20 == 17).astype(np.float64),
+            temperature_c=np.round(rng.normal(12, 5, len(rows)), 1),
+            market=(day % 3).astype(np.float64),
+        )
+    )
+
+
+TABLE = eventful_table()
+LAST = TABLE.rows["date"].max()
+TOMORROW, SUNDAY = LAST + pd.Timedelta(days=1), LAST + pd.Timedelta(days=3)
+
+
+def eventful_model() -> Forest:
+    """A model that has learned from three bakeries what promotions and eves do."""
+    rows = build_features(eventful_table(seed=1, bakeries=3), DEFINITION)
+    boosting = BoostingSettings(max_depth=4, min_child_weight=5.0)
+    return train_pooled(rows, boosting=boosting, learning_rate=0.3, steps=20, seed=1)
+
+
+MODEL = eventful_model()
+
+
+def told(*rows: dict[str, object]) -> KnownFuture:
+    """Tell of days; a row without a product is about all of them."""
+    return KnownFuture(pd.DataFrame([{"product": "", "open": np.nan} | row for row in rows]))
+
+
+@pytest.fixture(scope="module")
+def bakery(tmp_path_factory: pytest.TempPathFactory) -> ForecastContext:
+    path = tmp_path_factory.mktemp("model") / "model.ubj"
+    path.write_bytes(MODEL.to_bytes())
+    return open_bakery(path, TABLE, bakery="bakery 0", products={})
+
+
+def forecast(
+    bakery: ForecastContext, told_days: KnownFuture = NOTHING_TOLD, *, days: int = 6
+) -> dict[tuple[pd.Timestamp, str], ForecastRow]:
+    table = with_future_rows(
+        bakery.table,
+        today=bakery.today,
+        until=bakery.today + pd.Timedelta(days=days),
+        told=told_days,
+    )
+    rows = forecast_days(bakery.own, table, bakery.past, region="", unsold=bakery.unsold)
+    return {(row.date, row.product): row for row in rows}
+
+
+def coming(told_days: KnownFuture, *, days: int = 6) -> pd.DataFrame:
+    rows = with_future_rows(
+        TABLE, today=LAST, until=LAST + pd.Timedelta(days=days), told=told_days
+    ).rows
+    return rows[rows["units"].isna()].set_index(["date", "product"])
+
+
+def test_a_told_day_has_the_features_that_it_will_have() -> None:
+    """Of a day cut off and told as it was, every column is as if it had been sold."""
+    cut = TABLE.rows["date"] < LAST
+    day = TABLE.rows[~cut].drop(columns=["bakery", "units"]).assign(open=np.nan)
+    before = SalesTable(TABLE.rows[cut].reset_index(drop=True))
+    today = before.rows["date"].max()
+    table = with_future_rows(before, today=today, until=LAST, told=KnownFuture(day))
+    made = build_features(table, DEFINITION).between(LAST)
+    sold = build_features(TABLE, DEFINITION).between(LAST)
+    np.testing.assert_array_equal(made.x, sold.x)
+
+
+def test_told_days_change_nothing_that_was_sold() -> None:
+    """Neither rows nor features of the past."""
+    everything = told({"date": TOMORROW, "promotion": 1.0, "price": 9.0, "temperature_c": 40.0})
+    table = with_future_rows(TABLE, today=LAST, until=TOMORROW, told=everything)
+    past = table.rows[table.rows["units"].notna()].reset_index(drop=True)
+    pd.testing.assert_frame_equal(past, TABLE.rows)
+    np.testing.assert_array_equal(
+        build_features(table, DEFINITION).between(end=TOMORROW).x,
+        build_features(TABLE, DEFINITION).x,
+    )
+
+
+def test_closed_days_go_and_forced_ones_come() -> None:
+    """For all products or for one; a product's own word beats that of the day."""
+    rows = coming(
+        told(
+            {"date": TOMORROW, "open": 0.0},
+            {"date": TOMORROW, "product": "product 1", "open": 1.0},
+            {"date": SUNDAY, "product": "product 0", "open": 1.0},
+        )
+    )
+    assert list(rows.loc[TOMORROW].index) == ["product 1"]
+    assert list(rows.loc[SUNDAY].index) == ["product 0"]
+    assert len(rows) == 2 * 5 - 1 + 1
+
+
+def test_what_is_not_told_is_taken_for_granted_or_stays_missing() -> None:
+    """The last price, no promotion; no weather and no covariate."""
+    rows = coming(
+        told(
+            {"date": TOMORROW, "temperature_c": 31.0, "market": 1.0},
+            {"date": TOMORROW, "product": "product 1", "promotion": 1.0, "price": 1.5},
+        )
+    )
+    one, other = (rows.loc[(TOMORROW, name)] for name in ("product 0", "product 1"))
+    assert (one["promotion"], one["price"], one["temperature_c"], one["market"]) == (0, 2, 31, 1)
+    assert (other["promotion"], other["price"], other["temperature_c"]) == (1, 1.5, 31)
+    later = rows[rows.index.get_level_values("date") > TOMORROW]
+    assert later[["temperature_c", "market", "holiday"]].isna().all(axis=None)
+    assert (later["promotion"] == 0).all()
+    assert (later["price"] == 2).all()
+
+
+def test_the_day_to_plan_is_the_next_that_is_open() -> None:
+    """A staff holiday is passed over; a day that is told as closed isn't planned."""
+    away = [{"date": day, "open": 0.0} for day in days_ahead(LAST)]
+    assert day_to_plan(TABLE, today=LAST, asked=None, told=told(*away[:10])) == LAST + pd.Timedelta(
+        days=11
+    )
+    assert day_to_plan(TABLE, today=LAST, asked=SUNDAY, told=NOTHING_TOLD) == SUNDAY
+    with pytest.raises(SettingsError, match=f"found {TOMORROW.date()} told as closed"):
+        day_to_plan(TABLE, today=LAST, asked=TOMORROW, told=told(*away))
+    with pytest.raises(SettingsError, match="all days ahead"):
+        day_to_plan(TABLE, today=LAST, asked=None, told=told(*away))
+
+
+def test_products_ahead_are_those_that_are_forecast() -> None:
+    """A product that has gone isn't among them."""
+    gone = (TABLE.rows["product"] == "product 1") & (
+        TABLE.rows["date"] > LAST - pd.Timedelta(days=28)
+    )
+    assert products_ahead(TABLE, today=LAST) == ("product 0", "product 1")
+    assert products_ahead(SalesTable(TABLE.rows[~gone]), today=LAST) == ("product 0",)
+
+
+def test_a_promotion_moves_its_product_on_its_day_and_is_a_reason(bakery: ForecastContext) -> None:
+    """By about what it did in the past; the same day's other product stays as it was."""
+    plain = forecast(bakery)
+    moved = forecast(bakery, told({"date": TOMORROW, "product": "product 0", "promotion": 1.0}))
+    one, other = (TOMORROW, "product 0"), (TOMORROW, "product 1")
+    assert moved[one].units / plain[one].units == pytest.approx(1.5, rel=0.15)
+    assert moved[one].drivers[0].in_words() == "promotion: more"
+    assert moved[other].units == plain[other].units
+    assert all(driver.group != "promotion" for driver in moved[other].drivers)
+
+
+def test_a_later_promotion_leaves_earlier_days_alone(bakery: ForecastContext) -> None:
+    """Nothing of a day but a holiday is looked ahead to."""
+    later = told({"date": SUNDAY + pd.Timedelta(days=1), "promotion": 1.0, "temperature_c": 30.0})
+    plain, moved = forecast(bakery), forecast(bakery, later)
+    for key in plain:
+        if key[0] < SUNDAY:
+            assert moved[key].units == plain[key].units
+
+
+def test_the_eve_of_a_told_holiday_knows_it(bakery: ForecastContext) -> None:
+    """As eves in the past did, whose holidays stood in the sales."""
+    eve, holiday = (TOMORROW, "product 0"), TOMORROW + pd.Timedelta(days=1)
+    plain, moved = forecast(bakery), forecast(bakery, told({"date": holiday, "holiday": 1.0}))
+    assert moved[eve].units > 1.5 * plain[eve].units
+    assert "day before a holiday" in [driver.words for driver in moved[eve].drivers]
+
+
+def test_an_unsold_product_goes_by_promotions_but_not_by_weather(
+    tmp_path: Path,
+) -> None:
+    """What its page says moves it is in the number; without sales no weather is usual."""
+    path = tmp_path / "model.ubj"
+    path.write_bytes(MODEL.to_bytes())
+    young = open_bakery(
+        path,
+        SalesTable(TABLE.rows.iloc[:0]),
+        bakery="Anna",
+        products={"bun": Product("bun", expected_units=60.0)},
+        today=LAST,
+    )
+    key = (TOMORROW, "bun")
+    plain = forecast(young)[key]
+    assert (
+        forecast(young, told({"date": TOMORROW, "temperature_c": 35.0}))[key].units == plain.units
+    )
+    moved = forecast(young, told({"date": TOMORROW, "promotion": 1.0}))[key]
+    assert moved.units / plain.units == pytest.approx(1.5, rel=0.2)
+    assert "promotion" in [driver.group for driver in moved.drivers]
+    assert {driver.group for driver in moved.drivers} <= {"weekday", "promotion", "holiday"}
+
+
+def test_without_sales_all_28_days_can_be_asked_for() -> None:
+    """Although made-up days end before today, on the last open weekday."""
+    friday = LAST - pd.Timedelta(days=LAST.day_of_week + 3)
+    made = TABLE.rows[TABLE.rows["date"] <= friday]
+    until = days_ahead(LAST)[-1]
+    rows = with_future_rows(SalesTable(made), today=LAST, until=until).rows
+    assert rows["date"].max() > until - pd.Timedelta(days=2)
+
+
+def test_what_the_model_goes_by_and_is_not_told_is_named() -> None:
+    """Only what its trees split on; told, or known by the region, it isn't named."""
+    assert inputs_of(DEFINITION)[-1] == "market"
+    used = unknown_inputs([MODEL], TABLE.rows, NOTHING_TOLD, region="")
+    assert {"promotion", "holiday"} <= set(used)
+    assert not {"price", "school_holiday", "rain_mm"} & set(used)
+    assert "holiday" not in unknown_inputs([MODEL], TABLE.rows, NOTHING_TOLD, region="DE")
+    promoted = told({"date": TOMORROW, "promotion": 0.0, "holiday": np.nan})
+    left = unknown_inputs([MODEL], TABLE.rows, promoted, region="")
+    assert set(used) - set(left) == {"promotion"}
+    assert unknown_inputs([MODEL.first(0)], TABLE.rows, NOTHING_TOLD, region="") == ()
+    weights = initial_weights("poisson", DEFINITION, seed=1)
+    given = ("promotion", "price", "holiday", "temperature_c", "market")
+    assert unknown_inputs([weights], TABLE.rows, NOTHING_TOLD, region="") == given

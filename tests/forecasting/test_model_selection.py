@@ -1,0 +1,94 @@
+"""The bakery's choice: a mix that a few days can't push far, and only a sure winner replaces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glean.forecasting.model_selection import USUAL_LOCAL_SHARE, ModelSelection, select_model
+from glean.forecasting.shrinkage import local_weight, shrunk
+from glean.metrics import Floats, wape
+from tests.matrices import random_matrix
+
+ROWS = random_matrix(28, seed=3)
+
+
+def noisy(share: float, *, seed: int) -> Floats:
+    """A forecast that is off by about a share of what was sold."""
+    return ROWS.units * np.exp(np.random.default_rng(seed).normal(0, share, len(ROWS)))
+
+
+def forecasts(**shares: float) -> dict[str, Floats]:
+    noise = {"personalised": 0.2, "federated": 0.2, "local": 0.2, "weekday_mean": 0.2} | shares
+    return {name.replace("_", "-"): noisy(s, seed=k) for k, (name, s) in enumerate(noise.items())}
+
+
+def test_two_equal_forecasts_are_mixed() -> None:
+    """Their errors partly cancel, so that the mix is better than either; its weights sum to 1."""
+    made = forecasts()
+    choice = select_model(ROWS, made, history_days=900)
+    assert set(choice.weights) == {"personalised", "local"}
+    assert sum(choice.weights.values()) == pytest.approx(1.0)
+    mixed = wape(ROWS.units, choice.combine(made))
+    assert mixed < min(wape(ROWS.units, made[name]) for name in choice.weights)
+
+
+def test_validation_moves_the_mix_towards_what_was_better() -> None:
+    """More of the own model where that was right, less where it was wrong."""
+    usual = USUAL_LOCAL_SHARE * local_weight(900)
+    good = select_model(ROWS, forecasts(local=0.1), history_days=900).weights["local"]
+    bad = select_model(ROWS, forecasts(local=0.3), history_days=900).weights["local"]
+    assert bad < usual < good
+
+
+def test_a_short_history_leans_on_the_federation() -> None:
+    """Without validation days only the length of the history counts."""
+    none = ROWS.rows(np.zeros(len(ROWS), dtype=bool))
+    nothing = {name: np.array([]) for name in forecasts()}
+    shares = [
+        select_model(none, nothing, history_days=days).weights.get("local", 0.0)
+        for days in (0, 20, 900)
+    ]
+    assert shares[0] == 0.0
+    assert shares == sorted(shares)
+    assert "no days yet" in select_model(none, nothing, history_days=0).reason
+
+
+def test_only_a_sure_winner_takes_the_mix_s_place() -> None:
+    """A habit that is right every day does, one that is a little better doesn't."""
+    choice = select_model(ROWS, forecasts(weekday_mean=0.0), history_days=900)
+    assert choice.weights == {"weekday-mean": 1.0}
+    assert "clearly less than any mix" in choice.reason
+    assert (
+        "weekday-mean"
+        not in select_model(ROWS, forecasts(weekday_mean=0.15), history_days=900).weights
+    )
+
+
+def test_the_reason_names_the_errors_that_it_goes_by() -> None:
+    """Every method's validation error stands in it, in per cent."""
+    made = forecasts()
+    reason = select_model(ROWS, made, history_days=900).reason
+    for forecast in made.values():
+        assert f"{wape(ROWS.units, forecast):.1%}" in reason
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 2000))
+def test_few_days_stay_near_what_usually_holds(found: float, usual: float, days: int) -> None:
+    """Between the two, nearer to the usual below the prior's days, and beyond them to the found."""
+    drawn = shrunk(found, usual, days=days)
+    assert min(found, usual) - 1e-9 <= drawn <= max(found, usual) + 1e-9
+    assert (abs(drawn - usual) <= abs(drawn - found) + 1e-9) == (days <= 56 or found == usual) or (
+        abs(found - usual) < 1e-6
+    )
+
+
+def test_a_choice_mixes_by_its_weights() -> None:
+    """A weighted sum, row by row."""
+    made = {"local": np.array([1.0, 2.0]), "federated": np.array([3.0, 6.0])}
+    assert ModelSelection({"local": 0.25, "federated": 0.75}, "").combine(made).tolist() == [
+        2.5,
+        5.0,
+    ]

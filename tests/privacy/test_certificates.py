@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import ssl
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import (
+    load_pem_private_key,
+    load_ssh_private_key,
+    load_ssh_public_key,
+)
+
+from glean.errors import CertificateError
+from glean.privacy.certificate_folder import CreatedFiles, make_certificates
+from glean.privacy.certificates import OWN_HOSTS, read_server_certificate
+from glean.privacy.members import read_members
+
+HOSTS = ("glean.example.org", "192.0.2.7", "2001:db8::7")
+BAKERIES = ("Rue Mouffetard", "L'Atelier", "面包")
+FOLDERS = ("Rue-Mouffetard", "L-Atelier", "面包")
+OF_A_BAKERY = {"ca.crt", "members.json", "node-key", "node-key.pub", "signing-key"}
+
+
+def made(
+    folder: Path, hosts: Sequence[str] = HOSTS, bakeries: Sequence[str] = BAKERIES
+) -> CreatedFiles:
+    return make_certificates(folder, hosts=hosts, bakeries=bakeries)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def shake_hands(server: Path, authority: Path, host: str) -> None:
+    """A client that trusts one authority meets a server by the name of `host`, both in memory."""
+    there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    there.load_cert_chain(server / "server.pem", server / "server.key")
+    here = ssl.create_default_context(cafile=authority)
+    here.verify_flags |= ssl.VERIFY_X509_STRICT
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = here.wrap_bio(down, up, server_hostname=host)
+    answering = there.wrap_bio(up, down, server_side=True)
+    finished = [False, False]
+    for memory in itertools.cycle((0, 1)):
+        if all(finished):
+            return
+        try:
+            (client, answering)[memory].do_handshake()
+            finished[memory] = True
+        except ssl.SSLWantReadError:
+            continue
+
+
+@pytest.mark.parametrize("host", [*HOSTS, *OWN_HOSTS])
+def test_a_client_with_the_authority_accepts_the_server(host: str, tmp_path: Path) -> None:
+    """By each of its names and addresses, and by this machine's own."""
+    folder = made(tmp_path / "keys").folder
+    shake_hands(folder, folder / "bakeries" / FOLDERS[0] / "ca.crt", host)
+
+
+@pytest.mark.parametrize("host", ["example.org", "www.glean.example.org", "192.0.2.8"])
+def test_a_client_refuses_a_server_of_another_name(host: str, tmp_path: Path) -> None:
+    """The certificate vouches for the hosts that were given and for no other."""
+    folder = made(tmp_path / "keys").folder
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"doesn't match|mismatch"):
+        shake_hands(folder, folder / "ca.crt", host)
+
+
+def test_a_client_refuses_another_federation_s_server(tmp_path: Path) -> None:
+    """Even one with a certificate for the very host."""
+    mine, other = made(tmp_path / "mine").folder, made(tmp_path / "other").folder
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"unable to get local issuer|signature"):
+        shake_hands(other, mine / "ca.crt", HOSTS[0])
+
+
+def test_a_server_s_certificate_makes_no_others(tmp_path: Path) -> None:
+    """Who gets hold of it can't vouch for further servers."""
+    folder = made(tmp_path / "keys").folder
+    authority = (folder / "ca.crt").read_bytes()
+    (folder / "ca.crt").write_bytes((folder / "server.pem").read_bytes())
+    (folder / "ca.key").write_bytes((folder / "server.key").read_bytes())
+    for name in ("server.pem", "server.key"):
+        (folder / name).rename(tmp_path / name)
+    made(folder, bakeries=[])
+    chain = folder / "server.pem"
+    chain.write_bytes(chain.read_bytes() + (folder / "ca.crt").read_bytes())
+    (tmp_path / "ca.crt").write_bytes(authority)
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"invalid CA|purpose|basic constraints"):
+        shake_hands(folder, tmp_path / "ca.crt", HOSTS[0])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_private_keys_are_their_owner_s(umask: int, tmp_path: Path) -> None:
+    """0600 for keys, 0700 for folders, whatever the umask; the rest may be read."""
+    before = os.umask(umask)
+    try:
+        folder = made(tmp_path / "keys").folder
+    finally:
+        os.umask(before)
+    modes = {
+        path.relative_to(folder): stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")
+    }
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    private = {path.name for path, mode in modes.items() if mode == 0o600}
+    assert private == {"ca.key", "server.key", "node-key", "signing-key"}
+    assert {mode for path, mode in modes.items() if path.name in private} == {0o600}
+    assert {mode for path, mode in modes.items() if (folder / path).is_dir()} == {0o700}
+
+
+def test_every_bakery_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    """Its two keys, the authority's certificate and the list; folders are named for people."""
+    folder = made(tmp_path / "keys").folder
+    own = {path.name for path in folder.iterdir()}
+    assert own == {"ca.crt", "ca.key", "server.pem", "server.key", "members.json", "bakeries"}
+    assert {path.name for path in (folder / "bakeries").iterdir()} == set(FOLDERS)
+    for home in (folder / "bakeries").iterdir():
+        assert {path.name for path in home.iterdir()} == OF_A_BAKERY
+        for name in ("ca.crt", "members.json"):
+            assert (home / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_the_list_has_the_public_part_of_every_key(tmp_path: Path) -> None:
+    """What a bakery signs is verified by its line; its node key is as Flower wants it.
+
+    No private key is in the list, and none is used twice.
+    """
+    folder = made(tmp_path / "keys").folder
+    members = read_members((folder / "members.json").read_bytes())
+    assert [member.bakery for member in members] == sorted(BAKERIES)
+    for member in members:
+        home = folder / "bakeries" / dict(zip(BAKERIES, FOLDERS, strict=True))[member.bakery]
+        signing = load_pem_private_key((home / "signing-key").read_bytes(), password=None)
+        assert isinstance(signing, ed25519.Ed25519PrivateKey)
+        listed = load_ssh_public_key(member.signing_key.encode())
+        assert isinstance(listed, ed25519.Ed25519PublicKey)
+        listed.verify(signing.sign(b"round 1"), b"round 1")
+        node = load_ssh_private_key((home / "node-key").read_bytes(), password=None)
+        assert isinstance(node, ec.EllipticCurvePrivateKey)
+        assert node.curve.name == "secp384r1"
+        assert node.public_key() == load_ssh_public_key(member.node_key.encode())
+        assert (home / "node-key.pub").read_text() == member.node_key + "\n"
+    keys = [key for member in members for key in (member.signing_key, member.node_key)]
+    assert len(set(keys)) == 2 * len(BAKERIES)
+    assert "PRIVATE" not in (folder / "members.json").read_text()
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    """What is there is named, and stays as it was to the byte; nothing else is begun."""
+    folder = made(tmp_path / "keys").folder
+    before = contents(folder)
+    with pytest.raises(CertificateError) as refused:
+        made(folder, bakeries=["Rue Mouffetard", "New"])
+    for name in ("'Rue Mouffetard' is a member already", "server.pem", "server.key"):
+        assert name in str(refused.value)
+    assert "ca.key" not in str(refused.value)
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("name", ["ca.key", "ca.crt", "server.key", "bakeries/Rue-Mouffetard"])
+def test_a_stranger_s_file_is_not_overwritten(name: str, tmp_path: Path) -> None:
+    """In a folder that holds no federation yet; a link that leads nowhere counts as a file."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(CertificateError, match=f"{name} is there already"):
+        made(tmp_path)
+    assert [entry for entry in tmp_path.rglob("*") if not entry.is_dir()] == [path]
+
+
+def test_a_bakery_joins_later(tmp_path: Path) -> None:
+    """Only the lists change: in all folders, and to the same one.
+
+    Nor is there any need of the authority's key, or of a folder that was handed over and deleted.
+    """
+    folder = made(tmp_path / "keys").folder
+    (folder / "ca.key").rename(tmp_path / "ca.key")
+    for path in (folder / "bakeries" / "L-Atelier").iterdir():
+        path.unlink()
+    (folder / "bakeries" / "L-Atelier").rmdir()
+    before = contents(folder)
+    added = made(folder, hosts=[], bakeries=["Café 3"])
+    assert (added.new, added.certified, list(added.bakeries)) == (False, False, ["Café 3"])
+    after = contents(folder)
+    home = folder / "bakeries" / "Café-3"
+    assert {path.name for path in home.iterdir()} == OF_A_BAKERY
+    kept = [path for path in before if path.name != "members.json"]
+    assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
+    assert after.keys() - before.keys() == {home / name for name in OF_A_BAKERY}
+    lists = [content for path, content in after.items() if path.name == "members.json"]
+    assert len(lists) == 4
+    assert set(lists) == {lists[0]}
+    names = [member.bakery for member in read_members(lists[0])]
+    assert names == sorted([*BAKERIES, "Café 3"])
+    earlier = read_members(before[folder / "members.json"])
+    assert set(earlier) < set(read_members(lists[0]))
+
+
+def test_the_server_gets_a_new_certificate(tmp_path: Path) -> None:
+    """Once the old one is moved away: for other hosts, trusted by who has the same `ca.crt`."""
+    folder = made(tmp_path / "keys").folder
+    for name in ("server.pem", "server.key"):
+        (folder / name).rename(tmp_path / name)
+    before = contents(folder)
+    again = made(folder, hosts=["new.example.org"], bakeries=[])
+    assert again.certified
+    assert again.server == read_server_certificate((folder / "server.pem").read_bytes())
+    assert again.server.hosts == ("new.example.org", *OWN_HOSTS)
+    shake_hands(folder, folder / "bakeries" / FOLDERS[0] / "ca.crt", "new.example.org")
+    after = contents(folder)
+    assert {path: after[path] for path in before} == before
+
+
+def test_a_new_certificate_needs_the_authority_s_key(tmp_path: Path) -> None:
+    """Who keeps it in a drawer is told to fetch it."""
+    folder = made(tmp_path / "keys").folder
+    for name in ("server.pem", "server.key", "ca.key"):
+        (folder / name).rename(tmp_path / name)
+    with pytest.raises(CertificateError, match=r"has no ca\.key; .* bring it back"):
+        made(folder, bakeries=[])
+    assert not (folder / "server.key").exists()
+    (tmp_path / "ca.key").rename(folder / "ca.key")
+    assert made(folder, bakeries=[]).certified
+
+
+@pytest.mark.parametrize("name", ["ca.key", "ca.crt"])
+def test_a_damaged_authority_is_refused(name: str, tmp_path: Path) -> None:
+    """It would certify a server that nobody trusts."""
+    folder = made(tmp_path / "keys").folder
+    other = made(tmp_path / "other").folder
+    for gone in ("server.pem", "server.key"):
+        (folder / gone).rename(tmp_path / gone)
+    for content in (b"nonsense", (other / name).read_bytes()):
+        (folder / name).write_bytes(content)
+        with pytest.raises(CertificateError, match=r"ca\.crt"):
+            made(folder, bakeries=[])
+    assert not (folder / "server.pem").exists()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://glean.example.org", "glean.example.org:443", "[::1]", "*.example.org", "",
+        "a..b", "-a.example.org", "glean example", "bäckerei.example.org", "192.0.2.700", "a" * 64,
+        "glean.example.org/",
+    ],
+)  # fmt: skip
+def test_what_is_no_host_is_refused(host: str, tmp_path: Path) -> None:
+    """With the value, and before anything is written."""
+    with pytest.raises(CertificateError, match=r"wanted a name like glean\.example") as refused:
+        made(tmp_path / "keys", hosts=["good.example.org", host])
+    assert repr(host) in str(refused.value)
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize(
+    "bakery",
+    ["", "  ", "...", "-", " Nord", "Nord ", "a\nb", "a\tb", 'Le "Four"', "a\\b", "x" * 81],
+)
+def test_what_is_no_name_is_refused(bakery: str, tmp_path: Path) -> None:
+    """With the value, and before anything is written."""
+    with pytest.raises(CertificateError, match="wanted a name of at most 80") as refused:
+        made(tmp_path / "keys", bakeries=["Nord", bakery])
+    assert repr(bakery) in str(refused.value)
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize(
+    ("bakeries", "words"),
+    [
+        (["Nord", "Süd", "Nord"], "found 'Nord' twice"),
+        (["Rue Nord", "Rue-Nord"], "'Rue-Nord' and 'Rue Nord', which would share a folder"),
+        (["Nord", "NORD"], "'NORD' and 'Nord', which would share a folder"),
+        (["../../etc", "etc"], "would share a folder"),
+    ],
+)
+def test_names_that_can_not_stand_side_by_side(
+    bakeries: list[str], words: str, tmp_path: Path
+) -> None:
+    """At once or one after the other; some systems take NORD and Nord for the same folder."""
+    with pytest.raises(CertificateError, match=words):
+        made(tmp_path / "keys", bakeries=bakeries)
+    assert not (tmp_path / "keys").exists()
+    if len(bakeries) == 2:
+        folder = made(tmp_path / "keys", bakeries=bakeries[:1]).folder
+        before = contents(folder)
+        with pytest.raises(CertificateError, match="would share a folder"):
+            made(folder, hosts=[], bakeries=bakeries[1:])
+        assert contents(folder) == before
+
+
+def test_a_name_never_leads_out_of_the_folder(tmp_path: Path) -> None:
+    """Slashes and dots at the ends aren't part of a folder's name."""
+    folder = made(tmp_path / "keys", bakeries=["../../../up", "/root", ".hidden", ".a"])
+    assert {path.parent for path in folder.bakeries.values()} == {tmp_path / "keys" / "bakeries"}
+    assert {path.name for path in folder.bakeries.values()} == {"up", "root", "hidden", "a"}
+    assert [path.name for path in tmp_path.iterdir()] == ["keys"]
+
+
+def test_a_call_that_asks_for_nothing_is_refused(tmp_path: Path) -> None:
+    """A new folder needs a host; one that is complete, a bakery or a host."""
+    with pytest.raises(CertificateError, match=r"holds no federation yet; wanted .* --host"):
+        made(tmp_path / "keys", hosts=[])
+    assert not (tmp_path / "keys").exists()
+    folder = made(tmp_path / "keys").folder
+    with pytest.raises(CertificateError, match="wanted a new bakery's name by --bakery"):
+        made(folder, hosts=[], bakeries=[])
+
+
+def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
+    """The error names what is in the way."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(CertificateError, match=r"file.*can't be used.*wanted a folder"):
+        made(tmp_path / "file" / "keys")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 2, "members": []}', b"\xff",
+     b'{"format": 1, "members": [{"bakery": "Nord"}]}', b'{"format": 1, "members": [3]}'],
+)  # fmt: skip
+def test_a_list_that_is_none_is_refused(content: bytes) -> None:
+    """Damaged, or of a later version."""
+    with pytest.raises(CertificateError, match=r"members\.json"):
+        read_members(content)
+
+
+def failing(fsync: Callable[[int], None], *, at: int) -> Callable[[int], None]:
+    """Do as asked, but for the call of that number."""
+    calls = itertools.count(1)
+
+    def write_through(file: int) -> None:
+        if next(calls) == at:
+            raise OSError(28, "No space left on device")
+        fsync(file)
+
+    return write_through
+
+
+def test_a_full_disk_leaves_whole_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever write fails: the lists are old or new, a bakery's folder is whole or not there.
+
+    Nothing half-written stays, and every key that was there is as it was.
+    """
+    fsync = os.fsync
+    for fails_at in range(1, 30):
+        folder = made(tmp_path / str(fails_at), bakeries=["Nord"]).folder
+        before = contents(folder)
+        monkeypatch.setattr(os, "fsync", failing(fsync, at=fails_at))
+        complete, words = True, "No space left on device"
+        try:
+            made(folder, hosts=[], bakeries=["Ost", "West"])
+        except CertificateError as error:
+            complete, words = False, str(error)
+        assert "No space left on device" in words
+        monkeypatch.setattr(os, "fsync", fsync)
+        for home in (folder / "bakeries").iterdir():
+            assert {path.name for path in home.iterdir()} == OF_A_BAKERY
+        after = contents(folder)
+        assert not [path for path in after if path.name.startswith(".")]
+        assert all(after[p] == before[p] for p in before if p.name != "members.json")
+        for path in (path for path in after if path.name == "members.json"):
+            names = [member["bakery"] for member in json.loads(after[path])["members"]]
+            assert names in (["Nord"], ["Nord", "Ost", "West"])
+        if complete:
+            assert fails_at > 10
+            return
+    raise AssertionError("it never came to its end")

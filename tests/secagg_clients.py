@@ -1,0 +1,83 @@
+"""Bakeries that have agreed on keys, and one step of a secure sum among them, all by bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from glean.errors import SecureSumError
+from glean.privacy.cohort import Cohort
+from glean.privacy.mask_keys import KeyAdvertisement, KeyPair
+from glean.privacy.mask_messages import UnmaskRequest
+from glean.privacy.mask_seeds import Words
+from glean.privacy.secagg_client import SecAggClient
+from glean.privacy.secagg_round import SecAggRound
+
+
+def agreed(count: int, *, seed: bytes = b"seed") -> list[SecAggClient]:
+    """Maskers of so many bakeries, by place."""
+    own = [KeyPair.new(f"bakery {number:03}", epoch="run 1") for number in range(count)]
+    advertisements = [KeyAdvertisement.from_bytes(key.advertisement.to_bytes()) for key in own]
+    cohort = Cohort.from_bytes(Cohort.of(advertisements, epoch="run 1", seed=seed).to_bytes())
+    return [SecAggClient(key, cohort) for key in own]
+
+
+def vectors(count: int, *, words: int = 5, seed: int = 0) -> list[Words]:
+    """Vectors from all over the ring."""
+    rng = np.random.default_rng(seed)
+    return [rng.integers(0, 2**64, words, dtype=np.uint64) for _ in range(count)]
+
+
+def plain_sum(summands: Sequence[Words]) -> Words:
+    total = np.zeros(len(summands[0]), np.uint64)
+    for vector in summands:
+        total += vector
+    return total
+
+
+def masked_step(
+    secagg_clients: Sequence[SecAggClient],
+    summands: Sequence[Words],
+    *,
+    step: int = 1,
+    absent: Collection[int] = (),
+    silent: Collection[int] = (),
+) -> SecAggRound:
+    """Mask and take: those absent aren't asked, those silent are asked and don't send."""
+    cohort = secagg_clients[0].cohort
+    participants = cohort.everybody & ~sum(1 << place for place in absent)
+    total = SecAggRound(cohort, step=step, participants=participants, words=len(summands[0]))
+    for secagg_client, vector in zip(secagg_clients, summands, strict=True):
+        if secagg_client.place not in {*absent, *silent}:
+            masked = secagg_client.mask(vector, step=step, participants=participants)
+            total.take(secagg_client.own.bakery, masked.to_bytes())
+    return total
+
+
+def asked(
+    total: SecAggRound,
+    secagg_clients: Sequence[SecAggClient],
+    *,
+    answering: Mapping[int, int] | None = None,
+) -> Words:
+    """Ask until there is a result; a bakery in `answering` answers so often and then vanishes."""
+    left = dict(answering or {})
+    while requests := total.unmask_requests():
+        for bakery, request in requests.items():
+            place = total.cohort.place(bakery)
+            left[place] = left.get(place, len(secagg_clients)) - 1
+            if left[place] >= 0:
+                answer = secagg_clients[place].answer(UnmaskRequest.from_bytes(request.to_bytes()))
+                total.answer(bakery, answer.to_bytes())
+    return total.result()
+
+
+def refusal(call: object) -> str:
+    """What a call says that is refused."""
+    assert callable(call)
+    try:
+        call()
+    except SecureSumError as error:
+        return str(error)
+    raise AssertionError("it wasn't refused")
