@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
+from glean.learning.bin_layout import BinLayout
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.gradient_histograms import GradientHistograms
 from glean.learning.histogram_grower import HistogramGrower

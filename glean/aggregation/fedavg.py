@@ -84,7 +84,7 @@ def mean(total: Words, *, like: Weights, rows: int) -> Weights:
     for name, held in like.arrays.items():
         arrays[name] = flat[start : start + held.size].reshape(held.shape)
         start += held.size
-    return Weights(like.kind, like.definition, arrays)
+    return Weights(like.kind, like.spec, arrays)
 
 
 def _bits(rows: int) -> int:

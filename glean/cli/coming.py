@@ -25,7 +25,8 @@ TAKEN = {"promotion": "none", "price": "the last one"}
 def told_in(path: Path | None, opened: ForecastContext) -> KnownFuture:
     """Read the file of coming days of an opened bakery; none tells nothing."""
     from glean.forecasting.future_rows import days_ahead, products_ahead
-    from glean.forecasting.inputs import inputs_of
+    from glean.forecasting.predict import definition_of
+from glean.forecasting.inputs import inputs_of
     from glean.sales.known_future import NOTHING_TOLD, read_told_days
 
     if path is None:
@@ -34,7 +35,7 @@ def told_in(path: Path | None, opened: ForecastContext) -> KnownFuture:
         path,
         days=days_ahead(opened.today),
         products=products_ahead(opened.table, today=opened.today),
-        inputs=inputs_of(opened.own.shared.definition),
+        inputs=inputs_of(definition_of(opened.own.shared)),
     )
 
 

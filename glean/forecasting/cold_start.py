@@ -16,9 +16,10 @@ import pandas as pd
 
 from glean.errors import SettingsError
 from glean.features.definition import HOLIDAY_REACH_DAYS, LEVEL_DAYS
-from glean.forecasting.predict import Model
+from glean.forecasting.predict import Model, definition_of
 from glean.learning.boosting import predict
-from glean.learning.model_weights import Weights, predict_weights
+from glean.learning.model_weights import Weights
+from glean.learning.weight_models import predict_weights
 from glean.metrics import Floats
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
@@ -54,7 +55,7 @@ def weekday_profile(model: Model) -> Floats:
     array of shape (7,)
         Monday first, mean 1.
     """
-    names = model.definition.names
+    names = definition_of(model).names
     x = np.full((7, len(names)), np.nan, dtype=np.float32)
     for name, value in USUAL_DAY.items():
         x[:, names.index(name)] = value

@@ -22,7 +22,7 @@ from glean.forecasting.calibration import Residuals
 from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.cold_start import weekday_profile, with_stated_history
 from glean.forecasting.model_store import NAMES_OF_FILES, from_files
-from glean.forecasting.predict import read_model
+from glean.forecasting.predict import definition_of, read_model
 from glean.forecasting.prior import ERRORS_FILE, prior_calibration
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.forest import Forest
@@ -195,7 +195,7 @@ def _own(
 ) -> tuple[ClientModel, Residuals]:
     """Take what the home holds, brought up to date with newer sales; or make it of the sales."""
     shared = read_model(found.model)
-    features = build_features(table, shared.definition, region=region)
+    features = build_features(table, definition_of(shared), region=region)
     real = _real(features, sales)
     if found.files:
         try:

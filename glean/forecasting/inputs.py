@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from glean.features.definition import FeatureDefinition
-from glean.forecasting.predict import Model
+from glean.forecasting.predict import Model, definition_of
 from glean.learning.forest import Forest
 from glean.sales.known_future import KnownFuture
 
@@ -53,7 +53,7 @@ def unknown_inputs(
 
 
 def _used_by(model: Model, sales: pd.DataFrame) -> Iterable[str]:
-    inputs = inputs_of(model.definition)
+    inputs = inputs_of(definition_of(model))
     if not isinstance(model, Forest):
         return [name for name in inputs if name in sales and sales[name].notna().any()]
     split = {

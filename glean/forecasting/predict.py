@@ -12,12 +12,11 @@ from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
 from glean.learning.boosting import predict
 from glean.learning.forest import Forest
-from glean.learning.model_weights import Weights, predict_weights
+from glean.learning.model_weights import Weights, is_npz
+from glean.learning.weight_models import definition_of_weights, predict_weights, read_weights
 
 Floats = NDArray[np.float64]
 Model = Forest | Weights
-
-_ZIP_MAGIC = b"PK"
 
 
 @lru_cache(maxsize=2)
@@ -31,8 +30,8 @@ def read_model(content: bytes) -> Model:
     ModelError
         The bytes are no model that Glean made.
     """
-    if content.startswith(_ZIP_MAGIC):
-        return Weights.from_npz(content)
+    if is_npz(content):
+        return read_weights(content)
     return Forest.from_bytes(content)
 
 
@@ -44,7 +43,7 @@ def definition_of(model: Model) -> FeatureDefinition:
     ModelError
         There is none that this version of Glean can make.
     """
-    return model.definition
+    return model.definition if isinstance(model, Forest) else definition_of_weights(model)
 
 
 def forecast_units(model: Model, features: FeatureMatrix) -> Floats:

@@ -16,6 +16,7 @@ from glean.forecasting.calibration import Residuals
 from glean.forecasting.client_model import ClientModel
 from glean.forecasting.cold_start import USUAL_DAY, weekday_profile
 from glean.forecasting.drivers import Driver, drivers, group_of
+from glean.forecasting.predict import definition_of
 from glean.forecasting.rolling_origin import near_holiday
 from glean.metrics import Floats
 from glean.sales.table import SalesTable
@@ -116,7 +117,7 @@ def forecast_days(
     made: list[tuple[FeatureMatrix, Floats]] = []
     for day in pd.DatetimeIndex(rows.loc[coming, "date"].unique()).sort_values():
         # Later days stay in: what is told of them (a holiday) is known before they come.
-        features = build_features(SalesTable(rows), own.shared.definition, region=region)
+        features = build_features(SalesTable(rows), definition_of(own.shared), region=region)
         usual = usual or features.between(end=day)
         features = features.between(day, day + pd.Timedelta(days=1))
         units = _units(own, features, unsold)

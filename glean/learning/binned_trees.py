@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.kernels import COLUMN_BITS, PLACE_BITS
 from glean.learning.tree import NO_NODE, Nodes, Tree
 

@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
+from glean.learning.bin_layout import BinLayout
 from glean.learning.binned_trees import BinnedTrees, binned
 from glean.learning.boosting import start_margin
 from glean.learning.fixed_point import FixedPoint

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.histogram_request import HistogramRequest
 from glean.learning.loss import Loss

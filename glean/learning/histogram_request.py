@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.row_sample import MOST_SEED
 from glean.learning.tree import DEEPEST_TREE
 

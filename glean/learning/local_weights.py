@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from glean.features.matrix import FeatureMatrix
-from glean.learning.model_weights import Weights, fit_round, initial_weights, predict_weights
+from glean.learning.model_weights import Weights
+from glean.learning.weight_models import fit_round, initial_weights, predict_weights
 from glean.metrics import wape
 
 MOST_ROUNDS = 100

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.histogram_request import Splits, TreeRequest
 from glean.learning.kernels import kernels
 

@@ -6,8 +6,8 @@ what the server's and the bakeries' parts look like when nothing travels between
 
 from __future__ import annotations
 
-from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
+from glean.learning.bin_layout import BinLayout
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
 from glean.learning.gradient_histograms import GradientHistograms

@@ -27,7 +27,7 @@ from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.predict import forecast_units, read_model
 from glean.learning.forest import Forest
 from glean.learning.local_trees import train_local_trees
-from glean.learning.model_weights import initial_weights
+from glean.learning.weight_models import initial_weights
 from glean.metrics import mase, wape
 from glean.settings import BoostingSettings
 from tests.matrices import DEFINITION, random_forest, random_matrix

@@ -9,7 +9,7 @@ import pytest
 
 from glean.features.matrix import build_features
 from glean.forecasting.drivers import MOST_NAMED, Driver, _named, _words, drivers
-from glean.learning.model_weights import initial_weights
+from glean.learning.weight_models import initial_weights
 from tests.forecasting.test_future_rows import DEFINITION, LAST, TABLE
 
 

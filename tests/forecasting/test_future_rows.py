@@ -22,7 +22,7 @@ from glean.forecasting.inputs import inputs_of, unknown_inputs
 from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
+from glean.learning.weight_models import initial_weights
 from glean.sales.known_future import NOTHING_TOLD, KnownFuture
 from glean.sales.products import Product
 from glean.sales.table import SalesTable

@@ -13,8 +13,8 @@ from glean.forecasting.bias_correction import BiasCorrection, bias_correction
 from glean.forecasting.personalization import personalize
 from glean.forecasting.predict import forecast_units
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
 from glean.learning.residual import SHAPES, grow_residual
+from glean.learning.weight_models import initial_weights
 from glean.metrics import wape
 from glean.settings import BoostingSettings
 from tests.matrices import DEFINITION, random_forest, random_matrix

@@ -10,7 +10,7 @@ from glean.forecasting.drivers import GROUPS, drivers, group_of
 from glean.learning.boosting import predict, train_pooled
 from glean.learning.contributions import contributions
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
+from glean.learning.weight_models import initial_weights
 from glean.settings import BoostingSettings
 from tests.matrices import DEFINITION, random_matrix
 

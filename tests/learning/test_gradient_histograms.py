@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from glean.errors import FederationError, ModelError
-from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
 from glean.learning import kernels as loops
+from glean.learning.bin_layout import BinLayout
 from glean.learning.binned_trees import BinnedTrees, at_public_edges
 from glean.learning.boosting import TreeLearner
 from glean.learning.fixed_point import FixedPoint

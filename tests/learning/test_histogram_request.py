@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.histogram_request import HistogramRequest
 from glean.learning.row_sample import MOST_SEED
 from glean.settings import BoostingSettings

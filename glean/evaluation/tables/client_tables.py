@@ -23,9 +23,9 @@ from glean.evaluation.tables.plan_backtest import (
     local_rows,
     plan_rows,
 )
+from glean.features.bakery_rows import CACHED_BAKERIES, BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
-from glean.federation.client.client import CACHED_CLIENTS, Client
 from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.predict import definition_of, read_model
 from glean.forecasting.prior import prior_calibration
@@ -84,20 +84,20 @@ class WindowedRows:
     test: FeatureMatrix
 
     @classmethod
-    def of(cls, participant: Client, definition: FeatureDefinition) -> Self:
+    def of(cls, bakery: BakeryRows, definition: FeatureDefinition) -> Self:
         """Take the rows of a bakery of a run."""
         return cls(
-            participant.sales.name,
-            participant.windows.cohort,
-            participant.training(definition),
-            participant.validation(definition),
-            participant.test(definition),
+            bakery.sales.name,
+            bakery.windows.cohort,
+            bakery.training(definition),
+            bakery.validation(definition),
+            bakery.test(definition),
         )
 
 
-@lru_cache(maxsize=CACHED_CLIENTS)
+@lru_cache(maxsize=CACHED_BAKERIES)
 def client_model_of(
-    participant: Client, model: bytes, *, learning_rate: float, widths: ErrorDistribution | None
+    bakery: BakeryRows, model: bytes, *, learning_rate: float, widths: ErrorDistribution | None
 ) -> ClientModel:
     """Make what a bakery of a run forecasts from, once a process.
 
@@ -106,7 +106,7 @@ def client_model_of(
 
     Parameters
     ----------
-    participant : Client
+    bakery : BakeryRows
         The bakery.
     model : bytes
         The federation's final model.
@@ -117,27 +117,27 @@ def client_model_of(
     """
     shared = read_model(model)
     definition = definition_of(shared)
-    settings = participant.settings
+    settings = bakery.settings
     return fit_client_model(
         shared,
-        participant.training(definition),
-        participant.validation(definition),
+        bakery.training(definition),
+        bakery.validation(definition),
         boosting=settings.boosting,
         learning_rate=learning_rate,
-        seed=derived_seed(settings.seed, "local", participant.sales.name),
+        seed=derived_seed(settings.seed, "local", bakery.sales.name),
         prior=None if widths is None else prior_calibration(widths),
     )
 
 
-def tables_of_client(participant: Client, own: ClientModel) -> dict[str, pd.DataFrame]:
+def tables_of_client(bakery: BakeryRows, own: ClientModel) -> dict[str, pd.DataFrame]:
     """Make the tables of a bakery of a run, with the run's product list and seed."""
-    settings = participant.settings
+    settings = bakery.settings
     path = settings.table.products
     return client_tables(
-        WindowedRows.of(participant, definition_of(own.shared)),
+        WindowedRows.of(bakery, definition_of(own.shared)),
         own,
         products=read_products(Path(path)) if path else {},
-        seed=derived_seed(settings.seed, "chance", participant.sales.name),
+        seed=derived_seed(settings.seed, "chance", bakery.sales.name),
     )
 
 

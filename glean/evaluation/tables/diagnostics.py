@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.evaluation.tables.scores import BakeryScore, naive_scale, score_methods
+from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import Client
 from glean.forecasting.baselines import baselines
 from glean.forecasting.predict import Model, definition_of, forecast_units
 from glean.learning.boosting import train_pooled
@@ -53,12 +53,12 @@ class Diagnostics:
     forecasts: pd.DataFrame
 
 
-def diagnose(participants: Sequence[Client], model: Model, pooled: Forest | None) -> Diagnostics:
+def diagnose(bakeries: Sequence[BakeryRows], model: Model, pooled: Forest | None) -> Diagnostics:
     """Score the pooled rival, compare with the truth, and keep single days.
 
     Parameters
     ----------
-    participants : sequence of Client
+    bakeries : sequence of BakeryRows
         All bakeries of the simulation.
     model : Forest or Weights
         The federation's final model.
@@ -69,18 +69,18 @@ def diagnose(participants: Sequence[Client], model: Model, pooled: Forest | None
     scores: list[BakeryScore] = []
     days: list[pd.DataFrame] = []
     truths: list[dict[str, str | float]] = []
-    for participant in participants:
-        test = participant.test(definition)
+    for bakery in bakeries:
+        test = bakery.test(definition)
         shown = test.keys.assign(units=test.units, federated=forecast_units(model, test))
         if pooled is not None:
             shown["pooled"] = forecast_units(pooled, test)
             shown = shown.assign(**baselines(test))
-            scores += _pooled_scores(participant, definition, test, shown["pooled"].to_numpy())
-        expected = _expected(participant, test)
+            scores += _pooled_scores(bakery, definition, test, shown["pooled"].to_numpy())
+        expected = _expected(bakery, test)
         if expected is not None:
             shown["best_possible"] = expected
             sums = ErrorSums.of(test.units, expected)
-            truths.append(_truth_row(participant.sales.name, sums))
+            truths.append(_truth_row(bakery.sales.name, sums))
         days.append(shown)
     return Diagnostics(
         pooled=scores,
@@ -90,7 +90,7 @@ def diagnose(participants: Sequence[Client], model: Model, pooled: Forest | None
 
 
 def train_pooled_baseline(
-    participants: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     settings: RunSettings,
     *,
@@ -101,7 +101,7 @@ def train_pooled_baseline(
 
     Parameters
     ----------
-    participants : sequence of Client
+    bakeries : sequence of BakeryRows
         All bakeries of the simulation.
     definition : FeatureDefinition
         The run's.
@@ -112,7 +112,7 @@ def train_pooled_baseline(
     steps : int
         Its boosting steps: as many as the final model had rounds.
     """
-    training = [p.training(definition) for p in participants if p.trains]
+    training = [p.training(definition) for p in bakeries if p.trains]
     boosting = settings.boosting
     width = boosting.num_parallel_tree
     if settings.rounds.aggregation == "histogram":
@@ -132,24 +132,24 @@ def train_pooled_baseline(
 
 
 def _pooled_scores(
-    participant: Client, definition: FeatureDefinition, test: FeatureMatrix, forecast: Floats
+    bakery: BakeryRows, definition: FeatureDefinition, test: FeatureMatrix, forecast: Floats
 ) -> list[BakeryScore]:
     return score_methods(
         test,
         {"pooled": forecast},
-        bakery=participant.sales.name,
-        cohort=participant.windows.cohort,
-        scale=naive_scale(participant.training(definition), test),
+        bakery=bakery.sales.name,
+        cohort=bakery.windows.cohort,
+        scale=naive_scale(bakery.training(definition), test),
     )
 
 
-def _expected(participant: Client, test: FeatureMatrix) -> Floats | None:
+def _expected(bakery: BakeryRows, test: FeatureMatrix) -> Floats | None:
     """Give the true expected demand of the test rows, in their order."""
-    if participant.sales.expected is None:
+    if bakery.sales.expected is None:
         return None
-    rows = participant.sales.table.rows
+    rows = bakery.sales.table.rows
     truth = pd.Series(
-        participant.sales.expected, index=pd.MultiIndex.from_frame(rows[["product", "date"]])
+        bakery.sales.expected, index=pd.MultiIndex.from_frame(rows[["product", "date"]])
     )
     asked = pd.MultiIndex.from_frame(test.keys[["product", "date"]])
     return np.asarray(truth.reindex(asked), dtype=np.float64)

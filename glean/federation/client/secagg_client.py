@@ -51,7 +51,7 @@ class StoredSecAggClient:
         self._state = state
 
     @classmethod
-    def of(cls, bakery: Client, task: SumTask, state: RecordDict) -> StoredSecAggClient | None:
+    def of(cls, client: Client, task: SumTask, state: RecordDict) -> StoredSecAggClient | None:
         """Get ready for a step; None where the keys for it aren't here.
 
         Raises
@@ -63,12 +63,12 @@ class StoredSecAggClient:
         """
         if task.cohort and _KEY in _record(state):
             cohort = Cohort.from_bytes(task.cohort)
-            if bakery.sales.own_table:
-                cohort.verify(read_members(_file(bakery.node, "members")))
+            if client.own_table:
+                cohort.verify(read_members(_file(client.node, "members")))
             secagg_client = SecAggClient(read_key(_bytes(state, _KEY)), cohort)
             _save(secagg_client, state)
             return cls(secagg_client, state)
-        found = _load(bakery.sales.name, state)
+        found = _load(client.name, state)
         return cls(found, state) if found else None
 
     def masked(self, words: Words, task: SumTask) -> bytes:
@@ -87,7 +87,7 @@ class StoredSecAggClient:
         return masked.to_bytes()
 
 
-def advertise_key(bakery: Client, task: KeyTask, state: RecordDict) -> KeyReply:
+def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
     """Make a key, keep it, and give its public part; signed where the bakery is a real one.
 
     Raises
@@ -95,15 +95,15 @@ def advertise_key(bakery: Client, task: KeyTask, state: RecordDict) -> KeyReply:
     SettingsError, SecureSumError
         It can't be signed.
     """
-    own = KeyPair.new(bakery.sales.name, epoch=task.epoch)
+    own = KeyPair.new(client.name, epoch=task.epoch)
     advertisement = own.advertisement
-    if bakery.sales.own_table:
-        advertisement = advertisement.signed(_file(bakery.node, "signing-key"), epoch=task.epoch)
+    if client.own_table:
+        advertisement = advertisement.signed(_file(client.node, "signing-key"), epoch=task.epoch)
     state[_NAME] = ConfigRecord({_KEY: write_key(own)})
-    return KeyReply(bakery.sales.name, code_fingerprint(), advertisement.to_bytes())
+    return KeyReply(client.name, code_fingerprint(), advertisement.to_bytes())
 
 
-def unmask_reply(bakery: Client, task: UnmaskTask, state: RecordDict) -> UnmaskResult:
+def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskResult:
     """Answer what the server needs to open a sum.
 
     Raises
@@ -111,12 +111,12 @@ def unmask_reply(bakery: Client, task: UnmaskTask, state: RecordDict) -> UnmaskR
     SecureSumError
         It isn't to be answered: the question contradicts an earlier one, or too few are left.
     """
-    secagg_client = _load(bakery.sales.name, state)
+    secagg_client = _load(client.name, state)
     if secagg_client is None:
         raise SettingsError("found no keys here for the sum; they went with the node's last state")
     answer = secagg_client.answer(UnmaskRequest.from_bytes(task.request))
     _save(secagg_client, state)
-    return UnmaskResult(bakery.sales.name, code_fingerprint(), answer.to_bytes())
+    return UnmaskResult(client.name, code_fingerprint(), answer.to_bytes())
 
 
 def _load(bakery: str, state: RecordDict) -> SecAggClient | None:

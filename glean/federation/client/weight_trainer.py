@@ -1,50 +1,81 @@
-"""A bakery's work on averaged weights: score them, train them further on its rows."""
+"""A client's work on averaged weights: score them, train them further on its rows."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glean.aggregation import fedavg
-from glean.features.matrix import FeatureMatrix
+from glean.errors import ModelError
 from glean.federation.wire.messages import Task
-from glean.federation.wire.sum_request import SumRequest
-from glean.learning.model_weights import Weights, fit_round, predict_weights
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import WEIGHTS, SumRequest
+from glean.federation.workload.client_state import ClientState
+from glean.learning.model_weights import Weights
+from glean.metric_sums import MetricSums
 
-Floats = NDArray[np.float64]
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 
-class WeightTrainer:
-    """Works on one bakery's rows.
-
-    Parameters
-    ----------
-    training, validation : FeatureMatrix
-        Its rows by window.
-    kind : str
-        "neural" or "poisson".
-    """
+class WeightTrainer(ABC):
+    """A `LocalTrainer` of weights; a workload says how they are read, fitted and scored."""
 
     device_used = "cpu"
 
-    def __init__(self, training: FeatureMatrix, validation: FeatureMatrix, *, kind: str) -> None:
-        self._training = training
-        self._validation = validation
-        self._kind = kind
+    def __init__(self) -> None:
+        self._model = b""
 
-    def train(self, task: Task, orders: SumRequest, *, weight: float, seed: int) -> Words:
-        """Train the task's weights on this bakery's rows; its summand, with `say` in mean rows."""
-        weights = Weights.from_npz(task.model)
-        fitted = fit_round(
-            self._kind, weights, self._training, learning_rate=task.learning_rate, seed=seed
-        )
-        return fedavg.encoded(fitted, weight=weight, rows=orders.rows)
+    @abstractmethod
+    def totals(self) -> tuple[int, float]:
+        """Give the number of rows to learn from and the sum of their weights."""
 
-    def length(self, task: Task) -> int:
-        """Length of what `train` gives."""
-        return fedavg.encoded_length(Weights.from_npz(task.model))
+    @abstractmethod
+    def read(self, content: bytes) -> Weights:
+        """Read a file of weights."""
 
-    def forecast(self, task: Task) -> Floats:
-        """Forecast the validation rows relative to their level."""
-        return predict_weights(self._kind, Weights.from_npz(task.model), self._validation.x)
+    @abstractmethod
+    def fit(self, weights: Weights, *, learning_rate: float, seed: int) -> Weights:
+        """Train weights further on the training rows for one round."""
+
+    @abstractmethod
+    def score(self, weights: Weights) -> MetricSums:
+        """Score weights on the validation rows."""
+
+    def catch_up(self, task: Task, _state: ClientState) -> bool:
+        """Take the weights of a task, which always come whole."""
+        self._model = task.model
+        return True
+
+    def train(self, task: Task, *, seed: int, structures_only: bool = False) -> bytes:
+        """Refuse: weights are averaged in a sum."""
+        del seed, structures_only
+        raise ModelError(f"round {task.round}: found a task for trees; wanted one for weights")
+
+    def validate(self) -> MetricSums:
+        """Score the weights caught up with on the validation rows."""
+        return self.score(self.weights)
+
+    @property
+    def weights(self) -> Weights:
+        """The weights caught up with."""
+        return self.read(self._model)
+
+    def length(self, part: str, task: SumTask, _request: SumRequest) -> int:
+        """Say how many numbers a part of the vector has."""
+        _check_part(part)
+        return fedavg.encoded_length(self.read(task.model))
+
+    def contribute(
+        self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
+    ) -> Encoded:
+        """Train the task's weights on this client's rows; its summand."""
+        _check_part(part)
+        fitted = self.fit(self.read(task.model), learning_rate=task.learning_rate, seed=seed)
+        return fedavg.encoded(fitted, weight=weight, rows=request.rows)
+
+
+def _check_part(part: str) -> None:
+    if part != WEIGHTS:
+        raise ModelError(f"found the part {part!r:.80} of a vector; a model of weights has none")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
-from glean.federation.wire.messages import payload_bytes
+from glean.federation.wire.record_form import payload_bytes
 
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 

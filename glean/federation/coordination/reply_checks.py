@@ -10,14 +10,14 @@ from functools import cached_property
 from glean.aggregation import bagging, cyclic, refit
 from glean.aggregation.update import TreeUpdate, Update, check_reply
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
 from glean.features.definition import FeatureDefinition
 from glean.federation.coordination.global_model import GlobalModel, TreeModel, WeightModel
 from glean.federation.wire.messages import TrainReply
 from glean.federation.wire.sum_messages import SumReply
+from glean.learning.bin_layout import BinLayout
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
 from glean.learning.structure import check_public_edges
+from glean.learning.weight_models import initial_weights
 from glean.seeds import derived_seed, draw_share
 from glean.settings import RunSettings
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glean.federation.wire.messages import Packed, Task
+from glean.federation.wire.messages import Task
+from glean.federation.wire.record_form import Packed
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class SumReply(Packed):
 
     Parameters
     ----------
-    bakery, code, definition : str
-        Who, running what, on which feature definition (its identity).
+    bakery, code, spec : str
+        Who, running what, for which spec (its identity).
     lacks_model : bool
         True: the bakery doesn't hold the state that the task continued; send the whole model.
     lacks_keys : bool
@@ -47,7 +48,8 @@ class SumReply(Packed):
     device : str
         Where it learned, in XGBoost's words; "" where it didn't.
     sums : tuple of float
-        Its scores as they are, the fields of `ErrorSums`; none where they aren't to be shown.
+        Its scores as they are, the fields of the workload's `MetricSums`; none where they aren't to
+        be shown.
     proposal : bytes
         Model file of trees without leaf values; empty without.
     vector : bytes
@@ -56,7 +58,7 @@ class SumReply(Packed):
 
     bakery: str
     code: str
-    definition: str
+    spec: str
     lacks_model: bool
     lacks_keys: bool
     device: str

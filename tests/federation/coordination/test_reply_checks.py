@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
 from glean.features.definition import FeatureDefinition
 from glean.federation.coordination.global_model import TreeModel, WeightModel
 from glean.federation.coordination.reply_checks import Aggregator
 from glean.federation.wire.messages import TrainReply
+from glean.learning.bin_layout import BinLayout
 from glean.learning.forest import Forest
 from glean.learning.structure import on_public_edges
 from glean.settings import ConfigValue, RunSettings

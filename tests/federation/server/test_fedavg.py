@@ -17,14 +17,15 @@ from sklearn.neural_network import MLPRegressor
 from glean.aggregation.fedavg import encoded, encoded_length, mean
 from glean.errors import ModelError
 from glean.learning import neural
-from glean.learning.model_weights import (
+from glean.learning.model_weights import Weights
+from glean.learning.scaling import FARTHEST, input_count, scaled_inputs
+from glean.learning.weight_models import (
     KINDS,
-    Weights,
     fit_round,
     initial_weights,
     predict_weights,
+    read_weights,
 )
-from glean.learning.scaling import FARTHEST, input_count, scaled_inputs
 from glean.metrics import wape
 from tests.matrices import DEFINITION, random_matrix
 
@@ -43,7 +44,7 @@ def drawn(kind: str, seed: int) -> Weights:
 def test_a_file_gives_back_its_weights(kind: str) -> None:
     """decode(encode(x)) == x; NumPy itself reads the file."""
     weights = drawn(kind, 1)
-    again = Weights.from_npz(weights.to_npz())
+    again = read_weights(weights.to_npz())
     assert again.to_npz() == weights.to_npz()
     assert again.definition == DEFINITION
     with np.load(io.BytesIO(weights.to_npz()), allow_pickle=False) as held:
@@ -60,7 +61,7 @@ def test_damaged_files_are_refused(kind: str) -> None:
         flipped = data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :]
         for damaged in (flipped, data[:place]):
             with pytest.raises(ModelError):
-                Weights.from_npz(damaged)
+                read_weights(damaged)
 
 
 @given(st.binary(max_size=300))
@@ -69,7 +70,7 @@ def test_random_bytes_raise_nothing_but_model_errors(data: bytes) -> None:
     good = initial_weights("poisson", DEFINITION, seed=0).to_npz()
     for prefix in (b"", b"PK\3\4", good[:-200]):
         with suppress(ModelError):
-            Weights.from_npz(prefix + data)
+            read_weights(prefix + data)
 
 
 def test_a_compressed_file_isnt_unpacked() -> None:
@@ -78,7 +79,7 @@ def test_a_compressed_file_isnt_unpacked() -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("glean_kind.npy", b"\0" * 10_000_000)
     with pytest.raises(ModelError, match="compressed"):
-        Weights.from_npz(packed.getvalue())
+        read_weights(packed.getvalue())
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -2e4])
@@ -87,7 +88,7 @@ def test_values_that_arent_sane_are_refused(value: float) -> None:
     weights = drawn("poisson", 1)
     weights.arrays["coef"][3] = value
     with pytest.raises(ModelError, match="weights coef: found one that isn't finite"):
-        Weights.from_npz(weights.to_npz())
+        read_weights(weights.to_npz())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -98,9 +99,9 @@ def test_other_shapes_are_refused(kind: str) -> None:
     first = weights.arrays[name]
     for odd in ({name: first[:-1]}, {name: first[None]}, {"more": first}):
         with pytest.raises(ModelError):
-            Weights.from_npz(replace(weights, arrays=dict(weights.arrays) | odd).to_npz())
+            read_weights(replace(weights, arrays=dict(weights.arrays) | odd).to_npz())
     with pytest.raises(ModelError, match="kind 'forest'"):
-        Weights.from_npz(replace(weights, kind="forest").to_npz())
+        read_weights(replace(weights, kind="forest").to_npz())
 
 
 def test_inputs_are_scaled_by_public_constants() -> None:

@@ -24,7 +24,7 @@ from glean.federation.client.client import client_of
 from glean.federation.wire.messages import FinalReply
 from glean.forecasting.predict import definition_of, forecast_units, read_model
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
+from glean.learning.weight_models import initial_weights
 from glean.metrics import wape
 from glean.sales.partitions import bakeries_of_run
 from glean.settings import ConfigValue, NodeSettings, RunSettings, TableSettings

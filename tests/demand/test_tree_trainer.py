@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from flwr.app import Message, RecordDict
+from glean.federation.client.tree_trainer import MarginCache, TreeTrainer
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
-from glean.federation.client.tree_trainer import MarginCache, TreeTrainer
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import Task
+from glean.learning.bin_layout import BinLayout
 from glean.learning.boosting import TreeLearner, predict
 from glean.learning.forest import Forest
 from glean.learning.structure import check_public_edges

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BEYOND, BinLayout
 from glean.features.bins import bin_edges, in_bins
 from glean.features.definition import FeatureDefinition
+from glean.learning.bin_layout import BEYOND, BinLayout
 
 DEFINITION = FeatureDefinition(horizon_days=1, season=True, covariates=("wind",))
 LAYOUTS = {bins: BinLayout(DEFINITION, bins) for bins in (2, 3, 32, 255, 256)}
