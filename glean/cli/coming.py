@@ -25,8 +25,8 @@ TAKEN = {"promotion": "none", "price": "the last one"}
 def told_in(path: Path | None, opened: ForecastContext) -> KnownFuture:
     """Read the file of coming days of an opened bakery; none tells nothing."""
     from glean.forecasting.future_rows import days_ahead, products_ahead
+    from glean.forecasting.inputs import inputs_of
     from glean.forecasting.predict import definition_of
-from glean.forecasting.inputs import inputs_of
     from glean.sales.known_future import NOTHING_TOLD, read_told_days
 
     if path is None:
