@@ -30,10 +30,11 @@ from glean.forecasting.client_model import ClientModel
 from glean.forecasting.model_store import StoredModel, to_files
 from glean.forecasting.predict import Model, definition_of, read_model
 from glean.forecasting.rolling_origin import residuals
+from glean.node_settings import NodeSettings, is_deployed
 from glean.runs.client_home import keep_files, keep_model
 from glean.runs.code_version import code_fingerprint
 from glean.runs.log_lines import log_to
-from glean.settings import ConfigValue, NodeSettings, RunSettings, is_deployed
+from glean.settings import ConfigValue, RunSettings
 
 LOG = logging.getLogger("glean")
 

@@ -17,13 +17,14 @@ from glean.federation.client.tree_trainer import TreeTrainer
 from glean.federation.client.weight_trainer import WeightTrainer
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, Task, TrainReply
 from glean.metrics import ErrorSums
+from glean.node_settings import NodeSettings
 from glean.runs.code_version import code_fingerprint
 from glean.sales.partitions import BakerySales, bakery_of_node
 from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
 from glean.sales.windows import MIN_TRADING_DAYS, Windows, windows_of
 from glean.seeds import derived_seed
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 Floats = NDArray[np.float64]
 
@@ -189,7 +190,7 @@ class Client:
             rounds = self.settings.rounds
             self._trainers[key] = (
                 WeightTrainer(*windows, kind=rounds.fedavg_model)
-                if rounds.aggregation == "fedavg"
+                if rounds.kind.averages_weights
                 else TreeTrainer(
                     *windows,
                     boosting=self.settings.boosting,

@@ -119,7 +119,7 @@ def read_global_model(content: bytes, settings: RunSettings) -> GlobalModel:
 
 def _traits(model: GlobalModel, settings: RunSettings) -> Iterator[tuple[str, object, object]]:
     """Name, the model's and the run's of whatever has to be the same in both."""
-    averaged = settings.rounds.aggregation == "fedavg"
+    averaged = settings.rounds.kind.averages_weights
     kind = f"averaged weights ({settings.rounds.fedavg_model})" if averaged else "trees"
     if isinstance(model, WeightModel):
         yield "the kind", f"averaged weights ({model.weights.kind})", kind
