@@ -35,8 +35,9 @@ from glean.forecasting.predict import Model, read_model
 from glean.forecasting.shrinkage import trading_days
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import ErrorSums
+from glean.node_settings import NodeSettings
 from glean.seeds import derived_seed
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 JUDGED = {
     "synthetic-40": ("2025-03-09", "2025-05-04"),

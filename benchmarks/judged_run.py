@@ -23,8 +23,9 @@ from glean.learning.boosting import train_pooled
 from glean.learning.learning_rates import pooled_learning_rate_of
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import ErrorSums
+from glean.node_settings import NodeSettings
 from glean.seeds import derived_seed
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 
 @dataclass(frozen=True)

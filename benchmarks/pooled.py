@@ -29,7 +29,8 @@ from glean.features.matrix import FeatureMatrix, stack
 from glean.federation.client.client import Client, client_of
 from glean.learning.learning_rates import learning_rate_of
 from glean.learning.xgboost_input import parameters
-from glean.settings import NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import RunSettings
 
 BAKERIES = 40
 ROUNDS = 100

@@ -24,10 +24,11 @@ from glean.forecasting.cold_start import weekday_profile, with_stated_history
 from glean.forecasting.predict import forecast_units, read_model
 from glean.forecasting.recursive_forecast import on_usual_days
 from glean.learning.forest import Forest
+from glean.node_settings import NodeSettings
 from glean.sales.partitions import BakerySales
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 DAYS_KNOWN = (0, 3, 7, 14)
 WEEKS = 4

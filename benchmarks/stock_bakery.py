@@ -13,7 +13,8 @@ from glean.features.definition import FeatureDefinition
 from glean.federation.client.client import Client, client_of
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import ErrorSums
-from glean.settings import NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import RunSettings
 
 DEFINITION = FeatureDefinition(horizon_days=1, season=True)
 

@@ -33,7 +33,7 @@ from glean.forecasting.predict import definition_of, read_model
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import Floats
-from glean.settings import NodeSettings
+from glean.node_settings import NodeSettings
 
 STARTS = {
     "chain": pd.date_range("2017-01-01", "2019-07-01", freq="QS"),

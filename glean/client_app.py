@@ -19,8 +19,9 @@ from glean.federation.wire.messages import FinalTask, InfoRequest, Task
 from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
 from glean.federation.wire.sum_request import SumRequest
 from glean.federation.workload.registry import workload_of
+from glean.node_settings import NodeSettings, is_deployed
 from glean.runs.log_lines import log_to
-from glean.settings import ConfigValue, NodeSettings, RunSettings, is_deployed
+from glean.settings import ConfigValue, RunSettings
 
 LOG = logging.getLogger("glean")
 

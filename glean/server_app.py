@@ -33,11 +33,12 @@ from glean.federation.server.training_loop import TrainingResult
 from glean.forecasting.predict import definition_of, read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
+from glean.node_settings import NodeSettings
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.runs.folder import RunFolder, reason_of
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
 from glean.runs.record import RunRecord
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 LOG = logging.getLogger("glean")
 
@@ -120,12 +121,12 @@ def _announce(clients: ClientExchange, bakeries: Bakeries, settings: RunSettings
 
 def _about_masks(settings: RunSettings, bakeries: Bakeries) -> str:
     """Say whether sums are masked in this run."""
-    kind = settings.rounds.aggregation
+    kind = settings.rounds.kind
     learners = sum(met.trains for met in bakeries.values())
     hides = not settings.shows_scores(deployed=_deployed(bakeries))
-    if not settings.rounds.sums and not hides:
-        return f"secure-sums has no effect: {kind} with these leaf-values sums nothing"
-    if learners < FEWEST_BAKERIES and not _deployed(bakeries) and kind != "histogram":
+    if not kind.sums and not hides:
+        return f"secure-sums has no effect: {kind.name} with these leaf-values sums nothing"
+    if learners < FEWEST_BAKERIES and not _deployed(bakeries) and not kind.always_masked:
         return (
             f"secure-sums has no effect: {learners} bakeries learn, and of fewer than "
             f"{FEWEST_BAKERIES} each could tell the others' part from the sum"

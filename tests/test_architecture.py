@@ -13,7 +13,17 @@ import glean
 PACKAGE = Path(glean.__file__).parent
 
 FLOW: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "metrics", "settings", "seeds"}),
+    frozenset(
+        {
+            "aggregation_kinds",
+            "errors",
+            "metrics",
+            "node_settings",
+            "seeds",
+            "setting_fields",
+            "settings",
+        }
+    ),
     frozenset({"runs"}),
     frozenset({"sales"}),
     frozenset({"features"}),

@@ -21,9 +21,10 @@ from glean.forecasting.predict import forecast_units
 from glean.learning.forest import Forest
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import wape
+from glean.node_settings import NodeSettings
 from glean.runs import record
 from glean.seeds import derived_seed
-from glean.settings import ConfigValue, NodeSettings, RunSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 from tests.tables import random_table
 

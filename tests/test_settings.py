@@ -12,13 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.errors import SettingsError
-from glean.settings import (
-    ConfigValue,
-    NodeSettings,
-    RunSettings,
-    declared_fields,
-    parse_text,
-)
+from glean.node_settings import NodeSettings
+from glean.settings import ConfigValue, RunSettings, declared_fields, parse_text
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 

@@ -89,6 +89,6 @@ class BakeryPartition:
     def _made(self, definition: FeatureDefinition) -> Trainer:
         windows = (self.rows.training(definition), self.rows.validation(definition))
         settings = self.rows.settings
-        if settings.rounds.aggregation == "fedavg":
+        if settings.rounds.kind.averages_weights:
             return WeightTrainer(*windows, kind=settings.rounds.fedavg_model)
         return TreeTrainer(*windows, boosting=settings.boosting, device=settings.tree_device)

@@ -19,11 +19,12 @@ from glean.learning.forest import Forest
 from glean.learning.model_weights import Weights, is_npz
 from glean.learning.weight_models import initial_weights, read_weights
 from glean.metrics import ErrorSums
+from glean.node_settings import NodeSettings
 from glean.sales.calendars import public_holidays
 from glean.sales.products import read_products
 from glean.sales.reading.sales_file import read_sales
 from glean.seeds import derived_seed
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 DEFAULT_BAKERIES = 5
 """Synthetic bakeries of a simulation that isn't told how many."""
@@ -98,7 +99,7 @@ class DemandWorkload:
     def first_model(self, spec: str, settings: RunSettings) -> Forest | Weights:
         """Make the model before the first round: it forecasts the level, or is drawn by seed."""
         definition = FeatureDefinition.from_json(spec)
-        if settings.rounds.aggregation == "fedavg":
+        if settings.rounds.kind.averages_weights:
             seed = derived_seed(settings.seed, "initial weights")
             return initial_weights(settings.rounds.fedavg_model, definition, seed=seed)
         return Forest.empty(definition, objective=settings.boosting.objective)
@@ -121,7 +122,7 @@ class DemandWorkload:
 
 def _traits(model: Forest | Weights, settings: RunSettings) -> Iterator[tuple[str, object, object]]:
     """Name, the model's and the run's of whatever has to be the same in both."""
-    averaged = settings.rounds.aggregation == "fedavg"
+    averaged = settings.rounds.kind.averages_weights
     kind = f"averaged weights ({settings.rounds.fedavg_model})" if averaged else "trees"
     if isinstance(model, Weights):
         yield "the kind", f"averaged weights ({model.kind})", kind

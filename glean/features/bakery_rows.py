@@ -6,11 +6,12 @@ from functools import cached_property, lru_cache
 
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
+from glean.node_settings import NodeSettings
 from glean.sales.partitions import BakerySales, bakery_of_node
 from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
 from glean.sales.windows import MIN_TRADING_DAYS, Windows, windows_of
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 CACHED_BAKERIES = 10_000
 """Bakeries whose rows one process keeps; in a simulation it plays many of them, each in every

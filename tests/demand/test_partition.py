@@ -19,8 +19,9 @@ from glean.federation.server.setup import negotiate_features
 from glean.federation.wire.messages import ClientInfo, Task
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
+from glean.node_settings import NodeSettings
 from glean.runs.code_version import code_fingerprint
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 from tests.federations import small_settings
 from tests.tables import random_table
 

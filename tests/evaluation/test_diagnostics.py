@@ -21,7 +21,8 @@ from glean.forecasting.predict import forecast_units
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import mase, wape
-from glean.settings import ConfigValue, NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.matrices import random_tree
 
 CONFIG: dict[str, ConfigValue] = {"max-depth": 2, "min-child-weight": 1.0, "test-days": 20}

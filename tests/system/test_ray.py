@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from glean.cli.app import app
 from glean.federation.client.client import client_of
 from glean.forecasting.predict import definition_of, read_model
-from glean.settings import NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import RunSettings
 from tests import processes
 from tests.processes import BIN, REPOSITORY, wait_until
 

@@ -115,7 +115,7 @@ def train_pooled_baseline(
     training = [p.training(definition) for p in bakeries if p.trains]
     boosting = settings.boosting
     width = boosting.num_parallel_tree
-    if settings.rounds.aggregation == "histogram":
+    if settings.rounds.kind.one_boosting_step:
         # The trees of a round are one group, grown on the same margins.
         width *= boosting.trees_per_round
     else:

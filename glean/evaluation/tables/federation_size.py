@@ -27,9 +27,10 @@ from glean.federation.server.setup import (
     register_clients,
     training_loop,
 )
+from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder, write_whole
 from glean.sales.partitions import bakeries_of_run
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 SIZES = (1, 2, 5, 10, 20, 40)
 METHODS = {

@@ -22,9 +22,10 @@ from glean.federation.wire.messages import (
 from glean.federation.workload.client_state import ClientState
 from glean.federation.workload.protocols import FinalScores, LocalTrainer, Partition
 from glean.federation.workload.registry import workload_of
+from glean.node_settings import NodeSettings
 from glean.runs.code_version import code_fingerprint
 from glean.seeds import derived_seed
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 CACHED_CLIENTS = 10_000
 """Clients that one process keeps; in a simulation it plays many of them, each in every exchange."""

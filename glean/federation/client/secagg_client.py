@@ -17,6 +17,7 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
+from glean.node_settings import NodeSettings
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import UnmaskRequest
@@ -24,7 +25,6 @@ from glean.privacy.mask_serialization import read_client, read_key, write_client
 from glean.privacy.members import read_members
 from glean.privacy.secagg_client import SecAggClient
 from glean.runs.code_version import code_fingerprint
-from glean.settings import NodeSettings
 
 Words = NDArray[np.int64]
 

@@ -89,7 +89,7 @@ class ClientManager:
         One or two bakeries of a simulation, whose tables are the operator's anyhow, are else
         summed as they are.
         """
-        return self.deployed or self.settings.rounds.aggregation == "histogram"
+        return self.deployed or self.settings.rounds.kind.always_masked
 
     def uses_secagg(self, contributors: int) -> bool:
         """Whether a sum of so many bakeries' numbers is masked."""
@@ -142,7 +142,7 @@ class ClientManager:
         FederationError
             There is none, or too few for the sums of a deployment for too long.
         """
-        if self.settings.secure_sums and self.settings.rounds.sums:
+        if self.settings.secure_sums and self.settings.rounds.kind.sums:
             self.wait_for_quorum(number, len(self.clients.present))
         found = tuple(name for name in self.trainers if name in self.clients.present)
         if not found:

@@ -125,8 +125,7 @@ def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
 
 
 def _model(run: Path, number: int, settings: RunSettings) -> GlobalModel:
-    suffix = ".npz" if settings.rounds.aggregation == "fedavg" else ".ubj"
-    path = run / checkpoint_name(number, suffix)
+    path = run / checkpoint_name(number, settings.rounds.kind.suffix)
     try:
         return read_global_model(path.read_bytes(), settings)
     except OSError as error:

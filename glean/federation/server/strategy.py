@@ -38,7 +38,9 @@ def strategy_of(manager: ClientManager, steps: SumRounds) -> Strategy:
     if rounds.aggregation == "fedavg":
         return FedAvgStrategy(manager, steps)
     return (
-        LeafRefitStrategy(manager, steps) if rounds.refits else TreeMergingStrategy(manager, steps)
+        LeafRefitStrategy(manager, steps)
+        if rounds.kind.leaves_are_sums
+        else TreeMergingStrategy(manager, steps)
     )
 
 

@@ -21,7 +21,8 @@ from glean.federation.workload.client_state import ClientState
 from glean.learning.forest import Forest
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
-from glean.settings import NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import RunSettings
 
 Encoded = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -14,10 +14,11 @@ from glean.federation.client.client import client_of
 from glean.learning.forest import Forest
 from glean.learning.learning_rates import learning_rate_of
 from glean.learning.pooled_histogram import train_pooled_histogram
+from glean.node_settings import NodeSettings
 from glean.runs.folder import checkpoint_name, read_events
 from glean.sales.table import ALL_BAKERIES
 from glean.seeds import derived_seed
-from glean.settings import ConfigValue, NodeSettings, RunSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.federations import federation_of, small_settings
 from tests.inprocess_runs import config_of, run
 from tests.tables import random_table

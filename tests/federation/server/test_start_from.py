@@ -26,8 +26,9 @@ from glean.forecasting.predict import definition_of, forecast_units, read_model
 from glean.learning.forest import Forest
 from glean.learning.weight_models import initial_weights
 from glean.metrics import wape
+from glean.node_settings import NodeSettings
 from glean.sales.partitions import bakeries_of_run
-from glean.settings import ConfigValue, NodeSettings, RunSettings, TableSettings
+from glean.settings import ConfigValue, RunSettings, TableSettings
 from tests.federations import Honest, MeddledApp
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 from tests.tables import random_table

@@ -22,7 +22,8 @@ from glean.federation.wire.messages import EvaluateReply
 from glean.learning.boosting import predict
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
-from glean.settings import ConfigValue, NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.federations import (
     Federation,
     Honest,
