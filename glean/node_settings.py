@@ -14,6 +14,8 @@ NODE_KEYS = (
 )  # fmt: skip
 """Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
 
+_FLOWERS_KEYS = {"partition": "partition-id", "partitions": "num-partitions"}
+
 
 def is_deployed(node_config: Mapping[str, ConfigValue]) -> bool:
     """Whether a node is a bakery's own, and not one of a simulation; for any node config."""
@@ -28,6 +30,8 @@ class NodeSettings:
     ----------
     partition : int
         Which bakery of a simulation this node plays, counted from 0.
+    partitions : int
+        How many nodes the simulation has; 0 where it isn't told.
     sales : str
         Path of the bakery's own table; "" in a simulation.
     bakery : str
@@ -39,6 +43,7 @@ class NodeSettings:
     """
 
     partition: int = 0
+    partitions: int = 0
     sales: str = ""
     bakery: str = ""
     home: str = ""
@@ -62,7 +67,7 @@ class NodeSettings:
             )
         found: dict[str, Any] = {}
         for item in fields(cls):
-            key = "partition-id" if item.name == "partition" else key_of(item)
+            key = _FLOWERS_KEYS.get(item.name, key_of(item))
             value = config.get(key, item.default)
             kind: type = type(item.default)
             if type(value) is not kind:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from typing import Any, Self
 
 from glean.aggregation_kinds import AggregationKind, aggregation_names, kind_of
@@ -24,6 +24,7 @@ from glean.setting_fields import (
     number,
     plain,
 )
+from glean.workloads import WORKLOADS
 
 __all__ = [
     "DEVICE_VARIABLE",
@@ -142,6 +143,7 @@ class RunSettings:
     boosting: BoostingSettings = BoostingSettings()
     windows: WindowSettings = WindowSettings()
     table: TableSettings = TableSettings()
+    workload: str = choice("demand", lambda: tuple(WORKLOADS), "what is learned from what")
     seed: int = number(42, 0, 2**31 - 1, "seed of everything that is drawn")
     baselines: bool = plain(True, "also score local, pooled and the habits")
     secure_sums: bool = plain(True, "mask sums; no effect where nothing is masked")
@@ -190,7 +192,14 @@ class RunSettings:
         rest = {f.name: values[key_of(f)] for f in fields(cls) if key_of(f) in values}
         settings = cls(**groups, **rest)  # type: ignore[arg-type]
         settings.check_together()
-        return settings
+        return settings._for_workload()
+
+    def _for_workload(self) -> Self:
+        """Take an aggregation that the workload's model can be trained by."""
+        aggregations = WORKLOADS[self.workload].aggregations
+        if not aggregations or self.rounds.aggregation in aggregations:
+            return self
+        return replace(self, rounds=replace(self.rounds, aggregation=aggregations[0]))
 
     def check_together(self) -> None:
         """Refuse settings that are fine by themselves and don't go together.

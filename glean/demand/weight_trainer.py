@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from glean.demand.error_parts import error_part, error_part_length, training_totals
 from glean.features.matrix import FeatureMatrix
-from glean.federation.client import weight_trainer
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import WEIGHTS, SumRequest
+from glean.federation.workload import weight_trainer
 from glean.learning.model_weights import Weights
 from glean.learning.weight_models import fit_round, predict_weights, read_weights
 from glean.metrics import ErrorSums, Floats

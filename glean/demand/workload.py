@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from glean.demand.partition import BakeryPartition
 from glean.demand.wording import WORDING
 from glean.errors import ModelError, SettingsError
+from glean.evaluation.tables.backtest import OWN_METHODS
 from glean.evaluation.tables.summed_scores import UNIT_POWERS
 from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition, check_covariates
@@ -35,6 +37,7 @@ class DemandWorkload:
 
     metrics = ErrorSums
     wording = WORDING
+    final_methods = OWN_METHODS
     final_unit_powers = UNIT_POWERS
 
     def check(self, settings: RunSettings) -> None:
@@ -78,7 +81,8 @@ class DemandWorkload:
         self, node: NodeSettings, settings: RunSettings, *, newcomer: bool
     ) -> BakeryPartition | None:
         """Open the bakery that a node plays; None for a spare node of a simulation."""
-        rows = bakery_rows_of(node, settings, newcomer=newcomer)
+        # The server opens a simulation's bakeries by their place alone, and shares their rows.
+        rows = bakery_rows_of(replace(node, partitions=0), settings, newcomer=newcomer)
         return BakeryPartition(rows) if rows is not None else None
 
     def negotiate(self, facts: Sequence[Mapping[str, Any]], settings: RunSettings) -> str:

@@ -151,6 +151,10 @@ class Workload(Protocol):
         """How disclosures read."""
 
     @property
+    def final_methods(self) -> Sequence[str]:
+        """What is scored in the final test, in the order of the rows of `FinalScores.sums`."""
+
+    @property
     def final_unit_powers(self) -> Sequence[int]:
         """By field of `FinalScores.sums`, the power of the data's unit."""
 
