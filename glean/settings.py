@@ -191,8 +191,9 @@ class RunSettings:
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
         rest = {f.name: values[key_of(f)] for f in fields(cls) if key_of(f) in values}
         settings = cls(**groups, **rest)  # type: ignore[arg-type]
+        settings = settings._for_workload()
         settings.check_together()
-        return settings._for_workload()
+        return settings
 
     def _for_workload(self) -> Self:
         """Take an aggregation that the workload's model can be trained by."""

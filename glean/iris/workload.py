@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,10 +29,10 @@ class IrisWorkload(PlainWorkload):
 
     metrics = ClassificationSums
     kind = "logistic"
-    shapes = {"coefficients": (4, 3), "intercepts": (3,)}
+    shapes: ClassVar = {"coefficients": (4, 3), "intercepts": (3,)}
 
     def split(self, clients: int, settings: RunSettings) -> Sequence[tuple[Rows, Rows, Rows]]:
-        """Share each species out by a Dirichlet draw; of a client's rows 60, 20 and 20% a window."""
+        """Share species out by Dirichlet draws; of a client's rows 60, 20 and 20% a window."""
         return _split(clients, derived_seed(settings.seed, "iris"))
 
     def fit(self, weights: Weights, rows: Rows, *, learning_rate: float, seed: int) -> Weights:

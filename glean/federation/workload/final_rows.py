@@ -1,4 +1,4 @@
-"""Final scores of a workload that measures its test rows by the same sums as its validation rows."""
+"""Final scores of a workload that scores test rows by the same sums as its validation rows."""
 
 from __future__ import annotations
 
