@@ -34,6 +34,7 @@ from glean.forecasting.predict import definition_of, read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
+from glean.runs.events import RunStarted
 from glean.runs.folder import RunFolder, reason_of
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
 from glean.runs.record import RunRecord
@@ -109,7 +110,7 @@ def _deployed(bakeries: Bakeries) -> bool:
 
 def _announce(clients: ClientExchange, bakeries: Bakeries, settings: RunSettings) -> None:
     rounds = settings.rounds.num_server_rounds
-    clients.folder.append_event("run_started", bakeries=list(bakeries), rounds=rounds)
+    clients.folder.append_event(RunStarted(tuple(bakeries), rounds))
     LOG.info("%d bakeries, %d rounds of %s", len(bakeries), rounds, settings.rounds.aggregation)
     for name, met in bakeries.items():
         if met.note:

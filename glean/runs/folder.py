@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
+from glean.runs.events import Event, event_of
 
 LOG = logging.getLogger("glean")
 
@@ -69,13 +70,13 @@ class RunFolder:
         """Replace `run.json`."""
         self.write_bytes("run.json", (json.dumps(content, indent=2) + "\n").encode())
 
-    def append_event(self, event: str, **details: Any) -> None:
+    def append_event(self, event: Event) -> None:
         """Append a line to `events.jsonl`."""
         time = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-        self.append_events([{"time": time, "event": event, **details}])
+        self.append_events([{"time": time, **event.to_row()}])
 
     def append_events(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Append events as they are to `events.jsonl`, all by one write to the file."""
+        """Append rows of events as they are to `events.jsonl`, all by one write to the file."""
         lines = "".join(json.dumps(event) + "\n" for event in events)
         with (self.path / "events.jsonl").open("ab+", buffering=0) as file:
             _cut_unfinished_line(file)
@@ -109,8 +110,14 @@ def checkpoint_name(number: int, suffix: str) -> str:
     return f"models/round_{number:03d}{suffix}"
 
 
+def known_events(path: Path) -> list[Event]:
+    """Read the events of an `events.jsonl` that this version knows; none where there is no file."""
+    found = [event_of(row) for row in read_events(path)]
+    return [event for event in found if event is not None]
+
+
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Read `events.jsonl`; none where there is no such file.
+    """Read the rows of `events.jsonl`, as they are; none where there is no such file.
 
     A line that a kill cut short is no event.
     """
