@@ -20,6 +20,7 @@ from glean.federation.server.setup import (
 from glean.federation.server.start_model import take_start_model, whole_paths
 from glean.learning.learning_rates import learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
+from glean.runs.events import RunStarted
 from glean.runs.folder import reason_of
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
 from glean.runs.record import RunRecord
@@ -86,7 +87,7 @@ def _announce(
     clients: ClientExchange, infos: ClientInfos, settings: RunSettings, *, deployed: bool
 ) -> None:
     rounds = settings.rounds.num_server_rounds
-    clients.folder.append_event("run_started", bakeries=list(infos), rounds=rounds)
+    clients.folder.append_event(RunStarted(tuple(infos), rounds))
     LOG.info("%d bakeries, %d rounds of %s", len(infos), rounds, settings.rounds.aggregation)
     for name, info in infos.items():
         if info.note:

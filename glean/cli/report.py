@@ -35,11 +35,11 @@ def show_report(folder: Path, *, growth: bool) -> None:
     """
     folder = folder.resolve()
     results = read_results(folder)
-    if growth and results.status == "completed":
+    if growth and results.run.status == "completed":
         _measure_growth(folder)
     path = write_report(folder)
-    if results.status == "failed":
-        typer.echo(f"this run failed: {results.facts.get('reason')}\nreport: {path}", err=True)
+    if results.run.status == "failed":
+        typer.echo(f"this run failed: {results.run.reason}\nreport: {path}", err=True)
         raise typer.Exit(1)
     show_results(folder)
 

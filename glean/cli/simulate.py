@@ -62,7 +62,8 @@ def simulate(
     Exit codes: 0 completed, 1 failed, 2 not a run that can be done, 130 ended by Ctrl-C, 143 by
     kill.
     """
-    from glean.federation.launch.simulation_run import Simulation, read_run
+    from glean.federation.launch.simulation_run import Simulation
+    from glean.runs.index import read_run
 
     typed = typed_settings(set_ or [], sales=sales, resume=resume)
     overrides = _overrides(typed)
@@ -80,8 +81,8 @@ def simulate(
     with ended_by_signals():
         folder = _run(simulation, engine, settings.rounds.num_server_rounds)
     run = read_run(folder)
-    if run["status"] != "completed":
-        typer.echo(f"the run failed: {run['reason']}\nits folder: {folder}", err=True)
+    if run.status != "completed":
+        typer.echo(f"the run failed: {run.reason}\nits folder: {folder}", err=True)
         raise typer.Exit(RUN_FAILED)
     from glean.cli.report import show_report, show_results
 

@@ -75,3 +75,56 @@ class PlainConclusion:
             best=frozenset(i for i, s in enumerate(totals.values()) if s.primary == best),
             sentences=(_sentence(totals),),
         )
+
+
+def _settings(folder: Path) -> RunSettings:
+    return RunSettings.from_config(read_run(folder).settings, environment={})
+
+
+def _rows(
+    run: FinishedRounds,
+    replies: Mapping[str, str],
+    methods: Sequence[str],
+    *,
+    shown_as: str = "",
+) -> list[dict[str, Any]]:
+    """Rows of `bakeries.csv`: sums and metrics, by client where they are shown, else of all."""
+    kind = workload_of(run.settings).metrics
+    if not run.loop.shows_scores:
+        sums = run.loop.summed_test(run.result, methods=len(methods)).tolist()
+        summed = (kind.from_values(tuple(row)) for row in sums)
+        found = {ALL_CLIENTS: dict(zip(methods, summed, strict=True))}
+    else:
+        found = {}
+        for name, text in replies.items():
+            try:
+                found[name] = read_final_rows(kind, text, methods)
+            except ModelError as error:
+                number = run.result.last_round
+                run.clients.report_failure(name, str(error), round_number=number)
+    rows = [
+        {"bakery": name, "method": shown_as or method, **vars(sums), **sums.metrics()}
+        for name, by_method in found.items()
+        for method, sums in by_method.items()
+    ]
+    if not any(row["rows"] for row in rows):
+        raise FederationError("no client has a row in its test window that could be scored")
+    return rows
+
+
+def _totals(table: pd.DataFrame, kind: type[MetricSums]) -> dict[str, MetricSums]:
+    """Add up over clients, by method in the order of the table."""
+    names = [item.name for item in fields(kind)]
+    by_method = table.groupby("method", sort=False)[names].sum()
+    rows = zip(by_method.index, by_method.to_numpy().tolist(), strict=True)
+    return {str(method): kind(*row) for method, row in rows}
+
+
+def _sentence(totals: Mapping[str, MetricSums]) -> str:
+    """Say how good the federation's model is."""
+    sums = totals["federated"]
+    found = ", ".join(f"{metric_label(name)} {v:.4f}" for name, v in sums.metrics().items())
+    return f"The federation's model on {sums.rows:.0f} test rows: {found}."
+
+
+CONCLUSION = PlainConclusion()

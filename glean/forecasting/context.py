@@ -6,7 +6,6 @@ the same is made here, on the sales at hand.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from glean.forecasting.prior import ERRORS_FILE, prior_calibration
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.forest import Forest
 from glean.runs.client_home import ABOUT as HOME
+from glean.runs.index import is_run, read_run
 from glean.sales.products import Product
 from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
@@ -169,10 +169,7 @@ def _find(path: Path) -> _Found:
     if (path / HOME).is_file() and all((path / name).is_file() for name in NAMES_OF_FILES):
         files = {name: (path / name).read_bytes() for name in NAMES_OF_FILES}
         return _Found(model.read_bytes(), {}, files)
-    facts = path / "run.json"
-    settings: Mapping[str, Any] = {}
-    if facts.is_file():
-        settings = json.loads(facts.read_text(encoding="utf-8")).get("settings") or {}
+    settings: Mapping[str, Any] = read_run(path).settings if is_run(path) else {}
     widths = path / ERRORS_FILE
     known = (
         ErrorDistribution.from_json(widths.read_text(encoding="utf-8"))

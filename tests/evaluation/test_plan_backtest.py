@@ -26,6 +26,7 @@ from glean.forecasting.calibration import UNKNOWN
 from glean.forecasting.client_model import fit_client_model
 from glean.forecasting.rolling_origin import RollingQuantiles
 from glean.metrics import Floats
+from glean.runs.index import StoredRun
 from glean.sales.products import Product
 from glean.settings import BoostingSettings
 from tests.evaluation.test_backtest import TEST, TRAINING, VALIDATION
@@ -109,7 +110,7 @@ def test_savings_are_read_off_the_curve() -> None:
 
 def test_the_curve_is_drawn_with_its_habits() -> None:
     """What it saves stands beneath in numbers; without plans it says why there is none."""
-    nothing = RunResults(Path("run"), {}, (), (), None, None, None, None, None, None)
+    nothing = RunResults(StoredRun(Path("run"), {}))
     drawn = plan_curve(replace(nothing, plans=PLANS))
     assert isinstance(drawn, Picture)
     assert drawn.alt == " ".join(savings_sentences(PLANS))

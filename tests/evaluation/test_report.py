@@ -344,9 +344,26 @@ def test_a_bakery_left_out_of_training_is_named(run: Path) -> None:
     scores.loc[scores["bakery"] == "NA", ["wape", "rmse"]] = np.nan
     scores.to_csv(run / "bakeries.csv", index=False)
     text = report_of(run).text
-    assert "Left out of training: NA (7 trading days <of> 28)" in text
+    assert "Left out of training: NA: 7 trading days <of> 28" in text
     assert "sold on judged days" in text
     assert text.count("no judged day") == 1
+
+
+def test_lost_sums_and_given_up_trees_are_told(run: Path) -> None:
+    """A section names the round and the reason of each; without any there is no section."""
+    before = report_of(run).text
+    rows = [
+        {"event": "sum_lost", "round": 2, "reason": "2 <of> 5 are left"},
+        {"event": "trees_given_up", "round": 4, "reason": "counts don't add up"},
+    ]
+    (run / "events.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = report_of(run).text
+    title = "Sums and trees that were given up"
+    assert title in text
+    assert title not in before
+    lost = "Round 2: a secure sum is lost, those who are left go on: 2 <of> 5 are left"
+    assert lost in text
+    assert "Round 4: trees are given up and grown anew: counts don't add up" in text
 
 
 def test_nobody_left_out_is_not_talked_about(five: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from glean.errors import FederationError
+from glean.runs.events import BakeryFailed, RoundFinished, RunFinished
 from glean.runs.folder import RunFolder, write_whole
 
 ROUND = "round,bakeries,replies,failures,wape,mae,rmse,mape,bytes_down,bytes_up,seconds"
@@ -60,7 +61,7 @@ def test_two_runs_at_once_write_apart(tmp_path: Path) -> None:
     one, two = (RunFolder.create(tmp_path, run_id=k) for k in (1, 2))
     one.append_round(row_of(ROUND, round=1), [])
     two.append_round(row_of(ROUND, round=9), [])
-    one.append_event("round_finished", round=1)
+    one.append_event(RoundFinished(1, 2, 2, 0))
     assert "\n9," in (two.path / "rounds.csv").read_text()
     assert "\n9," not in (one.path / "rounds.csv").read_text()
     assert not (two.path / "events.jsonl").exists()
@@ -125,8 +126,8 @@ def test_a_column_that_is_not_declared_is_a_slip(tmp_path: Path) -> None:
 def test_events_are_a_line_each_with_time_and_name(tmp_path: Path) -> None:
     """Line breaks and odd letters in a reason stay within one line of JSON."""
     folder = RunFolder.create(tmp_path, run_id=1)
-    folder.append_event("bakery_failed", bakery="Bäckerei", reason="one\ntwo\u2028three")
-    folder.append_event("run_finished")
+    folder.append_event(BakeryFailed(1, "Bäckerei", "one\ntwo\u2028three"))
+    folder.append_event(RunFinished("completed", ""))
     lines = (folder.path / "events.jsonl").read_bytes().split(b"\n")
     assert lines.pop() == b""
     first, second = map(json.loads, lines)

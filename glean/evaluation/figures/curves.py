@@ -20,7 +20,7 @@ def learning_curve(results: RunResults) -> Picture | LeftOut:
     if results.rounds is None or results.rounds["wape"].notna().sum() == 0:
         return LeftOut(name, title, "No round of this run has a validation score.")
     rounds = results.rounds.dropna(subset=["wape"])
-    best = _best_round(rounds, results.facts.get("best_round"))
+    best = _best_round(rounds, results.run.facts.get("best_round"))
     best_wape = float(rounds.loc[rounds["round"] == best, "wape"].iloc[0])
     canvas = Canvas(title)
     caption = (

@@ -57,8 +57,8 @@ def owner_page(results: RunResults, bakery: str) -> str:
     days, plans = _own(results.days, bakery), _own(results.plans, bakery)
     if days is None or plans is None:
         raise GleanError(
-            f"{results.folder}: no single days and plans of {bakery!r}; wanted a simulation with "
-            f"baselines that had it. Its bakeries: {', '.join(_names(results)[:20]) or 'none'}"
+            f"{results.run.folder}: no single days and plans of {bakery!r}; wanted a simulation "
+            f"with baselines that had it. Its bakeries: {', '.join(_names(results)[:20]) or 'none'}"
         )
     label, alone = results.units_label, _own(results.alone, bakery)
     return html.whole_page(

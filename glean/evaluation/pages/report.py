@@ -73,10 +73,10 @@ def run_summary(results: RunResults) -> Summary | None:
     """
     if results.scores is not None:
         return summarise(results.scores, truth=results.truth)
-    if results.status == "completed":
+    if results.run.status == "completed":
         raise GleanError(
-            f"{results.folder}: found no bakeries.csv, though the run completed; was it deleted? "
-            "Run again"
+            f"{results.run.folder}: found no bakeries.csv, though the run completed; was it "
+            "deleted? Run again"
         )
     return None
 
@@ -88,7 +88,7 @@ def _page(
     left_out = [item for item in figures if isinstance(item, LeftOut)]
     title = {"completed": "What the federation did", "failed": "This run failed"}
     return html.whole_page(
-        f"Glean: {title.get(results.status, 'This run is not finished')}",
+        f"Glean: {title.get(results.run.status, 'This run is not finished')}",
         [
             _status(results),
             *_result(results, summary),
@@ -98,6 +98,7 @@ def _page(
                 [html.bullets(f"{item.title} {item.reason}" for item in left_out)],
             ),
             html.section("Bakeries that failed in a round", [_failures(results)]),
+            html.section("Sums and trees that were given up", [_given_up(results)]),
             html.section("Bakeries with too few days to learn from", [_left_out(results)]),
             html.section("What the words mean", [html.definitions(GLOSSARY)]),
             html.section("The run", [run_facts(results), settings_table(results)]),
@@ -106,11 +107,10 @@ def _page(
 
 
 def _status(results: RunResults) -> str:
-    if results.status == "completed":
+    if results.run.status == "completed":
         return ""
-    reason = str(results.facts.get("reason") or "")
-    if results.status == "failed":
-        return html.paragraph(reason or "No reason was written down.", kind="failure")
+    if results.run.status == "failed":
+        return html.paragraph(results.run.reason or "No reason was written down.", kind="failure")
     return html.paragraph("What follows is what there was when it was read.", kind="warning")
 
 
@@ -144,20 +144,16 @@ def _own_models(results: RunResults) -> list[str]:
 
 def _failures(results: RunResults) -> str:
     if not results.failures:
-        return html.paragraph("None.") if results.status == "completed" else ""
-    return html.bullets(
-        f"Round {event.get('round', '?')}, {event.get('bakery', '?')}: "
-        f"{event.get('reason', 'no reason was given')}"
-        for event in results.failures
-    )
+        return html.paragraph("None.") if results.run.status == "completed" else ""
+    return html.bullets(f"Round {event.round}, {event.sentence}" for event in results.failures)
+
+
+def _given_up(results: RunResults) -> str:
+    return html.bullets(f"Round {event.round}: {event.sentence}" for event in results.given_up)
 
 
 def _left_out(results: RunResults) -> str:
-    return html.bullets(
-        f"Left out of training: {event.get('bakery', '?')} "
-        f"({event.get('reason', 'no reason was given')})"
-        for event in results.left_out
-    )
+    return html.bullets(f"Left out of training: {event.sentence}" for event in results.left_out)
 
 
 def _write_figures(folder: Path, figures: Iterable[Picture | LeftOut]) -> None:

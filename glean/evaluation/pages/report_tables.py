@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -65,7 +66,7 @@ def bakeries_table(scores: pd.DataFrame) -> str:
 
 def run_facts(results: RunResults) -> str:
     """When and how the run went."""
-    facts = results.facts
+    facts = results.run.facts
     bakeries = facts.get("bakeries")
     newcomers = facts.get("newcomers")
     pairs = [
@@ -74,7 +75,7 @@ def run_facts(results: RunResults) -> str:
         ("engine", facts.get("engine")),
         ("bakeries", len(bakeries) if isinstance(bakeries, list) else bakeries),
         ("cut to newcomers", ", ".join(map(str, newcomers)) if newcomers else None),
-        ("started from", results.settings.get("start-from")),
+        ("started from", results.run.settings.get("start-from")),
         ("resumed from", _resumed(facts)),
         ("rounds", None if results.rounds is None else int((results.rounds["round"] > 0).sum())),
         ("round that was kept", facts.get("best_round")),
@@ -88,7 +89,8 @@ def run_facts(results: RunResults) -> str:
 
 def settings_table(results: RunResults) -> str:
     """Every setting of the run."""
-    rows = [[key, '""' if value == "" else str(value)] for key, value in results.settings.items()]
+    settings = results.run.settings
+    rows = [[key, '""' if value == "" else str(value)] for key, value in settings.items()]
     return html.folded("All settings", html.table("Run config.", ["key", "value"], rows))
 
 
@@ -96,7 +98,7 @@ def _cells(score: GroupScore) -> tuple[str, str]:
     return percent(score.wape), "-" if math.isnan(score.rmse) else f"{score.rmse:.1f}"
 
 
-def _resumed(facts: dict[str, Any]) -> str:
+def _resumed(facts: Mapping[str, Any]) -> str:
     if not facts.get("resumed_from"):
         return ""
     return f"{facts['resumed_from']}, after round {facts.get('resumed_round') or 0}"

@@ -8,7 +8,7 @@ begins from nothing, also where the run started from a model: a smaller one woul
 
 from __future__ import annotations
 
-import json
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,10 +29,12 @@ from glean.federation.server.setup import (
 )
 from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder, write_whole
+from glean.runs.index import read_run
 from glean.sales.partitions import bakeries_of_run
 from glean.settings import RunSettings
 
 SIZES = (1, 2, 5, 10, 20, 40)
+_LARGEST_RUN_ID = 2**62
 METHODS = {
     "wape_federated": "federated",
     "wape_local": "local",
@@ -60,10 +62,10 @@ def measure_sizes(run: Path, client_app: BakeryApp) -> Iterator[int]:
     GleanError
         The run is a deployment, whose tables aren't here, or its table has gone.
     """
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    if facts.get("engine") == "deployment":
+    stored = read_run(run)
+    if stored.engine == "deployment":
         raise GleanError("a deployment's tables aren't here: use `glean report RUN --no-growth`")
-    settings = RunSettings.from_config(facts["settings"])
+    settings = RunSettings.from_config(stored.settings)
     rounds = replace(settings.rounds, min_available_bakeries=1, early_stopping_rounds=0)
     # Masks change no number, and one or two bakeries can't hide each other.
     settings = replace(settings, rounds=rounds, secure_sums=False)
@@ -109,9 +111,10 @@ def _federation(
     settings: RunSettings, nodes: Sequence[int], newcomers: Sequence[str], client_app: BakeryApp
 ) -> list[BakeryScore]:
     config = settings.to_config()
-    grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=1)
+    run_id = secrets.randbelow(_LARGEST_RUN_ID)
+    grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=run_id)
     with tempfile.TemporaryDirectory(prefix="glean-growth-") as scratch, as_server(grid):
-        folder = RunFolder.create(Path(scratch), run_id=1)
+        folder = RunFolder.create(Path(scratch), run_id=run_id)
         clients, bakeries, cut = register_clients(grid, settings, folder, newcomers=newcomers)
         definition = negotiate_features(bakeries, cut, settings)
         rounds = training_loop(clients, settings, definition, bakeries, cut)

@@ -15,6 +15,12 @@ from glean.federation.coordination.client_registry import ClientRegistry, Clock
 from glean.federation.coordination.grid_messenger import GridMessenger, pause_s
 from glean.federation.coordination.registration import Registration
 from glean.federation.wire.messages import ClientInfo
+from glean.runs.events import (
+    BakeryJoined,
+    BakeryMissing,
+    BakeryReturned,
+    WaitingForBakeries,
+)
 from glean.runs.folder import RunFolder
 
 LOG = logging.getLogger("glean")
@@ -146,26 +152,23 @@ class Availability:
 
     def _report_arrival(self, name: str, away_s: float | None, round_number: int) -> None:
         if away_s is not None:
-            self._event("bakery_returned", round_number, bakery=name, seconds=round(away_s, 1))
-            LOG.info("round %d: %s is back after %.0f s", round_number, name, away_s)
+            returned = BakeryReturned(round_number, name, round(away_s, 1))
+            self._folder.append_event(returned)
+            LOG.info("round %d: %s", round_number, returned.sentence)
         elif round_number:
-            self._event("bakery_joined", round_number, bakery=name)
-            LOG.info("round %d: %s has joined", round_number, name)
+            joined = BakeryJoined(round_number, name)
+            self._folder.append_event(joined)
+            LOG.info("round %d: %s", round_number, joined.sentence)
 
     def _report_missing(self, name: str, round_number: int) -> None:
         self._reported_in[name] = round_number
         seconds = self.registry.missing[name]
         since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
-        self._event(
-            "bakery_missing",
-            round_number,
-            bakery=name,
-            since=since.isoformat(timespec="seconds"),
-            seconds=round(seconds, 1),
+        missing = BakeryMissing(
+            round_number, name, since.isoformat(timespec="seconds"), round(seconds, 1)
         )
-        LOG.warning(
-            "round %d: %s is missing; last heard of %.0f s ago", round_number, name, seconds
-        )
+        self._folder.append_event(missing)
+        LOG.warning("round %d: %s", round_number, missing.sentence)
 
     def _report_waiting(self, at_least: int, round_number: int) -> None:
         now = self._clock()
@@ -174,10 +177,9 @@ class Availability:
         self._reported_at = now
         missing = {name: round(seconds, 1) for name, seconds in self.registry.missing.items()}
         present = len(self.registry.present)
-        self._event(
-            "waiting_for_bakeries", round_number, present=present, wanted=at_least, missing=missing
-        )
-        LOG.warning("waiting for bakeries: %d of %d%s", present, at_least, self._absentees())
+        waiting = WaitingForBakeries(round_number, present, at_least, missing)
+        self._folder.append_event(waiting)
+        LOG.warning("%s%s", waiting.sentence, self._absentees())
 
     def _absentees(self) -> str:
         missing = self.registry.missing.items()
@@ -195,6 +197,3 @@ class Availability:
             f"{found} bakeries can take part{after}; min-available-bakeries wants {at_least}"
             f"{self._absentees()}. {refused}".rstrip(". ")
         )
-
-    def _event(self, event: str, round_number: int, **details: object) -> None:
-        self._folder.append_event(event, round=round_number, **details)

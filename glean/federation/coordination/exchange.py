@@ -21,6 +21,7 @@ from glean.federation.coordination.grid_messenger import GridMessenger, Traffic,
 from glean.federation.coordination.registration import INFO
 from glean.federation.wire.flower_errors import reason_of_reply
 from glean.federation.wire.messages import ClientInfo, InfoRequest
+from glean.runs.events import BakeryFailed, BakeryNotTrained
 from glean.runs.folder import RunFolder
 
 LOG = logging.getLogger("glean")
@@ -161,12 +162,12 @@ class ClientExchange:
         """Write down that a bakery's reply is missing or was refused."""
         self.failures += 1
         self.last_failure = f"{bakery}: {reason}"
-        self.folder.append_event("bakery_failed", round=round_number, bakery=bakery, reason=reason)
+        self.folder.append_event(BakeryFailed(round_number, bakery, reason))
         LOG.warning("round %d: %s left out: %s", round_number, bakery, reason)
 
     def report_untrained(self, bakery: str, note: str) -> None:
         """Write down that a bakery takes part and is not learned from, and its word on why."""
-        self.folder.append_event("bakery_not_trained", bakery=bakery, reason=note)
+        self.folder.append_event(BakeryNotTrained(bakery, note))
         forecast = "its products are forecast from their 7th trading day on"
         LOG.warning("%s is not trained on, %s: %s", bakery, forecast, note)
 

@@ -21,6 +21,7 @@ from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyAdvertisement
 from glean.privacy.secagg_round import SecAggRound
+from glean.runs.events import SumLost
 
 LOG = logging.getLogger("glean")
 
@@ -153,7 +154,7 @@ class SecAggServer:
     def abandon(self, reason: str, number: int) -> None:
         """Write down that a sum can't be opened; those who are left make new keys."""
         self._cohort = None
-        self._clients.folder.append_event("sum_lost", round=number, reason=reason)
+        self._clients.folder.append_event(SumLost(number, reason))
         LOG.warning("round %d: a secure sum is lost, those who are left go on: %s", number, reason)
 
     def _there(self, names: Iterable[str]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from glean.errors import FederationError
 from glean.federation.launch.flwr_cli import FlwrCli
+from glean.runs.index import is_run
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, unmarked
 
 QUIET_S = 60.0
@@ -70,7 +71,7 @@ class RunOutcome:
     def here(self, run_id: int) -> Path | None:
         """Its folder, if that is on this machine."""
         found = self.results
-        if found and found.name.endswith(f"-{run_id}") and (found / "run.json").is_file():
+        if found and found.name.endswith(f"-{run_id}") and is_run(found):
             return found
         return None
 

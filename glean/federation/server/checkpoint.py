@@ -20,6 +20,7 @@ from glean.errors import FederationError, ModelError
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.interrupted_run import read_interrupted, settings_of
 from glean.federation.server.training_state import Best, TrainingState
+from glean.runs.events import RunResumed
 from glean.runs.folder import (
     ROUND_TABLES,
     RunFolder,
@@ -114,9 +115,8 @@ def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
             rows = (row for row in _table(run, name) if int(row["round"]) <= standing.number)
             folder.add_rows(name, rows)
     done = standing.number if standing else None
-    passed_over = list(checkpoint.passed_over)
-    folder.append_event("run_resumed", run=str(run), round=done, passed_over=passed_over)
-    for sentence in passed_over:
+    folder.append_event(RunResumed(str(run), done, checkpoint.passed_over))
+    for sentence in checkpoint.passed_over:
         LOG.warning("%s", sentence)
     if done is None:
         LOG.warning("no round of %s can be continued: begins anew, with its settings", run)

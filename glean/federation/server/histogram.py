@@ -18,6 +18,7 @@ from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedSt
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.sum_request import HISTOGRAMS
 from glean.learning.histogram_grower import HistogramGrower
+from glean.runs.events import TreesGivenUp
 from glean.seeds import derived_seed
 
 LOG = logging.getLogger("glean")
@@ -36,9 +37,7 @@ class HistogramStrategy(PipelinedStrategy):
                 trained = self._grown(asked, number, model, ride)
             except ModelError as error:
                 misfit = str(error)
-                self._manager.clients.folder.append_event(
-                    "trees_given_up", round=number, reason=misfit
-                )
+                self._manager.clients.folder.append_event(TreesGivenUp(number, misfit))
                 LOG.warning("round %d: trees are given up: %s", number, misfit)
             else:
                 if trained is not None:

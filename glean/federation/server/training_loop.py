@@ -21,6 +21,7 @@ from glean.federation.server.strategy import strategy_of, test_phase
 from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
 from glean.metrics import ErrorSums
+from glean.runs.events import RoundFinished
 from glean.runs.folder import checkpoint_name
 
 LOG = logging.getLogger("glean")
@@ -224,7 +225,7 @@ class TrainingLoop:
             for name, sums in scores.items()
         ]
         self._clients.folder.append_round(row, bakery_rows)
-        self._clients.folder.append_event("round_finished", **_finite_only(row))
+        self._clients.folder.append_event(RoundFinished.from_row(_finite_only(row)))
         LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, replies)
         return total.wape
 

@@ -14,6 +14,7 @@ import pytest
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.server.checkpoint import read_checkpoint, take_over
 from glean.federation.server.interrupted_run import resumed_config
+from glean.runs.events import RunFinished
 from glean.runs.folder import RunFolder, clear_leftovers, read_events
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 
@@ -185,7 +186,7 @@ def test_an_unfinished_line_of_events_is_no_event(old: Path) -> None:
     with path.open("a") as file:
         file.write('{"time": "2024-01-01", "event": "round_fin')
     assert read_events(path) == before
-    RunFolder(old).append_event("run_finished", status="failed")
+    RunFolder(old).append_event(RunFinished("failed", ""))
     assert read_events(path)[:-1] == before
     assert read_events(path)[-1]["event"] == "run_finished"
     assert len(path.read_text().splitlines()) == len(before) + 1

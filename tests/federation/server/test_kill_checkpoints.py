@@ -58,7 +58,7 @@ for run_id in itertools.count(1):
         bakery = dict.fromkeys(run_folder.BAKERY_ROUND_COLUMNS, 1 / 3) | {{"round": number}}
         names = [f"bakery, {{k}}" for k in range({BAKERIES})]
         folder.append_round(row, [bakery | {{"bakery": name}} for name in names])
-        folder.append_event("round_finished", round=number, note="x" * 5000)
+        folder.append_events([{{"event": "round_finished", "round": number, "note": "x" * 5000}}])
 """
 """Checkpoints as fast as it can, run after run."""
 

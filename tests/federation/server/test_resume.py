@@ -190,7 +190,7 @@ def test_what_failed_before_is_still_told(tmp_path: Path, three_bakeries: str) -
     (old / "events.jsonl").write_text("\n".join(lines) + "\n")
     new = run(tmp_path, config | {"resume": str(old)})
     (failure,) = read_results(new).failures
-    assert failure["reason"] == "the oven is cold"
+    assert failure.reason == "the oven is cold"
     finished = [
         e["round"] for e in read_events(new / "events.jsonl") if e["event"] == "round_finished"
     ]

@@ -190,7 +190,7 @@ def test_impossible_scores_cost_only_their_sender(tmp_path: Path, tables: tuple[
     before = model_path(run(tmp_path / "then", config_of(then)))
     config = config_of(now, start_from=str(before))
     folder = run(tmp_path / "now", config, app=MeddledApp(boast))
-    failures = {event["bakery"]: event["reason"] for event in read_results(folder).failures}
+    failures = {event.bakery: event.reason for event in read_results(folder).failures}
     assert failures.keys() == {"bakery 1", "bakery 2"}
     assert "same rows" in failures["bakery 1"]
     assert "wanted start-from once" in failures["bakery 2"]
