@@ -1,8 +1,8 @@
 """The last complete checkpoint of a run that was interrupted, and how another run takes it over.
 
-A round is complete once its row stands in `rounds.csv`: its model was written before. Continued
-from there with the same code, settings and bakeries, a run ends with the very model that it would
-have made uninterrupted.
+A round is complete once its row stands in `rounds.csv`: its model, and its strategy's state where
+there is one, were written before. Continued from there with the same code, settings and bakeries, a
+run ends with the very model that it would have made uninterrupted.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.interrupted_run import read_interrupted, settings_of
+from glean.federation.server.state_file import STATE_SUFFIX, read_state
 from glean.federation.server.training_state import Best, TrainingState
 from glean.runs.folder import (
     ROUND_TABLES,
@@ -42,12 +44,12 @@ class Checkpoint:
         The folder that it lies in.
     facts : mapping
         Its `run.json`.
-    standing : TrainingState or None
+    state : TrainingState or None
         After the last complete round; None where no round is: the run begins anew.
     start : GlobalModel or None
         The model that the run had started from, where it had.
     passed_over : tuple of str
-        Sentences on models that can't be read, for which rounds are run again.
+        Sentences on models and states that can't be read, for which rounds are run again.
     """
 
     run: Path
@@ -65,10 +67,11 @@ class Checkpoint:
 
 
 def read_checkpoint(run: Path) -> Checkpoint:
-    """Find the last complete round of a run whose models can be read.
+    """Find the last complete round of a run whose files can be read.
 
-    A round counts only with the best model up to it and the model that the run started from, if it
-    did: else it could go on to another end than without the interruption.
+    A round counts only with its strategy's state, the best model up to it and the model that the
+    run started from, where there are such: else it could go on to another end than without the
+    interruption.
 
     Raises
     ------
@@ -88,12 +91,13 @@ def read_checkpoint(run: Path) -> Checkpoint:
         try:
             model, best_model = (_model(run, n, settings) for n in (number, best.round))
             start = _model(run, 0, settings) if settings.start_from else None
+            strategy_state = read_state(run, number) if settings.rounds.kind.has_state else b""
         except ModelError as error:
             passed_over.append(f"round {number} can't be continued: {error}")
             scored.pop()
         else:
-            standing = TrainingState(number, model, best, best_model)
-            return Checkpoint(run, facts, standing, start, tuple(passed_over))
+            state = TrainingState(number, model, best, best_model, strategy_state)
+            return Checkpoint(run, facts, state, start, tuple(passed_over))
     return Checkpoint(run, facts, None, None, tuple(passed_over))
 
 
@@ -102,18 +106,19 @@ def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
 
     What a kill left half written in the old folder is deleted.
     """
-    run, standing = checkpoint.run, checkpoint.state
+    run, state = checkpoint.run, checkpoint.state
     clear_leftovers(run)
-    if standing is not None:
-        for number in range(standing.number + 1):
-            name = checkpoint_name(number, standing.model.suffix)
+    if state is not None:
+        suffixes = (state.model.suffix, STATE_SUFFIX)
+        for number, suffix in product(range(state.number + 1), suffixes):
+            name = checkpoint_name(number, suffix)
             if (run / name).is_file():
                 _take_file(run / name, folder, name)
-        folder.append_events(_events(run, standing.number))
+        folder.append_events(_events(run, state.number))
         for name in ROUND_TABLES:
-            rows = (row for row in _table(run, name) if int(row["round"]) <= standing.number)
+            rows = (row for row in _table(run, name) if int(row["round"]) <= state.number)
             folder.add_rows(name, rows)
-    done = standing.number if standing else None
+    done = state.number if state else None
     passed_over = list(checkpoint.passed_over)
     folder.append_event("run_resumed", run=str(run), round=done, passed_over=passed_over)
     for sentence in passed_over:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError, SettingsError
+from glean.federation.server.state_file import STATE_SUFFIX
 from glean.runs.code_version import code_fingerprint
 from glean.runs.process_tree import still_runs
 from glean.settings import ConfigValue, RunSettings
@@ -120,5 +121,6 @@ def resumed_config(run: Path, given: Mapping[str, ConfigValue]) -> dict[str, Con
 
 def _newest_model(run: Path) -> Path:
     """Its final model, or that of its last round."""
-    by_round = sorted(run.glob("models/round_*"))
+    found = run.glob("models/round_*")
+    by_round = sorted(path for path in found if path.suffix != STATE_SUFFIX)
     return next(iter([*run.glob("model.*"), *by_round[::-1]]), run / "model.ubj")

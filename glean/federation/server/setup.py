@@ -1,4 +1,4 @@
-"""The server's opening: meet the bakeries, draw newcomers, agree on features, set up the rounds."""
+"""Before the first round: the server meets bakeries, draws newcomers, agrees on features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from glean.features.definition import FeatureDefinition, check_covariates
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.coordination.reply_checks import Aggregator
 from glean.federation.server.training_loop import TrainingLoop
 from glean.federation.wire.messages import ClientInfo
 from glean.learning.learning_rates import learning_rate_of
@@ -38,7 +37,7 @@ def register_clients(
 
     Returns
     -------
-    talk : ClientExchange
+    clients : ClientExchange
         Ready to reach the bakeries by name.
     bakeries : mapping of str to ClientInfo
         In text order.
@@ -102,7 +101,8 @@ def training_loop(
         raise FederationError(f"no bakery has enough trading days to learn from. {notes}")
     manager = ClientManager(
         clients,
-        Aggregator(settings, definition),
+        settings,
+        definition,
         learning_rate=learning_rate_of(settings.rounds),
         infos=bakeries,
         newcomers=newcomers,

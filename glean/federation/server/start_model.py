@@ -41,7 +41,7 @@ class StartModel:
 
     @property
     def state(self) -> TrainingState | None:
-        """Where the interrupted run stood; None where the first round is still to come."""
+        """Where the interrupted run was; None where the first round is still to come."""
         return self.checkpoint.state if self.checkpoint else None
 
     @property
@@ -73,10 +73,10 @@ def take_start_model(settings: RunSettings, folder: RunFolder) -> StartModel:
     FederationError, SettingsError
         As `read_start_model`.
     """
-    beginning = read_start_model(settings)
-    if beginning.checkpoint is not None:
-        take_over(beginning.checkpoint, folder)
-    return beginning
+    found = read_start_model(settings)
+    if found.checkpoint is not None:
+        take_over(found.checkpoint, folder)
+    return found
 
 
 def read_start_model(settings: RunSettings) -> StartModel:

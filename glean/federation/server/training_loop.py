@@ -16,8 +16,12 @@ from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import TEST, TEST_START
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.grid_messenger import Traffic
+from glean.federation.coordination.metric_rounds import sum_errors, sum_final_test
 from glean.federation.coordination.sum_rounds import SumRounds
-from glean.federation.server.strategy import strategy_of, test_phase
+from glean.federation.server.final_test import request_final_test
+from glean.federation.server.round_result import RoundResult
+from glean.federation.server.state_file import write_state
+from glean.federation.server.strategy import strategy_of
 from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
 from glean.metrics import ErrorSums
@@ -39,7 +43,7 @@ class TrainingResult:
         0 is the model that the run started from.
     last_round : int
         The last round that was run.
-    widths : ErrorDistribution or None
+    errors : ErrorDistribution or None
         How far the model is off on the validation windows, once that is summed up.
     """
 
@@ -62,11 +66,10 @@ class TrainingLoop:
 
     Parameters
     ----------
-    council : ClientManager
-        The bakeries, and how their updates become the next model.
+    manager : ClientManager
+        The bakeries.
     start : GlobalModel, optional
-        The model to go on from; without it the first round begins with a model without trees, or
-        with weights drawn by seed.
+        The model to go on from; without it the first round begins with the strategy's own.
     """
 
     def __init__(self, manager: ClientManager, *, start: GlobalModel | None = None) -> None:
@@ -87,30 +90,28 @@ class TrainingLoop:
         """Whether the server may see each bakery's scores."""
         return self._manager.shows_scores
 
-    def run(self, standing: TrainingState | None = None) -> TrainingResult:
+    def run(self, state: TrainingState | None = None) -> TrainingResult:
         """Run all rounds, or fewer where early stopping is on.
 
         Parameters
         ----------
-        standing : TrainingState, optional
-            Where an interrupted run stood, to go on from there.
+        state : TrainingState, optional
+            Where an interrupted run was, to go on from there.
 
         Raises
         ------
         FederationError
             A round had no valid reply.
         """
-        standing = standing or self._begin()
+        state = state or self._begin()
         rounds = self._settings.rounds
         patience = rounds.early_stopping_rounds
-        while standing.number < rounds.num_server_rounds:
-            if standing.stalled(patience):
+        while state.number < rounds.num_server_rounds:
+            if state.stalled(patience):
                 LOG.info("no better for %d rounds: stopped early", patience)
                 break
-            number = standing.number + 1
-            model, wape = self._round(number, standing.model)
-            standing = standing.after(number, model, wape)
-        return TrainingResult(standing.best_model, standing.best.round, standing.number)
+            state = self._round(state)
+        return TrainingResult(state.best_model, state.best.round, state.number)
 
     def with_errors(self, outcome: TrainingResult) -> TrainingResult:
         """Sum up how far the model is off, for bakeries with too few errors of their own.
@@ -122,14 +123,14 @@ class TrainingLoop:
         if (deployed and not masked) or not (deployed or self._settings.baselines):
             return outcome
         try:
-            widths = self._sum_rounds.error_distribution(outcome.last_round, outcome.model)
+            errors = sum_errors(self._sum_rounds, outcome.last_round, outcome.model)
         except FederationError as error:
             LOG.warning("newcomers can't borrow how sure forecasts are: %s", error)
             return outcome
-        return replace(outcome, errors=widths)
+        return replace(outcome, errors=errors)
 
     def test(self, outcome: TrainingResult) -> dict[str, str]:
-        """Have every bakery judge the final model and its rivals on its test window.
+        """Have every bakery judge the final model and its baselines on its test window.
 
         Returns
         -------
@@ -141,10 +142,11 @@ class TrainingLoop:
         FederationError
             No bakery gave a valid reply.
         """
-        widths = outcome.errors.to_json() if outcome.errors else ""
-        found = test_phase(self._manager, TEST, outcome.last_round, outcome.model, errors=widths)
+        errors = outcome.errors.to_json() if outcome.errors else ""
+        number, model = outcome.last_round, outcome.model
+        found = request_final_test(self._manager, TEST, number, model, errors=errors)
         if not found:
-            raise self._manager.failed(f"the final test after round {outcome.last_round}")
+            raise self._manager.failed(f"the final test after round {number}")
         return found
 
     def summed_test(self, outcome: TrainingResult, *, methods: int) -> Floats:
@@ -159,14 +161,14 @@ class TrainingLoop:
 
         Returns
         -------
-        float64 array of shape (methods, final_sums.FIELDS)
+        float64 array of shape (methods, final_test_sums.FIELDS)
 
         Raises
         ------
         FederationError
             Nobody gave a valid reply, or too few did for a sum.
         """
-        return self._sum_rounds.test_sums(outcome.last_round, methods=methods)
+        return sum_final_test(self._sum_rounds, outcome.last_round, methods=methods)
 
     def test_start(self, outcome: TrainingResult) -> dict[str, str]:
         """Have every bakery judge the model that the run started from, as `test` does.
@@ -175,49 +177,45 @@ class TrainingLoop:
         """
         if self._start is None:
             return {}
-        return test_phase(self._manager, TEST_START, outcome.last_round, self._start, errors="")
+        return request_final_test(
+            self._manager, TEST_START, outcome.last_round, self._start, errors=""
+        )
 
     def _begin(self) -> TrainingState:
+        first = self._start or self._strategy.first_model()
+        strategy_state = self._strategy.init(first)
+        state = TrainingState.before(first, strategy_state)
         if self._start is None:
-            return TrainingState.before(self._manager.aggregator.first_model())
-        wape = self._evaluate(0, self._start, self._round_start())
-        return TrainingState.before(self._start).after(0, self._start, wape)
+            return state
+        unchanged = RoundResult(first, asked=0, replies=0, state=strategy_state)
+        wape = self._evaluate(0, unchanged, self._round_start())
+        return state.after(0, first, wape, strategy_state=strategy_state)
 
-    def _round(self, number: int, model: GlobalModel) -> tuple[GlobalModel, float]:
-        opening = self._round_start()
+    def _round(self, state: TrainingState) -> TrainingState:
+        number, start = state.number + 1, self._round_start()
         self._manager.gather(number)
-        trained = self._strategy.train(number, model)
-        wape = self._evaluate(
-            number, trained.model, opening, asked=trained.asked, replies=trained.replies
-        )
-        return trained.model, wape
+        result = self._strategy.train(number, state.model, state.strategy_state)
+        wape = self._evaluate(number, result, start)
+        return state.after(number, result.model, wape, strategy_state=result.state)
 
     def _round_start(self) -> _RoundStart:
         self._clients.failures = 0
         return _RoundStart(time.monotonic(), replace(self._clients.traffic))
 
-    def _evaluate(
-        self,
-        number: int,
-        model: GlobalModel,
-        opening: _RoundStart,
-        *,
-        asked: int = 0,
-        replies: int = 0,
-    ) -> float:
-        """Keep the model of a round, have it scored and write the round down; its WAPE."""
-        self._clients.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
-        scores = self._strategy.evaluate(number, model)
+    def _evaluate(self, number: int, result: RoundResult, start: _RoundStart) -> float:
+        """Keep what came of a round, have its model scored and write it down; its WAPE."""
+        self._keep(number, result)
+        scores = self._strategy.evaluate(number, result.model, result.state)
         total = reduce(add, scores.values(), ErrorSums())
         row = {
             "round": number,
-            "bakeries": asked,
-            "replies": replies,
+            "bakeries": result.asked,
+            "replies": result.replies,
             "failures": self._clients.failures,
             **_accuracy(total),
-            "bytes_down": self._clients.traffic.down - opening.traffic.down,
-            "bytes_up": self._clients.traffic.up - opening.traffic.up,
-            "seconds": round(time.monotonic() - opening.time, 3),
+            "bytes_down": self._clients.traffic.down - start.traffic.down,
+            "bytes_up": self._clients.traffic.up - start.traffic.up,
+            "seconds": round(time.monotonic() - start.time, 3),
         }
         bakery_rows = [
             {"round": number, "bakery": name, "n_examples": int(sums.rows), **_accuracy(sums)}
@@ -225,8 +223,15 @@ class TrainingLoop:
         ]
         self._clients.folder.append_round(row, bakery_rows)
         self._clients.folder.append_event("round_finished", **_finite_only(row))
-        LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, replies)
+        LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, result.replies)
         return total.wape
+
+    def _keep(self, number: int, result: RoundResult) -> None:
+        """Write the round's checkpoint; it counts once the round's row is written too."""
+        kind, model = self._settings.rounds.kind, result.model
+        assert bool(result.state) == kind.has_state, f"{kind.name} has a state or it has none"
+        write_state(self._clients.folder, number, result.state)
+        self._clients.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
 
 
 def _accuracy(sums: ErrorSums) -> dict[str, float]:

@@ -54,23 +54,32 @@ class TrainingState:
         The best round so far.
     best_model : GlobalModel
         The model after that one.
+    strategy_state : bytes
+        The strategy's own state after the last round; empty for one that has none.
     """
 
     number: int
     model: GlobalModel
     best: Best
     best_model: GlobalModel
+    strategy_state: bytes
 
     @classmethod
-    def before(cls, first: GlobalModel) -> Self:
-        """Stand before the first round, nothing scored."""
-        return cls(0, first, Best(), first)
+    def before(cls, first: GlobalModel, strategy_state: bytes) -> Self:
+        """Begin before the first round, nothing scored."""
+        return cls(0, first, Best(), first, strategy_state)
 
-    def after(self, number: int, model: GlobalModel, wape: float) -> Self:
-        """Go on to the model of a further round."""
+    def after(self, number: int, model: GlobalModel, wape: float, *, strategy_state: bytes) -> Self:
+        """Go on to the model and the strategy's state of a further round."""
         best = self.best.or_better(number, wape)
-        best_model = model if best.round == number else self.best_model
-        return replace(self, number=number, model=model, best=best, best_model=best_model)
+        return replace(
+            self,
+            number=number,
+            model=model,
+            best=best,
+            best_model=model if best.round == number else self.best_model,
+            strategy_state=strategy_state,
+        )
 
     def stalled(self, patience: int) -> bool:
         """Whether the last `patience` rounds were no better; 0 has patience without end."""
