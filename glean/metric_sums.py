@@ -12,6 +12,9 @@ from typing import ClassVar, Self
 
 from glean.errors import ModelError
 
+ALL_CLIENTS = "(all)"
+"""Stands for all clients together, where each keeps its own sums to itself."""
+
 
 @dataclass(frozen=True)
 class MetricSums:

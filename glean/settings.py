@@ -24,7 +24,7 @@ from glean.setting_fields import (
     number,
     plain,
 )
-from glean.workloads import WORKLOADS
+from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
 
 __all__ = [
     "DEVICE_VARIABLE",
@@ -143,7 +143,7 @@ class RunSettings:
     boosting: BoostingSettings = BoostingSettings()
     windows: WindowSettings = WindowSettings()
     table: TableSettings = TableSettings()
-    workload: str = choice("demand", lambda: tuple(WORKLOADS), "what is learned from what")
+    workload: str = choice(DEFAULT_WORKLOAD, lambda: tuple(WORKLOADS), "what is learned from what")
     seed: int = number(42, 0, 2**31 - 1, "seed of everything that is drawn")
     baselines: bool = plain(True, "also score local, pooled and the habits")
     secure_sums: bool = plain(True, "mask sums; no effect where nothing is masked")

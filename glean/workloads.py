@@ -25,8 +25,12 @@ class WorkloadRow:
     aggregations: tuple[str, ...] = ()
 
 
+DEFAULT_WORKLOAD = "demand"
+
 WORKLOADS = {
-    "demand": WorkloadRow("glean.demand.workload:DEMAND", "glean.demand.conclusion:CONCLUSION"),
+    DEFAULT_WORKLOAD: WorkloadRow(
+        "glean.demand.workload:DEMAND", "glean.demand.conclusion:CONCLUSION"
+    ),
     "iris": WorkloadRow(
         "glean.iris.workload:IRIS", "glean.evaluation.plain_conclusion:CONCLUSION", ("fedavg",)
     ),

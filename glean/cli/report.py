@@ -9,19 +9,15 @@ from rich.console import Console
 
 from glean.cli.tables import final_result
 from glean.errors import GleanError
-from glean.evaluation.pages.report import write_report
-from glean.evaluation.tables.results import read_results
-from glean.evaluation.tables.summary import summarise
+from glean.federation.server.conclusion import Conclusion, conclusion_of
+from glean.runs.index import read_run
+from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
 
 
 def show_results(folder: Path) -> None:
     """Print the final table of a completed run and where its report is."""
-    results = read_results(folder)
-    if results.scores is None:
-        raise GleanError(f"{folder} has no bakeries.csv: the run ended before its final test")
-    summary = summarise(results.scores, truth=results.truth)
     console = Console()
-    console.print(final_result(summary, units_label=results.units_label))
+    console.print(final_result(_conclusion_of(folder).result_table(folder)))
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 
@@ -34,14 +30,24 @@ def show_report(folder: Path, *, growth: bool) -> None:
         The run failed: its report says why, and so does the terminal.
     """
     folder = folder.resolve()
-    results = read_results(folder)
-    if growth and results.run.status == "completed":
+    run = read_run(folder)
+    if growth and run.status == "completed":
         _measure_growth(folder)
-    path = write_report(folder)
-    if results.run.status == "failed":
-        typer.echo(f"this run failed: {results.run.reason}\nreport: {path}", err=True)
+    path = _conclusion_of(folder).write_report(folder)
+    if run.status == "failed":
+        typer.echo(f"this run failed: {run.reason}\nreport: {path}", err=True)
         raise typer.Exit(1)
     show_results(folder)
+
+
+def _conclusion_of(folder: Path) -> Conclusion:
+    workload = read_run(folder).settings.get("workload", DEFAULT_WORKLOAD)
+    if workload not in WORKLOADS:
+        raise GleanError(
+            f"{folder}: found the workload {workload!r}; known are {', '.join(WORKLOADS)}. Was the "
+            "run made by another version of Glean?"
+        )
+    return conclusion_of(workload)
 
 
 def _measure_growth(folder: Path) -> None:

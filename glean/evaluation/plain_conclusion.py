@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from glean.errors import GleanError
+from glean.errors import FederationError, GleanError, ModelError
 from glean.evaluation.pages.plain_report import write_plain_report
 from glean.federation.server.conclusion import FinishedRounds, ResultTable
+from glean.federation.workload.final_rows import read_final_rows
 from glean.federation.workload.registry import workload_of
-from glean.metric_sums import metric_label
+from glean.metric_sums import ALL_CLIENTS, MetricSums, metric_label
+from glean.runs.index import read_run
 from glean.settings import RunSettings
 
-ALL_CLIENTS = "(all)"
 START = "start-from"
 """Method of the model that a run began with."""
 

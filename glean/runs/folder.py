@@ -20,7 +20,6 @@ from glean.runs.events import Event, event_of
 LOG = logging.getLogger("glean")
 
 
-
 def round_tables(metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Give the columns of the tables by round, for a workload with these metrics.
 

@@ -9,19 +9,36 @@ import pandas as pd
 from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, LeftOut, Picture
 from glean.evaluation.tables.headline import of_what, percent
 from glean.evaluation.tables.results import RunResults
+from glean.evaluation.tables.run_outline import RunOutline
+from glean.metric_sums import metric_label
 
 _SINGLE_LINES_UP_TO = 12
 """Beyond this many bakeries their own lines would hide the federation's."""
 
 
-def learning_curve(results: RunResults) -> Picture | LeftOut:
-    """WAPE on the validation days by round, with the round whose model was kept."""
+def learning_curve(
+    outline: RunOutline, *, metric: str, axis: str, share: bool
+) -> Picture | LeftOut:
+    """Draw a metric on the validation rows by round, with the round whose model was kept.
+
+    Parameters
+    ----------
+    outline : RunOutline
+        How the run went.
+    metric : str
+        The metric, a column of `rounds.csv`; lower is better.
+    axis : str
+        Label of its axis.
+    share : bool
+        Whether the metric is a share, shown in per cent.
+    """
     name, title = "learning-curve", "Does the federation learn?"
-    if results.rounds is None or results.rounds["wape"].notna().sum() == 0:
+    if outline.rounds is None or outline.rounds[metric].notna().sum() == 0:
         return LeftOut(name, title, "No round of this run has a validation score.")
-    rounds = results.rounds.dropna(subset=["wape"])
-    best = _best_round(rounds, results.run.facts.get("best_round"))
-    best_wape = float(rounds.loc[rounds["round"] == best, "wape"].iloc[0])
+    rounds = outline.rounds.dropna(subset=[metric])
+    best = _best_round(rounds, outline.run.facts.get("best_round"), metric)
+    best_value = float(rounds.loc[rounds["round"] == best, metric].iloc[0])
+    show = percent if share else "{:.4f}".format
     canvas = Canvas(title)
     caption = (
         "Error of the shared model on each bakery's validation days, which no model was fitted to "
@@ -29,19 +46,20 @@ def learning_curve(results: RunResults) -> Picture | LeftOut:
     )
     if (rounds["round"] == 0).any():
         caption += " Round 0 is the model that the run started from."
-    if _draw_bakeries(canvas, results.bakery_rounds):
+    if _draw_bakeries(canvas, outline.bakery_rounds, metric):
         caption += " Grey: the bakeries one by one."
-    _draw_federation(canvas, rounds, (best, best_wape))
-    canvas.label(x="round", y=f"WAPE (% {of_what(results.units_label)})")
-    canvas.percent("y")
+    _draw_federation(canvas, rounds, metric, f"kept: round {best}, {show(best_value)}", best)
+    canvas.label(x="round", y=axis)
+    if share:
+        canvas.percent("y")
     canvas.from_zero()
     _whole_numbers(canvas)
     canvas.legend()
     first, last = rounds.iloc[0], rounds.iloc[-1]
     alt = (
-        f"Line of the validation WAPE by round: {percent(first['wape'])} in round "
-        f"{int(first['round'])}, {percent(last['wape'])} in round {int(last['round'])}, best "
-        f"{percent(best_wape)} in round {best}."
+        f"Line of the validation {metric_label(metric)} by round: {show(first[metric])} in round "
+        f"{int(first['round'])}, {show(last[metric])} in round {int(last['round'])}, best "
+        f"{show(best_value)} in round {best}."
     )
     return Picture(name, title, caption, alt, canvas.png())
 
@@ -98,14 +116,14 @@ def _growth_canvas(growth: pd.DataFrame, title: str) -> Canvas:
     return canvas
 
 
-def _best_round(rounds: pd.DataFrame, told: Any) -> int:
+def _best_round(rounds: pd.DataFrame, told: Any, metric: str) -> int:
     """Round that run.json names, or the one with the lowest error."""
     if isinstance(told, int) and bool((rounds["round"] == told).any()):
         return told
-    return int(rounds["round"].to_numpy()[rounds["wape"].to_numpy().argmin()])
+    return int(rounds["round"].to_numpy()[rounds[metric].to_numpy().argmin()])
 
 
-def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None) -> bool:
+def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None, metric: str) -> bool:
     if bakery_rounds is None or bakery_rounds.empty:
         return False
     if bakery_rounds["bakery"].nunique() > _SINGLE_LINES_UP_TO:
@@ -113,17 +131,19 @@ def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None) -> bool:
     label: str | None = "single bakeries"
     for _, rows in bakery_rounds.sort_values("round").groupby("bakery"):
         canvas.axes.plot(
-            rows["round"], rows["wape"], color=GREY, alpha=0.55, linewidth=1.0, label=label
+            rows["round"], rows[metric], color=GREY, alpha=0.55, linewidth=1.0, label=label
         )
         label = None
     return True
 
 
-def _draw_federation(canvas: Canvas, rounds: pd.DataFrame, best: tuple[int, float]) -> None:
+def _draw_federation(
+    canvas: Canvas, rounds: pd.DataFrame, metric: str, kept: str, best: int
+) -> None:
     blue = COLOURS["federated"]
     canvas.axes.plot(
         rounds["round"],
-        rounds["wape"],
+        rounds[metric],
         "o-",
         color=blue,
         linewidth=2.4,
@@ -131,14 +151,15 @@ def _draw_federation(canvas: Canvas, rounds: pd.DataFrame, best: tuple[int, floa
         label="all bakeries together",
     )
     canvas.axes.plot(
-        *best,
+        best,
+        float(rounds.loc[rounds["round"] == best, metric].iloc[0]),
         "o",
         markersize=12,
         markerfacecolor="none",
         markeredgecolor="black",
         markeredgewidth=1.6,
         linestyle="none",
-        label=f"kept: round {best[0]}, {percent(best[1])}",
+        label=kept,
     )
 
 

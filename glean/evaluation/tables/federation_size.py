@@ -19,11 +19,11 @@ import pandas as pd
 from glean.errors import GleanError
 from glean.evaluation.tables.backtest import rows_from_json
 from glean.evaluation.tables.scores import BakeryScore
-from glean.federation.client.client import client_of
+from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.grids.inprocess import BakeryApp, InProcessGrid, as_server
 from glean.federation.server.setup import (
     draw_newcomers,
-    negotiate_features,
+    negotiate_spec,
     register_clients,
     training_loop,
 )
@@ -94,7 +94,9 @@ def _learners(settings: RunSettings) -> tuple[list[int], tuple[str, ...]]:
     newcomers = draw_newcomers([bakery.name for bakery in bakeries], settings)
     nodes = []
     for node, bakery in enumerate(bakeries):
-        participant = client_of(NodeSettings(node), settings, newcomer=bakery.name in newcomers)
+        participant = bakery_rows_of(
+            NodeSettings(node), settings, newcomer=bakery.name in newcomers
+        )
         if participant is not None and participant.trains:
             nodes.append(node)
     return nodes, newcomers
@@ -116,8 +118,8 @@ def _federation(
     with tempfile.TemporaryDirectory(prefix="glean-growth-") as scratch, as_server(grid):
         folder = RunFolder.create(Path(scratch), run_id=run_id)
         clients, bakeries, cut = register_clients(grid, settings, folder, newcomers=newcomers)
-        definition = negotiate_features(bakeries, cut, settings)
-        rounds = training_loop(clients, settings, definition, bakeries, cut)
+        spec = negotiate_spec(bakeries, cut, settings)
+        rounds = training_loop(clients, settings, spec, bakeries, cut)
         replies = rounds.test(rounds.run())
     return [score for name, text in replies.items() for score in rows_from_json(text, bakery=name)]
 

@@ -8,16 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from glean.evaluation.tables.client_tables import TABLES
+from glean.evaluation.tables.run_outline import RunOutline, read_outline
 from glean.evaluation.tables.scores import SCORE_COLUMNS
-from glean.runs.events import BakeryFailed, BakeryNotTrained, SumLost, TreesGivenUp
-from glean.runs.folder import known_events
-from glean.runs.index import StoredRun, read_run
+from glean.metrics import ErrorSums
 from glean.runs.results import Columns, read_table
 
 _TEXT_COLUMNS = ("bakery", "product", "cohort", "method", "date", "policy", "reason")
 _WANTED = {
-    "rounds.csv": ("round", "wape"),
-    "bakery_rounds.csv": ("round", "bakery", "wape"),
     "bakeries.csv": SCORE_COLUMNS,
     "forecasts.csv": ("date", "bakery", "product", "units", "federated"),
     "truth.csv": ("bakery", "units", "abs_error", "wape"),
@@ -32,21 +29,13 @@ _COLUMNS = {
 
 
 @dataclass(frozen=True)
-class RunResults:
+class RunResults(RunOutline):
     """Contents of a run folder; None stands for a file that isn't there.
 
     Parameters
     ----------
-    run : StoredRun
-        The run folder, and its `run.json`.
-    failures : tuple of BakeryFailed
-        Replies of bakeries that were missing or refused.
-    left_out : tuple of BakeryNotTrained
-        Bakeries that are forecast and judged, but not trained on.
-    given_up : tuple of SumLost or TreesGivenUp
-        Sums that were lost, and trees that were grown anew.
-    rounds, bakery_rounds, scores : DataFrame or None
-        `rounds.csv`, `bakery_rounds.csv`, `bakeries.csv`.
+    scores : DataFrame or None
+        `bakeries.csv`.
     forecasts : DataFrame or None
         `forecasts.csv` with `date` as datetime: `date`, `bakery`, `product`, `units` and a column
         a method, units.
@@ -56,12 +45,6 @@ class RunResults:
         `days.csv` with `date` as datetime, `plan.csv`, `alone.csv`, `coverage.csv`, `choice.csv`.
     """
 
-    run: StoredRun
-    failures: tuple[BakeryFailed, ...] = ()
-    left_out: tuple[BakeryNotTrained, ...] = ()
-    given_up: tuple[SumLost | TreesGivenUp, ...] = ()
-    rounds: pd.DataFrame | None = None
-    bakery_rounds: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
     forecasts: pd.DataFrame | None = None
     truth: pd.DataFrame | None = None
@@ -86,16 +69,10 @@ def read_results(folder: Path) -> RunResults:
     GleanError
         The folder or its `run.json` is missing, or a file is damaged or lacks a column.
     """
-    run = read_run(folder)
-    events = known_events(folder / "events.jsonl")
+    outline = read_outline(folder, metric=ErrorSums.COLUMNS[0])
     tables = {name: read_table(folder / name, columns) for name, columns in _COLUMNS.items()}
     return RunResults(
-        run=run,
-        failures=tuple(e for e in events if isinstance(e, BakeryFailed)),
-        left_out=tuple(e for e in events if isinstance(e, BakeryNotTrained)),
-        given_up=tuple(e for e in events if isinstance(e, SumLost | TreesGivenUp)),
-        rounds=tables["rounds.csv"],
-        bakery_rounds=tables["bakery_rounds.csv"],
+        **vars(outline),
         scores=tables["bakeries.csv"],
         forecasts=tables["forecasts.csv"],
         truth=tables["truth.csv"],

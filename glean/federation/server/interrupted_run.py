@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError, GleanError, SettingsError
+from glean.federation.server.state_file import STATE_SUFFIX
 from glean.runs.code_version import code_fingerprint
 from glean.runs.index import read_run
 from glean.runs.process_tree import still_runs
@@ -124,5 +125,6 @@ def _no_run(run: Path, why: str) -> FederationError:
 
 def _newest_model(run: Path) -> Path:
     """Its final model, or that of its last round."""
-    by_round = sorted(run.glob("models/round_*"))
+    found = run.glob("models/round_*")
+    by_round = sorted(path for path in found if path.suffix != STATE_SUFFIX)
     return next(iter([*run.glob("model.*"), *by_round[::-1]]), run / "model.ubj")

@@ -19,8 +19,11 @@ class RoundResult:
         Bakeries that were asked to learn.
     replies : int
         Those of them whose answer is in the model.
+    state : bytes
+        The strategy's own state after the round; empty for one that has none.
     """
 
     model: GlobalModel
     asked: int
     replies: int
+    state: bytes = b""
