@@ -48,7 +48,7 @@ class MetricSums:
         return self.metrics()[self.COLUMNS[0]]
 
     @property
-    def values(self) -> tuple[float, ...]:
+    def as_tuple(self) -> tuple[float, ...]:
         """The fields in their order."""
         return tuple(astuple(self))
 
@@ -75,7 +75,10 @@ class MetricSums:
         return sums
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(*(a + b for a, b in zip(self.values, other.values, strict=True)))
+        return type(self)(*(a + b for a, b in zip(self.as_tuple, other.as_tuple, strict=True)))
+
+
+_LONGEST_ACRONYM = 4
 
 
 def metric_label(column: str) -> str:
@@ -86,4 +89,4 @@ def metric_label(column: str) -> str:
     >>> metric_label("wape"), metric_label("log_loss")
     ('WAPE', 'log loss')
     """
-    return column.replace("_", " ") if "_" in column else column.upper()
+    return column.upper() if len(column) <= _LONGEST_ACRONYM else column.replace("_", " ")

@@ -14,7 +14,7 @@ from glean import server_app
 from glean.client_app import app as client_app
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.evaluation.tables.scores import SCORE_COLUMNS
-from glean.federation.client.client import client_of
+from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.federation.wire.messages import FinalReply
 from glean.forecasting.predict import forecast_units
@@ -115,7 +115,7 @@ def test_the_local_rival_chooses_on_its_validation_window_only(
     facts = facts_of(folder)
     settings = RunSettings.from_config(facts["settings"])
     definition = Forest.from_bytes((folder / "model.ubj").read_bytes()).definition
-    participant = client_of(NodeSettings(partition=1), settings)
+    participant = bakery_rows_of(NodeSettings(partition=1), settings)
     assert participant is not None
     alone = train_local_trees(
         participant.training(definition),

@@ -59,7 +59,9 @@ def encode_sums(sums: MetricSums, *, unit_weight: float, num_clients: int) -> Wo
     FederationError
         As `encode`.
     """
-    return encode(np.array(sums.values) / _scales(type(sums), unit_weight), num_clients=num_clients)
+    return encode(
+        np.array(sums.as_tuple) / _scales(type(sums), unit_weight), num_clients=num_clients
+    )
 
 
 def decode_sums(kind: type[Kind], words: Words, *, unit_weight: float, num_clients: int) -> Kind:

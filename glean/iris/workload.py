@@ -17,8 +17,8 @@ from glean.settings import RunSettings
 EVENNESS = 1.0
 """Parameter of the Dirichlet distribution: the smaller, the fewer species a client has."""
 
-STEPS, PENALTY = 100, 0.01
-"""Gradient steps a round, and the L2 penalty on coefficients."""
+STEPS, STEP_SIZE = 30, 10.0
+"""Gradient steps a round, each so many times the learning rate; chosen on validation rows."""
 
 CENTRE, SPREAD = np.array([5.8, 3.1, 3.8, 1.2]), np.array([0.8, 0.4, 1.8, 0.8])
 """Round figures for the four lengths, cm, that everybody knows: no client's mean has to travel."""
@@ -36,14 +36,14 @@ class IrisWorkload(PlainWorkload):
         return _split(clients, derived_seed(settings.seed, "iris"))
 
     def fit(self, weights: Weights, rows: Rows, *, learning_rate: float, seed: int) -> Weights:
-        """Descend the gradient of the penalised log loss; on all rows at once, nothing is drawn."""
+        """Descend the gradient of the log loss; on all rows at once, so that nothing is drawn."""
         del seed
         x, labels = rows
         held = {name: values.astype(np.float64) for name, values in weights.arrays.items()}
         for _ in range(STEPS):
             error = (_probabilities(held, x) - np.eye(3)[labels]) / len(labels)
-            held["coefficients"] -= learning_rate * (x.T @ error + PENALTY * held["coefficients"])
-            held["intercepts"] -= learning_rate * error.sum(axis=0)
+            held["coefficients"] -= STEP_SIZE * learning_rate * x.T @ error
+            held["intercepts"] -= STEP_SIZE * learning_rate * error.sum(axis=0)
         fitted = {name: values.astype(np.float32) for name, values in held.items()}
         return Weights(self.kind, weights.spec, fitted)
 

@@ -21,7 +21,8 @@ from glean.cli.app import app
 from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.federation.launch import flower_app
-from glean.runs.folder import BAKERY_ROUND_COLUMNS, ROUND_COLUMNS
+from glean.metrics import ErrorSums
+from glean.runs.folder import round_tables
 from tests.federations import Honest, MeddledApp
 from tests.tables import random_table
 
@@ -106,8 +107,7 @@ def test_a_run_leaves_the_files_and_columns_of_the_design(completed: tuple[Resul
         "days.csv", "plan.csv", "alone.csv", "widths.json", "coverage.csv", "choice.csv",
     }  # fmt: skip
     columns = {
-        "rounds.csv": ROUND_COLUMNS,
-        "bakery_rounds.csv": BAKERY_ROUND_COLUMNS,
+        **round_tables(ErrorSums.COLUMNS),
         "bakeries.csv": SCORE_COLUMNS,
         **TABLES,
     }

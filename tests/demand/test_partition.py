@@ -1,4 +1,4 @@
-"""One bakery's side: its windows, its introduction, its answers."""
+"""One bakery as a client: its windows, its facts, its answers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 from flwr.app import RecordDict
 
 from glean.errors import FederationError
+from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import build_features
 from glean.federation.client.client import Client, client_of
 from glean.federation.coordination.global_model import TreeModel
-from glean.federation.server.setup import negotiate_features
+from glean.federation.server.setup import negotiate_spec
 from glean.federation.wire.messages import ClientInfo, Task
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
@@ -34,13 +35,19 @@ def bakery(settings: RunSettings, *, newcomer: bool = False) -> Client:
     return found
 
 
+def rows_of(settings: RunSettings) -> BakeryRows:
+    found = bakery_rows_of(NodeSettings(partition=1), settings)
+    assert found is not None
+    return found
+
+
 def first_task(model: Forest | None = None) -> Task:
     """The task of a first round: the whole model."""
     whole = TreeModel.of(model or Forest.empty(DEFINITION, objective="reg:squarederror"))
     base, content = whole.since("")
     return Task(
         round=1,
-        definition=DEFINITION.to_json(),
+        spec=DEFINITION.to_json(),
         base=base,
         state=whole.state,
         learning_rate=0.3,
@@ -51,7 +58,7 @@ def first_task(model: Forest | None = None) -> Task:
 
 def test_every_row_is_in_one_window(three_bakeries: str) -> None:
     """Training, validation and test follow each other without overlap or gap."""
-    participant = bakery(small_settings(three_bakeries))
+    participant = rows_of(small_settings(three_bakeries))
     parts = [
         window(DEFINITION)
         for window in (participant.training, participant.validation, participant.test)
@@ -71,11 +78,23 @@ def test_a_newcomer_does_not_bring_the_season(three_bakeries: str) -> None:
     """Season features need one who knows it and isn't cut to a short history."""
     settings = small_settings(three_bakeries)
     young = replace(bakery(settings).info(), bakery="young")
-    old = replace(young, bakery="old", knows_season=True)
+    old = replace(young, bakery="old", facts='{"knows_season": true}')
     met = {"old": old, "young": young}
-    assert negotiate_features(met, (), settings).season
-    assert negotiate_features(met, ("young",), settings).season
-    assert not negotiate_features(met, ("old",), settings).season
+
+    def season(*newcomers: str) -> bool:
+        return FeatureDefinition.from_json(negotiate_spec(met, newcomers, settings)).season
+
+    assert season()
+    assert season("young")
+    assert not season("old")
+
+
+@pytest.mark.parametrize("facts", ["", "[]", "{", '{"knows_season": "yes"}', "null"])
+def test_facts_that_say_nothing_bring_no_season(facts: str, three_bakeries: str) -> None:
+    """They come from another machine: what isn't the fact itself is none."""
+    settings = small_settings(three_bakeries)
+    met = {"odd": replace(bakery(settings).info(), facts=facts)}
+    assert not FeatureDefinition.from_json(negotiate_spec(met, (), settings)).season
 
 
 def test_it_introduces_itself(three_bakeries: str) -> None:
@@ -85,9 +104,9 @@ def test_it_introduces_itself(three_bakeries: str) -> None:
         code=code_fingerprint(),
         partition=1,
         trains=True,
-        knows_season=False,
         own_table=False,
         note="",
+        facts='{"knows_season": false}',
     )
 
 
@@ -117,8 +136,9 @@ def test_a_bakery_that_never_sold_is_told_so_and_not_trained_on(tmp_path: Path) 
 
 def test_its_weight_is_told_to_two_digits(three_bakeries: str) -> None:
     """The sum of its training weights; the exact one would tell its turnover."""
-    participant = bakery(small_settings(three_bakeries))
-    exact = float(participant.training(DEFINITION).weight.sum())
+    settings = small_settings(three_bakeries)
+    participant = bakery(settings)
+    exact = float(rows_of(settings).training(DEFINITION).weight.sum())
     found = participant.train(first_task(), RecordDict()).weight
     assert found == pytest.approx(exact, rel=0.05)
     assert found == float(f"{found:.1e}")
@@ -127,9 +147,9 @@ def test_its_weight_is_told_to_two_digits(three_bakeries: str) -> None:
 
 def test_its_score_is_of_the_validation_rows(three_bakeries: str) -> None:
     """The model without trees forecasts the level, whose errors are easily summed."""
-    participant = bakery(small_settings(three_bakeries))
-    rows = participant.validation(DEFINITION)
-    score = participant.score(first_task(), RecordDict())
+    settings = small_settings(three_bakeries)
+    rows = rows_of(settings).validation(DEFINITION)
+    score = bakery(settings).evaluate(first_task(), RecordDict())
     assert score.sums == pytest.approx(astuple(ErrorSums.of(rows.units, rows.level)))
     assert not score.lacks_model
 

@@ -13,16 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from flwr.app import Message, RecordDict
-from glean.federation.client.tree_trainer import MarginCache, TreeTrainer
 
+from glean.demand.tree_trainer import MarginCache, TreeTrainer
 from glean.errors import ModelError
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import Task
+from glean.federation.workload.client_state import ClientState
 from glean.learning.bin_layout import BinLayout
 from glean.learning.boosting import TreeLearner, predict
 from glean.learning.forest import Forest
 from glean.learning.structure import check_public_edges
+from glean.metrics import ErrorSums
 from glean.settings import BoostingSettings
 from tests.federations import federation_of, small_settings
 from tests.matrices import DEFINITION, random_matrix
@@ -37,11 +39,22 @@ def work() -> TreeTrainer:
     return TreeTrainer(TRAINING, VALIDATION, boosting=BOOSTING, device="cpu")
 
 
+def trained(trainer: TreeTrainer, task: Task, record: RecordDict, *, seed: int) -> bytes | None:
+    """A round's trees; None where the trainer lost its place."""
+    held = trainer.catch_up(task, ClientState(record))
+    return trainer.train(task, seed=seed) if held else None
+
+
+def validated(trainer: TreeTrainer, task: Task, record: RecordDict) -> ErrorSums | None:
+    """The errors on validation rows; None where the trainer lost its place."""
+    return trainer.validate() if trainer.catch_up(task, ClientState(record)) else None
+
+
 def task_of(model: TreeModel, held: str, *, number: int = 1) -> Task:
     base, content = model.since(held)
     return Task(
         round=number,
-        definition=DEFINITION.to_json(),
+        spec=DEFINITION.to_json(),
         base=base,
         state=model.state,
         learning_rate=0.3,
@@ -59,14 +72,14 @@ def grown(model: TreeModel, seed: int) -> TreeModel:
     stranger = TreeTrainer(
         random_matrix(50, seed=seed), VALIDATION, boosting=BOOSTING, device="cpu"
     )
-    content = stranger.train(task_of(model, ""), RecordDict(), seed=seed)
+    content = trained(stranger, task_of(model, ""), RecordDict(), seed=seed)
     assert content is not None
     trees = Forest.from_bytes(content).scaled(0.37).trees
     return model.grown(model.forest.plus(trees))
 
 
 def held_by(record: RecordDict) -> MarginCache:
-    progress = MarginCache.load(record)
+    progress = MarginCache.load(ClientState(record))
     assert progress is not None
     return progress
 
@@ -80,8 +93,8 @@ def test_following_what_is_new_gives_the_bits_of_the_whole_model() -> None:
         model = grown(model, seed=number)
         delta, whole = task_of(model, state, number=number), task_of(model, "", number=number)
         anew = RecordDict()
-        one = work_of_follower.train(delta, follower, seed=number)
-        two = work().train(whole, anew, seed=number)
+        one = trained(work_of_follower, delta, follower, seed=number)
+        two = trained(work(), whole, anew, seed=number)
         assert one is not None
         assert one == two
         for window in ("training", "validation"):
@@ -108,7 +121,7 @@ def test_what_is_sent_splits_at_public_edges(
         check_public_edges(grown_here, layout)
     record = RecordDict()
     for number in (1, 2):
-        content = mine.train(task_of(model, ""), record, seed=number)
+        content = trained(mine, task_of(model, ""), record, seed=number)
         assert content is not None
         sent = Forest.from_bytes(content)
         check_public_edges(sent, layout)
@@ -118,15 +131,18 @@ def test_what_is_sent_splits_at_public_edges(
 def test_the_forecast_is_the_model_s() -> None:
     """What is scored in a round is what the model's file forecasts."""
     model = grown(grown(first_model(), seed=1), seed=2)
-    found = work().forecast(task_of(model, ""), RecordDict())
+    found = validated(work(), task_of(model, ""), RecordDict())
     assert found is not None
-    assert found == pytest.approx(predict(model.forest, VALIDATION.x), abs=1e-6)
+    forecast = np.maximum(predict(model.forest, VALIDATION.x), 0.0) * VALIDATION.level
+    assert found.as_tuple == pytest.approx(
+        ErrorSums.of(VALIDATION.units, forecast).as_tuple, rel=1e-5
+    )
 
 
 def test_as_many_trees_as_asked_for() -> None:
     """A round's contribution holds the new trees only, on the agreed features."""
     model = grown(first_model(), seed=1)
-    content = work().train(task_of(model, ""), RecordDict(), seed=1)
+    content = trained(work(), task_of(model, ""), RecordDict(), seed=1)
     assert content is not None
     new = Forest.from_bytes(content)
     assert (new.tree_count, new.definition) == (2, DEFINITION)
@@ -136,12 +152,11 @@ def test_the_same_state_is_not_added_twice() -> None:
     """Scored and then trained on the same model, a bakery stands where it stood."""
     model, record, worker = grown(first_model(), seed=1), RecordDict(), work()
     task = task_of(model, "")
-    first = worker.forecast(task, record)
+    first = validated(worker, task, record)
     before = held_by(record).training.tobytes()
-    again = worker.forecast(task, record)
+    again = validated(worker, task, record)
     assert first is not None
-    assert again is not None
-    assert first.tobytes() == again.tobytes()
+    assert first == again
     assert held_by(record).training.tobytes() == before
 
 
@@ -152,11 +167,11 @@ def test_a_lost_place_is_said_and_nothing_is_changed(lost: str) -> None:
     later = grown(model, seed=2)
     record = RecordDict()
     if lost == "another":
-        work().forecast(task_of(grown(first_model(), seed=7), ""), record)
+        validated(work(), task_of(grown(first_model(), seed=7), ""), record)
     before = copy.deepcopy(record)
     task = task_of(later, model.state)
-    assert work().train(task, record, seed=1) is None
-    assert work().forecast(task, record) is None
+    assert trained(work(), task, record, seed=1) is None
+    assert validated(work(), task, record) is None
     assert record == before
 
 
@@ -164,8 +179,8 @@ def test_the_place_is_kept_in_the_node_s_own_state() -> None:
     """What is saved is read again, bit for bit."""
     training, validation = np.array([1.5, np.nan], np.float32), np.zeros(0, np.float32)
     record = RecordDict()
-    assert MarginCache.load(record) is None
-    MarginCache("s", training, validation).save(record)
+    assert MarginCache.load(ClientState(record)) is None
+    MarginCache("s", training, validation).save(ClientState(record))
     found = held_by(record)
     assert found.state == "s"
     assert found.training.tobytes() == training.tobytes()

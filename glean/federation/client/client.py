@@ -106,7 +106,7 @@ class Client:
         held = trainer.catch_up(task, ClientState(state))
         sums = trainer.validate() if held else workload_of(self.settings).metrics()
         return EvaluateReply(
-            bakery=self.name, code=code_fingerprint(), lacks_model=not held, sums=sums.values
+            bakery=self.name, code=code_fingerprint(), lacks_model=not held, sums=sums.as_tuple
         )
 
     def final_test(self, task: FinalTask, state: RecordDict, *, run_id: int) -> FinalReply:

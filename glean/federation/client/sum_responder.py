@@ -65,7 +65,7 @@ class SumResponder:
             vector = (
                 secagg.masked(encoded, self._task) if secagg else encoded.astype("<i8").tobytes()
             )
-        shown = sums.values if sums is not None and request.with_scores else ()
+        shown = sums.as_tuple if sums is not None and request.with_scores else ()
         return self._reply(sums=shown, proposal=proposal, vector=vector)
 
     def _needs_model(self) -> bool:

@@ -17,7 +17,7 @@ Kind = TypeVar("Kind", bound=MetricSums)
 
 def final_scores(by_method: Mapping[str, MetricSums]) -> FinalScores:
     """Write a client's sums on its test rows, by method in the order of `final_methods`."""
-    rows = {method: sums.values for method, sums in by_method.items()}
+    rows = {method: sums.as_tuple for method, sums in by_method.items()}
     return FinalScores(json.dumps(rows), np.array([*rows.values()], dtype=np.float64))
 
 

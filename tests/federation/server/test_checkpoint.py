@@ -55,7 +55,7 @@ def test_the_last_complete_round_is_found(old: Path) -> None:
     assert standing is not None
     assert (standing.number, standing.best.round) == (5, best_round(old))
     assert standing.best.round < 5
-    assert standing.best.wape == min(wapes(old).values())
+    assert standing.best.metric == min(wapes(old).values())
     assert standing.model.to_bytes() == (old / "models" / "round_005.ubj").read_bytes()
     kept = old / "models" / f"round_{standing.best.round:03d}.ubj"
     assert standing.best_model.to_bytes() == kept.read_bytes()

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import client_of
 from glean.learning.forest import Forest
 from glean.learning.learning_rates import learning_rate_of
 from glean.learning.pooled_histogram import train_pooled_histogram
@@ -123,7 +123,7 @@ def test_scaled_trees_are_scored_by_a_hidden_sum_too(tmp_path: Path, three_baker
 
 def stacked(settings: RunSettings, definition: FeatureDefinition) -> FeatureMatrix:
     """The training rows of three bakeries, as one bakery that holds them all."""
-    bakeries = [client_of(NodeSettings(k), settings) for k in range(len(NAMES))]
+    bakeries = [bakery_rows_of(NodeSettings(k), settings) for k in range(len(NAMES))]
     return stack([bakery.training(definition) for bakery in bakeries if bakery is not None])
 
 

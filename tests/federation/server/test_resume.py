@@ -202,7 +202,7 @@ def test_the_report_shows_the_whole_curve(tmp_path: Path, three_bakeries: str) -
     config = config_of(three_bakeries, num_server_rounds=4)
     old = cut_off(tmp_path, config, round_number=3)
     new = run(tmp_path, config | {"resume": str(old)})
-    curve = learning_curve(read_results(new))
+    curve = learning_curve(read_results(new), metric="wape", axis="WAPE", share=True)
     assert isinstance(curve, Picture)
     assert "in round 1, " in curve.alt
     assert "in round 4, " in curve.alt

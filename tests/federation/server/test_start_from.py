@@ -19,8 +19,8 @@ from glean.evaluation.tables.headline import gain_sentence
 from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.evaluation.tables.summary import summarise
+from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition
-from glean.federation.client.client import client_of
 from glean.federation.wire.messages import FinalReply
 from glean.forecasting.predict import definition_of, forecast_units, read_model
 from glean.learning.forest import Forest
@@ -75,7 +75,7 @@ def test_a_run_goes_on_from_an_earlier_model(
     model = read_model(before.read_bytes())
     definition = definition_of(model)
     settings = RunSettings.from_config(config)
-    bakeries = [client_of(NodeSettings(k), settings) for k in range(3)]
+    bakeries = [bakery_rows_of(NodeSettings(k), settings) for k in range(3)]
     units, forecasts = [], []
     scores = pd.read_csv(folder / "bakeries.csv").set_index(["bakery", "method"])
     for bakery in bakeries:

@@ -14,7 +14,7 @@ import pytest
 from flwr.app import Message
 
 from glean.errors import FederationError
-from glean.federation.client.client import client_of
+from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.coordination.global_model import TreeModel, WeightModel
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.server.training_loop import TrainingResult
@@ -179,7 +179,7 @@ def test_the_score_of_a_round_is_its_model_s_on_the_validation_windows(
     forest = outcome.model.forest
     sums = []
     for partition in range(3):
-        participant = client_of(NodeSettings(partition), settings)
+        participant = bakery_rows_of(NodeSettings(partition), settings)
         assert participant is not None
         rows = participant.validation(forest.definition)
         sums.append(ErrorSums.of(rows.units, predict(forest, rows.x) * rows.level))
@@ -400,7 +400,7 @@ def test_the_final_test_is_of_the_best_model(tmp_path: Path, three_bakeries: str
     forest = outcome.model.forest
     assert forest.tree_count == 3
     for partition in range(3):
-        participant = client_of(NodeSettings(partition), federation.settings)
+        participant = bakery_rows_of(NodeSettings(partition), federation.settings)
         assert participant is not None
         rows = participant.test(forest.definition)
         sums = ErrorSums.of(rows.units, np.maximum(predict(forest, rows.x), 0) * rows.level)

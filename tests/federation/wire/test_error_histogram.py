@@ -148,10 +148,11 @@ def test_widths_lie_beside_the_model_of_a_run(tmp_path: Path, three_bakeries: st
     for masked in (True, False):
         settings = small_settings(three_bakeries, baselines=True, secure_sums=masked)
         made = federation_of(tmp_path / str(masked), settings)
-        outcome = made.with_widths(made.run())
-        assert outcome.errors is not None
-        found.append(outcome.errors)
-        assert set(made.test(outcome)) == {"bakery 0", "bakery 1", "bakery 2"}
+        outcome = made.run()
+        errors = made.errors(outcome)
+        assert errors is not None
+        found.append(errors)
+        assert set(made.test(outcome, errors.to_json())) == {"bakery 0", "bakery 1", "bakery 2"}
     assert found[0] == found[1]
 
 
@@ -159,4 +160,4 @@ def test_two_bakeries_sum_up_no_widths(tmp_path: Path, three_bakeries: str) -> N
     """Each could tell the other's errors from the sum."""
     settings = small_settings(three_bakeries, baselines=True)
     made = federation_of(tmp_path / "two", settings, partitions=range(2))
-    assert made.with_widths(made.run()).errors is None
+    assert made.errors(made.run()) is None
