@@ -16,12 +16,15 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "aggregation_kinds",
+            "classification",
             "errors",
+            "metric_sums",
             "metrics",
             "node_settings",
             "seeds",
             "setting_fields",
             "settings",
+            "workloads",
         }
     ),
     frozenset({"runs"}),
@@ -33,16 +36,29 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"federation"}),
     frozenset({"forecasting"}),
     frozenset({"evaluation"}),
+    frozenset({"demand", "iris"}),
     frozenset({"server_app", "client_app"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
 """A folder (or file) imports what stands above it, and itself."""
 
+ROOMS: tuple[frozenset[str], ...] = (
+    frozenset({"wire", "grids"}),
+    frozenset({"workload"}),
+    frozenset({"client", "coordination"}),
+    frozenset({"server"}),
+    frozenset({"launch"}),
+)
+"""The same for the rooms of `federation/`."""
+
+KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs")
+OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "iris"}
+
 ONLY_IMPORTERS = {
     "holidays": {"sales"},
     "xgboost": {"learning"},
-    "sklearn": {"learning"},
+    "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
     "shamirs": {"privacy"},
     "numba": {"learning"},
@@ -94,6 +110,54 @@ def test_a_folder_imports_only_what_stands_above_it(path: Path) -> None:
         assert part == mine or depth(part) < depth(mine) or {part, mine} <= FLOW[0], (
             f"{path.name} imports glean.{part}, which stands below {mine}"
         )
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_whatever_serves_every_workload_imports_none(path: Path) -> None:
+    """Rounds, sums, masks and run folders know no sales, features or forecasts."""
+    if part_of(path) in KNOW_NO_WORKLOAD:
+        parts = {name.split(".")[1] for name in names_in(path) if name.startswith("glean.")}
+        assert not parts & OF_A_WORKLOAD
+
+
+def room_of(name: str) -> str:
+    """Room of `federation/` that a dotted name belongs to; "" for other names."""
+    parts = name.split(".")
+    return parts[2] if parts[:2] == ["glean", "federation"] and len(parts) > 2 else ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((PACKAGE / "federation").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_a_room_of_the_federation_imports_only_what_stands_above_it(path: Path) -> None:
+    """And every module of it lies in a room."""
+    mine = path.relative_to(PACKAGE / "federation").parts[0]
+    if mine == "__init__.py":
+        return
+    floor = next(level for level, rooms in enumerate(ROOMS) if mine in rooms)
+    for room in {room_of(name) for name in names_in(path)} - {"", mine}:
+        assert next(level for level, rooms in enumerate(ROOMS) if room in rooms) < floor, (
+            f"{path.name} imports federation.{room}, which stands below {mine}"
+        )
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    """A circle of imports has no order in which it can be read."""
+    known = {".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts): p for p in modules()}
+    edges = {name: names_in(path) & known.keys() for name, path in known.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail[trail.index(name) :], name))
+        if name not in done:
+            for other in edges[name]:
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in known:
+        visit(name, ())
 
 
 def test_every_part_has_its_place_in_the_flow() -> None:

@@ -13,9 +13,9 @@ from glean.evaluation.tables import diagnostics
 from glean.evaluation.tables.backtest import evaluate
 from glean.evaluation.tables.diagnostics import Diagnostics, diagnose, train_pooled_baseline
 from glean.evaluation.tables.scores import naive_scale
+from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
-from glean.federation.client.client import Client, client_of
 from glean.forecasting.baselines import baselines
 from glean.forecasting.predict import forecast_units
 from glean.learning.boosting import train_pooled
@@ -30,8 +30,10 @@ SETTINGS = RunSettings.from_config(CONFIG)
 DEFINITION = FeatureDefinition(horizon_days=1, season=False)
 
 
-def bakery(partition: int, settings: RunSettings = SETTINGS, *, newcomer: bool = False) -> Client:
-    found = client_of(NodeSettings(partition), settings, newcomer=newcomer)
+def bakery(
+    partition: int, settings: RunSettings = SETTINGS, *, newcomer: bool = False
+) -> BakeryRows:
+    found = bakery_rows_of(NodeSettings(partition), settings, newcomer=newcomer)
     assert found is not None
     return found
 
@@ -43,7 +45,7 @@ def model() -> Forest:
     return Forest.empty(DEFINITION, objective="reg:squarederror").plus(trees)
 
 
-def inside(participants: list[Client], settings: RunSettings = SETTINGS) -> Diagnostics:
+def inside(participants: list[BakeryRows], settings: RunSettings = SETTINGS) -> Diagnostics:
     pooled = None
     if settings.baselines:
         pooled = train_pooled_baseline(

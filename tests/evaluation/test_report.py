@@ -20,6 +20,7 @@ from glean.errors import GleanError
 from glean.evaluation.figures.days import wape_by_weekday
 from glean.evaluation.figures.plot_style import Canvas, plain
 from glean.evaluation.pages.report import run_summary, write_report
+from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.summary import Summary
 from glean.metrics import ErrorSums
@@ -320,7 +321,9 @@ def test_thin_runs_have_a_page(
                 table[column] = 0.0
         table.head(1).to_csv(folder / name, index=False)
     assert "What the federation did" in report_of(folder).text
-    Console(file=io.StringIO()).print(final_result(summary_of(folder), units_label="units"))
+    Console(file=io.StringIO()).print(
+        final_result(summary_result(summary_of(folder), units_label="units"))
+    )
 
 
 def test_many_bakeries_are_a_scatter(tmp_path: Path) -> None:
@@ -468,7 +471,7 @@ def test_the_terminal_shows_the_same_numbers(five: Path) -> None:
     """The terminal's table has a row a method and the lines on joining and the best possible."""
     console = Console(width=100, color_system=None, record=True)
     with console.capture() as capture:
-        console.print(final_result(summary_of(five), units_label="[EUR]"))
+        console.print(final_result(summary_result(summary_of(five), units_label="[EUR]")))
     shown = capture.get()
     assert all(method in shown for method in METHODS)
     assert "of 5 bakeries" in shown

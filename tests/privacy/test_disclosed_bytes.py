@@ -27,9 +27,9 @@ from glean.federation.wire.messages import (
     ClientInfo,
     EvaluateReply,
     FinalReply,
-    Flat,
     TrainReply,
 )
+from glean.federation.wire.record_form import Flat
 from glean.federation.wire.sum_messages import (
     KeyReply,
     KeyTask,

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glean.cli.app import app
-from glean.federation.client.client import client_of
+from glean.features.bakery_rows import bakery_rows_of
 from glean.forecasting.predict import definition_of, read_model
 from glean.node_settings import NodeSettings
 from glean.settings import RunSettings
@@ -54,7 +54,7 @@ FAILING_SERVER = """
 """
 IMPATIENT_SERVER = """
     if os.environ.get("TEST_FAILURE") == "silence":
-        talk.timeout_s = 0.5
+        clients.timeout_s = 0.5
 """
 
 
@@ -88,7 +88,7 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     insert_after(
         folder / "glean" / "client_app.py",
-        '    """Learn from this bakery\'s rows what the global model leaves unexplained."""\n',
+        '    """Learn from this client\'s rows what the global model leaves unexplained."""\n',
         FAILING_CLIENT,
     )
     insert_after(
@@ -98,7 +98,7 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     insert_after(
         folder / "glean" / "server_app.py",
-        "    talk, bakeries, newcomers = meet(grid, settings, record.folder)\n",
+        "    clients, infos, newcomers = register_clients(grid, settings, record.folder)\n",
         IMPATIENT_SERVER,
     )
     return folder
@@ -128,7 +128,7 @@ def test_ray_makes_the_model_of_this_process_to_the_byte(tmp_path: Path) -> None
     assert {path.name for path in ray.iterdir()} == {path.name for path in here.iterdir()}
 
     settings = RunSettings.from_config(facts_of(ray)["settings"])
-    rows_of_one = client_of(NodeSettings(partition=2), settings)
+    rows_of_one = bakery_rows_of(NodeSettings(partition=2), settings)
     assert rows_of_one is not None
     test = rows_of_one.test(definition_of(read_model((ray / "model.ubj").read_bytes())))
     booster = xgboost.Booster()
@@ -208,7 +208,7 @@ def test_the_exit_code_tells_the_truth(
 
 
 def synthetic_name(partition: int) -> str:
-    participant = client_of(NodeSettings(partition=partition), RunSettings())
+    participant = bakery_rows_of(NodeSettings(partition=partition), RunSettings())
     assert participant is not None
     return participant.sales.name
 

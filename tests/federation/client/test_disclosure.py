@@ -93,20 +93,18 @@ def test_an_introduction_is_told() -> None:
     assert line == (
         "to the server: the name 'Bäckerei', the version of the code here (code), "
         "that there are too few trading days to learn from and "
-        f"that they are too short a time to learn the season from, the note {note!r}; not: {WORDING.kept}"
+        "that they are too short a time to learn the season from, the note "
+        f"{note!r}; not: {WORDING.kept}"
     )
 
 
 def test_a_bakery_that_lacks_the_model_tells_nothing_else() -> None:
     """Nothing of its rows is in such a reply, and its log says so."""
+    nothing = "to the server in round 3: nothing but"
     lacking = TrainReply("Anna", "code", "id", lacks_model=True, weight=0.0, model=b"", device="")
-    assert disclosed(lacking, WORDING, round_number="3").startswith(
-        "to the server in round 3: nothing but"
-    )
+    assert disclosed(lacking, WORDING, round_number="3").startswith(nothing)
     score = EvaluateReply("Anna", "code", lacks_model=True, sums=(0.0,) * 7)
-    assert disclosed(score, WORDING, round_number="3").startswith(
-        "to the server in round 3: nothing but"
-    )
+    assert disclosed(score, WORDING, round_number="3").startswith(nothing)
 
 
 SUMMED: dict[str, tuple[dict[str, ConfigValue], str]] = {

@@ -21,7 +21,9 @@ from tests.matrices import DEFINITION, random_forest
 
 def checks_of(**config: ConfigValue) -> TreeChecks:
     named = {key.replace("_", "-"): value for key, value in config.items()}
-    return TreeChecks(RunSettings.from_config(named), DEFINITION)
+    settings = RunSettings.from_config(named)
+    layout = BinLayout(DEFINITION, settings.boosting.bins)
+    return TreeChecks(settings, DEFINITION.to_json(), layout)
 
 
 def edged_forest(trees: int, *, seed: int = 0) -> Forest:
@@ -35,7 +37,7 @@ def reply_of(
     return TrainReply(
         bakery=bakery,
         code="",
-        definition=DEFINITION.identity,
+        spec=DEFINITION.identity,
         lacks_model=False,
         weight=weight,
         device=device,
@@ -80,7 +82,7 @@ def test_the_largest_weights_that_are_let_in_can_be_merged() -> None:
 def test_other_features_are_refused_before_the_trees_are_read() -> None:
     """The identity that a bakery claims is compared first, and both stand in the message."""
     checks = checks_of()
-    claimed = replace(reply_of(b"anything"), definition="f" * 64)
+    claimed = replace(reply_of(b"anything"), spec="f" * 64)
     with pytest.raises(
         ModelError, match=f"found features ffffffffffff; wanted {DEFINITION.identity[:12]}"
     ):

@@ -39,7 +39,6 @@ def manager_of(**config: ConfigValue) -> ClientManager:
             code="",
             partition=0,
             trains=True,
-            knows_season=True,
             own_table=False,
             note="",
         )
@@ -48,7 +47,7 @@ def manager_of(**config: ConfigValue) -> ClientManager:
     return ClientManager(
         clients,
         RunSettings.from_config(named),
-        DEFINITION,
+        DEFINITION.to_json(),
         learning_rate=0.1,
         infos=infos,
         newcomers=(),

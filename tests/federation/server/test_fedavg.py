@@ -46,7 +46,7 @@ def test_a_file_gives_back_its_weights(kind: str) -> None:
     weights = drawn(kind, 1)
     again = read_weights(weights.to_npz())
     assert again.to_npz() == weights.to_npz()
-    assert again.definition == DEFINITION
+    assert again.spec == DEFINITION.to_json()
     with np.load(io.BytesIO(weights.to_npz()), allow_pickle=False) as held:
         assert all(np.array_equal(held[k], again.arrays[k]) for k in weights.arrays)
 
