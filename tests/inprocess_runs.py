@@ -13,6 +13,7 @@ from flwr.app import Message
 from flwr.clientapp import ClientApp
 
 from glean import server_app
+from glean.demand import conclusion
 from glean.client_app import app as glean_app
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.settings import ConfigValue, RunSettings
@@ -48,7 +49,7 @@ def run(
     """
     config = config | {"output-dir": str(out)}
     grid = grid_type(app, nodes, config, run_id=next(_RUN_IDS))
-    with mock.patch.object(server_app, "write_report"):
+    with mock.patch.object(conclusion, "write_report"):
         run_inprocess(server_app.app, grid, config)
     return (out / "latest").resolve()
 

@@ -11,6 +11,7 @@ import pytest
 from flwr.app import Message
 
 from glean import server_app
+from glean.demand import conclusion
 from glean.client_app import app as client_app
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.evaluation.tables.scores import SCORE_COLUMNS
@@ -43,7 +44,7 @@ METHODS = [
 def reports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Drawing figures takes seconds and has tests of its own: only note that it was asked for."""
     asked: list[Path] = []
-    monkeypatch.setattr(server_app, "write_report", asked.append)
+    monkeypatch.setattr(conclusion, "write_report", asked.append)
     return asked
 
 
@@ -226,7 +227,7 @@ def test_a_report_that_can_not_be_written_fails_the_run(
     def refuse(_folder: Path) -> None:
         raise GleanError("no ink")
 
-    monkeypatch.setattr(server_app, "write_report", refuse)
+    monkeypatch.setattr(conclusion, "write_report", refuse)
     with pytest.raises(GleanError, match="no ink"):
         run(tmp_path, three_bakeries)
     assert facts_of((tmp_path / "latest").resolve())["status"] == "failed"

@@ -39,7 +39,6 @@ def introduction(name: str, **changes: Any) -> ClientInfo:
         "code": code_fingerprint(),
         "partition": 0,
         "trains": True,
-        "knows_season": False,
         "own_table": True,
         "note": "",
     }

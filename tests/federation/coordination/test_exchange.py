@@ -109,7 +109,7 @@ CHANGES: list[tuple[str, dict[str, Any], str]] = [
     ("train", {"weight": 0.0}, "found weight 0.0; wanted one above 0"),
     ("train", {"weight": -5.0}, "found weight -5.0; wanted one above 0"),
     ("train", {"weight": 1e300}, "found weight 1e+300; wanted one above 0, up to 1e+15"),
-    ("train", {"definition": "of old"}, "found features of old; wanted"),
+    ("train", {"spec": "of old"}, "found features of old; wanted"),
     ("train", {"lacks_model": True}, "lacks the model, which was sent as a whole"),
     ("train", {"bakery": "bakery 0"}, "the reply says it comes from 'bakery 0'; wanted 'bakery 1'"),
     ("train", {"code": "0ther"}, "runs other code (0ther)"),
