@@ -13,8 +13,8 @@ from flwr.app import Message
 from flwr.clientapp import ClientApp
 
 from glean import server_app
-from glean.demand import conclusion
 from glean.client_app import app as glean_app
+from glean.demand import conclusion
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp

@@ -11,8 +11,8 @@ import pytest
 from flwr.app import Message
 
 from glean import server_app
-from glean.demand import conclusion
 from glean.client_app import app as client_app
+from glean.demand import conclusion
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.features.bakery_rows import bakery_rows_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glean.demand.final_test import final_test, start_test
+from glean.demand.final_evaluation import final_test, start_test
 from glean.demand.tree_trainer import TreeTrainer
 from glean.demand.weight_trainer import WeightTrainer
 from glean.errors import FederationError, SettingsError

@@ -16,7 +16,7 @@ from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.grid_messenger import Traffic
 from glean.federation.coordination.metric_rounds import sum_final_test
 from glean.federation.coordination.sum_rounds import SumRounds
-from glean.federation.server.final_test import request_final_test
+from glean.federation.server.final_evaluation import request_final_test
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.state_file import write_state
 from glean.federation.server.strategy import strategy_of

@@ -94,7 +94,7 @@ SUMMED: dict[str, tuple[Change, str]] = {
     "a word too many": (lambda r: {"vector": r.vector + bytes(8)}, "found a vector of"),
     "cut within a word": (lambda r: {"vector": r.vector[:-3]}, "found a vector of"),
     "nothing": (lambda _: {"vector": b""}, "found a vector of 0 bytes"),
-    "another definition": (lambda _: {"definition": "f" * 64}, "another feature definition"),
+    "another definition": (lambda _: {"spec": "f" * 64}, "another feature definition"),
     "other code": (lambda _: {"code": "0" * 16}, "runs other code"),
     "another name": (lambda _: {"bakery": "bakery 2"}, "says it comes from 'bakery 2'"),
     "no device": (lambda _: {"device": "oven"}, "found device 'oven'"),
@@ -151,7 +151,7 @@ PROPOSED: dict[str, tuple[Change, str]] = {
     "two trees": (twice, "found 2 new trees; wanted 1"),
     "no bytes": (lambda _: {"proposal": b""}, "model"),
     "half a model": (lambda r: {"proposal": r.proposal[: len(r.proposal) // 2]}, "model"),
-    "another definition": (lambda _: {"definition": "f" * 64}, "another feature definition"),
+    "another definition": (lambda _: {"spec": "f" * 64}, "another feature definition"),
     "a device of its own": (lambda _: {"device": "oven"}, "found device 'oven'"),
     "scores": (lambda _: {"sums": (1.0,) * 7}, "found scores that weren't asked for"),
 }
