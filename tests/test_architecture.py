@@ -24,6 +24,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"forecasting"}),
     frozenset({"evaluation"}),
     frozenset({"server_app", "client_app"}),
+    frozenset({"operations"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
