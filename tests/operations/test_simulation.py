@@ -10,6 +10,7 @@ from glean.errors import FederationError, SettingsError
 from glean.federation.launch.flower_app import app_config
 from glean.operations.run_config import deployment_overrides
 from glean.operations.simulation import DEFAULT_BAKERIES, prepare_simulation
+from glean.settings import ConfigValue
 from tests.inprocess_runs import config_of, cut_off
 
 
@@ -18,7 +19,7 @@ def test_a_simulation_is_prepared_from_plain_arguments(
 ) -> None:
     """All bakeries of a table, or the first ones; paths become absolute; nothing is written."""
     monkeypatch.chdir(Path(three_bakeries).parent)
-    given = {"sales": Path(three_bakeries).name, "num-server-rounds": 3}
+    given: dict[str, ConfigValue] = {"sales": Path(three_bakeries).name, "num-server-rounds": 3}
     profile = tmp_path / "profile.toml"
     profile.write_text("client-resources-num-cpus = 2\n", encoding="utf-8")
     results = tmp_path / "results"

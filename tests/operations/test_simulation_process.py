@@ -25,6 +25,7 @@ from glean.operations.simulation import (
 )
 from glean.operations.simulation_process import SimulationProcess
 from glean.operations.simulation_worker import read_request, write_request
+from glean.settings import ConfigValue
 from tests import processes
 from tests.processes import REPOSITORY
 
@@ -40,7 +41,7 @@ ENDLESS = 1000
 def prepared(
     sales: str, results: Path, *, rounds: int = 2, engine: Engine = "inprocess"
 ) -> PreparedSimulation:
-    given = {
+    given: dict[str, ConfigValue] = {
         "sales": sales,
         "num-server-rounds": rounds,
         "max-depth": 2,
