@@ -20,7 +20,7 @@ from benchmarks.reference import run_job
 from glean.evaluation.tables.results import read_results
 from glean.features.matrix import build_features
 from glean.federation.client.client import client_of
-from glean.forecasting.cold_start import weekday_profile, with_stated_history
+from glean.forecasting.cold_start import weekday_profile, with_cold_start
 from glean.forecasting.predict import forecast_units, read_model
 from glean.forecasting.recursive_forecast import on_usual_days
 from glean.learning.forest import Forest
@@ -86,7 +86,7 @@ def _week(
     open_weekdays = tuple(sorted(rows["date"].dt.day_of_week.unique().tolist()))
     profile = weekday_profile(model)
     known = rows[(rows["date"] >= origin - pd.Timedelta(days=days)) & (rows["date"] < origin)]
-    made = with_stated_history(
+    made = with_cold_start(
         SalesTable(known),
         products,
         profile=profile,
@@ -106,7 +106,7 @@ def _week(
         )
         names = features.keys["product"]
         shape = profile[day.day_of_week] / profile[list(open_weekdays)].mean()
-        # As `forecasting.week` does it: without a sale the profile, moved by what the day has.
+        # As `recursive_forecast` does it: without a sale the profile, moved by what the day has.
         forecast = forecast_units(model, features)
         if not days:
             forecast *= features.level * shape / forecast_units(model, on_usual_days(features))

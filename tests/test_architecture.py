@@ -38,6 +38,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"evaluation"}),
     frozenset({"demand", "iris"}),
     frozenset({"server_app", "client_app"}),
+    frozenset({"operations"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from glean.metric_sums import metric_label
 from glean.runs.events import Event, RoundFinished, RunFinished, RunResumed, RunStarted
 from glean.runs.folder import known_events
 from glean.runs.index import find_run
@@ -70,8 +71,8 @@ def _show(bar: Progress, task: Any, event: Event) -> None:
             for line in (*event.passed_over, event.sentence):
                 bar.console.print(line, markup=False, soft_wrap=True)
         case RoundFinished():
-            wape = event.metrics.get("wape")
-            note = f"validation WAPE {wape:.3f}" if wape is not None else ""
+            name, score = next(iter(event.metrics.items()), ("", None))
+            note = f"validation {metric_label(name)} {score:.3f}" if score is not None else ""
             bar.update(task, completed=event.round, note=note)
             if not bar.console.is_terminal:
                 bar.console.print(f"round {event.round}: {note}")

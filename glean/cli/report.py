@@ -8,16 +8,13 @@ import typer
 from rich.console import Console
 
 from glean.cli.tables import final_result
-from glean.errors import GleanError
-from glean.federation.server.conclusion import Conclusion, conclusion_of
-from glean.runs.index import read_run
-from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
+from glean.operations.report import result_of_run, rewrite_report
 
 
 def show_results(folder: Path) -> None:
     """Print the final table of a completed run and where its report is."""
     console = Console()
-    console.print(final_result(_conclusion_of(folder).result_table(folder)))
+    console.print(final_result(result_of_run(folder)))
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 
@@ -30,31 +27,12 @@ def show_report(folder: Path, *, growth: bool) -> None:
         The run failed: its report says why, and so does the terminal.
     """
     folder = folder.resolve()
-    run = read_run(folder)
-    if growth and run.status == "completed":
-        _measure_growth(folder)
-    path = _conclusion_of(folder).write_report(folder)
-    if run.status == "failed":
-        typer.echo(f"this run failed: {run.reason}\nreport: {path}", err=True)
+    report = rewrite_report(folder, growth=growth, measured=_say_measured)
+    if report.failed:
+        typer.echo(f"this run failed: {report.reason}\nreport: {report.path}", err=True)
         raise typer.Exit(1)
     show_results(folder)
 
 
-def _conclusion_of(folder: Path) -> Conclusion:
-    workload = read_run(folder).settings.get("workload", DEFAULT_WORKLOAD)
-    if workload not in WORKLOADS:
-        raise GleanError(
-            f"{folder}: found the workload {workload!r}; known are {', '.join(WORKLOADS)}. Was the "
-            "run made by another version of Glean?"
-        )
-    return conclusion_of(workload)
-
-
-def _measure_growth(folder: Path) -> None:
-    if (folder / "growth.csv").exists():
-        return
-    from glean.client_app import app as client_app
-    from glean.evaluation.tables.federation_size import measure_sizes
-
-    for bakeries in measure_sizes(folder, client_app):
-        typer.echo(f"measured with {bakeries} bakeries", err=True)
+def _say_measured(bakeries: int) -> None:
+    typer.echo(f"measured with {bakeries} bakeries", err=True)

@@ -1,4 +1,4 @@
-"""What a forecast goes by that a baker can tell of a coming day, and what of it wasn't told."""
+"""Inputs of a forecast that can be known of a future day, and which of them are not known."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ COLUMNS = {
 
 
 def inputs_of(definition: FeatureDefinition) -> tuple[str, ...]:
-    """Columns of the sales table that can be told of a coming day, covariates included."""
+    """Columns of the sales table that can be known of a future day, covariates included."""
     return tuple(dict.fromkeys((*COLUMNS, *definition.covariates)))
 
 
 def unknown_inputs(
-    models: Sequence[Model], sales: pd.DataFrame, told: KnownFuture, *, region: str
+    models: Sequence[Model], sales: pd.DataFrame, known_future: KnownFuture, *, region: str
 ) -> tuple[str, ...]:
-    """Name the inputs that the models go by and that aren't told of the coming days.
+    """Name the inputs that the models go by and that aren't known of the days to come.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ def unknown_inputs(
         weights it can't be seen, they go by what the bakery's sales have.
     sales : DataFrame
         The bakery's rows.
-    told : KnownFuture
-        What is told.
+    known_future : KnownFuture
+        What the bakery knows of the days to come.
     region : str
         Region of the public holidays, which are known then; "" for none.
     """
-    known = {*told.inputs, *(("holiday",) if region else ())}
+    known = {*known_future.inputs, *(("holiday",) if region else ())}
     return tuple(
         dict.fromkeys(
             name for model in models for name in _used_by(model, sales) if name not in known

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from glean.cli.checked import print_report, verdict
-from glean.cli.remarks import remarks_of
+from glean.cli.checked import print_check
+from glean.operations.remarks import remarks_of
+from glean.operations.table_check import check_table, verdict
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.histories import longest_test
 from glean.sales.quality.like_names import like_names
@@ -201,7 +202,7 @@ def test_names_too_many_to_compare_are_said(
 ) -> None:
     """Nobody takes silence for a clean bill."""
     monkeypatch.setattr("glean.sales.quality.like_names.MOST_NAMES", 2)
-    monkeypatch.setattr("glean.cli.remarks.MOST_NAMES", 2)
+    monkeypatch.setattr("glean.operations.remarks.MOST_NAMES", 2)
     rows = pd.concat([sales(20).assign(product=name) for name in ("Roll", "Rolls", "Cake")])
     remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
     assert remarks == [
@@ -452,7 +453,7 @@ def test_tables_fit_a_terminal_of_80_characters(tmp_path: Path) -> None:
     rows = sales().assign(sold_out_at="15:00", product="A very long name of a product indeed")
     rows.loc[3, "units"] = -1.0
     console = Console(width=80, record=True, file=io.StringIO())
-    print_report(examine(file_of(tmp_path, rows)), console)
+    print_check(check_table(file_of(tmp_path, rows)), console)
     text = console.export_text()
     table = text[: text.index("- A:")]
     assert table.count("2024-01-01") == table.count("2024-05-19") == 2
@@ -467,7 +468,7 @@ def test_tables_of_two_bakeries_fit_a_terminal_too(tmp_path: Path) -> None:
     paused = rows[~rows["date"].between("2024-03-01", "2024-05-09")].assign(product="Another cake")
     both = [pd.concat([rows, paused]).assign(bakery=f"Bakery at the corner {n}") for n in (1, 2)]
     console = Console(width=80, record=True, file=io.StringIO())
-    print_report(examine(file_of(tmp_path, pd.concat(both))), console)
+    print_check(check_table(file_of(tmp_path, pd.concat(both))), console)
     text = console.export_text()
     table = text[: text.index("- Bakery")]
     assert table.count("2024-01-01") == table.count("2024-10-06") == 6

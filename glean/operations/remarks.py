@@ -1,4 +1,4 @@
-"""Remarks of the data doctor: sentences about what is worth a look in a sales table."""
+"""Remarks on a sales table: sentences about what is worth a look in it."""
 
 from __future__ import annotations
 
