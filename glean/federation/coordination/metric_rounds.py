@@ -1,4 +1,4 @@
-"""Sums over all bakeries that judge a model: its scores, its errors, the final test."""
+"""Sums over all bakeries that evaluate a model: its scores, its errors, the final test."""
 
 from __future__ import annotations
 

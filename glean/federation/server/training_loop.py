@@ -1,4 +1,4 @@
-"""The rounds: bakeries train, the server merges, bakeries score; the best model is kept."""
+"""The training loop: bakeries train, the server aggregates, bakeries score; the best is kept."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class _RoundStart:
 
 
 class TrainingLoop:
-    """Leads a federation through its rounds.
+    """Runs the rounds of a federation.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class TrainingLoop:
         return replace(outcome, errors=errors)
 
     def test(self, outcome: TrainingResult) -> dict[str, str]:
-        """Have every bakery judge the final model and its baselines on its test window.
+        """Have every bakery evaluate the final model and its baselines on its test window.
 
         Returns
         -------
@@ -157,7 +157,7 @@ class TrainingLoop:
         outcome : TrainingResult
             What the rounds came to.
         methods : int
-            How many methods were judged.
+            How many methods were evaluated.
 
         Returns
         -------
@@ -171,7 +171,7 @@ class TrainingLoop:
         return sum_final_test(self._sum_rounds, outcome.last_round, methods=methods)
 
     def test_start(self, outcome: TrainingResult) -> dict[str, str]:
-        """Have every bakery judge the model that the run started from, as `test` does.
+        """Have every bakery evaluate the model that the run started from, as `test` does.
 
         Empty where the run started from none.
         """
