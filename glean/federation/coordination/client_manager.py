@@ -214,12 +214,7 @@ class ClientManager:
         if lacking:
             again, still_lacking = _by_lack(send(lacking, whole=True))
             replies |= again
-            for name in still_lacking:
-                self.clients.report_failure(
-                    name,
-                    "the reply says that it lacks the model, which was sent as a whole",
-                    round_number=number,
-                )
+            self._report_lacking(still_lacking, number)
         if model is not None:
             self._held |= dict.fromkeys(replies, model.state)
         return dict(sorted(replies.items()))
@@ -261,6 +256,11 @@ class ClientManager:
             f"no bakery gave a valid reply in {phase}; see events.jsonl. The last reason: "
             f"{self.clients.last_failure}"
         )
+
+    def _report_lacking(self, names: Iterable[str], number: int) -> None:
+        reason = "the reply says that it lacks the model, which was sent as a whole"
+        for name in names:
+            self.clients.report_failure(name, reason, round_number=number)
 
     def _as_newcomers(self, news: Mapping[str, ClientInfo]) -> dict[str, ClientInfo]:
         return self.clients.register_newcomers([name for name in news if name in self.newcomers])
