@@ -1,6 +1,6 @@
-"""Who takes part: nodes are greeted as they come, bakeries missed as they go, and all of it told.
+"""Who takes part: nodes are asked who they are as they come, and bakeries missed as they go.
 
-What is told goes into the run's events and its log: `bakery_joined`, `bakery_missing`,
+All of it is reported in the run's events and its log: `bakery_joined`, `bakery_missing`,
 `bakery_returned` and, below the quorum, `waiting_for_bakeries`.
 """
 
@@ -42,7 +42,7 @@ class Availability:
 
     Parameters
     ----------
-    post : GridMessenger
+    messenger : GridMessenger
         The way to nodes.
     folder : RunFolder
         Where it is written down who comes and goes.
@@ -75,7 +75,7 @@ class Availability:
         self._reported_in: dict[str, int] = {}
 
     def poll(self, round_number: int, *, at_once: bool = True) -> bool:
-        """See who is connected (or only every second) and greet; whether a node answered."""
+        """See who is connected (or only every second), and ask who is new; whether one replied."""
         now = self._clock()
         if at_once or now >= self._look_at:
             self._look_at = now + LOOK_EVERY_S
@@ -85,7 +85,7 @@ class Availability:
         return self._registration.receive()
 
     def mark_missing(self, name: str, round_number: int) -> None:
-        """Note that a bakery owes a reply: it has to answer before it is asked again."""
+        """Note that a bakery owes a reply: it has to register before it is asked again."""
         self.registry.mark_missing(name)
         self._report_missing(name, round_number)
 
@@ -108,7 +108,7 @@ class Availability:
         news: dict[str, ClientInfo] = {}
         self._reported_at = None
         while True:
-            answered = self.poll(round_number)
+            replied = self.poll(round_number)
             waited_s = self._clock() - start
             if waited_s >= patience_s or not self._registration.awaits:
                 news |= self._register(round_number, waited_s if waited_s >= patience_s else None)
@@ -117,7 +117,7 @@ class Availability:
                 self._report_waiting(at_least, round_number)
             if waited_s >= timeout_s:
                 break
-            if not answered:
+            if not replied:
                 self._sleep(pause_s(waited_s))
         if not self._enough(at_least):
             raise FederationError(self._too_few(at_least, waited_s))
@@ -137,18 +137,18 @@ class Availability:
         return not self._deployed and len(self.registry.connected) >= at_least
 
     def _register(self, round_number: int, waited_s: float | None) -> dict[str, ClientInfo]:
-        admission = self._registration.register()
-        refused = admission.refused
+        result = self._registration.register()
+        refused = result.refused
         if waited_s is not None:
             silent = self._registration.unanswered()
             refused += [(f"node {n}", f"no introduction within {waited_s:.0f} s") for n in silent]
         for who, reason in refused:
             self._refused.append(reason)
             self._report(who, reason, round_number)
-        for name, introduction in admission.infos.items():
-            self._deployed |= introduction.own_table
-            self._report_arrival(name, admission.away.get(name), round_number)
-        return admission.infos
+        for name, info in result.infos.items():
+            self._deployed |= info.own_table
+            self._report_arrival(name, result.away.get(name), round_number)
+        return result.infos
 
     def _report_arrival(self, name: str, away_s: float | None, round_number: int) -> None:
         if away_s is not None:

@@ -21,7 +21,7 @@ from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.seeds import derived_seed, draw_share
 from glean.settings import RunSettings
 
-Answer = TypeVar("Answer", TrainReply, EvaluateReply, SumReply)
+ModelReply = TypeVar("ModelReply", TrainReply, EvaluateReply, SumReply)
 AnyReply = TypeVar(
     "AnyReply", TrainReply, EvaluateReply, SumReply, FinalReply, KeyReply, UnmaskResult
 )
@@ -177,9 +177,9 @@ class ClientManager:
         model: GlobalModel | None,
         *,
         number: int,
-        form: type[Answer],
+        form: type[ModelReply],
         record_of: Callable[[str, Task], RecordDict] = lambda _, task: task.to_record(),
-    ) -> dict[str, Answer]:
+    ) -> dict[str, ModelReply]:
         """Ask with what each bakery lacks; again with the whole model where it lacked more.
 
         Parameters
@@ -203,7 +203,7 @@ class ClientManager:
             Replies that can be read, in text order; the others are named in the run's events.
         """
 
-        def send(asked: Iterable[str], *, whole: bool) -> dict[str, Answer]:
+        def send(asked: Iterable[str], *, whole: bool) -> dict[str, ModelReply]:
             tasks = {name: self.task(name, model, number, whole=whole) for name in asked}
             records = {name: record_of(name, task) for name, task in tasks.items()}
             return self.replies(kind, records, form, number=number)
@@ -212,12 +212,7 @@ class ClientManager:
         if lacking:
             again, still_lacking = _by_lack(send(lacking, whole=True))
             replies |= again
-            for name in still_lacking:
-                self.clients.report_failure(
-                    name,
-                    "the reply says that it lacks the model, which was sent as a whole",
-                    round_number=number,
-                )
+            self._report_lacking(still_lacking, number)
         if model is not None:
             self._held |= dict.fromkeys(replies, model.state)
         return dict(sorted(replies.items()))
@@ -260,6 +255,11 @@ class ClientManager:
             f"{self.clients.last_failure}"
         )
 
+    def _report_lacking(self, names: Iterable[str], number: int) -> None:
+        reason = "the reply says that it lacks the model, which was sent as a whole"
+        for name in names:
+            self.clients.report_failure(name, reason, round_number=number)
+
     def _as_newcomers(self, news: Mapping[str, ClientInfo]) -> dict[str, ClientInfo]:
         return self.clients.register_newcomers([name for name in news if name in self.newcomers])
 
@@ -268,7 +268,7 @@ class ClientManager:
         self._held = {name: s for name, s in self._held.items() if name not in news}
 
 
-def _by_lack(replies: Mapping[str, Answer]) -> tuple[dict[str, Answer], list[str]]:
+def _by_lack(replies: Mapping[str, ModelReply]) -> tuple[dict[str, ModelReply], list[str]]:
     """Tell the replies from the names of those who lack the model."""
     complete = {name: reply for name, reply in replies.items() if not reply.lacks_model}
     return complete, [name for name in replies if name not in complete]

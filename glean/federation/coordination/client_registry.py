@@ -1,7 +1,8 @@
 """Who is there: which bakeries can be asked, which are missing, and since when.
 
-Only bookkeeping: `conversation.py` looks which nodes are connected and `reception.py` greets those
-that came. A bakery is known by its name; its node's id is only the way to it, and may change.
+Only bookkeeping: `availability.py` looks which nodes are connected and `registration.py` asks those
+that came who they are. A bakery is known by its name; its node's id is only the way to it, and may
+change.
 """
 
 from __future__ import annotations

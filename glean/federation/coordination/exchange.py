@@ -1,4 +1,4 @@
-"""The server's conversation with the bakeries over any `Grid`, by the bakeries' names.
+"""The server's exchange of messages with the bakeries over any `Grid`, by the bakeries' names.
 
 Bakeries come and go while it lasts. Nothing is waited for beyond a deadline: who is gone, or owes
 a reply, is missed, and asked no more until it is back.
@@ -109,7 +109,7 @@ class ClientExchange:
         )
 
     def gather(self, *, at_least: int, round_number: int) -> dict[str, ClientInfo]:
-        """Greet nodes that came, note those that went, and wait for `at_least` bakeries.
+        """Register nodes that came, note those that went, and wait for `at_least` bakeries.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class ClientExchange:
     ) -> dict[str, RecordDict]:
         """Send each bakery its record; the replies in text order of the names.
 
-        A bakery that fails, goes or doesn't answer in time is written down and left out.
+        A bakery that fails, goes or doesn't reply in time is written down and left out.
         """
         replies = self._exchange(kind, records, round_number=round_number)
         found: dict[str, RecordDict] = {}

@@ -62,7 +62,7 @@ class GridMessenger:
         return {number: node for number, node in sent.items() if number in taken}
 
     def fetch(self, wanted: Mapping[str, object]) -> dict[str, Message]:
-        """Fetch what has come in answer to messages with these ids, each reply once."""
+        """Fetch what has come in reply to messages with these ids, each reply once."""
         # Nothing is copied: in one process every reply is fetched by itself.
         if not wanted:
             return {}

@@ -1,4 +1,4 @@
-"""The final test: whoever is there judges a model on its own test window."""
+"""The final test: whoever is there evaluates a model on its own test window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glean.federation.wire.messages import FinalReply, FinalTask
 def request_final_test(
     manager: ClientManager, kind: str, number: int, model: GlobalModel, *, findings: str
 ) -> dict[str, str]:
-    """Have all that are there judge a model on their test windows; JSON of their rows.
+    """Have all that are there evaluate a model on their test windows; JSON of their rows.
 
     What can't be trusted is left out and named.
     """

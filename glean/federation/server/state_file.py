@@ -1,7 +1,7 @@
 """The file in which a checkpoint keeps a strategy's own state, beside the model of its round.
 
-A digest stands before the state: what it means only the strategy knows, so that damage couldn't
-be told otherwise.
+A digest comes before the state: only the strategy can read it, so that nobody else could tell
+damage otherwise.
 """
 
 from __future__ import annotations

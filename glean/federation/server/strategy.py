@@ -1,6 +1,6 @@
 """How an aggregation trains and scores, and the strategy that a run's settings name.
 
-No strategy is imported here: the table of aggregations says where each stands, and only the one
+No strategy is imported here: the table of aggregations says where each is, and only the one
 that a run needs is imported.
 """
 

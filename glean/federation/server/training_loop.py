@@ -159,7 +159,7 @@ class TrainingLoop:
         return sum_final_test(self.sum_rounds, result.last_round, methods=methods)
 
     def test_start(self, result: TrainingResult) -> dict[str, str]:
-        """Have every bakery judge the model that the run started from, as `test` does.
+        """Have every client score the model that the run started from, as `test` does.
 
         Empty where the run started from none.
         """

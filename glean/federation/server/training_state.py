@@ -1,4 +1,4 @@
-"""Where a run stands between two rounds: the present model, the best so far, and when to stop."""
+"""The state of a run between two rounds: the present model, the best so far, and when to stop."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Best:
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Where a run stands.
+    """The state of a run between two rounds.
 
     Parameters
     ----------

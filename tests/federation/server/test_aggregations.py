@@ -147,12 +147,16 @@ def test_the_readme_names_the_aggregations_of_the_table() -> None:
 
 
 def compared_texts(tree: ast.AST) -> set[str]:
-    """Texts that are compared with something, alone or in a list, and cases of a `match`."""
+    """Texts that are compared with something, alone or in a list, and keys and cases."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare | ast.MatchValue):
-            constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
-            found |= {value for value in constants if isinstance(value, str)}
+            constants = [n for n in ast.walk(node) if isinstance(n, ast.Constant)]
+        elif isinstance(node, ast.Dict):
+            constants = [key for key in node.keys if isinstance(key, ast.Constant)]
+        else:
+            continue
+        found |= {constant.value for constant in constants if isinstance(constant.value, str)}
     return found
 
 
