@@ -28,8 +28,9 @@ from glean.federation.client.client import client_of
 from glean.federation.grids.inprocess import as_server
 from glean.forecasting import adaptive_conformal
 from glean.forecasting.adaptive_conformal import WATCHED, AdaptedInterval, adapted_intervals
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import Floats

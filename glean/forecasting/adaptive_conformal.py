@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glean.forecasting.calibration import Calibration, Residuals, calibrate
+from glean.forecasting.calibration import Calibration, calibrate
+from glean.forecasting.residuals import Residuals
 from glean.metrics import Floats
 
 TRACKED_DAYS = 56

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.baselines import baselines
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.model_selection import ModelSelection, select_model
 from glean.forecasting.personalization import PersonalizedModel, personalize
 from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.forecasting.shrinkage import trading_days
 from glean.learning.local_trees import train_local_trees

@@ -17,7 +17,7 @@ import pandas as pd
 from glean.errors import SettingsError
 from glean.features.definition import HOLIDAY_REACH_DAYS, LEVEL_DAYS
 from glean.forecasting.predict import Model
-from glean.learning.boosting import predict
+from glean.learning.booster import predict
 from glean.learning.model_weights import Weights, predict_weights
 from glean.metrics import Floats
 from glean.sales.products import Product

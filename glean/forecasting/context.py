@@ -18,12 +18,12 @@ import pandas as pd
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.errors import GleanError, ModelError, SettingsError
 from glean.features.matrix import FeatureMatrix, build_features
-from glean.forecasting.calibration import Residuals
 from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.cold_start import weekday_profile, with_stated_history
 from glean.forecasting.model_store import NAMES_OF_FILES, from_files
 from glean.forecasting.predict import read_model
 from glean.forecasting.prior import ERRORS_FILE, prior_calibration
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.forest import Forest
 from glean.runs.client_home import ABOUT as HOME

@@ -15,11 +15,12 @@ import numpy as np
 
 from glean.errors import ModelError
 from glean.forecasting.bias_correction import BiasCorrection
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.client_model import ClientModel
 from glean.forecasting.model_selection import NAMES, ModelSelection
 from glean.forecasting.personalization import PersonalizedModel
 from glean.forecasting.predict import Model, read_model
+from glean.forecasting.residuals import Residuals
 from glean.learning.model_weights import Weights
 
 ABOUT = "own.json"

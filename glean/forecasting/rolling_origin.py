@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.adaptive_conformal import adapted_intervals
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
+from glean.forecasting.residuals import Residuals
 from glean.metrics import Floats
 
 Flags = NDArray[np.bool_]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
 from glean.learning.binned_trees import BinnedTrees, binned
-from glean.learning.boosting import start_margin
+from glean.learning.booster import start_margin
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.histogram_request import HistogramRequest, TreeRequest
 from glean.learning.kernels import kernels

@@ -18,7 +18,7 @@ from glean.aggregation.update import TreeUpdate, Update, check_reply, share_weig
 from glean.errors import ModelError
 from glean.features.definition import FeatureDefinition
 from glean.learning import ubj
-from glean.learning.boosting import predict
+from glean.learning.booster import predict
 from glean.learning.forest import Forest
 from tests.matrices import DEFINITION, random_forest, random_matrix, same_trees
 

@@ -9,7 +9,8 @@ import pytest
 
 from glean.forecasting import adaptive_conformal
 from glean.forecasting.adaptive_conformal import WATCHED, adapted_intervals
-from glean.forecasting.calibration import UNKNOWN, Calibration, Residuals, calibrate
+from glean.forecasting.calibration import UNKNOWN, Calibration, calibrate
+from glean.forecasting.residuals import Residuals
 from glean.metrics import Floats
 
 FIRST = 18_000

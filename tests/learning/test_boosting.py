@@ -12,15 +12,8 @@ import xgboost
 
 from glean.errors import SettingsError
 from glean.features.definition import FeatureDefinition
-from glean.learning.boosting import (
-    MOST_STEPS,
-    PATIENCE,
-    Shape,
-    TreeLearner,
-    predict,
-    start_margin,
-    train_pooled,
-)
+from glean.learning.booster import predict, start_margin
+from glean.learning.boosting import MOST_STEPS, PATIENCE, Shape, TreeLearner, train_pooled
 from glean.learning.forest import Forest
 from glean.learning.xgboost_input import parameters, training_matrix
 from glean.settings import BoostingSettings

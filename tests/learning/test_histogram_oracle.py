@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from glean.features.bins import in_bins
 from glean.features.matrix import FeatureMatrix
-from glean.learning.boosting import predict, train_pooled
+from glean.learning.booster import predict
+from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.learning.histogram_grower import HistogramGrower
 from glean.learning.loss import OBJECTIVES, Loss

@@ -20,7 +20,8 @@ from glean.federation.client.tree_trainer import MarginCache, TreeTrainer
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import Task
-from glean.learning.boosting import TreeLearner, predict
+from glean.learning.booster import predict
+from glean.learning.boosting import TreeLearner
 from glean.learning.forest import Forest
 from glean.learning.structure import check_public_edges
 from glean.settings import BoostingSettings

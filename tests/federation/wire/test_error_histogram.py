@@ -22,8 +22,9 @@ from glean.aggregation.error_histogram import (
     variance_of,
 )
 from glean.errors import ModelError
-from glean.forecasting.calibration import UNKNOWN, Residuals, calibrate
+from glean.forecasting.calibration import UNKNOWN, calibrate
 from glean.forecasting.prior import prior_calibration
+from glean.forecasting.residuals import Residuals
 from glean.metrics import Floats
 from tests.federations import federation_of, small_settings
 
