@@ -14,7 +14,7 @@ from flwr.clientapp import ClientApp
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.errors import FederationError
 from glean.evaluation.tables import backtest
-from glean.evaluation.tables.backtest import OWN_METHODS, START, evaluate_start, rows_to_json
+from glean.evaluation.tables.backtest import CLIENT_METHODS, START, evaluate_start, rows_to_json
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.scores import BakeryScore, score_frame
 from glean.evaluation.tables.summed_scores import sums_of
@@ -103,7 +103,7 @@ def test(message: Message, context: Context) -> Message:
         own = _own_model(bakery, task)
         rows = _judged(bakery, model, own)
         _keep(task.model, bakery, own, rows, run_id=context.run_id)
-        return _reply(_final(rows, OWN_METHODS, bakery, context), message, context)
+        return _reply(_final(rows, CLIENT_METHODS, bakery, context), message, context)
 
 
 @app.evaluate("start")
@@ -140,14 +140,14 @@ def _own_model(bakery: Client, task: FinalTask) -> ClientModel | None:
     if not bakery.settings.baselines and not bakery.node.home:
         return None
     widths = ErrorDistribution.from_json(task.errors) if task.errors else None
-    return client_model_of(bakery, task.model, learning_rate=task.learning_rate, widths=widths)
+    return client_model_of(bakery, task.model, learning_rate=task.learning_rate, errors=widths)
 
 
 def _judged(bakery: Client, model: Model, own: ClientModel | None) -> list[BakeryScore]:
     definition = definition_of(model)
     return backtest.evaluate(
         model,
-        own=own if bakery.settings.baselines else None,
+        client_model=own if bakery.settings.baselines else None,
         bakery=bakery.sales.name,
         cohort=bakery.windows.cohort,
         training=bakery.training(definition),

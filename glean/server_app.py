@@ -178,7 +178,7 @@ def _write_details(
     """Add single days, plans, coverage and choices of all bakeries."""
     model, rate = outcome.model.to_bytes(), learning_rate_of(settings.rounds)
     owns = [
-        client_model_of(each, model, learning_rate=rate, widths=outcome.errors)
+        client_model_of(each, model, learning_rate=rate, errors=outcome.errors)
         for each in participants
     ]
     tables = [tables_of_client(*pair) for pair in zip(participants, owns, strict=True)]

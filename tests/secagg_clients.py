@@ -47,11 +47,11 @@ def masked_step(
     """Mask and take: those absent aren't asked, those silent are asked and don't send."""
     cohort = secagg_clients[0].cohort
     participants = cohort.everybody & ~sum(1 << place for place in absent)
-    total = SecAggRound(cohort, step=step, participants=participants, words=len(summands[0]))
+    total = SecAggRound(cohort, step=step, participants=participants, length=len(summands[0]))
     for secagg_client, vector in zip(secagg_clients, summands, strict=True):
         if secagg_client.place not in {*absent, *silent}:
             masked = secagg_client.mask(vector, step=step, participants=participants)
-            total.take(secagg_client.own.bakery, masked.to_bytes())
+            total.take_input(secagg_client.key_pair.bakery, masked.to_bytes())
     return total
 
 
@@ -68,8 +68,8 @@ def asked(
             place = total.cohort.place(bakery)
             left[place] = left.get(place, len(secagg_clients)) - 1
             if left[place] >= 0:
-                answer = secagg_clients[place].answer(UnmaskRequest.from_bytes(request.to_bytes()))
-                total.answer(bakery, answer.to_bytes())
+                answer = secagg_clients[place].unmask(UnmaskRequest.from_bytes(request.to_bytes()))
+                total.take_reply(bakery, answer.to_bytes())
     return total.result()
 
 

@@ -27,7 +27,7 @@ _RING_BITS = 62
 
 
 def fraction_bits(num_clients: int) -> int:
-    """Binary places of the fixed point, such that the sum over `parties` bakeries can't wrap."""
+    """Binary places of the fixed point, such that a sum over `num_clients` can't wrap."""
     return _RING_BITS - int(math.log2(LARGEST)) - math.ceil(math.log2(max(num_clients, 1)))
 
 
@@ -53,7 +53,7 @@ def decode(words: Words, *, num_clients: int) -> NDArray[np.float64]:
 
 
 def encode_sums(sums: ErrorSums, *, unit_weight: float, num_clients: int) -> Words:
-    """Write sums of errors as words, shape (SCORE_WORDS,).
+    """Write sums of errors as words, shape (SUMS_LENGTH,).
 
     Raises
     ------

@@ -66,7 +66,7 @@ def forecast(
     rows = _forecast(opened, opened.today + pd.Timedelta(days=days), told=told)
     out.write_text(forecast_frame(rows).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
     show(forecast_table(rows, bakery=opened.name))
-    typer.echo(f"{opened.own.choice.reason}\nforecast: {out.resolve()}")
+    typer.echo(f"{opened.own.selection.reason}\nforecast: {out.resolve()}")
     say_what_is_not_told(opened, told)
 
 

@@ -6,7 +6,7 @@ means little on a thousand and much on twenty. The scale is a variance that grow
 f as a * f + b * f² (of counts: chance between customers, and a share of the day), so that it goes
 along when the table counts in dozens instead of pieces. Weekdays have a width of their own, and so
 have the days around public holidays. Recent errors weigh more, so that it adapts when demand
-shifts. A bakery with few errors leans on a distribution borrowed from the federation.
+shifts. A bakery with few errors leans on a prior from the federation.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HALF_LIFE_DAYS = 45.0
 reference jobs; from 30 to 180 mean pinball losses differ there by 0.1%."""
 
 PRIOR_DAYS = 28.0
-"""Days of own errors that weigh as much as what is borrowed from the federation. On windows before
+"""Days of own errors that weigh as much as the federation's prior. On windows before
 the test windows of the reference jobs mean pinball losses were higher with 0, 10, 60 and 120."""
 
 
@@ -104,24 +104,24 @@ class Calibration:
         return np.asarray(np.where(units < 0, 0.0, found))
 
 
-def calibrate(past: Residuals, *, today: int, prior: Calibration | None = None) -> Calibration:
+def calibrate(residuals: Residuals, *, today: int, prior: Calibration | None = None) -> Calibration:
     """Learn how sure forecasts are.
 
     Parameters
     ----------
-    past : Residuals
+    residuals : Residuals
         Rows up to today.
     today : int
         Last day that is known, in days since 1970-01-01.
     prior : Calibration, optional
         What other bakeries' errors say, for where the own ones are few.
     """
-    past = past.where(past.forecast > 0).by_day()
-    if len(past.days) == 0:
+    residuals = residuals.where(residuals.forecast > 0).by_day()
+    if len(residuals.days) == 0:
         return prior or UNKNOWN
-    forecast, days, fitted = past.forecast, past.days, past.fitted
-    holiday = holiday_factor(past)
-    error = (past.units - forecast) / np.where(past.near_holiday, holiday, 1.0)
+    forecast, days, fitted = residuals.forecast, residuals.days, residuals.fitted
+    holiday = holiday_factor(residuals)
+    error = (residuals.units - forecast) / np.where(residuals.near_holiday, holiday, 1.0)
     error = np.where(fitted, error * fitted_factor(error / forecast, fitted), error)
     weight = np.exp2((days - today) / HALF_LIFE_DAYS)
     by_chance, by_share = fit_variance(forecast, error, weight)

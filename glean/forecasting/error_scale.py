@@ -45,25 +45,27 @@ def weekday_of(days: Whole) -> Whole:
     return (days + 3) % 7
 
 
-def holiday_factor(past: Residuals) -> float:
+def holiday_factor(residuals: Residuals) -> float:
     """How much larger errors are around holidays, drawn towards 1 where few such days were seen.
 
     All days kept weigh alike, as holidays are seldom. Without this factor, before the test windows
     of chain, 70% of the days around holidays fell into 80% intervals, and 82% of the others.
     """
-    near = past.near_holiday
+    near = residuals.near_holiday
     if near.all() or not near.any():
         return 1.0
-    error = past.units - past.forecast
-    by_chance, by_share = fit_variance(past.forecast, error, np.ones(len(error)))
-    size = np.abs(error) / np.sqrt(by_chance * past.forecast + by_share * past.forecast**2)
+    error = residuals.units - residuals.forecast
+    by_chance, by_share = fit_variance(residuals.forecast, error, np.ones(len(error)))
+    size = np.abs(error) / np.sqrt(
+        by_chance * residuals.forecast + by_share * residuals.forecast**2
+    )
     size = _trimmed(size)
     usual = float(size[~near].mean())
     if usual <= 0:
         return 1.0
-    seen = int(first_of_day(past.days[near]).sum())
-    own = float(size[near].mean()) / usual
-    return max((seen * own + HOLIDAY_PRIOR_DAYS) / (seen + HOLIDAY_PRIOR_DAYS), 1.0)
+    seen = int(first_of_day(residuals.days[near]).sum())
+    found = float(size[near].mean()) / usual
+    return max((seen * found + HOLIDAY_PRIOR_DAYS) / (seen + HOLIDAY_PRIOR_DAYS), 1.0)
 
 
 def fitted_factor(relative: Floats, fitted: Flags) -> float:
@@ -123,10 +125,10 @@ def weekday_factors(plain: Floats, days: Whole, weight: Floats) -> Floats:
         return np.ones(7)
     weekday, first = weekday_of(days), first_of_day(days)
     by_day = weight[first]
-    own = _summed(weekday, weight * size) / np.maximum(_summed(weekday, weight), _NO_WEIGHT)
+    found = _summed(weekday, weight * size) / np.maximum(_summed(weekday, weight), _NO_WEIGHT)
     squares = np.maximum(_summed(weekday[first], by_day**2), _NO_WEIGHT)
     seen = _summed(weekday[first], by_day) ** 2 / squares
-    factors: Floats = (seen * own / overall + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
+    factors: Floats = (seen * found / overall + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
     return factors
 
 

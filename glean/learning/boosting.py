@@ -147,7 +147,7 @@ class TreeLearner:
 
     def grow_until(
         self,
-        judge: TreeLearner,
+        validation: TreeLearner,
         margins: tuple[Singles, Singles],
         *,
         shape: Shape,
@@ -158,10 +158,10 @@ class TreeLearner:
 
         Parameters
         ----------
-        judge : TreeLearner
+        validation : TreeLearner
             The other rows. What counts is their absolute error weighted by the level: up to a
             constant that is their WAPE in units.
-        margins : pair of float32 arrays of shape (rows,) and (rows of judge,)
+        margins : pair of float32 arrays of shape (rows,) and (rows of validation,)
             Where the model stands on whose residual they grow.
         shape : Shape
             Of the trees, instead of the learner's own.
@@ -173,17 +173,17 @@ class TreeLearner:
         Forest
             The new trees up to the step with the smallest error.
         """
-        matrix, judged = self._matrix, judge._matrix
+        matrix, validation_matrix = self._matrix, validation._matrix
         matrix.set_base_margin(margins[0])
-        judged.set_base_margin(margins[1])
-        own = asdict(shape) | {"eval_metric": "mae"}
-        parameters = self._parameters(learning_rate=learning_rate, seed=seed) | own
+        validation_matrix.set_base_margin(margins[1])
+        changed = asdict(shape) | {"eval_metric": "mae"}
+        parameters = self._parameters(learning_rate=learning_rate, seed=seed) | changed
         # Not `xgboost.train`, as in `grow`.
-        booster = load_xgboost().Booster(parameters, [matrix, judged])
+        booster = load_xgboost().Booster(parameters, [matrix, validation_matrix])
         least, best = math.inf, 0
         for step in range(MOST_STEPS):
             booster.update(matrix, step)
-            error = float(booster.eval(judged).rsplit(":", 1)[1])
+            error = float(booster.eval(validation_matrix).rsplit(":", 1)[1])
             if error < least:
                 least, best = error, step
             elif step - best >= PATIENCE:

@@ -74,7 +74,7 @@ def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None
     participant = bakery(0)
     own = evaluate(
         model(),
-        own=None,
+        client_model=None,
         bakery=participant.sales.name,
         cohort=participant.windows.cohort,
         training=participant.training(DEFINITION),

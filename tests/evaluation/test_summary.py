@@ -88,7 +88,7 @@ def test_better_off_needs_more_than_one_per_cent() -> None:
         for number, pair in enumerate(pairs)
         for method, share in zip(("federated", "local"), pair, strict=True)
     ]
-    found = compare(pd.DataFrame(rows), "federated", rival="local")
+    found = compare(pd.DataFrame(rows), "federated", baseline="local")
     assert found == Comparison(better=1, equal=2, worse=2)
     assert found.bakeries == 5
 

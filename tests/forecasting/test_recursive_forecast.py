@@ -169,7 +169,7 @@ def test_a_home_forecasts_as_the_run_did(tmp_path: Path, model_file: Path) -> No
     keep_files(tmp_path, to_files(StoredModel(fresh.own, fresh.past, "")))
     kept = opened(tmp_path)
     assert [r.units for r in week(kept)] == pytest.approx([r.units for r in week(fresh)])
-    assert kept.own.choice == fresh.own.choice
+    assert kept.own.selection == fresh.own.selection
     longer = random_table(days=210, seed=4)
     assert len(opened(tmp_path, longer).past.days) > len(fresh.past.days)
     (tmp_path / "personal.model").write_bytes(b"damaged")

@@ -189,7 +189,7 @@ def test_compiled_walks_are_the_plain_ones() -> None:
         leaves = np.empty((5, len(bins)), dtype=np.uint32)
         margin = np.ones(len(bins), dtype=np.float32)
         sums = np.zeros((len(nodes.splits), 2), dtype=np.int64)
-        find(bins, nodes.roots, nodes.steps, nodes.splits, leaves)
+        find(bins, nodes.roots, nodes.depth, nodes.splits, leaves)
         add(leaves, nodes.value, margin)
         sum_up(leaves, gradients, sums)
         results.append((leaves.tolist(), margin.tolist(), sums.tolist()))

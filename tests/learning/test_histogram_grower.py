@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from glean.errors import FederationError, ModelError
 from glean.learning.forest import Forest
 from glean.learning.loss import OBJECTIVES
-from glean.learning.pooled_histogram import step_seed, train_pooled_histogram
+from glean.learning.pooled_histogram import boosting_step_seed, train_pooled_histogram
 from glean.learning.tree import NO_NODE, Nodes, Tree
 from glean.settings import BoostingSettings
 from tests.binned import Federation, dealt, non_iid_matrix
@@ -27,7 +27,7 @@ def forest_of(federation: Federation, *, steps: int, seed: int = 9) -> Forest:
     """A few rounds of a federation."""
     trees: list[Tree] = []
     for step in range(steps):
-        new = federation.grow(federation.growth(seed=step_seed(seed, step)))
+        new = federation.grow(federation.growth(seed=boosting_step_seed(seed, step)))
         federation.add(new)
         trees += new
     empty = Forest.empty(federation.layout.definition, objective=federation.boosting.objective)

@@ -146,14 +146,14 @@ def messages() -> list[tuple[Callable[[bytes], object], bytes]]:
     request = UnmaskRequest(7, SeedRequest.SHARES, 0b1011, masked.encrypted_shares[:2])
     return [
         (KeyAdvertisement.from_bytes, signed(members()[0]).to_bytes()),
-        (KeyAdvertisement.from_bytes, secagg_clients[0].own.advertisement.to_bytes()),
+        (KeyAdvertisement.from_bytes, secagg_clients[0].key_pair.advertisement.to_bytes()),
         (Cohort.from_bytes, cohort.to_bytes()),
         (MaskedInput.from_bytes, masked.to_bytes()),
         (UnmaskRequest.from_bytes, request.to_bytes()),
         (UnmaskRequest.from_bytes, UnmaskRequest(7, SeedRequest.SEEDS, 0).to_bytes()),
         (UnmaskReply.from_bytes, UnmaskReply(7, SeedRequest.SEEDS, (b"s" * 32,) * 3).to_bytes()),
         (UnmaskReply.from_bytes, UnmaskReply(7, SeedRequest.SHARES, (b"s" * 16,) * 3).to_bytes()),
-        (read_key, write_key(secagg_clients[0].own)),
+        (read_key, write_key(secagg_clients[0].key_pair)),
         (read_client, write_client(secagg_clients[0])),
     ]
 

@@ -17,9 +17,9 @@ from glean.privacy.mask_seeds import (
     Words,
     mask_stream,
     new_self_seed,
+    pairwise_seed,
     reconstruct_seed,
     self_key,
-    step_seed,
 )
 from glean.privacy.mask_serialization import read_client, write_client
 from glean.privacy.secagg_client import SecAggClient
@@ -41,19 +41,19 @@ class Server:
 
     def step(self, summands: list[Words], step: int, *, silent: tuple[int, ...] = ()) -> Words:
         cohort = self.secagg_clients[0].cohort
-        total = SecAggRound(cohort, step=step, participants=cohort.everybody, words=WORDS)
+        total = SecAggRound(cohort, step=step, participants=cohort.everybody, length=WORDS)
         for secagg_client, vector in zip(self.secagg_clients, summands, strict=True):
             sent = secagg_client.mask(vector, step=step, participants=cohort.everybody)
             self.masked[step, secagg_client.place] = sent  # a late one arrives too
             if secagg_client.place not in silent:
-                total.take(secagg_client.own.bakery, sent.to_bytes())
+                total.take_input(secagg_client.key_pair.bakery, sent.to_bytes())
         while requests := total.unmask_requests():
             for bakery, request in requests.items():
                 place = cohort.place(bakery)
-                answer = self.secagg_clients[place].answer(request)
+                answer = self.secagg_clients[place].unmask(request)
                 self.answers[step, place, request.asked] = answer
                 self.asked[step, request.asked] = request.bitmap
-                total.answer(bakery, answer.to_bytes())
+                total.take_reply(bakery, answer.to_bytes())
         return total.result()
 
     def shares(self, step: int, sender: int) -> dict[int, bytes]:
@@ -73,7 +73,7 @@ class Server:
             holders=len(sent.encrypted_shares),
             needed=threshold(len(sent.encrypted_shares)),
             sealed=sent.sealed,
-            checked=sent.commitment,
+            commitment=sent.commitment,
             step=step,
         )
 
@@ -84,7 +84,7 @@ class Server:
         revealed |= {sent.commitment for sent in self.masked.values()}
         revealed |= {box for sent in self.masked.values() for box in sent.encrypted_shares}
         opened = [self.self_seed(*place) for place in self.masked]
-        derived = {step_seed(key, step) for key in revealed for step in range(1, STEPS + 1)}
+        derived = {pairwise_seed(key, step) for key in revealed for step in range(1, STEPS + 1)}
         return revealed | derived | {self_key(seed) for seed in opened if seed is not None}
 
 
@@ -99,7 +99,7 @@ def unmasked_by(
     server: Server, step: int, own: int, known: set[bytes], *, secagg_client: SecAggClient
 ) -> tuple[Words, int]:
     """Take off all masks of the victim that the server knows; the rest, and how many it lacks."""
-    rest, lacking = server.masked[step, VICTIM].encoded.copy(), 0
+    rest, lacking = server.masked[step, VICTIM].vector.copy(), 0
     for other in secagg_client.cohort.neighbours[VICTIM]:
         key = secagg_client.keys.seed(other, step)
         if key in known:
@@ -138,7 +138,7 @@ def test_a_bakery_gone_in_step_10_shows_neither_steps_1_to_9_nor_its_late_vector
         assert lacking == (1 if late else COUNT - 1)
         assert p_uniform(rest) > ALMOST_NEVER
     assert server.self_seed(STEPS, VICTIM) is None
-    assert not {secagg_client.own.private_key for secagg_client in secagg_clients} & known
+    assert not {secagg_client.key_pair.private_key for secagg_client in secagg_clients} & known
     assert (
         not {
             key[:32]
@@ -188,7 +188,7 @@ def _stubborn(server: Server) -> None:
             requests.append(UnmaskRequest(STEPS, SeedRequest.SHARES, everybody, encrypted_shares))
         for request in requests:
             refusal(
-                lambda secagg_client=secagg_client, request=request: secagg_client.answer(request)
+                lambda secagg_client=secagg_client, request=request: secagg_client.unmask(request)
             )
 
 
@@ -225,8 +225,8 @@ def _stories(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:
             for sender in near
         )
         try:
-            secagg_client.answer(UnmaskRequest(1, SeedRequest.SEEDS, gone))
-            secagg_client.answer(UnmaskRequest(1, SeedRequest.SHARES, sent, encrypted_shares))
+            secagg_client.unmask(UnmaskRequest(1, SeedRequest.SEEDS, gone))
+            secagg_client.unmask(UnmaskRequest(1, SeedRequest.SHARES, sent, encrypted_shares))
         except SecureSumError:
             continue
         found.append((gone, sent))

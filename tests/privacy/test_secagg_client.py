@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from glean.privacy.mask_messages import NO_SHARE, MaskedInput, SeedRequest, UnmaskRequest
-from glean.privacy.mask_seeds import Words, mask_stream, new_self_seed, self_key, step_seed
+from glean.privacy.mask_seeds import Words, mask_stream, new_self_seed, pairwise_seed, self_key
 from glean.privacy.mask_serialization import read_client, write_client
 from glean.privacy.secagg_client import SecAggClient
 from tests.secagg_clients import agreed, plain_sum, refusal, vectors
@@ -65,7 +65,7 @@ def test_masks_between_bakeries_cancel(count: int, monkeypatch: pytest.MonkeyPat
     masked = masked_by_all(secagg_clients, summands)
     own = [mask_stream(self_key(seed), len(summands[0])) for seed in seeds]
     assert len(set(seeds)) == count
-    total = plain_sum([one.encoded for one in masked]) - plain_sum(own)
+    total = plain_sum([one.vector for one in masked]) - plain_sum(own)
     np.testing.assert_array_equal(total, plain_sum(summands))
 
 
@@ -80,7 +80,7 @@ def test_each_masked_vector_is_uniform_over_the_ring() -> None:
     assert stats.chisquare(byte_counts(plain)).pvalue < ALMOST_NEVER
     for step in (1, 2, 3):
         for masked in masked_by_all(secagg_clients, [plain] * 5, step=step):
-            assert stats.chisquare(byte_counts(masked.encoded)).pvalue > ALMOST_NEVER
+            assert stats.chisquare(byte_counts(masked.vector)).pvalue > ALMOST_NEVER
 
 
 def test_what_is_masked_does_not_show() -> None:
@@ -89,7 +89,7 @@ def test_what_is_masked_does_not_show() -> None:
     small, large = np.zeros(8192, np.uint64), np.arange(8192, dtype=np.uint64) << np.uint64(40)
     assert stats.ks_2samp(small, large).pvalue < ALMOST_NEVER
     one, other = (
-        secagg_clients[0].mask(vector, step=step, participants=0b111).encoded
+        secagg_clients[0].mask(vector, step=step, participants=0b111).vector
         for step, vector in ((1, small), (2, large))
     )
     assert stats.ks_2samp(one, other).pvalue > ALMOST_NEVER
@@ -100,9 +100,9 @@ def test_what_is_masked_does_not_show() -> None:
 def test_no_mask_is_used_twice() -> None:
     """The same vector looks different in every step and in every epoch."""
     secagg_clients, plain = agreed(3), np.zeros(100, np.uint64)
-    seen = [m.mask(plain, step=1, participants=0b111).encoded.tobytes() for m in secagg_clients]
-    seen += [m.mask(plain, step=2, participants=0b111).encoded.tobytes() for m in secagg_clients]
-    seen += [m.mask(plain, step=1, participants=0b111).encoded.tobytes() for m in agreed(3)]
+    seen = [m.mask(plain, step=1, participants=0b111).vector.tobytes() for m in secagg_clients]
+    seen += [m.mask(plain, step=2, participants=0b111).vector.tobytes() for m in secagg_clients]
+    seen += [m.mask(plain, step=1, participants=0b111).vector.tobytes() for m in agreed(3)]
     assert len(set(seen)) == len(seen)
     seeds = {
         secagg_client.keys.seed(other, step)
@@ -116,8 +116,8 @@ def test_no_mask_is_used_twice() -> None:
 def test_a_step_seed_tells_nothing_of_the_next() -> None:
     """What a neighbour gives away is the end of a one-way street."""
     key = b"k" * 32
-    assert step_seed(key, 1) != step_seed(key, 2)
-    assert step_seed(step_seed(key, 1), 2) != step_seed(key, 2)
+    assert pairwise_seed(key, 1) != pairwise_seed(key, 2)
+    assert pairwise_seed(pairwise_seed(key, 1), 2) != pairwise_seed(key, 2)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_step_seed_tells_nothing_of_the_next() -> None:
         (2, 0b11111, "found step 2 after step 3"),
         (1 << 64, 0b11111, "wanted a greater one"),
         (4, 0b11110, "don't include 'bakery 000'"),
-        (4, 0b111111, "aren't all on the roster"),
+        (4, 0b111111, "aren't all in the cohort"),
         (4, 0b00011, "found 2 bakeries"),
         (4, 0b00111, "wanted 3 or more with 3 or more of 4 neighbours"),
         (4, 0, "don't include"),
@@ -174,10 +174,10 @@ def test_the_same_question_gets_the_same_answer(
     seeds = UnmaskRequest(1, SeedRequest.SEEDS, 0b00010)
     shares = shares_of(first, masked, 0b11101)
     for request in (seeds, shares):
-        answer = first.answer(request)
+        answer = first.unmask(request)
         first = between(first)
-        assert first.answer(request) == answer
-    assert first.answer(seeds).secrets == (secagg_clients[1].keys.seed(0, 1),)
+        assert first.unmask(request) == answer
+    assert first.unmask(seeds).secrets == (secagg_clients[1].keys.seed(0, 1),)
 
 
 @pytest.mark.parametrize("between", [restarted, lambda secagg_client: secagg_client])
@@ -188,11 +188,11 @@ def test_never_seed_and_share_of_the_same_neighbour(
     secagg_clients = agreed(5)
     masked = masked_by_all(secagg_clients, vectors(5))
     secagg_client = between(secagg_clients[0])
-    secagg_client.answer(UnmaskRequest(1, SeedRequest.SEEDS, 0b00010))
+    secagg_client.unmask(UnmaskRequest(1, SeedRequest.SEEDS, 0b00010))
     secagg_client = between(secagg_client)
-    said = refusal(lambda: secagg_client.answer(shares_of(secagg_client, masked, 0b11111)))
-    assert "another story" in said
-    secagg_client.answer(shares_of(secagg_client, masked, 0b11101))
+    said = refusal(lambda: secagg_client.unmask(shares_of(secagg_client, masked, 0b11111)))
+    assert "contradicts an earlier one" in said
+    secagg_client.unmask(shares_of(secagg_client, masked, 0b11101))
     secagg_client = between(secagg_client)
     for request in (
         UnmaskRequest(1, SeedRequest.SEEDS, 0b00100),
@@ -200,7 +200,7 @@ def test_never_seed_and_share_of_the_same_neighbour(
         shares_of(secagg_client, masked, 0b01101),
     ):
         assert "Nothing is revealed" in refusal(
-            lambda request=request: secagg_client.answer(request)
+            lambda request=request: secagg_client.unmask(request)
         )
 
 
@@ -218,7 +218,7 @@ def test_no_row_of_questions_gets_both(stories: list[tuple[SeedRequest, int]]) -
             else ()
         )
         try:
-            secagg_client.answer(UnmaskRequest(1, asked, bitmap, encrypted_shares))
+            secagg_client.unmask(UnmaskRequest(1, asked, bitmap, encrypted_shares))
         except Exception as error:  # noqa: BLE001
             assert type(error).__name__ == "SecureSumError"  # noqa: PT017
         else:
@@ -261,7 +261,7 @@ def test_a_bakery_refuses_to_reveal(asked: UnmaskRequest, words: str) -> None:
     for step in (1, 2):
         masked_by_all(secagg_clients, vectors(5), step=step)
     memory = secagg_clients[0].memory
-    said = refusal(lambda: secagg_clients[0].answer(asked))
+    said = refusal(lambda: secagg_clients[0].unmask(asked))
     assert words in said
     assert "revealed" in said
     assert secagg_clients[0].memory == memory
@@ -280,7 +280,7 @@ def test_who_was_told_of_other_participants_gives_no_share() -> None:
         0b111101,
         (box, *encrypted_shares_for(secagg_clients[5], everybody, 0b11100)),
     )
-    assert secagg_clients[5].answer(request).secrets == (NO_SHARE,) * 4
+    assert secagg_clients[5].unmask(request).secrets == (NO_SHARE,) * 4
 
 
 def test_a_share_of_another_step_is_not_opened() -> None:
@@ -288,7 +288,7 @@ def test_a_share_of_another_step_is_not_opened() -> None:
     secagg_clients = agreed(3)
     old = masked_by_all(secagg_clients, vectors(3), step=1)
     new = masked_by_all(secagg_clients, vectors(3), step=2)
-    answer = secagg_clients[0].answer(
+    answer = secagg_clients[0].unmask(
         shares_of(secagg_clients[0], [old[0], old[1], new[2]], 0b111, step=2)
     )
     assert answer.secrets[0] == NO_SHARE

@@ -101,5 +101,5 @@ def test_what_a_bakery_made_of_the_model_stays_in_its_home(
     assert kept <= {path.name for path in home.iterdir()}
     sales = read_sales(Path(three_bakeries)).of("bakery 1")
     opened = open_bakery(home, sales, bakery="bakery 1", products={})
-    assert opened.own.choice.reason
+    assert opened.own.selection.reason
     assert opened.past.days.max() == day_numbers(sales.rows["date"]).max()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from glean.aggregation import bagging, cyclic, refit
-from glean.aggregation.update import TreeUpdate, Update, check_reply
+from glean.aggregation.update import TreeUpdate, Update, read_tree_update
 from glean.errors import ModelError
 from glean.features.bin_layout import BinLayout
 from glean.features.definition import FeatureDefinition
@@ -112,7 +112,7 @@ class Aggregator:
 
     def _trees(self, content: bytes) -> Forest:
         boosting = self.settings.boosting
-        return check_reply(
+        return read_tree_update(
             content,
             definition_identity=self.definition.identity,
             objective=boosting.objective,

@@ -139,7 +139,7 @@ def test_own_errors_take_over() -> None:
 def test_damaged_widths_are_refused(change: dict[str, object]) -> None:
     """They come from another machine: nothing is taken on trust."""
     text = json.dumps(json.loads(federation(1).to_json()) | change)
-    with pytest.raises(ModelError, match="widths"):
+    with pytest.raises(ModelError, match="distribution"):
         ErrorDistribution.from_json(text)
 
 
