@@ -86,7 +86,7 @@ class Federation:
         with as_server(self.grid):
             return self.rounds.test(outcome)
 
-    def with_widths(self, outcome: TrainingResult) -> TrainingResult:
+    def with_error_distribution(self, outcome: TrainingResult) -> TrainingResult:
         """Have it summed up how far the final model is off."""
         with as_server(self.grid):
             return self.rounds.with_errors(outcome)

@@ -16,17 +16,19 @@ from glean.privacy.secagg_round import SecAggRound
 
 
 def agreed(count: int, *, seed: bytes = b"seed") -> list[SecAggClient]:
-    """Maskers of so many bakeries, by place."""
-    own = [KeyPair.new(f"bakery {number:03}", epoch="run 1") for number in range(count)]
-    advertisements = [KeyAdvertisement.from_bytes(key.advertisement.to_bytes()) for key in own]
+    """Clients of so many bakeries, by place."""
+    key_pairs = [KeyPair.new(f"bakery {number:03}", epoch="run 1") for number in range(count)]
+    advertisements = [
+        KeyAdvertisement.from_bytes(key.advertisement.to_bytes()) for key in key_pairs
+    ]
     cohort = Cohort.from_bytes(Cohort.of(advertisements, epoch="run 1", seed=seed).to_bytes())
-    return [SecAggClient(key, cohort) for key in own]
+    return [SecAggClient(key, cohort) for key in key_pairs]
 
 
-def vectors(count: int, *, words: int = 5, seed: int = 0) -> list[Words]:
+def vectors(count: int, *, length: int = 5, seed: int = 0) -> list[Words]:
     """Vectors from all over the ring."""
     rng = np.random.default_rng(seed)
-    return [rng.integers(0, 2**64, words, dtype=np.uint64) for _ in range(count)]
+    return [rng.integers(0, 2**64, length, dtype=np.uint64) for _ in range(count)]
 
 
 def plain_sum(summands: Sequence[Words]) -> Words:
@@ -55,21 +57,21 @@ def masked_step(
     return total
 
 
-def asked(
+def unmasked(
     total: SecAggRound,
     secagg_clients: Sequence[SecAggClient],
     *,
-    answering: Mapping[int, int] | None = None,
+    replying: Mapping[int, int] | None = None,
 ) -> Words:
-    """Ask until there is a result; a bakery in `answering` answers so often and then vanishes."""
-    left = dict(answering or {})
+    """Ask until there is a result; a bakery in `replying` replies so often and then vanishes."""
+    left = dict(replying or {})
     while requests := total.unmask_requests():
         for bakery, request in requests.items():
             place = total.cohort.place(bakery)
             left[place] = left.get(place, len(secagg_clients)) - 1
             if left[place] >= 0:
-                answer = secagg_clients[place].unmask(UnmaskRequest.from_bytes(request.to_bytes()))
-                total.take_reply(bakery, answer.to_bytes())
+                reply = secagg_clients[place].unmask(UnmaskRequest.from_bytes(request.to_bytes()))
+                total.take_reply(bakery, reply.to_bytes())
     return total.result()
 
 

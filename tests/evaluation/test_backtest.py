@@ -76,7 +76,7 @@ def forest_of_leaf(value: float) -> Forest:
 
 
 def test_every_method_is_judged_on_the_same_rows() -> None:
-    """The federation's, what was made of it, alone and the habits: equal days, rows and units."""
+    """The federation's, what was made of it, local and baselines: equal days, rows and units."""
     scores = judged(random_forest(2))
     assert tuple(score.method for score in scores) == CLIENT_METHODS
     facts = {(s.bakery, s.cohort, s.n_days, s.n_rows, s.units) for s in scores}
@@ -99,7 +99,7 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
 
 
 def test_without_baselines_only_the_federation_is_judged() -> None:
-    """The rivals cost time; who doesn't want them doesn't wait for them."""
+    """The baselines cost time; who doesn't want them doesn't wait for them."""
     assert [score.method for score in judged(random_forest(1), alone=True)] == ["federated"]
 
 

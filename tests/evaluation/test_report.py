@@ -222,7 +222,7 @@ def test_names_are_text_never_markup(five: Path) -> None:
 
 
 def test_the_headline_says_the_result(five: Path) -> None:
-    """The first sentence has the errors of the federation and its rivals, as in the files."""
+    """The first sentence has the errors of the federation and its baselines, as in the files."""
     page = Page((five / "report.html").read_text(encoding="utf-8"))
     scores = score_file(five)
     sums = scores.groupby("method")[["abs_error", "units"]].sum()
@@ -237,7 +237,7 @@ def test_the_headline_says_the_result(five: Path) -> None:
 
 
 def test_a_federation_that_loses_is_said_to_lose(run: Path) -> None:
-    """Where alone and habit are better, the page says so in plain words."""
+    """Where local and weekday mean are better, the page says so in plain words."""
     scores = score_file(run)
     lost = scores["method"] == "federated"
     scores.loc[lost, "abs_error"] *= 3

@@ -114,7 +114,7 @@ def test_of_a_count_that_part_is_missed_which_lies_outside() -> None:
 
 
 @pytest.mark.parametrize("unit", [1.0, 1 / 12])
-def test_sales_are_judged_by_what_they_are_counted_in(
+def test_sales_are_scored_in_their_counting_unit(
     unit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pieces or dozens, found from the days before the first one that is asked for."""

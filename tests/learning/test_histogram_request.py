@@ -1,4 +1,4 @@
-"""Orders travel as JSON, and what comes from outside is believed only after a look."""
+"""Requests travel as JSON, and what comes from outside is believed only after a look."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glean.features.bin_layout import BinLayout
 from glean.learning.histogram_request import HistogramRequest
 from glean.learning.row_sample import MOST_SEED
 from glean.settings import BoostingSettings
-from tests.binned import Federation, non_iid_matrix
+from tests.histogram_federation import HistogramFederation, non_iid_matrix
 from tests.matrices import DEFINITION
 
 LAYOUT = BinLayout(DEFINITION, 32)
@@ -25,13 +25,13 @@ LAYOUT = BinLayout(DEFINITION, 32)
 def requests() -> list[HistogramRequest]:
     """All requests of a group of three trees."""
     boosting = BoostingSettings(trees_per_round=3, max_depth=4, min_child_weight=2)
-    federation = Federation([non_iid_matrix(500, seed=3)], boosting)
-    growth, found = federation.growth(seed=MOST_SEED), []
-    while (request := growth.request()) is not None:
+    federation = HistogramFederation([non_iid_matrix(500, seed=3)], boosting)
+    grower, found = federation.grower(seed=MOST_SEED), []
+    while (request := grower.request()) is not None:
         found.append(request)
-        (sums,) = federation.answers(request)
+        (sums,) = federation.replies(request)
         assert sums.shape == (request.size(LAYOUT),)
-        growth.take(sums)
+        grower.take(sums)
     return found
 
 

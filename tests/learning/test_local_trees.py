@@ -1,4 +1,4 @@
-"""The honest rival: chosen on its own validation window, and on nothing else."""
+"""The local baseline: chosen on its own validation window, and on nothing else."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ MESSAGES: tuple[type[Flat], ...] = (
 
 
 def value_in(record: RecordDict) -> Any:
-    """Read a record as the value whose fields it has; None where it is a plain question or task."""
+    """Read a record as the value whose fields it has; None where it is a plain request or task."""
     if "head" in record:
         names = set(json.loads(record.config_records["head"]["head"]))  # type: ignore[arg-type]
     else:

@@ -1,4 +1,4 @@
-"""Key offers and the roster: whose key it is can't be forged, and bytes are read strictly."""
+"""Key advertisements and the cohort: they can't be forged, and bytes are read strictly."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_roster_is_of_three_or_more_each_once() -> None:
 
 
 def test_a_bakery_knows_its_own_key_and_epoch() -> None:
-    """It refuses a roster in which it is somebody else, or missing, or of another epoch."""
+    """It refuses a cohort in which it is somebody else, or missing, or of another epoch."""
     advertisements = [KeyPair.new(name, epoch="run 1").advertisement for name in NAMES]
     cohort = Cohort.of(advertisements, epoch="run 1", seed=b"x")
     for own, words in (

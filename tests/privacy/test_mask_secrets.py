@@ -1,4 +1,4 @@
-"""What a server can't learn: earlier steps and late vectors of one that is gone; two stories."""
+"""What a server can't learn: earlier steps, late vectors of one that is gone, by inconsistency."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_bakery_gone_in_step_10_shows_neither_steps_1_to_9_nor_its_late_vector
     secagg_clients = agreed(COUNT)
     server, own = Server(secagg_clients), {}
     small = np.arange(WORDS, dtype=np.uint64) % np.uint64(7)
-    others = vectors(COUNT, words=WORDS)
+    others = vectors(COUNT, length=WORDS)
     summands = [small if place == VICTIM else others[place] for place in range(COUNT)]
     for step in range(1, STEPS + 1):
         drawn = _watched(monkeypatch)
@@ -192,8 +192,8 @@ def _stubborn(server: Server) -> None:
             )
 
 
-def test_two_stories_unmask_nobody() -> None:
-    """Every way to tell each of four bakeries its own story of who sent, tried out.
+def test_two_tellings_unmask_nobody() -> None:
+    """Every way to tell each of four bakeries another set of senders, tried out.
 
     A vector is lost when the server has as many shares as open its self-mask, and from either side
     the seed of each of its pairs.
@@ -201,18 +201,18 @@ def test_two_stories_unmask_nobody() -> None:
     secagg_clients = agreed(4)
     cohort = secagg_clients[0].cohort
     masked = [m.mask(np.zeros(1, np.uint64), step=1, participants=0b1111) for m in secagg_clients]
-    told = [_stories(write_client(secagg_client), masked) for secagg_client in secagg_clients]
-    assert all(len(stories) > 2 for stories in told)
-    for story in itertools.product(*told):
+    told = [_tellings(write_client(secagg_client), masked) for secagg_client in secagg_clients]
+    assert all(len(tellings) > 2 for tellings in told)
+    for telling in itertools.product(*told):
         for victim, near in enumerate(cohort.neighbours):
-            shares = sum(story[other][1] >> victim & 1 for other in near)
+            shares = sum(telling[other][1] >> victim & 1 for other in near)
             seeds = all(
-                (story[other][0] >> victim | story[victim][0] >> other) & 1 for other in near
+                (telling[other][0] >> victim | telling[victim][0] >> other) & 1 for other in near
             )
             assert shares < threshold(len(near)) or not seeds
 
 
-def _stories(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:
+def _tellings(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:
     """All that a bakery can be brought to reveal: seeds of whom, and shares of whom."""
     found = [(0, 0)]
     for gone, sent in itertools.product(range(16), range(16)):

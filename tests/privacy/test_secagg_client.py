@@ -206,12 +206,12 @@ def test_never_seed_and_share_of_the_same_neighbour(
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(SeedRequest), st.integers(0, 63)), max_size=8))
-def test_no_row_of_questions_gets_both(stories: list[tuple[SeedRequest, int]]) -> None:
+def test_no_sequence_of_requests_gets_both(requests: list[tuple[SeedRequest, int]]) -> None:
     """Whatever a server asks in whatever order: one kind of secret of each, few seeds, no own."""
     secagg_clients = agreed(6)
-    masked = masked_by_all(secagg_clients, vectors(6, words=1))
+    masked = masked_by_all(secagg_clients, vectors(6, length=1))
     secagg_client, told = secagg_clients[2], {SeedRequest.SEEDS: 0, SeedRequest.SHARES: 0}
-    for asked, bitmap in stories:
+    for asked, bitmap in requests:
         encrypted_shares = (
             encrypted_shares_for(secagg_client, masked, bitmap)
             if asked is SeedRequest.SHARES

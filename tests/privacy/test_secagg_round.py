@@ -19,25 +19,25 @@ from glean.privacy.mask_messages import (
 )
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.secagg_round import SecAggRound
-from tests.secagg_clients import agreed, asked, masked_step, plain_sum, refusal, vectors
+from tests.secagg_clients import agreed, masked_step, plain_sum, refusal, unmasked, vectors
 
 
 @pytest.mark.parametrize("count", [3, 4, 7, 19, 20, 21, 45])
 def test_the_sum_is_the_plain_sum(count: int) -> None:
-    """Modulo 2**64, in one exchange of questions, in several steps with the same keys."""
+    """Modulo 2**64, in one exchange of requests, in several steps with the same keys."""
     secagg_clients = agreed(count)
     for step in (1, 2, 5):
         summands = vectors(count, seed=step)
         total = masked_step(secagg_clients, summands, step=step)
-        np.testing.assert_array_equal(asked(total, secagg_clients), plain_sum(summands))
+        np.testing.assert_array_equal(unmasked(total, secagg_clients), plain_sum(summands))
         assert len(total.counted) == count
 
 
 @pytest.mark.parametrize("words", [1, 2, 3, 1000])
 def test_vectors_may_have_any_length(words: int) -> None:
     """The stream cipher's blocks are two words long."""
-    secagg_clients, summands = agreed(3), vectors(3, words=words)
-    result = asked(masked_step(secagg_clients, summands), secagg_clients)
+    secagg_clients, summands = agreed(3), vectors(3, length=words)
+    result = unmasked(masked_step(secagg_clients, summands), secagg_clients)
     np.testing.assert_array_equal(result, plain_sum(summands))
     assert result.dtype == np.uint64
 
@@ -54,7 +54,7 @@ def test_a_third_may_vanish_in_any_phase(count: int, phase: str) -> None:
     total = masked_step(
         secagg_clients, summands, absent=third if phase == "away" else (), silent=silent
     )
-    result = asked(total, secagg_clients, answering=dict.fromkeys(places, times))
+    result = unmasked(total, secagg_clients, replying=dict.fromkeys(places, times))
     left = [
         vector
         for place, vector in enumerate(summands)
@@ -76,11 +76,11 @@ def test_whoever_vanishes_when_the_sum_is_right(data: st.DataObject) -> None:
     absent: set[int] = set()
     for step in (1, 2, 3):
         now = {place: moment for place, (at, moment) in when.items() if at == step}
-        summands = vectors(count, words=3, seed=step)
+        summands = vectors(count, length=3, seed=step)
         silent = [place for place, moment in now.items() if moment == -1]
         total = masked_step(secagg_clients, summands, step=step, absent=absent, silent=silent)
         answering = {place: moment for place, moment in now.items() if moment >= 0}
-        result = asked(total, secagg_clients, answering=answering)
+        result = unmasked(total, secagg_clients, replying=answering)
         counted = [secagg_clients[0].cohort.place(bakery) for bakery in total.counted]
         np.testing.assert_array_equal(result, plain_sum([summands[place] for place in counted]))
         assert set(counted) >= set(range(count)) - absent - set(now)
@@ -96,7 +96,7 @@ def test_a_large_federation_loses_a_third_over_its_steps(seed: int) -> None:
         absent, now = leaving[: 3 * step - 3], leaving[3 * step - 3 : 3 * step]
         summands = vectors(45, seed=step)
         total = masked_step(secagg_clients, summands, step=step, absent=absent, silent=now[:1])
-        result = asked(total, secagg_clients, answering={now[1]: 0, now[2]: 1})
+        result = unmasked(total, secagg_clients, replying={now[1]: 0, now[2]: 1})
         counted = [secagg_clients[0].cohort.place(bakery) for bakery in total.counted]
         np.testing.assert_array_equal(result, plain_sum([summands[place] for place in counted]))
         assert set(counted) >= set(range(45)) - set(absent) - set(now)
@@ -107,7 +107,7 @@ def test_who_is_left_with_too_few_neighbours_is_left_out() -> None:
     secagg_clients, summands = agreed(45), vectors(45)
     silent = secagg_clients[7].cohort.neighbours[7][:14]
     total = masked_step(secagg_clients, summands, silent=silent)
-    result = asked(total, secagg_clients)
+    result = unmasked(total, secagg_clients)
     assert "bakery 007" not in total.counted
     counted = [secagg_clients[0].cohort.place(bakery) for bakery in total.counted]
     assert len(counted) >= 28
@@ -134,9 +134,9 @@ def test_too_few_answers_are_an_error_that_says_how_many() -> None:
             with pytest.raises(
                 SecureSumError, match=r"found \d of 6 shares of 'bakery 00.*wanted 4"
             ):
-                asked(total, secagg_clients, answering=dict.fromkeys(mute, 0))
+                unmasked(total, secagg_clients, replying=dict.fromkeys(mute, 0))
         else:
-            asked(total, secagg_clients, answering=dict.fromkeys(mute, 0))
+            unmasked(total, secagg_clients, replying=dict.fromkeys(mute, 0))
 
 
 def test_the_next_step_succeeds_after_one_that_failed() -> None:
@@ -145,11 +145,11 @@ def test_the_next_step_succeeds_after_one_that_failed() -> None:
     total = masked_step(secagg_clients, summands, step=1, silent=[0, 1, 2, 3, 4])
     refusal(total.unmask_requests)
     total = masked_step(secagg_clients, summands, step=2)
-    np.testing.assert_array_equal(asked(total, secagg_clients), plain_sum(summands))
+    np.testing.assert_array_equal(unmasked(total, secagg_clients), plain_sum(summands))
 
 
 def answered(total: SecAggRound, secagg_clients: list[SecAggClient]) -> dict[str, UnmaskReply]:
-    """Answers to one exchange of questions, not yet taken."""
+    """Replies to one exchange of requests, not yet taken."""
     return {
         bakery: secagg_clients[total.cohort.place(bakery)].unmask(request)
         for bakery, request in total.unmask_requests().items()
@@ -199,7 +199,7 @@ def test_vectors_that_do_not_fit_are_refused_and_the_others_go_on() -> None:
     for secagg_client, one in zip(secagg_clients[:3], masked[:3], strict=True):
         total.take_input(secagg_client.key_pair.bakery, one.to_bytes())
     assert "second or late" in refusal(lambda: total.take_input("bakery 000", first.to_bytes()))
-    result = asked(total, secagg_clients)
+    result = unmasked(total, secagg_clients)
     assert "second or late" in refusal(lambda: total.take_input("bakery 003", masked[3].to_bytes()))
     np.testing.assert_array_equal(result, plain_sum(summands[:3]))
     part = SecAggRound(secagg_clients[0].cohort, step=2, participants=0b0111, length=5)
@@ -228,14 +228,14 @@ def test_answers_that_do_not_fit_are_refused_and_count_as_none() -> None:
         if bakery != "bakery 000":
             total.take_reply(bakery, answer.to_bytes())
     refusal(lambda: total.take_reply("bakery 001", answers["bakery 001"].to_bytes()))
-    np.testing.assert_array_equal(asked(total, secagg_clients), plain_sum(summands[1:6]))
+    np.testing.assert_array_equal(unmasked(total, secagg_clients), plain_sum(summands[1:6]))
 
 
 @settings(max_examples=60)
 @given(st.data())
 def test_hostile_bytes_never_crash_the_server(data: st.DataObject) -> None:
     """Spoilt vectors and answers end in a sum or in a Glean error, nothing else."""
-    secagg_clients, summands = agreed(4), vectors(4, words=2)
+    secagg_clients, summands = agreed(4), vectors(4, length=2)
     everybody = secagg_clients[0].cohort.everybody
     total = SecAggRound(secagg_clients[0].cohort, step=1, participants=everybody, length=2)
 
@@ -263,7 +263,7 @@ def test_hostile_bytes_never_crash_the_server(data: st.DataObject) -> None:
 def test_a_masked_vector_is_little_more_than_the_vector() -> None:
     """At 40 bakeries and 64 kB less than a kilobyte on top, and the answer is smaller still."""
     secagg_clients = agreed(40)
-    summands = vectors(40, words=8192)
+    summands = vectors(40, length=8192)
     masked = secagg_clients[0].mask(
         summands[0], step=1, participants=secagg_clients[0].cohort.everybody
     )
