@@ -9,8 +9,9 @@ import numpy as np
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyAdvertisement, KeyPair
-from glean.privacy.mask_messages import UnmaskRequest
+from glean.privacy.mask_messages import MaskedInput, SeedRequest, UnmaskRequest
 from glean.privacy.mask_seeds import Words
+from glean.privacy.mask_serialization import read_client, write_client
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.secagg_round import SecAggRound
 
@@ -83,3 +84,36 @@ def refusal(call: object) -> str:
     except SecureSumError as error:
         return str(error)
     raise AssertionError("it wasn't refused")
+
+
+def masked_by_all(
+    secagg_clients: list[SecAggClient], summands: list[Words], *, step: int = 1
+) -> list[MaskedInput]:
+    everybody = secagg_clients[0].cohort.everybody
+    return [
+        secagg_client.mask(vector, step=step, participants=everybody)
+        for secagg_client, vector in zip(secagg_clients, summands, strict=True)
+    ]
+
+
+def encrypted_shares_for(
+    holder: SecAggClient, masked: list[MaskedInput], senders: int
+) -> tuple[bytes, ...]:
+    """What the server would hand to a holder."""
+    cohort = holder.cohort
+    return tuple(
+        masked[sender].encrypted_shares[cohort.neighbours[sender].index(holder.place)]
+        for sender in cohort.neighbours_in(holder.place, senders)
+    )
+
+
+def shares_of(
+    holder: SecAggClient, masked: list[MaskedInput], senders: int, *, step: int = 1
+) -> UnmaskRequest:
+    return UnmaskRequest(
+        step, SeedRequest.SHARES, senders, encrypted_shares_for(holder, masked, senders)
+    )
+
+
+def restarted(secagg_client: SecAggClient) -> SecAggClient:
+    return read_client(write_client(secagg_client))
