@@ -12,12 +12,10 @@ from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
 from glean.learning.booster import predict
 from glean.learning.forest import Forest
-from glean.learning.model_weights import Weights, predict_weights
+from glean.learning.model_weights import NPZ_MAGIC, Weights, predict_weights
 
 Floats = NDArray[np.float64]
 Model = Forest | Weights
-
-_ZIP_MAGIC = b"PK"
 
 
 @lru_cache(maxsize=2)
@@ -31,7 +29,7 @@ def read_model(content: bytes) -> Model:
     ModelError
         The bytes are no model that Glean made.
     """
-    if content.startswith(_ZIP_MAGIC):
+    if content.startswith(NPZ_MAGIC):
         return Weights.from_npz(content)
     return Forest.from_bytes(content)
 

@@ -27,6 +27,9 @@ Singles = NDArray[np.float32]
 
 KINDS = ("neural", "poisson")
 
+NPZ_MAGIC = b"PK"
+"""How a file of weights begins: an `.npz` is a ZIP archive. A file of trees begins otherwise."""
+
 LARGEST_WEIGHT = 1e4
 """Weights beyond it are refused: on scaled inputs they can only be damage."""
 

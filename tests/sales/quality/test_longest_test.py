@@ -44,7 +44,7 @@ def test_one_bakery_s_short_table_is_told_a_shorter_test(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("days", [14 + TEST_DAYS, 13 + TEST_DAYS])
 def test_the_longest_test_is_that_of_the_windows(days: int) -> None:
-    """A bakery learns by the doctor if it does by the windows of a run, holes or not."""
+    """A bakery learns by the data check if it does by the windows of a run, holes or not."""
     for gone in ([], [3, 4], [13, 14, 15], [-3, -2]):
         rows = sales(days).drop(index=[at % days for at in gone]).reset_index(drop=True)
         longest = longest_test(rows)
