@@ -99,7 +99,7 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
     return found
 
 
-def judge(bakeries: list[Judged]) -> dict[str, float]:
+def evaluate(bakeries: list[Judged]) -> dict[str, float]:
     """Coverage and pinball loss (of all levels, over the units sold) of a window."""
     parts = [_quantiles(bakery) for bakery in bakeries if len(bakery.window.days)]
     quantiles = np.concatenate(parts)
@@ -134,7 +134,7 @@ def compare(job: Job, scratch: Path) -> pd.DataFrame:
     for bakeries in windows(job, scratch):
         for name, variant in VARIANTS.items():
             adaptive_conformal.ADAPTIVE_INTERVALS = variant
-            found[name].append(judge(bakeries))
+            found[name].append(evaluate(bakeries))
     tables = {name: pd.DataFrame(rows) for name, rows in found.items()}
     base = tables["not watched"]["pinball"]
     for table in tables.values():
