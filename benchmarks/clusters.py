@@ -94,7 +94,7 @@ class Trial:
                 )
         return ways
 
-    def judge(self, groups: Groups, scratch: Path) -> dict[str, ErrorSums]:
+    def evaluate(self, groups: Groups, scratch: Path) -> dict[str, ErrorSums]:
         """Run a federation for each cluster; the errors of all bakeries by method."""
         found: list[Mapping[str, ErrorSums]] = []
         for k in np.unique(groups):
@@ -117,7 +117,7 @@ def own_model(bakery: Client, model: Model) -> ClientModel:
     """Do as `fit_client_model` does, but train the bakery's own model once for all clusters."""
     training = bakery.training(model.definition)
     validation = bakery.validation(model.definition)
-    alone = _alone(bakery, model.definition)
+    alone = _local(bakery, model.definition)
     personal = personalize(
         model, training, validation, boosting=bakery.settings.boosting, seed=_seed(bakery)
     )
@@ -129,7 +129,7 @@ def own_model(bakery: Client, model: Model) -> ClientModel:
 
 
 @lru_cache(maxsize=1000)
-def _alone(bakery: Client, definition: FeatureDefinition) -> Model:
+def _local(bakery: Client, definition: FeatureDefinition) -> Model:
     return train_local_trees(
         bakery.training(definition),
         bakery.validation(definition),
@@ -148,7 +148,7 @@ def measure(job: Job, seed: int, scratch: Path) -> pd.DataFrame:
     rows = []
     for name, grouping in trial.groupings().items():
         groups = grouping()
-        sums = trial.judge(groups, scratch / "runs")
+        sums = trial.evaluate(groups, scratch / "runs")
         sizes = "+".join(str(size) for size in np.bincount(groups) if size)
         wapes = {method: sums[method].wape for method in METHODS}
         rows.append({"grouping": name, "seed": seed, "sizes": sizes, **wapes})

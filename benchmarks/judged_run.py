@@ -69,7 +69,7 @@ def judged_run(settings: RunSettings, bakeries: int, scratch: Path) -> JudgedRun
     federation = federation_of(settings, bakeries, scratch)
     federation.run()
     total = federation.grid.so_far()
-    opened = _opened(settings, bakeries)
+    opened = _clients(settings, bakeries)
     models = [read_model(content) for content in federation.checkpoints()]
     wapes = tuple(_wape(opened, partial(_same, model)) for model in models)
     return JudgedRun(wapes, tuple(federation.folder.milestones), total)
@@ -77,7 +77,7 @@ def judged_run(settings: RunSettings, bakeries: int, scratch: Path) -> JudgedRun
 
 def pooled_wape(settings: RunSettings, bakeries: int) -> float:
     """WAPE of XGBoost on all rows in one place: same depth, rate and number of trees."""
-    opened = _opened(settings, bakeries)
+    opened = _clients(settings, bakeries)
     definition = _definition(opened, settings)
     rounds = settings.rounds
     forest = train_pooled(
@@ -92,7 +92,7 @@ def pooled_wape(settings: RunSettings, bakeries: int) -> float:
 
 def local_wape(settings: RunSettings, bakeries: int) -> float:
     """WAPE of each bakery alone, as the row "local" of `bakeries.csv` has it."""
-    opened = _opened(settings, bakeries)
+    opened = _clients(settings, bakeries)
     definition = _definition(opened, settings)
 
     def alone(bakery: Client) -> Model:
@@ -106,7 +106,7 @@ def local_wape(settings: RunSettings, bakeries: int) -> float:
     return _wape(opened, alone)
 
 
-def _opened(settings: RunSettings, bakeries: int) -> list[Client]:
+def _clients(settings: RunSettings, bakeries: int) -> list[Client]:
     """Find the bakeries that the run's apps opened, their rows with them."""
     found = (
         client_of(NodeSettings(partition=k), settings, newcomer=False) for k in range(bakeries)

@@ -64,7 +64,7 @@ class Timings:
         ]
 
 
-def opened(settings: RunSettings, bakeries: int) -> list[Client]:
+def clients_of(settings: RunSettings, bakeries: int) -> list[Client]:
     """Open bakeries where their apps will find them, with their rows made and nothing learned."""
     client_of.cache_clear()
     found = []
@@ -81,7 +81,7 @@ def opened(settings: RunSettings, bakeries: int) -> list[Client]:
 def rounds_cpu_s(config: Config, bakeries: int, scratch: Path) -> float:
     """CPU time of the rounds of a federation whose bakeries have made their features."""
     settings = RunSettings.from_config(config)
-    opened(settings, bakeries)
+    clients_of(settings, bakeries)
     federation = federation_of(settings, bakeries, scratch)
     start = time.process_time()
     federation.run()
@@ -109,7 +109,7 @@ def timings(bakeries: int, rounds: int, repeats: int) -> Timings:
     """Measure all in turns, so that a busy moment of the machine meets each of them."""
     configs = {name: VARIANTS[name] | {"num-server-rounds": rounds} for name in MOST_TIMES}
     settings = RunSettings.from_config(configs[HISTOGRAM])
-    features = stack([bakery.training(DEFINITION) for bakery in opened(settings, bakeries)])
+    features = stack([bakery.training(DEFINITION) for bakery in clients_of(settings, bakeries)])
     pooled: list[float] = []
     taken: dict[str, list[float]] = {name: [] for name in configs}
     with tempfile.TemporaryDirectory() as scratch:

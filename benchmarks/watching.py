@@ -27,9 +27,14 @@ from glean.evaluation.tables.client_tables import client_model_of
 from glean.federation.client.client import client_of
 from glean.federation.grids.inprocess import as_server
 from glean.forecasting import adaptive_conformal
-from glean.forecasting.adaptive_conformal import WATCHED, AdaptedInterval, adapted_intervals
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.adaptive_conformal import (
+    ADAPTIVE_INTERVALS,
+    AdaptedInterval,
+    adapted_intervals,
+)
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import Floats
@@ -47,7 +52,9 @@ INTERVALS = {0.8: (1, 5), 0.95: (0, 6)}
 """Share -> places of its ends among the levels."""
 
 VARIANTS = {
-    name: tuple(AdaptedInterval(watched.level, times * watched.step) for watched in WATCHED)
+    name: tuple(
+        AdaptedInterval(watched.level, times * watched.step_size) for watched in ADAPTIVE_INTERVALS
+    )
     for name, times in (("not watched", 0.0), ("half", 0.5), ("as it is", 1.0), ("twice", 2.0))
 }
 
@@ -80,7 +87,7 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
         bakery = client_of(NodeSettings(partition=partition), settings, newcomer=False)
         assert bakery is not None, "there is a bakery for every partition"
         rate = learning_rate_of(settings.rounds)
-        own = client_model_of(bakery, model, learning_rate=rate, widths=outcome.errors)
+        own = client_model_of(bakery, model, learning_rate=rate, errors=outcome.errors)
         rows = bakery.features(definition).between(start, end)
         rows = rows.rows(np.isfinite(rows.units))
         past = own.residuals(bakery.training(definition), bakery.validation(definition))
@@ -92,7 +99,7 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
     return found
 
 
-def judge(bakeries: list[Judged]) -> dict[str, float]:
+def evaluate(bakeries: list[Judged]) -> dict[str, float]:
     """Coverage and pinball loss (of all levels, over the units sold) of a window."""
     parts = [_quantiles(bakery) for bakery in bakeries if len(bakery.window.days)]
     quantiles = np.concatenate(parts)
@@ -126,8 +133,8 @@ def compare(job: Job, scratch: Path) -> pd.DataFrame:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     for bakeries in windows(job, scratch):
         for name, variant in VARIANTS.items():
-            adaptive_conformal.WATCHED = variant
-            found[name].append(judge(bakeries))
+            adaptive_conformal.ADAPTIVE_INTERVALS = variant
+            found[name].append(evaluate(bakeries))
     tables = {name: pd.DataFrame(rows) for name, rows in found.items()}
     base = tables["not watched"]["pinball"]
     for table in tables.values():

@@ -28,7 +28,7 @@ class Update(Generic[Content]):
     bakery : str
         Its name, once among the updates of a round.
     weight : float
-        Its say, above zero: the sum of its training rows' weights, rounded by `share_weight`.
+        Above zero: the sum of its training rows' weights, rounded by `share_weight`.
     content : Forest or Weights
         Its new trees, or its weights after training.
     """
@@ -77,7 +77,9 @@ def in_name_order(updates: Sequence[Update[Content]]) -> list[tuple[Update[Conte
     return [(update, update.weight / total) for update in ordered]
 
 
-def check_reply(data: bytes, *, definition_identity: str, objective: str, trees: int) -> Forest:
+def read_tree_update(
+    data: bytes, *, definition_identity: str, objective: str, trees: int
+) -> Forest:
     """Read the new trees that a bakery sent.
 
     Parameters

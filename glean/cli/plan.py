@@ -61,7 +61,7 @@ def forecast(
     made = make_forecast(context, days=days, known_future=_known_future(coming, context))
     out.write_text(made.table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
     show(forecast_table(made.rows, bakery=context.name))
-    typer.echo(f"{context.client_model.choice.reason}\nforecast: {out.resolve()}")
+    typer.echo(f"{context.client_model.selection.reason}\nforecast: {out.resolve()}")
     say_what_is_unknown(made.unknown)
 
 

@@ -125,7 +125,7 @@ class _Diagnosis:
         model = self.run.result.model.to_bytes()
         rate = learning_rate_of(self.run.settings.rounds)
         owns = [
-            client_model_of(each, model, learning_rate=rate, widths=self.errors)
+            client_model_of(each, model, learning_rate=rate, errors=self.errors)
             for each in bakeries
         ]
         tables = [tables_of_client(*pair) for pair in zip(bakeries, owns, strict=True)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.errors import FederationError
 from glean.evaluation.tables import backtest
-from glean.evaluation.tables.backtest import OWN_METHODS, START, evaluate_start, rows_to_json
+from glean.evaluation.tables.backtest import CLIENT_METHODS, START, evaluate_start, rows_to_json
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.scores import BakeryScore, score_frame
 from glean.evaluation.tables.summed_scores import sums_of
@@ -36,7 +36,7 @@ def final_test(bakery: BakeryRows, task: FinalTask, *, run_id: int) -> FinalScor
     own = _client_model(bakery, task)
     rows = _scored(bakery, read_model(task.model), own)
     _keep(task.model, bakery, own, rows, run_id=run_id)
-    return FinalScores(rows_to_json(rows), sums_of(rows, OWN_METHODS))
+    return FinalScores(rows_to_json(rows), sums_of(rows, CLIENT_METHODS))
 
 
 def start_test(bakery: BakeryRows, task: Task) -> FinalScores:
@@ -64,14 +64,14 @@ def _client_model(bakery: BakeryRows, task: FinalTask) -> ClientModel | None:
     if not bakery.settings.baselines and not bakery.node.home:
         return None
     errors = ErrorDistribution.from_json(task.findings) if task.findings else None
-    return client_model_of(bakery, task.model, learning_rate=task.learning_rate, widths=errors)
+    return client_model_of(bakery, task.model, learning_rate=task.learning_rate, errors=errors)
 
 
 def _scored(bakery: BakeryRows, model: Model, own: ClientModel | None) -> list[BakeryScore]:
     definition = definition_of(model)
     return backtest.evaluate(
         model,
-        own=own if bakery.settings.baselines else None,
+        client_model=own if bakery.settings.baselines else None,
         bakery=bakery.sales.name,
         cohort=bakery.windows.cohort,
         training=bakery.training(definition),

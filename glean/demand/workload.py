@@ -12,7 +12,7 @@ import pandas as pd
 from glean.demand.partition import BakeryPartition
 from glean.demand.wording import WORDING
 from glean.errors import ModelError, SettingsError
-from glean.evaluation.tables.backtest import OWN_METHODS
+from glean.evaluation.tables.backtest import CLIENT_METHODS
 from glean.evaluation.tables.summed_scores import UNIT_POWERS
 from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition, check_covariates
@@ -37,7 +37,7 @@ class DemandWorkload:
 
     metrics = ErrorSums
     wording = WORDING
-    final_methods = OWN_METHODS
+    final_methods = CLIENT_METHODS
     final_unit_powers = UNIT_POWERS
 
     def check(self, settings: RunSettings) -> None:

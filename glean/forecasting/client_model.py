@@ -1,4 +1,4 @@
-"""All that one bakery forecasts from: the federation's model, its refinement, its own, the choice.
+"""All that one bakery forecasts from: shared, personalized and local model, and the selection.
 
 Made once at the bakery, on its rows before the test window, and kept there.
 """
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.baselines import baselines
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.model_selection import ModelSelection, select_model
 from glean.forecasting.personalization import PersonalizedModel, personalize
 from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.forecasting.shrinkage import trading_days
 from glean.learning.local_trees import train_local_trees
@@ -30,12 +31,12 @@ class ClientModel:
     ----------
     shared : Forest or Weights
         The federation's model.
-    personal : PersonalizedModel
+    personalized : PersonalizedModel
         The same, refined on the bakery's rows.
-    alone : Forest or Weights
-        The bakery's own model.
-    choice : ModelSelection
-        Which of them, or which mix, it bakes by.
+    local : Forest or Weights
+        The model of the bakery's rows alone.
+    selection : ModelSelection
+        Which of them, or which mixture, it bakes by.
     prior : Calibration or None
         How sure the federation's forecasts are at other bakeries, where that is known.
     """
@@ -43,7 +44,7 @@ class ClientModel:
     shared: Model
     personalized: PersonalizedModel
     local: Model
-    choice: ModelSelection
+    selection: ModelSelection
     prior: Calibration | None = None
 
     def forecasts(self, features: FeatureMatrix) -> dict[str, Floats]:
@@ -59,26 +60,26 @@ class ClientModel:
         return {
             "federated": made["federated"],
             "personalised": made["personalised"],
-            "chosen": self.choice.combine(made),
+            "chosen": self.selection.combine(made),
             "local": made["local"],
             **usual,
         }
 
     def mixture(self) -> list[tuple[float, Model]]:
-        """Models that the chosen forecast is made of, with their shares; habits aren't models."""
+        """Models that the chosen forecast is made of, with their shares; no baselines."""
         models = {
             "personalised": self.personalized.model,
             "federated": self.shared,
             "local": self.local,
         }
-        return [(w, models[name]) for name, w in self.choice.weights.items() if name in models]
+        return [(w, models[name]) for name, w in self.selection.weights.items() if name in models]
 
     def residuals(self, training: FeatureMatrix, validation: FeatureMatrix) -> dict[str, Residuals]:
         """Errors of every method so far, from which the next ones' quantiles are read."""
-        fitted, judged = self.forecasts(training), self.forecasts(validation)
+        fitted, validated = self.forecasts(training), self.forecasts(validation)
         return {
             method: residuals(training, fitted[method], fitted=True).plus(
-                residuals(validation, judged[method], fitted=False)
+                residuals(validation, validated[method], fitted=False)
             )
             for method in fitted
         }
@@ -111,25 +112,25 @@ def fit_client_model(
     prior : Calibration, optional
         How sure the federation's forecasts are at other bakeries.
     """
-    personal = personalize(model, training, validation, boosting=boosting, seed=seed)
-    alone: Model
+    personalized = personalize(model, training, validation, boosting=boosting, seed=seed)
+    local: Model
     if isinstance(model, Weights):
-        alone = train_local_weights(
+        local = train_local_weights(
             model.kind, training, validation, learning_rate=learning_rate, seed=seed
         )
     else:
-        alone = train_local_trees(training, validation, boosting=boosting, seed=seed).forest
-    tried = _candidates(model, personal, alone, validation)
-    choice = select_model(validation, tried, history_days=trading_days(training))
-    return ClientModel(model, personal, alone, choice, prior)
+        local = train_local_trees(training, validation, boosting=boosting, seed=seed).forest
+    tried = _candidates(model, personalized, local, validation)
+    selection = select_model(validation, tried, history_days=trading_days(training))
+    return ClientModel(model, personalized, local, selection, prior)
 
 
 def _candidates(
-    shared: Model, personal: PersonalizedModel, alone: Model, features: FeatureMatrix
+    shared: Model, personalized: PersonalizedModel, local: Model, features: FeatureMatrix
 ) -> dict[str, Floats]:
     return {
-        "personalised": personal.forecast(features),
+        "personalised": personalized.forecast(features),
         "federated": forecast_units(shared, features),
-        "local": forecast_units(alone, features),
+        "local": forecast_units(local, features),
         "weekday-mean": baselines(features)["weekday-mean"],
     }

@@ -17,7 +17,7 @@ import pandas as pd
 from glean.errors import SettingsError
 from glean.features.definition import HOLIDAY_REACH_DAYS, LEVEL_DAYS
 from glean.forecasting.predict import Model, definition_of
-from glean.learning.boosting import predict
+from glean.learning.booster import predict
 from glean.learning.model_weights import Weights
 from glean.learning.weight_models import predict_weights
 from glean.metrics import Floats

@@ -16,13 +16,13 @@ import pandas as pd
 
 from glean.errors import GleanError, ModelError, SettingsError
 from glean.features.matrix import FeatureMatrix, build_features
-from glean.forecasting.calibration import Residuals
 from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.cold_start import weekday_profile, with_cold_start
 from glean.forecasting.model_source import ModelSource, find_model
 from glean.forecasting.model_store import from_files
 from glean.forecasting.predict import definition_of
 from glean.forecasting.prior import prior_calibration
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.forest import Forest
 from glean.sales.products import Product

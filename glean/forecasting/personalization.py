@@ -37,21 +37,21 @@ class PersonalizedModel:
     model : Forest or Weights
         The federation's model with the bakery's own trees, already scaled by `trees_share`; as it
         was where it is one of weights.
-    levels : BiasCorrection
+    correction : BiasCorrection
         Factors by product.
     trees_share, level_share : float
         How much of the trees and of the factors is taken, 0 to 1.
     """
 
     model: Model
-    levels: BiasCorrection
+    correction: BiasCorrection
     trees_share: float
     level_share: float
 
     def forecast(self, features: FeatureMatrix) -> Floats:
         """Forecast every row, units of shape (n,); never below zero."""
         plain = forecast_units(self.model, features)
-        return self.levels.apply(plain, features, share=self.level_share)
+        return self.correction.apply(plain, features, share=self.level_share)
 
 
 def personalize(
@@ -82,23 +82,23 @@ def personalize(
         refined, trees_share = _with_trees(model, own, validation, usual=usual)
     if len(training) == 0:
         return PersonalizedModel(refined, BiasCorrection(), trees_share, 0.0)
-    levels = bias_correction(training, forecast_units(refined, training))
+    correction = bias_correction(training, forecast_units(refined, training))
     plain = forecast_units(refined, validation)
-    tried = [levels.apply(plain, validation, share=share) for share in SHARES]
+    tried = [correction.apply(plain, validation, share=share) for share in SHARES]
     level_share = _share(tried, validation, usual=USUAL_LEVEL)
-    return PersonalizedModel(refined, levels, trees_share, level_share)
+    return PersonalizedModel(refined, correction, trees_share, level_share)
 
 
 def _with_trees(
-    model: Forest, own: Forest, validation: FeatureMatrix, *, usual: float
+    model: Forest, trees: Forest, validation: FeatureMatrix, *, usual: float
 ) -> tuple[Forest, float]:
-    if own.tree_count == 0:
+    if trees.tree_count == 0:
         return model, 0.0
     none = forecast_units(model, validation)
-    everything = forecast_units(model.plus(own.trees), validation)
+    everything = forecast_units(model.plus(trees.trees), validation)
     tried = [none + share * (everything - none) for share in SHARES]
     share = _share(tried, validation, usual=usual)
-    return model.plus(own.scaled(share).trees), share
+    return model.plus(trees.scaled(share).trees), share
 
 
 def _share(tried: list[Floats], validation: FeatureMatrix, *, usual: float) -> float:

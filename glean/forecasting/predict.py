@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from glean.errors import ModelError
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
-from glean.learning.boosting import predict
+from glean.learning.booster import predict
 from glean.learning.forest import Forest
 from glean.learning.model_weights import Weights, is_npz
 from glean.learning.weight_models import definition_of_weights, predict_weights, read_weights

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix, build_features, stack
 from glean.forecasting.adaptive_conformal import adapted_intervals
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.client_model import ClientModel
 from glean.forecasting.cold_start import USUAL_DAY, weekday_profile
 from glean.forecasting.drivers import Driver, drivers, group_of
 from glean.forecasting.predict import definition_of
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import near_holiday
 from glean.metrics import Floats
 from glean.sales.table import SalesTable

@@ -1,4 +1,4 @@
-"""The honest rival of `fedavg`: the same kind of model, trained on one bakery's rows alone."""
+"""The local baseline of `fedavg`: the same kind of model, trained on one bakery's rows alone."""
 
 from __future__ import annotations
 

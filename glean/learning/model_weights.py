@@ -23,6 +23,9 @@ Singles = NDArray[np.float32]
 ShapesOf = Callable[[str, str], Mapping[str, tuple[int, ...]]]
 """Kind and spec of a model -> the shape of each of its arrays; raises ModelError for others."""
 
+NPZ_MAGIC = b"PK"
+"""How a file of weights begins: an `.npz` is a ZIP archive. A file of trees begins otherwise."""
+
 LARGEST_WEIGHT = 1e4
 """Weights beyond it are refused: on scaled inputs they can only be damage."""
 

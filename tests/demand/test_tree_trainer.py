@@ -21,7 +21,8 @@ from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import Task
 from glean.federation.workload.client_state import ClientState
 from glean.learning.bin_layout import BinLayout
-from glean.learning.boosting import TreeLearner, predict
+from glean.learning.booster import predict
+from glean.learning.boosting import TreeLearner
 from glean.learning.forest import Forest
 from glean.learning.structure import check_public_edges
 from glean.metrics import ErrorSums

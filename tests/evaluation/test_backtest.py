@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from glean.errors import ModelError
 from glean.evaluation.tables.backtest import (
-    OWN_METHODS,
+    CLIENT_METHODS,
     evaluate,
     rows_from_json,
     rows_to_json,
@@ -59,7 +59,7 @@ def own_model(model: Forest) -> ClientModel:
 def judged(model: Forest, *, alone: bool = False, test: FeatureMatrix = TEST) -> list[BakeryScore]:
     return evaluate(
         model,
-        own=None if alone else own_model(model),
+        client_model=None if alone else own_model(model),
         bakery="north",
         cohort="established",
         training=TRAINING,
@@ -76,9 +76,9 @@ def forest_of_leaf(value: float) -> Forest:
 
 
 def test_every_method_is_judged_on_the_same_rows() -> None:
-    """The federation's, what was made of it, alone and the habits: equal days, rows and units."""
+    """The federation's, what was made of it, local and baselines: equal days, rows and units."""
     scores = judged(random_forest(2))
-    assert tuple(score.method for score in scores) == OWN_METHODS
+    assert tuple(score.method for score in scores) == CLIENT_METHODS
     facts = {(s.bakery, s.cohort, s.n_days, s.n_rows, s.units) for s in scores}
     assert facts == {("north", "established", 15, 30, TEST.units.sum())}
 
@@ -90,7 +90,7 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
     own = own_model(model)
     forecasts = {"federated": forecast_units(model, TEST), "local": forecast_units(alone, TEST)}
     forecasts |= {"personalised": own.personalized.forecast(TEST), **baselines(TEST)}
-    forecasts["chosen"] = own.choice.combine(forecasts)
+    forecasts["chosen"] = own.selection.combine(forecasts)
     scale = naive_scale(TRAINING, TEST)
     for score in judged(model):
         forecast = forecasts[score.method]
@@ -99,7 +99,7 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
 
 
 def test_without_baselines_only_the_federation_is_judged() -> None:
-    """The rivals cost time; who doesn't want them doesn't wait for them."""
+    """The baselines cost time; who doesn't want them doesn't wait for them."""
     assert [score.method for score in judged(random_forest(1), alone=True)] == ["federated"]
 
 
@@ -107,7 +107,7 @@ def test_a_bakery_without_test_rows_is_listed_all_the_same() -> None:
     """It has a row a method, without figures."""
     none = TEST.rows(np.zeros(len(TEST), dtype=bool))
     scores = judged(random_forest(1), test=none)
-    assert [score.n_rows for score in scores] == [0] * len(OWN_METHODS)
+    assert [score.n_rows for score in scores] == [0] * len(CLIENT_METHODS)
     assert all(math.isnan(score.wape) for score in scores)
     assert str(rows_from_json(rows_to_json(scores), bakery="north")) == str(scores)
 

@@ -1,4 +1,4 @@
-"""What only a simulation knows: the pooled rival, the truth, single days."""
+"""What only a simulation knows: the pooled baseline, the truth, single days."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None
     participant = bakery(0)
     own = evaluate(
         model(),
-        own=None,
+        client_model=None,
         bakery=participant.sales.name,
         cohort=participant.windows.cohort,
         training=participant.training(DEFINITION),
@@ -147,7 +147,7 @@ def test_single_days_have_a_column_a_method() -> None:
 
 
 def test_without_baselines_only_the_federation_and_the_truth_are_left() -> None:
-    """No pooled training, no habits."""
+    """No pooled training, no baselines."""
     found = inside([bakery(0)], replace(SETTINGS, baselines=False))
     assert found.pooled == []
     columns = ["date", "bakery", "product", "units", "federated", "best_possible"]
@@ -173,7 +173,7 @@ def test_only_so_many_bakeries_keep_single_days(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_bakery_with_too_few_days_is_left_out_of_the_pool(three_bakeries: str) -> None:
-    """The pooled rival learns from those that the federation trains on."""
+    """The pooled baseline learns from those that the federation trains on."""
     settings = RunSettings.from_config(CONFIG | {"sales": three_bakeries, "newcomer-days": 15})
     short, long = bakery(0, settings, newcomer=True), bakery(1, settings)
     assert not short.windows.trains

@@ -1,4 +1,4 @@
-"""The backtest of plans: added up by hand, the habits inside the curve, and the files of a run."""
+"""The backtest of plans: added up by hand, baselines inside the curve, the files of a run."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_habit_s_outcome_is_added_up_by_hand() -> None:
 
 
 def test_every_product_has_every_policy_and_a_cost_only_with_prices() -> None:
-    """Six rows of habits and the plan at every ratio."""
+    """Six rows of baselines and the plan at every ratio."""
     assert len(PLANS) == 2 * (2 * len(MARGINS) + len(CRITICAL_RATIOS))
     assert PLANS.query("product == 'product 0'")["cost"].notna().all()
     assert PLANS.query("product == 'product 1'")["cost"].isna().all()
@@ -94,7 +94,7 @@ def quantiles_of(units: Floats, spread: float) -> RollingQuantiles:
 
 
 def test_savings_are_read_off_the_curve() -> None:
-    """A plan that knows the day bakes nothing too much where a habit does."""
+    """A plan that knows the day bakes nothing too much where a baseline does."""
     rows = random_matrix(56)
     rows = replace(rows, units=np.round(rows.units))
     knowing = quantiles_of(rows.units, 1.6)

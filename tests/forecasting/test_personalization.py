@@ -58,7 +58,7 @@ def test_a_model_of_weights_gets_a_level_only() -> None:
     weights = initial_weights("poisson", DEFINITION, seed=1)
     personal = personalize(weights, TRAINING, VALIDATION, boosting=BOOSTING, seed=1)
     assert personal.model is weights
-    assert set(personal.levels.factors) == {"all"}
+    assert set(personal.correction.factors) == {"all"}
 
 
 def of_products(units: list[float], products: list[str]) -> FeatureMatrix:

@@ -172,7 +172,7 @@ def test_a_home_forecasts_as_the_run_did(tmp_path: Path, model_file: Path) -> No
     keep_files(tmp_path, to_files(StoredModel(fresh.client_model, fresh.residuals, "")))
     kept = context_of(tmp_path)
     assert [r.units for r in week(kept)] == pytest.approx([r.units for r in week(fresh)])
-    assert kept.client_model.choice == fresh.client_model.choice
+    assert kept.client_model.selection == fresh.client_model.selection
     longer = random_table(days=210, seed=4)
     assert len(context_of(tmp_path, longer).residuals.days) > len(fresh.residuals.days)
     (tmp_path / "personal.model").write_bytes(b"damaged")

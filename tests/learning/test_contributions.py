@@ -7,7 +7,8 @@ import pytest
 
 from glean.features.definition import FeatureDefinition
 from glean.forecasting.drivers import GROUPS, drivers, group_of
-from glean.learning.boosting import predict, train_pooled
+from glean.learning.booster import predict
+from glean.learning.boosting import train_pooled
 from glean.learning.contributions import contributions
 from glean.learning.forest import Forest
 from glean.learning.weight_models import initial_weights

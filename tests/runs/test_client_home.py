@@ -101,5 +101,5 @@ def test_what_a_bakery_made_of_the_model_stays_in_its_home(
     assert kept <= {path.name for path in home.iterdir()}
     sales = read_sales(Path(three_bakeries)).of("bakery 1")
     context = with_client_model(read_context(home, sales, bakery="bakery 1", products={}))
-    assert context.client_model.choice.reason
+    assert context.client_model.selection.reason
     assert context.residuals.days.max() == day_numbers(sales.rows["date"]).max()

@@ -64,7 +64,7 @@ def learning_curve(
     return Picture(name, title, caption, alt, canvas.png())
 
 
-def growth_curve(results: RunResults) -> Picture | LeftOut:
+def federation_size_curve(results: RunResults) -> Picture | LeftOut:
     """WAPE on the same fixed bakeries by the number of bakeries in the federation."""
     name, title = "growth", "Does it get better as more join?"
     if results.growth is None or results.growth["wape_federated"].notna().sum() == 0:
@@ -74,8 +74,8 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
             "The error by number of bakeries in the federation wasn't measured in this run "
             "(there is no growth.csv).",
         )
-    growth = results.growth.astype({"bakeries": int}).sort_values("bakeries")
-    canvas = _growth_canvas(growth, title)
+    sizes = results.growth.astype({"bakeries": int}).sort_values("bakeries")
+    canvas = _size_canvas(sizes, title)
     canvas.label(
         x="bakeries in the federation (logarithmic scale)",
         y=f"WAPE (% {of_what(results.units_label)})",
@@ -85,13 +85,13 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
         "blue line falls, a larger federation serves them better, taken together. The vertical "
         "axis doesn't start at zero."
     )
-    pairs = zip(growth["bakeries"].tolist(), growth["wape_federated"].tolist(), strict=True)
+    pairs = zip(sizes["bakeries"].tolist(), sizes["wape_federated"].tolist(), strict=True)
     alt = ", ".join(f"{size}: {percent(wape)}" for size, wape in pairs)
     alt = f"WAPE in the federation by number of bakeries: {alt}."
     return Picture(name, title, caption, alt, canvas.png())
 
 
-def _growth_canvas(growth: pd.DataFrame, title: str) -> Canvas:
+def _size_canvas(sizes: pd.DataFrame, title: str) -> Canvas:
     canvas = Canvas(title)
     for column, method, label, style in (
         ("wape_federated", "federated", "in the federation", "o-"),
@@ -99,17 +99,17 @@ def _growth_canvas(growth: pd.DataFrame, title: str) -> Canvas:
         ("wape_weekday_mean", "weekday-mean", "mean of the last four same weekdays", ":"),
     ):
         canvas.axes.plot(
-            growth["bakeries"],
-            growth[column],
+            sizes["bakeries"],
+            sizes[column],
             style,
             color=COLOURS[method],
             label=label,
             linewidth=2.2 if method == "federated" else 1.6,
             markersize=5,
         )
-    sizes = growth["bakeries"].tolist()
+    ticks = sizes["bakeries"].tolist()
     canvas.axes.set_xscale("log", base=2)
-    canvas.axes.set_xticks(sizes, labels=[str(size) for size in sizes])
+    canvas.axes.set_xticks(ticks, labels=[str(tick) for tick in ticks])
     canvas.axes.minorticks_off()
     canvas.percent("y")
     canvas.legend(columns=3)

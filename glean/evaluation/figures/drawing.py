@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glean.evaluation.figures.baselines import best_possible_distance, federated_or_local
-from glean.evaluation.figures.curves import growth_curve, learning_curve
+from glean.evaluation.figures.curves import federation_size_curve, learning_curve
 from glean.evaluation.figures.days import forecast_lines, weekday_errors
 from glean.evaluation.figures.plan_curve import plan_curve
 from glean.evaluation.figures.plot_style import LeftOut, Picture
@@ -31,7 +31,7 @@ def draw_figures(results: RunResults, summary: Summary | None) -> tuple[Picture 
         forecast_lines(results),
         weekday_errors(results),
         _learning_curve(results),
-        growth_curve(results),
+        federation_size_curve(results),
     )
 
 

@@ -12,7 +12,11 @@ from glean.errors import GleanError
 from glean.evaluation.figures.drawing import draw_figures
 from glean.evaluation.figures.plan_curve import savings_sentences
 from glean.evaluation.pages import html
-from glean.evaluation.pages.coverage_tables import choice_table, coverage_sentence, coverage_table
+from glean.evaluation.pages.coverage_tables import (
+    coverage_sentence,
+    coverage_table,
+    selection_table,
+)
 from glean.evaluation.pages.glossary import GLOSSARY
 from glean.evaluation.pages.report_tables import (
     bakeries_table,
@@ -98,5 +102,5 @@ def _own_models(results: RunResults) -> list[str]:
     if results.coverage is not None:
         blocks.append(html.folded("How sure, by bakery", coverage_table(results.coverage)))
     if results.choices is not None:
-        blocks.append(html.folded("What each bakery bakes by", choice_table(results.choices)))
+        blocks.append(html.folded("What each bakery bakes by", selection_table(results.choices)))
     return blocks

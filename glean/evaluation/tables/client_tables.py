@@ -112,7 +112,7 @@ def client_model_of(
         The federation's final model.
     learning_rate : float
         The federation's.
-    widths : ErrorDistribution or None
+    errors : ErrorDistribution or None
         How far the model is off at other bakeries, where that is known.
     """
     shared = read_model(model)
@@ -168,7 +168,7 @@ def client_tables(
         rolling_quantiles(
             past[method], bakery.test, made[method], levels=_LEVELS, seed=seed, prior=prior
         )
-        # Alone there is nobody to borrow from.
+        # The local model has no prior: that is the federation's.
         for method, prior in (("chosen", own.prior), ("local", None))
     )
     return {
@@ -178,7 +178,7 @@ def client_tables(
         "coverage.csv": coverage_row(
             bakery.test, quantiles, bakery=bakery.name, cohort=bakery.cohort
         ),
-        "choice.csv": _choice(bakery.name, own),
+        "choice.csv": _selection_row(bakery.name, own),
     }
 
 
@@ -204,12 +204,12 @@ def _days(
     return test.keys.assign(units=test.units, **methods, **ends)[list(DAY_COLUMNS)]
 
 
-def _choice(bakery: str, own: ClientModel) -> pd.DataFrame:
-    row: dict[str, object] = {name: own.choice.weights.get(name, 0.0) for name in CHOICE_COLUMNS}
+def _selection_row(bakery: str, own: ClientModel) -> pd.DataFrame:
+    row: dict[str, object] = {name: own.selection.weights.get(name, 0.0) for name in CHOICE_COLUMNS}
     row |= {
         "bakery": bakery,
         "trees_share": own.personalized.trees_share,
         "level_share": own.personalized.level_share,
-        "reason": own.choice.reason,
+        "reason": own.selection.reason,
     }
     return pd.DataFrame([row], columns=list(CHOICE_COLUMNS))

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from glean.errors import FederationError, ModelError
-from glean.evaluation.tables.backtest import OWN_METHODS, START, rows_from_json, start_row_from_json
+from glean.evaluation.tables.backtest import (
+    CLIENT_METHODS,
+    START,
+    rows_from_json,
+    start_row_from_json,
+)
 from glean.evaluation.tables.scores import BakeryScore
 from glean.evaluation.tables.summed_scores import scores_of
 from glean.federation.server.conclusion import FinishedRounds
@@ -52,8 +57,8 @@ def final_scores(run: FinishedRounds, *, findings: str) -> list[BakeryScore]:
 
 def _summed_scores(run: FinishedRounds) -> list[BakeryScore]:
     """One row a method for all bakeries, each of which keeps its own at home."""
-    sums = run.loop.summed_test(run.result, methods=len(OWN_METHODS))
-    scores = scores_of(sums, OWN_METHODS)
+    sums = run.loop.summed_test(run.result, methods=len(CLIENT_METHODS))
+    scores = scores_of(sums, CLIENT_METHODS)
     if not scores:
         raise FederationError(_NO_DAY)
     if run.loop.test_start(run.result):

@@ -114,7 +114,7 @@ def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskR
     secagg_client = _load(client.name, state)
     if secagg_client is None:
         raise SettingsError("found no keys here for the sum; they went with the node's last state")
-    answer = secagg_client.answer(UnmaskRequest.from_bytes(task.request))
+    answer = secagg_client.unmask(UnmaskRequest.from_bytes(task.request))
     _save(secagg_client, state)
     return UnmaskResult(client.name, code_fingerprint(), answer.to_bytes())
 
@@ -133,7 +133,7 @@ def _load(bakery: str, state: RecordDict) -> SecAggClient | None:
 def _save(secagg_client: SecAggClient, state: RecordDict) -> None:
     content = write_client(secagg_client)
     state[_NAME] = ConfigRecord({_MASKER: content})
-    _kept[secagg_client.own.bakery] = (content, secagg_client)
+    _kept[secagg_client.key_pair.bakery] = (content, secagg_client)
 
 
 def _record(state: RecordDict) -> ConfigRecord:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from glean.aggregation import refit
-from glean.aggregation.update import TreeUpdate, Update, check_reply
+from glean.aggregation.update import TreeUpdate, Update, read_tree_update
 from glean.errors import FederationError, ModelError
 from glean.federation.wire.messages import TrainReply, identity_of
 from glean.federation.wire.sum_messages import SumReply
@@ -148,7 +148,7 @@ class TreeChecks:
 
     def _trees(self, content: bytes) -> Forest:
         boosting = self.settings.boosting
-        return check_reply(
+        return read_tree_update(
             content,
             definition_identity=self.identity,
             objective=boosting.objective,

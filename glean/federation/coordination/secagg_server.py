@@ -145,10 +145,10 @@ class SecAggServer:
             raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
         self._informed |= vectors.keys()
         summed = SecAggRound(
-            cohort, step=sum_number, participants=cohort.bitmap(names), words=length
+            cohort, step=sum_number, participants=cohort.bitmap(names), length=length
         )
         for name, vector in vectors.items():
-            self._try(name, number, partial(summed.take, name, vector))
+            self._try(name, number, partial(summed.take_input, name, vector))
         self._unmask(summed, number)
         total: Words = summed.result().view(np.int64)
         return summed.counted, total
@@ -199,7 +199,7 @@ class SecAggServer:
             for name, reply in self._manager.replies(
                 UNMASK, records, UnmaskResult, number=number
             ).items():
-                self._try(name, number, partial(summed.answer, name, reply.answer))
+                self._try(name, number, partial(summed.take_reply, name, reply.answer))
 
     def _try(self, name: str, number: int, take: Callable[[], object]) -> None:
         """Take what a bakery sent, or write down why it can't be."""

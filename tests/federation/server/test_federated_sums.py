@@ -152,7 +152,7 @@ def test_a_federation_is_one_bakery_that_holds_all_rows(
     federation.run()
     # Not the best round's model, which may be an earlier one.
     content = (federation.folder.path / checkpoint_name(3, ".ubj")).read_bytes()
-    place = "glean.learning.pooled_histogram.step_seed"
+    place = "glean.learning.pooled_histogram.boosting_step_seed"
     monkeypatch.setattr(place, lambda seed, step: derived_seed(seed, "growth", step + 1, *NAMES))
     wanted = train_pooled_histogram(
         stacked(settings, Forest.from_bytes(content).definition),

@@ -19,7 +19,7 @@ from glean.federation.coordination.global_model import TreeModel, WeightModel
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.server.training_loop import TrainingResult
 from glean.federation.wire.messages import EvaluateReply
-from glean.learning.boosting import predict
+from glean.learning.booster import predict
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
 from glean.node_settings import NodeSettings

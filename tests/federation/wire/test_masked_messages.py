@@ -69,7 +69,7 @@ def received(out: Path, sales: str, kind: str, *, masked: bool) -> Sent:
 
 def words_of(vector: bytes, *, masked: bool) -> Words:
     if masked:
-        return MaskedInput.from_bytes(vector).encoded
+        return MaskedInput.from_bytes(vector).vector
     return np.frombuffer(vector, dtype="<u8")
 
 

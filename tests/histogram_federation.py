@@ -50,8 +50,8 @@ def non_iid_matrix(rows: int, *, seed: int) -> FeatureMatrix:
     )
 
 
-class Federation:
-    """Bakeries whose answers are added up; what a federation does, without messages."""
+class HistogramFederation:
+    """Bakeries whose replies are added up; what a federation does, without messages."""
 
     def __init__(self, parts: Sequence[FeatureMatrix], boosting: BoostingSettings) -> None:
         self.layout = BinLayout(parts[0].definition, boosting.bins)
@@ -64,22 +64,22 @@ class Federation:
         self.scale = FixedPoint.for_rows(self.rows)
         self.margins = [bakery.start() for bakery in self.bakeries]
 
-    def growth(self, *, seed: int, learning_rate: float = 0.3) -> HistogramGrower:
+    def grower(self, *, seed: int, learning_rate: float = 0.3) -> HistogramGrower:
         """Begin a group of trees."""
         return HistogramGrower(
             self.layout, self.boosting, learning_rate=learning_rate, rows=self.rows, seed=seed
         )
 
-    def grow(self, growth: HistogramGrower) -> tuple[Tree, ...]:
+    def grow(self, grower: HistogramGrower) -> tuple[Tree, ...]:
         """Grow a group of trees to its end."""
-        while (order := growth.request()) is not None:
-            growth.take(np.sum(self.answers(order), axis=0, dtype=np.int64))
-        return growth.trees()
+        while (request := grower.request()) is not None:
+            grower.take(np.sum(self.replies(request), axis=0, dtype=np.int64))
+        return grower.trees()
 
-    def answers(self, order: HistogramRequest) -> list[NDArray[np.int64]]:
-        """What each bakery answers to an order."""
+    def replies(self, request: HistogramRequest) -> list[NDArray[np.int64]]:
+        """What each bakery replies to a request."""
         return [
-            bakery.histograms(margin, order, unit_weight=self.unit_weight, scale=self.scale)
+            bakery.histograms(margin, request, unit_weight=self.unit_weight, scale=self.scale)
             for bakery, margin in zip(self.bakeries, self.margins, strict=True)
         ]
 

@@ -20,21 +20,21 @@ from glean.runs.folder import RunFolder
 from tests.federations import events
 
 NODE_UNAVAILABLE = 5
-ANSWER_S = 1.0
+REPLY_S = 1.0
 
 
 @dataclass
-class Node:
-    """A node of a village: it is there or not, and answers or doesn't."""
+class ScriptedNode:
+    """A node: it is online or not, and replies or doesn't."""
 
-    introduction: ClientInfo
+    info: ClientInfo
     online: bool = True
     silent: bool = False
-    answer_s: float = ANSWER_S
+    reply_s: float = REPLY_S
 
 
-def introduction(name: str, **changes: Any) -> ClientInfo:
-    """How a bakery of a deployment with nothing to remark introduces itself."""
+def client_info(name: str, **changes: Any) -> ClientInfo:
+    """What a bakery of a deployment with nothing to remark says of itself."""
     usual: dict[str, Any] = {
         "code": code_fingerprint(),
         "partition": 0,
@@ -45,21 +45,21 @@ def introduction(name: str, **changes: Any) -> ClientInfo:
     return ClientInfo(name, **{**usual, **changes})
 
 
-class Village(InProcessGrid):
-    """Bakeries by the numbers of their nodes; `outspoken` as Flower's SuperLink about lost ones."""
+class ScriptedGrid(InProcessGrid):
+    """Bakeries by the numbers of their nodes; `reports_lost` as Flower's SuperLink does."""
 
-    def __init__(self, *, outspoken: bool = True) -> None:
+    def __init__(self, *, reports_lost: bool = True) -> None:
         super().__init__(ClientApp(), [], {}, run_id=1)
         self.now = 0.0
-        self.nodes: dict[int, Node] = {}
+        self.nodes: dict[int, ScriptedNode] = {}
         self.asked: list[tuple[str, int]] = []
-        self._outspoken = outspoken
+        self._reports_lost = reports_lost
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._sent: dict[str, tuple[float, Message]] = {}
 
-    def add(self, node: int, name: str, **changes: Any) -> Node:
+    def add(self, node: int, name: str, **changes: Any) -> ScriptedNode:
         """Let a node come."""
-        self.nodes[node] = Node(introduction(name, **changes))
+        self.nodes[node] = ScriptedNode(client_info(name, **changes))
         return self.nodes[node]
 
     def start(self, node: int, name: str) -> None:
@@ -111,11 +111,11 @@ class Village(InProcessGrid):
         sent_at, message = self._sent[number]
         node = self.nodes[message.metadata.dst_node_id]
         if not node.online:
-            return self._lost(message) if self._outspoken else None
-        if node.silent or self.now < sent_at + node.answer_s:
+            return self._lost(message) if self._reports_lost else None
+        if node.silent or self.now < sent_at + node.reply_s:
             return None
         if message.metadata.message_type == INFO:
-            return Message(node.introduction.to_record(), reply_to=message)
+            return Message(node.info.to_record(), reply_to=message)
         return Message(RecordDict({"by": ConfigRecord({"node": 1})}), reply_to=message)
 
     def _lost(self, message: Message) -> Message:
@@ -125,10 +125,10 @@ class Village(InProcessGrid):
 
 
 @dataclass
-class Talk:
-    """A conversation with a village."""
+class ScriptedExchange:
+    """An exchange with the clients of a scripted grid."""
 
-    village: Village
+    grid: ScriptedGrid
     clients: ClientExchange
 
     def ask_all(self, number: int) -> set[str]:
@@ -137,21 +137,23 @@ class Talk:
         records = dict.fromkeys(self.clients.present, record)
         return set(self.clients.ask("train", records, round_number=number))
 
-    def told(self, event: str, *keys: str) -> list[tuple[Any, ...]]:
+    def details_of(self, event: str, *keys: str) -> list[tuple[Any, ...]]:
         """Round and these details of every such event."""
         found = [e for e in events(self.clients.folder) if e["event"] == event]
         return [tuple(e[key] for key in ("round", *keys)) for e in found]
 
 
 @contextmanager
-def talking(village: Village, folder: Path, *, timeout_s: float = 100.0) -> Iterator[Talk]:
-    """Speak with a village by its own clock."""
-    with as_server(village):
+def scripted_exchange(
+    grid: ScriptedGrid, folder: Path, *, timeout_s: float = 100.0
+) -> Iterator[ScriptedExchange]:
+    """Exchange messages by the clock of the grid."""
+    with as_server(grid):
         clients = ClientExchange(
-            village,
+            grid,
             RunFolder.create(folder, run_id=1),
             timeout_s,
-            clock=lambda: village.now,
-            sleep=village.sleep,
+            clock=lambda: grid.now,
+            sleep=grid.sleep,
         )
-        yield Talk(village, clients)
+        yield ScriptedExchange(grid, clients)
