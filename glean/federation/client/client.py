@@ -152,7 +152,7 @@ def client_of(
     return Client(node, partition, settings) if partition is not None else None
 
 
-SPARE_NODE = ClientInfo(
+IDLE_NODE_INFO = ClientInfo(
     bakery="", code=code_fingerprint(), partition=0, trains=False, own_table=False, note=""
 )
 """How a node introduces itself when a run has more nodes than its data has clients."""

@@ -26,7 +26,7 @@ from glean.runs.events import SumLost
 LOG = logging.getLogger("glean")
 
 ADVERTISE_KEYS = "train.keys"
-UNMASK = "train.open"
+UNMASK = "train.unmask"
 
 Words = NDArray[np.int64]
 

@@ -26,7 +26,7 @@ from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import TOTALS, SumRequest
 from glean.federation.workload.registry import workload_of
 
-SUM = "train.step"
+SUM = "train.sum"
 
 Words = NDArray[np.int64]
 

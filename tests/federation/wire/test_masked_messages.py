@@ -165,7 +165,7 @@ def test_nothing_but_vectors_shares_and_keys_comes_in_a_masked_run(
     assert isinstance(found.grid, CapturingGrid)
     replies = [m for m in found.grid.captured if m.metadata.reply_to_message_id]
     kinds = {m.metadata.message_type for m in replies}
-    assert kinds == {"query", "train.keys", "train.step", "train.open"}
+    assert kinds == {"query", "train.keys", "train.sum", "train.unmask"}
     for message in replies:
         if message.metadata.message_type == SUM:
             reply = SumReply.from_record(message.content)
