@@ -51,7 +51,7 @@ class SimulationProcess:
     ::
 
         with SimulationProcess(prepare_simulation({"num-server-rounds": 3})) as process:
-            for progress in process.follow():
+            for progress in process.follow_progress():
                 show(progress.fraction, progress.last_score)
             folder = process.result().folder
     """
@@ -98,7 +98,7 @@ class SimulationProcess:
         # Not `poll`, which would reap it: its session can be swept as long as it is known.
         return self._root.is_running() and self._root.status() != psutil.STATUS_ZOMBIE
 
-    def follow(self) -> Iterator[RunProgress]:
+    def follow_progress(self) -> Iterator[RunProgress]:
         """Yield the run's progress whenever it changes, until the process has ended."""
         last: RunProgress | None = None
         while self._end is None:

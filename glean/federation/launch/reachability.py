@@ -13,7 +13,7 @@ CHECK_S = 10.0
 _LOCAL = ":local"
 
 
-def check(name: str, connection: Mapping[str, Any]) -> None:
+def check_reachable(name: str, connection: Mapping[str, Any]) -> None:
     """Connect to the SuperLink of a connection, and prove it by its certificate.
 
     Parameters

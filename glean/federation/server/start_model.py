@@ -120,7 +120,7 @@ def read_start(settings: RunSettings) -> GlobalModel | None:
         ) from error
 
 
-def whole_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
+def resolve_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
     """Make the paths of `resume` and `start-from` whole, before `results/latest` moves on."""
     found = {key: config[key] for key in ("resume", "start-from") if config.get(key)}
     whole = {key: str(Path(path).resolve()) for key, path in found.items() if type(path) is str}
