@@ -56,7 +56,7 @@ def context_of(path: Path, table: SalesTable = TABLE, **products: Product) -> Fo
     return with_client_model(context)
 
 
-def week(context: ForecastContext, days: int = 7) -> list[ForecastRow]:
+def forecast_week(context: ForecastContext, days: int = 7) -> list[ForecastRow]:
     table = with_future_rows(
         context.table, today=context.today, until=context.today + pd.Timedelta(days=days)
     )
@@ -99,7 +99,7 @@ def test_a_product_out_of_the_range_is_not_forecast() -> None:
 def test_the_week_is_near_what_the_weekdays_usually_are(model_file: Path) -> None:
     """Seven days ahead too, since forecasts stand in for the days between."""
     usual = TABLE.rows.groupby(["product", TABLE.rows["date"].dt.day_of_week])["units"].mean()
-    rows = week(context_of(model_file))
+    rows = forecast_week(context_of(model_file))
     assert {row.date.day_of_week for row in rows} == set(range(6))
     for row in rows:
         mean = usual[row.product, row.date.day_of_week]
@@ -112,7 +112,10 @@ def test_the_week_is_near_what_the_weekdays_usually_are(model_file: Path) -> Non
 def test_a_forecast_scales_with_the_table_s_unit(model_file: Path) -> None:
     """Pieces or dozens: the same days, reasons and ranges."""
     dozens = SalesTable(TABLE.rows.assign(units=TABLE.rows["units"] / 12))
-    pieces, twelfths = week(context_of(model_file)), week(context_of(model_file, dozens))
+    pieces, twelfths = (
+        forecast_week(context_of(model_file)),
+        forecast_week(context_of(model_file, dozens)),
+    )
     for one, other in zip(pieces, twelfths, strict=True):
         assert other.units * 12 == pytest.approx(one.units, rel=1e-3)
         assert other.quantiles * 12 == pytest.approx(one.quantiles, rel=2e-3, abs=1e-6)
@@ -121,7 +124,9 @@ def test_a_forecast_scales_with_the_table_s_unit(model_file: Path) -> None:
 
 def test_a_bakery_without_sales_gets_a_week(model_file: Path) -> None:
     """From the stated size, by the federation's weekdays."""
-    rows = week(context_of(model_file, NO_SALES, roll=Product("roll", expected_units=60.0)))
+    rows = forecast_week(
+        context_of(model_file, NO_SALES, roll=Product("roll", expected_units=60.0))
+    )
     assert len(rows) == 7
     assert np.mean([row.units for row in rows]) == pytest.approx(60, rel=0.05)
     profile = weekday_profile(MODEL)
@@ -171,7 +176,9 @@ def test_a_home_forecasts_as_the_run_did(tmp_path: Path, model_file: Path) -> No
     keep_model(tmp_path, MODEL.to_bytes(), bakery="bakery 0", run_id=1)
     keep_files(tmp_path, to_files(StoredModel(fresh.client_model, fresh.residuals, "")))
     kept = context_of(tmp_path)
-    assert [r.units for r in week(kept)] == pytest.approx([r.units for r in week(fresh)])
+    assert [r.units for r in forecast_week(kept)] == pytest.approx(
+        [r.units for r in forecast_week(fresh)]
+    )
     assert kept.client_model.selection == fresh.client_model.selection
     longer = random_table(days=210, seed=4)
     assert len(context_of(tmp_path, longer).residuals.days) > len(fresh.residuals.days)
@@ -188,7 +195,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_plan_takes_its_quantities_from_prices_and_trays(model_file: Path) -> None:
     """A dear product is baked higher up its range; trays come out whole."""
-    rows = week(context_of(model_file))
+    rows = forecast_week(context_of(model_file))
     cheap = {"product 0": Product("product 0", price=1.1, cost=1.0)}
     dear = {"product 0": Product("product 0", price=9.0, cost=1.0, batch_size=8, weight_kg=0.5)}
     planned = [plan_day(rows, p, bakery="b", date=rows[0].date).products for p in (cheap, dear)]
