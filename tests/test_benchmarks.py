@@ -24,9 +24,9 @@ from benchmarks import (
     stock,
     transports,
 )
+from benchmarks.evaluated_run import EvaluatedRun
 from benchmarks.federations import federation_of
 from benchmarks.jobs import Job
-from benchmarks.judged_run import JudgedRun
 from benchmarks.metered_grid import Spent
 from benchmarks.rounds_run import Cost
 from benchmarks.stock_app import StockRound
@@ -162,10 +162,10 @@ def test_masks_may_not_change_the_model(
     assert ("another one" in capsys.readouterr().out) == bool(code)
 
 
-def judged(*wape: float, first: int = 2, step: int = 2) -> JudgedRun:
+def judged(*wape: float, first: int = 2, step: int = 2) -> EvaluatedRun:
     """A run whose first model is there after `first` exchanges, the others `step` later each."""
     spent = tuple(Spent(exchanges=first + step * k) for k in range(len(wape)))
-    return JudgedRun(wape, spent, spent[-1])
+    return EvaluatedRun(wape, spent, spent[-1])
 
 
 @pytest.mark.parametrize(
