@@ -1,4 +1,4 @@
-"""Flower's entry point at the server: register clients, lead the rounds, conclude."""
+"""Flower's entry point at the server: register clients, run the rounds, conclude."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Lead one run and leave its folder complete, whether it succeeds or fails."""
+    """Carry out one run and leave its folder complete, whether it succeeds or fails."""
     if not isinstance(grid, InProcessGrid):
         log_to("stdout")  # the stream that Flower forwards
     config = resolve_paths(context.run_config)

@@ -208,9 +208,9 @@ def test_the_exit_code_tells_the_truth(
 
 
 def synthetic_name(partition: int) -> str:
-    participant = bakery_rows_of(NodeSettings(partition=partition), RunSettings())
-    assert participant is not None
-    return participant.sales.name
+    bakery_rows = bakery_rows_of(NodeSettings(partition=partition), RunSettings())
+    assert bakery_rows is not None
+    return bakery_rows.sales.name
 
 
 NEVER_BEGAN = [

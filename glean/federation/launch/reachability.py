@@ -1,4 +1,4 @@
-"""A SuperLink's door: why it doesn't open, found by knocking at it."""
+"""Whether a SuperLink can be reached and trusted; if not, the reason and what to do."""
 
 from __future__ import annotations
 
