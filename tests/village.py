@@ -49,6 +49,8 @@ def introduction(name: str, **changes: Any) -> ClientInfo:
 class Village(InProcessGrid):
     """Bakeries by the numbers of their nodes; `outspoken` as Flower's SuperLink about lost ones."""
 
+    nodes_from_start = None  # as Flower's own grid, it doesn't say
+
     def __init__(self, *, outspoken: bool = True) -> None:
         super().__init__(ClientApp(), [], {}, run_id=1)
         self.now = 0.0
