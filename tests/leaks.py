@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,13 @@ class Secrets:
         """Name what values of any kind give away, whatever they are wrapped in."""
         found = []
         public = _public_numbers()
-        for atom in _atoms(list(values)):
-            if isinstance(atom, float):
-                known = {atom, _single(atom)} & self.numbers
-                found += [f"number {atom!r}"] if known - public else []
-            else:
-                found += [f"word {word!r}" for word in self.words if _holds(atom, word)]
+        with np.errstate(over="ignore"):
+            for atom in _atoms(list(values)):
+                if isinstance(atom, float):
+                    known = {atom, float(np.float32(atom))} & self.numbers
+                    found += [f"number {atom!r}"] if known - public else []
+                else:
+                    found += [f"word {word!r}" for word in self.words if _holds(atom, word)]
         return found
 
 
@@ -85,11 +87,7 @@ def secrets_of(table: SalesTable, paths: Iterable[Path] = ()) -> Secrets:
     return Secrets(frozenset(words), frozenset(numbers))
 
 
-def _single(number: float) -> float:
-    with np.errstate(over="ignore"):
-        return float(np.float32(number))
-
-
+@cache
 def _public_numbers() -> frozenset[float]:
     definition = FeatureDefinition(1, season=True)
     edges = [bin_edges(name, definition, bins=32) for name in definition.names]

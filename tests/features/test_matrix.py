@@ -62,7 +62,7 @@ def test_history_columns_equal_a_plain_loop(horizon: int) -> None:
             assert got == pytest.approx(value, rel=1e-5, abs=1e-6, nan_ok=True), (name, date)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 1000),
     cut=st.integers(10, 110),
