@@ -17,6 +17,11 @@ from tests import processes
 from tests.inprocess_runs import config_of, cut_off, facts_of
 from tests.processes import BIN, REPOSITORY
 
+DRAWN = (
+    "--set num-server-rounds=6 --set max-depth=3 --set test-days=14 --set baselines=false "
+    "--set newcomer-fraction=0.34"
+)
+
 KILLED_IN_ROUND_4 = """
 import os, signal, sys
 import glean.client_app
@@ -46,12 +51,11 @@ def test_killed_in_round_4_of_6_and_resumed_the_model_is_the_same(
     tmp_path: Path, three_bakeries: str
 ) -> None:
     """By SIGKILL, while a bakery trains; then one word continues it, and the report is whole."""
-    config = ("num-server-rounds=6", "baselines=false", "test-days=14", "newcomer-fraction=0.34")
-    drawn = ("--sales", three_bakeries, *(word for item in config for word in ("--set", item)))
+    drawn = ("--sales", three_bakeries, *DRAWN.split())
     env = processes.environment(tmp_path / "flower", PYTHONPATH=str(REPOSITORY))
-    words = ["simulate", "--engine", "inprocess", *drawn, "--out", str(tmp_path / "killed")]
+    typed = ["simulate", "--engine", "inprocess", *drawn, "--out", str(tmp_path / "killed")]
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_IN_ROUND_4, *words],
+        [sys.executable, "-c", KILLED_IN_ROUND_4, *typed],
         cwd=tmp_path,
         env=env,
         capture_output=True,
