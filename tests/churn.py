@@ -115,7 +115,7 @@ class StepLog:
         found = [
             result
             for at, result in self.results
-            if at == number and any(part in order.contributes for order in result.requests.values())
+            if at == number and any(part in asked.contributes for asked in result.requests.values())
         ]
         return found[-1]
 
