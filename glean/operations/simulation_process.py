@@ -23,7 +23,7 @@ from glean.federation.launch.watchdog import watch
 from glean.operations.progress import FAILED, GONE, RUNNING, RunProgress, read_progress
 from glean.operations.simulation import PreparedSimulation
 from glean.operations.simulation_worker import ERROR, RUN_ID, write_request
-from glean.runs.index import find_run
+from glean.runs.index import find_run, is_run
 from glean.runs.process_tree import end_tree, signals_held_back
 
 POLL_S = 0.1
@@ -90,7 +90,7 @@ class SimulationProcess:
         if self._run_folder is None and run_id:
             found = find_run(self._results, int(run_id))
             # A moment ago it may have been made, and still be empty.
-            self._run_folder = found if found and (found / "run.json").is_file() else None
+            self._run_folder = found if found and is_run(found) else None
         return self._run_folder
 
     def running(self) -> bool:
