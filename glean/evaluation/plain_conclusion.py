@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pandas as pd
 
 from glean.errors import FederationError, GleanError, ModelError
 from glean.evaluation.pages.plain_report import write_plain_report
+from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import FinishedRounds, ResultTable
 from glean.federation.workload.final_rows import read_final_rows
 from glean.federation.workload.registry import workload_of
@@ -53,6 +54,11 @@ class PlainConclusion:
         settings = _settings(folder)
         table = self.result_table(folder) if (folder / "bakeries.csv").is_file() else None
         return write_plain_report(folder, table, metric=workload_of(settings).metrics.COLUMNS[0])
+
+    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Measure nothing."""
+        del folder, client_app
+        return iter(())
 
     def result_table(self, folder: Path) -> ResultTable:
         """Make the final table of a completed run.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.training_loop import TrainingLoop, TrainingResult
 from glean.federation.wire.messages import ClientInfo
 from glean.federation.workload.registry import load
@@ -99,6 +100,15 @@ class Conclusion(Protocol):
         ------
         GleanError
             The folder is no run's, or a file is damaged.
+        """
+
+    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Measure what more clients bring, one size after the other; each once it is measured.
+
+        Raises
+        ------
+        GleanError
+            The data of the run isn't here.
         """
 
     def result_table(self, folder: Path) -> ResultTable:
