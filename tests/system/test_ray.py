@@ -96,7 +96,7 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     insert_after(
         folder / "glean" / "server_app.py",
-        "def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:\n",
+        "def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:\n",
         FAILING_SERVER,
     )
     insert_after(
