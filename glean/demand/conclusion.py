@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from glean.errors import GleanError
 from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
+from glean.evaluation.tables.federation_size import measure_sizes
 from glean.evaluation.tables.final_scores import final_scores
 from glean.evaluation.tables.headline import headline
 from glean.evaluation.tables.result_table import summary_result
@@ -23,6 +24,7 @@ from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.scores import BakeryScore, score_frame
 from glean.evaluation.tables.summary import METHOD_ORDER, summarise
 from glean.features.bakery_rows import BakeryRows, bakery_rows_of
+from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import FinishedRounds, ResultTable
 from glean.forecasting.predict import definition_of, read_model
 from glean.forecasting.prior import ERRORS_FILE
@@ -56,6 +58,11 @@ class DemandConclusion:
         table = score_frame(_sorted(scores))
         _write_csv(run.folder, "bakeries.csv", table)
         return headline(summarise(table), units_label=run.settings.table.units_label)
+
+    def measure_growth(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Write `growth.csv` unless it is there; yields each size once it is measured."""
+        if not (folder / "growth.csv").exists():
+            yield from measure_sizes(folder, client_app)
 
     def write_report(self, folder: Path) -> Path:
         """Write `report.html`; its path."""

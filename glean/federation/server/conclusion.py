@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.training_loop import TrainingLoop, TrainingResult
 from glean.federation.wire.messages import ClientInfo
 from glean.federation.workload.registry import load
@@ -90,6 +91,15 @@ class Conclusion(Protocol):
         ------
         FederationError
             Nobody gave a valid reply.
+        """
+
+    def measure_growth(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Measure what more clients bring to a completed run, unless that was done before.
+
+        Yields
+        ------
+        int
+            Each number of clients once it is measured; nothing where a workload measures none.
         """
 
     def write_report(self, folder: Path) -> Path:
