@@ -1,6 +1,6 @@
 """How good averaging over clients is beside a model of all rows in one place, on Fisher's irises.
 
-Run `python -m benchmarks.iris` (options: --seeds 20, --clients 5). Each seed splits the flowers anew;
+Run `python -m benchmarks.iris` (options: --seeds 20, --clients 5). A seed splits the flowers anew;
 a federation of the default settings is run in this process, and scikit-learn's logistic regression
 is fitted to the training rows of all its clients. Both are scored on the same test rows. The mean
 accuracy of the federation may be one point lower.
