@@ -40,12 +40,12 @@ WRONG_BY = 0.2
 def measure(run: Path) -> pd.DataFrame:
     """WAPE by days of sales known: the federation's model, and the stated size alone."""
     results = read_results(run)
-    settings = RunSettings.from_config(results.settings)
+    settings = RunSettings.from_config(results.run.settings)
     model = read_model((run / "model.ubj").read_bytes())
     assert isinstance(model, Forest)
-    newcomers = set(results.facts["newcomers"])
+    newcomers = set(results.run.facts["newcomers"])
     rows = []
-    for node in range(len(results.facts["bakeries"])):
+    for node in range(len(results.run.facts["bakeries"])):
         participant = client_of(NodeSettings(node), settings)
         if participant is None or participant.sales.name not in newcomers:
             continue

@@ -8,8 +8,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from glean.federation.coordination.exchange import ClientExchange
-from glean.federation.grids.engine import engine_of
-from glean.federation.grids.inprocess import InProcessGrid
+from glean.federation.grids.engine import engine_of, started_by_flower
 from glean.federation.server.conclusion import FinishedRounds, conclusion_of
 from glean.federation.server.setup import (
     ClientInfos,
@@ -34,7 +33,7 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Lead one run and leave its folder complete, whether it succeeds or fails."""
-    if not isinstance(grid, InProcessGrid):
+    if started_by_flower(grid):
         log_to("stdout")  # the stream that Flower forwards
     config = whole_paths(context.run_config)
     record = RunRecord.begin(config, run_id=context.run_id, engine=engine_of(grid))

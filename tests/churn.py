@@ -46,7 +46,7 @@ class Vanishing(InProcessGrid):
         self.moments.append(now)
         for node in (node for node, moment in self.going.items() if moment == now):
             self.away.add(node)
-            self._contexts[node].state = RecordDict()
+            self._hosts[node].context.state = RecordDict()
         self.away -= {node for node, moment in self.coming.items() if moment == now}
         return super().push_messages(messages)
 

@@ -48,6 +48,8 @@ def client_info(name: str, **changes: Any) -> ClientInfo:
 class ScriptedGrid(InProcessGrid):
     """Bakeries by the numbers of their nodes; `reports_lost` as Flower's SuperLink does."""
 
+    nodes_from_start = None  # as Flower's own grid, it doesn't say
+
     def __init__(self, *, reports_lost: bool = True) -> None:
         super().__init__(ClientApp(), [], {}, run_id=1)
         self.now = 0.0

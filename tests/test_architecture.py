@@ -68,6 +68,19 @@ ONLY_IMPORTERS = {
     "typer": {"cli"},
     "rich": {"cli"},
 }
+NOT_OF_A_RUNS_FOLDER = {
+    "flwr",
+    "glean.sales",
+    "glean.features",
+    "glean.learning",
+    "glean.aggregation",
+    "glean.privacy",
+    "glean.federation",
+    "glean.forecasting",
+    "glean.evaluation",
+}
+"""A run's folder is read and written without knowing what was learned, or how."""
+
 SLOW_TO_IMPORT = {"xgboost", "sklearn", "matplotlib", "holidays", "pyarrow"}
 
 
@@ -159,6 +172,24 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 
     for name in known:
         visit(name, ())
+
+
+def test_a_run_s_folder_knows_no_flower_and_no_bakery() -> None:
+    """`glean/runs/` serves every workload and every engine."""
+    for path in (PACKAGE / "runs").glob("*.py"):
+        roots = {".".join(name.split(".")[:k]) for name in names_in(path) for k in (1, 2)}
+        assert not roots & NOT_OF_A_RUNS_FOLDER, path
+
+
+def test_one_module_reads_run_json() -> None:
+    """Others ask `runs/index.py`; `runs/folder.py` writes it."""
+    named = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value == "run.json"
+    }
+    assert named == {"runs/index.py", "runs/folder.py"}
 
 
 def test_every_part_has_its_place_in_the_flow() -> None:

@@ -59,14 +59,13 @@ class DemandConclusion:
         _write_csv(run.folder, "bakeries.csv", table)
         return headline(summarise(table), units_label=run.settings.table.units_label)
 
-    def measure_growth(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
-        """Write `growth.csv` unless it is there; yields each size once it is measured."""
-        if not (folder / "growth.csv").exists():
-            yield from measure_sizes(folder, client_app)
-
     def write_report(self, folder: Path) -> Path:
         """Write `report.html`; its path."""
         return write_report(folder)
+
+    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Write `growth.csv`; each size once it is measured."""
+        return measure_sizes(folder, client_app)
 
     def result_table(self, folder: Path) -> ResultTable:
         """Make the final table of a completed run.

@@ -52,15 +52,15 @@ class PlainConclusion:
         )
         return _sentence(_totals(table, workload.metrics))
 
-    def measure_growth(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
-        """Measure nothing."""
-        del folder, client_app
-        return iter(())
-
     def write_report(self, folder: Path) -> Path:
         """Write `report.html`; its path."""
         table = self.result_table(folder) if (folder / "bakeries.csv").is_file() else None
         return write_plain_report(folder, table, metric=_metrics(folder).COLUMNS[0])
+
+    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Measure nothing."""
+        del folder, client_app
+        return iter(())
 
     def result_table(self, folder: Path) -> ResultTable:
         """Make the final table of a completed run.

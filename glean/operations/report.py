@@ -61,10 +61,10 @@ def rewrite_report(folder: Path, *, growth: bool, measured: Callable[[int], None
     """
     run = read_run(folder)
     conclusion = _conclusion_of(folder)
-    if growth and run.status == "completed":
+    if growth and run.status == "completed" and not (folder / "growth.csv").exists():
         from glean.client_app import app as client_app
 
-        for bakeries in conclusion.measure_growth(folder, client_app):
+        for bakeries in conclusion.measure_sizes(folder, client_app):
             measured(bakeries)
     path = conclusion.write_report(folder)
     return WrittenReport(path, run.status == "failed", run.reason)

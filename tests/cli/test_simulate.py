@@ -75,6 +75,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No report is drawn, which takes longer than a small run."""
+    monkeypatch.setattr("glean.demand.conclusion.write_report", lambda _folder: None)
+
+
 @pytest.fixture(scope="module")
 def completed(three_bakeries: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     """A run with every method and a report, and what the terminal showed of it."""
@@ -155,6 +161,7 @@ def test_results_go_where_the_command_was_typed(elsewhere: Path) -> None:
     assert str(folder / "report.html") in result.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_bakery_is_a_run_too(elsewhere: Path, three_bakeries: str) -> None:
     """The first by name; `output-dir` says where results go; `latest` is the newest run."""
     words = ("--sales", three_bakeries, "--bakeries", "1")
@@ -168,6 +175,7 @@ def test_one_bakery_is_a_run_too(elsewhere: Path, three_bakeries: str) -> None:
     assert not (elsewhere / "results").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_table_may_be_named_from_here(elsewhere: Path, three_bakeries: str) -> None:
     """A relative path is made absolute: on Ray the bakeries' processes run elsewhere."""
     shutil.copy(three_bakeries, elsewhere / "mine.csv")
@@ -180,6 +188,7 @@ def test_a_table_may_be_named_from_here(elsewhere: Path, three_bakeries: str) ->
         assert facts["bakeries"] == ["bakery 0", "bakery 1"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_young_bakery_is_named_and_left_out_of_training(elsewhere: Path) -> None:
     """The terminal says which and why; it is forecast all the same."""
     table = random_table(bakeries=3).rows
@@ -286,6 +295,7 @@ def edit_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     return edit
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_edited_config_counts(
     edit_config: Callable[[str, str], None], elsewhere: Path, three_bakeries: str
 ) -> None:
@@ -318,6 +328,7 @@ def test_a_slip_in_the_edited_config_is_told(
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("failing", [1, 3])
 def test_bakeries_that_always_fail_don_t_end_the_others_sums(
     failing: int, elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
@@ -368,6 +379,7 @@ def test_a_run_in_which_every_bakery_fails_has_failed(
     assert "│" not in result.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_bakery_that_fails_is_named_and_the_run_completes(
     elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

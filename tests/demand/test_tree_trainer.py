@@ -192,8 +192,8 @@ class Forgetting(InProcessGrid):
     """Its second node has forgotten everything each time that it is asked."""
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
-        second = list(self._contexts)[1]
-        self._contexts[second].state = RecordDict()
+        second = list(self._hosts)[1]
+        self._hosts[second].context.state = RecordDict()
         return super().push_messages(messages)
 
 

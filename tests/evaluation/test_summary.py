@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.evaluation.tables.scores import score_frame, score_methods
@@ -50,6 +50,7 @@ def row(
     }
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(ROWS, st.booleans()), min_size=1, max_size=5))
 def test_totals_are_those_of_all_rows(
     bakeries: list[tuple[list[tuple[float, float]], bool]],

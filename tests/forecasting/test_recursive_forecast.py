@@ -65,6 +65,18 @@ def week(context: ForecastContext, days: int = 7) -> list[ForecastRow]:
     )
 
 
+@pytest.fixture(scope="module")
+def fresh(model_file: Path) -> ForecastContext:
+    """The bakery of `TABLE`, opened for the first time."""
+    return context_of(model_file)
+
+
+@pytest.fixture(scope="module")
+def future(fresh: ForecastContext) -> list[ForecastRow]:
+    """Its week ahead."""
+    return week(fresh)
+
+
 def test_future_days_are_the_open_ones() -> None:
     """Sundays are closed, unless one is asked for; nothing that was sold changes."""
     until = LAST + pd.Timedelta(days=14)
@@ -96,12 +108,11 @@ def test_a_product_out_of_the_range_is_not_forecast() -> None:
     assert set(rows[rows["units"].isna()]["product"]) == {"product 0"}
 
 
-def test_the_week_is_near_what_the_weekdays_usually_are(model_file: Path) -> None:
+def test_the_week_is_near_what_the_weekdays_usually_are(future: list[ForecastRow]) -> None:
     """Seven days ahead too, since forecasts stand in for the days between."""
     usual = TABLE.rows.groupby(["product", TABLE.rows["date"].dt.day_of_week])["units"].mean()
-    rows = week(context_of(model_file))
-    assert {row.date.day_of_week for row in rows} == set(range(6))
-    for row in rows:
+    assert {row.date.day_of_week for row in future} == set(range(6))
+    for row in future:
         mean = usual[row.product, row.date.day_of_week]
         assert row.units == pytest.approx(mean, rel=0.3)
         low, high = row.between(0.1, 0.9)
@@ -109,11 +120,12 @@ def test_the_week_is_near_what_the_weekdays_usually_are(model_file: Path) -> Non
         assert all(driver.words for driver in row.drivers)
 
 
-def test_a_forecast_scales_with_the_table_s_unit(model_file: Path) -> None:
+def test_a_forecast_scales_with_the_table_s_unit(
+    model_file: Path, future: list[ForecastRow]
+) -> None:
     """Pieces or dozens: the same days, reasons and ranges."""
     dozens = SalesTable(TABLE.rows.assign(units=TABLE.rows["units"] / 12))
-    pieces, twelfths = week(context_of(model_file)), week(context_of(model_file, dozens))
-    for one, other in zip(pieces, twelfths, strict=True):
+    for one, other in zip(future, week(context_of(model_file, dozens)), strict=True):
         assert other.units * 12 == pytest.approx(one.units, rel=1e-3)
         assert other.quantiles * 12 == pytest.approx(one.quantiles, rel=2e-3, abs=1e-6)
         assert [d.group for d in other.drivers] == [d.group for d in one.drivers]
@@ -165,13 +177,14 @@ def test_days_that_were_sold_take_over_from_what_was_expected(days: int) -> None
     assert made["units"].to_numpy() == pytest.approx((90 * days + 30 * 3) / (days + 3))
 
 
-def test_a_home_forecasts_as_the_run_did(tmp_path: Path, model_file: Path) -> None:
+def test_a_home_forecasts_as_the_run_did(
+    tmp_path: Path, fresh: ForecastContext, future: list[ForecastRow]
+) -> None:
     """What was kept is read, and errors since are added; another run's leftovers are refused."""
-    fresh = context_of(model_file)
     keep_model(tmp_path, MODEL.to_bytes(), bakery="bakery 0", run_id=1)
     keep_files(tmp_path, to_files(StoredModel(fresh.client_model, fresh.residuals, "")))
     kept = context_of(tmp_path)
-    assert [r.units for r in week(kept)] == pytest.approx([r.units for r in week(fresh)])
+    assert [r.units for r in week(kept)] == pytest.approx([r.units for r in future])
     assert kept.client_model.selection == fresh.client_model.selection
     longer = random_table(days=210, seed=4)
     assert len(context_of(tmp_path, longer).residuals.days) > len(fresh.residuals.days)
@@ -186,17 +199,16 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         context_of(tmp_path)
 
 
-def test_a_plan_takes_its_quantities_from_prices_and_trays(model_file: Path) -> None:
+def test_a_plan_takes_its_quantities_from_prices_and_trays(future: list[ForecastRow]) -> None:
     """A dear product is baked higher up its range; trays come out whole."""
-    rows = week(context_of(model_file))
     cheap = {"product 0": Product("product 0", price=1.1, cost=1.0)}
     dear = {"product 0": Product("product 0", price=9.0, cost=1.0, batch_size=8, weight_kg=0.5)}
-    planned = [plan_day(rows, p, bakery="b", date=rows[0].date).products for p in (cheap, dear)]
+    planned = [plan_day(future, p, bakery="b", date=future[0].date).products for p in (cheap, dear)]
     low, high = (next(p for p in plan if p.product == "product 0") for plan in planned)
     assert low.bake < low.expected < high.bake
     assert high.bake % 8 == 0
     assert high.left_over_kg == pytest.approx(high.left_over / 2)
-    assert len(plan_day(rows, {}, bakery="b", date=rows[0].date).week) == 6
+    assert len(plan_day(future, {}, bakery="b", date=future[0].date).week) == 6
 
 
 def test_ranges_widen_with_the_days_ahead() -> None:

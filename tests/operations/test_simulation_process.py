@@ -14,7 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from glean import server_app
+from glean.demand import conclusion
 from glean.errors import FederationError
 from glean.operations.progress import COMPLETED, FAILED, GONE, RUNNING, RunProgress
 from glean.operations.simulation import (
@@ -85,7 +85,7 @@ def test_a_run_is_followed_to_its_end(tmp_path: Path, three_bakeries: str) -> No
     assert [p.fraction for p in seen] == sorted(p.fraction for p in seen)
     rounds = pd.read_csv(result.folder / "rounds.csv")
     assert result.last_score == pytest.approx(rounds["wape"].iloc[-1])
-    with mock.patch.object(server_app, "write_report"):
+    with mock.patch.object(conclusion, "write_report"):
         here = run_simulation(prepared(three_bakeries, tmp_path / "here"), lambda _: None)
     assert (here / "model.ubj").read_bytes() == (result.folder / "model.ubj").read_bytes()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from flwr.clientapp import ClientApp
 
 from glean import server_app
 from glean.client_app import app as glean_app
+from glean.demand import conclusion
 from glean.federation.grids.inprocess import run_inprocess
 from glean.federation.wire.messages import (
     ClientInfo,
@@ -69,12 +71,16 @@ def captured(
     into: list[Message] | None = None,
     changes: Mapping[str, ConfigValue] | None = None,
 ) -> list[Message]:
-    """Every message of a run in this process; `into` has them even where the run fails."""
+    """Every message of a run in this process; `into` has them even where the run fails.
+
+    The report is drawn from the run's folder, without any message.
+    """
     own: dict[str, ConfigValue] = {"output-dir": str(out), "baselines": True}
     config = RunSettings().to_config() | SMALL | own | dict(changes or {})
     grid = CapturingGrid(app, nodes, config, run_id=1)
     grid.captured = [] if into is None else into
-    run_inprocess(server_app.app, grid, config)
+    with mock.patch.object(conclusion, "write_report"):
+        run_inprocess(server_app.app, grid, config)
     # Introductions, two rounds of training and scoring, the final test: asked and answered.
     assert len(grid.captured) > 2 * 4 * len(nodes)
     return grid.captured

@@ -136,6 +136,6 @@ def test_a_planted_leak_is_found(
             own_tables(tables, tmp_path / "home"),
             app=LeakingApp(plant, tables),
             into=messages,
-            changes=SETTINGS_OF.get(PLANTS[plant][0], {}),
+            changes={"baselines": False, **SETTINGS_OF.get(PLANTS[plant][0], {})},
         )
     assert leaks(messages, secrets) != []

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.errors import SalesError
@@ -112,6 +112,7 @@ CELLS = st.dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(cells=CELLS)
 def test_a_product_s_own_cell_beats_the_day_s(
     cells: dict[tuple[int, str], tuple[float, float]],

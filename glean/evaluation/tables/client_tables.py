@@ -97,7 +97,7 @@ class WindowedRows:
 
 @lru_cache(maxsize=CACHED_BAKERIES)
 def client_model_of(
-    bakery: BakeryRows, model: bytes, *, learning_rate: float, widths: ErrorDistribution | None
+    bakery: BakeryRows, model: bytes, *, learning_rate: float, errors: ErrorDistribution | None
 ) -> ClientModel:
     """Make what a bakery of a run forecasts from, once a process.
 
@@ -125,7 +125,7 @@ def client_model_of(
         boosting=settings.boosting,
         learning_rate=learning_rate,
         seed=derived_seed(settings.seed, "local", bakery.sales.name),
-        prior=None if widths is None else prior_calibration(widths),
+        prior=None if errors is None else prior_calibration(errors),
     )
 
 

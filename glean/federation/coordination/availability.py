@@ -69,7 +69,7 @@ class Availability:
         self._sleep = sleep
         self._report = report
         self._refused: list[str] = []
-        self._deployed = False
+        self._own_tables = False
         self._look_at = 0.0
         self._reported_at: float | None = None
         self._reported_in: dict[str, int] = {}
@@ -133,8 +133,9 @@ class Availability:
         return len(self.registry.present) >= at_least
 
     def _hopeless(self, at_least: int) -> bool:
-        """Whether waiting is of no use: a simulation's nodes are all there from the start."""
-        return not self._deployed and len(self.registry.connected) >= at_least
+        """Whether waiting is of no use: enough are connected, and no further node will come."""
+        complete = self._messenger.nodes_from_start(own_tables=self._own_tables)
+        return complete and len(self.registry.connected) >= at_least
 
     def _register(self, round_number: int, waited_s: float | None) -> dict[str, ClientInfo]:
         result = self._registration.register()
@@ -146,7 +147,7 @@ class Availability:
             self._refused.append(reason)
             self._report(who, reason, round_number)
         for name, info in result.infos.items():
-            self._deployed |= info.own_table
+            self._own_tables |= info.own_table
             self._report_arrival(name, result.away.get(name), round_number)
         return result.infos
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
+from glean.federation.grids.engine import nodes_from_start
 from glean.federation.wire.record_form import payload_bytes
 
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
@@ -41,6 +42,10 @@ class GridMessenger:
     def nodes(self) -> list[int]:
         """Nodes that are connected now."""
         return list(self._grid.get_node_ids())
+
+    def nodes_from_start(self, *, own_tables: bool) -> bool:
+        """Whether no further node will come; `own_tables`: a client has a table of its own."""
+        return nodes_from_start(self._grid, own_tables=own_tables)
 
     def send(
         self, kind: str, records: Mapping[int, RecordDict], *, round_number: int

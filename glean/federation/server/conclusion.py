@@ -93,15 +93,6 @@ class Conclusion(Protocol):
             Nobody gave a valid reply.
         """
 
-    def measure_growth(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
-        """Measure what more clients bring to a completed run, unless that was done before.
-
-        Yields
-        ------
-        int
-            Each number of clients once it is measured; nothing where a workload measures none.
-        """
-
     def write_report(self, folder: Path) -> Path:
         """Write `report.html` into a run's folder, from what lies there; its path.
 
@@ -109,6 +100,15 @@ class Conclusion(Protocol):
         ------
         GleanError
             The folder is no run's, or a file is damaged.
+        """
+
+    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Measure what more clients bring, one size after the other; each once it is measured.
+
+        Raises
+        ------
+        GleanError
+            The data of the run isn't here.
         """
 
     def result_table(self, folder: Path) -> ResultTable:

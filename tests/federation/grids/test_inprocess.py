@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import logging
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -24,13 +27,11 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg, FedXgbBagging
 from flwr.supercore.task_identity import TaskIdentity
 
+from glean.errors import FederationError
 from glean.federation.grids import inprocess
-from glean.federation.grids.inprocess import (
-    CLIENT_APP_RAISED,
-    InProcessGrid,
-    as_server,
-    run_inprocess,
-)
+from glean.federation.grids.client_host import CLIENT_APP_RAISED
+from glean.federation.grids.engine import engine_of, nodes_from_start, started_by_flower
+from glean.federation.grids.inprocess import InProcessGrid, as_server, run_inprocess
 
 CONTENT = RecordDict({"c": ConfigRecord({"value": 1})})
 
@@ -73,8 +74,8 @@ def test_private_parts_of_flower_are_imported_in_one_place_only() -> None:
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("flwr.super")
     }
     assert found == {
-        ("inprocess.py", "flwr.supercore.run"),
-        ("inprocess.py", "flwr.supercore.task_identity"),
+        ("flower_internals.py", "flwr.supercore.run"),
+        ("flower_internals.py", "flwr.supercore.task_identity"),
     }
 
 
@@ -133,6 +134,24 @@ def test_what_a_client_writes_into_its_message_stays_with_it() -> None:
         return answer(message, value=str(seen))
 
     assert [value_of(reply) for reply in ask(grid_of(app))] == ["1", "1", "1"]
+
+
+def test_what_a_client_keeps_is_not_what_it_sent() -> None:
+    """A reply that holds a record of the state is a copy: its receiver can't change the state."""
+    app = ClientApp()
+
+    @app.query()
+    def query(message: Message, context: Context) -> Message:
+        kept = context.state.setdefault("c", ConfigRecord({"value": [1]}))
+        return Message(RecordDict({"c": kept}), reply_to=message)
+
+    grid = grid_of(app, nodes=1)
+    for _ in range(2):
+        (reply,) = ask(grid)
+        received = value_of(reply)
+        assert received == [1]
+        assert isinstance(received, list)
+        received.append(2)
 
 
 def counting_app() -> ClientApp:
@@ -217,6 +236,98 @@ def test_the_identity_is_given_back_afterwards() -> None:
         list(grid.send_and_receive([message]))
         assert (TaskIdentity.run_id, TaskIdentity.node_id) == (5, 1)
     assert (TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id) == before
+
+
+def run_of(run_id: int, then: Callable[[], None]) -> tuple[ServerApp, InProcessGrid]:
+    """A run whose server does something and then asks its one client for its run's id."""
+    app, server = ClientApp(), ServerApp()
+
+    @app.query()
+    def query(message: Message, context: Context) -> Message:
+        return answer(message, run=context.run_id)
+
+    @server.main()
+    def main(grid: Grid, context: Context) -> None:
+        then()
+        message = Message(CONTENT, next(iter(grid.get_node_ids())), "query")
+        assert message.metadata.run_id == context.run_id == run_id
+        (reply,) = grid.send_and_receive([message])
+        assert value_of(reply, "run") == run_id
+
+    return server, InProcessGrid(app, [{}], {}, run_id=run_id)
+
+
+def refused(run_id: int) -> str:
+    with pytest.raises(FederationError) as caught:
+        run_inprocess(*run_of(run_id, lambda: None), {})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_second_run_in_the_process_is_refused_while_the_first_goes_on(*, fails: bool) -> None:
+    """Flower's identity is one for a process; after the end, or failure, of one the next begins."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        assert may_end.wait(10)
+        if fails:
+            raise LookupError("no flour")
+
+    with ThreadPoolExecutor(1) as beside:
+        first = beside.submit(run_inprocess, *run_of(1, wait), {})
+        assert begun.wait(10)
+        said = refused(2)
+        grid = run_of(3, lambda: None)[1]
+        with pytest.raises(FederationError, match="run 1 at work in this process"), as_server(grid):
+            raise AssertionError("a second server was let in")
+        may_end.set()
+        if fails:
+            with pytest.raises(LookupError):
+                first.result()
+        else:
+            first.result()
+    assert "found run 1 at work in this process; wanted no other beside run 2" in said
+    assert "Start it as a process of its own" in said
+    run_inprocess(*run_of(2, lambda: None), {})
+
+
+def test_the_same_run_may_come_in_again() -> None:
+    """From another thread too, as that of a client does; another run only once all have left."""
+    server, grid = run_of(1, lambda: None)
+    with as_server(grid):
+        with as_server(grid):
+            refused(2)
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(run_inprocess, server, grid, {}).result()
+        refused(2)
+    run_inprocess(*run_of(2, lambda: None), {})
+
+
+class Said(InProcessGrid):
+    engine = "pigeons"
+    nodes_from_start = False
+
+
+class Unsaid(InProcessGrid):
+    nodes_from_start = None
+
+
+def test_a_grid_says_which_engine_it_is_and_who_is_there() -> None:
+    """Only of one that doesn't say so it is guessed by what its clients read."""
+    app = counting_app()
+    here, said, unsaid = (kind(app, [], {}, run_id=1) for kind in (InProcessGrid, Said, Unsaid))
+    flower = mock.Mock(spec=Grid)
+    assert [engine_of(grid) for grid in (here, said, flower)] == ["inprocess", "pigeons", "ray"]
+    assert [started_by_flower(grid) for grid in (here, said, flower)] == [False, False, True]
+    for grid, simulation, deployment in (
+        (here, True, True),
+        (said, False, False),
+        (unsaid, True, False),
+        (flower, True, False),
+    ):
+        assert nodes_from_start(grid, own_tables=False) == simulation
+        assert nodes_from_start(grid, own_tables=True) == deployment
 
 
 def test_a_server_app_that_raises_raises_here() -> None:

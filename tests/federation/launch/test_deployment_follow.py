@@ -122,7 +122,7 @@ def test_a_line_that_was_cut_in_silence_does_not_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log says no more and doesn't end: Flower is asked, and the log read once more."""
-    monkeypatch.setattr(deployment_run, "QUIET_S", 2.0)
+    monkeypatch.setattr(deployment_run, "QUIET_S", 0.5)
     logs = [["glean: one"], ["glean: one", *COMPLETED], []]
     states = ["running", "finished:completed", "finished:completed", "finished:completed"]
     ending, said = follow_it(tmp_path, logs, *states, "finished:completed", stays_open=True)

@@ -49,7 +49,7 @@ class Comings(InProcessGrid):
             self.asked.append((phase, message.metadata.dst_node_id))
             for node in self.now_there - self.there.get(phase, self.now_there):
                 if node in self.forgets:
-                    self._contexts[node].state = RecordDict()
+                    self._hosts[node].context.state = RecordDict()
             self.now_there = self.there.get(phase, self.now_there)
         return super().push_messages(messages)
 
