@@ -142,7 +142,7 @@ def test_scale_holds_what_a_bakery_costs_and_memory(
 
 
 @pytest.mark.parametrize(
-    ("federated", "missed"), [((0.98, 0.90), 0), ((1.0, 0.86), 0), ((0.97, 0.88), 1)]
+    ("federated", "missed"), [((0.98, 0.90), 0), ((1.0, 0.86), 0), ((0.96, 0.88), 1)]
 )
 def test_iris_holds_the_mean_accuracy(federated: tuple[float, float], missed: int) -> None:
     """A point below pooled at most, on average over seeds; one bad seed is none."""

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from glean.cli.app import app
 from glean.settings import ConfigValue, RunSettings
-from tests.inprocess_runs import facts_of
+from tests.inprocess_runs import cut_off, facts_of
 from tests.processes import environment
 
 LEFT = {
@@ -115,6 +115,19 @@ def test_the_report_of_a_run_can_be_made_again(completed: tuple[Result, Path]) -
     assert {path.name for path in folder.iterdir()} == LEFT
 
 
+def test_one_word_continues_a_run_that_was_cut_off(tmp_path: Path) -> None:
+    """Number of clients and settings are taken over; the end is the same to the byte."""
+    assert simulate(tmp_path / "whole", num_server_rounds=4).exit_code == 0
+    whole = (tmp_path / "whole" / "latest").resolve()
+    old = cut_off(tmp_path / "out", facts_of(whole)["settings"], round_number=4)
+    result = glean("simulate", "--engine", "inprocess", "--resume", old, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    new = (tmp_path / "out" / "latest").resolve()
+    assert (facts_of(new)["resumed_from"], facts_of(new)["resumed_round"]) == (str(old), 2)
+    for name in ("model.npz", "bakeries.csv", "bakery_rounds.csv"):
+        assert (new / name).read_bytes() == (whole / name).read_bytes(), name
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -137,8 +150,8 @@ def test_a_damaged_table_is_named(
 
 def test_a_run_that_failed_has_a_report_too(tmp_path: Path) -> None:
     """Nobody is there for the first round; the page says so, and has no final scores."""
-    facts = {"status": "failed", "reason": "the greenhouse burnt down"}
-    facts["settings"] = RunSettings(workload="iris").to_config()
+    settings = RunSettings(workload="iris").to_config()
+    facts = {"status": "failed", "reason": "the greenhouse burnt down", "settings": settings}
     (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     again = glean("report", tmp_path)
     assert again.exit_code == 1

@@ -60,17 +60,19 @@ def test_masks_change_no_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("masked", [True, False])
-@pytest.mark.parametrize(("kind", "number"), [("train", 1), ("train", 3), ("evaluate.test", 4)])
+@pytest.mark.parametrize(
+    ("kind", "number", "done"), [("train", 1, None), ("train", 3, 1), ("evaluate.test", 4, 4)]
+)
 def test_a_run_cut_off_and_resumed_ends_as_if_it_had_not_been(
-    kind: str, number: int, masked: bool, tmp_path: Path
+    kind: str, number: int, done: int | None, masked: bool, tmp_path: Path
 ) -> None:
-    """In the first round, in a later one, and in the final test."""
+    """In the first round, in one that also scores the round before, and in the final test."""
     config = iris(num_server_rounds=4, secure_sums=masked, share_scores="yes")
     whole = run(tmp_path / "whole", config)
     old = cut_off(tmp_path / "out", config, round_number=number, kind=kind)
     new = run(tmp_path / "out", config | {"resume": str(old)})
     assert_same(new, whole)
-    assert facts_of(new)["resumed_from"] == str(old)
+    assert (facts_of(new)["resumed_from"], facts_of(new)["resumed_round"]) == (str(old), done)
     assert facts_of(new)["best_round"] == facts_of(whole)["best_round"]
 
 
@@ -85,7 +87,7 @@ def test_another_workload_is_not_resumed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shown", ["yes", "no"])
 def test_a_run_that_starts_from_a_model_goes_on(shown: str, tmp_path: Path) -> None:
     """One round and then one more make two; the final table has the model that it began with."""
-    config = {"secure_sums": True, "share_scores": shown}
+    config: dict[str, ConfigValue] = {"secure_sums": True, "share_scores": shown}
     whole = run(tmp_path / "whole", iris(num_server_rounds=2, **config))
     first = run(tmp_path / "first", iris(num_server_rounds=1, **config))
     start = str(first / "model.npz")

@@ -164,7 +164,7 @@ def test_the_model_of_a_task_is_scored_on_the_validation_rows() -> None:
     for share in (0.25, 0.75):
         task = whole_task(weights(share).to_npz())
         assert mine.catch_up(task, state)
-        assert mine.validate().log_loss == pytest.approx(-np.log(1 - share))
+        assert mine.validate().primary == pytest.approx(-np.log(1 - share))
         assert mine.weights.to_npz() == task.model
 
 
