@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.accuracy_picture import JobCurves, draw
+from benchmarks.evaluated_run import EvaluatedRun, evaluated_run, local_wape, pooled_wape
 from benchmarks.jobs import JOBS, Job
-from benchmarks.judged_run import JudgedRun, judged_run, local_wape, pooled_wape
 from benchmarks.variants import HISTOGRAM, OTHERS, REFIT, SCALED, VARIANTS, Config
 from glean.settings import RunSettings
 
@@ -59,7 +59,7 @@ class JobAccuracy:
     """
 
     bakeries: int
-    runs: dict[str, Sequence[JudgedRun]]
+    runs: dict[str, Sequence[EvaluatedRun]]
     pooled: Sequence[float]
     local: float
     whole: float
@@ -123,12 +123,12 @@ def measure(job: Job, rounds: int, seeds: int, scratch: Path) -> JobAccuracy:
         texts = {key: str(value).lower() for key, value in config.items()}
         return job.settings(scratch, **texts, seed=str(seed), **{"num-server-rounds": str(rounds)})
 
-    def run(config: Config, seed: int) -> JudgedRun:
-        return judged_run(settings(config, seed), job.bakeries, scratch / "runs")
+    def run(config: Config, seed: int) -> EvaluatedRun:
+        return evaluated_run(settings(config, seed), job.bakeries, scratch / "runs")
 
     first = RunSettings().seed
     numbers = range(first, first + seeds)
-    runs: dict[str, Sequence[JudgedRun]] = {
+    runs: dict[str, Sequence[EvaluatedRun]] = {
         name: [run(VARIANTS[name], seed) for seed in numbers] for name in JUDGED
     }
     rest = {name: config for name, config in (VARIANTS | OTHERS).items() if name not in JUDGED}

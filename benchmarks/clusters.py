@@ -109,11 +109,11 @@ class Trial:
 
     def _errors(self, bakery: Client, model: Model) -> dict[str, ErrorSums]:
         judged = bakery.features(model.definition).between(bakery.windows.test_start, self.end)
-        made = own_model(bakery, model).forecasts(judged)
+        made = client_model(bakery, model).forecasts(judged)
         return {method: ErrorSums.of(judged.units, made[method]) for method in METHODS}
 
 
-def own_model(bakery: Client, model: Model) -> ClientModel:
+def client_model(bakery: Client, model: Model) -> ClientModel:
     """Do as `fit_client_model` does, but train the bakery's own model once for all clusters."""
     training = bakery.training(model.definition)
     validation = bakery.validation(model.definition)

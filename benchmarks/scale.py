@@ -33,7 +33,7 @@ SMALL_CONFIG: Config = {
 """Bakeries whose last 60 days before the test window are all that there is."""
 
 
-def growth(costs: Sequence[Cost]) -> dict[str, float]:
+def cost_ratios(costs: Sequence[Cost]) -> dict[str, float]:
     """Cost of a bakery in the largest run, as a multiple of the smallest run's."""
     few, many = costs[0], costs[-1]
     ratio = few.bakeries / many.bakeries
@@ -48,7 +48,7 @@ def misses(name: str, costs: Sequence[Cost]) -> list[str]:
     found = [
         f"{name}: a bakery costs {times:.2f} times the {what} at {costs[-1].bakeries:,} that it "
         f"costs at {costs[0].bakeries:,}, wanted {1 + SLACK} or less"
-        for what, times in growth(costs).items()
+        for what, times in cost_ratios(costs).items()
         if times > 1 + SLACK
     ]
     return found + _too_large(name, costs, limit_gib=MOST_GIB)

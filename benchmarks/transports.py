@@ -36,7 +36,9 @@ def simulated(engine: str) -> Run:
 
     def run(config: Config, out: Path) -> Path:
         command = [_glean(), "simulate", f"--engine={engine}", f"--bakeries={BAKERIES}"]
-        subprocess.run([*command, f"--out={out}", *_words(config)], check=True, capture_output=True)
+        subprocess.run(
+            [*command, f"--out={out}", *_set_options(config)], check=True, capture_output=True
+        )
         return out / "latest"
 
     return run
@@ -46,7 +48,12 @@ def between_machines(deployed: Deployment) -> Run:
     """Give what runs a config by `glean run`."""
 
     def run(config: Config, out: Path) -> Path:
-        command = [_glean(), "run", deployed.connection, *_words(config | {"output-dir": str(out)})]
+        command = [
+            _glean(),
+            "run",
+            deployed.connection,
+            *_set_options(config | {"output-dir": str(out)}),
+        ]
         subprocess.run(
             command,
             check=True,
@@ -63,7 +70,7 @@ def _glean() -> str:
     return str(Path(sys.executable).with_name("glean"))
 
 
-def _words(config: Config) -> list[str]:
+def _set_options(config: Config) -> list[str]:
     return [f"--set={key}={json.dumps(value).strip(chr(34))}" for key, value in config.items()]
 
 

@@ -60,7 +60,7 @@ VARIANTS = {
 
 
 @dataclass(frozen=True)
-class Judged:
+class Window:
     """One bakery's window: what was known before, and its rows."""
 
     known: Residuals
@@ -69,13 +69,13 @@ class Judged:
     prior: Calibration | None
 
 
-def windows(job: Job, scratch: Path) -> Iterator[list[Judged]]:
+def windows(job: Job, scratch: Path) -> Iterator[list[Window]]:
     """Run a job on each of its windows."""
     for start, end in pairwise(STARTS[job.name]):
         yield _window(job, start, end, scratch)
 
 
-def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> list[Judged]:
+def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> list[Window]:
     least = {"min_available_bakeries": "1"} if job.bakeries == 1 else {}
     settings = job.settings(scratch, test_start=str(start.date()), secure_sums="false", **least)
     federation = federation_of(settings, job.bakeries, scratch / "runs")
@@ -93,13 +93,13 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
         past = own.residuals(bakery.training(definition), bakery.validation(definition))
         window = residuals(rows, own.forecasts(rows)["chosen"], fitted=False)
         known = past["chosen"].plus(window)
-        found.append(Judged(known, window, definition.horizon_days, own.prior))
+        found.append(Window(known, window, definition.horizon_days, own.prior))
     client_of.cache_clear()
     client_model_of.cache_clear()
     return found
 
 
-def evaluate(bakeries: list[Judged]) -> dict[str, float]:
+def evaluate(bakeries: list[Window]) -> dict[str, float]:
     """Coverage and pinball loss (of all levels, over the units sold) of a window."""
     parts = [_quantiles(bakery) for bakery in bakeries if len(bakery.window.days)]
     quantiles = np.concatenate(parts)
@@ -114,7 +114,7 @@ def evaluate(bakeries: list[Judged]) -> dict[str, float]:
     return {"points off": 100 * float(np.mean(off))} | found
 
 
-def _quantiles(bakery: Judged) -> Floats:
+def _quantiles(bakery: Window) -> Floats:
     window = bakery.window
     days = np.unique(window.days).tolist()
     found = np.empty((len(window.days), len(LEVELS)))

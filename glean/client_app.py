@@ -11,7 +11,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError
-from glean.federation.client.client import CACHED_CLIENTS, SPARE_NODE, Client, client_of
+from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
 from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.sum_responder import SumResponder
@@ -34,7 +34,7 @@ def info(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         request = InfoRequest.from_record(message.content)
         client = _client_of(context, newcomer=request.newcomer)
-        return _reply(client.info() if client else SPARE_NODE, message, context)
+        return _reply(client.info() if client else IDLE_NODE_INFO, message, context)
 
 
 @app.train()
@@ -45,7 +45,7 @@ def train(message: Message, context: Context) -> Message:
         return _reply(_client(context, task).train(task, context.state), message, context)
 
 
-@app.train("step")
+@app.train("sum")
 def contribute(message: Message, context: Context) -> Message:
     """Give this client's part of a sum."""
     with _errors_kept_here(context):
@@ -62,7 +62,7 @@ def advertise(message: Message, context: Context) -> Message:
         return _reply(advertise_key(_client(context, task), task, context.state), message, context)
 
 
-@app.train("open")
+@app.train("unmask")
 def unmask(message: Message, context: Context) -> Message:
     """Help to take the masks off a sum."""
     with _errors_kept_here(context):

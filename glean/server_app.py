@@ -1,4 +1,4 @@
-"""Flower's entry point at the server: register clients, lead the rounds, conclude."""
+"""Flower's entry point at the server: register clients, run the rounds, conclude."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glean.federation.server.setup import (
     register_clients,
     training_loop,
 )
-from glean.federation.server.start_model import take_start_model, whole_paths
+from glean.federation.server.start_model import resolve_paths, take_start_model
 from glean.learning.learning_rates import learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.runs.events import RunStarted
@@ -32,14 +32,14 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Lead one run and leave its folder complete, whether it succeeds or fails."""
+    """Carry out one run and leave its folder complete, whether it succeeds or fails."""
     if started_by_flower(grid):
         log_to("stdout")  # the stream that Flower forwards
-    config = whole_paths(context.run_config)
+    config = resolve_paths(context.run_config)
     record = RunRecord.begin(config, run_id=context.run_id, engine=engine_of(grid))
     LOG.info("%s%s", RESULTS, record.folder.path)
     try:
-        _lead(grid, RunSettings.from_config(config), record)
+        _run(grid, RunSettings.from_config(config), record)
     except BaseException as error:
         reason = reason_of(error)
         record.end("failed", reason=reason)
@@ -49,7 +49,7 @@ def main(grid: Grid, context: Context) -> None:
     LOG.info(COMPLETED)
 
 
-def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
+def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
     if settings.resume:
         record.note(resumed_from=settings.resume)
     start = take_start_model(settings, record.folder)

@@ -69,7 +69,7 @@ class MeddledApp(ClientApp):
 
 @dataclass(frozen=True)
 class Federation:
-    """A federation whose bakeries have met."""
+    """A federation whose bakeries are registered."""
 
     grid: InProcessGrid
     settings: RunSettings
@@ -84,18 +84,18 @@ class Federation:
         with as_server(self.grid):
             return self.rounds.run()
 
-    def test(self, outcome: TrainingResult, findings: str = "") -> dict[str, str]:
+    def test(self, result: TrainingResult, findings: str = "") -> dict[str, str]:
         """Have the final model tested."""
         with as_server(self.grid):
-            return self.rounds.test(outcome, findings=findings)
+            return self.rounds.test(result, findings=findings)
 
-    def errors(self, outcome: TrainingResult) -> ErrorDistribution | None:
+    def errors(self, result: TrainingResult) -> ErrorDistribution | None:
         """Have it summed up how far the final model is off."""
         finished = FinishedRounds(
             self.settings,
             self.rounds,
             self.clients,
-            outcome,
+            result,
             self.bakeries,
             frozenset(self.newcomers),
             self.folder,

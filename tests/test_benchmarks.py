@@ -26,9 +26,9 @@ from benchmarks import (
     stock,
     transports,
 )
+from benchmarks.evaluated_run import EvaluatedRun
 from benchmarks.federations import federation_of
 from benchmarks.jobs import Job
-from benchmarks.judged_run import JudgedRun
 from benchmarks.metered_grid import Spent
 from benchmarks.rounds_run import Cost
 from benchmarks.stock_app import StockRound
@@ -173,10 +173,10 @@ def test_masks_may_not_change_the_model(
     assert ("another one" in capsys.readouterr().out) == bool(code)
 
 
-def judged(*wape: float, first: int = 2, step: int = 2) -> JudgedRun:
+def evaluated(*wape: float, first: int = 2, step: int = 2) -> EvaluatedRun:
     """A run whose first model is there after `first` exchanges, the others `step` later each."""
     spent = tuple(Spent(exchanges=first + step * k) for k in range(len(wape)))
-    return JudgedRun(wape, spent, spent[-1])
+    return EvaluatedRun(wape, spent, spent[-1])
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_accuracy_holds_what_is_wanted_of_each_job(
     found = accuracy.JobAccuracy(
         bakeries=3,
         runs={
-            SCALED: [judged(0.2, scaled)],
-            REFIT: [judged(*refit, first=4)],
-            HISTOGRAM: [judged(0.2, histogram, step=6)],
+            SCALED: [evaluated(0.2, scaled)],
+            REFIT: [evaluated(*refit, first=4)],
+            HISTOGRAM: [evaluated(0.2, histogram, step=6)],
         },
         pooled=[0.12],
         local=0.15,

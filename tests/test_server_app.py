@@ -116,15 +116,15 @@ def test_the_local_rival_chooses_on_its_validation_window_only(
     facts = facts_of(folder)
     settings = RunSettings.from_config(facts["settings"])
     definition = Forest.from_bytes((folder / "model.ubj").read_bytes()).definition
-    participant = bakery_rows_of(NodeSettings(partition=1), settings)
-    assert participant is not None
+    bakery_rows = bakery_rows_of(NodeSettings(partition=1), settings)
+    assert bakery_rows is not None
     alone = train_local_trees(
-        participant.training(definition),
-        participant.validation(definition),
+        bakery_rows.training(definition),
+        bakery_rows.validation(definition),
         boosting=settings.boosting,
         seed=derived_seed(42, "local", "bakery 1"),
     )
-    test = participant.test(definition)
+    test = bakery_rows.test(definition)
     scores = pd.read_csv(folder / "bakeries.csv").set_index(["bakery", "method"])
     forecast = forecast_units(alone.forest, test)
     assert scores.loc[("bakery 1", "local"), "wape"] == pytest.approx(wape(test.units, forecast))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glean.errors import ModelError
 from glean.learning.model_weights import LARGEST_WEIGHT, Weights
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 _RING_BITS = 62
 """Sums keep away from the ring's end by a factor of two."""
@@ -25,7 +25,7 @@ def encoded_length(weights: Weights) -> int:
     return sum(values.size for values in weights.arrays.values()) + 1
 
 
-def encoded(weights: Weights, *, weight: float, rows: int) -> Words:
+def encoded(weights: Weights, *, weight: float, rows: int) -> Encoded:
     """Write a bakery's weights as its summand.
 
     Parameters
@@ -53,11 +53,11 @@ def encoded(weights: Weights, *, weight: float, rows: int) -> Words:
             "learning-rate"
         )
     summand = np.append(flat.astype(np.float64) * weight, weight)
-    rounded: Words = np.rint(np.ldexp(summand, _bits(rows))).astype(np.int64)
+    rounded: Encoded = np.rint(np.ldexp(summand, _bits(rows))).astype(np.int64)
     return rounded
 
 
-def mean(total: Words, *, like: Weights, rows: int) -> Weights:
+def mean(total: Encoded, *, like: Weights, rows: int) -> Weights:
     """Read the weighted mean from the sum of all bakeries' summands.
 
     Parameters

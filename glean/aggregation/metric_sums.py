@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glean.errors import FederationError
 from glean.metric_sums import MetricSums
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 Kind = TypeVar("Kind", bound=MetricSums)
 
 LARGEST = 2.0**36
@@ -30,7 +30,7 @@ def fraction_bits(num_clients: int) -> int:
     return _RING_BITS - int(math.log2(LARGEST)) - math.ceil(math.log2(max(num_clients, 1)))
 
 
-def encode(values: NDArray[np.float64], *, num_clients: int) -> Words:
+def encode(values: NDArray[np.float64], *, num_clients: int) -> Encoded:
     """Round values, shape (n,), to the fixed point.
 
     Raises
@@ -46,12 +46,12 @@ def encode(values: NDArray[np.float64], *, num_clients: int) -> Words:
     return np.rint(np.ldexp(values, fraction_bits(num_clients))).astype(np.int64)
 
 
-def decode(words: Words, *, num_clients: int) -> NDArray[np.float64]:
+def decode(encoded: Encoded, *, num_clients: int) -> NDArray[np.float64]:
     """Give sums of words, shape (n,), their values back."""
-    return np.ldexp(words.astype(np.float64), -fraction_bits(num_clients))
+    return np.ldexp(encoded.astype(np.float64), -fraction_bits(num_clients))
 
 
-def encode_sums(sums: MetricSums, *, unit_weight: float, num_clients: int) -> Words:
+def encode_sums(sums: MetricSums, *, unit_weight: float, num_clients: int) -> Encoded:
     """Write sums as whole numbers, shape (fields,).
 
     Raises
@@ -64,9 +64,11 @@ def encode_sums(sums: MetricSums, *, unit_weight: float, num_clients: int) -> Wo
     )
 
 
-def decode_sums(kind: type[Kind], words: Words, *, unit_weight: float, num_clients: int) -> Kind:
+def decode_sums(
+    kind: type[Kind], encoded: Encoded, *, unit_weight: float, num_clients: int
+) -> Kind:
     """Read the sum of several clients' numbers."""
-    values = decode(words, num_clients=num_clients) * _scales(kind, unit_weight)
+    values = decode(encoded, num_clients=num_clients) * _scales(kind, unit_weight)
     return kind(*values.tolist())
 
 

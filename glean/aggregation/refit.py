@@ -22,7 +22,7 @@ from glean.learning.structure import check_public_edges, leaf_count
 from glean.learning.tree import NO_NODE
 from glean.settings import BoostingSettings
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 
 def checked_structure(forest: Forest, layout: BinLayout) -> Forest:
@@ -52,7 +52,7 @@ def encoded_length(structures: Forest) -> int:
 
 def refitted(
     structures: Forest,
-    sums: Words,
+    sums: Encoded,
     *,
     rows: int,
     learning_rate: float,

@@ -126,9 +126,9 @@ def _context(
 
 def _known_future(path: Path | None, context: ForecastContext) -> KnownFuture:
     from glean.operations.known_future import read_known_future
-    from glean.sales.known_future import NOTHING_TOLD
+    from glean.sales.known_future import NOTHING_KNOWN
 
-    return NOTHING_TOLD if path is None else read_known_future(path, context)
+    return NOTHING_KNOWN if path is None else read_known_future(path, context)
 
 
 def _day(option: str, text: str) -> pd.Timestamp | None:

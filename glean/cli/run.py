@@ -43,26 +43,26 @@ def run(
     Exit codes: 0 completed, 1 failed, 2 not a run that can be started, 130 no longer followed.
     """
     from glean.federation.launch.connections import find_connection
-    from glean.federation.launch.reachability import check
+    from glean.federation.launch.reachability import check_reachable
     from glean.operations.run_config import deployment_overrides
 
     overrides = deployment_overrides(typed_settings(set_ or [], resume=resume))
     RunSettings.from_config(app_config() | overrides)
-    check(connection, find_connection(connection))
+    check_reachable(connection, find_connection(connection))
     with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
         _run(connection, overrides, Path(scratch))
 
 
 def _run(connection: str, overrides: dict[str, ConfigValue], scratch: Path) -> None:
-    from glean.federation.launch.deployment_run import control_of, follow
-    from glean.federation.launch.flower_app import app_folder
+    from glean.federation.launch.deployment_run import flwr_cli_of, follow_run
+    from glean.federation.launch.flower_app import copy_app
 
-    control = control_of(connection, scratch)
+    cli = flwr_cli_of(connection, scratch)
     with ended_by_signals():
-        run_id = control.submit(app_folder(scratch), run_config=overrides)
+        run_id = cli.submit(copy_app(scratch), run_config=overrides)
         typer.echo(f"run {run_id} started at {connection!r}", err=True)
         try:
-            outcome = follow(control, run_id, lambda line: typer.echo(line, err=True))
+            outcome = follow_run(cli, run_id, lambda line: typer.echo(line, err=True))
         except KeyboardInterrupt:
             typer.echo(_goes_on(run_id, connection), err=True)
             raise

@@ -116,7 +116,7 @@ class _Diagnosis:
         return found.pooled
 
     def _bakeries(self) -> list[BakeryRows]:
-        opened = (
+        found = (
             bakery_rows_of(
                 NodeSettings(info.partition),
                 self.run.settings,
@@ -124,7 +124,7 @@ class _Diagnosis:
             )
             for name, info in self.run.infos.items()
         )
-        return [bakery for bakery in opened if bakery is not None]
+        return [bakery for bakery in found if bakery is not None]
 
     def _write_tables(self, bakeries: Sequence[BakeryRows]) -> None:
         """Write single days, plans, coverage and choices of all bakeries."""

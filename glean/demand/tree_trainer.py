@@ -152,7 +152,7 @@ class TreeTrainer:
     def validate(self) -> ErrorSums:
         """Sum the errors of the model caught up with over the validation rows."""
         rows = self._validation_rows
-        return ErrorSums.of(rows.units, self._forecast())
+        return ErrorSums.of(rows.units, self._predict_validation())
 
     def length(self, part: str, task: SumTask, request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
@@ -168,7 +168,9 @@ class TreeTrainer:
         """Sum gradients and hessians by leaf or bin, or errors over the validation rows."""
         del weight, seed  # rows carry their weights; nothing is drawn here
         if part not in (LEAVES, HISTOGRAMS):
-            return error_part(part, self._forecast(), self._validation_rows.units, request)
+            return error_part(
+                part, self._predict_validation(), self._validation_rows.units, request
+            )
         scale = FixedPoint.for_rows(request.rows)
         if part == LEAVES:
             return self._histograms.leaf_sums(
@@ -203,7 +205,7 @@ class TreeTrainer:
         assert self._cached is not None, "the model was caught up with"
         return self._cached
 
-    def _forecast(self) -> Floats:
+    def _predict_validation(self) -> Floats:
         """Forecast the validation rows, units."""
         relative = self._validation.relative(self._margins.validation)
         return np.maximum(relative, 0.0) * self._validation_rows.level

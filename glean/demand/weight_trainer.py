@@ -50,7 +50,7 @@ class WeightTrainer(weight_trainer.WeightTrainer):
 
     def score(self, weights: Weights) -> ErrorSums:
         """Sum the errors of weights over the validation rows."""
-        return ErrorSums.of(self._validation.units, self._forecast(weights))
+        return ErrorSums.of(self._validation.units, self._predict_validation(weights))
 
     def length(self, part: str, task: SumTask, request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
@@ -62,9 +62,11 @@ class WeightTrainer(weight_trainer.WeightTrainer):
         """Train the task's weights, or sum errors over the validation rows."""
         if part == WEIGHTS:
             return super().contribute(part, task, request, weight=weight, seed=seed)
-        return error_part(part, self._forecast(self.weights), self._validation.units, request)
+        return error_part(
+            part, self._predict_validation(self.weights), self._validation.units, request
+        )
 
-    def _forecast(self, weights: Weights) -> Floats:
+    def _predict_validation(self, weights: Weights) -> Floats:
         """Forecast the validation rows, units."""
         relative = predict_weights(self._kind, weights, self._validation.x)
         return np.maximum(relative, 0.0) * self._validation.level

@@ -118,7 +118,7 @@ def counting_unit(units: Floats) -> float:
 
     Examples
     --------
-    >>> counted_in(np.array([3.0, 4.0, 5.3, 6.0, 7.0]))
+    >>> counting_unit(np.array([3.0, 4.0, 5.3, 6.0, 7.0]))
     1.0
     """
     gaps, times = np.unique(np.round(np.diff(np.unique(units)), 9), return_counts=True)

@@ -129,7 +129,7 @@ def _candidates(
     shared: Model, personalized: PersonalizedModel, local: Model, features: FeatureMatrix
 ) -> dict[str, Floats]:
     return {
-        "personalised": personalized.forecast(features),
+        "personalised": personalized.predict(features),
         "federated": forecast_units(shared, features),
         "local": forecast_units(local, features),
         "weekday-mean": baselines(features)["weekday-mean"],

@@ -102,7 +102,7 @@ def drivers(
     effects = _effects(features, forests, usual)
     return [
         _named(
-            Driver(group, effect, _words(group, effect, features, row))
+            Driver(group, effect, _phrase(group, effect, features, row))
             for group, effect in ((name, float(moved[row])) for name, moved in effects.items())
         )
         for row in range(len(features))
@@ -148,7 +148,7 @@ def _effects(
     return {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
 
 
-def _words(group: str, effect: float, features: FeatureMatrix, row: int) -> str:
+def _phrase(group: str, effect: float, features: FeatureMatrix, row: int) -> str:
     value = {
         name: float(features.x[row, place]) for place, name in enumerate(features.definition.names)
     }

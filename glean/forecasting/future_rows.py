@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from glean.errors import SettingsError
-from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.quality.opening_days import WEEKDAYS, opening_days
 from glean.sales.table import SalesTable
 
@@ -30,7 +30,7 @@ def with_future_rows(
     today: pd.Timestamp,
     until: pd.Timestamp,
     asked: tuple[pd.Timestamp, ...] = (),
-    known_future: KnownFuture = NOTHING_TOLD,
+    known_future: KnownFuture = NOTHING_KNOWN,
 ) -> SalesTable:
     """Add the days to come to one bakery's table.
 

@@ -48,7 +48,7 @@ class PersonalizedModel:
     trees_share: float
     level_share: float
 
-    def forecast(self, features: FeatureMatrix) -> Floats:
+    def predict(self, features: FeatureMatrix) -> Floats:
         """Forecast every row, units of shape (n,); never below zero."""
         plain = forecast_units(self.model, features)
         return self.correction.apply(plain, features, share=self.level_share)

@@ -119,8 +119,8 @@ def forecast_days(
     unsold : frozenset of str
         Products whose past days are all made up (see `with_cold_start`). Their size by the
         weekday profile is the forecast: the model would count the profile twice, and measured a
-        little worse (`python -m benchmarks.stated`). A promotion and a holiday move it as they move
-        the model. The weather doesn't: no past day says what is usual.
+        little worse (`python -m benchmarks.cold_start`). A promotion and a holiday move it as they
+        move the model. The weather doesn't: no past day says what is usual.
 
     Returns
     -------

@@ -32,7 +32,6 @@ LARGEST_WEIGHT = 1e4
 _KIND_KEY = "glean_kind"
 _SPEC_KEY = "glean_features"
 _HEADER_BYTES = 128
-_ZIP_MAGIC = b"PK"
 _UNREADABLE = (
     ValueError,
     KeyError,
@@ -48,7 +47,7 @@ _UNREADABLE = (
 
 def is_npz(content: bytes) -> bool:
     """Tell a file of weights from one of trees."""
-    return content.startswith(_ZIP_MAGIC)
+    return content.startswith(NPZ_MAGIC)
 
 
 @dataclass(frozen=True, eq=False)

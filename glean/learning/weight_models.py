@@ -102,8 +102,8 @@ def predict_weights(kind: str, weights: Weights, x: Singles) -> Floats:
     _same_kind(kind, weights)
     inputs = scaled_inputs(x, definition_of_weights(weights))
     if kind == "neural":
-        return neural.forecast(weights.arrays, inputs)
-    return poisson.forecast(weights.arrays, inputs)
+        return neural.predict(weights.arrays, inputs)
+    return poisson.predict(weights.arrays, inputs)
 
 
 def _shapes(kind: str, spec: str) -> dict[str, tuple[int, ...]]:

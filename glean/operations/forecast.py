@@ -12,7 +12,7 @@ from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import with_future_rows
 from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
 from glean.operations.known_future import UnknownInput, missing_inputs
-from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 
 WEEK_DAYS = 7
 
@@ -43,7 +43,7 @@ def make_forecast(
     context: ForecastContext,
     *,
     days: int = WEEK_DAYS,
-    known_future: KnownFuture = NOTHING_TOLD,
+    known_future: KnownFuture = NOTHING_KNOWN,
 ) -> Forecast:
     """Forecast the days after the last sale.
 

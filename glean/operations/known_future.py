@@ -9,7 +9,7 @@ from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import days_ahead, products_ahead
 from glean.forecasting.inputs import inputs_of, unknown_inputs
 from glean.forecasting.predict import definition_of
-from glean.sales.known_future import KnownFuture, read_told_days
+from glean.sales.known_future import KnownFuture, read_future_file
 
 _ASSUMED = {"promotion": "none", "price": "the last one"}
 
@@ -45,7 +45,7 @@ def read_known_future(path: Path, context: ForecastContext) -> KnownFuture:
     SalesError
         With every problem of the file, each with its line and column.
     """
-    return read_told_days(
+    return read_future_file(
         path,
         days=days_ahead(context.today),
         products=products_ahead(context.table, today=context.today),

@@ -13,7 +13,7 @@ from glean.forecasting.future_rows import day_to_plan
 from glean.forecasting.plan import BakePlan, plan_day
 from glean.operations.forecast import WEEK_DAYS, forecast_rows
 from glean.operations.known_future import UnknownInput, missing_inputs
-from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.products import Product
 
 
@@ -44,7 +44,7 @@ def make_plan(
     products: Mapping[str, Product],
     *,
     date: pd.Timestamp | None = None,
-    known_future: KnownFuture = NOTHING_TOLD,
+    known_future: KnownFuture = NOTHING_KNOWN,
 ) -> DayPlan:
     """Plan a day.
 

@@ -23,7 +23,7 @@ from glean.federation.launch.watchdog import watch
 from glean.operations.progress import FAILED, GONE, RUNNING, RunProgress, read_progress
 from glean.operations.simulation import PreparedSimulation
 from glean.operations.simulation_worker import ERROR, RUN_ID, write_request
-from glean.runs.index import find_run
+from glean.runs.index import find_run, is_run
 from glean.runs.process_tree import end_tree, signals_held_back
 
 POLL_S = 0.1
@@ -51,7 +51,7 @@ class SimulationProcess:
     ::
 
         with SimulationProcess(prepare_simulation({"num-server-rounds": 3})) as process:
-            for progress in process.follow():
+            for progress in process.follow_progress():
                 show(progress.fraction, progress.last_score)
             folder = process.result().folder
     """
@@ -90,7 +90,7 @@ class SimulationProcess:
         if self._run_folder is None and run_id:
             found = find_run(self._results, int(run_id))
             # A moment ago it may have been made, and still be empty.
-            self._run_folder = found if found and (found / "run.json").is_file() else None
+            self._run_folder = found if found and is_run(found) else None
         return self._run_folder
 
     def running(self) -> bool:
@@ -98,7 +98,7 @@ class SimulationProcess:
         # Not `poll`, which would reap it: its session can be swept as long as it is known.
         return self._root.is_running() and self._root.status() != psutil.STATUS_ZOMBIE
 
-    def follow(self) -> Iterator[RunProgress]:
+    def follow_progress(self) -> Iterator[RunProgress]:
         """Yield the run's progress whenever it changes, until the process has ended."""
         last: RunProgress | None = None
         while self._end is None:

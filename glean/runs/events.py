@@ -50,7 +50,7 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """Enough clients have met, and the rounds begin."""
+    """Enough clients are registered, and the rounds begin."""
 
     kind: ClassVar[str] = "run_started"
     bakeries: tuple[str, ...]
@@ -189,7 +189,7 @@ class BakeryFailed(Event):
 
 @dataclass(frozen=True)
 class SumLost(Event):
-    """A secure sum can't be opened."""
+    """A secure sum can't be unmasked."""
 
     kind: ClassVar[str] = "sum_lost"
     words: ClassVar[str] = "a secure sum is lost, those who are left go on: {reason}"

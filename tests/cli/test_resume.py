@@ -31,7 +31,7 @@ from glean.federation.wire.sum_messages import SumTask
 from tests.federations import MeddledApp
 
 def meddle(message, name, honest):
-    form = {"train": Task, "train.step": SumTask}.get(message.metadata.message_type)
+    form = {"train": Task, "train.sum": SumTask}.get(message.metadata.message_type)
     if form and name == "bakery 1":
         if form.from_record(message.content).round == 4:
             os.kill(os.getpid(), signal.SIGKILL)

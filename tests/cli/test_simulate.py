@@ -336,7 +336,7 @@ def test_bakeries_that_always_fail_don_t_end_the_others_sums(
     """With the defaults: two of three go on, without masks; of none the run says so."""
 
     def answer(message: Message, name: str, honest: Honest) -> Message:
-        if message.metadata.message_type == "train.step" and int(name.split()[1]) < failing:
+        if message.metadata.message_type == "train.sum" and int(name.split()[1]) < failing:
             raise RuntimeError("the oven is cold")
         return honest()
 

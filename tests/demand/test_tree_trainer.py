@@ -40,7 +40,7 @@ def work() -> TreeTrainer:
     return TreeTrainer(TRAINING, VALIDATION, boosting=BOOSTING, device="cpu")
 
 
-def trained(trainer: TreeTrainer, task: Task, record: RecordDict, *, seed: int) -> bytes | None:
+def train(trainer: TreeTrainer, task: Task, record: RecordDict, *, seed: int) -> bytes | None:
     """A round's trees; None where the trainer lost its place."""
     held = trainer.catch_up(task, ClientState(record))
     return trainer.train(task, seed=seed) if held else None
@@ -73,7 +73,7 @@ def grown(model: TreeModel, seed: int) -> TreeModel:
     stranger = TreeTrainer(
         random_matrix(50, seed=seed), VALIDATION, boosting=BOOSTING, device="cpu"
     )
-    content = trained(stranger, task_of(model, ""), RecordDict(), seed=seed)
+    content = train(stranger, task_of(model, ""), RecordDict(), seed=seed)
     assert content is not None
     trees = Forest.from_bytes(content).scaled(0.37).trees
     return model.grown(model.forest.plus(trees))
@@ -94,8 +94,8 @@ def test_following_what_is_new_gives_the_bits_of_the_whole_model() -> None:
         model = grown(model, seed=number)
         delta, whole = task_of(model, state, number=number), task_of(model, "", number=number)
         anew = RecordDict()
-        one = trained(work_of_follower, delta, follower, seed=number)
-        two = trained(work(), whole, anew, seed=number)
+        one = train(work_of_follower, delta, follower, seed=number)
+        two = train(work(), whole, anew, seed=number)
         assert one is not None
         assert one == two
         for window in ("training", "validation"):
@@ -122,7 +122,7 @@ def test_what_is_sent_splits_at_public_edges(
         check_public_edges(grown_here, layout)
     record = RecordDict()
     for number in (1, 2):
-        content = trained(mine, task_of(model, ""), record, seed=number)
+        content = train(mine, task_of(model, ""), record, seed=number)
         assert content is not None
         sent = Forest.from_bytes(content)
         check_public_edges(sent, layout)
@@ -143,7 +143,7 @@ def test_the_forecast_is_the_model_s() -> None:
 def test_as_many_trees_as_asked_for() -> None:
     """A round's contribution holds the new trees only, on the agreed features."""
     model = grown(first_model(), seed=1)
-    content = trained(work(), task_of(model, ""), RecordDict(), seed=1)
+    content = train(work(), task_of(model, ""), RecordDict(), seed=1)
     assert content is not None
     new = Forest.from_bytes(content)
     assert (new.tree_count, new.definition) == (2, DEFINITION)
@@ -171,7 +171,7 @@ def test_a_lost_place_is_said_and_nothing_is_changed(lost: str) -> None:
         validated(work(), task_of(grown(first_model(), seed=7), ""), record)
     before = copy.deepcopy(record)
     task = task_of(later, model.state)
-    assert trained(work(), task, record, seed=1) is None
+    assert train(work(), task, record, seed=1) is None
     assert validated(work(), task, record) is None
     assert record == before
 

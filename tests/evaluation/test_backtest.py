@@ -50,16 +50,18 @@ def windows() -> tuple[FeatureMatrix, FeatureMatrix, FeatureMatrix]:
 TRAINING, VALIDATION, TEST = windows()
 
 
-def own_model(model: Forest) -> ClientModel:
+def client_model(model: Forest) -> ClientModel:
     return fit_client_model(
         model, TRAINING, VALIDATION, boosting=BOOSTING, learning_rate=0.1, seed=3
     )
 
 
-def judged(model: Forest, *, alone: bool = False, test: FeatureMatrix = TEST) -> list[BakeryScore]:
+def evaluated(
+    model: Forest, *, alone: bool = False, test: FeatureMatrix = TEST
+) -> list[BakeryScore]:
     return evaluate(
         model,
-        client_model=None if alone else own_model(model),
+        client_model=None if alone else client_model(model),
         bakery="north",
         cohort="established",
         training=TRAINING,
@@ -77,7 +79,7 @@ def forest_of_leaf(value: float) -> Forest:
 
 def test_every_method_is_judged_on_the_same_rows() -> None:
     """The federation's, what was made of it, local and baselines: equal days, rows and units."""
-    scores = judged(random_forest(2))
+    scores = evaluated(random_forest(2))
     assert tuple(score.method for score in scores) == CLIENT_METHODS
     facts = {(s.bakery, s.cohort, s.n_days, s.n_rows, s.units) for s in scores}
     assert facts == {("north", "established", 15, 30, TEST.units.sum())}
@@ -87,12 +89,12 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
     """The rows say what the forecasts, made one by one, say."""
     model = random_forest(2)
     alone = train_local_trees(TRAINING, VALIDATION, boosting=BOOSTING, seed=3).forest
-    own = own_model(model)
+    own = client_model(model)
     forecasts = {"federated": forecast_units(model, TEST), "local": forecast_units(alone, TEST)}
-    forecasts |= {"personalised": own.personalized.forecast(TEST), **baselines(TEST)}
+    forecasts |= {"personalised": own.personalized.predict(TEST), **baselines(TEST)}
     forecasts["chosen"] = own.selection.combine(forecasts)
     scale = naive_scale(TRAINING, TEST)
-    for score in judged(model):
+    for score in evaluated(model):
         forecast = forecasts[score.method]
         assert score.wape == pytest.approx(wape(TEST.units, forecast))
         assert score.mase == pytest.approx(mase(TEST.units, forecast, scale))
@@ -100,13 +102,13 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
 
 def test_without_baselines_only_the_federation_is_judged() -> None:
     """The baselines cost time; who doesn't want them doesn't wait for them."""
-    assert [score.method for score in judged(random_forest(1), alone=True)] == ["federated"]
+    assert [score.method for score in evaluated(random_forest(1), alone=True)] == ["federated"]
 
 
 def test_a_bakery_without_test_rows_is_listed_all_the_same() -> None:
     """It has a row a method, without figures."""
     none = TEST.rows(np.zeros(len(TEST), dtype=bool))
-    scores = judged(random_forest(1), test=none)
+    scores = evaluated(random_forest(1), test=none)
     assert [score.n_rows for score in scores] == [0] * len(CLIENT_METHODS)
     assert all(math.isnan(score.wape) for score in scores)
     assert str(rows_from_json(rows_to_json(scores), bakery="north")) == str(scores)
@@ -176,7 +178,7 @@ def test_rows_come_back_as_they_were_sent(units: float, bias: float, mape: float
 
 def test_an_honest_bakery_s_rows_are_let_in() -> None:
     """Each of its methods once."""
-    scores = judged(random_forest(2))
+    scores = evaluated(random_forest(2))
     assert rows_from_json(rows_to_json(scores), bakery="north") == scores
 
 

@@ -122,11 +122,11 @@ def test_sales_are_scored_in_their_counting_unit(
     counts = replace(past, units=np.round(past.units) * unit, forecast=past.forecast * unit)
     found = []
 
-    def steps(_calibration: Calibration, _past: Residuals, unit: float) -> Floats:
+    def adjustments(_calibration: Calibration, _past: Residuals, unit: float) -> Floats:
         found.append(unit)
         return np.zeros(len(ADAPTIVE_INTERVALS))
 
-    monkeypatch.setattr(adaptive_conformal, "_adjustments", steps)
+    monkeypatch.setattr(adaptive_conformal, "_adjustments", adjustments)
     adapted_intervals(counts, range(FIRST + 50, FIRST + 60), horizon_days=1)
     assert found == [pytest.approx(unit)] * 60
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glean.features.matrix import build_features
-from glean.forecasting.drivers import MOST_NAMED, Driver, _named, _words, drivers
+from glean.forecasting.drivers import MOST_NAMED, Driver, _named, _phrase, drivers
 from glean.learning.weight_models import initial_weights
 from tests.forecasting.test_future_rows import DEFINITION, LAST, TABLE
 
@@ -53,4 +53,4 @@ def test_no_reason_contradicts_what_it_explains(
     features = build_features(TABLE, DEFINITION).between(LAST)
     features = replace(features, x=features.x.copy())
     features.x[:, DEFINITION.names.index(column)] = value
-    assert _words(group, effect, features, 0) == words
+    assert _phrase(group, effect, features, 0) == words

@@ -23,7 +23,7 @@ from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.learning.weight_models import initial_weights
-from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
 from glean.settings import BoostingSettings
@@ -78,8 +78,8 @@ def bakery(tmp_path_factory: pytest.TempPathFactory) -> ForecastContext:
     return with_client_model(read_context(path, TABLE, bakery="bakery 0", products={}))
 
 
-def forecast(
-    bakery: ForecastContext, known_future: KnownFuture = NOTHING_TOLD, *, days: int = 6
+def forecast_by_day(
+    bakery: ForecastContext, known_future: KnownFuture = NOTHING_KNOWN, *, days: int = 6
 ) -> dict[tuple[pd.Timestamp, str], ForecastRow]:
     table = with_future_rows(
         bakery.table,
@@ -161,7 +161,7 @@ def test_the_day_to_plan_is_the_next_that_is_open() -> None:
     assert day_to_plan(
         TABLE, today=LAST, asked=None, known_future=known(*away[:10])
     ) == LAST + pd.Timedelta(days=11)
-    assert day_to_plan(TABLE, today=LAST, asked=SUNDAY, known_future=NOTHING_TOLD) == SUNDAY
+    assert day_to_plan(TABLE, today=LAST, asked=SUNDAY, known_future=NOTHING_KNOWN) == SUNDAY
     with pytest.raises(SettingsError, match=f"found {TOMORROW.date()} told as closed"):
         day_to_plan(TABLE, today=LAST, asked=TOMORROW, known_future=known(*away))
     with pytest.raises(SettingsError, match="all days ahead"):
@@ -179,8 +179,10 @@ def test_products_ahead_are_those_that_are_forecast() -> None:
 
 def test_a_promotion_moves_its_product_on_its_day_and_is_a_reason(bakery: ForecastContext) -> None:
     """By about what it did in the past; the same day's other product stays as it was."""
-    plain = forecast(bakery)
-    moved = forecast(bakery, known({"date": TOMORROW, "product": "product 0", "promotion": 1.0}))
+    plain = forecast_by_day(bakery)
+    moved = forecast_by_day(
+        bakery, known({"date": TOMORROW, "product": "product 0", "promotion": 1.0})
+    )
     one, other = (TOMORROW, "product 0"), (TOMORROW, "product 1")
     assert moved[one].units / plain[one].units == pytest.approx(1.5, rel=0.15)
     assert moved[one].drivers[0].in_words() == "promotion: more"
@@ -191,7 +193,7 @@ def test_a_promotion_moves_its_product_on_its_day_and_is_a_reason(bakery: Foreca
 def test_a_later_promotion_leaves_earlier_days_alone(bakery: ForecastContext) -> None:
     """Nothing of a day but a holiday is looked ahead to."""
     later = known({"date": SUNDAY + pd.Timedelta(days=1), "promotion": 1.0, "temperature_c": 30.0})
-    plain, moved = forecast(bakery), forecast(bakery, later)
+    plain, moved = forecast_by_day(bakery), forecast_by_day(bakery, later)
     for key in plain:
         if key[0] < SUNDAY:
             assert moved[key].units == plain[key].units
@@ -200,7 +202,10 @@ def test_a_later_promotion_leaves_earlier_days_alone(bakery: ForecastContext) ->
 def test_the_eve_of_a_known_holiday_knows_it(bakery: ForecastContext) -> None:
     """As eves in the past did, whose holidays stood in the sales."""
     eve, holiday = (TOMORROW, "product 0"), TOMORROW + pd.Timedelta(days=1)
-    plain, moved = forecast(bakery), forecast(bakery, known({"date": holiday, "holiday": 1.0}))
+    plain, moved = (
+        forecast_by_day(bakery),
+        forecast_by_day(bakery, known({"date": holiday, "holiday": 1.0})),
+    )
     assert moved[eve].units > 1.5 * plain[eve].units
     assert "day before a holiday" in [driver.words for driver in moved[eve].drivers]
 
@@ -221,11 +226,12 @@ def test_an_unsold_product_goes_by_promotions_but_not_by_weather(
         )
     )
     key = (TOMORROW, "bun")
-    plain = forecast(young)[key]
+    plain = forecast_by_day(young)[key]
     assert (
-        forecast(young, known({"date": TOMORROW, "temperature_c": 35.0}))[key].units == plain.units
+        forecast_by_day(young, known({"date": TOMORROW, "temperature_c": 35.0}))[key].units
+        == plain.units
     )
-    moved = forecast(young, known({"date": TOMORROW, "promotion": 1.0}))[key]
+    moved = forecast_by_day(young, known({"date": TOMORROW, "promotion": 1.0}))[key]
     assert moved.units / plain.units == pytest.approx(1.5, rel=0.2)
     assert "promotion" in [driver.group for driver in moved.drivers]
     assert {driver.group for driver in moved.drivers} <= {"weekday", "promotion", "holiday"}
@@ -243,14 +249,14 @@ def test_without_sales_all_28_days_can_be_asked_for() -> None:
 def test_what_the_model_goes_by_and_is_not_known_is_named() -> None:
     """Only what its trees split on; what is given, or known by the region, isn't named."""
     assert inputs_of(DEFINITION)[-1] == "market"
-    used = unknown_inputs([MODEL], TABLE.rows, NOTHING_TOLD, region="")
+    used = unknown_inputs([MODEL], TABLE.rows, NOTHING_KNOWN, region="")
     assert {"promotion", "holiday"} <= set(used)
     assert not {"price", "school_holiday", "rain_mm"} & set(used)
-    assert "holiday" not in unknown_inputs([MODEL], TABLE.rows, NOTHING_TOLD, region="DE")
+    assert "holiday" not in unknown_inputs([MODEL], TABLE.rows, NOTHING_KNOWN, region="DE")
     promoted = known({"date": TOMORROW, "promotion": 0.0, "holiday": np.nan})
     left = unknown_inputs([MODEL], TABLE.rows, promoted, region="")
     assert set(used) - set(left) == {"promotion"}
-    assert unknown_inputs([MODEL.first(0)], TABLE.rows, NOTHING_TOLD, region="") == ()
+    assert unknown_inputs([MODEL.first(0)], TABLE.rows, NOTHING_KNOWN, region="") == ()
     weights = initial_weights("poisson", DEFINITION, seed=1)
     given = ("promotion", "price", "holiday", "temperature_c", "market")
-    assert unknown_inputs([weights], TABLE.rows, NOTHING_TOLD, region="") == given
+    assert unknown_inputs([weights], TABLE.rows, NOTHING_KNOWN, region="") == given

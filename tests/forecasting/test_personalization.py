@@ -29,7 +29,7 @@ def test_own_trees_mend_what_the_federation_gets_wrong() -> None:
     """A global model of random trees is far off; the refined one isn't, on rows it never saw."""
     wrong = random_forest(2)
     personal = personalize(wrong, TRAINING, VALIDATION, boosting=BOOSTING, seed=1)
-    before, after = forecast_units(wrong, TEST), personal.forecast(TEST)
+    before, after = forecast_units(wrong, TEST), personal.predict(TEST)
     assert wape(TEST.units, after) < 0.6 * wape(TEST.units, before)
     assert 0.5 < personal.trees_share <= 1.0
 

@@ -56,7 +56,7 @@ def context_of(path: Path, table: SalesTable = TABLE, **products: Product) -> Fo
     return with_client_model(context)
 
 
-def week(context: ForecastContext, days: int = 7) -> list[ForecastRow]:
+def forecast_week(context: ForecastContext, days: int = 7) -> list[ForecastRow]:
     table = with_future_rows(
         context.table, today=context.today, until=context.today + pd.Timedelta(days=days)
     )
@@ -74,7 +74,7 @@ def fresh(model_file: Path) -> ForecastContext:
 @pytest.fixture(scope="module")
 def future(fresh: ForecastContext) -> list[ForecastRow]:
     """Its week ahead."""
-    return week(fresh)
+    return forecast_week(fresh)
 
 
 def test_future_days_are_the_open_ones() -> None:
@@ -125,7 +125,7 @@ def test_a_forecast_scales_with_the_table_s_unit(
 ) -> None:
     """Pieces or dozens: the same days, reasons and ranges."""
     dozens = SalesTable(TABLE.rows.assign(units=TABLE.rows["units"] / 12))
-    for one, other in zip(future, week(context_of(model_file, dozens)), strict=True):
+    for one, other in zip(future, forecast_week(context_of(model_file, dozens)), strict=True):
         assert other.units * 12 == pytest.approx(one.units, rel=1e-3)
         assert other.quantiles * 12 == pytest.approx(one.quantiles, rel=2e-3, abs=1e-6)
         assert [d.group for d in other.drivers] == [d.group for d in one.drivers]
@@ -133,7 +133,9 @@ def test_a_forecast_scales_with_the_table_s_unit(
 
 def test_a_bakery_without_sales_gets_a_week(model_file: Path) -> None:
     """From the stated size, by the federation's weekdays."""
-    rows = week(context_of(model_file, NO_SALES, roll=Product("roll", expected_units=60.0)))
+    rows = forecast_week(
+        context_of(model_file, NO_SALES, roll=Product("roll", expected_units=60.0))
+    )
     assert len(rows) == 7
     assert np.mean([row.units for row in rows]) == pytest.approx(60, rel=0.05)
     profile = weekday_profile(MODEL)
@@ -184,7 +186,7 @@ def test_a_home_forecasts_as_the_run_did(
     keep_model(tmp_path, MODEL.to_bytes(), bakery="bakery 0", run_id=1)
     keep_files(tmp_path, to_files(StoredModel(fresh.client_model, fresh.residuals, "")))
     kept = context_of(tmp_path)
-    assert [r.units for r in week(kept)] == pytest.approx([r.units for r in future])
+    assert [r.units for r in forecast_week(kept)] == pytest.approx([r.units for r in future])
     assert kept.client_model.selection == fresh.client_model.selection
     longer = random_table(days=210, seed=4)
     assert len(context_of(tmp_path, longer).residuals.days) > len(fresh.residuals.days)

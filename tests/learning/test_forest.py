@@ -17,7 +17,7 @@ from glean.errors import ModelError
 from glean.learning import ubj
 from glean.learning.forest import Forest
 from glean.learning.tree import Nodes, Tree
-from tests.learning.xgboost_models import NAMES, loaded, trained
+from tests.learning.xgboost_models import NAMES, loaded, trained_model
 from tests.matrices import DEFINITION, random_forest, random_matrix
 
 
@@ -52,7 +52,7 @@ def test_a_model_of_xgboost_keeps_its_forecasts_but_not_its_row_counts(
     parameters: dict[str, object],
 ) -> None:
     """Read and written again, XGBoost's own model forecasts the same; hessian sums are gone."""
-    data = trained(**parameters)
+    data = trained_model(**parameters)
     forest = Forest.from_bytes(data, feature_names=NAMES)
     rows = xgboost.DMatrix(random_matrix(200, seed=1).x, feature_names=NAMES, nthread=1)
     assert forest.definition == DEFINITION

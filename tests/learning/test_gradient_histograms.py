@@ -35,7 +35,7 @@ def unsold_in_part(rows: int, *, seed: int) -> FeatureMatrix:
     return replace(features, y=np.where(unsold, np.float32(np.nan), features.y))
 
 
-def levels(
+def requests_of(
     features: FeatureMatrix, *, seed: int
 ) -> tuple[HistogramFederation, list[HistogramRequest]]:
     """A federation of one bakery and the requests of one group of trees."""
@@ -59,8 +59,8 @@ def answer(
 def test_answers_don_t_depend_on_what_was_asked_before() -> None:
     """Orders of two groups, jumbled and repeated, against a bakery that is asked just once."""
     features = unsold_in_part(400, seed=1)
-    federation, first = levels(features, seed=1)
-    _, second = levels(features, seed=2)
+    federation, first = requests_of(features, seed=1)
+    _, second = requests_of(features, seed=2)
     requests = first + second
     old = GradientHistograms(features, federation.layout, BOOSTING)
     asked = np.random.default_rng(0).integers(0, len(requests), 40)
@@ -73,7 +73,7 @@ def test_answers_don_t_depend_on_what_was_asked_before() -> None:
 def test_a_new_margin_is_noticed_even_in_the_old_one_s_place() -> None:
     """Gradients that are kept are those of the margin as it is now."""
     features = unsold_in_part(300, seed=2)
-    federation, (root, *_) = levels(features, seed=1)
+    federation, (root, *_) = requests_of(features, seed=1)
     bakery, margin = (
         GradientHistograms(features, federation.layout, BOOSTING),
         federation.margins[0],
@@ -113,7 +113,7 @@ def test_leaf_sums_are_those_of_a_plain_loop(objective: str) -> None:
     """Every row is looked at by its values, tree by tree; days still to come add nothing."""
     features = unsold_in_part(250, seed=3)
     boosting = replace(BOOSTING, objective=objective)
-    federation, _ = levels(unsold_in_part(600, seed=4), seed=1)
+    federation, _ = requests_of(unsold_in_part(600, seed=4), seed=1)
     trees = [tree for k in range(3) for tree in federation.grow(federation.grower(seed=k))]
     bakery = GradientHistograms(features, federation.layout, boosting)
     unit = bakery.total_weight / bakery.sold_rows
@@ -150,7 +150,7 @@ def test_histograms_are_those_of_a_plain_loop() -> None:
 def test_margins_are_xgboost_s_bit_for_bit() -> None:
     """Trees on public edges, followed by bins, against XGBoost on the values."""
     features = unsold_in_part(500, seed=6)
-    federation, _ = levels(features, seed=7)
+    federation, _ = requests_of(features, seed=7)
     trees = [tree for k in range(4) for tree in federation.grow(federation.grower(seed=k))]
     learner = TreeLearner(features, boosting=BOOSTING)
     bakery = federation.bakeries[0]
@@ -288,7 +288,7 @@ def test_what_a_bakery_can_t_answer_it_refuses() -> None:
 def test_a_bakery_without_rows_adds_nothing() -> None:
     """Its answers are zeros of the right length."""
     features = random_matrix(300)
-    federation, requests = levels(features, seed=3)
+    federation, requests = requests_of(features, seed=3)
     nobody = GradientHistograms(taken(features, np.arange(0)), federation.layout, BOOSTING)
     for request in requests:
         found = answer(nobody, federation, request)

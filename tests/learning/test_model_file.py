@@ -15,7 +15,7 @@ import xgboost
 from glean.errors import ModelError
 from glean.learning import ubj
 from glean.learning.forest import Forest
-from tests.learning.xgboost_models import NAMES, changed, loaded, trained
+from tests.learning.xgboost_models import NAMES, changed, loaded, trained_model
 from tests.matrices import random_forest, random_matrix
 
 MODEL: list[str | int] = ["learner", "gradient_booster", "model"]
@@ -71,7 +71,7 @@ def places(content: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | i
 )
 def test_a_value_of_another_type_is_refused_wherever_it_stands(odd: object) -> None:
     """Wherever it stands, an odd value is a ModelError, or a name, or changes no tree."""
-    sound = Forest.from_bytes(trained(steps=2))
+    sound = Forest.from_bytes(trained_model(steps=2))
     for place in places(ubj.read(sound.to_bytes())):
         with suppress(ModelError):
             forest = Forest.from_bytes(changed(list(place), odd))
@@ -82,7 +82,7 @@ def test_a_value_of_another_type_is_refused_wherever_it_stands(odd: object) -> N
 def test_other_columns_than_wanted_are_refused() -> None:
     """The columns that a model must have can be said when it is read."""
     with pytest.raises(ModelError, match="wanted other"):
-        Forest.from_bytes(trained(), feature_names=["other"])
+        Forest.from_bytes(trained_model(), feature_names=["other"])
     bare = replace(random_forest(1), attributes={})
     with pytest.raises(ModelError, match="no feature definition"):
         _ = bare.definition
@@ -115,7 +115,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 def test_no_damaged_file_crashes_xgboost() -> None:
     """Of 500 damaged files each is refused or read as a forest that XGBoost runs to the end."""
     chance = random.Random(7)  # noqa: S311 - damage, no secret
-    originals = [trained(steps=3), trained(steps=2, max_depth=2)]
+    originals = [trained_model(steps=3), trained_model(steps=2, max_depth=2)]
     rows = xgboost.DMatrix(random_matrix(20).x, feature_names=NAMES, nthread=1)
     refused = survived = 0
     for number in range(500):

@@ -20,7 +20,7 @@ def loaded(data: bytes) -> xgboost.Booster:
 
 
 @cache
-def trained(*, steps: int = 12, **parameters: object) -> bytes:
+def trained_model(*, steps: int = 12, **parameters: object) -> bytes:
     matrix = random_matrix(300)
     rows = xgboost.DMatrix(matrix.x, label=matrix.y, feature_names=NAMES, nthread=1)
     fixed = {"base_score": 1.0, "nthread": 1, "tree_method": "hist", "max_depth": 4}
@@ -31,7 +31,7 @@ def trained(*, steps: int = 12, **parameters: object) -> bytes:
 
 def changed(path: list[str | int], value: object) -> bytes:
     """A trained model's file with one entry set to `value`."""
-    content = ubj.read(trained(steps=2))
+    content = ubj.read(trained_model(steps=2))
     place = content
     for step in path[:-1]:
         place = place[step]  # type: ignore[index]

@@ -13,7 +13,7 @@ from glean.operations.bakery_context import make_context, no_sales, read_bakery
 from glean.operations.forecast import QUANTILES, make_forecast
 from glean.operations.known_future import UnknownInput, missing_inputs, read_known_future
 from glean.operations.plan import make_plan
-from glean.sales.known_future import NOTHING_TOLD
+from glean.sales.known_future import NOTHING_KNOWN
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
 from tests.forecasting.test_future_rows import LAST, MODEL, TABLE, TOMORROW
@@ -61,7 +61,7 @@ def test_what_is_known_of_a_day_is_planned(context: ForecastContext, tmp_path: P
     assert make_plan(context, {}, known_future=known).plan.date == TOMORROW + pd.Timedelta(days=1)
     with pytest.raises(SettingsError, match="closed"):
         make_plan(context, {}, date=TOMORROW, known_future=known)
-    before = missing_inputs(context, NOTHING_TOLD)
+    before = missing_inputs(context, NOTHING_KNOWN)
     assert UnknownInput("promotion", "none") in before
     assert set(before) - set(missing_inputs(context, known)) == {UnknownInput("promotion", "none")}
 

@@ -55,7 +55,7 @@ def prepared(
 
 def after_a_round(process: SimulationProcess) -> RunProgress:
     """Follow a run until a round is finished."""
-    return next(progress for progress in process.follow() if progress.rounds_done)
+    return next(progress for progress in process.follow_progress() if progress.rounds_done)
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_what_shall_be_run_survives_its_file(tmp_path: Path, three_bakeries: str
 def test_a_run_is_followed_to_its_end(tmp_path: Path, three_bakeries: str) -> None:
     """Its progress only grows; its model is that of the same run in this process."""
     with SimulationProcess(prepared(three_bakeries, tmp_path / "there")) as process:
-        seen = list(process.follow())
+        seen = list(process.follow_progress())
         result = process.result()
         assert not process.running()
     assert process.result() == result == seen[-1]
@@ -100,7 +100,7 @@ def test_a_stopped_run_says_so_in_its_folder(tmp_path: Path, three_bakeries: str
     result = process.result()
     assert (result.status, result.reason) == (FAILED, "interrupted")
     assert 0 < result.fraction < 1
-    assert list(process.follow()) == []
+    assert list(process.follow_progress()) == []
     process.stop()
     assert process.result() == result
 
@@ -124,7 +124,7 @@ def test_a_killed_run_is_told_as_failed(tmp_path: Path, three_bakeries: str) -> 
     with SimulationProcess(prepared(three_bakeries, tmp_path, rounds=ENDLESS)) as process:
         after_a_round(process)
         os.kill(process.pid, signal.SIGKILL)
-        *_, last = process.follow()
+        *_, last = process.follow_progress()
         assert (last.status, last.reason) == (FAILED, GONE)
         assert process.result() == last
 
@@ -133,7 +133,7 @@ def test_a_run_that_can_not_begin_says_why(tmp_path: Path, three_bakeries: str) 
     """It has no folder to say it in."""
     (tmp_path / "taken").write_text("a file")
     with SimulationProcess(prepared(three_bakeries, tmp_path / "taken")) as process:
-        assert list(process.follow()) == []
+        assert list(process.follow_progress()) == []
         with pytest.raises(FederationError, match="can't write results to"):
             process.result()
     with pytest.raises(FederationError, match="can't write results to"):

@@ -13,7 +13,7 @@ import pytest
 from flwr.app import Message
 
 from glean.errors import FederationError
-from glean.federation.launch.flower_app import app_folder
+from glean.federation.launch.flower_app import copy_app
 from glean.settings import ConfigValue
 from tests.deployment import deployment, read_log
 from tests.leaks import Secrets, secrets_of
@@ -139,7 +139,7 @@ def test_no_row_level_or_path_is_in_any_message_of_a_deployment(
     tables: Mapping[str, Path], secrets: Secrets, tmp_path: Path
 ) -> None:
     """Over TLS between processes, as bakeries run it: the messages and all that Flower stores."""
-    app = app_folder(tmp_path)
+    app = copy_app(tmp_path)
     (app / "recorder.py").write_text(RECORDER)
     project = (app / "pyproject.toml").read_text()
     project = project.replace('"glean.server_app:app"', '"recorder:app"')

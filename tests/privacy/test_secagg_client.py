@@ -124,7 +124,7 @@ def test_a_bakery_needs_a_majority_of_its_neighbours_in_a_large_federation() -> 
     secagg_client.mask(vector, step=1, participants=far | few | one_more)
 
 
-def test_a_saved_masker_goes_on_where_it_was() -> None:
+def test_a_saved_client_goes_on_where_it_was() -> None:
     """It has the same keys, and still refuses its old step."""
     secagg_clients = agreed(45)
     secagg_clients[3].mask(

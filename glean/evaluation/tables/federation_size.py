@@ -70,19 +70,19 @@ def measure_sizes(run: Path, client_app: BakeryApp) -> Iterator[int]:
     # Masks change no number, and one or two bakeries can't hide each other.
     settings = replace(settings, rounds=rounds, secure_sums=False)
     nodes, newcomers = _learners(settings)
-    rivals: dict[str, float] = {}
+    baselines: dict[str, float] = {}
     rows = []
     for size in (size for size in SIZES if size <= len(nodes)):
-        # The rivals don't depend on the size: they are measured once.
-        asked = replace(settings, baselines=not rivals)
+        # The baselines don't depend on the size: they are measured once.
+        asked = replace(settings, baselines=not baselines)
         scores = [
             score
             for group in _groups(nodes, size)
             for score in _federation(asked, group, newcomers, client_app)
         ]
         found = {name: _wape(scores, method) for name, method in METHODS.items()}
-        rivals = rivals or {n: v for n, v in found.items() if n != "wape_federated"}
-        rows.append({"bakeries": size, "wape_federated": found["wape_federated"], **rivals})
+        baselines = baselines or {n: v for n, v in found.items() if n != "wape_federated"}
+        rows.append({"bakeries": size, "wape_federated": found["wape_federated"], **baselines})
         yield size
     text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
     write_whole(run / "growth.csv", text.encode())
@@ -94,10 +94,10 @@ def _learners(settings: RunSettings) -> tuple[list[int], tuple[str, ...]]:
     newcomers = draw_newcomers([bakery.name for bakery in bakeries], settings)
     nodes = []
     for node, bakery in enumerate(bakeries):
-        participant = bakery_rows_of(
+        bakery_rows = bakery_rows_of(
             NodeSettings(node), settings, newcomer=bakery.name in newcomers
         )
-        if participant is not None and participant.trains:
+        if bakery_rows is not None and bakery_rows.trains:
             nodes.append(node)
     return nodes, newcomers
 

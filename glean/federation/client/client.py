@@ -147,12 +147,12 @@ class Client:
 def client_of(
     node: NodeSettings, settings: RunSettings, *, newcomer: bool = False
 ) -> Client | None:
-    """Open the client that a node plays; None for a spare node of a simulation."""
+    """Open the client that a node plays; None for an idle node of a simulation."""
     partition = workload_of(settings).open_partition(node, settings, newcomer=newcomer)
     return Client(node, partition, settings) if partition is not None else None
 
 
-SPARE_NODE = ClientInfo(
+IDLE_NODE_INFO = ClientInfo(
     bakery="", code=code_fingerprint(), partition=0, trains=False, own_table=False, note=""
 )
-"""How a node introduces itself when a run has more nodes than its data has clients."""
+"""The reply of a node that plays no client: a run may have more nodes than its data has clients."""

@@ -97,22 +97,22 @@ def _trees(content: bytes) -> str:
 def _summand(reply: SumReply, request: SumRequest, wording: Wording) -> str:
     if reply.lacks_model or reply.lacks_keys:
         return _NOTHING_NEW
-    told = [wording.of_sums(reply.sums)] if reply.sums else []
+    sentences = [wording.of_sums(reply.sums)] if reply.sums else []
     if reply.proposal:
-        told.append(f"{_trees(reply.proposal)}, without any value in its leaves")
-        told.append(f"that it learned on {reply.device}")
+        sentences.append(f"{_trees(reply.proposal)}, without any value in its leaves")
+        sentences.append(f"that it learned on {reply.device}")
     parts = {**_PARTS, **wording.parts}
     contributed = ", ".join(parts.get(part, part) for part in request.contributes) or "zeros"
     if reply.vector and request.masked:
-        told.append(
+        sentences.append(
             f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody until they are "
             f"added to the other bakeries' ({contributed}); the server reads the sum, which can "
             "still tell of a single bakery, and can read more if it breaks the rules "
             "(docs/privacy.md)"
         )
     elif reply.vector:
-        told.append(f"{contributed}, unmasked: the server reads it as it is")
-    return "; ".join(told)
+        sentences.append(f"{contributed}, unmasked: the server reads it as it is")
+    return "; ".join(sentences)
 
 
 def _final(reply: FinalReply, wording: Wording) -> str:

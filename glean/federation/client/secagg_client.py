@@ -1,4 +1,4 @@
-"""A bakery's keys for secure sums, kept in its node's own state from one message to the next."""
+"""A client's keys for secure sums, stored in its node's own state from message to message."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from glean.privacy.members import read_members
 from glean.privacy.secagg_client import SecAggClient
 from glean.runs.code_version import code_fingerprint
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 _NAME = "glean-masks"
-_KEY, _MASKER = "key", "masker"
+_KEY, _CLIENT = "key", "client"
 
-_kept: dict[str, tuple[bytes, SecAggClient]] = {}
-"""By bakery: the last state that this process wrote, and what it was written from."""
+_cached: dict[str, tuple[bytes, SecAggClient]] = {}
+"""By client: the last state that this process wrote, and what it was written from."""
 
 
 class StoredSecAggClient:
-    """Masks the vectors of one bakery.
+    """Masks the vectors of one client.
 
     Parameters
     ----------
-    masker : SecAggClient
+    secagg_client : SecAggClient
         Its keys, and what it may not contradict.
     state : RecordDict
         The node's own state.
@@ -52,12 +52,12 @@ class StoredSecAggClient:
 
     @classmethod
     def of(cls, client: Client, task: SumTask, state: RecordDict) -> StoredSecAggClient | None:
-        """Get ready for a step; None where the keys for it aren't here.
+        """Get ready for a sum; None where the keys for it aren't here.
 
         Raises
         ------
         SecureSumError
-            The keys that came aren't those of members, or not for the key that was offered.
+            The keys that came aren't those of members, or not for the key that was advertised.
         SettingsError
             The bakery can't check them.
         """
@@ -71,17 +71,17 @@ class StoredSecAggClient:
         found = _load(client.name, state)
         return cls(found, state) if found else None
 
-    def masked(self, words: Words, task: SumTask) -> bytes:
-        """Mask a vector for a step.
+    def masked(self, encoded: Encoded, task: SumTask) -> bytes:
+        """Mask a vector for a sum.
 
         Raises
         ------
         SecureSumError
-            The step can't be, or too few take part.
+            The sum was masked before, or too few take part.
         """
         participants = int.from_bytes(task.participants, "big")
         masked = self._secagg_client.mask(
-            words.view(np.uint64), step=task.number, participants=participants
+            encoded.view(np.uint64), step=task.number, participants=participants
         )
         _save(self._secagg_client, self._state)
         return masked.to_bytes()
@@ -104,12 +104,12 @@ def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
 
 
 def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskResult:
-    """Answer what the server needs to open a sum.
+    """Reply with what the server needs to unmask a sum.
 
     Raises
     ------
     SecureSumError
-        It isn't to be answered: the question contradicts an earlier one, or too few are left.
+        The request contradicts an earlier one, or too few are left.
     """
     secagg_client = _load(client.name, state)
     if secagg_client is None:
@@ -120,11 +120,11 @@ def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskR
 
 
 def _load(bakery: str, state: RecordDict) -> SecAggClient | None:
-    if _MASKER not in _record(state):
+    if _CLIENT not in _record(state):
         return None
-    content = _bytes(state, _MASKER)
-    held, secagg_client = _kept.get(bakery, (b"", None))
-    # The masker in memory has gone on where a message failed after it; then the state counts.
+    content = _bytes(state, _CLIENT)
+    held, secagg_client = _cached.get(bakery, (b"", None))
+    # The one in memory has gone on where a message failed after it; then the state counts.
     if secagg_client is None or held != content:
         secagg_client = read_client(content)
     return secagg_client
@@ -132,8 +132,8 @@ def _load(bakery: str, state: RecordDict) -> SecAggClient | None:
 
 def _save(secagg_client: SecAggClient, state: RecordDict) -> None:
     content = write_client(secagg_client)
-    state[_NAME] = ConfigRecord({_MASKER: content})
-    _kept[secagg_client.key_pair.bakery] = (content, secagg_client)
+    state[_NAME] = ConfigRecord({_CLIENT: content})
+    _cached[secagg_client.key_pair.bakery] = (content, secagg_client)
 
 
 def _record(state: RecordDict) -> ConfigRecord:

@@ -92,7 +92,7 @@ class Availability:
     def gather(
         self, at_least: int, *, timeout_s: float, patience_s: float, round_number: int
     ) -> dict[str, ClientInfo]:
-        """Wait for bakeries enough, at most `timeout_s`; for each newcomer's word `patience_s`.
+        """Wait for bakeries enough, at most `timeout_s`; for each new node's info `patience_s`.
 
         Returns
         -------
@@ -184,8 +184,8 @@ class Availability:
 
     def _absentees(self) -> str:
         missing = self.registry.missing.items()
-        words = [f"{name} (last heard of {seconds:.0f} s ago)" for name, seconds in missing]
-        return f"; missing: {', '.join(words)}" if words else ""
+        listed = [f"{name} (last heard of {seconds:.0f} s ago)" for name, seconds in missing]
+        return f"; missing: {', '.join(listed)}" if listed else ""
 
     def _too_few(self, at_least: int, waited_s: float) -> str:
         found = len(self.registry.present)

@@ -33,7 +33,7 @@ class ClientManager:
     Parameters
     ----------
     clients : ClientExchange
-        Reaches the bakeries met.
+        Exchanges messages with bakeries by name.
     settings : RunSettings
         The run's.
     spec : str
@@ -41,7 +41,7 @@ class ClientManager:
     learning_rate : float
         Step size of every round.
     infos : mapping of str to ClientInfo
-        What each bakery met so far said of itself.
+        What each registered bakery said of itself.
     newcomers : sequence of str
         Bakeries that play newcomers.
 
@@ -50,7 +50,7 @@ class ClientManager:
     devices : set of str
         Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0".
     infos : dict of str to ClientInfo
-        What each bakery said when it last came.
+        What each bakery said when it last registered.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ClientManager:
     @property
     def deployed(self) -> bool:
         """Whether bakeries read tables of their own."""
-        return any(met.own_table for met in self.infos.values())
+        return any(info.own_table for info in self.infos.values())
 
     @property
     def requires_secagg(self) -> bool:
@@ -99,7 +99,7 @@ class ClientManager:
     @property
     def trainers(self) -> tuple[str, ...]:
         """Bakeries with enough days to learn from, there or not, in text order."""
-        return tuple(sorted(name for name, met in self.infos.items() if met.trains))
+        return tuple(sorted(name for name, info in self.infos.items() if info.trains))
 
     def gather(self, number: int, *, at_least: int | None = None) -> None:
         """See who is there; bakeries that came or came back hold no model, and may train.
@@ -111,9 +111,9 @@ class ClientManager:
         """
         wanted = self.settings.rounds.min_available_bakeries if at_least is None else at_least
         news = self.clients.gather(at_least=wanted, round_number=number)
-        for name, met in news.items():
-            if met.note:
-                self.clients.report_untrained(name, met.note)
+        for name, info in news.items():
+            if info.note:
+                self.clients.report_untrained(name, info.note)
         if news:
             self._add_infos(news | self._as_newcomers(news))
 

@@ -52,7 +52,7 @@ class ClientRegistry:
         return {name: now - self._last_seen[name] for name in sorted(self._missed)}
 
     def node(self, name: str) -> int:
-        """Say at which node a bakery was last met."""
+        """Give the node that a bakery last registered with."""
         return self._nodes[name]
 
     def update(self, connected: Iterable[int]) -> list[str]:

@@ -166,7 +166,7 @@ class ClientExchange:
         LOG.warning("round %d: %s left out: %s", round_number, bakery, reason)
 
     def report_untrained(self, bakery: str, note: str) -> None:
-        """Write down that a bakery takes part and is not learned from, and its word on why."""
+        """Write down that a bakery takes part and is not learned from, and its reason."""
         self.folder.append_event(BakeryNotTrained(bakery, note))
         forecast = "its products are forecast from their 7th trading day on"
         LOG.warning("%s is not trained on, %s: %s", bakery, forecast, note)

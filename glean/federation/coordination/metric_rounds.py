@@ -51,9 +51,9 @@ def scores_in(metrics: type[MetricSums], result: SumResult, *, hidden: bool) -> 
     if not evaluators:
         return {}
     request = result.requests[evaluators[0]]
-    words = result.total[-metrics.length() :]
+    encoded = result.total[-metrics.length() :]
     sums = decode_sums(
-        metrics, words, unit_weight=request.unit_weight, num_clients=request.num_clients
+        metrics, encoded, unit_weight=request.unit_weight, num_clients=request.num_clients
     )
     return {ALL_CLIENTS: sums}
 

@@ -26,9 +26,9 @@ from glean.runs.events import SumLost
 LOG = logging.getLogger("glean")
 
 ADVERTISE_KEYS = "train.keys"
-UNMASK = "train.open"
+UNMASK = "train.unmask"
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 
 class SecAggServer:
@@ -69,7 +69,7 @@ class SecAggServer:
         self.check(len(wanted), number)
         if not self._suffices_for(wanted):
             self._advertise_keys(wanted, number)
-            assert self._cohort is not None, "keys were agreed on"
+            assert self._cohort is not None, "keys were advertised"
             wanted = tuple(name for name in wanted if name in self._cohort.places)
         return wanted
 
@@ -90,12 +90,12 @@ class SecAggServer:
 
     def bitmap(self, names: Iterable[str]) -> bytes:
         """Write who takes part in a sum, for a message."""
-        assert self._cohort is not None, "keys were agreed on"
+        assert self._cohort is not None, "keys were advertised"
         return self._cohort.bitmap(names).to_bytes(self._cohort.bitmap_bytes, "big")
 
     def cohort_for(self, name: str) -> bytes:
         """Give everybody's keys to a bakery that lacks them; nothing to the others."""
-        assert self._cohort is not None, "keys were agreed on"
+        assert self._cohort is not None, "keys were advertised"
         return b"" if name in self._informed else self._cohort.to_bytes()
 
     def forget_keys_of(self, name: str) -> None:
@@ -112,7 +112,7 @@ class SecAggServer:
         *,
         length: int,
         number: int,
-    ) -> tuple[tuple[str, ...], Words]:
+    ) -> tuple[tuple[str, ...], Encoded]:
         """Unmask a sum.
 
         Parameters
@@ -124,7 +124,7 @@ class SecAggServer:
         vectors : mapping of str to bytes
             The masked vectors that came.
         length : int
-            Words of each.
+            Numbers of each.
         number : int
             The round.
 
@@ -150,7 +150,7 @@ class SecAggServer:
         for name, vector in vectors.items():
             self._try(name, number, partial(summed.take_input, name, vector))
         self._unmask(summed, number)
-        total: Words = summed.result().view(np.int64)
+        total: Encoded = summed.result().view(np.int64)
         return summed.counted, total
 
     def abandon(self, reason: str, number: int) -> None:

@@ -26,9 +26,9 @@ from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import TOTALS, SumRequest
 from glean.federation.workload.registry import workload_of
 
-SUM = "train.step"
+SUM = "train.sum"
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SumResult:
     """
 
     replies: dict[str, SumReply]
-    total: Words
+    total: Encoded
     requests: Mapping[str, SumRequest]
 
 
@@ -129,7 +129,7 @@ class SumRounds:
         requests : mapping of str to SumRequest
             Who is asked what.
         length : int
-            Words of the vector; 0 where nothing is summed.
+            Numbers of the vector; 0 where nothing is summed.
         structures : bytes
             Model file of the trees whose leaves are wanted.
 
@@ -250,7 +250,7 @@ class SumRounds:
         raise self.manager.failed("the count of training rows")
 
 
-def _totals_of(total: Words, num_clients: int) -> Totals:
+def _totals_of(total: Encoded, num_clients: int) -> Totals:
     rows = int(total[0])
     weight = float(decode(total[1:], num_clients=num_clients)[0])
     if rows <= 0 or weight <= 0:
@@ -262,7 +262,7 @@ def _totals_of(total: Words, num_clients: int) -> Totals:
 
 
 def _contributors(requests: Mapping[str, SumRequest]) -> int:
-    """Count the bakeries that fill the part of the vector that the fewest fill."""
+    """Count the bakeries that contribute the part of the vector that the fewest contribute."""
     parts = {part for request in requests.values() for part in request.parts}
     return min(
         (sum(part in request.contributes for request in requests.values()) for part in parts),

@@ -15,7 +15,7 @@ from flwr.serverapp import ServerApp
 
 from glean.errors import FederationError, GleanError
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
-from glean.federation.launch.flower_app import app_config, app_folder
+from glean.federation.launch.flower_app import app_config, copy_app
 from glean.federation.launch.superlink import SuperLink, local_superlink
 from glean.federation.wire.flower_errors import causes
 from glean.runs.events import RunFinished
@@ -101,8 +101,8 @@ class Simulation:
         with tempfile.TemporaryDirectory(prefix="glean-", dir=_scratch_root()) as scratch:
             with local_superlink(Path(scratch) / "flwr") as superlink:
                 try:
-                    run_id = superlink.control.submit(
-                        app_folder(Path(scratch)),
+                    run_id = superlink.cli.submit(
+                        copy_app(Path(scratch)),
                         run_config=self._own(),
                         profile={**_RESOURCES, **self.profile, "num-supernodes": self.bakeries},
                     )
@@ -171,13 +171,13 @@ def _wait(results: Path, run_id: int, superlink: SuperLink) -> None:
             orphaned = orphaned + 1 if began and not superlink.carries_a_run() else 0
             if orphaned > 1:
                 break
-            if superlink.seems_done() and superlink.control.status(run_id).startswith("finished"):
+            if superlink.seems_done() and superlink.cli.status(run_id).startswith("finished"):
                 break
             look_at = time.monotonic() + LOOK_EVERY_S
         time.sleep(POLL_S)
     if not _finished(results, run_id):
         raise FederationError(
-            "Flower ended the run before it finished: " + _why(superlink.control.log(run_id))
+            "Flower ended the run before it finished: " + _why(superlink.cli.log(run_id))
         )
 
 

@@ -10,7 +10,7 @@ from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.reply_checks import TreeChecks
 from glean.federation.coordination.retries import retries
-from glean.federation.coordination.sum_rounds import SumRounds, Words
+from glean.federation.coordination.sum_rounds import Encoded, SumRounds
 from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
@@ -52,7 +52,7 @@ class LeafRefitStrategy(PipelinedStrategy):
                 return RoundResult(grown, len(asked), len(learned), state)
         raise self._manager.failed(f"the leaf sums of round {number}")
 
-    def _refitted(self, structures: Forest, encoded: Words, number: int) -> Forest:
+    def _refitted(self, structures: Forest, encoded: Encoded, number: int) -> Forest:
         return refit.refitted(
             structures,
             encoded,

@@ -61,7 +61,7 @@ class PiggybackedEvaluation:
 
     @property
     def length(self) -> int:
-        """Words of the vector that the scores take."""
+        """Numbers of the vector that the scores take."""
         return self._metrics.length() * len(self.parts)
 
     def take(self, result: SumResult) -> None:

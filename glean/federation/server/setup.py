@@ -1,4 +1,4 @@
-"""Before the first round: the server meets bakeries, draws newcomers, agrees on features."""
+"""Before the first round: clients are registered, newcomers drawn, the spec negotiated."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def register_clients(
     Parameters
     ----------
     newcomers : sequence of str, optional
-        Who may play one, already drawn; those who aren't met don't count.
+        Who may play one, already drawn; those who aren't registered don't count.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def training_loop(
     *,
     start: GlobalModel | None = None,
 ) -> TrainingLoop:
-    """Set up the rounds with the bakeries that were met, and the model to go on from.
+    """Set up the rounds with the registered bakeries, and the model to go on from.
 
     Raises
     ------

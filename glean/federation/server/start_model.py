@@ -120,8 +120,8 @@ def read_start(settings: RunSettings) -> GlobalModel | None:
         ) from error
 
 
-def whole_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
-    """Make the paths of `resume` and `start-from` whole, before `results/latest` moves on."""
-    found = {key: config[key] for key in ("resume", "start-from") if config.get(key)}
-    whole = {key: str(Path(path).resolve()) for key, path in found.items() if type(path) is str}
-    return {**config, **whole}
+def resolve_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
+    """Make the paths of `resume` and `start-from` absolute, before `results/latest` moves on."""
+    given = {key: config[key] for key in ("resume", "start-from") if config.get(key)}
+    resolved = {key: str(Path(path).resolve()) for key, path in given.items() if type(path) is str}
+    return {**config, **resolved}

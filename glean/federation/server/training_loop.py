@@ -59,7 +59,7 @@ class _RoundStart:
 
 
 class TrainingLoop:
-    """Leads a federation through its rounds.
+    """Runs the rounds of a federation.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ class TrainingLoop:
         result : TrainingResult
             What the rounds came to.
         methods : int
-            How many methods were judged.
+            How many methods were evaluated.
 
         Returns
         -------

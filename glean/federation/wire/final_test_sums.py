@@ -12,7 +12,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, RecordDict
 from numpy.typing import NDArray
 
-from glean.aggregation.metric_sums import Words, decode, encode
+from glean.aggregation.metric_sums import Encoded, decode, encode
 from glean.errors import FederationError
 
 Floats = NDArray[np.float64]
@@ -27,7 +27,7 @@ def keep(sums: Floats, state: RecordDict) -> None:
 
 def kept_encoded(
     state: RecordDict, *, unit_powers: Sequence[int], unit_weight: float, num_clients: int
-) -> Words:
+) -> Encoded:
     """Write the sums that were kept as whole numbers, shape (methods x fields,).
 
     Parameters
@@ -55,8 +55,8 @@ def kept_encoded(
 
 
 def summed(
-    words: Words, *, unit_powers: Sequence[int], unit_weight: float, num_clients: int
+    encoded: Encoded, *, unit_powers: Sequence[int], unit_weight: float, num_clients: int
 ) -> Floats:
     """Read the sum of all clients' numbers: shape (methods, fields)."""
-    values = decode(words, num_clients=num_clients).reshape(-1, len(unit_powers))
+    values = decode(encoded, num_clients=num_clients).reshape(-1, len(unit_powers))
     return values * unit_weight ** np.array(unit_powers)

@@ -15,7 +15,7 @@ def identity_of(spec: str) -> str:
 
 @dataclass(frozen=True)
 class InfoRequest(Flat):
-    """The server's first question to a node: who it is.
+    """The server's first request to a node: who it is.
 
     Parameters
     ----------
@@ -28,12 +28,12 @@ class InfoRequest(Flat):
 
 @dataclass(frozen=True)
 class ClientInfo(Flat):
-    """How a node answers the first question: who it is and whether it can take part.
+    """A node's reply to an `InfoRequest`: who it is and whether it can take part.
 
     Parameters
     ----------
     bakery : str
-        Name of the bakery; "" for a node without one (a spare node of a simulation).
+        Name of the bakery; "" for a node without one (an idle node of a simulation).
     code : str
         Fingerprint of the code it runs.
     partition : int

@@ -23,7 +23,7 @@ _FIELDS = "fields"
 _HEAD, _BODY = "head", "body"
 
 _MODELS = ("model", "structures", "proposal")
-"""Fields that hold model files, which travel squeezed."""
+"""Fields that hold model files, which travel compressed."""
 
 _IN_LINE = 2**20
 """Bytes up to which they stand beside the text; Flower sends more of them in pieces."""

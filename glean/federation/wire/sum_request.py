@@ -1,7 +1,7 @@
-"""What a bakery shall put into its vector of a step, and how long each part of that is.
+"""What a bakery shall put into its vector of a sum.
 
-A step is one vector a bakery, of which the server only needs the sum over all of them. Vectors
-are whole numbers modulo 2**64: what is no count is rounded to fixed point, by a public scale.
+Each bakery sends one vector, and the server only needs the sum over all of them. Vectors are whole
+numbers modulo 2**64: what is no count is rounded to fixed point, by a public scale.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HISTOGRAMS = "histograms"
 
 @dataclass(frozen=True)
 class SumRequest:
-    """What is asked in a step.
+    """What a bakery is asked for a sum.
 
     Parameters
     ----------

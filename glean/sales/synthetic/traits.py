@@ -85,7 +85,7 @@ def draw_traits(index: int, population: Population, stream: np.random.Generator)
     weights = np.array([region.weight for region in REGIONS], dtype=float)
     region = REGIONS[stream.choice(len(REGIONS), p=weights / weights.sum())].code
     first_day = _first_day(index, stream)
-    open_weekdays, open_on_holidays, break_day = _opening(stream)
+    open_weekdays, open_on_holidays, break_day = _open_days(stream)
     products = _assortment(stream)
     level = _level(index, products, stream)
     weekday = _weekday(products, population, open_weekdays, stream)
@@ -148,7 +148,7 @@ def _first_day(index: int, stream: np.random.Generator) -> pd.Timestamp:
     return parameters.LAST_DAY - pd.Timedelta(days=days - 1)
 
 
-def _opening(stream: np.random.Generator) -> tuple[np.ndarray, bool, int]:
+def _open_days(stream: np.random.Generator) -> tuple[np.ndarray, bool, int]:
     """Draw the weekdays on which it opens, whether on holidays, and the day its break begins."""
     sunday, monday_rest, on_holidays, breaks = stream.random(4)
     open_weekdays = np.ones(7, dtype=bool)

@@ -101,18 +101,18 @@ def test_all_train_unless_a_share_is_asked_for() -> None:
     """By name, whatever the order; a share is drawn anew in every round, the same every time."""
     assert manager_of().sample_trainers(1) == tuple(NAMES)
     some = manager_of(fraction_train=0.3)
-    drawn = [some.sample_trainers(number) for number in range(1, 21)]
-    assert {len(names) for names in drawn} == {3}
-    assert len(set(drawn)) > 10
-    assert [some.sample_trainers(number) for number in range(1, 21)] == drawn
+    sampled = [some.sample_trainers(number) for number in range(1, 21)]
+    assert {len(names) for names in sampled} == {3}
+    assert len(set(sampled)) > 10
+    assert [some.sample_trainers(number) for number in range(1, 21)] == sampled
 
 
 def test_who_had_its_turn_in_vain_is_not_drawn_again() -> None:
     """The share is one of those who are left; of nobody nobody is drawn."""
     some = manager_of(fraction_train=0.5)
-    drawn = some.sample_trainers(1, without=frozenset(NAMES[:6]))
-    assert len(drawn) == 2
-    assert {*drawn} <= {*NAMES[6:]}
+    sampled = some.sample_trainers(1, without=frozenset(NAMES[:6]))
+    assert len(sampled) == 2
+    assert {*sampled} <= {*NAMES[6:]}
     assert some.sample_trainers(1, without=frozenset(NAMES)) == ()
 
 

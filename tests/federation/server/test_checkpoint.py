@@ -51,14 +51,14 @@ def cut_short(path: Path) -> None:
 def test_the_last_complete_round_is_found(old: Path) -> None:
     """With its model, the best round so far, that one's model and WAPE, to the digit."""
     checkpoint = read_checkpoint(old)
-    standing = checkpoint.state
-    assert standing is not None
-    assert (standing.number, standing.best.round) == (5, best_round(old))
-    assert standing.best.round < 5
-    assert standing.best.metric == min(wapes(old).values())
-    assert standing.model.to_bytes() == (old / "models" / "round_005.ubj").read_bytes()
-    kept = old / "models" / f"round_{standing.best.round:03d}.ubj"
-    assert standing.best_model.to_bytes() == kept.read_bytes()
+    state = checkpoint.state
+    assert state is not None
+    assert (state.number, state.best.round) == (5, best_round(old))
+    assert state.best.round < 5
+    assert state.best.metric == min(wapes(old).values())
+    assert state.model.to_bytes() == (old / "models" / "round_005.ubj").read_bytes()
+    kept = old / "models" / f"round_{state.best.round:03d}.ubj"
+    assert state.best_model.to_bytes() == kept.read_bytes()
     assert checkpoint.passed_over == ()
     assert checkpoint.bakeries == 3
 

@@ -55,7 +55,7 @@ def moments(tmp_path_factory: pytest.TempPathFactory, ten_bakeries: str) -> list
     return [moment for moment in grid.moments if moment[0] in (ADVERTISE_KEYS, SUM, UNMASK)]
 
 
-def drawn(moments: Sequence[Moment], seed: int) -> dict[str, Moment]:
+def random_departures(moments: Sequence[Moment], seed: int) -> dict[str, Moment]:
     """Three of ten bakeries, each with a moment at which it goes."""
     rng = np.random.default_rng(seed)
     at = rng.integers(len(moments), size=3)
@@ -96,7 +96,7 @@ def test_killed_at_random_is_absent_from_that_tree_on(
     That run loses each of them before the first tree that it has no part in. Who has sent all that
     a tree needs before it is killed counts in that tree.
     """
-    going = drawn(moments, seed)
+    going = random_departures(moments, seed)
     found, grid = churned(tmp_path / "killed", ten_bakeries, GROWN, bakeries=10, going=going)
     found.run()
     assert len(grid.away) == 3
@@ -155,7 +155,7 @@ def test_refitted_rounds_end_whoever_is_killed(
 ) -> None:
     """Three of ten at random moments: a valid model of finite leaves, summed over who had sent."""
     kinds = [(SUM, n, k) for n in (1, 2, 3) for k in (0, 1)] + [(UNMASK, n, 0) for n in (1, 2, 3)]
-    going = drawn(kinds, seed)
+    going = random_departures(kinds, seed)
     found, grid = churned(tmp_path, ten_bakeries, REFIT, bakeries=10, going=going)
     model = found.run().model
     assert len(grid.away) == 3

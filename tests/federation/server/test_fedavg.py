@@ -32,7 +32,7 @@ from tests.matrices import DEFINITION, random_matrix
 RATES = {"neural": 0.1, "poisson": 1.0}
 
 
-def drawn(kind: str, seed: int) -> Weights:
+def random_weights(kind: str, seed: int) -> Weights:
     """Weights at random."""
     rng = np.random.default_rng(seed)
     start = initial_weights(kind, DEFINITION, seed=0)
@@ -43,7 +43,7 @@ def drawn(kind: str, seed: int) -> Weights:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_gives_back_its_weights(kind: str) -> None:
     """decode(encode(x)) == x; NumPy itself reads the file."""
-    weights = drawn(kind, 1)
+    weights = random_weights(kind, 1)
     again = read_weights(weights.to_npz())
     assert again.to_npz() == weights.to_npz()
     assert again.spec == DEFINITION.to_json()
@@ -54,7 +54,7 @@ def test_a_file_gives_back_its_weights(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_are_refused(kind: str) -> None:
     """Every single-bit flip and every cut is a ModelError and nothing else: CRC and form tell."""
-    data = drawn(kind, 1).to_npz()
+    data = random_weights(kind, 1).to_npz()
     chance = random.Random(5)  # noqa: S311 - damage, no secret
     for _ in range(250):
         place = chance.randrange(len(data))
@@ -85,7 +85,7 @@ def test_a_compressed_file_isnt_unpacked() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -2e4])
 def test_values_that_arent_sane_are_refused(value: float) -> None:
     """A weight that isn't finite or is huge is refused, with the array's name."""
-    weights = drawn("poisson", 1)
+    weights = random_weights("poisson", 1)
     weights.arrays["coef"][3] = value
     with pytest.raises(ModelError, match="weights coef: found one that isn't finite"):
         read_weights(weights.to_npz())
@@ -94,7 +94,7 @@ def test_values_that_arent_sane_are_refused(value: float) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_shapes_are_refused(kind: str) -> None:
     """An array of another shape or one too many doesn't pass, well packed as it may be."""
-    weights = drawn(kind, 1)
+    weights = random_weights(kind, 1)
     name = next(iter(weights.arrays))
     first = weights.arrays[name]
     for odd in ({name: first[:-1]}, {name: first[None]}, {"more": first}):
@@ -163,7 +163,7 @@ def test_the_networks_forecast_is_that_of_scikit_learn() -> None:
     arrays |= {f"intercept_{k}": v for k, v in enumerate(network.intercepts_)}
     assert {k: v.shape for k, v in arrays.items()} == neural.shapes(inputs.shape[1])
     wanted = network.predict(inputs)
-    assert neural.forecast(arrays, inputs) == pytest.approx(wanted, rel=1e-4, abs=1e-5)
+    assert neural.predict(arrays, inputs) == pytest.approx(wanted, rel=1e-4, abs=1e-5)
 
 
 def test_first_weights_forecast_about_the_level() -> None:
@@ -182,7 +182,7 @@ def test_the_mean_is_weighted_and_independent_of_order(
 ) -> None:
     """Equal to NumPy's weighted average, and to the byte in whatever order words are added."""
     rows = max(1, round(sum(says)))
-    trained = [drawn(kind, k) for k in range(len(says))]
+    trained = [random_weights(kind, k) for k in range(len(says))]
     summands = [encoded(w, weight=say, rows=rows) for w, say in zip(trained, says, strict=True)]
     merged = mean(sum(summands[1:], summands[0]), like=trained[0], rows=rows)
     for name, values in merged.arrays.items():
@@ -196,7 +196,7 @@ def test_the_mean_is_weighted_and_independent_of_order(
 @pytest.mark.parametrize("value", [np.nan, np.inf, 2e4])
 def test_weights_that_are_not_sane_are_not_summed(value: float) -> None:
     """One of them would spoil the sum, in which nobody could find it."""
-    trained = drawn("poisson", 1)
+    trained = random_weights("poisson", 1)
     arrays = {name: values.copy() for name, values in trained.arrays.items()}
     next(iter(arrays.values())).flat[0] = value
     with pytest.raises(ModelError, match="wanted a smaller learning-rate"):
@@ -205,7 +205,7 @@ def test_weights_that_are_not_sane_are_not_summed(value: float) -> None:
 
 def test_a_sum_of_nothing_has_no_mean() -> None:
     """And one beyond all bounds is damage."""
-    like = drawn("poisson", 1)
+    like = random_weights("poisson", 1)
     nothing = np.zeros(encoded_length(like), dtype=np.int64)
     with pytest.raises(ModelError, match="found 0 as the sum of all says"):
         mean(nothing, like=like, rows=10)

@@ -83,7 +83,7 @@ def test_nodes_with_tables_of_their_own_train_the_same_model(
         mine.drop(columns="bakery").to_csv(path, index=False)
         nodes.append({"sales": str(path), "bakery": f"bakery {k}"})
     deployed = federation_of(tmp_path / "deployed", settings, nodes=nodes)
-    assert all(met.own_table for met in deployed.bakeries.values())
+    assert all(info.own_table for info in deployed.bakeries.values())
     assert deployed.run().model.to_bytes() == simulated
 
 
@@ -161,8 +161,8 @@ def test_averaged_weights_learn(kind: str, tmp_path: Path, three_bakeries: str) 
         learning_rate=0.0,
     )
     federation = federation_of(tmp_path, settings)
-    outcome = federation.run()
-    assert isinstance(outcome.model, WeightModel)
+    result = federation.run()
+    assert isinstance(result.model, WeightModel)
     wape = federation.table("rounds.csv")["wape"]
     assert wape.min() < wape[0]
     assert (federation.folder.path / "models" / "round_006.npz").is_file()
@@ -174,21 +174,21 @@ def test_the_score_of_a_round_is_its_model_s_on_the_validation_windows(
     """Summed over the bakeries' own forecasts with the checkpoint, the slow way."""
     settings = small_settings(three_bakeries)
     federation = federation_of(tmp_path, settings)
-    outcome = federation.run()
-    assert isinstance(outcome.model, TreeModel)
-    forest = outcome.model.forest
+    result = federation.run()
+    assert isinstance(result.model, TreeModel)
+    forest = result.model.forest
     sums = []
     for partition in range(3):
-        participant = bakery_rows_of(NodeSettings(partition), settings)
-        assert participant is not None
-        rows = participant.validation(forest.definition)
+        bakery_rows = bakery_rows_of(NodeSettings(partition), settings)
+        assert bakery_rows is not None
+        rows = bakery_rows.validation(forest.definition)
         sums.append(ErrorSums.of(rows.units, predict(forest, rows.x) * rows.level))
         assert len(rows) > 0
     total = sums[0] + sums[1] + sums[2]
-    row = federation.table("rounds.csv").iloc[outcome.best_round - 1]
+    row = federation.table("rounds.csv").iloc[result.best_round - 1]
     assert row["wape"] == pytest.approx(total.wape, rel=1e-6)
     assert row["rmse"] == pytest.approx(total.rmse, rel=1e-6)
-    mine = federation.table("bakery_rounds.csv").query(f"round == {outcome.best_round}")
+    mine = federation.table("bakery_rounds.csv").query(f"round == {result.best_round}")
     assert mine["wape"].tolist() == pytest.approx([each.wape for each in sums], rel=1e-6)
     assert mine["n_examples"].tolist() == [each.rows for each in sums]
 
@@ -216,9 +216,9 @@ def scripted(
 
     settings = small_settings(sales, num_server_rounds=len(wapes), **changes)
     federation = federation_of(out, settings, app=MeddledApp(meddle))
-    outcome = federation.run()
-    assert calls["round"] == outcome.last_round
-    return federation, outcome
+    result = federation.run()
+    assert calls["round"] == result.last_round
+    return federation, result
 
 
 NAN = math.nan
@@ -241,10 +241,10 @@ def test_the_best_round_is_kept(
     wapes: list[float], best: int, tmp_path: Path, three_bakeries: str
 ) -> None:
     """The first of the best scored rounds; where none was scored, the last."""
-    federation, outcome = scripted(tmp_path, three_bakeries, wapes)
-    assert (outcome.best_round, outcome.last_round) == (best, 3)
+    federation, result = scripted(tmp_path, three_bakeries, wapes)
+    assert (result.best_round, result.last_round) == (best, 3)
     kept = federation.folder.path / "models" / f"round_{best:03d}.ubj"
-    assert outcome.model.to_bytes() == kept.read_bytes()
+    assert result.model.to_bytes() == kept.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ def test_early_stopping_waits_as_long_as_it_is_told(
     three_bakeries: str,
 ) -> None:
     """It stops after that many rounds without a better score, and keeps the best."""
-    federation, outcome = scripted(tmp_path, three_bakeries, wapes, early_stopping_rounds=patience)
-    assert (outcome.best_round, outcome.last_round) == (best, last)
+    federation, result = scripted(tmp_path, three_bakeries, wapes, early_stopping_rounds=patience)
+    assert (result.best_round, result.last_round) == (best, last)
     assert len(federation.table("rounds.csv")) == last
 
 
@@ -330,10 +330,10 @@ def test_a_newcomer_with_too_few_days_is_forecast_but_not_asked_to_train(
     federation = federation_of(tmp_path, settings)
     (newcomer,) = federation.newcomers
     assert "wanted at least 14" in federation.bakeries[newcomer].note
-    outcome = federation.run()
+    result = federation.run()
     assert federation.failures() == []
     assert federation.table("rounds.csv")["bakeries"].tolist() == [2, 2]
-    assert set(federation.test(outcome)) == {"bakery 0", "bakery 1", "bakery 2"}
+    assert set(federation.test(result)) == {"bakery 0", "bakery 1", "bakery 2"}
 
 
 @pytest.mark.parametrize("aggregation", ["bagging", "cyclic", "fedavg"])
@@ -394,15 +394,15 @@ def test_later_windows_are_not_learned_from(
 
 def test_the_final_test_is_of_the_best_model(tmp_path: Path, three_bakeries: str) -> None:
     """Every bakery judges the kept round's model on its test rows, not the last round's."""
-    federation, outcome = scripted(tmp_path, three_bakeries, [0.1, 0.3])
-    replies = federation.test(outcome)
-    assert isinstance(outcome.model, TreeModel)
-    forest = outcome.model.forest
+    federation, result = scripted(tmp_path, three_bakeries, [0.1, 0.3])
+    replies = federation.test(result)
+    assert isinstance(result.model, TreeModel)
+    forest = result.model.forest
     assert forest.tree_count == 3
     for partition in range(3):
-        participant = bakery_rows_of(NodeSettings(partition), federation.settings)
-        assert participant is not None
-        rows = participant.test(forest.definition)
+        bakery_rows = bakery_rows_of(NodeSettings(partition), federation.settings)
+        assert bakery_rows is not None
+        rows = bakery_rows.test(forest.definition)
         sums = ErrorSums.of(rows.units, np.maximum(predict(forest, rows.x), 0) * rows.level)
         (score,) = json.loads(replies[f"bakery {partition}"])
         assert score["method"] == "federated"

@@ -151,11 +151,11 @@ def test_the_error_distribution_lies_beside_the_model_of_a_run(
     for masked in (True, False):
         settings = small_settings(three_bakeries, baselines=True, secure_sums=masked)
         made = federation_of(tmp_path / str(masked), settings)
-        outcome = made.run()
-        errors = made.errors(outcome)
+        result = made.run()
+        errors = made.errors(result)
         assert errors is not None
         found.append(errors)
-        assert set(made.test(outcome, errors.to_json())) == {"bakery 0", "bakery 1", "bakery 2"}
+        assert set(made.test(result, errors.to_json())) == {"bakery 0", "bakery 1", "bakery 2"}
     assert found[0] == found[1]
 
 

@@ -236,7 +236,7 @@ def test_the_payload_counts_every_byte_of_a_model(model: bytes) -> None:
 
 
 @given(st.binary(max_size=2000))
-def test_what_is_squeezed_comes_back(content: bytes) -> None:
+def test_what_is_compressed_comes_back(content: bytes) -> None:
     """And a model of many trees shrinks to a third at most."""
     assert decompress(compress(content)) == content
     trees = random_forest(40).to_bytes()
@@ -245,7 +245,7 @@ def test_what_is_squeezed_comes_back(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b + b"!", lambda b: b[:5] + b[6:]])
-def test_damaged_squeezed_bytes_are_refused(damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_compressed_bytes_are_refused(damage: Callable[[bytes], bytes]) -> None:
     """Cut, grown or changed."""
     with pytest.raises(ModelError, match="the message's model"):
         decompress(damage(compress(random_forest(3).to_bytes())))

@@ -2,7 +2,7 @@
 
 The newcomers of a job are stripped of their sales but for the last days before a week of the test;
 each states its products' sizes, a fifth wrong by chance. Four weeks are forecast, each from the
-days before it. Run `python -m benchmarks.stated [JOB...]`.
+days before it. Run `python -m benchmarks.cold_start [JOB...]`.
 """
 
 from __future__ import annotations
@@ -46,24 +46,24 @@ def measure(run: Path) -> pd.DataFrame:
     newcomers = set(results.run.facts["newcomers"])
     rows = []
     for node in range(len(results.run.facts["bakeries"])):
-        participant = client_of(NodeSettings(node), settings)
-        if participant is None or participant.sales.name not in newcomers:
+        client = client_of(NodeSettings(node), settings)
+        if client is None or client.sales.name not in newcomers:
             continue
         rng = np.random.default_rng(node)
-        sales, start = participant.sales, participant.windows.test_start
-        products = _stated(sales.table.rows[sales.table.rows["date"] < start], rng)
+        sales, start = client.sales, client.windows.test_start
+        products = _stated_products(sales.table.rows[sales.table.rows["date"] < start], rng)
         if not products:
             continue
         for days in DAYS_KNOWN:
             for week in range(WEEKS):
                 origin = start + week * WEEK
-                rows += _week(sales, model, products, origin=origin, days=days)
+                rows += _week_errors(sales, model, products, origin=origin, days=days)
     table = pd.DataFrame(rows)
     sums = table.groupby("days known")[["units", "model", "profile", "size"]].sum()
     return sums[["model", "profile", "size"]].div(sums["units"], axis="index")
 
 
-def _stated(before: pd.DataFrame, rng: np.random.Generator) -> dict[str, Product]:
+def _stated_products(before: pd.DataFrame, rng: np.random.Generator) -> dict[str, Product]:
     """Make up what a bakery would say of its products: their size of late, wrong by chance."""
     sizes = before.groupby("product")["units"].apply(lambda units: units.tail(60).mean())
     return {
@@ -72,7 +72,7 @@ def _stated(before: pd.DataFrame, rng: np.random.Generator) -> dict[str, Product
     }
 
 
-def _week(
+def _week_errors(
     sales: BakerySales,
     model: Forest,
     products: dict[str, Product],

@@ -29,7 +29,7 @@ from glean.settings import RunSettings
 
 
 @dataclass(frozen=True)
-class JudgedRun:
+class EvaluatedRun:
     """A federation's models on the test windows, round by round.
 
     Parameters
@@ -64,38 +64,38 @@ class JudgedRun:
         return found[-1] if found else float("nan")
 
 
-def judged_run(settings: RunSettings, bakeries: int, scratch: Path) -> JudgedRun:
+def evaluated_run(settings: RunSettings, bakeries: int, scratch: Path) -> EvaluatedRun:
     """Run the rounds, then judge every checkpoint."""
     federation = federation_of(settings, bakeries, scratch)
     federation.run()
     total = federation.grid.so_far()
-    opened = _clients(settings, bakeries)
+    clients = _clients(settings, bakeries)
     models = [read_model(content) for content in federation.checkpoints()]
-    wapes = tuple(_wape(opened, partial(_same, model)) for model in models)
-    return JudgedRun(wapes, tuple(federation.folder.milestones), total)
+    wapes = tuple(_wape(clients, partial(_same, model)) for model in models)
+    return EvaluatedRun(wapes, tuple(federation.folder.milestones), total)
 
 
 def pooled_wape(settings: RunSettings, bakeries: int) -> float:
     """WAPE of XGBoost on all rows in one place: same depth, rate and number of trees."""
-    opened = _clients(settings, bakeries)
-    definition = _definition(opened, settings)
+    clients = _clients(settings, bakeries)
+    definition = _definition(clients, settings)
     rounds = settings.rounds
     forest = train_pooled(
-        stack([bakery.training(definition) for bakery in opened if bakery.windows.trains]),
+        stack([bakery.training(definition) for bakery in clients if bakery.windows.trains]),
         boosting=settings.boosting,
         learning_rate=pooled_learning_rate_of(rounds),
         steps=rounds.num_server_rounds * settings.boosting.trees_per_round,
         seed=settings.seed,
     )
-    return _wape(opened, partial(_same, forest))
+    return _wape(clients, partial(_same, forest))
 
 
 def local_wape(settings: RunSettings, bakeries: int) -> float:
     """WAPE of each bakery alone, as the row "local" of `bakeries.csv` has it."""
-    opened = _clients(settings, bakeries)
-    definition = _definition(opened, settings)
+    clients = _clients(settings, bakeries)
+    definition = _definition(clients, settings)
 
-    def alone(bakery: Client) -> Model:
+    def local_trees(bakery: Client) -> Model:
         return train_local_trees(
             bakery.training(definition),
             bakery.validation(definition),
@@ -103,29 +103,31 @@ def local_wape(settings: RunSettings, bakeries: int) -> float:
             seed=derived_seed(settings.seed, "local", bakery.sales.name),
         ).forest
 
-    return _wape(opened, alone)
+    return _wape(clients, local_trees)
 
 
 def _clients(settings: RunSettings, bakeries: int) -> list[Client]:
-    """Find the bakeries that the run's apps opened, their rows with them."""
+    """Find the bakeries that the run's apps clients, their rows with them."""
     found = (
         client_of(NodeSettings(partition=k), settings, newcomer=False) for k in range(bakeries)
     )
     return [bakery for bakery in found if bakery is not None]
 
 
-def _definition(opened: Sequence[Client], settings: RunSettings) -> FeatureDefinition:
-    return negotiate_features({bakery.sales.name: bakery.info() for bakery in opened}, (), settings)
+def _definition(clients: Sequence[Client], settings: RunSettings) -> FeatureDefinition:
+    return negotiate_features(
+        {bakery.sales.name: bakery.info() for bakery in clients}, (), settings
+    )
 
 
 def _same(model: Model, _: Client) -> Model:
     return model
 
 
-def _wape(opened: Sequence[Client], model_of: Callable[[Client], Model]) -> float:
+def _wape(clients: Sequence[Client], model_of: Callable[[Client], Model]) -> float:
     """WAPE over all rows of all test windows."""
     sums: list[ErrorSums] = []
-    for bakery in opened:
+    for bakery in clients:
         model = model_of(bakery)
         test = bakery.test(model.definition)
         sums.append(ErrorSums.of(test.units, forecast_units(model, test)))
