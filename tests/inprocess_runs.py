@@ -74,7 +74,7 @@ def cut_off(
 
     def meddle(message: Message, _name: str, honest: Honest) -> Message:
         told = message.metadata
-        if told.message_type in (kind, f"{kind}.step") and told.group_id == str(round_number):
+        if told.message_type in (kind, f"{kind}.sum") and told.group_id == str(round_number):
             (then or _raise)()
         return honest()
 

@@ -14,7 +14,7 @@ Labels = np.ndarray[tuple[int], np.dtype[np.int64]]
 CLASSES = 3
 
 
-def drawn(seed: int, *, rows: int, sureness: float = 1.0) -> tuple[Labels, Floats]:
+def random_predictions(seed: int, *, rows: int, sureness: float = 1.0) -> tuple[Labels, Floats]:
     """Labels, and probabilities at random; the surer, the nearer to 0 and 1."""
     rng = np.random.default_rng(seed)
     scores = sureness * rng.normal(size=(rows, CLASSES))
@@ -25,7 +25,7 @@ def drawn(seed: int, *, rows: int, sureness: float = 1.0) -> tuple[Labels, Float
 @given(st.integers(0, 2**31), st.integers(1, 50), st.sampled_from([0.0, 1.0, 10.0, 1_000.0]))
 def test_metrics_are_those_of_scikit_learn(seed: int, rows: int, sureness: float) -> None:
     """Also of a classifier that is wrong and sure of it."""
-    labels, probabilities = drawn(seed, rows=rows, sureness=sureness)
+    labels, probabilities = random_predictions(seed, rows=rows, sureness=sureness)
     sums = ClassificationSums.of(labels, probabilities)
     assert sums.rows == rows
     wanted = log_loss(labels, probabilities, labels=range(CLASSES))
@@ -36,7 +36,7 @@ def test_metrics_are_those_of_scikit_learn(seed: int, rows: int, sureness: float
 @given(st.integers(0, 2**31), st.integers(0, 40), st.integers(0, 40))
 def test_sums_of_two_clients_are_those_of_all_rows(seed: int, rows: int, others: int) -> None:
     """Wherever the rows are cut, also where one client has none."""
-    labels, probabilities = drawn(seed, rows=rows + others)
+    labels, probabilities = random_predictions(seed, rows=rows + others)
     one = ClassificationSums.of(labels[:rows], probabilities[:rows])
     other = ClassificationSums.of(labels[rows:], probabilities[rows:])
     whole = ClassificationSums.of(labels, probabilities)
@@ -45,7 +45,7 @@ def test_sums_of_two_clients_are_those_of_all_rows(seed: int, rows: int, others:
 
 def test_no_rows_make_empty_sums() -> None:
     """A client may have none to score on."""
-    empty = ClassificationSums.of(*drawn(0, rows=0))
+    empty = ClassificationSums.of(*random_predictions(0, rows=0))
     assert empty == ClassificationSums()
 
 

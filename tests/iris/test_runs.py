@@ -20,7 +20,7 @@ from glean.runs.code_version import code_fingerprint
 from glean.settings import ConfigValue
 from tests.federations import Honest, MeddledApp
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
-from tests.iris.test_workload import averaged, shares_of
+from tests.iris.test_workload import fedavg_by_hand, shares_of
 
 SAME = ("model.npz", "bakeries.csv", "bakery_rounds.csv")
 """Files that hold no time."""
@@ -134,7 +134,7 @@ def test_sums_alone_make_one_row(tmp_path: Path) -> None:
 def test_a_run_averages_as_the_formula_says(tmp_path: Path) -> None:
     """Its model is that of plain averaging by rows, but for weights told to two digits."""
     folder = run(tmp_path, iris(num_server_rounds=20, secure_sums=True), nodes=nodes_of(5))
-    wanted = averaged(shares_of(42)).arrays
+    wanted = fedavg_by_hand(shares_of(42)).arrays
     with np.load(io.BytesIO((folder / "model.npz").read_bytes())) as found:
         for name, values in wanted.items():
             assert found[name] == pytest.approx(values, abs=1e-4)

@@ -35,7 +35,7 @@ def together(shares: list[tuple[Rows, Rows, Rows]], window: int) -> Rows:
     return np.concatenate(x), np.concatenate(labels)
 
 
-def averaged(shares: list[tuple[Rows, Rows, Rows]], *, rounds: int = 20) -> Weights:
+def fedavg_by_hand(shares: list[tuple[Rows, Rows, Rows]], *, rounds: int = 20) -> Weights:
     """The weights of the best of some rounds of plain averaging, without any federation."""
     weights = first_weights()
     rows = [len(share[0][0]) for share in shares]
@@ -153,7 +153,7 @@ def test_averaging_is_as_good_as_pooled_training() -> None:
     for seed in range(20):
         shares = shares_of(seed)
         x, labels = together(shares, 2)
-        federated.append(IRIS.score(averaged(shares), (x, labels)).accuracy)
+        federated.append(IRIS.score(fedavg_by_hand(shares), (x, labels)).accuracy)
         model = LogisticRegression(max_iter=1_000).fit(*together(shares, 0))
         pooled.append(accuracy_score(labels, model.predict(x)))
     assert np.mean(pooled) > 0.9
