@@ -191,7 +191,7 @@ FAILURES = [
     ("", {"max_depth": 99}, SettingsError, "max-depth: found 99; wanted a whole number from 1 to"),
     ("", {"nonsense": 1}, SettingsError, "unknown key 'nonsense'"),
     ("/none.csv", {}, FederationError, "0 bakeries can take part"),
-    ("", {"test_start": "2023-01-03"}, FederationError, "no bakery has enough trading days"),
+    ("", {"test_start": "2023-01-03"}, FederationError, "no bakery has enough to learn from"),
     ("", {"test_start": "2033-01-03"}, FederationError, "no bakery has a day in the test window"),
 ]
 
