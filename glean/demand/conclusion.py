@@ -13,6 +13,7 @@ import pandas as pd
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.error_sums import sum_errors
 from glean.errors import GleanError
+from glean.evaluation.pages.owner_page import write_owner_page
 from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
@@ -62,6 +63,10 @@ class DemandConclusion:
     def write_report(self, folder: Path) -> Path:
         """Write `report.html`; its path."""
         return write_report(folder)
+
+    def write_client_page(self, folder: Path, client: str) -> Path:
+        """Write the page of one bakery, for its owner; its path."""
+        return write_owner_page(folder, client)
 
     def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
         """Write `growth.csv`; each size once it is measured."""

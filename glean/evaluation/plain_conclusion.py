@@ -57,6 +57,19 @@ class PlainConclusion:
         table = self.result_table(folder) if (folder / "bakeries.csv").is_file() else None
         return write_plain_report(folder, table, metric=_metrics(folder).COLUMNS[0])
 
+    def write_client_page(self, folder: Path, client: str) -> Path:
+        """Refuse: there is nothing beyond `bakeries.csv` to show.
+
+        Raises
+        ------
+        GleanError
+            Always.
+        """
+        raise GleanError(
+            f"{folder}: found no page for {client!r}; a run of this workload has none by client: "
+            "see its report.html and bakeries.csv"
+        )
+
     def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
         """Measure nothing."""
         del folder, client_app

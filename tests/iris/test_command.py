@@ -115,6 +115,13 @@ def test_the_report_of_a_run_can_be_made_again(completed: tuple[Result, Path]) -
     assert {path.name for path in folder.iterdir()} == LEFT
 
 
+def test_there_is_no_page_by_client(completed: tuple[Result, Path]) -> None:
+    """It is refused in words that say where the results are."""
+    result = glean("report", completed[1], "--bakery", "client 1")
+    assert result.exit_code != 0
+    assert "found no page for 'client 1'" in " ".join(result.output.split())
+
+
 def test_one_word_continues_a_run_that_was_cut_off(tmp_path: Path) -> None:
     """Number of clients and settings are taken over; the end is the same to the byte."""
     assert simulate(tmp_path / "whole", num_server_rounds=4).exit_code == 0
