@@ -30,6 +30,7 @@ from glean.federation.server.conclusion import FinishedRounds, ResultTable
 from glean.forecasting.predict import definition_of, read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
+from glean.learning.xgboost_library import load_xgboost
 from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
@@ -101,8 +102,11 @@ class _Diagnosis:
         model = read_model(self.run.result.model.to_bytes())
         pooled = None
         if settings.baselines:
+            # Both once, before two threads ask for them: while XGBoost is imported scikit-learn is
+            # hidden, and who asks for that at the same moment doesn't find it.
+            load_xgboost()
             for each in bakeries:
-                each.training(definition_of(model))  # once, before two threads ask for it
+                each.training(definition_of(model))
             with ThreadPoolExecutor(1) as beside:
                 training = beside.submit(
                     train_pooled_baseline,
