@@ -26,7 +26,7 @@ from glean.evaluation.tables.summary import METHOD_ORDER, summarise
 from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import FinishedRounds, ResultTable
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.node_settings import NodeSettings
@@ -97,12 +97,12 @@ class _Diagnosis:
         pooled = None
         if settings.baselines:
             for each in bakeries:
-                each.training(definition_of(model))  # once, before two threads ask for it
+                each.training(model.definition)  # once, before two threads ask for it
             with ThreadPoolExecutor(1) as beside:
                 training = beside.submit(
                     train_pooled_baseline,
                     bakeries,
-                    definition_of(model),
+                    model.definition,
                     settings,
                     learning_rate=pooled_learning_rate_of(settings.rounds),
                     steps=self._pooled_rounds(),
