@@ -29,10 +29,12 @@ from glean.features.definition import FeatureDefinition
 from glean.federation.client.client import Client, client_of
 from glean.federation.server.setup import negotiate_features
 from glean.forecasting.client_model import ClientModel
+from glean.forecasting.forecast_model import ForecastModel, LocalTraining
+from glean.forecasting.forecasters import TreeForecaster, read_model
 from glean.forecasting.model_selection import CHALLENGERS, ModelSelection, select_model
 from glean.forecasting.personalization import personalize
-from glean.forecasting.predict import Model, read_model
 from glean.forecasting.shrinkage import trading_days
+from glean.learning.learning_rates import learning_rate_of
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import ErrorSums
 from glean.node_settings import NodeSettings
@@ -103,24 +105,24 @@ class Trial:
             found += [self._errors(self.bakeries[number], model) for number in members]
         return {method: reduce(add, (each[method] for each in found)) for method in METHODS}
 
-    def _model_of(self, members: Sequence[int], scratch: Path) -> Model:
+    def _model_of(self, members: Sequence[int], scratch: Path) -> ForecastModel:
         outcome = federation_of(self.settings, members, scratch).run()
         return read_model(outcome.model.to_bytes())
 
-    def _errors(self, bakery: Client, model: Model) -> dict[str, ErrorSums]:
+    def _errors(self, bakery: Client, model: ForecastModel) -> dict[str, ErrorSums]:
         judged = bakery.features(model.definition).between(bakery.windows.test_start, self.end)
         made = client_model(bakery, model).forecasts(judged)
         return {method: ErrorSums.of(judged.units, made[method]) for method in METHODS}
 
 
-def client_model(bakery: Client, model: Model) -> ClientModel:
+def client_model(bakery: Client, model: ForecastModel) -> ClientModel:
     """Do as `fit_client_model` does, but train the bakery's own model once for all clusters."""
     training = bakery.training(model.definition)
     validation = bakery.validation(model.definition)
     alone = _local(bakery, model.definition)
-    personal = personalize(
-        model, training, validation, boosting=bakery.settings.boosting, seed=_seed(bakery)
-    )
+    settings = bakery.settings
+    how = LocalTraining(settings.boosting, learning_rate_of(settings.rounds), seed=_seed(bakery))
+    personal = personalize(model, training, validation, how=how)
     unchosen = ClientModel(model, personal, alone, ModelSelection({"local": 1.0}, ""))
     made = unchosen.forecasts(validation)
     tried = {method: made[method] for method in CHALLENGERS}
@@ -129,13 +131,14 @@ def client_model(bakery: Client, model: Model) -> ClientModel:
 
 
 @lru_cache(maxsize=1000)
-def _local(bakery: Client, definition: FeatureDefinition) -> Model:
-    return train_local_trees(
+def _local(bakery: Client, definition: FeatureDefinition) -> ForecastModel:
+    grown = train_local_trees(
         bakery.training(definition),
         bakery.validation(definition),
         boosting=bakery.settings.boosting,
         seed=_seed(bakery),
-    ).forest
+    )
+    return TreeForecaster(grown.forest)
 
 
 def _seed(bakery: Client) -> int:

@@ -18,7 +18,8 @@ from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
 from glean.federation.client.client import Client, client_of
 from glean.federation.server.setup import negotiate_features
-from glean.forecasting.predict import Model, forecast_units, read_model
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import TreeForecaster, read_model
 from glean.learning.boosting import train_pooled
 from glean.learning.learning_rates import pooled_learning_rate_of
 from glean.learning.local_trees import train_local_trees
@@ -87,7 +88,7 @@ def pooled_wape(settings: RunSettings, bakeries: int) -> float:
         steps=rounds.num_server_rounds * settings.boosting.trees_per_round,
         seed=settings.seed,
     )
-    return _wape(clients, partial(_same, forest))
+    return _wape(clients, partial(_same, TreeForecaster(forest)))
 
 
 def local_wape(settings: RunSettings, bakeries: int) -> float:
@@ -95,13 +96,14 @@ def local_wape(settings: RunSettings, bakeries: int) -> float:
     clients = _clients(settings, bakeries)
     definition = _definition(clients, settings)
 
-    def local_trees(bakery: Client) -> Model:
-        return train_local_trees(
+    def local_trees(bakery: Client) -> ForecastModel:
+        grown = train_local_trees(
             bakery.training(definition),
             bakery.validation(definition),
             boosting=settings.boosting,
             seed=derived_seed(settings.seed, "local", bakery.sales.name),
-        ).forest
+        )
+        return TreeForecaster(grown.forest)
 
     return _wape(clients, local_trees)
 
@@ -120,15 +122,15 @@ def _definition(clients: Sequence[Client], settings: RunSettings) -> FeatureDefi
     )
 
 
-def _same(model: Model, _: Client) -> Model:
+def _same(model: ForecastModel, _: Client) -> ForecastModel:
     return model
 
 
-def _wape(clients: Sequence[Client], model_of: Callable[[Client], Model]) -> float:
+def _wape(clients: Sequence[Client], model_of: Callable[[Client], ForecastModel]) -> float:
     """WAPE over all rows of all test windows."""
     sums: list[ErrorSums] = []
     for bakery in clients:
         model = model_of(bakery)
         test = bakery.test(model.definition)
-        sums.append(ErrorSums.of(test.units, forecast_units(model, test)))
+        sums.append(ErrorSums.of(test.units, model.forecast(test)))
     return reduce(add, sums, ErrorSums()).wape

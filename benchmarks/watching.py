@@ -33,7 +33,7 @@ from glean.forecasting.adaptive_conformal import (
     adapted_intervals,
 )
 from glean.forecasting.calibration import Calibration
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.learning_rates import learning_rate_of
@@ -82,7 +82,7 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
     with as_server(federation.grid):
         outcome = federation.rounds.with_errors(federation.rounds.run())
     model, found = outcome.model.to_bytes(), []
-    definition = definition_of(read_model(model))
+    definition = read_model(model).definition
     for partition in range(job.bakeries):
         bakery = client_of(NodeSettings(partition=partition), settings, newcomer=False)
         assert bakery is not None, "there is a bakery for every partition"

@@ -27,7 +27,7 @@ from glean.evaluation.tables.summary import METHOD_ORDER, summarise
 from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import FinishedRounds, ResultTable
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.learning.xgboost_library import load_xgboost
@@ -106,12 +106,12 @@ class _Diagnosis:
             # hidden, and who asks for that at the same moment doesn't find it.
             load_xgboost()
             for each in bakeries:
-                each.training(definition_of(model))
+                each.training(model.definition)
             with ThreadPoolExecutor(1) as beside:
                 training = beside.submit(
                     train_pooled_baseline,
                     bakeries,
-                    definition_of(model),
+                    model.definition,
                     settings,
                     learning_rate=pooled_learning_rate_of(settings.rounds),
                     steps=self._pooled_rounds(),
