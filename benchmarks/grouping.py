@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import Client
 from glean.forecasting.predict import Model, forecast_units
 from glean.learning.boosting import train_pooled
 from glean.learning.learning_rates import pooled_learning_rate_of
@@ -27,7 +27,7 @@ ALTERNATIONS = 8
 
 
 def by_loss(
-    bakeries: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     *,
     clusters: int,
@@ -41,7 +41,7 @@ def by_loss(
 
     Parameters
     ----------
-    bakeries : sequence of Client
+    bakeries : sequence of BakeryRows
         n bakeries.
     definition : FeatureDefinition
         Their features.
@@ -76,10 +76,10 @@ def by_loss(
 
 
 def _pooled(
-    bakeries: Sequence[Client], definition: FeatureDefinition, settings: RunSettings
+    bakeries: Sequence[BakeryRows], definition: FeatureDefinition, settings: RunSettings
 ) -> Model | None:
     """Train one model on the rows of a cluster; None where nobody can train."""
-    rows = [bakery.training(definition) for bakery in bakeries if bakery.windows.trains]
+    rows = [bakery.training(definition) for bakery in bakeries if bakery.trains]
     if not rows:
         return None
     return train_pooled(
@@ -96,7 +96,7 @@ def _loss(model: Model | None, rows: FeatureMatrix) -> float:
 
 
 def by_weekday(
-    bakeries: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     *,
     clusters: int,
