@@ -18,8 +18,8 @@ from benchmarks.jobs import JOBS
 from benchmarks.joining import NEWCOMERS
 from benchmarks.reference import run_job
 from glean.evaluation.tables.results import read_results
+from glean.features.bakery_rows import bakery_rows_of
 from glean.features.matrix import build_features
-from glean.federation.client.client import client_of
 from glean.forecasting.cold_start import weekday_profile, with_cold_start
 from glean.forecasting.forecast_model import ForecastModel
 from glean.forecasting.forecasters import read_model
@@ -45,11 +45,11 @@ def measure(run: Path) -> pd.DataFrame:
     newcomers = set(results.run.facts["newcomers"])
     rows = []
     for node in range(len(results.run.facts["bakeries"])):
-        client = client_of(NodeSettings(node), settings)
-        if client is None or client.sales.name not in newcomers:
+        bakery = bakery_rows_of(NodeSettings(node), settings)
+        if bakery is None or bakery.sales.name not in newcomers:
             continue
         rng = np.random.default_rng(node)
-        sales, start = client.sales, client.windows.test_start
+        sales, start = bakery.sales, bakery.windows.test_start
         products = _stated_products(sales.table.rows[sales.table.rows["date"] < start], rng)
         if not products:
             continue

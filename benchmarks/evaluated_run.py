@@ -1,7 +1,7 @@
 """One federation on a job, and how well each round's model forecasts the test windows.
 
-The rounds run in this process and choose nothing by the test windows; their checkpoints are judged
-afterwards, beside XGBoost on the pooled rows and each bakery alone.
+The rounds run in this process and choose nothing by the test windows; their checkpoints are
+evaluated afterwards, beside XGBoost on the pooled rows and each bakery alone.
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ from functools import partial, reduce
 from operator import add
 from pathlib import Path
 
-from benchmarks.federations import federation_of
+from benchmarks.federations import feature_definition, federation_of, open_bakeries
 from benchmarks.metered_grid import Spent
-from glean.features.definition import FeatureDefinition
+from glean.features.bakery_rows import BakeryRows
 from glean.features.matrix import stack
-from glean.federation.client.client import Client, client_of
-from glean.federation.server.setup import negotiate_features
 from glean.forecasting.forecast_model import ForecastModel
 from glean.forecasting.forecasters import TreeForecaster, read_model
 from glean.learning.boosting import train_pooled
 from glean.learning.learning_rates import pooled_learning_rate_of
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import ErrorSums
-from glean.node_settings import NodeSettings
 from glean.seeds import derived_seed
 from glean.settings import RunSettings
 
@@ -66,37 +63,37 @@ class EvaluatedRun:
 
 
 def evaluated_run(settings: RunSettings, bakeries: int, scratch: Path) -> EvaluatedRun:
-    """Run the rounds, then judge every checkpoint."""
+    """Run the rounds, then evaluate every checkpoint."""
     federation = federation_of(settings, bakeries, scratch)
     federation.run()
     total = federation.grid.so_far()
-    clients = _clients(settings, bakeries)
+    all_rows = open_bakeries(settings, bakeries)
     models = [read_model(content) for content in federation.checkpoints()]
-    wapes = tuple(_wape(clients, partial(_same, model)) for model in models)
+    wapes = tuple(_wape(all_rows, partial(_same, model)) for model in models)
     return EvaluatedRun(wapes, tuple(federation.folder.milestones), total)
 
 
 def pooled_wape(settings: RunSettings, bakeries: int) -> float:
     """WAPE of XGBoost on all rows in one place: same depth, rate and number of trees."""
-    clients = _clients(settings, bakeries)
-    definition = _definition(clients, settings)
+    all_rows = open_bakeries(settings, bakeries)
+    definition = feature_definition(all_rows, settings)
     rounds = settings.rounds
     forest = train_pooled(
-        stack([bakery.training(definition) for bakery in clients if bakery.windows.trains]),
+        stack([bakery.training(definition) for bakery in all_rows if bakery.trains]),
         boosting=settings.boosting,
         learning_rate=pooled_learning_rate_of(rounds),
         steps=rounds.num_server_rounds * settings.boosting.trees_per_round,
         seed=settings.seed,
     )
-    return _wape(clients, partial(_same, TreeForecaster(forest)))
+    return _wape(all_rows, partial(_same, TreeForecaster(forest)))
 
 
 def local_wape(settings: RunSettings, bakeries: int) -> float:
     """WAPE of each bakery alone, as the row "local" of `bakeries.csv` has it."""
-    clients = _clients(settings, bakeries)
-    definition = _definition(clients, settings)
+    all_rows = open_bakeries(settings, bakeries)
+    definition = feature_definition(all_rows, settings)
 
-    def local_trees(bakery: Client) -> ForecastModel:
+    def local_trees(bakery: BakeryRows) -> ForecastModel:
         grown = train_local_trees(
             bakery.training(definition),
             bakery.validation(definition),
@@ -105,31 +102,17 @@ def local_wape(settings: RunSettings, bakeries: int) -> float:
         )
         return TreeForecaster(grown.forest)
 
-    return _wape(clients, local_trees)
+    return _wape(all_rows, local_trees)
 
 
-def _clients(settings: RunSettings, bakeries: int) -> list[Client]:
-    """Find the bakeries that the run's apps clients, their rows with them."""
-    found = (
-        client_of(NodeSettings(partition=k), settings, newcomer=False) for k in range(bakeries)
-    )
-    return [bakery for bakery in found if bakery is not None]
-
-
-def _definition(clients: Sequence[Client], settings: RunSettings) -> FeatureDefinition:
-    return negotiate_features(
-        {bakery.sales.name: bakery.info() for bakery in clients}, (), settings
-    )
-
-
-def _same(model: ForecastModel, _: Client) -> ForecastModel:
+def _same(model: ForecastModel, _: BakeryRows) -> ForecastModel:
     return model
 
 
-def _wape(clients: Sequence[Client], model_of: Callable[[Client], ForecastModel]) -> float:
+def _wape(bakeries: Sequence[BakeryRows], model_of: Callable[[BakeryRows], ForecastModel]) -> float:
     """WAPE over all rows of all test windows."""
     sums: list[ErrorSums] = []
-    for bakery in clients:
+    for bakery in bakeries:
         model = model_of(bakery)
         test = bakery.test(model.definition)
         sums.append(ErrorSums.of(test.units, model.forecast(test)))

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import Client
 from glean.forecasting.forecast_model import ForecastModel
 from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.boosting import train_pooled
@@ -28,7 +28,7 @@ ALTERNATIONS = 8
 
 
 def by_loss(
-    bakeries: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     *,
     clusters: int,
@@ -42,7 +42,7 @@ def by_loss(
 
     Parameters
     ----------
-    bakeries : sequence of Client
+    bakeries : sequence of BakeryRows
         n bakeries.
     definition : FeatureDefinition
         Their features.
@@ -77,10 +77,10 @@ def by_loss(
 
 
 def _pooled(
-    bakeries: Sequence[Client], definition: FeatureDefinition, settings: RunSettings
+    bakeries: Sequence[BakeryRows], definition: FeatureDefinition, settings: RunSettings
 ) -> ForecastModel | None:
     """Train one model on the rows of a cluster; None where nobody can train."""
-    rows = [bakery.training(definition) for bakery in bakeries if bakery.windows.trains]
+    rows = [bakery.training(definition) for bakery in bakeries if bakery.trains]
     if not rows:
         return None
     pooled = train_pooled(
@@ -98,7 +98,7 @@ def _loss(model: ForecastModel | None, rows: FeatureMatrix) -> float:
 
 
 def by_weekday(
-    bakeries: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     *,
     clusters: int,

@@ -120,8 +120,8 @@ def main() -> int:
     """Print a row an aggregation."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    told = parser.parse_args()
-    print(f"{BAKERIES} bakeries; seconds a round, mean of {told.rounds - 1}")
+    args = parser.parse_args()
+    print(f"{BAKERIES} bakeries; seconds a round, mean of {args.rounds - 1}")
     print(
         f"{'':24} {'exchanges':>9} {'kB a bakery':>11} {'in process':>10} {'Ray':>7} "
         f"{'machines':>9}"
@@ -129,7 +129,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="transports-") as scratch:
         folder = Path(scratch)
         with deployment(folder / "deployed", tables(folder)) as deployed:
-            compare(told.rounds, between_machines(deployed), folder)
+            compare(args.rounds, between_machines(deployed), folder)
     return 0
 
 

@@ -20,12 +20,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.coverage import ALONE
-from benchmarks.federations import federation_of
+from benchmarks.coverage import SINGLE_BAKERIES
+from benchmarks.federations import clear_caches, federation_of, open_bakeries
 from benchmarks.jobs import JOBS, Job
 from glean.evaluation.tables.client_tables import client_model_of
-from glean.federation.client.client import client_of
-from glean.federation.grids.inprocess import as_server
 from glean.forecasting import adaptive_conformal
 from glean.forecasting.adaptive_conformal import (
     ADAPTIVE_INTERVALS,
@@ -38,7 +36,6 @@ from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import Floats
-from glean.node_settings import NodeSettings
 
 STARTS = {
     "chain": pd.date_range("2017-01-01", "2019-07-01", freq="QS"),
@@ -79,22 +76,20 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
     least = {"min_available_bakeries": "1"} if job.bakeries == 1 else {}
     settings = job.settings(scratch, test_start=str(start.date()), secure_sums="false", **least)
     federation = federation_of(settings, job.bakeries, scratch / "runs")
-    with as_server(federation.grid):
-        outcome = federation.rounds.with_errors(federation.rounds.run())
-    model, found = outcome.model.to_bytes(), []
+    result = federation.run()
+    errors = federation.sum_errors(result)
+    model, found = result.model.to_bytes(), []
     definition = read_model(model).definition
-    for partition in range(job.bakeries):
-        bakery = client_of(NodeSettings(partition=partition), settings, newcomer=False)
-        assert bakery is not None, "there is a bakery for every partition"
-        rate = learning_rate_of(settings.rounds)
-        own = client_model_of(bakery, model, learning_rate=rate, errors=outcome.errors)
+    rate = learning_rate_of(settings.rounds)
+    for bakery in open_bakeries(settings, job.bakeries):
+        own = client_model_of(bakery, model, learning_rate=rate, errors=errors)
         rows = bakery.features(definition).between(start, end)
         rows = rows.rows(np.isfinite(rows.units))
         past = own.residuals(bakery.training(definition), bakery.validation(definition))
         window = residuals(rows, own.forecasts(rows)["chosen"], fitted=False)
         known = past["chosen"].plus(window)
         found.append(Window(known, window, definition.horizon_days, own.prior))
-    client_of.cache_clear()
+    clear_caches()
     client_model_of.cache_clear()
     return found
 
@@ -144,14 +139,14 @@ def compare(job: Job, scratch: Path) -> pd.DataFrame:
 
 def main() -> None:
     """Print a table a job, and the mean over the jobs."""
-    jobs = {job.name: job for job in (*JOBS.values(), *ALONE) if job.name in STARTS}
+    jobs = {job.name: job for job in (*JOBS.values(), *SINGLE_BAKERIES) if job.name in STARTS}
     names = sys.argv[1:] or [name for name, job in jobs.items() if job.available()]
     tables = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
             tables[name] = compare(jobs[name], Path(scratch))
             print(f"\n{name}\n{tables[name].to_string(float_format='%.2f')}", flush=True)
-    whole = sum(tables.values()) / len(tables)
+    whole = pd.concat(tables.values()).groupby(level=0, sort=False).mean()
     print(f"\nmean of the jobs; pinball in %\n{whole.to_string(float_format='%.2f')}")
 
 
