@@ -28,10 +28,12 @@ from benchmarks.jobs import JOBS, Job
 from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.forecasting.client_model import ClientModel
+from glean.forecasting.forecast_model import ForecastModel, LocalTraining
+from glean.forecasting.forecasters import TreeForecaster, read_model
 from glean.forecasting.model_selection import CHALLENGERS, ModelSelection, select_model
 from glean.forecasting.personalization import personalize
-from glean.forecasting.predict import Model, definition_of, read_model
 from glean.forecasting.shrinkage import trading_days
+from glean.learning.learning_rates import learning_rate_of
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import ErrorSums
 from glean.seeds import derived_seed
@@ -100,25 +102,25 @@ class Trial:
             found += [self._errors(self.bakeries[number], model) for number in members]
         return {method: reduce(add, (each[method] for each in found)) for method in METHODS}
 
-    def _model_of(self, members: Sequence[int], scratch: Path) -> Model:
+    def _model_of(self, members: Sequence[int], scratch: Path) -> ForecastModel:
         result = federation_of(self.settings, members, scratch).run()
         return read_model(result.model.to_bytes())
 
-    def _errors(self, bakery: BakeryRows, model: Model) -> dict[str, ErrorSums]:
-        features = bakery.features(definition_of(model))
+    def _errors(self, bakery: BakeryRows, model: ForecastModel) -> dict[str, ErrorSums]:
+        features = bakery.features(model.definition)
         evaluated = features.between(bakery.windows.test_start, self.end)
         made = client_model(bakery, model).forecasts(evaluated)
         return {method: ErrorSums.of(evaluated.units, made[method]) for method in METHODS}
 
 
-def client_model(bakery: BakeryRows, model: Model) -> ClientModel:
+def client_model(bakery: BakeryRows, model: ForecastModel) -> ClientModel:
     """Do as `fit_client_model` does, but train the bakery's own model once for all clusters."""
-    definition = definition_of(model)
+    definition = model.definition
     training, validation = bakery.training(definition), bakery.validation(definition)
     local = _local(bakery, definition)
-    personal = personalize(
-        model, training, validation, boosting=bakery.settings.boosting, seed=_seed(bakery)
-    )
+    settings = bakery.settings
+    how = LocalTraining(settings.boosting, learning_rate_of(settings.rounds), seed=_seed(bakery))
+    personal = personalize(model, training, validation, how=how)
     unselected = ClientModel(model, personal, local, ModelSelection({"local": 1.0}, ""))
     made = unselected.forecasts(validation)
     tried = {method: made[method] for method in CHALLENGERS}
@@ -127,13 +129,14 @@ def client_model(bakery: BakeryRows, model: Model) -> ClientModel:
 
 
 @lru_cache(maxsize=1000)
-def _local(bakery: BakeryRows, definition: FeatureDefinition) -> Model:
-    return train_local_trees(
+def _local(bakery: BakeryRows, definition: FeatureDefinition) -> ForecastModel:
+    grown = train_local_trees(
         bakery.training(definition),
         bakery.validation(definition),
         boosting=bakery.settings.boosting,
         seed=_seed(bakery),
-    ).forest
+    )
+    return TreeForecaster(grown.forest)
 
 
 def _seed(bakery: BakeryRows) -> int:

@@ -21,9 +21,9 @@ from glean.evaluation.tables.results import read_results
 from glean.features.bakery_rows import bakery_rows_of
 from glean.features.matrix import build_features
 from glean.forecasting.cold_start import weekday_profile, with_cold_start
-from glean.forecasting.predict import forecast_units, read_model
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.recursive_forecast import on_usual_days
-from glean.learning.forest import Forest
 from glean.node_settings import NodeSettings
 from glean.sales.partitions import BakerySales
 from glean.sales.products import Product
@@ -42,7 +42,6 @@ def measure(run: Path) -> pd.DataFrame:
     results = read_results(run)
     settings = RunSettings.from_config(results.run.settings)
     model = read_model((run / "model.ubj").read_bytes())
-    assert isinstance(model, Forest)
     newcomers = set(results.run.facts["newcomers"])
     rows = []
     for node in range(len(results.run.facts["bakeries"])):
@@ -74,7 +73,7 @@ def _stated_products(before: pd.DataFrame, rng: np.random.Generator) -> dict[str
 
 def _week_errors(
     sales: BakerySales,
-    model: Forest,
+    model: ForecastModel,
     products: dict[str, Product],
     *,
     origin: pd.Timestamp,
@@ -107,9 +106,9 @@ def _week_errors(
         names = features.keys["product"]
         shape = profile[day.day_of_week] / profile[list(open_weekdays)].mean()
         # As `recursive_forecast` does it: without a sale the profile, moved by what the day has.
-        forecast = forecast_units(model, features)
+        forecast = model.forecast(features)
         if not days:
-            forecast *= features.level * shape / forecast_units(model, on_usual_days(features))
+            forecast *= features.level * shape / model.forecast(on_usual_days(features))
         actual = asked.set_index("product")["units"].reindex(names).to_numpy()
         stated = np.array([products[name].expected_units for name in names])
         found.append(

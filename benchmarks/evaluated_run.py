@@ -16,7 +16,8 @@ from benchmarks.federations import feature_definition, federation_of, open_baker
 from benchmarks.metered_grid import Spent
 from glean.features.bakery_rows import BakeryRows
 from glean.features.matrix import stack
-from glean.forecasting.predict import Model, definition_of, forecast_units, read_model
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import TreeForecaster, read_model
 from glean.learning.boosting import train_pooled
 from glean.learning.learning_rates import pooled_learning_rate_of
 from glean.learning.local_trees import train_local_trees
@@ -84,7 +85,7 @@ def pooled_wape(settings: RunSettings, bakeries: int) -> float:
         steps=rounds.num_server_rounds * settings.boosting.trees_per_round,
         seed=settings.seed,
     )
-    return _wape(all_rows, partial(_same, forest))
+    return _wape(all_rows, partial(_same, TreeForecaster(forest)))
 
 
 def local_wape(settings: RunSettings, bakeries: int) -> float:
@@ -92,26 +93,27 @@ def local_wape(settings: RunSettings, bakeries: int) -> float:
     all_rows = open_bakeries(settings, bakeries)
     definition = feature_definition(all_rows, settings)
 
-    def local_trees(bakery: BakeryRows) -> Model:
-        return train_local_trees(
+    def local_trees(bakery: BakeryRows) -> ForecastModel:
+        grown = train_local_trees(
             bakery.training(definition),
             bakery.validation(definition),
             boosting=settings.boosting,
             seed=derived_seed(settings.seed, "local", bakery.sales.name),
-        ).forest
+        )
+        return TreeForecaster(grown.forest)
 
     return _wape(all_rows, local_trees)
 
 
-def _same(model: Model, _: BakeryRows) -> Model:
+def _same(model: ForecastModel, _: BakeryRows) -> ForecastModel:
     return model
 
 
-def _wape(bakeries: Sequence[BakeryRows], model_of: Callable[[BakeryRows], Model]) -> float:
+def _wape(bakeries: Sequence[BakeryRows], model_of: Callable[[BakeryRows], ForecastModel]) -> float:
     """WAPE over all rows of all test windows."""
     sums: list[ErrorSums] = []
     for bakery in bakeries:
         model = model_of(bakery)
-        test = bakery.test(definition_of(model))
-        sums.append(ErrorSums.of(test.units, forecast_units(model, test)))
+        test = bakery.test(model.definition)
+        sums.append(ErrorSums.of(test.units, model.forecast(test)))
     return reduce(add, sums, ErrorSums()).wape

@@ -31,7 +31,7 @@ from glean.forecasting.adaptive_conformal import (
     adapted_intervals,
 )
 from glean.forecasting.calibration import Calibration
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.learning_rates import learning_rate_of
@@ -79,7 +79,7 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
     result = federation.run()
     errors = federation.sum_errors(result)
     model, found = result.model.to_bytes(), []
-    definition = definition_of(read_model(model))
+    definition = read_model(model).definition
     rate = learning_rate_of(settings.rounds)
     for bakery in open_bakeries(settings, job.bakeries):
         own = client_model_of(bakery, model, learning_rate=rate, errors=errors)

@@ -12,8 +12,8 @@ from glean.metric_sums import MetricSums
 
 Floats = NDArray[np.float64]
 
-SMALLEST_PROBABILITY = 1e-15
-"""Below it a log loss would be infinite; scikit-learn clips likewise."""
+SMALLEST_PROBABILITY = float(np.finfo(np.float64).eps)
+"""Of zero a log loss would be infinite; scikit-learn clips likewise."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ClassificationSums(MetricSums):
         true = probabilities[np.arange(len(labels)), labels]
         return cls(
             rows=float(len(labels)),
-            log_losses=float(-np.log(np.maximum(true, SMALLEST_PROBABILITY)).sum()),
+            log_losses=float(-np.log(np.clip(true, SMALLEST_PROBABILITY, 1.0)).sum()),
             hits=float((probabilities.argmax(axis=1) == labels).sum()),
         )
 

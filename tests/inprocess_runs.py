@@ -19,7 +19,7 @@ from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 
-THREE = tuple({"partition-id": k} for k in range(3))
+THREE = tuple({"partition-id": k, "num-partitions": 3} for k in range(3))
 """Node configs of a simulation of three bakeries."""
 
 _RUN_IDS = count(1)
@@ -74,7 +74,7 @@ def cut_off(
 
     def meddle(message: Message, _name: str, honest: Honest) -> Message:
         told = message.metadata
-        if told.message_type in (kind, f"{kind}.step") and told.group_id == str(round_number):
+        if told.message_type in (kind, f"{kind}.sum") and told.group_id == str(round_number):
             (then or _raise)()
         return honest()
 

@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 import benchmarks.__main__ as bench
 from benchmarks import (
     accuracy,
     engines,
+    iris,
     many_bakeries,
     masks,
     merge,
@@ -51,7 +53,7 @@ def test_a_missed_limit_fails_the_benchmarks(
         ran.append(module)
         return int(module in missed)
 
-    modules = [merge, many_bakeries, engines, masks]
+    modules = [merge, many_bakeries, engines, masks, iris]
     if not quick:
         modules += [pooled, reference, accuracy, transports, scale, stock]
     for module in (*bench.QUICK, *bench.SLOW):
@@ -137,6 +139,15 @@ def test_scale_holds_what_a_bakery_costs_and_memory(
     spent = Spent(5, round(18e6 * slower), round(2e6 * slower), 200.0 * slower, 0.0)
     many = replace(cost(1000, peak_gib=peak_gib), spent=spent)
     assert len(scale.misses("histogram", [few, many])) == missed
+
+
+@pytest.mark.parametrize(
+    ("federated", "missed"), [((0.98, 0.90), 0), ((1.0, 0.86), 0), ((0.96, 0.88), 1)]
+)
+def test_iris_holds_the_mean_accuracy(federated: tuple[float, float], missed: int) -> None:
+    """A point below pooled at most, on average over seeds; one bad seed is none."""
+    pooled_all = np.array([0.97, 0.90])
+    assert len(iris.misses(np.array(federated), pooled_all)) == missed
 
 
 @pytest.mark.parametrize(("open_s", "masked_s", "missed"), [(6, 12, 0), (6.1, 12, 1), (7, 13, 2)])

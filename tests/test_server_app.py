@@ -18,7 +18,7 @@ from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.federation.wire.messages import FinalReply
-from glean.forecasting.predict import forecast_units
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.forest import Forest
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import wape
@@ -126,7 +126,7 @@ def test_the_local_rival_chooses_on_its_validation_window_only(
     )
     test = bakery_rows.test(definition)
     scores = pd.read_csv(folder / "bakeries.csv").set_index(["bakery", "method"])
-    forecast = forecast_units(alone.forest, test)
+    forecast = TreeForecaster(alone.forest).forecast(test)
     assert scores.loc[("bakery 1", "local"), "wape"] == pytest.approx(wape(test.units, forecast))
 
 
@@ -191,7 +191,7 @@ FAILURES = [
     ("", {"max_depth": 99}, SettingsError, "max-depth: found 99; wanted a whole number from 1 to"),
     ("", {"nonsense": 1}, SettingsError, "unknown key 'nonsense'"),
     ("/none.csv", {}, FederationError, "0 bakeries can take part"),
-    ("", {"test_start": "2023-01-03"}, FederationError, "no bakery has enough trading days"),
+    ("", {"test_start": "2023-01-03"}, FederationError, "no bakery has enough to learn from"),
     ("", {"test_start": "2033-01-03"}, FederationError, "no bakery has a day in the test window"),
 ]
 

@@ -13,6 +13,7 @@ import pandas as pd
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.error_sums import sum_errors
 from glean.errors import GleanError
+from glean.evaluation.pages.owner_page import write_owner_page
 from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
@@ -26,9 +27,10 @@ from glean.evaluation.tables.summary import METHOD_ORDER, summarise
 from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import FinishedRounds, ResultTable
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
+from glean.learning.xgboost_library import load_xgboost
 from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
@@ -63,6 +65,10 @@ class DemandConclusion:
         """Write `report.html`; its path."""
         return write_report(folder)
 
+    def write_client_page(self, folder: Path, client: str) -> Path:
+        """Write the page of one bakery, for its owner; its path."""
+        return write_owner_page(folder, client)
+
     def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
         """Write `growth.csv`; each size once it is measured."""
         return measure_sizes(folder, client_app)
@@ -96,13 +102,16 @@ class _Diagnosis:
         model = read_model(self.run.result.model.to_bytes())
         pooled = None
         if settings.baselines:
+            # Both once, before two threads ask for them: while XGBoost is imported scikit-learn is
+            # hidden, and who asks for that at the same moment doesn't find it.
+            load_xgboost()
             for each in bakeries:
-                each.training(definition_of(model))  # once, before two threads ask for it
+                each.training(model.definition)
             with ThreadPoolExecutor(1) as beside:
                 training = beside.submit(
                     train_pooled_baseline,
                     bakeries,
-                    definition_of(model),
+                    model.definition,
                     settings,
                     learning_rate=pooled_learning_rate_of(settings.rounds),
                     steps=self._pooled_rounds(),

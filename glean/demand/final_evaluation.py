@@ -17,8 +17,9 @@ from glean.features.bakery_rows import BakeryRows
 from glean.federation.wire.messages import FinalTask, Task
 from glean.federation.workload.protocols import FinalScores
 from glean.forecasting.client_model import ClientModel
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_store import StoredModel, to_files
-from glean.forecasting.predict import Model, definition_of, read_model
 from glean.forecasting.rolling_origin import residuals
 from glean.runs.client_home import keep_files, keep_model
 
@@ -48,7 +49,7 @@ def start_test(bakery: BakeryRows, task: Task) -> FinalScores:
         The model can't be read.
     """
     model = read_model(task.model)
-    definition = definition_of(model)
+    definition = model.definition
     row = evaluate_start(
         model,
         bakery=bakery.sales.name,
@@ -67,8 +68,8 @@ def _client_model(bakery: BakeryRows, task: FinalTask) -> ClientModel | None:
     return client_model_of(bakery, task.model, learning_rate=task.learning_rate, errors=errors)
 
 
-def _scored(bakery: BakeryRows, model: Model, own: ClientModel | None) -> list[BakeryScore]:
-    definition = definition_of(model)
+def _scored(bakery: BakeryRows, model: ForecastModel, own: ClientModel | None) -> list[BakeryScore]:
+    definition = model.definition
     return backtest.evaluate(
         model,
         client_model=own if bakery.settings.baselines else None,
@@ -108,7 +109,7 @@ def _keep(
 
 
 def _kept(bakery: BakeryRows, own: ClientModel) -> StoredModel:
-    definition = definition_of(own.shared)
+    definition = own.shared.definition
     windows = bakery.training(definition), bakery.validation(definition)
     past = own.residuals(*windows)["chosen"].plus(
         residuals(

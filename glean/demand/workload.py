@@ -16,10 +16,9 @@ from glean.evaluation.tables.backtest import CLIENT_METHODS
 from glean.evaluation.tables.summed_scores import UNIT_POWERS
 from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition, check_covariates
-from glean.forecasting.predict import definition_of
 from glean.learning.forest import Forest
 from glean.learning.model_weights import Weights, is_npz
-from glean.learning.weight_models import initial_weights, read_weights
+from glean.learning.weight_models import definition_of_weights, initial_weights, read_weights
 from glean.metrics import ErrorSums
 from glean.node_settings import NodeSettings
 from glean.sales.calendars import public_holidays
@@ -130,10 +129,11 @@ def _traits(model: Forest | Weights, settings: RunSettings) -> Iterator[tuple[st
     kind = f"averaged weights ({settings.rounds.fedavg_model})" if averaged else "trees"
     if isinstance(model, Weights):
         yield "the kind", f"averaged weights ({model.kind})", kind
+        definition = definition_of_weights(model)
     else:
         yield "the kind", "trees", kind
         yield "the objective", model.objective, settings.boosting.objective
-    definition = definition_of(model)
+        definition = model.definition
     yield "the horizon in days", definition.horizon_days, settings.windows.horizon_days
     yield "the covariates", _listed(definition.covariates), _listed(settings.covariates)
 

@@ -17,10 +17,11 @@ from glean.federation.workload.final_rows import read_final_rows
 from glean.federation.workload.registry import workload_of
 from glean.metric_sums import ALL_CLIENTS, MetricSums, metric_label
 from glean.runs.index import read_run
+from glean.runs.results import Columns, read_table
 from glean.settings import RunSettings
 
-START = "start-from"
-"""Method of the model that a run began with."""
+FEDERATED, START = "federated", "start-from"
+"""Methods: the final model, and the one that a run began with."""
 
 
 class PlainConclusion:
@@ -41,8 +42,10 @@ class PlainConclusion:
         """
         workload = workload_of(run.settings)
         rows = _rows(run, run.loop.test(run.result, findings=""), workload.final_methods)
-        if run.settings.start_from:
-            rows += _rows(run, run.loop.test_start(run.result), ("federated",), shown_as=START)
+        if not any(row["rows"] for row in rows):
+            raise FederationError("no client has a row in its test window that could be scored")
+        if replies := run.loop.test_start(run.result):
+            rows += _rows(run, replies, (FEDERATED,), shown_as=START)
         table = pd.DataFrame(rows)
         run.folder.write_bytes(
             "bakeries.csv", table.to_csv(index=False, lineterminator="\n").encode()
@@ -51,9 +54,21 @@ class PlainConclusion:
 
     def write_report(self, folder: Path) -> Path:
         """Write `report.html`; its path."""
-        settings = _settings(folder)
         table = self.result_table(folder) if (folder / "bakeries.csv").is_file() else None
-        return write_plain_report(folder, table, metric=workload_of(settings).metrics.COLUMNS[0])
+        return write_plain_report(folder, table, metric=_metrics(folder).COLUMNS[0])
+
+    def write_client_page(self, folder: Path, client: str) -> Path:
+        """Refuse: there is nothing beyond `bakeries.csv` to show.
+
+        Raises
+        ------
+        GleanError
+            Always.
+        """
+        raise GleanError(
+            f"{folder}: found no page for {client!r}; a run of this workload has none by client: "
+            "see its report.html and bakeries.csv"
+        )
 
     def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
         """Measure nothing."""
@@ -66,17 +81,14 @@ class PlainConclusion:
         Raises
         ------
         GleanError
-            The run has no final scores.
+            The run has no final scores, or they are damaged.
         """
-        path = folder / "bakeries.csv"
-        if not path.is_file():
-            raise GleanError(f"{folder} has no bakeries.csv: the run ended before its final test")
-        metrics = workload_of(_settings(folder)).metrics
-        totals = _totals(pd.read_csv(path), metrics)
-        best = min(sums.primary for sums in totals.values())
+        kind = _metrics(folder)
+        totals = _totals(_read_scores(folder / "bakeries.csv", kind), kind)
+        best = min((sums.primary for sums in totals.values() if sums.rows), default=None)
         return ResultTable(
             title="Test rows of all clients",
-            heads=("method", "rows", *(metric_label(name) for name in metrics.COLUMNS)),
+            heads=("method", "rows", *(metric_label(name) for name in kind.COLUMNS)),
             rows=tuple(
                 (method, f"{sums.rows:.0f}", *(f"{v:.4f}" for v in sums.metrics().values()))
                 for method, sums in totals.items()
@@ -86,8 +98,19 @@ class PlainConclusion:
         )
 
 
-def _settings(folder: Path) -> RunSettings:
-    return RunSettings.from_config(read_run(folder).settings, environment={})
+def _metrics(folder: Path) -> type[MetricSums]:
+    """Kind of sums of a run's workload; other settings of a run that failed may be damaged."""
+    return workload_of(RunSettings(workload=str(read_run(folder).settings["workload"]))).metrics
+
+
+def _read_scores(path: Path, kind: type[MetricSums]) -> pd.DataFrame:
+    text = ("bakery", "method")
+    table = read_table(path, Columns((*text, *(item.name for item in fields(kind))), text))
+    if table is None:
+        raise GleanError(f"{path.parent} has no {path.name}: the run ended before its final test")
+    if FEDERATED not in table["method"].to_numpy():
+        raise GleanError(f"{path}: found no row of the method {FEDERATED}; run again")
+    return table
 
 
 def _rows(
@@ -111,14 +134,11 @@ def _rows(
             except ModelError as error:
                 number = run.result.last_round
                 run.clients.report_failure(name, str(error), round_number=number)
-    rows = [
+    return [
         {"bakery": name, "method": shown_as or method, **vars(sums), **sums.metrics()}
         for name, by_method in found.items()
         for method, sums in by_method.items()
     ]
-    if not any(row["rows"] for row in rows):
-        raise FederationError("no client has a row in its test window that could be scored")
-    return rows
 
 
 def _totals(table: pd.DataFrame, kind: type[MetricSums]) -> dict[str, MetricSums]:
@@ -131,7 +151,7 @@ def _totals(table: pd.DataFrame, kind: type[MetricSums]) -> dict[str, MetricSums
 
 def _sentence(totals: Mapping[str, MetricSums]) -> str:
     """Say how good the federation's model is."""
-    sums = totals["federated"]
+    sums = totals[FEDERATED]
     found = ", ".join(f"{metric_label(name)} {v:.4f}" for name, v in sums.metrics().items())
     return f"The federation's model on {sums.rows:.0f} test rows: {found}."
 

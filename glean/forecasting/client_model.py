@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.baselines import baselines
 from glean.forecasting.calibration import Calibration
+from glean.forecasting.forecast_model import ForecastModel, LocalTraining
 from glean.forecasting.model_selection import ModelSelection, select_model
 from glean.forecasting.personalization import PersonalizedModel, personalize
-from glean.forecasting.predict import Model, forecast_units
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.forecasting.shrinkage import trading_days
-from glean.learning.local_trees import train_local_trees
-from glean.learning.local_weights import train_local_weights
-from glean.learning.model_weights import Weights
 from glean.metrics import Floats
 from glean.settings import BoostingSettings
 
@@ -29,11 +26,11 @@ class ClientModel:
 
     Parameters
     ----------
-    shared : Forest or Weights
+    shared : ForecastModel
         The federation's model.
     personalized : PersonalizedModel
         The same, refined on the bakery's rows.
-    local : Forest or Weights
+    local : ForecastModel
         The model of the bakery's rows alone.
     selection : ModelSelection
         Which of them, or which mixture, it bakes by.
@@ -41,9 +38,9 @@ class ClientModel:
         How sure the federation's forecasts are at other bakeries, where that is known.
     """
 
-    shared: Model
+    shared: ForecastModel
     personalized: PersonalizedModel
-    local: Model
+    local: ForecastModel
     selection: ModelSelection
     prior: Calibration | None = None
 
@@ -65,7 +62,7 @@ class ClientModel:
             **usual,
         }
 
-    def mixture(self) -> list[tuple[float, Model]]:
+    def mixture(self) -> list[tuple[float, ForecastModel]]:
         """Models that the chosen forecast is made of, with their shares; no baselines."""
         models = {
             "personalised": self.personalized.model,
@@ -86,7 +83,7 @@ class ClientModel:
 
 
 def fit_client_model(
-    model: Model,
+    model: ForecastModel,
     training: FeatureMatrix,
     validation: FeatureMatrix,
     *,
@@ -99,7 +96,7 @@ def fit_client_model(
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The federation's final model.
     training, validation : FeatureMatrix
         The bakery's rows before the validation window, and in it.
@@ -112,25 +109,23 @@ def fit_client_model(
     prior : Calibration, optional
         How sure the federation's forecasts are at other bakeries.
     """
-    personalized = personalize(model, training, validation, boosting=boosting, seed=seed)
-    local: Model
-    if isinstance(model, Weights):
-        local = train_local_weights(
-            model.kind, training, validation, learning_rate=learning_rate, seed=seed
-        )
-    else:
-        local = train_local_trees(training, validation, boosting=boosting, seed=seed).forest
+    how = LocalTraining(boosting, learning_rate, seed)
+    personalized = personalize(model, training, validation, how=how)
+    local = model.train_local(training, validation, how)
     tried = _candidates(model, personalized, local, validation)
     selection = select_model(validation, tried, history_days=trading_days(training))
     return ClientModel(model, personalized, local, selection, prior)
 
 
 def _candidates(
-    shared: Model, personalized: PersonalizedModel, local: Model, features: FeatureMatrix
+    shared: ForecastModel,
+    personalized: PersonalizedModel,
+    local: ForecastModel,
+    features: FeatureMatrix,
 ) -> dict[str, Floats]:
     return {
         "personalised": personalized.predict(features),
-        "federated": forecast_units(shared, features),
-        "local": forecast_units(local, features),
+        "federated": shared.forecast(features),
+        "local": local.forecast(features),
         "weekday-mean": baselines(features)["weekday-mean"],
     }

@@ -16,10 +16,7 @@ import pandas as pd
 
 from glean.errors import SettingsError
 from glean.features.definition import HOLIDAY_REACH_DAYS, LEVEL_DAYS
-from glean.forecasting.predict import Model, definition_of
-from glean.learning.booster import predict
-from glean.learning.model_weights import Weights
-from glean.learning.weight_models import predict_weights
+from glean.forecasting.forecast_model import ForecastModel
 from glean.metrics import Floats
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
@@ -42,12 +39,12 @@ USUAL_DAY = {
 """Features of a day on which nothing is special; the others aren't known."""
 
 
-def weekday_profile(model: Model) -> Floats:
+def weekday_profile(model: ForecastModel) -> Floats:
     """Ask the federation's model what it expects of each weekday where nothing was sold yet.
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The federation's.
 
     Returns
@@ -55,15 +52,12 @@ def weekday_profile(model: Model) -> Floats:
     array of shape (7,)
         Monday first, mean 1.
     """
-    names = definition_of(model).names
+    names = model.definition.names
     x = np.full((7, len(names)), np.nan, dtype=np.float32)
     for name, value in USUAL_DAY.items():
         x[:, names.index(name)] = value
     x[:, names.index("weekday")] = np.arange(7)
-    found = (
-        predict_weights(model.kind, model, x) if isinstance(model, Weights) else predict(model, x)
-    )
-    profile = np.maximum(found, 0.05)
+    profile = np.maximum(model.relative(x), 0.05)
     return np.asarray(profile / profile.mean())
 
 

@@ -8,7 +8,7 @@ at hand.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,9 @@ from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.cold_start import weekday_profile, with_cold_start
 from glean.forecasting.model_source import ModelSource, find_model
 from glean.forecasting.model_store import from_files
-from glean.forecasting.predict import definition_of
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
-from glean.learning.forest import Forest
 from glean.sales.products import Product
 from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
@@ -80,7 +78,7 @@ class BakeryContext:
 
     def features(self) -> FeatureMatrix:
         """Features of the days that were sold, without those made up."""
-        definition = definition_of(self.source.shared)
+        definition = self.source.shared.definition
         features = build_features(self.table, definition, region=self.region)
         sold = pd.MultiIndex.from_frame(self.sales.rows[["product", "date"]])
         days = pd.MultiIndex.from_frame(features.keys[["product", "date"]])
@@ -199,16 +197,12 @@ def stored_client_model(context: BakeryContext) -> tuple[ClientModel, Residuals]
 def train_client_model(context: BakeryContext) -> tuple[ClientModel, Residuals]:
     """Train the bakery's own model on its sales and refine the federation's, as after a run."""
     source = context.source
-    shared = source.shared
-    boosting = BoostingSettings()
-    if isinstance(shared, Forest):
-        boosting = replace(boosting, objective=shared.objective)
     training, validation = _training_and_validation(context)
     client_model = fit_client_model(
-        shared,
+        source.shared,
         training,
         validation,
-        boosting=boosting,
+        boosting=BoostingSettings(),
         learning_rate=LEARNING_RATE,
         seed=SEED,
         prior=None if source.errors is None else prior_calibration(source.errors),

@@ -13,8 +13,9 @@ from typing import Any
 
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.errors import GleanError
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_store import NAMES_OF_FILES
-from glean.forecasting.predict import Model, read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.runs.client_home import ABOUT as HOME
 from glean.runs.index import is_run, read_run
@@ -30,7 +31,7 @@ class ModelSource:
     ----------
     content : bytes
         The federation's model file.
-    shared : Forest or Weights
+    shared : ForecastModel
         The model in it.
     run_settings : mapping
         Run config of its run, kebab-case; empty where that isn't known.
@@ -41,7 +42,7 @@ class ModelSource:
     """
 
     content: bytes
-    shared: Model
+    shared: ForecastModel
     run_settings: Mapping[str, Any] = field(default_factory=dict)
     client_files: Mapping[str, bytes] = field(default_factory=dict)
     errors: ErrorDistribution | None = None

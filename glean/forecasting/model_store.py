@@ -17,11 +17,10 @@ from glean.errors import ModelError
 from glean.forecasting.bias_correction import BiasCorrection
 from glean.forecasting.calibration import Calibration
 from glean.forecasting.client_model import ClientModel
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_selection import NAMES, ModelSelection
 from glean.forecasting.personalization import PersonalizedModel
-from glean.forecasting.predict import Model, read_model
 from glean.forecasting.residuals import Residuals
-from glean.learning.model_weights import Weights
 
 ABOUT_FILE = "own.json"
 PERSONALIZED_FILE = "personal.model"
@@ -52,9 +51,9 @@ class StoredModel:
 def to_files(kept: StoredModel) -> dict[str, bytes]:
     """Write what a bakery keeps, by file name in the order of `NAMES_OF_FILES`."""
     model = kept.own
-    personalized, local = _bytes_of(model.personalized.model), _bytes_of(model.local)
+    personalized, local = model.personalized.model.to_bytes(), model.local.to_bytes()
     about = {
-        "shared": hashlib.sha256(_bytes_of(model.shared)).hexdigest(),
+        "shared": hashlib.sha256(model.shared.to_bytes()).hexdigest(),
         "personal": hashlib.sha256(personalized).hexdigest(),
         "alone": hashlib.sha256(local).hexdigest(),
         "region": kept.region,
@@ -150,7 +149,3 @@ def _prior_of(found: dict[str, object] | None) -> Calibration | None:
         np.array(found[name], dtype=np.float64) for name in ("scores", "levels", "weekdays")
     )
     return Calibration(chance, share, scores, levels, weekdays, holiday)
-
-
-def _bytes_of(model: Model) -> bytes:
-    return model.to_npz() if isinstance(model, Weights) else model.to_bytes()

@@ -16,7 +16,6 @@ from glean.forecasting.calibration import Calibration
 from glean.forecasting.client_model import ClientModel
 from glean.forecasting.cold_start import USUAL_DAY, weekday_profile
 from glean.forecasting.drivers import Driver, drivers, group_of
-from glean.forecasting.predict import definition_of
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import near_holiday
 from glean.metrics import Floats
@@ -158,7 +157,7 @@ def _forecast_recursively(
     rows = table.rows
     rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
     future = rows["units"].isna() & (rows["date"] > today)
-    definition = definition_of(client_model.shared)
+    definition = client_model.shared.definition
     past: FeatureMatrix | None = None
     made: list[tuple[FeatureMatrix, Floats]] = []
     for day in pd.DatetimeIndex(rows.loc[future, "date"].unique()).sort_values():

@@ -71,7 +71,7 @@ def _split(clients: int, seed: int) -> list[tuple[Rows, Rows, Rows]]:
     mine = [rng.permutation(np.flatnonzero(owner == client)) for client in range(clients)]
     cuts = [np.split(rows, [round(0.6 * len(rows)), round(0.8 * len(rows))]) for rows in mine]
     x = (lengths - CENTRE) / SPREAD
-    return [tuple((x[part], species[part]) for part in windows) for windows in cuts]  # type: ignore[misc]
+    return [((x[a], species[a]), (x[b], species[b]), (x[c], species[c])) for a, b, c in cuts]
 
 
 IRIS = IrisWorkload()

@@ -107,8 +107,8 @@ def predict_weights(kind: str, weights: Weights, x: Singles) -> Floats:
 
 
 def _shapes(kind: str, spec: str) -> dict[str, tuple[int, ...]]:
-    definition = FeatureDefinition.from_json(spec)
     _check_kind(kind)
+    definition = FeatureDefinition.from_json(spec)
     shapes = neural.shapes if kind == "neural" else poisson.shapes
     return shapes(input_count(definition))
 

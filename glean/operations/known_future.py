@@ -8,7 +8,6 @@ from pathlib import Path
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import days_ahead, products_ahead
 from glean.forecasting.inputs import inputs_of, unknown_inputs
-from glean.forecasting.predict import definition_of
 from glean.sales.known_future import KnownFuture, read_future_file
 
 _ASSUMED = {"promotion": "none", "price": "the last one"}
@@ -49,7 +48,7 @@ def read_known_future(path: Path, context: ForecastContext) -> KnownFuture:
         path,
         days=days_ahead(context.today),
         products=products_ahead(context.table, today=context.today),
-        inputs=inputs_of(definition_of(context.client_model.shared)),
+        inputs=inputs_of(context.client_model.shared.definition),
     )
 
 

@@ -70,6 +70,17 @@ def rewrite_report(folder: Path, *, growth: bool, measured: Callable[[int], None
     return WrittenReport(path, run.status == "failed", run.reason)
 
 
+def write_client_page(folder: Path, client: str) -> Path:
+    """Write the page of one client of a completed run; its path.
+
+    Raises
+    ------
+    GleanError
+        The folder is no run's, the run has no such client, or its workload makes no such pages.
+    """
+    return _conclusion_of(folder).write_client_page(folder, client)
+
+
 def _conclusion_of(folder: Path) -> Conclusion:
     workload = read_run(folder).settings.get("workload", DEFAULT_WORKLOAD)
     if workload not in WORKLOADS:

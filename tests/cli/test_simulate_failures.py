@@ -110,7 +110,7 @@ def test_the_report_of_a_failed_run_says_that_it_failed(
     """Exit code 1 and the reason, on the page too; growth isn't measured for it."""
     result = simulate("--sales", three_bakeries, newcomer_fraction="1.0", newcomer_days="5")
     assert result.exit_code == 1
-    reason = "no bakery has enough trading days to learn from"
+    reason = "no bakery has enough to learn from"
     assert f"the run failed: {reason}" in result.stderr
     report = glean("report", "results/latest")
     assert report.exit_code == 1

@@ -17,7 +17,7 @@ from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
 from glean.forecasting.baselines import baselines
-from glean.forecasting.predict import forecast_units
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import mase, wape
@@ -39,10 +39,10 @@ def bakery(
 
 
 @cache
-def model() -> Forest:
+def model() -> TreeForecaster:
     rng = np.random.default_rng(1)
     trees = [random_tree(rng, columns=len(DEFINITION.names)).scaled(0.05) for _ in range(3)]
-    return Forest.empty(DEFINITION, objective="reg:squarederror").plus(trees)
+    return TreeForecaster(Forest.empty(DEFINITION, objective="reg:squarederror").plus(trees))
 
 
 def inside(participants: list[BakeryRows], settings: RunSettings = SETTINGS) -> Diagnostics:
@@ -69,7 +69,7 @@ def test_the_pooled_rival_is_xgboost_on_all_rows_in_one_place() -> None:
     for score, participant in zip(insight().pooled, participants, strict=True):
         test = participant.test(DEFINITION)
         assert score.bakery == participant.sales.name
-        assert score.wape == pytest.approx(wape(test.units, forecast_units(forest, test)))
+        assert score.wape == pytest.approx(wape(test.units, TreeForecaster(forest).forecast(test)))
 
 
 def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None:
@@ -141,7 +141,7 @@ def test_single_days_have_a_column_a_method() -> None:
     test = participant.test(DEFINITION)
     mine = days[days["bakery"] == participant.sales.name].reset_index(drop=True)
     assert np.array_equal(mine["units"], test.units)
-    assert np.array_equal(mine["federated"], forecast_units(model(), test))
+    assert np.array_equal(mine["federated"], model().forecast(test))
     for name, forecast in baselines(test).items():
         assert np.array_equal(mine[name], forecast)
 

@@ -24,6 +24,7 @@ from glean.evaluation.tables.results import RunResults
 from glean.forecasting.baselines import baselines
 from glean.forecasting.calibration import UNKNOWN
 from glean.forecasting.client_model import fit_client_model
+from glean.forecasting.forecasters import TreeForecaster
 from glean.forecasting.rolling_origin import RollingQuantiles
 from glean.metrics import Floats
 from glean.runs.index import StoredRun
@@ -34,7 +35,7 @@ from tests.matrices import random_forest, random_matrix
 
 BAKERY = WindowedRows("north", "established", TRAINING, VALIDATION, TEST)
 OWN = fit_client_model(
-    random_forest(2),
+    TreeForecaster(random_forest(2)),
     TRAINING,
     VALIDATION,
     boosting=BoostingSettings(max_depth=2, min_child_weight=1.0),

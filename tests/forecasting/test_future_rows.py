@@ -12,6 +12,7 @@ from glean.errors import SettingsError
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import build_features
 from glean.forecasting.context import ForecastContext, read_context, with_client_model
+from glean.forecasting.forecasters import TreeForecaster, WeightForecaster
 from glean.forecasting.future_rows import (
     day_to_plan,
     days_ahead,
@@ -249,14 +250,17 @@ def test_without_sales_all_28_days_can_be_asked_for() -> None:
 def test_what_the_model_goes_by_and_is_not_known_is_named() -> None:
     """Only what its trees split on; what is given, or known by the region, isn't named."""
     assert inputs_of(DEFINITION)[-1] == "market"
-    used = unknown_inputs([MODEL], TABLE.rows, NOTHING_KNOWN, region="")
+    model = TreeForecaster(MODEL)
+    used = unknown_inputs([model], TABLE.rows, NOTHING_KNOWN, region="")
     assert {"promotion", "holiday"} <= set(used)
     assert not {"price", "school_holiday", "rain_mm"} & set(used)
-    assert "holiday" not in unknown_inputs([MODEL], TABLE.rows, NOTHING_KNOWN, region="DE")
+    assert "holiday" not in unknown_inputs([model], TABLE.rows, NOTHING_KNOWN, region="DE")
     promoted = known({"date": TOMORROW, "promotion": 0.0, "holiday": np.nan})
-    left = unknown_inputs([MODEL], TABLE.rows, promoted, region="")
+    left = unknown_inputs([model], TABLE.rows, promoted, region="")
     assert set(used) - set(left) == {"promotion"}
-    assert unknown_inputs([MODEL.first(0)], TABLE.rows, NOTHING_KNOWN, region="") == ()
-    weights = initial_weights("poisson", DEFINITION, seed=1)
+    assert (
+        unknown_inputs([TreeForecaster(MODEL.first(0))], TABLE.rows, NOTHING_KNOWN, region="") == ()
+    )
+    weights = WeightForecaster(initial_weights("poisson", DEFINITION, seed=1))
     given = ("promotion", "price", "holiday", "temperature_c", "market")
     assert unknown_inputs([weights], TABLE.rows, NOTHING_KNOWN, region="") == given

@@ -12,6 +12,7 @@ from glean.errors import GleanError, SettingsError
 from glean.features.matrix import build_features
 from glean.forecasting.cold_start import weekday_profile, with_cold_start
 from glean.forecasting.context import ForecastContext, read_context, with_client_model
+from glean.forecasting.forecasters import TreeForecaster
 from glean.forecasting.future_rows import with_future_rows
 from glean.forecasting.model_store import StoredModel, to_files
 from glean.forecasting.plan import plan_day
@@ -138,7 +139,7 @@ def test_a_bakery_without_sales_gets_a_week(model_file: Path) -> None:
     )
     assert len(rows) == 7
     assert np.mean([row.units for row in rows]) == pytest.approx(60, rel=0.05)
-    profile = weekday_profile(MODEL)
+    profile = weekday_profile(TreeForecaster(MODEL))
     assert profile.mean() == pytest.approx(1.0)
     assert [r.units / 60 for r in rows] == pytest.approx(
         [profile[r.date.day_of_week] for r in rows], rel=0.05

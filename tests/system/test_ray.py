@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from glean.cli.app import app
 from glean.features.bakery_rows import bakery_rows_of
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.node_settings import NodeSettings
 from glean.settings import RunSettings
 from tests import processes
@@ -96,7 +96,7 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     insert_after(
         folder / "glean" / "server_app.py",
-        "def _lead(grid: Grid, settings: RunSettings, record: RunRecord) -> None:\n",
+        "def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:\n",
         FAILING_SERVER,
     )
     insert_after(
@@ -140,7 +140,7 @@ def test_ray_makes_the_model_of_this_process_to_the_byte(
     settings = RunSettings.from_config(facts_of(ray)["settings"])
     rows_of_one = bakery_rows_of(NodeSettings(partition=2), settings)
     assert rows_of_one is not None
-    test = rows_of_one.test(definition_of(read_model((ray / "model.ubj").read_bytes())))
+    test = rows_of_one.test(read_model((ray / "model.ubj").read_bytes()).definition)
     booster = xgboost.Booster()
     booster.load_model(ray / "model.ubj")
     relative = booster.predict(xgboost.DMatrix(test.x, feature_names=booster.feature_names))

@@ -17,7 +17,7 @@ _SINGLE_LINES_UP_TO = 12
 
 
 def learning_curve(
-    outline: RunOutline, *, metric: str, axis: str, share: bool
+    outline: RunOutline, *, metric: str, axis: str, share: bool, scored_on: str = "validation days"
 ) -> Picture | LeftOut:
     """Draw a metric on the validation rows by round, with the round whose model was kept.
 
@@ -31,6 +31,8 @@ def learning_curve(
         Label of its axis.
     share : bool
         Whether the metric is a share, shown in per cent.
+    scored_on : str
+        What a bakery scores a model on, while the rounds go on.
     """
     name, title = "learning-curve", "Does the federation learn?"
     if outline.rounds is None or outline.rounds[metric].notna().sum() == 0:
@@ -41,7 +43,7 @@ def learning_curve(
     show = percent if share else "{:.4f}".format
     canvas = Canvas(title)
     caption = (
-        "Error of the shared model on each bakery's validation days, which no model was fitted to "
+        f"Error of the shared model on each bakery's {scored_on}, which no model was fitted to "
         f"while the rounds went on. Lower is better; the model of round {best} was kept."
     )
     if (rounds["round"] == 0).any():

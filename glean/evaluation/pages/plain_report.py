@@ -30,8 +30,14 @@ def write_plain_report(folder: Path, result: ResultTable | None, *, metric: str)
         The folder is no run's, or a file is damaged.
     """
     outline = read_outline(folder, metric=metric)
-    curve = learning_curve(outline, metric=metric, axis=metric_label(metric), share=False)
-    return write_page(outline, _result(result), [curve], glossary=())
+    curve = learning_curve(
+        outline,
+        metric=metric,
+        axis=metric_label(metric),
+        share=False,
+        scored_on="validation rows",
+    )
+    return write_page(outline, _result(result), [curve], glossary=(), lacking="too few rows")
 
 
 def _result(result: ResultTable | None) -> list[str]:

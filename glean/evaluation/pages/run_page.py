@@ -21,6 +21,7 @@ def write_page(
     figures: Iterable[Picture | LeftOut],
     *,
     glossary: Iterable[tuple[str, str]],
+    lacking: str = "too few days",
 ) -> Path:
     """Write a run's pictures and its `report.html`, each as a whole.
 
@@ -34,6 +35,8 @@ def write_page(
         Pictures, and the reasons why others aren't there.
     glossary : iterable of (str, str)
         Words and what they mean.
+    lacking : str
+        What a bakery has that isn't learned from.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def write_page(
     folder = outline.run.folder
     _write_figures(folder / "figures", figures)
     path = folder / "report.html"
-    write_whole(path, _page(outline, result, figures, glossary).encode("utf-8"))
+    write_whole(path, _page(outline, result, figures, glossary, lacking).encode("utf-8"))
     return path
 
 
@@ -53,6 +56,7 @@ def _page(
     result: Iterable[str],
     figures: Iterable[Picture | LeftOut],
     glossary: Iterable[tuple[str, str]],
+    lacking: str,
 ) -> str:
     drawn = [item for item in figures if isinstance(item, Picture)]
     left_out = [item for item in figures if isinstance(item, LeftOut)]
@@ -69,7 +73,7 @@ def _page(
             ),
             html.section("Bakeries that failed in a round", [_failures(outline)]),
             html.section("Sums and trees that were given up", [_given_up(outline)]),
-            html.section("Bakeries with too few days to learn from", [_left_out(outline)]),
+            html.section(f"Bakeries with {lacking} to learn from", [_left_out(outline)]),
             html.section("What the words mean", [html.definitions(glossary)]),
             html.section("The run", [run_facts(outline), settings_table(outline)]),
         ],

@@ -10,7 +10,7 @@ from glean.errors import ModelError
 from glean.evaluation.tables.scores import BakeryScore, naive_scale, score_methods
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.client_model import ClientModel
-from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.forecast_model import ForecastModel
 
 CLIENT_METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
 """Methods that a bakery judges by itself."""
@@ -25,7 +25,7 @@ MAY_BE_UNKNOWN = ("wape", "mae", "rmse", "mape", "mase", "bias")
 
 
 def evaluate(
-    model: Model,
+    model: ForecastModel,
     *,
     client_model: ClientModel | None,
     bakery: str,
@@ -37,7 +37,7 @@ def evaluate(
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The federation's final model.
     client_model : ClientModel or None
         What the bakery forecasts from; None leaves all but the federation's model out.
@@ -52,14 +52,14 @@ def evaluate(
         By `CLIENT_METHODS`, in their order.
     """
     forecasts = (
-        client_model.forecasts(test) if client_model else {"federated": forecast_units(model, test)}
+        client_model.forecasts(test) if client_model else {"federated": model.forecast(test)}
     )
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
 
 
 def evaluate_start(
-    model: Model,
+    model: ForecastModel,
     *,
     bakery: str,
     cohort: str,
@@ -70,12 +70,12 @@ def evaluate_start(
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The model that the run started from.
     bakery, cohort, training, test
         As for `evaluate`.
     """
-    forecasts = {START: forecast_units(model, test)}
+    forecasts = {START: model.forecast(test)}
     scale = naive_scale(training, test)
     (score,) = score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
     return score

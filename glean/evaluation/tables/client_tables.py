@@ -27,7 +27,7 @@ from glean.features.bakery_rows import CACHED_BAKERIES, BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.client_model import ClientModel, fit_client_model
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.rolling_origin import RollingQuantiles, rolling_quantiles
 from glean.metrics import Floats
@@ -116,7 +116,7 @@ def client_model_of(
         How far the model is off at other bakeries, where that is known.
     """
     shared = read_model(model)
-    definition = definition_of(shared)
+    definition = shared.definition
     settings = bakery.settings
     return fit_client_model(
         shared,
@@ -134,7 +134,7 @@ def tables_of_client(bakery: BakeryRows, own: ClientModel) -> dict[str, pd.DataF
     settings = bakery.settings
     path = settings.table.products
     return client_tables(
-        WindowedRows.of(bakery, definition_of(own.shared)),
+        WindowedRows.of(bakery, own.shared.definition),
         own,
         products=read_products(Path(path)) if path else {},
         seed=derived_seed(settings.seed, "chance", bakery.sales.name),

@@ -17,7 +17,8 @@ from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
 from glean.forecasting.baselines import baselines
-from glean.forecasting.predict import Model, definition_of, forecast_units
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
@@ -53,27 +54,29 @@ class Diagnostics:
     forecasts: pd.DataFrame
 
 
-def diagnose(bakeries: Sequence[BakeryRows], model: Model, pooled: Forest | None) -> Diagnostics:
+def diagnose(
+    bakeries: Sequence[BakeryRows], model: ForecastModel, pooled: Forest | None
+) -> Diagnostics:
     """Score the pooled rival, compare with the truth, and keep single days.
 
     Parameters
     ----------
     bakeries : sequence of BakeryRows
         All bakeries of the simulation.
-    model : Forest or Weights
+    model : ForecastModel
         The federation's final model.
     pooled : Forest or None
         The pooled rival, where there is one.
     """
-    definition = definition_of(model)
+    definition = model.definition
     scores: list[BakeryScore] = []
     days: list[pd.DataFrame] = []
     truths: list[dict[str, str | float]] = []
     for bakery in bakeries:
         test = bakery.test(definition)
-        shown = test.keys.assign(units=test.units, federated=forecast_units(model, test))
+        shown = test.keys.assign(units=test.units, federated=model.forecast(test))
         if pooled is not None:
-            shown["pooled"] = forecast_units(pooled, test)
+            shown["pooled"] = TreeForecaster(pooled).forecast(test)
             shown = shown.assign(**baselines(test))
             scores += _pooled_scores(bakery, definition, test, shown["pooled"].to_numpy())
         expected = _expected(bakery, test)

@@ -127,7 +127,7 @@ class Client:
         """
         weight = self.partition.weight(spec)
         if not self.trains or weight <= 0:
-            reason = self.partition.why_untrained or "no sale has a level to be compared with"
+            reason = self.partition.why_untrained or "its rows weigh nothing"
             raise FederationError(f"{self.name} isn't trained on: {reason}")
         return share_weight(weight)
 

@@ -142,8 +142,8 @@ class ClientManager:
         found = tuple(name for name in self.trainers if name in self.clients.present)
         if not found:
             raise FederationError(
-                f"round {number}: none of the bakeries that are present has enough trading days "
-                f"to learn from; those that have are {', '.join(self.trainers) or 'none'}"
+                f"round {number}: none of the bakeries that are present has enough to learn "
+                f"from; those that have are {', '.join(self.trainers) or 'none'}"
             )
         return found
 

@@ -102,6 +102,15 @@ class Conclusion(Protocol):
             The folder is no run's, or a file is damaged.
         """
 
+    def write_client_page(self, folder: Path, client: str) -> Path:
+        """Write the page of one client of a completed run; its path.
+
+        Raises
+        ------
+        GleanError
+            There is no such client, or the workload makes no such pages.
+        """
+
     def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
         """Measure what more clients bring, one size after the other; each once it is measured.
 

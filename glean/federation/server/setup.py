@@ -99,11 +99,11 @@ def training_loop(
     Raises
     ------
     FederationError
-        None of them has enough trading days to learn from.
+        None of them has enough to learn from.
     """
     if not any(info.trains for info in infos.values()):
         notes = "; ".join(f"{name}: {info.note}" for name, info in infos.items())
-        raise FederationError(f"no bakery has enough trading days to learn from. {notes}")
+        raise FederationError(f"no bakery has enough to learn from. {notes}")
     manager = ClientManager(
         clients,
         settings,

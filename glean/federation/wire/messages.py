@@ -39,7 +39,7 @@ class ClientInfo(Flat):
     partition : int
         Which bakery of a simulation it plays.
     trains : bool
-        Whether it has enough trading days to learn from.
+        Whether it has enough to learn from.
     own_table : bool
         Whether it reads a table of its own (a deployment) and not the run's (a simulation).
     note : str

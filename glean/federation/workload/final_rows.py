@@ -27,12 +27,12 @@ def read_final_rows(kind: type[Kind], text: str, methods: Sequence[str]) -> dict
     Raises
     ------
     ModelError
-        They aren't sums of these methods.
+        A method is missing, or what is there for it are no sums of this kind.
     """
     try:
         found = json.loads(text)
         values = {str(name): tuple(float(value) for value in found[name]) for name in methods}
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ModelError(f"the final scores can't be read: {error!r:.200}") from error
     if not all(np.isfinite(row).all() for row in values.values()):
         raise ModelError(f"found final scores {values!r:.200}; wanted finite numbers")

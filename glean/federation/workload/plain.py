@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.errors import SettingsError
+from glean.errors import ModelError, SettingsError
 from glean.federation.wire.messages import Task
 from glean.federation.workload.final_rows import final_scores
 from glean.federation.workload.protocols import FinalScores, Wording
@@ -118,17 +118,23 @@ class PlainWorkload(ABC):
         return self.metrics.UNIT_POWERS
 
     def check(self, settings: RunSettings) -> None:
-        """Refuse a sales table, which this workload doesn't read.
+        """Refuse a sales table and newcomers, neither of which this workload has.
 
         Raises
         ------
         SettingsError
-            There is one.
+            There is one, or there are some.
         """
+        name, newcomers = settings.workload, settings.rounds.newcomer_fraction
         if settings.table.sales:
             raise SettingsError(
-                f"sales: found {settings.table.sales!r}; workload={settings.workload} brings its "
-                "own data: wanted no sales table"
+                f"sales: found {settings.table.sales!r}; workload={name} brings its own data: "
+                "wanted no sales table"
+            )
+        if newcomers:
+            raise SettingsError(
+                f"newcomer-fraction: found {newcomers:g}; clients of workload={name} have no "
+                "history that could be cut short: wanted 0"
             )
 
     def count_clients(self, _settings: RunSettings, wanted: int | None) -> int:
@@ -138,9 +144,27 @@ class PlainWorkload(ABC):
     def open_partition(
         self, node: NodeSettings, settings: RunSettings, *, newcomer: bool
     ) -> PlainPartition:
-        """Give the share of the data that a node has."""
+        """Give the share of the data that a node has.
+
+        Raises
+        ------
+        SettingsError
+            As `check`; or the node has a table of its own, or isn't told among how many clients
+            the data is split.
+        """
         del newcomer
-        rows = self.split(max(node.partitions, node.partition + 1), settings)
+        self.check(settings)
+        if node.sales:
+            raise SettingsError(
+                f"node config sales: found {node.sales!r}; workload={settings.workload} brings its "
+                "own data: wanted no table"
+            )
+        if node.partition >= node.partitions:
+            raise SettingsError(
+                f"node config num-partitions: found {node.partitions}; wanted the number of "
+                f"clients, above partition-id={node.partition}"
+            )
+        rows = self.split(node.partitions, settings)
         return PlainPartition(self, f"client {node.partition + 1}", *rows[node.partition])
 
     def negotiate(self, _facts: Sequence[Mapping[str, Any]], _settings: RunSettings) -> str:
@@ -158,10 +182,15 @@ class PlainWorkload(ABC):
         Raises
         ------
         ModelError
-            As `Weights.from_npz`.
+            As `Weights.from_npz`, or they are of another kind.
         """
-        return Weights.from_npz(content, shapes_of=lambda _kind, _spec: self.shapes)
+        return Weights.from_npz(content, shapes_of=self._shapes_of)
 
     def read_model(self, content: bytes, _settings: RunSettings) -> Weights:
         """Read a model file that a run can go on from."""
         return self.read(content)
+
+    def _shapes_of(self, kind: str, _spec: str) -> Mapping[str, tuple[int, ...]]:
+        if kind != self.kind:
+            raise ModelError(f"found weights of the kind {kind!r:.80}; wanted {self.kind!r}")
+        return self.shapes

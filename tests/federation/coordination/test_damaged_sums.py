@@ -15,7 +15,7 @@ from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.wire.sum_messages import KeyReply, SumReply, SumTask, UnmaskResult
 from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, TOTALS, WEIGHTS, SumRequest
-from glean.forecasting.predict import read_model
+from glean.forecasting.forecasters import read_model
 from glean.learning.forest import Forest
 from glean.learning.tree import NO_NODE, Tree
 from glean.settings import ConfigValue

@@ -207,7 +207,7 @@ def test_a_sum_of_nothing_has_no_mean() -> None:
     """And one beyond all bounds is damage."""
     like = random_weights("poisson", 1)
     nothing = np.zeros(encoded_length(like), dtype=np.int64)
-    with pytest.raises(ModelError, match="found 0 as the sum of all says"):
+    with pytest.raises(ModelError, match="found 0 as the sum of all weights"):
         mean(nothing, like=like, rows=10)
     damaged = encoded(like, weight=1.0, rows=10)
     damaged[0] = 2**62

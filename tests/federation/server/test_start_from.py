@@ -19,7 +19,7 @@ from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.evaluation.tables.summary import summarise
 from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.wire.messages import FinalReply
-from glean.forecasting.predict import definition_of, forecast_units, read_model
+from glean.forecasting.forecasters import read_model
 from glean.learning.forest import Forest
 from glean.metrics import wape
 from glean.node_settings import NodeSettings
@@ -69,7 +69,7 @@ def test_a_run_goes_on_from_an_earlier_model(
     config = config_of(now, start_from=str(before), baselines=True, **changes)
     folder = run(tmp_path / "now", config)
     model = read_model(before.read_bytes())
-    definition = definition_of(model)
+    definition = model.definition
     settings = RunSettings.from_config(config)
     bakeries = [bakery_rows_of(NodeSettings(k), settings) for k in range(3)]
     units, forecasts = [], []
@@ -78,11 +78,11 @@ def test_a_run_goes_on_from_an_earlier_model(
         assert bakery is not None
         rows = bakery.validation(definition)
         units.append(rows.units)
-        forecasts.append(forecast_units(model, rows))
+        forecasts.append(model.forecast(rows))
         test = bakery.test(definition)
         mine = scores.loc[bakery.sales.name]
         told = mine.loc["start-from", "wape"]
-        assert told == pytest.approx(wape(test.units, forecast_units(model, test)))
+        assert told == pytest.approx(wape(test.units, model.forecast(test)))
         assert len(mine[["n_days", "n_rows", "units", "cohort"]].drop_duplicates()) == 1
         assert list(mine.index)[:2] == ["federated", "start-from"]
     rounds = pd.read_csv(folder / "rounds.csv")

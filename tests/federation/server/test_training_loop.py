@@ -160,7 +160,7 @@ def test_where_nobody_can_train_the_run_says_why(
 ) -> None:
     """A test window that starts on the first day leaves nothing to learn from."""
     settings = small_settings(three_bakeries, aggregation=aggregation, test_start="2023-01-02")
-    with pytest.raises(FederationError, match="no bakery has enough trading days to learn from"):
+    with pytest.raises(FederationError, match="no bakery has enough to learn from"):
         federation_of(tmp_path, settings).run()
 
 
