@@ -62,13 +62,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--clients", type=int, default=CLIENTS)
-    told = parser.parse_args()
+    args = parser.parse_args()
     print(f"{'seed':>4} {'federated':>10} {'pooled':>10}")
     found = []
     with tempfile.TemporaryDirectory() as results:
-        for seed in range(told.seeds):
-            federated = federated_accuracy(seed, clients=told.clients, results=Path(results))
-            found.append((federated, pooled_accuracy(seed, clients=told.clients)))
+        for seed in range(args.seeds):
+            federated = federated_accuracy(seed, clients=args.clients, results=Path(results))
+            found.append((federated, pooled_accuracy(seed, clients=args.clients)))
             print(f"{seed:4d} {found[-1][0]:10.4f} {found[-1][1]:10.4f}", flush=True)
     federated_all, pooled_all = np.array(found).T
     print(f"mean {federated_all.mean():10.4f} {pooled_all.mean():10.4f}")
