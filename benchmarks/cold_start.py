@@ -106,9 +106,9 @@ def _week_errors(
         names = features.keys["product"]
         shape = profile[day.day_of_week] / profile[list(open_weekdays)].mean()
         # As `recursive_forecast` does it: without a sale the profile, moved by what the day has.
-        forecast = model.forecast(features)
+        forecast = model.predict(features)
         if not days:
-            forecast *= features.level * shape / model.forecast(on_usual_days(features))
+            forecast *= features.level * shape / model.predict(on_usual_days(features))
         actual = asked.set_index("product")["units"].reindex(names).to_numpy()
         stated = np.array([products[name].expected_units for name in names])
         found.append(

@@ -115,5 +115,5 @@ def _wape(bakeries: Sequence[BakeryRows], model_of: Callable[[BakeryRows], Forec
     for bakery in bakeries:
         model = model_of(bakery)
         test = bakery.test(model.definition)
-        sums.append(ErrorSums.of(test.units, model.forecast(test)))
+        sums.append(ErrorSums.of(test.units, model.predict(test)))
     return reduce(add, sums, ErrorSums()).wape

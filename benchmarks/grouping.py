@@ -94,7 +94,7 @@ def _pooled(
 
 
 def _loss(model: ForecastModel | None, rows: FeatureMatrix) -> float:
-    return np.inf if model is None else wape(rows.units, model.forecast(rows))
+    return np.inf if model is None else wape(rows.units, model.predict(rows))
 
 
 def by_weekday(

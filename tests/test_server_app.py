@@ -126,7 +126,7 @@ def test_the_local_rival_chooses_on_its_validation_window_only(
     )
     test = bakery_rows.test(definition)
     scores = pd.read_csv(folder / "bakeries.csv").set_index(["bakery", "method"])
-    forecast = TreeForecaster(alone.forest).forecast(test)
+    forecast = TreeForecaster(alone.forest).predict(test)
     assert scores.loc[("bakery 1", "local"), "wape"] == pytest.approx(wape(test.units, forecast))
 
 

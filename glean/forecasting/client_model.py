@@ -125,7 +125,7 @@ def _candidates(
 ) -> dict[str, Floats]:
     return {
         "personalised": personalized.predict(features),
-        "federated": shared.forecast(features),
-        "local": local.forecast(features),
+        "federated": shared.predict(features),
+        "local": local.predict(features),
         "weekday-mean": baselines(features)["weekday-mean"],
     }

@@ -98,7 +98,7 @@ class ForecastModel(ABC):
             was learned, or this kind of model can't be refined.
         """
 
-    def forecast(self, features: FeatureMatrix) -> Floats:
+    def predict(self, features: FeatureMatrix) -> Floats:
         """Forecast every row, units (or money, as the table has it); never below zero.
 
         Parameters

@@ -47,7 +47,7 @@ class PersonalizedModel:
 
     def predict(self, features: FeatureMatrix) -> Floats:
         """Forecast every row, units of shape (n,); never below zero."""
-        plain = self.model.forecast(features)
+        plain = self.model.predict(features)
         return self.correction.apply(plain, features, share=self.level_share)
 
 
@@ -72,13 +72,13 @@ def personalize(
     refined, trees_share = model, 0.0
     with_share = model.refinement(training, validation, how)
     if with_share is not None:
-        tried = _by_share(model.forecast(validation), with_share(1.0).forecast(validation))
+        tried = _by_share(model.predict(validation), with_share(1.0).predict(validation))
         trees_share = _share(tried, validation, usual=local_weight(trading_days(training)))
         refined = with_share(trees_share)
     if len(training) == 0:
         return PersonalizedModel(refined, BiasCorrection(), trees_share, 0.0)
-    correction = bias_correction(training, refined.forecast(training))
-    plain = refined.forecast(validation)
+    correction = bias_correction(training, refined.predict(training))
+    plain = refined.predict(validation)
     tried = [correction.apply(plain, validation, share=share) for share in SHARES]
     level_share = _share(tried, validation, usual=USUAL_LEVEL)
     return PersonalizedModel(refined, correction, trees_share, level_share)

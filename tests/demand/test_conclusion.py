@@ -25,7 +25,6 @@ run = SimpleNamespace(
 found = SimpleNamespace(forecasts=None, truth=None, pooled=[])
 with (
     mock.patch.object(conclusion, "read_model"),
-    mock.patch.object(conclusion, "definition_of"),
     mock.patch.object(conclusion, "_write_csv"),
     mock.patch.object(conclusion, "diagnose", return_value=found),
     mock.patch.object(

@@ -93,7 +93,7 @@ def test_each_method_s_figure_is_that_of_its_forecast() -> None:
     grown = train_local_trees(TRAINING, VALIDATION, boosting=BOOSTING, seed=3).forest
     alone = TreeForecaster(grown)
     own = client_model(model)
-    forecasts = {"federated": model.forecast(TEST), "local": alone.forecast(TEST)}
+    forecasts = {"federated": model.predict(TEST), "local": alone.predict(TEST)}
     forecasts |= {"personalised": own.personalized.predict(TEST), **baselines(TEST)}
     forecasts["chosen"] = own.selection.combine(forecasts)
     scale = naive_scale(TRAINING, TEST)
@@ -119,7 +119,7 @@ def test_a_bakery_without_test_rows_is_listed_all_the_same() -> None:
 
 def test_no_forecast_is_below_zero() -> None:
     """Nobody bakes minus five rolls, and no method is spared that: all are cut at zero."""
-    forecast = TreeForecaster(forest_of_leaf(-3.0)).forecast(TEST)
+    forecast = TreeForecaster(forest_of_leaf(-3.0)).predict(TEST)
     assert np.array_equal(forecast, np.zeros(len(TEST)))
 
 

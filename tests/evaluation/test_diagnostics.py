@@ -69,7 +69,7 @@ def test_the_pooled_rival_is_xgboost_on_all_rows_in_one_place() -> None:
     for score, participant in zip(insight().pooled, participants, strict=True):
         test = participant.test(DEFINITION)
         assert score.bakery == participant.sales.name
-        assert score.wape == pytest.approx(wape(test.units, TreeForecaster(forest).forecast(test)))
+        assert score.wape == pytest.approx(wape(test.units, TreeForecaster(forest).predict(test)))
 
 
 def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None:
@@ -141,7 +141,7 @@ def test_single_days_have_a_column_a_method() -> None:
     test = participant.test(DEFINITION)
     mine = days[days["bakery"] == participant.sales.name].reset_index(drop=True)
     assert np.array_equal(mine["units"], test.units)
-    assert np.array_equal(mine["federated"], model().forecast(test))
+    assert np.array_equal(mine["federated"], model().predict(test))
     for name, forecast in baselines(test).items():
         assert np.array_equal(mine[name], forecast)
 

@@ -39,7 +39,7 @@ def test_a_file_gives_the_model_back(model: ForecastModel) -> None:
     assert type(read) is type(model)
     assert read.to_bytes() == model.to_bytes()
     assert read.definition == model.definition == DEFINITION
-    assert np.array_equal(read.forecast(ROWS), model.forecast(ROWS))
+    assert np.array_equal(read.predict(ROWS), model.predict(ROWS))
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_a_forecast_is_in_units_and_never_below_zero(model: ForecastModel) -> No
     """What the model says, times the level."""
     relative = model.relative(ROWS.x)
     assert relative.shape == (len(ROWS),)
-    assert np.array_equal(model.forecast(ROWS), np.maximum(relative * ROWS.level, 0.0))
+    assert np.array_equal(model.predict(ROWS), np.maximum(relative * ROWS.level, 0.0))
     below = replace(ROWS, level=-ROWS.level)
-    assert model.forecast(below).min() == 0.0
+    assert model.predict(below).min() == 0.0
 
 
 @either
@@ -68,7 +68,7 @@ def test_a_model_is_never_fed_other_features(model: ForecastModel) -> None:
     other = FeatureDefinition(horizon_days=2, season=False)
     words = f"features {other.identity[:12]}; the model {DEFINITION.identity[:12]}"
     with pytest.raises(ModelError, match=words):
-        model.forecast(random_matrix(5, definition=other))
+        model.predict(random_matrix(5, definition=other))
 
 
 def test_trees_tell_what_they_go_by_and_weights_do_not() -> None:

@@ -31,7 +31,7 @@ def test_own_trees_mend_what_the_federation_gets_wrong() -> None:
     """A global model of random trees is far off; the refined one isn't, on rows it never saw."""
     wrong = TreeForecaster(random_forest(2))
     personal = personalize(wrong, TRAINING, VALIDATION, how=HOW)
-    before, after = wrong.forecast(TEST), personal.predict(TEST)
+    before, after = wrong.predict(TEST), personal.predict(TEST)
     assert wape(TEST.units, after) < 0.6 * wape(TEST.units, before)
     assert 0.5 < personal.trees_share <= 1.0
 

@@ -51,9 +51,7 @@ def evaluate(
     list of BakeryScore
         By `CLIENT_METHODS`, in their order.
     """
-    forecasts = (
-        client_model.forecasts(test) if client_model else {"federated": model.forecast(test)}
-    )
+    forecasts = client_model.forecasts(test) if client_model else {"federated": model.predict(test)}
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
 
@@ -75,7 +73,7 @@ def evaluate_start(
     bakery, cohort, training, test
         As for `evaluate`.
     """
-    forecasts = {START: model.forecast(test)}
+    forecasts = {START: model.predict(test)}
     scale = naive_scale(training, test)
     (score,) = score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
     return score

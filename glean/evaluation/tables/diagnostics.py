@@ -74,9 +74,9 @@ def diagnose(
     truths: list[dict[str, str | float]] = []
     for bakery in bakeries:
         test = bakery.test(definition)
-        shown = test.keys.assign(units=test.units, federated=model.forecast(test))
+        shown = test.keys.assign(units=test.units, federated=model.predict(test))
         if pooled is not None:
-            shown["pooled"] = TreeForecaster(pooled).forecast(test)
+            shown["pooled"] = TreeForecaster(pooled).predict(test)
             shown = shown.assign(**baselines(test))
             scores += _pooled_scores(bakery, definition, test, shown["pooled"].to_numpy())
         expected = _expected(bakery, test)

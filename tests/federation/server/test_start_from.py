@@ -78,11 +78,11 @@ def test_a_run_goes_on_from_an_earlier_model(
         assert bakery is not None
         rows = bakery.validation(definition)
         units.append(rows.units)
-        forecasts.append(model.forecast(rows))
+        forecasts.append(model.predict(rows))
         test = bakery.test(definition)
         mine = scores.loc[bakery.sales.name]
         told = mine.loc["start-from", "wape"]
-        assert told == pytest.approx(wape(test.units, model.forecast(test)))
+        assert told == pytest.approx(wape(test.units, model.predict(test)))
         assert len(mine[["n_days", "n_rows", "units", "cohort"]].drop_duplicates()) == 1
         assert list(mine.index)[:2] == ["federated", "start-from"]
     rounds = pd.read_csv(folder / "rounds.csv")
