@@ -11,6 +11,7 @@ import sys
 from benchmarks import (
     accuracy,
     engines,
+    iris,
     many_bakeries,
     masks,
     merge,
@@ -21,7 +22,7 @@ from benchmarks import (
     transports,
 )
 
-QUICK = (merge, many_bakeries, engines, masks)
+QUICK = (merge, many_bakeries, engines, masks, iris)
 SLOW = (pooled, reference, accuracy, transports, scale, stock)
 """Minutes each; the last one more than an hour, most of it Flower's own."""
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.accuracy_picture import JobCurves, draw
+from benchmarks.evaluated_run import EvaluatedRun, evaluated_run, local_wape, pooled_wape
 from benchmarks.jobs import JOBS, Job
-from benchmarks.judged_run import JudgedRun, judged_run, local_wape, pooled_wape
 from benchmarks.variants import HISTOGRAM, OTHERS, REFIT, SCALED, VARIANTS, Config
 from glean.settings import RunSettings
 
@@ -36,7 +36,7 @@ WITHIN = 0.005
 
 NO_SAMPLING: Config = {"subsample": 1.0, "colsample": 1.0}
 
-JUDGED = (SCALED, REFIT, HISTOGRAM)
+EVERY_SEED = (SCALED, REFIT, HISTOGRAM)
 """Run with every seed; the others with the first one only."""
 
 
@@ -48,7 +48,7 @@ class JobAccuracy:
     ----------
     bakeries : int
         How many took part.
-    runs : dict of str to sequence of JudgedRun
+    runs : dict of str to sequence of EvaluatedRun
         Variant -> its runs, a seed each.
     pooled : sequence of float
         WAPE of pooled XGBoost with one tree a round at the rate of `histogram`, a seed each.
@@ -59,7 +59,7 @@ class JobAccuracy:
     """
 
     bakeries: int
-    runs: dict[str, Sequence[JudgedRun]]
+    runs: dict[str, Sequence[EvaluatedRun]]
     pooled: Sequence[float]
     local: float
     whole: float
@@ -123,15 +123,15 @@ def measure(job: Job, rounds: int, seeds: int, scratch: Path) -> JobAccuracy:
         texts = {key: str(value).lower() for key, value in config.items()}
         return job.settings(scratch, **texts, seed=str(seed), **{"num-server-rounds": str(rounds)})
 
-    def run(config: Config, seed: int) -> JudgedRun:
-        return judged_run(settings(config, seed), job.bakeries, scratch / "runs")
+    def run(config: Config, seed: int) -> EvaluatedRun:
+        return evaluated_run(settings(config, seed), job.bakeries, scratch / "runs")
 
     first = RunSettings().seed
     numbers = range(first, first + seeds)
-    runs: dict[str, Sequence[JudgedRun]] = {
-        name: [run(VARIANTS[name], seed) for seed in numbers] for name in JUDGED
+    runs: dict[str, Sequence[EvaluatedRun]] = {
+        name: [run(VARIANTS[name], seed) for seed in numbers] for name in EVERY_SEED
     }
-    rest = {name: config for name, config in (VARIANTS | OTHERS).items() if name not in JUDGED}
+    rest = {name: config for name, config in (VARIANTS | OTHERS).items() if name not in EVERY_SEED}
     runs |= {name: [run(config, first)] for name, config in rest.items()}
     histogram = VARIANTS[HISTOGRAM]
     whole = histogram | NO_SAMPLING
@@ -185,22 +185,22 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--bakeries", type=int)
     parser.add_argument("--picture", type=Path)
-    told = parser.parse_args()
+    args = parser.parse_args()
     found: dict[str, JobAccuracy] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name in told.jobs or JOB_NAMES:
+        for name in args.jobs or JOB_NAMES:
             job = JOBS[name]
             folder = Path(scratch, name)
             folder.mkdir()
             if not job.available():
                 print(f"{name}: left out, its table isn't here (GLEAN_TABLES)")
                 continue
-            if told.bakeries:
-                job = Job(name, min(told.bakeries, job.bakeries), job.overrides, job.table)
-            found[name] = measure(job, told.rounds, told.seeds, folder)
+            if args.bakeries:
+                job = Job(name, min(args.bakeries, job.bakeries), job.overrides, job.table)
+            found[name] = measure(job, args.rounds, args.seeds, folder)
             show(name, found[name])
-    if told.picture and found:
-        told.picture.write_bytes(draw({name: one.curves() for name, one in found.items()}))
+    if args.picture and found:
+        args.picture.write_bytes(draw({name: one.curves() for name, one in found.items()}))
     missed = [f"{name}: {line}" for name, one in found.items() for line in one.misses()]
     for line in missed:
         print(line)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.judged_run import JudgedRun
+from benchmarks.evaluated_run import EvaluatedRun
 from benchmarks.metered_grid import Spent
 from benchmarks.variants import MASKED
 
@@ -37,7 +37,7 @@ class JobCurves:
     """
 
     bakeries: int
-    runs: Mapping[str, JudgedRun]
+    runs: Mapping[str, EvaluatedRun]
     levels: Mapping[str, float]
 
 

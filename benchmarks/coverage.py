@@ -17,7 +17,10 @@ from benchmarks.reference import run_job
 from glean.evaluation.tables.coverage import INTERVALS
 from glean.evaluation.tables.results import read_results
 
-ALONE = (Job("edinburgh", 1, table="edinburgh.csv"), Job("stuttgart", 1, table="stuttgart.csv"))
+SINGLE_BAKERIES = (
+    Job("edinburgh", 1, table="edinburgh.csv"),
+    Job("stuttgart", 1, table="stuttgart.csv"),
+)
 
 
 def measure(run: Path) -> dict[str, float]:
@@ -38,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         rows = {
             job.name: measure(run_job(job, "inprocess", Path(scratch)))
-            for job in ALONE
+            for job in SINGLE_BAKERIES
             if job.available()
         }
     print(pd.DataFrame(rows).T.to_string(float_format="%.3f"))

@@ -1,6 +1,6 @@
 """Wall time of the default job, whole, on Ray and in this process; and whether the models agree.
 
-Beside it the same without rivals, plans and their tables (baselines=false): what the engines
+Beside it the same without baselines, plans and their tables (baselines=false): what the engines
 themselves take, with the report. Run `python -m benchmarks.engines [REPEATS]`. Every repeat is a
 fresh `glean simulate`.
 """
@@ -28,7 +28,7 @@ def main() -> int:
     share = _compared(repeats, digests)
     print(f"in process / Ray: {share:.3f}, wanted {SHARE} or less")
     bare = _compared(repeats, digests, "baselines=false")
-    print(f"in process / Ray, without rivals and plans: {bare:.3f}")
+    print(f"in process / Ray, without baselines and plans: {bare:.3f}")
     print(f"models: {len(digests)} different, wanted 1: {digests}")
     return int(share > SHARE or len(digests) != 1)
 

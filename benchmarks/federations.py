@@ -8,10 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.metered_grid import MeteredGrid, Spent
+from glean.aggregation.error_histogram import ErrorDistribution
 from glean.client_app import app
+from glean.demand.error_sums import sum_errors
+from glean.demand.workload import DEMAND
+from glean.features.bakery_rows import BakeryRows, bakery_rows_of
+from glean.features.definition import FeatureDefinition
+from glean.federation.client.client import client_of
+from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.grids.inprocess import as_server
-from glean.federation.server.setup import negotiate_features, register_clients, training_loop
+from glean.federation.server.conclusion import FinishedRounds
+from glean.federation.server.setup import (
+    ClientInfos,
+    negotiate_spec,
+    register_clients,
+    training_loop,
+)
 from glean.federation.server.training_loop import TrainingLoop, TrainingResult
+from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
 
@@ -46,16 +60,34 @@ class WatchedFolder(RunFolder):
 
 @dataclass(frozen=True)
 class Federation:
-    """A federation whose bakeries have met."""
+    """A federation whose bakeries are registered."""
 
     grid: MeteredGrid
     folder: WatchedFolder
+    settings: RunSettings = field(repr=False)
+    clients: ClientExchange = field(repr=False)
+    infos: ClientInfos = field(repr=False)
+    newcomers: tuple[str, ...]
     rounds: TrainingLoop = field(repr=False)
 
     def run(self) -> TrainingResult:
         """Run the rounds."""
         with as_server(self.grid):
             return self.rounds.run()
+
+    def sum_errors(self, result: TrainingResult) -> ErrorDistribution | None:
+        """Sum up how far the final model is off on validation windows, as a run's end does."""
+        finished = FinishedRounds(
+            self.settings,
+            self.rounds,
+            self.clients,
+            result,
+            self.infos,
+            frozenset(self.newcomers),
+            self.folder,
+        )
+        with as_server(self.grid):
+            return sum_errors(finished)
 
     def checkpoints(self) -> list[bytes]:
         """Model file of each round, in order."""
@@ -70,7 +102,7 @@ class Federation:
 def federation_of(
     settings: RunSettings, bakeries: int | Sequence[int], scratch: Path
 ) -> Federation:
-    """Let so many bakeries meet, or those with these numbers; the run's folder is in `scratch`."""
+    """Register so many bakeries, or those with these numbers; the run's folder is in `scratch`."""
     numbers = range(bakeries) if isinstance(bakeries, int) else bakeries
     nodes = [{"partition-id": k, "num-partitions": len(numbers)} for k in numbers]
     grid = MeteredGrid(app, nodes, settings.to_config())
@@ -78,10 +110,33 @@ def federation_of(
     runs = len(list(scratch.iterdir())) if scratch.exists() else 0
     folder = WatchedFolder(RunFolder.create(scratch, run_id=runs + 1).path, grid)
     with as_server(grid):
-        clients, met, newcomers = register_clients(grid, settings, folder)
-        definition = negotiate_features(met, newcomers, settings)
-        rounds = training_loop(clients, settings, definition, met, newcomers)
-    return Federation(grid, folder, rounds)
+        clients, infos, newcomers = register_clients(grid, settings, folder)
+        spec = negotiate_spec(infos, newcomers, settings)
+        rounds = training_loop(clients, settings, spec, infos, newcomers)
+    return Federation(grid, folder, settings, clients, infos, newcomers, rounds)
+
+
+def open_bakeries(settings: RunSettings, bakeries: int) -> list[BakeryRows]:
+    """Open the bakeries of a simulation where its apps find them, so that rows are made once."""
+    found = []
+    for partition in range(bakeries):
+        # As the demand workload asks, or the cache takes it for another question.
+        rows = bakery_rows_of(NodeSettings(partition=partition), settings, newcomer=False)
+        assert rows is not None, "there is a bakery for every partition"
+        found.append(rows)
+    return found
+
+
+def feature_definition(bakeries: Sequence[BakeryRows], settings: RunSettings) -> FeatureDefinition:
+    """Agree on the features of these bakeries, as a federation of them does."""
+    facts = [{"knows_season": bakery.windows.knows_season} for bakery in bakeries]
+    return FeatureDefinition.from_json(DEMAND.negotiate(facts, settings))
+
+
+def clear_caches() -> None:
+    """Forget every bakery that this process has opened, with its rows and what it has learned."""
+    client_of.cache_clear()
+    bakery_rows_of.cache_clear()
 
 
 def validation_curve(settings: RunSettings, bakeries: int, scratch: Path) -> list[float]:

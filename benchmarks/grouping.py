@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import Client
-from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.boosting import train_pooled
 from glean.learning.learning_rates import pooled_learning_rate_of
 from glean.metrics import Floats, wape
@@ -27,7 +28,7 @@ ALTERNATIONS = 8
 
 
 def by_loss(
-    bakeries: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     *,
     clusters: int,
@@ -41,7 +42,7 @@ def by_loss(
 
     Parameters
     ----------
-    bakeries : sequence of Client
+    bakeries : sequence of BakeryRows
         n bakeries.
     definition : FeatureDefinition
         Their features.
@@ -76,27 +77,28 @@ def by_loss(
 
 
 def _pooled(
-    bakeries: Sequence[Client], definition: FeatureDefinition, settings: RunSettings
-) -> Model | None:
+    bakeries: Sequence[BakeryRows], definition: FeatureDefinition, settings: RunSettings
+) -> ForecastModel | None:
     """Train one model on the rows of a cluster; None where nobody can train."""
-    rows = [bakery.training(definition) for bakery in bakeries if bakery.windows.trains]
+    rows = [bakery.training(definition) for bakery in bakeries if bakery.trains]
     if not rows:
         return None
-    return train_pooled(
+    pooled = train_pooled(
         stack(rows),
         boosting=settings.boosting,
         learning_rate=pooled_learning_rate_of(settings.rounds),
         steps=settings.rounds.num_server_rounds * settings.boosting.trees_per_round,
         seed=settings.seed,
     )
+    return TreeForecaster(pooled)
 
 
-def _loss(model: Model | None, rows: FeatureMatrix) -> float:
-    return np.inf if model is None else wape(rows.units, forecast_units(model, rows))
+def _loss(model: ForecastModel | None, rows: FeatureMatrix) -> float:
+    return np.inf if model is None else wape(rows.units, model.predict(rows))
 
 
 def by_weekday(
-    bakeries: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     *,
     clusters: int,

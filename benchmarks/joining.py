@@ -28,7 +28,7 @@ def joining(results: RunResults) -> pd.Series[float]:
     assert results.scores is not None, "a completed run has scores"
     methods = {score.method: score for score in summarise(results.scores).methods}
     found = {name: methods[name].everyone.wape for name in SHOWN}
-    compared = compare(results.scores, "chosen", rival="local")
+    compared = compare(results.scores, "chosen", baseline="local")
     assert compared is not None
     found["as good as alone"] = (compared.better + compared.equal) / compared.bakeries
     return pd.Series(found)

@@ -42,8 +42,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bakeries", type=int, default=BAKERIES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    told = parser.parse_args()
-    print(f"{told.bakeries} synthetic bakeries, {told.rounds} rounds")
+    args = parser.parse_args()
+    print(f"{args.bakeries} synthetic bakeries, {args.rounds} rounds")
     print(
         f"{'':24} {'seconds':>8} {'CPU, s':>8} {'exchanges':>9} {'down, kB':>10} {'up, kB':>10}  "
         "model"
@@ -51,7 +51,7 @@ def main() -> int:
     differ = []
     for name in (REFIT, HISTOGRAM):
         costs = [
-            cost_of(told.bakeries, VARIANTS[key] | {"num-server-rounds": told.rounds}, warm=True)
+            cost_of(args.bakeries, VARIANTS[key] | {"num-server-rounds": args.rounds}, warm=True)
             for key in (name, name + MASKED)
         ]
         for key, cost in zip((name, name + MASKED), costs, strict=True):

@@ -17,7 +17,7 @@ import xgboost
 from flwr.serverapp.strategy.strategy_utils import aggregate_bagging
 
 from glean.aggregation.bagging import merge
-from glean.aggregation.update import Update, check_reply
+from glean.aggregation.update import Update, read_tree_update
 from glean.features.definition import FeatureDefinition
 from glean.learning.forest import Forest
 from glean.learning.tree import Tree
@@ -58,7 +58,7 @@ def glean_merge(model: bytes, replies: Sequence[bytes]) -> bytes:
         Update(
             f"bakery {number:03}",
             1.0,
-            check_reply(reply, definition_identity=identity, objective=OBJECTIVE, trees=1),
+            read_tree_update(reply, definition_identity=identity, objective=OBJECTIVE, trees=1),
         )
         for number, reply in enumerate(replies)
     ]

@@ -10,7 +10,7 @@ from flwr.app import Message
 from flwr.clientapp import ClientApp
 
 from glean.federation.grids.inprocess import InProcessGrid
-from glean.federation.wire.messages import payload_bytes
+from glean.federation.wire.record_form import payload_bytes
 from glean.settings import ConfigValue
 
 

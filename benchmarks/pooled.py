@@ -21,15 +21,15 @@ from pathlib import Path
 
 import xgboost
 
-from benchmarks.federations import federation_of
+from benchmarks.federations import clear_caches, federation_of, open_bakeries
 from benchmarks.rounds_run import as_glean_commands_do
 from benchmarks.variants import HISTOGRAM, MASKED, VARIANTS, Config
+from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import Client, client_of
 from glean.learning.learning_rates import learning_rate_of
 from glean.learning.xgboost_input import parameters
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 BAKERIES = 40
 ROUNDS = 100
@@ -63,24 +63,20 @@ class Timings:
         ]
 
 
-def opened(settings: RunSettings, bakeries: int) -> list[Client]:
+def prepared_bakeries(settings: RunSettings, bakeries: int) -> list[BakeryRows]:
     """Open bakeries where their apps will find them, with their rows made and nothing learned."""
-    client_of.cache_clear()
-    found = []
-    for partition in range(bakeries):
-        # Word by word as `client_app` asks, or the cache takes it for another question.
-        bakery = client_of(NodeSettings(partition=partition), settings, newcomer=False)
-        assert bakery is not None, "there is a synthetic bakery for every partition"
+    clear_caches()
+    found = open_bakeries(settings, bakeries)
+    for bakery in found:
         bakery.training(DEFINITION)
         bakery.validation(DEFINITION)
-        found.append(bakery)
     return found
 
 
 def rounds_cpu_s(config: Config, bakeries: int, scratch: Path) -> float:
     """CPU time of the rounds of a federation whose bakeries have made their features."""
     settings = RunSettings.from_config(config)
-    opened(settings, bakeries)
+    prepared_bakeries(settings, bakeries)
     federation = federation_of(settings, bakeries, scratch)
     start = time.process_time()
     federation.run()
@@ -108,7 +104,9 @@ def timings(bakeries: int, rounds: int, repeats: int) -> Timings:
     """Measure all in turns, so that a busy moment of the machine meets each of them."""
     configs = {name: VARIANTS[name] | {"num-server-rounds": rounds} for name in MOST_TIMES}
     settings = RunSettings.from_config(configs[HISTOGRAM])
-    features = stack([bakery.training(DEFINITION) for bakery in opened(settings, bakeries)])
+    features = stack(
+        [bakery.training(DEFINITION) for bakery in prepared_bakeries(settings, bakeries)]
+    )
     pooled: list[float] = []
     taken: dict[str, list[float]] = {name: [] for name in configs}
     with tempfile.TemporaryDirectory() as scratch:
@@ -143,17 +141,17 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--no-job", action="store_true")
-    told = parser.parse_args()
+    args = parser.parse_args()
     as_glean_commands_do()
-    print(f"{told.bakeries} bakeries, {told.rounds} rounds, median of {told.repeats}, CPU seconds")
-    found = timings(told.bakeries, told.rounds, told.repeats)
+    print(f"{args.bakeries} bakeries, {args.rounds} rounds, median of {args.repeats}, CPU seconds")
+    found = timings(args.bakeries, args.rounds, args.repeats)
     _print_row("XGBoost, pooled", found.pooled, "")
     for name, times in found.times().items():
         limit = f"{times:.2f} times as much, wanted {MOST_TIMES[name]:g} or less"
         _print_row(name, found.rounds[name], limit)
     missed = found.misses()
-    if not told.no_job:
-        taken = job_s(told.bakeries, told.rounds)
+    if not args.no_job:
+        taken = job_s(args.bakeries, args.rounds)
         print(f"the whole job, masks and baselines: {taken:.0f} s, wanted {JOB_LIMIT_S:.0f}")
         if taken > JOB_LIMIT_S:
             missed.append(f"the whole job took {taken:.0f} s, wanted {JOB_LIMIT_S:.0f} or less")

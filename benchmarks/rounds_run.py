@@ -17,10 +17,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.federations import federation_of
+from benchmarks.federations import clear_caches, federation_of
 from benchmarks.metered_grid import Spent
 from benchmarks.variants import Config
-from glean.federation.client.client import client_of
 from glean.settings import RunSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +89,7 @@ def as_glean_commands_do() -> None:
 def measure(bakeries: int, config: Config, scratch: Path) -> Cost:
     """Run the rounds in this process."""
     settings = RunSettings.from_config(config)
-    client_of.cache_clear()
+    clear_caches()
     start = time.process_time()
     federation = federation_of(settings, bakeries, scratch)
     federation.run()

@@ -33,7 +33,7 @@ SMALL_CONFIG: Config = {
 """Bakeries whose last 60 days before the test window are all that there is."""
 
 
-def growth(costs: Sequence[Cost]) -> dict[str, float]:
+def cost_ratios(costs: Sequence[Cost]) -> dict[str, float]:
     """Cost of a bakery in the largest run, as a multiple of the smallest run's."""
     few, many = costs[0], costs[-1]
     ratio = few.bakeries / many.bakeries
@@ -48,7 +48,7 @@ def misses(name: str, costs: Sequence[Cost]) -> list[str]:
     found = [
         f"{name}: a bakery costs {times:.2f} times the {what} at {costs[-1].bakeries:,} that it "
         f"costs at {costs[0].bakeries:,}, wanted {1 + SLACK} or less"
-        for what, times in growth(costs).items()
+        for what, times in cost_ratios(costs).items()
         if times > 1 + SLACK
     ]
     return found + _too_large(name, costs, limit_gib=MOST_GIB)
@@ -77,7 +77,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", default=SIZES)
     parser.add_argument("--small", type=int, default=SMALL)
-    told = parser.parse_args()
+    args = parser.parse_args()
     print(
         f"{'':24} {'rounds':>6} {'bakeries':>8} {'exchanges':>9} {'seconds':>8} "
         f"{'ms a bakery':>12} {'kB a bakery':>11} {'peak, GiB':>9}"
@@ -86,13 +86,13 @@ def main() -> int:
     for name, rounds in ROUNDS.items():
         config = VARIANTS[name] | {"num-server-rounds": rounds}
         costs = []
-        for size in (int(text) for text in told.sizes.split(",")):
+        for size in (int(text) for text in args.sizes.split(",")):
             costs.append(cost_of(size, config, warm=True))
             _print_row(name, rounds, costs[-1])
         missed += misses(name, costs)
-    if told.small:
+    if args.small:
         name = REFIT + MASKED
-        small = cost_of(told.small, VARIANTS[name] | SMALL_CONFIG, warm=True)
+        small = cost_of(args.small, VARIANTS[name] | SMALL_CONFIG, warm=True)
         _print_row(f"{name}, 60 days", SMALL_ROUNDS, small)
         missed += _too_large(name, [small], limit_gib=MOST_SMALL_GIB)
     for line in missed:

@@ -24,7 +24,7 @@ from benchmarks.variants import SCALED, VARIANTS, shortened
 SIZES = "5,50,200,1000"
 ROUNDS = 20
 LIMIT_S = 600.0
-JUDGED_SIZE = 200
+SIZE_WITH_LIMITS = 200
 AGGREGATION_SHARE, WHOLE_SHARE, BYTES_SHARE = 1 / 100, 1 / 10, 1 / 10
 
 _WIDTH = 26
@@ -140,18 +140,18 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--limit-s", type=float, default=LIMIT_S)
     parser.add_argument("--no-ray", action="store_true")
-    told = parser.parse_args()
+    args = parser.parse_args()
     print(
         "whole: the process from its start, or the run on Ray from `flwr run`; server: Glean's in"
     )
     print("all, the stock one's aggregate_train; down, up: payload a bakery, of all rounds")
     missed: list[str] = []
-    for size in (int(text) for text in told.sizes.split(",")):
-        found = compare(size, told.rounds, limit_s=told.limit_s, ray=not told.no_ray)
-        if size == JUDGED_SIZE:
+    for size in (int(text) for text in args.sizes.split(",")):
+        found = compare(size, args.rounds, limit_s=args.limit_s, ray=not args.no_ray)
+        if size == SIZE_WITH_LIMITS:
             missed = found.misses() if found else ["the stock run ended no round in its time"]
     for line in missed:
-        print(f"at {JUDGED_SIZE} bakeries {line}")
+        print(f"at {SIZE_WITH_LIMITS} bakeries {line}")
     return int(bool(missed))
 
 

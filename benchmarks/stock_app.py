@@ -118,9 +118,9 @@ server_app = ServerApp()
 @server_app.main()
 def main_on_ray(grid: Grid, context: Context) -> None:
     """Run the strategy as the run config says."""
-    told = context.run_config
-    strategy = ReportingBagging(int(told["bakeries"]), Path(str(told["report"])), grid)
-    strategy.start(grid, no_model(), num_rounds=int(told["rounds"]))
+    config = context.run_config
+    strategy = ReportingBagging(int(config["bakeries"]), Path(str(config["report"])), grid)
+    strategy.start(grid, no_model(), num_rounds=int(config["rounds"]))
 
 
 def main() -> int:

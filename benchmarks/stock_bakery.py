@@ -9,11 +9,12 @@ import xgboost
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
+from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.features.definition import FeatureDefinition
-from glean.federation.client.client import Client, client_of
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import ErrorSums
-from glean.settings import NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import RunSettings
 
 DEFINITION = FeatureDefinition(horizon_days=1, season=True)
 
@@ -23,21 +24,21 @@ class StockBakery:
 
     Parameters
     ----------
-    participant : Client
-        Where its rows come from: the same as in Glean.
+    rows : BakeryRows
+        Its rows: the same as in Glean.
     settings : RunSettings
         How trees are grown: the same as in Glean.
     """
 
-    def __init__(self, participant: Client, settings: RunSettings) -> None:
-        training = participant.training(DEFINITION)
-        self.validation = participant.validation(DEFINITION)
+    def __init__(self, rows: BakeryRows, settings: RunSettings) -> None:
+        training = rows.training(DEFINITION)
+        self.validation = rows.validation(DEFINITION)
         weight = training.weight / training.weight.mean()
         names = list(DEFINITION.names)
         self.train = xgboost.DMatrix(
             training.x, training.y, weight=weight, feature_names=names, nthread=1
         )
-        self.judge = xgboost.DMatrix(self.validation.x, feature_names=names, nthread=1)
+        self.validation_matrix = xgboost.DMatrix(self.validation.x, feature_names=names, nthread=1)
         boosting = settings.boosting
         self.parameters = {
             "objective": boosting.objective, "base_score": 1.0, "tree_method": "hist",
@@ -58,7 +59,7 @@ class StockBakery:
 
     def score(self, model: bytes) -> ErrorSums:
         """Sum the errors on the validation window."""
-        relative = self._load(model).predict(self.judge)
+        relative = self._load(model).predict(self.validation_matrix)
         return ErrorSums.of(self.validation.units, np.maximum(relative, 0) * self.validation.level)
 
     def _load(self, model: bytes) -> xgboost.Booster:
@@ -67,9 +68,9 @@ class StockBakery:
 
 def stock_bakery(partition: int, settings: RunSettings) -> StockBakery:
     """Open the synthetic bakery of a partition."""
-    participant = client_of(NodeSettings(partition=partition), settings)
-    assert participant is not None, "there is a synthetic bakery for every partition"
-    return StockBakery(participant, settings)
+    rows = bakery_rows_of(NodeSettings(partition=partition), settings)
+    assert rows is not None, "there is a synthetic bakery for every partition"
+    return StockBakery(rows, settings)
 
 
 def stock_client(bakery_of: Callable[[Context], StockBakery]) -> ClientApp:
@@ -78,7 +79,7 @@ def stock_client(bakery_of: Callable[[Context], StockBakery]) -> ClientApp:
     Parameters
     ----------
     bakery_of : callable
-        The bakery that a node plays; it keeps what it opened, since every message asks.
+        The bakery that a node plays; it keeps its rows, since every message asks.
     """
     app = ClientApp()
 

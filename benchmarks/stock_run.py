@@ -96,8 +96,8 @@ def on_ray(bakeries: int, rounds: int, *, limit_s: float) -> StockRun:
         report = Path(scratch, "report.jsonl")
         with local_superlink(Path(scratch, "flwr")) as superlink:
             start = time.time()
-            run_id = superlink.control.submit(
-                _app_folder(Path(scratch)),
+            run_id = superlink.cli.submit(
+                _copy_app(Path(scratch)),
                 run_config={"bakeries": bakeries, "rounds": rounds, "report": str(report)},
                 profile={"client-resources-num-cpus": 1, "num-supernodes": bakeries},
             )
@@ -105,7 +105,7 @@ def on_ray(bakeries: int, rounds: int, *, limit_s: float) -> StockRun:
         return StockRun(start, _read(report))
 
 
-def _app_folder(scratch: Path) -> Path:
+def _copy_app(scratch: Path) -> Path:
     """Make the app that Flower builds from: this folder, and what its parts are called."""
     folder = scratch / "app"
     ignored = shutil.ignore_patterns("__pycache__")
@@ -122,9 +122,9 @@ def _wait(report: Path, rounds: int, superlink: SuperLink, *, run_id: int, until
         if ended and ended[-1].round == rounds:
             return
         if time.time() > look_at:
-            if superlink.seems_done() and superlink.control.status(run_id).startswith("finished"):
+            if superlink.seems_done() and superlink.cli.status(run_id).startswith("finished"):
                 raise FederationError(
-                    f"Flower ended the stock run early: {superlink.control.log(run_id)[-2000:]}"
+                    f"Flower ended the stock run early: {superlink.cli.log(run_id)[-2000:]}"
                 )
             look_at = time.time() + LOOK_EVERY_S
         time.sleep(POLL_S)

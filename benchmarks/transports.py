@@ -36,7 +36,9 @@ def simulated(engine: str) -> Run:
 
     def run(config: Config, out: Path) -> Path:
         command = [_glean(), "simulate", f"--engine={engine}", f"--bakeries={BAKERIES}"]
-        subprocess.run([*command, f"--out={out}", *_words(config)], check=True, capture_output=True)
+        subprocess.run(
+            [*command, f"--out={out}", *_set_options(config)], check=True, capture_output=True
+        )
         return out / "latest"
 
     return run
@@ -46,7 +48,12 @@ def between_machines(deployed: Deployment) -> Run:
     """Give what runs a config by `glean run`."""
 
     def run(config: Config, out: Path) -> Path:
-        command = [_glean(), "run", deployed.connection, *_words(config | {"output-dir": str(out)})]
+        command = [
+            _glean(),
+            "run",
+            deployed.connection,
+            *_set_options(config | {"output-dir": str(out)}),
+        ]
         subprocess.run(
             command,
             check=True,
@@ -63,7 +70,7 @@ def _glean() -> str:
     return str(Path(sys.executable).with_name("glean"))
 
 
-def _words(config: Config) -> list[str]:
+def _set_options(config: Config) -> list[str]:
     return [f"--set={key}={json.dumps(value).strip(chr(34))}" for key, value in config.items()]
 
 
@@ -113,8 +120,8 @@ def main() -> int:
     """Print a row an aggregation."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    told = parser.parse_args()
-    print(f"{BAKERIES} bakeries; seconds a round, mean of {told.rounds - 1}")
+    args = parser.parse_args()
+    print(f"{BAKERIES} bakeries; seconds a round, mean of {args.rounds - 1}")
     print(
         f"{'':24} {'exchanges':>9} {'kB a bakery':>11} {'in process':>10} {'Ray':>7} "
         f"{'machines':>9}"
@@ -122,7 +129,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="transports-") as scratch:
         folder = Path(scratch)
         with deployment(folder / "deployed", tables(folder)) as deployed:
-            compare(told.rounds, between_machines(deployed), folder)
+            compare(args.rounds, between_machines(deployed), folder)
     return 0
 
 

@@ -20,20 +20,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.coverage import ALONE
-from benchmarks.federations import federation_of
+from benchmarks.coverage import SINGLE_BAKERIES
+from benchmarks.federations import clear_caches, federation_of, open_bakeries
 from benchmarks.jobs import JOBS, Job
 from glean.evaluation.tables.client_tables import client_model_of
-from glean.federation.client.client import client_of
-from glean.federation.grids.inprocess import as_server
 from glean.forecasting import adaptive_conformal
-from glean.forecasting.adaptive_conformal import WATCHED, AdaptedInterval, adapted_intervals
-from glean.forecasting.calibration import Calibration, Residuals
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.adaptive_conformal import (
+    ADAPTIVE_INTERVALS,
+    AdaptedInterval,
+    adapted_intervals,
+)
+from glean.forecasting.calibration import Calibration
+from glean.forecasting.forecasters import read_model
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import Floats
-from glean.settings import NodeSettings
 
 STARTS = {
     "chain": pd.date_range("2017-01-01", "2019-07-01", freq="QS"),
@@ -47,13 +49,15 @@ INTERVALS = {0.8: (1, 5), 0.95: (0, 6)}
 """Share -> places of its ends among the levels."""
 
 VARIANTS = {
-    name: tuple(AdaptedInterval(watched.level, times * watched.step) for watched in WATCHED)
+    name: tuple(
+        AdaptedInterval(watched.level, times * watched.step_size) for watched in ADAPTIVE_INTERVALS
+    )
     for name, times in (("not watched", 0.0), ("half", 0.5), ("as it is", 1.0), ("twice", 2.0))
 }
 
 
 @dataclass(frozen=True)
-class Judged:
+class Window:
     """One bakery's window: what was known before, and its rows."""
 
     known: Residuals
@@ -62,37 +66,35 @@ class Judged:
     prior: Calibration | None
 
 
-def windows(job: Job, scratch: Path) -> Iterator[list[Judged]]:
+def windows(job: Job, scratch: Path) -> Iterator[list[Window]]:
     """Run a job on each of its windows."""
     for start, end in pairwise(STARTS[job.name]):
         yield _window(job, start, end, scratch)
 
 
-def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> list[Judged]:
+def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> list[Window]:
     least = {"min_available_bakeries": "1"} if job.bakeries == 1 else {}
     settings = job.settings(scratch, test_start=str(start.date()), secure_sums="false", **least)
     federation = federation_of(settings, job.bakeries, scratch / "runs")
-    with as_server(federation.grid):
-        outcome = federation.rounds.with_errors(federation.rounds.run())
-    model, found = outcome.model.to_bytes(), []
-    definition = definition_of(read_model(model))
-    for partition in range(job.bakeries):
-        bakery = client_of(NodeSettings(partition=partition), settings, newcomer=False)
-        assert bakery is not None, "there is a bakery for every partition"
-        rate = learning_rate_of(settings.rounds)
-        own = client_model_of(bakery, model, learning_rate=rate, widths=outcome.errors)
+    result = federation.run()
+    errors = federation.sum_errors(result)
+    model, found = result.model.to_bytes(), []
+    definition = read_model(model).definition
+    rate = learning_rate_of(settings.rounds)
+    for bakery in open_bakeries(settings, job.bakeries):
+        own = client_model_of(bakery, model, learning_rate=rate, errors=errors)
         rows = bakery.features(definition).between(start, end)
         rows = rows.rows(np.isfinite(rows.units))
         past = own.residuals(bakery.training(definition), bakery.validation(definition))
         window = residuals(rows, own.forecasts(rows)["chosen"], fitted=False)
         known = past["chosen"].plus(window)
-        found.append(Judged(known, window, definition.horizon_days, own.prior))
-    client_of.cache_clear()
+        found.append(Window(known, window, definition.horizon_days, own.prior))
+    clear_caches()
     client_model_of.cache_clear()
     return found
 
 
-def judge(bakeries: list[Judged]) -> dict[str, float]:
+def evaluate(bakeries: list[Window]) -> dict[str, float]:
     """Coverage and pinball loss (of all levels, over the units sold) of a window."""
     parts = [_quantiles(bakery) for bakery in bakeries if len(bakery.window.days)]
     quantiles = np.concatenate(parts)
@@ -107,7 +109,7 @@ def judge(bakeries: list[Judged]) -> dict[str, float]:
     return {"points off": 100 * float(np.mean(off))} | found
 
 
-def _quantiles(bakery: Judged) -> Floats:
+def _quantiles(bakery: Window) -> Floats:
     window = bakery.window
     days = np.unique(window.days).tolist()
     found = np.empty((len(window.days), len(LEVELS)))
@@ -126,8 +128,8 @@ def compare(job: Job, scratch: Path) -> pd.DataFrame:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     for bakeries in windows(job, scratch):
         for name, variant in VARIANTS.items():
-            adaptive_conformal.WATCHED = variant
-            found[name].append(judge(bakeries))
+            adaptive_conformal.ADAPTIVE_INTERVALS = variant
+            found[name].append(evaluate(bakeries))
     tables = {name: pd.DataFrame(rows) for name, rows in found.items()}
     base = tables["not watched"]["pinball"]
     for table in tables.values():
@@ -137,14 +139,14 @@ def compare(job: Job, scratch: Path) -> pd.DataFrame:
 
 def main() -> None:
     """Print a table a job, and the mean over the jobs."""
-    jobs = {job.name: job for job in (*JOBS.values(), *ALONE) if job.name in STARTS}
+    jobs = {job.name: job for job in (*JOBS.values(), *SINGLE_BAKERIES) if job.name in STARTS}
     names = sys.argv[1:] or [name for name, job in jobs.items() if job.available()]
     tables = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
             tables[name] = compare(jobs[name], Path(scratch))
             print(f"\n{name}\n{tables[name].to_string(float_format='%.2f')}", flush=True)
-    whole = sum(tables.values()) / len(tables)
+    whole = pd.concat(tables.values()).groupby(level=0, sort=False).mean()
     print(f"\nmean of the jobs; pinball in %\n{whole.to_string(float_format='%.2f')}")
 
 

@@ -7,17 +7,20 @@ section 5.8) and, for MASE, Hyndman and Koehler, "Another look at measures of fo
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from glean.metric_sums import MetricSums
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ErrorSums:
-    """Sums of errors over rows; sums of two bakeries add up to those of both.
+class ErrorSums(MetricSums):
+    """Sums of forecast errors over rows.
 
     Parameters
     ----------
@@ -42,7 +45,10 @@ class ErrorSums:
     0.06666666666666667
     """
 
-    rows: float = 0.0
+    COLUMNS: ClassVar[tuple[str, ...]] = ("wape", "mae", "rmse", "mape")
+    UNIT_POWERS: ClassVar[tuple[int, ...]] = (0, 1, 1, 1, 2, 0, 0)
+    SIGNED: ClassVar[frozenset[str]] = frozenset({"signed_error"})
+
     units: float = 0.0
     signed_error: float = 0.0
     abs_error: float = 0.0
@@ -66,8 +72,9 @@ class ErrorSums:
             relative_error=float((np.abs(error[sold]) / units[sold]).sum()),
         )
 
-    def __add__(self, other: ErrorSums) -> ErrorSums:
-        return ErrorSums(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+    def metrics(self) -> dict[str, float]:
+        """Give WAPE, MAE, RMSE and MAPE."""
+        return {"wape": self.wape, "mae": self.mae, "rmse": self.rmse, "mape": self.mape}
 
     @property
     def wape(self) -> float:

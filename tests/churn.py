@@ -46,7 +46,7 @@ class Vanishing(InProcessGrid):
         self.moments.append(now)
         for node in (node for node, moment in self.going.items() if moment == now):
             self.away.add(node)
-            self._contexts[node].state = RecordDict()
+            self._hosts[node].context.state = RecordDict()
         self.away -= {node for node, moment in self.coming.items() if moment == now}
         return super().push_messages(messages)
 
@@ -115,7 +115,7 @@ class StepLog:
         found = [
             result
             for at, result in self.results
-            if at == number and any(part in order.contributes for order in result.requests.values())
+            if at == number and any(part in asked.contributes for asked in result.requests.values())
         ]
         return found[-1]
 
@@ -127,9 +127,9 @@ class StepLog:
         )
 
     def asked(self, part: str, number: int) -> frozenset[str]:
-        """Bakeries that were to fill a part in the last step of a round that had it."""
-        orders = self.last(part, number).requests
-        return frozenset(name for name, order in orders.items() if part in order.contributes)
+        """Bakeries that were to contribute a part to the last sum of a round that had it."""
+        requests = self.last(part, number).requests
+        return frozenset(name for name, request in requests.items() if part in request.contributes)
 
     def learners(self, rounds: int) -> list[frozenset[str]]:
         """Bakeries that each round's trees are grown from."""

@@ -12,12 +12,15 @@ import pandas as pd
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
+from glean.aggregation.error_histogram import ErrorDistribution
 from glean.client_app import app as glean_app
+from glean.demand.error_sums import sum_errors
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.grids.inprocess import InProcessGrid, as_server
+from glean.federation.server.conclusion import FinishedRounds
 from glean.federation.server.setup import (
-    Bakeries,
-    negotiate_features,
+    ClientInfos,
+    negotiate_spec,
     register_clients,
     training_loop,
 )
@@ -66,13 +69,13 @@ class MeddledApp(ClientApp):
 
 @dataclass(frozen=True)
 class Federation:
-    """A federation whose bakeries have met."""
+    """A federation whose bakeries are registered."""
 
     grid: InProcessGrid
     settings: RunSettings
     folder: RunFolder
     clients: ClientExchange
-    bakeries: Bakeries
+    bakeries: ClientInfos
     newcomers: tuple[str, ...]
     rounds: TrainingLoop
 
@@ -81,15 +84,24 @@ class Federation:
         with as_server(self.grid):
             return self.rounds.run()
 
-    def test(self, outcome: TrainingResult) -> dict[str, str]:
+    def test(self, result: TrainingResult, findings: str = "") -> dict[str, str]:
         """Have the final model tested."""
         with as_server(self.grid):
-            return self.rounds.test(outcome)
+            return self.rounds.test(result, findings=findings)
 
-    def with_widths(self, outcome: TrainingResult) -> TrainingResult:
+    def errors(self, result: TrainingResult) -> ErrorDistribution | None:
         """Have it summed up how far the final model is off."""
+        finished = FinishedRounds(
+            self.settings,
+            self.rounds,
+            self.clients,
+            result,
+            self.bakeries,
+            frozenset(self.newcomers),
+            self.folder,
+        )
         with as_server(self.grid):
-            return self.rounds.with_errors(outcome)
+            return sum_errors(finished)
 
     def failures(self) -> list[tuple[int, str, str]]:
         """Round, bakery and reason of every `bakery_failed` in `events.jsonl`."""
@@ -169,8 +181,8 @@ def federation_of(
     folder = RunFolder.create(out, run_id=1)
     with as_server(grid):
         clients, bakeries, newcomers = register_clients(grid, settings, folder)
-        definition = negotiate_features(bakeries, newcomers, settings)
-        rounds = training_loop(clients, settings, definition, bakeries, newcomers)
+        spec = negotiate_spec(bakeries, newcomers, settings)
+        rounds = training_loop(clients, settings, spec, bakeries, newcomers)
     return Federation(grid, settings, folder, clients, bakeries, newcomers, rounds)
 
 

@@ -14,11 +14,12 @@ from flwr.clientapp import ClientApp
 
 from glean import server_app
 from glean.client_app import app as glean_app
+from glean.demand import conclusion
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 
-THREE = tuple({"partition-id": k} for k in range(3))
+THREE = tuple({"partition-id": k, "num-partitions": 3} for k in range(3))
 """Node configs of a simulation of three bakeries."""
 
 _RUN_IDS = count(1)
@@ -48,7 +49,7 @@ def run(
     """
     config = config | {"output-dir": str(out)}
     grid = grid_type(app, nodes, config, run_id=next(_RUN_IDS))
-    with mock.patch.object(server_app, "write_report"):
+    with mock.patch.object(conclusion, "write_report"):
         run_inprocess(server_app.app, grid, config)
     return (out / "latest").resolve()
 
@@ -73,7 +74,7 @@ def cut_off(
 
     def meddle(message: Message, _name: str, honest: Honest) -> Message:
         told = message.metadata
-        if told.message_type in (kind, f"{kind}.step") and told.group_id == str(round_number):
+        if told.message_type in (kind, f"{kind}.sum") and told.group_id == str(round_number):
             (then or _raise)()
         return honest()
 

@@ -8,12 +8,14 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from flwr.app import Message, RecordDict
+from numpy.typing import NDArray
 
 from glean.errors import ModelError
 from glean.features.bins import bin_edges
@@ -58,13 +60,14 @@ class Secrets:
     def in_values(self, values: Iterable[Any]) -> list[str]:
         """Name what values of any kind give away, whatever they are wrapped in."""
         found = []
-        public = _public_numbers()
-        for atom in _atoms(list(values)):
-            if isinstance(atom, float):
-                known = {atom, _single(atom)} & self.numbers
-                found += [f"number {atom!r}"] if known - public else []
-            else:
-                found += [f"word {word!r}" for word in self.words if _holds(atom, word)]
+        kept = self.numbers - _public_numbers()
+        with np.errstate(over="ignore"):
+            for atom in _atoms(list(values)):
+                if isinstance(atom, np.ndarray):
+                    numbers = {*atom.tolist(), *atom.astype(np.float32).tolist()}
+                    found += [f"number {number!r}" for number in numbers & kept]
+                else:
+                    found += [f"word {word!r}" for word in self.words if _holds(atom, word)]
         return found
 
 
@@ -85,11 +88,7 @@ def secrets_of(table: SalesTable, paths: Iterable[Path] = ()) -> Secrets:
     return Secrets(frozenset(words), frozenset(numbers))
 
 
-def _single(number: float) -> float:
-    with np.errstate(over="ignore"):
-        return float(np.float32(number))
-
-
+@cache
 def _public_numbers() -> frozenset[float]:
     definition = FeatureDefinition(1, season=True)
     edges = [bin_edges(name, definition, bins=32) for name in definition.names]
@@ -102,8 +101,8 @@ def _holds(text: str | bytes, word: str) -> bool:
     return any(word.encode(code) in text for code in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
-def _atoms(value: Any) -> Iterator[float | str | bytes]:
-    """Every number and text in a value, out of JSON, model files and arrays as well."""
+def _atoms(value: Any) -> Iterator[NDArray[np.float64] | str | bytes]:
+    """All numbers and texts in a value, out of JSON, model files and arrays as well."""
     match value:
         case Mapping():
             for key, inner in value.items():
@@ -112,12 +111,12 @@ def _atoms(value: Any) -> Iterator[float | str | bytes]:
         case bool() | None:
             return
         case int() | float() | np.number():
-            yield float(value)
+            yield np.array([value], dtype=np.float64)
         case np.ndarray():
-            yield from (float(number) for number in value.ravel())
+            yield value.ravel().astype(np.float64)
         case str():
             yield value
-            yield from (float(number) for number in _NUMBER.findall(value))
+            yield np.array(_NUMBER.findall(value), dtype=np.float64)
             yield from _atoms(_out_of_json(value))
         case bytes() | bytearray():
             yield bytes(value)

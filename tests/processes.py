@@ -16,7 +16,7 @@ import psutil
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-COMMAND_LIMIT_S = 150.0
+COMMAND_LIMIT_S = 240.0
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_S = 0.1
 

@@ -9,24 +9,27 @@ import numpy as np
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyAdvertisement, KeyPair
-from glean.privacy.mask_messages import UnmaskRequest
+from glean.privacy.mask_messages import MaskedInput, SeedRequest, UnmaskRequest
 from glean.privacy.mask_seeds import Words
+from glean.privacy.mask_serialization import read_client, write_client
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.secagg_round import SecAggRound
 
 
 def agreed(count: int, *, seed: bytes = b"seed") -> list[SecAggClient]:
-    """Maskers of so many bakeries, by place."""
-    own = [KeyPair.new(f"bakery {number:03}", epoch="run 1") for number in range(count)]
-    advertisements = [KeyAdvertisement.from_bytes(key.advertisement.to_bytes()) for key in own]
+    """Clients of so many bakeries, by place."""
+    key_pairs = [KeyPair.new(f"bakery {number:03}", epoch="run 1") for number in range(count)]
+    advertisements = [
+        KeyAdvertisement.from_bytes(key.advertisement.to_bytes()) for key in key_pairs
+    ]
     cohort = Cohort.from_bytes(Cohort.of(advertisements, epoch="run 1", seed=seed).to_bytes())
-    return [SecAggClient(key, cohort) for key in own]
+    return [SecAggClient(key, cohort) for key in key_pairs]
 
 
-def vectors(count: int, *, words: int = 5, seed: int = 0) -> list[Words]:
+def vectors(count: int, *, length: int = 5, seed: int = 0) -> list[Words]:
     """Vectors from all over the ring."""
     rng = np.random.default_rng(seed)
-    return [rng.integers(0, 2**64, words, dtype=np.uint64) for _ in range(count)]
+    return [rng.integers(0, 2**64, length, dtype=np.uint64) for _ in range(count)]
 
 
 def plain_sum(summands: Sequence[Words]) -> Words:
@@ -47,29 +50,29 @@ def masked_step(
     """Mask and take: those absent aren't asked, those silent are asked and don't send."""
     cohort = secagg_clients[0].cohort
     participants = cohort.everybody & ~sum(1 << place for place in absent)
-    total = SecAggRound(cohort, step=step, participants=participants, words=len(summands[0]))
+    total = SecAggRound(cohort, step=step, participants=participants, length=len(summands[0]))
     for secagg_client, vector in zip(secagg_clients, summands, strict=True):
         if secagg_client.place not in {*absent, *silent}:
             masked = secagg_client.mask(vector, step=step, participants=participants)
-            total.take(secagg_client.own.bakery, masked.to_bytes())
+            total.take_input(secagg_client.key_pair.bakery, masked.to_bytes())
     return total
 
 
-def asked(
+def unmasked(
     total: SecAggRound,
     secagg_clients: Sequence[SecAggClient],
     *,
-    answering: Mapping[int, int] | None = None,
+    replying: Mapping[int, int] | None = None,
 ) -> Words:
-    """Ask until there is a result; a bakery in `answering` answers so often and then vanishes."""
-    left = dict(answering or {})
+    """Ask until there is a result; a bakery in `replying` replies so often and then vanishes."""
+    left = dict(replying or {})
     while requests := total.unmask_requests():
         for bakery, request in requests.items():
             place = total.cohort.place(bakery)
             left[place] = left.get(place, len(secagg_clients)) - 1
             if left[place] >= 0:
-                answer = secagg_clients[place].answer(UnmaskRequest.from_bytes(request.to_bytes()))
-                total.answer(bakery, answer.to_bytes())
+                reply = secagg_clients[place].unmask(UnmaskRequest.from_bytes(request.to_bytes()))
+                total.take_reply(bakery, reply.to_bytes())
     return total.result()
 
 
@@ -81,3 +84,36 @@ def refusal(call: object) -> str:
     except SecureSumError as error:
         return str(error)
     raise AssertionError("it wasn't refused")
+
+
+def masked_by_all(
+    secagg_clients: list[SecAggClient], summands: list[Words], *, step: int = 1
+) -> list[MaskedInput]:
+    everybody = secagg_clients[0].cohort.everybody
+    return [
+        secagg_client.mask(vector, step=step, participants=everybody)
+        for secagg_client, vector in zip(secagg_clients, summands, strict=True)
+    ]
+
+
+def encrypted_shares_for(
+    holder: SecAggClient, masked: list[MaskedInput], senders: int
+) -> tuple[bytes, ...]:
+    """What the server would hand to a holder."""
+    cohort = holder.cohort
+    return tuple(
+        masked[sender].encrypted_shares[cohort.neighbours[sender].index(holder.place)]
+        for sender in cohort.neighbours_in(holder.place, senders)
+    )
+
+
+def shares_of(
+    holder: SecAggClient, masked: list[MaskedInput], senders: int, *, step: int = 1
+) -> UnmaskRequest:
+    return UnmaskRequest(
+        step, SeedRequest.SHARES, senders, encrypted_shares_for(holder, masked, senders)
+    )
+
+
+def restarted(secagg_client: SecAggClient) -> SecAggClient:
+    return read_client(write_client(secagg_client))

@@ -13,7 +13,20 @@ import glean
 PACKAGE = Path(glean.__file__).parent
 
 FLOW: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "metrics", "settings", "seeds"}),
+    frozenset(
+        {
+            "aggregation_kinds",
+            "classification",
+            "errors",
+            "metric_sums",
+            "metrics",
+            "node_settings",
+            "seeds",
+            "setting_fields",
+            "settings",
+            "workloads",
+        }
+    ),
     frozenset({"runs"}),
     frozenset({"sales"}),
     frozenset({"features"}),
@@ -23,16 +36,30 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"federation"}),
     frozenset({"forecasting"}),
     frozenset({"evaluation"}),
+    frozenset({"demand", "iris"}),
     frozenset({"server_app", "client_app"}),
+    frozenset({"operations"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
 """A folder (or file) imports what stands above it, and itself."""
 
+ROOMS: tuple[frozenset[str], ...] = (
+    frozenset({"wire", "grids"}),
+    frozenset({"workload"}),
+    frozenset({"client", "coordination"}),
+    frozenset({"server"}),
+    frozenset({"launch"}),
+)
+"""The same for the rooms of `federation/`."""
+
+KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs")
+OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "iris"}
+
 ONLY_IMPORTERS = {
     "holidays": {"sales"},
     "xgboost": {"learning"},
-    "sklearn": {"learning"},
+    "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
     "shamirs": {"privacy"},
     "numba": {"learning"},
@@ -41,6 +68,19 @@ ONLY_IMPORTERS = {
     "typer": {"cli"},
     "rich": {"cli"},
 }
+NOT_OF_A_RUNS_FOLDER = {
+    "flwr",
+    "glean.sales",
+    "glean.features",
+    "glean.learning",
+    "glean.aggregation",
+    "glean.privacy",
+    "glean.federation",
+    "glean.forecasting",
+    "glean.evaluation",
+}
+"""A run's folder is read and written without knowing what was learned, or how."""
+
 SLOW_TO_IMPORT = {"xgboost", "sklearn", "matplotlib", "holidays", "pyarrow"}
 
 
@@ -84,6 +124,72 @@ def test_a_folder_imports_only_what_stands_above_it(path: Path) -> None:
         assert part == mine or depth(part) < depth(mine) or {part, mine} <= FLOW[0], (
             f"{path.name} imports glean.{part}, which stands below {mine}"
         )
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_whatever_serves_every_workload_imports_none(path: Path) -> None:
+    """Rounds, sums, masks and run folders know no sales, features or forecasts."""
+    if part_of(path) in KNOW_NO_WORKLOAD:
+        parts = {name.split(".")[1] for name in names_in(path) if name.startswith("glean.")}
+        assert not parts & OF_A_WORKLOAD
+
+
+def room_of(name: str) -> str:
+    """Room of `federation/` that a dotted name belongs to; "" for other names."""
+    parts = name.split(".")
+    return parts[2] if parts[:2] == ["glean", "federation"] and len(parts) > 2 else ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((PACKAGE / "federation").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_a_room_of_the_federation_imports_only_what_stands_above_it(path: Path) -> None:
+    """And every module of it lies in a room."""
+    mine = path.relative_to(PACKAGE / "federation").parts[0]
+    if mine == "__init__.py":
+        return
+    floor = next(level for level, rooms in enumerate(ROOMS) if mine in rooms)
+    for room in {room_of(name) for name in names_in(path)} - {"", mine}:
+        assert next(level for level, rooms in enumerate(ROOMS) if room in rooms) < floor, (
+            f"{path.name} imports federation.{room}, which stands below {mine}"
+        )
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    """A circle of imports has no order in which it can be read."""
+    known = {".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts): p for p in modules()}
+    edges = {name: names_in(path) & known.keys() for name, path in known.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail[trail.index(name) :], name))
+        if name not in done:
+            for other in edges[name]:
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in known:
+        visit(name, ())
+
+
+def test_a_run_s_folder_knows_no_flower_and_no_bakery() -> None:
+    """`glean/runs/` serves every workload and every engine."""
+    for path in (PACKAGE / "runs").glob("*.py"):
+        roots = {".".join(name.split(".")[:k]) for name in names_in(path) for k in (1, 2)}
+        assert not roots & NOT_OF_A_RUNS_FOLDER, path
+
+
+def test_one_module_reads_run_json() -> None:
+    """Others ask `runs/index.py`; `runs/folder.py` writes it."""
+    named = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value == "run.json"
+    }
+    assert named == {"runs/index.py", "runs/folder.py"}
 
 
 def test_every_part_has_its_place_in_the_flow() -> None:

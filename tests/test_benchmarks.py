@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 import benchmarks.__main__ as bench
 from benchmarks import (
     accuracy,
     engines,
+    iris,
     many_bakeries,
     masks,
     merge,
@@ -24,9 +26,9 @@ from benchmarks import (
     stock,
     transports,
 )
+from benchmarks.evaluated_run import EvaluatedRun
 from benchmarks.federations import federation_of
 from benchmarks.jobs import Job
-from benchmarks.judged_run import JudgedRun
 from benchmarks.metered_grid import Spent
 from benchmarks.rounds_run import Cost
 from benchmarks.stock_app import StockRound
@@ -51,7 +53,7 @@ def test_a_missed_limit_fails_the_benchmarks(
         ran.append(module)
         return int(module in missed)
 
-    modules = [merge, many_bakeries, engines, masks]
+    modules = [merge, many_bakeries, engines, masks, iris]
     if not quick:
         modules += [pooled, reference, accuracy, transports, scale, stock]
     for module in (*bench.QUICK, *bench.SLOW):
@@ -139,6 +141,15 @@ def test_scale_holds_what_a_bakery_costs_and_memory(
     assert len(scale.misses("histogram", [few, many])) == missed
 
 
+@pytest.mark.parametrize(
+    ("federated", "missed"), [((0.98, 0.90), 0), ((1.0, 0.86), 0), ((0.96, 0.88), 1)]
+)
+def test_iris_holds_the_mean_accuracy(federated: tuple[float, float], missed: int) -> None:
+    """A point below pooled at most, on average over seeds; one bad seed is none."""
+    pooled_all = np.array([0.97, 0.90])
+    assert len(iris.misses(np.array(federated), pooled_all)) == missed
+
+
 @pytest.mark.parametrize(("open_s", "masked_s", "missed"), [(6, 12, 0), (6.1, 12, 1), (7, 13, 2)])
 def test_pooled_holds_medians(open_s: float, masked_s: float, missed: int) -> None:
     """Three times the CPU of pooled XGBoost, six with masks; one slow repeat of three is none."""
@@ -162,10 +173,10 @@ def test_masks_may_not_change_the_model(
     assert ("another one" in capsys.readouterr().out) == bool(code)
 
 
-def judged(*wape: float, first: int = 2, step: int = 2) -> JudgedRun:
+def evaluated(*wape: float, first: int = 2, step: int = 2) -> EvaluatedRun:
     """A run whose first model is there after `first` exchanges, the others `step` later each."""
     spent = tuple(Spent(exchanges=first + step * k) for k in range(len(wape)))
-    return JudgedRun(wape, spent, spent[-1])
+    return EvaluatedRun(wape, spent, spent[-1])
 
 
 @pytest.mark.parametrize(
@@ -190,9 +201,9 @@ def test_accuracy_holds_what_is_wanted_of_each_job(
     found = accuracy.JobAccuracy(
         bakeries=3,
         runs={
-            SCALED: [judged(0.2, scaled)],
-            REFIT: [judged(*refit, first=4)],
-            HISTOGRAM: [judged(0.2, histogram, step=6)],
+            SCALED: [evaluated(0.2, scaled)],
+            REFIT: [evaluated(*refit, first=4)],
+            HISTOGRAM: [evaluated(0.2, histogram, step=6)],
         },
         pooled=[0.12],
         local=0.15,

@@ -12,18 +12,20 @@ from flwr.app import Message
 
 from glean import server_app
 from glean.client_app import app as client_app
+from glean.demand import conclusion
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.evaluation.tables.scores import SCORE_COLUMNS
-from glean.federation.client.client import client_of
+from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.federation.wire.messages import FinalReply
-from glean.forecasting.predict import forecast_units
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.forest import Forest
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import wape
+from glean.node_settings import NodeSettings
 from glean.runs import record
 from glean.seeds import derived_seed
-from glean.settings import ConfigValue, NodeSettings, RunSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, Honest, MeddledApp
 from tests.tables import random_table
 
@@ -42,7 +44,7 @@ METHODS = [
 def reports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Drawing figures takes seconds and has tests of its own: only note that it was asked for."""
     asked: list[Path] = []
-    monkeypatch.setattr(server_app, "write_report", asked.append)
+    monkeypatch.setattr(conclusion, "write_report", asked.append)
     return asked
 
 
@@ -114,17 +116,17 @@ def test_the_local_rival_chooses_on_its_validation_window_only(
     facts = facts_of(folder)
     settings = RunSettings.from_config(facts["settings"])
     definition = Forest.from_bytes((folder / "model.ubj").read_bytes()).definition
-    participant = client_of(NodeSettings(partition=1), settings)
-    assert participant is not None
+    bakery_rows = bakery_rows_of(NodeSettings(partition=1), settings)
+    assert bakery_rows is not None
     alone = train_local_trees(
-        participant.training(definition),
-        participant.validation(definition),
+        bakery_rows.training(definition),
+        bakery_rows.validation(definition),
         boosting=settings.boosting,
         seed=derived_seed(42, "local", "bakery 1"),
     )
-    test = participant.test(definition)
+    test = bakery_rows.test(definition)
     scores = pd.read_csv(folder / "bakeries.csv").set_index(["bakery", "method"])
-    forecast = forecast_units(alone.forest, test)
+    forecast = TreeForecaster(alone.forest).predict(test)
     assert scores.loc[("bakery 1", "local"), "wape"] == pytest.approx(wape(test.units, forecast))
 
 
@@ -189,7 +191,7 @@ FAILURES = [
     ("", {"max_depth": 99}, SettingsError, "max-depth: found 99; wanted a whole number from 1 to"),
     ("", {"nonsense": 1}, SettingsError, "unknown key 'nonsense'"),
     ("/none.csv", {}, FederationError, "0 bakeries can take part"),
-    ("", {"test_start": "2023-01-03"}, FederationError, "no bakery has enough trading days"),
+    ("", {"test_start": "2023-01-03"}, FederationError, "no bakery has enough to learn from"),
     ("", {"test_start": "2033-01-03"}, FederationError, "no bakery has a day in the test window"),
 ]
 
@@ -225,7 +227,7 @@ def test_a_report_that_can_not_be_written_fails_the_run(
     def refuse(_folder: Path) -> None:
         raise GleanError("no ink")
 
-    monkeypatch.setattr(server_app, "write_report", refuse)
+    monkeypatch.setattr(conclusion, "write_report", refuse)
     with pytest.raises(GleanError, match="no ink"):
         run(tmp_path, three_bakeries)
     assert facts_of((tmp_path / "latest").resolve())["status"] == "failed"

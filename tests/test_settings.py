@@ -12,13 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.errors import SettingsError
-from glean.settings import (
-    ConfigValue,
-    NodeSettings,
-    RunSettings,
-    declared_fields,
-    parse_text,
-)
+from glean.node_settings import NodeSettings
+from glean.settings import ConfigValue, RunSettings, declared_fields, parse_text
 
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
@@ -163,10 +158,12 @@ def test_a_gpu_is_only_used_when_asked_for(device: str, used: str) -> None:
     assert RunSettings.from_config({"device": device}).tree_device == used
 
 
-def test_a_node_config_is_read_and_keys_of_flower_are_let_be() -> None:
-    """Glean's keys are taken; `num-partitions` is none of its business."""
+def test_a_node_config_is_read() -> None:
+    """Which bakery it plays, and of how many."""
     config: dict[str, ConfigValue] = {"partition-id": 3, "num-partitions": 5, "bakery": "North"}
-    assert NodeSettings.from_config(config) == NodeSettings(partition=3, bakery="North")
+    assert NodeSettings.from_config(config) == NodeSettings(
+        partition=3, partitions=5, bakery="North"
+    )
     assert NodeSettings.from_config({"sales": "/s.csv"}) == NodeSettings(sales="/s.csv")
 
 

@@ -31,7 +31,7 @@ def whose_turn(bakeries: Sequence[str], server_round: int) -> str:
 def merge(model: Forest, updates: Sequence[TreeUpdate]) -> tuple[Forest, Forest]:
     """Put the trees of the round's bakery behind those of the model.
 
-    Only the new trees travel up (see `check_reply`), so that a reply can't change the old ones.
+    Only the new trees travel up (see `read_tree_update`): a reply can't change the old ones.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How sure the federation's forecasts are, as sums over bakeries that a newcomer can borrow.
+"""The distribution of the federation's errors, from sums over bakeries: a newcomer's prior.
 
 In come forecasts of a bakery's validation window and what came of them; out come its summands:
 sums that give the variance of demand around a forecast f as a * f + b * f², then counts of errors
@@ -76,11 +76,13 @@ class ErrorDistribution:
             chance, share, counts = (found[k] for k in ("by_chance", "by_share", "counts"))
             made = cls(_variance(chance), _variance(share), tuple(_count(each) for each in counts))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise ModelError(f"the federation's widths can't be read: {error!r:.200}") from error
+            raise ModelError(
+                f"the federation's error distribution can't be read: {error!r:.200}"
+            ) from error
         if len(made.counts) != COUNTS_LENGTH or not sum(made.counts) or made.scale == (0.0, 0.0):
             raise ModelError(
-                f"found widths of {sum(made.counts)} errors in {len(made.counts)} bins and a "
-                f"variance of {made.scale}; wanted some in {COUNTS_LENGTH}, and more than 0"
+                f"found a distribution of {sum(made.counts)} errors in {len(made.counts)} bins and "
+                f"a variance of {made.scale}; wanted some in {COUNTS_LENGTH}, and more than 0"
             )
         return made
 
@@ -114,7 +116,7 @@ def moments(forecast: Floats, units: Floats, *, unit_weight: float) -> Floats:
 
     Returns
     -------
-    array of shape (MOMENT_WORDS,)
+    array of shape (MOMENTS_LENGTH,)
         Rows; sums of f, of 1 / f, of e² / f and of e² / f². Zeros of fewer than `ENOUGH_ROWS`.
     """
     f, error = _relative(forecast, units, unit_weight)
@@ -162,7 +164,7 @@ def counts(
 
     Returns
     -------
-    int array of shape (COUNT_WORDS,)
+    int array of shape (COUNTS_LENGTH,)
         Zeros of fewer than `ENOUGH_ROWS`.
     """
     f, error = _relative(forecast, units, unit_weight)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
 from glean.learning.loss import Loss
@@ -22,7 +22,7 @@ from glean.learning.structure import check_public_edges, leaf_count
 from glean.learning.tree import NO_NODE
 from glean.settings import BoostingSettings
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 
 def checked_structure(forest: Forest, layout: BinLayout) -> Forest:
@@ -52,7 +52,7 @@ def encoded_length(structures: Forest) -> int:
 
 def refitted(
     structures: Forest,
-    encoded: Words,
+    sums: Encoded,
     *,
     rows: int,
     learning_rate: float,
@@ -64,7 +64,7 @@ def refitted(
     ----------
     structures : Forest
         The proposals of the round.
-    sums : int64 array of shape (word_count,)
+    sums : int64 array of shape (encoded_length,)
         Gradient and hessian sum of each leaf over all bakeries, in the order of trees and nodes.
     rows : int
         Training rows of the federation, which give the scale of the sums.
@@ -81,9 +81,9 @@ def refitted(
     """
     penalties = replace(Penalties.of(boosting, Loss.of(boosting)), min_child_weight=0.0)
     values = penalties.leaf_values(
-        encoded.reshape(-1, 2),
+        sums.reshape(-1, 2),
         scale=FixedPoint.for_rows(rows),
-        step=np.float32(learning_rate / structures.tree_count),
+        factor=np.float32(learning_rate / structures.tree_count),
     )
     trees, start = [], 0
     for tree in structures.trees:

@@ -14,7 +14,6 @@ from itertools import pairwise
 from typing import Generic, TypeVar
 
 from glean.errors import ModelError
-from glean.features.definition import FeatureDefinition
 from glean.learning.forest import FEATURES_KEY, Forest
 
 Content = TypeVar("Content")
@@ -29,7 +28,7 @@ class Update(Generic[Content]):
     bakery : str
         Its name, once among the updates of a round.
     weight : float
-        Its say, above zero: the sum of its training rows' weights, rounded by `share_weight`.
+        Above zero: the sum of its training rows' weights, rounded by `share_weight`.
     content : Forest or Weights
         Its new trees, or its weights after training.
     """
@@ -78,7 +77,9 @@ def in_name_order(updates: Sequence[Update[Content]]) -> list[tuple[Update[Conte
     return [(update, update.weight / total) for update in ordered]
 
 
-def check_reply(data: bytes, *, definition_identity: str, objective: str, trees: int) -> Forest:
+def read_tree_update(
+    data: bytes, *, definition_identity: str, objective: str, trees: int
+) -> Forest:
     """Read the new trees that a bakery sent.
 
     Parameters
@@ -107,8 +108,7 @@ def check_reply(data: bytes, *, definition_identity: str, objective: str, trees:
             f"found feature definition {found[:12]}; wanted {definition_identity[:12]}: the "
             "bakery runs with another horizon, season, covariates or version of Glean"
         )
-    if FeatureDefinition.from_json(text).names != forest.feature_names:
-        raise ModelError("the trees' columns aren't those of their feature definition")
+    _ = forest.definition  # raises where it isn't that of the trees' columns
     if forest.objective != objective:
         raise ModelError(f"found objective {forest.objective!r}; wanted {objective!r}")
     if forest.tree_count != trees:

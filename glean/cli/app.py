@@ -58,9 +58,9 @@ def report(
     from glean.cli.report import show_report
 
     if bakery:
-        from glean.evaluation.pages.owner_page import write_owner_page
+        from glean.operations.report import write_client_page
 
-        typer.echo(f"page of {bakery}: {write_owner_page(run.resolve(), bakery)}")
+        typer.echo(f"page of {bakery}: {write_client_page(run.resolve(), bakery)}")
         return
     show_report(run, growth=growth)
 

@@ -19,7 +19,7 @@ CONNECTION = "bakeries"
 """How the printed commands call the SuperLink in Flower's configuration."""
 
 _INSIDE = "127.0.0.1:8000"
-_DOOR = 443
+_PORT = 443
 _SHOP = Path("/srv/bakery")
 
 
@@ -63,7 +63,7 @@ def superlink_command(folder: Path) -> list[str]:
 def supernode_command(bakery: str, *, host: str) -> list[str]:
     """Words that start a bakery's SuperNode."""
     return [
-        *("flower-supernode", "--superlink", f"{_in_address(host)}:{_DOOR}"),
+        *("flower-supernode", "--superlink", f"{_in_address(host)}:{_PORT}"),
         *("--root-certificates", str(_SHOP / "keys" / "ca.crt")),
         *("--auth-supernode-private-key", str(_SHOP / "keys" / "node-key")),
         *("--node-config", node_config(bakery)),
@@ -104,7 +104,7 @@ def _for_the_operator(made: CreatedFiles) -> Iterable[str]:
         yield f"  root-certificates = {_toml(str(made.folder / 'ca.crt'))}"
         yield ""
         yield "Whoever reaches this address can start runs: Flower asks for no password. Leave it"
-        yield f"on this machine; docs/deployment.md says how to let bakeries in by port {_DOOR}."
+        yield f"on this machine; docs/deployment.md says how to let bakeries in by port {_PORT}."
     if made.bakeries:
         yield from ("", "Register each bakery's public key:", "")
         for home in made.bakeries.values():

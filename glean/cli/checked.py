@@ -1,18 +1,17 @@
-"""What the data doctor says, in the terminal: tables first, then remarks in plain words."""
+"""The check of a sales table in the terminal: tables first, then remarks in plain words."""
 
 from __future__ import annotations
 
 import math
-import shlex
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from glean.cli.remarks import remarks_of, weekdays_off
-from glean.sales.quality.health import DEFAULT_TEST_DAYS, BakeryHealth, ProductHealth, Report
-from glean.sales.windows import MIN_TRADING_DAYS
+from glean.operations.remarks import weekdays_off
+from glean.operations.table_check import TableCheck
+from glean.sales.quality.health import BakeryHealth, ProductHealth, Report
 
 Cells = dict[str, list[str]]
 """Heading -> the texts below it."""
@@ -27,53 +26,18 @@ MOST_BAKERIES = 10
 MOST_PRODUCTS = 25
 
 
-def print_report(report: Report, console: Console | None = None) -> None:
-    """Print a report; long tables show what needs a look first and count the rest."""
+def print_check(check: TableCheck, console: Console | None = None) -> None:
+    """Print a check; long tables show what needs a look first and count the rest."""
     console = console or Console(highlight=False)
+    report = check.report
     if report.bakeries:
         console.print(bakery_table(report))
         console.print(product_table(report))
-    for remark in remarks_of(report):
+    for remark in check.remarks:
         console.print(f"- {remark}", markup=False, soft_wrap=True)
     for problem in report.problems:
         console.print(str(problem), markup=False, soft_wrap=True)
-    console.print(verdict(report), markup=False, soft_wrap=True)
-
-
-def verdict(report: Report) -> str:
-    """Say in a sentence or two whether the file can be used, and what comes next."""
-    if report.problems:
-        count = len(report.problems)
-        lines = "1 line" if count == 1 else f"{count} lines"
-        return f"{report.source} can't be used yet: mend what is listed above ({lines})."
-    if not report.has_sales:
-        return f"{report.source} can't be used: nothing is sold in it, all units are 0."
-    if report.learns:
-        return f"{report.source} can be used as it is.{_next_step(report)}"
-    return f"{report.source} can be used {_without_learning(report)}"
-
-
-def _without_learning(report: Report) -> str:
-    """Say of a table of short histories what it can be used for."""
-    days = report.fitting_test_days
-    if not days:
-        return (
-            f"as it is, but not to learn from: no bakery has {MIN_TRADING_DAYS} trading days "
-            "before a test."
-        )
-    option = f"--set test-days={days}"
-    following = _next_step(report, f" {option}") or f" `{option}` leaves them."
-    return (
-        f"with a shorter test: by default the last {DEFAULT_TEST_DAYS} days are kept for it, and "
-        f"no bakery has {MIN_TRADING_DAYS} trading days with sales before them.{following}"
-    )
-
-
-def _next_step(report: Report, options: str = "") -> str:
-    """Name the command that comes next; a table of one bakery is for its own machine."""
-    if len(report.bakeries) < 2:
-        return ""
-    return f" Next: glean simulate --sales {shlex.quote(report.source)}{options}"
+    console.print(check.verdict, markup=False, soft_wrap=True)
 
 
 def bakery_table(report: Report) -> Table:

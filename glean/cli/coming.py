@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from glean.forecasting.context import ForecastContext
-    from glean.sales.known_future import KnownFuture
+    from glean.operations.known_future import UnknownInput
 
 Coming = Annotated[
     Path | None,
@@ -18,37 +18,13 @@ Coming = Annotated[
     ),
 ]
 
-TAKEN = {"promotion": "none", "price": "the last one"}
-"""What is taken for granted where nothing is told, if the sales have the column."""
 
-
-def told_in(path: Path | None, opened: ForecastContext) -> KnownFuture:
-    """Read the file of coming days of an opened bakery; none tells nothing."""
-    from glean.forecasting.future_rows import days_ahead, products_ahead
-    from glean.forecasting.inputs import inputs_of
-    from glean.sales.known_future import NOTHING_TOLD, read_told_days
-
-    if path is None:
-        return NOTHING_TOLD
-    return read_told_days(
-        path,
-        days=days_ahead(opened.today),
-        products=products_ahead(opened.table, today=opened.today),
-        inputs=inputs_of(opened.own.shared.definition),
-    )
-
-
-def say_what_is_not_told(opened: ForecastContext, told: KnownFuture) -> None:
+def say_what_is_unknown(unknown: Sequence[UnknownInput]) -> None:
     """Name on stderr what the forecast goes by and wasn't told, if there is any."""
-    from glean.forecasting.inputs import unknown_inputs
-
-    models = [model for _, model in opened.own.mixture()]
-    rows = opened.table.rows
-    names = unknown_inputs(models, rows, told, region=opened.region)
-    if names:
+    if unknown:
         listed = ", ".join(
-            f"{name} (taken as {TAKEN[name]})" if name in TAKEN and name in rows else name
-            for name in names
+            f"{found.name} (taken as {found.assumed})" if found.assumed else found.name
+            for found in unknown
         )
         typer.echo(
             f"Not told of the coming days, though the forecast goes by it: {listed}; "

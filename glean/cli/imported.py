@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
-from glean.sales.importing.import_sales import Imported
-from glean.sales.quality.histories import short_histories
+from glean.operations.import_sales import ImportReport
 
 MOST_NAMED = 5
 """Bakeries that are named before the rest is counted."""
 
 
-def summary_lines(imported: Imported, out: Path) -> Iterator[str]:
+def summary_lines(report: ImportReport) -> Iterator[str]:
     """Lines for the terminal."""
-    for label, text in imported.notes:
+    for label, text in report.notes:
         yield f"{label:<11} {text}"
-    rows = imported.table.rows
-    first, last = rows["date"].min().date(), rows["date"].max().date()
-    yield f"{'kept':<11} {len(rows):,} rows, {first} to {last}"
-    yield f"{'bakeries':<11} {_named(imported.table.bakeries)}"
-    yield f"{'products':<11} {_named(tuple(sorted(rows['product'].unique())))}"
-    short = short_histories(imported.table)
-    for history in short[:MOST_NAMED]:
+    rows = f"{len(report.table.rows):,} rows"
+    yield f"{'kept':<11} {rows}, {report.first_day} to {report.last_day}"
+    yield f"{'bakeries':<11} {_named(report.table.bakeries)}"
+    yield f"{'products':<11} {_named(report.products)}"
+    for history in report.short[:MOST_NAMED]:
         yield f"{'short':<11} {history}"
-    if len(short) > MOST_NAMED:
-        yield f"{'short':<11} {len(short) - MOST_NAMED} more bakeries with as few days"
-    yield f"{'written':<11} {out}"
-    yield f"{'next':<11} glean data check {shlex.quote(str(out))}"
+    if len(report.short) > MOST_NAMED:
+        yield f"{'short':<11} {len(report.short) - MOST_NAMED} more bakeries with as few days"
+    yield f"{'written':<11} {report.out}"
+    yield f"{'next':<11} glean data check {shlex.quote(str(report.out))}"
 
 
 def _named(names: tuple[str, ...]) -> str:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glean.cli.coming import Coming
-from glean.cli.data import day_of
 from glean.cli.errors import friendly_errors
-from glean.errors import SettingsError
+from glean.cli.typed_days import day_of, weekdays_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from glean.forecasting.context import ForecastContext
-    from glean.forecasting.recursive_forecast import ForecastRow
     from glean.sales.known_future import KnownFuture
     from glean.sales.products import Product
-    from glean.sales.table import SalesTable
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WEEK_DAYS = 7
 
 Model = Annotated[
@@ -56,18 +53,16 @@ def forecast(
     ] = Path("forecast.csv"),
 ) -> None:
     """Forecast the coming days of one bakery, with likely ranges and reasons."""
-    from glean.cli.coming import say_what_is_not_told, told_in
-    from glean.cli.planned import forecast_frame, forecast_table, show
+    from glean.cli.coming import say_what_is_unknown
+    from glean.cli.planned import forecast_table, show
+    from glean.operations.forecast import make_forecast
 
-    opened, _ = _opened(model, sales, bakery, products, region, start, open_)
-    import pandas as pd
-
-    told = told_in(coming, opened)
-    rows = _forecast(opened, opened.today + pd.Timedelta(days=days), told=told)
-    out.write_text(forecast_frame(rows).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-    show(forecast_table(rows, bakery=opened.name))
-    typer.echo(f"{opened.own.choice.reason}\nforecast: {out.resolve()}")
-    say_what_is_not_told(opened, told)
+    context, _ = _context(model, sales, bakery, products, region, start, open_)
+    made = make_forecast(context, days=days, known_future=_known_future(coming, context))
+    out.write_text(made.table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    show(forecast_table(made.rows, bakery=context.name))
+    typer.echo(f"{context.client_model.selection.reason}\nforecast: {out.resolve()}")
+    say_what_is_unknown(made.unknown)
 
 
 @friendly_errors()
@@ -88,31 +83,22 @@ def plan(
 
     Without --date: the next day on which the bakery is open.
     """
-    from glean.cli.coming import say_what_is_not_told, told_in
-    from glean.cli.planned import plan_frame, plan_table, show
-    from glean.evaluation.pages.bake_plan_page import bake_page
-    from glean.forecasting.future_rows import day_to_plan
-    from glean.forecasting.plan import plan_day
+    from glean.cli.coming import say_what_is_unknown
+    from glean.cli.planned import plan_table, show
+    from glean.operations.plan import make_plan
 
-    opened, listed = _opened(model, sales, bakery, products, region, date, open_)
-    import pandas as pd
-
-    told = told_in(coming, opened)
-    asked = _day("--date", date)
-    day = day_to_plan(opened.table, today=opened.today, asked=asked, told=told)
-    until = max(day, opened.today + pd.Timedelta(days=WEEK_DAYS))
-    rows = _forecast(opened, until, asked=asked, told=told)
-    made = plan_day(rows, listed, bakery=opened.name, date=day, whole=opened.whole)
-    foot = f"Sales known up to {opened.today.date()}."
-    out.write_text(bake_page(made, units_label=opened.units_label, made_on=foot), encoding="utf-8")
+    context, listed = _context(model, sales, bakery, products, region, date, open_)
+    known_future = _known_future(coming, context)
+    made = make_plan(context, listed, date=_day("--date", date), known_future=known_future)
+    out.write_text(made.page, encoding="utf-8")
     table = out.with_suffix(".csv")
-    table.write_text(plan_frame(made).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
-    show(plan_table(made))
+    table.write_text(made.table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    show(plan_table(made.plan))
     typer.echo(f"to print: {out.resolve()}\nas a table: {table.resolve()}")
-    say_what_is_not_told(opened, told)
+    say_what_is_unknown(made.unknown)
 
 
-def _opened(
+def _context(
     model: Path,
     sales: Path | None,
     bakery: str,
@@ -120,25 +106,29 @@ def _opened(
     region: str,
     start: str,
     open_: str,
-) -> tuple[ForecastContext, dict[str, Product]]:
-    import pandas as pd
-
-    from glean.forecasting.context import open_bakery
+) -> tuple[ForecastContext, Mapping[str, Product]]:
+    from glean.operations.bakery_context import make_context, no_sales, read_bakery
     from glean.sales.products import read_products
 
-    table = _sales_of(sales, bakery)
-    listed = dict(read_products(products)) if products else {}
-    first = _day("--date", start)
-    opened = open_bakery(
-        model.resolve(),
+    table = no_sales() if sales is None else read_bakery(sales, bakery)
+    listed = read_products(products) if products else {}
+    context = make_context(
+        model,
         table,
-        bakery=bakery or next(iter(table.bakeries), "bakery"),
+        bakery=bakery,
         products=listed,
         region=region,
-        today=None if len(table.rows) or first is None else first - pd.Timedelta(days=1),
-        open_weekdays=_weekdays(open_),
+        first_day=_day("--date", start),
+        open_weekdays=weekdays_of(open_),
     )
-    return opened, listed
+    return context, listed
+
+
+def _known_future(path: Path | None, context: ForecastContext) -> KnownFuture:
+    from glean.operations.known_future import read_known_future
+    from glean.sales.known_future import NOTHING_KNOWN
+
+    return NOTHING_KNOWN if path is None else read_known_future(path, context)
 
 
 def _day(option: str, text: str) -> pd.Timestamp | None:
@@ -146,57 +136,3 @@ def _day(option: str, text: str) -> pd.Timestamp | None:
 
     day = day_of(option, text)
     return None if day is None else pd.Timestamp(day)
-
-
-def _sales_of(path: Path | None, bakery: str) -> SalesTable:
-    import pandas as pd
-
-    from glean.sales.reading.sales_file import read_sales
-    from glean.sales.table import KEYS, SalesTable
-
-    if path is None:
-        empty = pd.DataFrame({"date": pd.Series([], dtype="datetime64[ns]")})
-        return SalesTable(empty.assign(bakery="", product="", units=0.0)[[*KEYS, "units"]])
-    table = read_sales(path)
-    if bakery in table.bakeries:
-        return table.of(bakery)
-    if bakery or len(table.bakeries) > 1:
-        raise SettingsError(
-            f"--bakery: found {bakery!r}; {path} holds {', '.join(table.bakeries[:10])}"
-        )
-    return table
-
-
-def _weekdays(text: str) -> tuple[int, ...]:
-    names = [name.strip().lower()[:3] for name in text.split(",") if name.strip()]
-    wrong = [name for name in names if name not in WEEKDAYS]
-    if wrong:
-        raise SettingsError(
-            f"--open: found {', '.join(wrong)}; wanted some of {', '.join(WEEKDAYS)}"
-        )
-    return tuple(sorted(WEEKDAYS.index(name) for name in names)) or tuple(range(len(WEEKDAYS)))
-
-
-def _forecast(
-    opened: ForecastContext,
-    until: pd.Timestamp,
-    *,
-    told: KnownFuture,
-    asked: pd.Timestamp | None = None,
-) -> list[ForecastRow]:
-    from glean.forecasting.future_rows import with_future_rows
-    from glean.forecasting.recursive_forecast import forecast_days
-
-    table = with_future_rows(
-        opened.table,
-        today=opened.today,
-        until=until,
-        asked=() if asked is None else (asked,),
-        told=told,
-    )
-    if len(table.rows) == len(opened.table.rows):
-        raise SettingsError(f"the bakery is closed up to {until.date()}: wanted a day beyond that")
-    rows = forecast_days(opened.own, table, opened.past, region=opened.region, unsold=opened.unsold)
-    if not rows:
-        raise SettingsError("no product can be forecast yet: list them in --products with a size")
-    return rows

@@ -11,7 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from glean.runs.folder import read_events
+from glean.metric_sums import metric_label
+from glean.runs.events import Event, RoundFinished, RunFinished, RunResumed, RunStarted
+from glean.runs.folder import known_events
+from glean.runs.index import find_run
 
 POLL_S = 0.2
 
@@ -55,45 +58,25 @@ def _watch(
             return
 
 
-def _events(results: Path, known: list[int]) -> list[dict[str, Any]]:
-    if not known:
-        return []
-    paths = results.glob(f"*-{known[0]}/events.jsonl")
-    return [event for path in paths for event in read_events(path)]
+def _events(results: Path, known: list[int]) -> list[Event]:
+    folder = find_run(results, known[0]) if known else None
+    return [] if folder is None else known_events(folder / "events.jsonl")
 
 
-def _show(bar: Progress, task: Any, event: dict[str, Any]) -> None:
-    match event["event"]:
-        case "run_started":
-            bar.update(task, description=f"{len(event['bakeries'])} bakeries, round")
-        case "run_resumed":
-            what = f"continues {event['run']} after round {event['round']}"
-            if event["round"] is None:
-                what = f"begins anew: no round of {event['run']} can be continued"
-            for line in (*event["passed_over"], what):
+def _show(bar: Progress, task: Any, event: Event) -> None:
+    match event:
+        case RunStarted():
+            bar.update(task, description=f"{len(event.bakeries)} bakeries, round")
+        case RunResumed():
+            for line in (*event.passed_over, event.sentence):
                 bar.console.print(line, markup=False, soft_wrap=True)
-        case "round_finished":
-            wape = event["wape"]
-            note = f"validation WAPE {wape:.3f}" if wape is not None else ""
-            bar.update(task, completed=event["round"], note=note)
+        case RoundFinished():
+            name, score = next(iter(event.metrics.items()), ("", None))
+            note = f"validation {metric_label(name)} {score:.3f}" if score is not None else ""
+            bar.update(task, completed=event.round, note=note)
             if not bar.console.is_terminal:
-                bar.console.print(f"round {event['round']}: {note}")
-        case _ if sentence := _sentence(event):
-            bar.console.print(sentence, markup=False)
-
-
-def _sentence(event: dict[str, Any]) -> str:
-    """Say what an event tells of a bakery, or of all; "" where it tells nothing."""
-    match event["event"]:
-        case "bakery_failed" | "bakery_not_trained":
-            return f"{event['bakery']}: {event['reason']}"
-        case "bakery_missing":
-            return f"{event['bakery']}: missing; last heard of {event['seconds']:.0f} s ago"
-        case "bakery_returned":
-            return f"{event['bakery']}: is back after {event['seconds']:.0f} s"
-        case "bakery_joined":
-            return f"{event['bakery']}: has joined"
-        case "waiting_for_bakeries":
-            return f"waiting for bakeries: {event['present']} of {event['wanted']}"
+                bar.console.print(f"round {event.round}: {note}")
+        case RunFinished():
+            pass  # whoever started the run says how it ended
         case _:
-            return ""
+            bar.console.print(event.sentence, markup=False)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from glean.errors import SettingsError
 from glean.settings import ConfigValue, parse_text
-
-_PATHS = ("sales", "products", "resume", "start-from")
 
 
 def typed_settings(
@@ -42,14 +40,4 @@ def typed_settings(
     if problems:
         raise SettingsError("\n".join(problems))
     options = {"sales": sales, "resume": resume}
-    found |= {key: str(path) for key, path in options.items() if path is not None}
-    return found | whole_paths(found)
-
-
-def whole_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
-    """Give the paths among settings as absolute ones, since Flower's processes sit elsewhere."""
-    return {
-        key: str(Path(str(value)).resolve())
-        for key, value in config.items()
-        if key in _PATHS and value
-    }
+    return found | {key: str(path) for key, path in options.items() if path is not None}

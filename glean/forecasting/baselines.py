@@ -1,4 +1,4 @@
-"""Habits: the two forecasts that a baker makes without any model, as rivals to the federation.
+"""Baselines: the two forecasts that a baker makes by habit, without any model.
 
 In comes a `FeatureMatrix`; out go forecasts in units on exactly its rows. Both use nothing sold
 after the forecast origin, since they are read from the same features as the model's.
@@ -15,7 +15,7 @@ _FEATURE_OF = {"weekday-mean": "weekday_mean_4", "last-week": "weekday_lag_1"}
 
 
 def baselines(features: FeatureMatrix) -> dict[str, Floats]:
-    """Forecast by habit.
+    """Forecast by each baseline.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def baselines(features: FeatureMatrix) -> dict[str, Floats]:
         "weekday-mean" and "last-week" in units. Where the weekday hasn't been traded yet, the
         level (mean of the last 28 trading days) stands in.
     """
-    return {habit: _in_units(features, name) for habit, name in _FEATURE_OF.items()}
+    return {method: _in_units(features, name) for method, name in _FEATURE_OF.items()}
 
 
 def _in_units(features: FeatureMatrix, name: str) -> Floats:

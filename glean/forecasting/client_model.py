@@ -1,4 +1,4 @@
-"""All that one bakery forecasts from: the federation's model, its refinement, its own, the choice.
+"""All that one bakery forecasts from: shared, personalized and local model, and the selection.
 
 Made once at the bakery, on its rows before the test window, and kept there.
 """
@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.baselines import baselines
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
+from glean.forecasting.forecast_model import ForecastModel, LocalTraining
 from glean.forecasting.model_selection import ModelSelection, select_model
 from glean.forecasting.personalization import PersonalizedModel, personalize
-from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.forecasting.shrinkage import trading_days
-from glean.learning.local_trees import train_local_trees
-from glean.learning.local_weights import train_local_weights
-from glean.learning.model_weights import Weights
 from glean.metrics import Floats
 from glean.settings import BoostingSettings
 
@@ -28,22 +26,22 @@ class ClientModel:
 
     Parameters
     ----------
-    shared : Forest or Weights
+    shared : ForecastModel
         The federation's model.
-    personal : PersonalizedModel
+    personalized : PersonalizedModel
         The same, refined on the bakery's rows.
-    alone : Forest or Weights
-        The bakery's own model.
-    choice : ModelSelection
-        Which of them, or which mix, it bakes by.
+    local : ForecastModel
+        The model of the bakery's rows alone.
+    selection : ModelSelection
+        Which of them, or which mixture, it bakes by.
     prior : Calibration or None
         How sure the federation's forecasts are at other bakeries, where that is known.
     """
 
-    shared: Model
+    shared: ForecastModel
     personalized: PersonalizedModel
-    local: Model
-    choice: ModelSelection
+    local: ForecastModel
+    selection: ModelSelection
     prior: Calibration | None = None
 
     def forecasts(self, features: FeatureMatrix) -> dict[str, Floats]:
@@ -59,33 +57,33 @@ class ClientModel:
         return {
             "federated": made["federated"],
             "personalised": made["personalised"],
-            "chosen": self.choice.combine(made),
+            "chosen": self.selection.combine(made),
             "local": made["local"],
             **usual,
         }
 
-    def mixture(self) -> list[tuple[float, Model]]:
-        """Models that the chosen forecast is made of, with their shares; habits aren't models."""
+    def mixture(self) -> list[tuple[float, ForecastModel]]:
+        """Models that the chosen forecast is made of, with their shares; no baselines."""
         models = {
             "personalised": self.personalized.model,
             "federated": self.shared,
             "local": self.local,
         }
-        return [(w, models[name]) for name, w in self.choice.weights.items() if name in models]
+        return [(w, models[name]) for name, w in self.selection.weights.items() if name in models]
 
     def residuals(self, training: FeatureMatrix, validation: FeatureMatrix) -> dict[str, Residuals]:
         """Errors of every method so far, from which the next ones' quantiles are read."""
-        fitted, judged = self.forecasts(training), self.forecasts(validation)
+        fitted, validated = self.forecasts(training), self.forecasts(validation)
         return {
             method: residuals(training, fitted[method], fitted=True).plus(
-                residuals(validation, judged[method], fitted=False)
+                residuals(validation, validated[method], fitted=False)
             )
             for method in fitted
         }
 
 
 def fit_client_model(
-    model: Model,
+    model: ForecastModel,
     training: FeatureMatrix,
     validation: FeatureMatrix,
     *,
@@ -98,7 +96,7 @@ def fit_client_model(
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The federation's final model.
     training, validation : FeatureMatrix
         The bakery's rows before the validation window, and in it.
@@ -111,25 +109,23 @@ def fit_client_model(
     prior : Calibration, optional
         How sure the federation's forecasts are at other bakeries.
     """
-    personal = personalize(model, training, validation, boosting=boosting, seed=seed)
-    alone: Model
-    if isinstance(model, Weights):
-        alone = train_local_weights(
-            model.kind, training, validation, learning_rate=learning_rate, seed=seed
-        )
-    else:
-        alone = train_local_trees(training, validation, boosting=boosting, seed=seed).forest
-    tried = _candidates(model, personal, alone, validation)
-    choice = select_model(validation, tried, history_days=trading_days(training))
-    return ClientModel(model, personal, alone, choice, prior)
+    how = LocalTraining(boosting, learning_rate, seed)
+    personalized = personalize(model, training, validation, how=how)
+    local = model.train_local(training, validation, how)
+    tried = _candidates(model, personalized, local, validation)
+    selection = select_model(validation, tried, history_days=trading_days(training))
+    return ClientModel(model, personalized, local, selection, prior)
 
 
 def _candidates(
-    shared: Model, personal: PersonalizedModel, alone: Model, features: FeatureMatrix
+    shared: ForecastModel,
+    personalized: PersonalizedModel,
+    local: ForecastModel,
+    features: FeatureMatrix,
 ) -> dict[str, Floats]:
     return {
-        "personalised": personal.forecast(features),
-        "federated": forecast_units(shared, features),
-        "local": forecast_units(alone, features),
+        "personalised": personalized.predict(features),
+        "federated": shared.predict(features),
+        "local": local.predict(features),
         "weekday-mean": baselines(features)["weekday-mean"],
     }

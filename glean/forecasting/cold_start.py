@@ -1,10 +1,10 @@
-"""Products with few days of sales or none: what the bakery states stands in for them.
+"""Cold start: products with few days of sales or none, forecast from the units expected of them.
 
 A product without a level can't be forecast. In come the sales there are and a product list that
 says how many units the bakery expects; out comes a table in which the missing days before the first
 sale are made up: the expected units, by the weekday profile that the federation's model has for a
-product it knows nothing of. Days that were sold move the expectation, and from `STATED_DAYS` real
-days on nothing is made up.
+product it knows nothing of. Days that were sold move the expectation, and from `COLD_START_DAYS`
+real days on nothing is made up.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ import pandas as pd
 
 from glean.errors import SettingsError
 from glean.features.definition import HOLIDAY_REACH_DAYS, LEVEL_DAYS
-from glean.forecasting.predict import Model
-from glean.learning.boosting import predict
-from glean.learning.model_weights import Weights, predict_weights
+from glean.forecasting.forecast_model import ForecastModel
 from glean.metrics import Floats
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
 
-STATED_DAYS = LEVEL_DAYS
+COLD_START_DAYS = LEVEL_DAYS
 """Trading days that a product has once nothing is made up."""
 
 PRIOR_DAYS = 3.0
-"""Days of real sales that weigh as much as what was stated: owners know their size to about a
+"""Days of real sales that weigh as much as the expected units: owners know their size to about a
 fifth, and a day's sales of a product scatter by about as much again and a half."""
 
 USUAL_DAY = {
@@ -41,12 +39,12 @@ USUAL_DAY = {
 """Features of a day on which nothing is special; the others aren't known."""
 
 
-def weekday_profile(model: Model) -> Floats:
+def weekday_profile(model: ForecastModel) -> Floats:
     """Ask the federation's model what it expects of each weekday where nothing was sold yet.
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The federation's.
 
     Returns
@@ -59,14 +57,11 @@ def weekday_profile(model: Model) -> Floats:
     for name, value in USUAL_DAY.items():
         x[:, names.index(name)] = value
     x[:, names.index("weekday")] = np.arange(7)
-    found = (
-        predict_weights(model.kind, model, x) if isinstance(model, Weights) else predict(model, x)
-    )
-    profile = np.maximum(found, 0.05)
+    profile = np.maximum(model.relative(x), 0.05)
     return np.asarray(profile / profile.mean())
 
 
-def with_stated_history(
+def with_cold_start(
     table: SalesTable,
     products: Mapping[str, Product],
     *,
@@ -82,8 +77,8 @@ def with_stated_history(
     table : SalesTable
         One bakery's sales up to today; may be without rows.
     products : mapping of str to Product
-        The product list; those without sales are taken up where their size is known: stated, or
-        the median of the like ones that are sold.
+        The product list; those without sales are taken up where their size is known: their
+        `expected_units`, or the median of the like ones that are sold.
     profile : array of shape (7,)
         From `weekday_profile`.
     open_weekdays : tuple of int
@@ -96,47 +91,44 @@ def with_stated_history(
     Raises
     ------
     SettingsError
-        There is neither a day of sales nor a stated size of any product.
+        There is neither a day of sales nor an expected size of any product.
     """
     rows = table.rows
     sold = {str(name): group for name, group in rows.groupby("product")}
-    made = []
+    parts = [rows] if len(rows) else []
     for name in sorted({*sold, *products}):
-        own = sold.get(name, rows.iloc[:0])
-        missing = STATED_DAYS - len(own)
-        stated = _stated_units(name, products, sold)
-        if missing <= 0 or (own.empty and np.isnan(stated)):
+        history = sold.get(name, rows.iloc[:0])
+        expected_units = _expected_units(name, products, sold)
+        if len(history) >= COLD_START_DAYS or (history.empty and np.isnan(expected_units)):
             continue
-        units = _expected_units(own, stated, profile)
-        first = own["date"].min() if len(own) else today + pd.Timedelta(days=1)
-        days = pd.date_range(end=first - pd.Timedelta(days=1), periods=7 * missing, freq="D")
-        days = days[days.day_of_week.isin(open_weekdays)][-missing:]
-        made.append(
-            pd.DataFrame(
-                {
-                    "date": days,
-                    "bakery": bakery,
-                    "product": name,
-                    "units": units
-                    * profile[days.day_of_week]
-                    / profile[list(open_weekdays)].mean(),
-                }
-            )
-        )
-    if not made and rows.empty:
+        days = _missing_days(history, open_weekdays, today)
+        usual_units = _usual_units(history, expected_units, profile)
+        shape = profile[days.day_of_week] / profile[list(open_weekdays)].mean()
+        made_up = {"date": days, "bakery": bakery, "product": name, "units": usual_units * shape}
+        parts.append(pd.DataFrame(made_up))
+    if not parts:
         raise SettingsError(
             f"{bakery} has no sales yet; wanted a product list with the column expected_units, the "
             "units that each product is expected to sell a day"
         )
-    parts = [part for part in (rows, *made) if len(part)]
-    whole = pd.concat(parts, ignore_index=True)
+    whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return SalesTable(whole.sort_values(["product", "date"], ignore_index=True))
 
 
-def _stated_units(
+def _missing_days(
+    history: pd.DataFrame, open_weekdays: tuple[int, ...], today: pd.Timestamp
+) -> pd.DatetimeIndex:
+    """List the open days before a product's first sale that it lacks of `COLD_START_DAYS`."""
+    missing = COLD_START_DAYS - len(history)
+    first = history["date"].min() if len(history) else today + pd.Timedelta(days=1)
+    days = pd.date_range(end=first - pd.Timedelta(days=1), periods=7 * missing, freq="D")
+    return days[days.day_of_week.isin(open_weekdays)][-missing:]
+
+
+def _expected_units(
     name: str, products: Mapping[str, Product], sold: Mapping[str, pd.DataFrame]
 ) -> float:
-    """Units a day that were stated, or the median of the bakery's products of that category."""
+    """Units a day of the product list, or the median of the bakery's products of that category."""
     product = products.get(name)
     if product is None or not np.isnan(product.expected_units):
         return float("nan") if product is None else product.expected_units
@@ -148,9 +140,9 @@ def _stated_units(
     return float(np.median(like)) if like else float("nan")
 
 
-def _expected_units(own: pd.DataFrame, stated: float, profile: Floats) -> float:
-    """Mean of what was sold on a usual weekday and what was stated, `PRIOR_DAYS` of it."""
-    usual = (own["units"] / profile[own["date"].dt.day_of_week.to_numpy()]).to_numpy()
-    if np.isnan(stated):
+def _usual_units(history: pd.DataFrame, expected_units: float, profile: Floats) -> float:
+    """Mean of what was sold on a usual weekday and what is expected, `PRIOR_DAYS` of it."""
+    usual = (history["units"] / profile[history["date"].dt.day_of_week.to_numpy()]).to_numpy()
+    if np.isnan(expected_units):
         return float(usual.mean())
-    return float((usual.sum() + PRIOR_DAYS * stated) / (len(usual) + PRIOR_DAYS))
+    return float((usual.sum() + PRIOR_DAYS * expected_units) / (len(usual) + PRIOR_DAYS))

@@ -8,16 +8,14 @@ values, and their rows no words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from glean.features.matrix import FeatureMatrix
-from glean.forecasting.predict import Model
-from glean.learning.contributions import contributions
-from glean.learning.forest import Forest
+from glean.forecasting.forecast_model import ForecastModel
 from glean.metrics import Floats
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -78,7 +76,7 @@ class Driver:
 
 
 def drivers(
-    features: FeatureMatrix, models: list[tuple[float, Model]], *, usual: FeatureMatrix
+    features: FeatureMatrix, models: list[tuple[float, ForecastModel]], *, usual: FeatureMatrix
 ) -> list[tuple[Driver, ...]]:
     """Find what moves the forecast of every row.
 
@@ -86,7 +84,7 @@ def drivers(
     ----------
     features : FeatureMatrix
         n rows.
-    models : list of (float, Forest or Weights)
+    models : list of (float, ForecastModel)
         What is mixed, with its share.
     usual : FeatureMatrix
         The bakery's rows of late, which the rows are compared with.
@@ -96,13 +94,14 @@ def drivers(
     list of tuple of Driver
         n, each with at most `MOST_NAMED`, the strongest first.
     """
-    forests = [(share, model) for share, model in models if isinstance(model, Forest)]
-    if models and not forests:
+    asked = [(share, model.contributions(features.x, usual.x)) for share, model in models]
+    told = [share * moved for share, moved in asked if moved is not None]
+    if models and not told:
         return [()] * len(features)
-    effects = _effects(features, forests, usual)
+    effects = _effects(features, told)
     return [
         _named(
-            Driver(group, effect, _words(group, effect, features, row))
+            Driver(group, effect, _phrase(group, effect, features, row))
             for group, effect in ((name, float(moved[row])) for name, moved in effects.items())
         )
         for row in range(len(features))
@@ -138,17 +137,13 @@ def group_of(column: str) -> str:
     return "other"
 
 
-def _effects(
-    features: FeatureMatrix, forests: list[tuple[float, Forest]], usual: FeatureMatrix
-) -> dict[str, Floats]:
-    total = np.zeros(features.x.shape)
-    for share, forest in forests:
-        total += share * contributions(forest, features.x, background=usual.x)
+def _effects(features: FeatureMatrix, moved: Sequence[Floats]) -> dict[str, Floats]:
+    total = sum(moved, start=np.zeros(features.x.shape))
     groups = np.array([group_of(name) for name in features.definition.names])
     return {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
 
 
-def _words(group: str, effect: float, features: FeatureMatrix, row: int) -> str:
+def _phrase(group: str, effect: float, features: FeatureMatrix, row: int) -> str:
     value = {
         name: float(features.x[row, place]) for place, name in enumerate(features.definition.names)
     }

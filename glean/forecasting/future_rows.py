@@ -1,6 +1,6 @@
-"""Days still to come: the rows of a table that a forecast is asked for.
+"""Future rows: the days still to come, for which a forecast is asked.
 
-In come a bakery's sales, the days asked and what is told of them; out comes the table with a row
+In come a bakery's sales, the days asked and what is known of them; out comes the table with a row
 for each product on each open day after the last sale up to the last day asked, without units.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from glean.errors import SettingsError
-from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.quality.opening_days import WEEKDAYS, opening_days
 from glean.sales.table import SalesTable
 
@@ -30,7 +30,7 @@ def with_future_rows(
     today: pd.Timestamp,
     until: pd.Timestamp,
     asked: tuple[pd.Timestamp, ...] = (),
-    told: KnownFuture = NOTHING_TOLD,
+    known_future: KnownFuture = NOTHING_KNOWN,
 ) -> SalesTable:
     """Add the days to come to one bakery's table.
 
@@ -44,14 +44,14 @@ def with_future_rows(
         Last day to forecast.
     asked : tuple of Timestamp
         Days that count as open whatever the weekday, because they were asked for.
-    told : KnownFuture
-        What the bakery knows of the coming days; it beats what is taken for granted of them, and
+    known_future : KnownFuture
+        What the bakery knows of the days to come; it beats what is taken for granted of them, and
         the weekdays on which the bakery is open.
 
     Returns
     -------
     SalesTable
-        Sorted as ever; new rows have NaN units and know what is told of them. Else a price is the
+        Sorted as ever; new rows have NaN units and hold what is known of them. Else a price is the
         last one and there is no promotion; what else isn't known stays empty.
 
     Raises
@@ -66,7 +66,7 @@ def with_future_rows(
             f"one of the {MOST_DAYS} days after that. Newer sales make it possible and better"
         )
     added = _usual_rows(table, today, days[days <= until])
-    values = told.values_of(added)
+    values = known_future.values_of(added)
     usually_open = ~added["date"].dt.day_of_week.isin(_closed_weekdays(table.rows))
     usually_open |= added["date"].isin(list(asked))
     is_open = values.pop("open").fillna(usually_open.astype(np.float64)) > 0
@@ -77,13 +77,13 @@ def with_future_rows(
 
 
 def day_to_plan(
-    table: SalesTable, *, today: pd.Timestamp, asked: pd.Timestamp | None, told: KnownFuture
+    table: SalesTable, *, today: pd.Timestamp, asked: pd.Timestamp | None, known_future: KnownFuture
 ) -> pd.Timestamp:
     """Find the day to plan: the one asked for, or else the next on which the bakery is open.
 
     Parameters
     ----------
-    table, today, told
+    table, today, known_future
         As in `with_future_rows`.
     asked : Timestamp or None
         The day asked for.
@@ -91,11 +91,13 @@ def day_to_plan(
     Raises
     ------
     SettingsError
-        The day can't be forecast, or the bakery told that it is closed.
+        The day can't be forecast, or the bakery says that it is closed then.
     """
     until = asked or days_ahead(today)[-1]
     marked = () if asked is None else (asked,)
-    rows = with_future_rows(table, today=today, until=until, asked=marked, told=told).rows
+    rows = with_future_rows(
+        table, today=today, until=until, asked=marked, known_future=known_future
+    ).rows
     days = rows.loc[rows["units"].isna(), "date"]
     if asked is None and len(days):
         return pd.Timestamp(days.min())
@@ -137,7 +139,7 @@ def _usual_rows(table: SalesTable, today: pd.Timestamp, days: pd.DatetimeIndex) 
 
 
 def _usual(rows: pd.DataFrame) -> dict[str, object]:
-    """Say what is taken for granted of a coming day: the last price, and no promotion."""
+    """Say what is taken for granted of a future day: the last price, and no promotion."""
     found: dict[str, object] = {"price": rows["price"].iloc[-1]} if "price" in rows else {}
     found |= {"promotion": 0.0} if "promotion" in rows else {}
     return found | ({"sold_out_at": ""} if "sold_out_at" in rows else {})

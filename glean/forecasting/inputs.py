@@ -1,4 +1,4 @@
-"""What a forecast goes by that a baker can tell of a coming day, and what of it wasn't told."""
+"""Inputs of a forecast that can be known of a future day, and which of them are not known."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from glean.features.definition import FeatureDefinition
-from glean.forecasting.predict import Model
-from glean.learning.forest import Forest
+from glean.forecasting.forecast_model import ForecastModel
 from glean.sales.known_future import KnownFuture
 
 COLUMNS = {
@@ -23,28 +22,28 @@ COLUMNS = {
 
 
 def inputs_of(definition: FeatureDefinition) -> tuple[str, ...]:
-    """Columns of the sales table that can be told of a coming day, covariates included."""
+    """Columns of the sales table that can be known of a future day, covariates included."""
     return tuple(dict.fromkeys((*COLUMNS, *definition.covariates)))
 
 
 def unknown_inputs(
-    models: Sequence[Model], sales: pd.DataFrame, told: KnownFuture, *, region: str
+    models: Sequence[ForecastModel], sales: pd.DataFrame, known_future: KnownFuture, *, region: str
 ) -> tuple[str, ...]:
-    """Name the inputs that the models go by and that aren't told of the coming days.
+    """Name the inputs that the models go by and that aren't known of the days to come.
 
     Parameters
     ----------
-    models : sequence of Forest or Weights
-        What is mixed into the forecast. A forest goes by the columns that its trees split on; of
-        weights it can't be seen, they go by what the bakery's sales have.
+    models : sequence of ForecastModel
+        What is mixed into the forecast. Trees go by the columns that they split on; of weights it
+        can't be seen, they go by what the bakery's sales have.
     sales : DataFrame
         The bakery's rows.
-    told : KnownFuture
-        What is told.
+    known_future : KnownFuture
+        What the bakery knows of the days to come.
     region : str
         Region of the public holidays, which are known then; "" for none.
     """
-    known = {*told.inputs, *(("holiday",) if region else ())}
+    known = {*known_future.inputs, *(("holiday",) if region else ())}
     return tuple(
         dict.fromkeys(
             name for model in models for name in _used_by(model, sales) if name not in known
@@ -52,13 +51,8 @@ def unknown_inputs(
     )
 
 
-def _used_by(model: Model, sales: pd.DataFrame) -> Iterable[str]:
-    inputs = inputs_of(model.definition)
-    if not isinstance(model, Forest):
+def _used_by(model: ForecastModel, sales: pd.DataFrame) -> Iterable[str]:
+    inputs, used = inputs_of(model.definition), model.columns_used()
+    if used is None:
         return [name for name in inputs if name in sales and sales[name].notna().any()]
-    split = {
-        model.feature_names[column]
-        for tree in model.trees
-        for column in set(tree.split_feature[tree.left >= 0].tolist())
-    }
-    return [name for name in inputs if split & {name, *COLUMNS.get(name, ())}]
+    return [name for name in inputs if used & {name, *COLUMNS.get(name, ())}]

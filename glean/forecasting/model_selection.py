@@ -1,6 +1,6 @@
 """Which forecast a bakery bakes by: chosen on its own validation window, with a reason in words.
 
-In come forecasts of the same validation rows by several methods; out comes a mix of them. Four
+In come forecasts of the same validation rows by several methods; out comes a mixture of them. Four
 weeks say little about differences of a few per cent, so what they say is held back by what usually
 holds: on long histories the mean of the refined and the own model was better than either, and the
 shorter the history, the less can the own model be trusted.
@@ -21,15 +21,16 @@ LOCAL_SHARES = tuple(k / 10 for k in range(11))
 """Shares of the bakery's own model that are tried."""
 
 USUAL_LOCAL_SHARE = 0.7
-"""Share of the own model in the mix on long histories, less on shorter ones. Chosen on the windows
-before the reference jobs' test windows: half was better in total, this for more bakeries."""
+"""Share of the local model in the mixture on long histories, less on shorter ones. Chosen on the
+windows before the reference jobs' test windows: half was better in total, this for more
+bakeries."""
 
 CHALLENGERS = ("personalised", "federated", "local", "weekday-mean")
-SURE = 2.0
-"""Standard errors by which a challenger has to beat the mix to take its place."""
+LEAST_T = 2.0
+"""Standard errors by which a challenger has to beat the mixture to take its place."""
 
 FEWEST_DAYS = 14
-"""With fewer validation days nothing takes the mix's place."""
+"""With fewer validation days nothing takes the mixture's place."""
 
 NAMES = {
     "personalised": "the federation's model refined on your own sales",
@@ -80,58 +81,58 @@ def select_model(
     share = usual
     if days:
         share = shrunk(_best_share(validation, forecasts), usual, days=days)
-    mix = _mix_of(share)
+    mixture = _mixture(share)
     errors = {method: wape(validation.units, f) for method, f in forecasts.items()}
-    winner = _challenger(validation, forecasts, mix) if days >= FEWEST_DAYS else ""
+    winner = _challenger(validation, forecasts, mixture) if days >= FEWEST_DAYS else ""
     if winner:
         return ModelSelection({winner: 1.0}, _reason_of_winner(winner, errors, days))
-    mixed = wape(validation.units, ModelSelection(mix, "").combine(forecasts))
-    return ModelSelection(mix, _reason_of_mix(mix, errors, mixed, days))
+    error = wape(validation.units, ModelSelection(mixture, "").combine(forecasts))
+    return ModelSelection(mixture, _reason_of_mixture(mixture, errors, error, days))
 
 
-def _mix_of(local_share: float) -> dict[str, float]:
+def _mixture(local_share: float) -> dict[str, float]:
     shares = {"personalised": 1 - local_share, "local": local_share}
     return {method: share for method, share in shares.items() if share > 0}
 
 
 def _best_share(validation: FeatureMatrix, forecasts: Mapping[str, Floats]) -> float:
     losses = [
-        float(np.abs(ModelSelection(_mix_of(s), "").combine(forecasts) - validation.units).sum())
+        float(np.abs(ModelSelection(_mixture(s), "").combine(forecasts) - validation.units).sum())
         for s in LOCAL_SHARES
     ]
     return LOCAL_SHARES[int(np.argmin(losses))]
 
 
 def _challenger(
-    validation: FeatureMatrix, forecasts: Mapping[str, Floats], mix: Mapping[str, float]
+    validation: FeatureMatrix, forecasts: Mapping[str, Floats], mixture: Mapping[str, float]
 ) -> str:
-    """Name the method that beats the mix for sure; "" where none does."""
-    mixed = np.abs(ModelSelection(mix, "").combine(forecasts) - validation.units)
-    leads = {
-        method: _lead(validation, mixed - np.abs(forecasts[method] - validation.units))
+    """Name the method that beats the mixture for sure; "" where none does."""
+    mixed = np.abs(ModelSelection(mixture, "").combine(forecasts) - validation.units)
+    advantage = {
+        method: _t_statistic(validation, mixed - np.abs(forecasts[method] - validation.units))
         for method in CHALLENGERS
     }
-    best = max(leads, key=lambda method: leads[method])
-    return best if leads[best] > SURE else ""
+    best = max(advantage, key=lambda method: advantage[method])
+    return best if advantage[best] > LEAST_T else ""
 
 
-def _lead(validation: FeatureMatrix, saved: Floats) -> float:
+def _t_statistic(validation: FeatureMatrix, saved: Floats) -> float:
     """Mean of the units saved a day in standard errors; the products of a day err together."""
     by_day = validation.keys.assign(saved=saved).groupby("date")["saved"].sum().to_numpy()
     error = by_day.std(ddof=1) / np.sqrt(len(by_day))
     return float(by_day.mean() / error) if error > 0 else 0.0
 
 
-def _reason_of_mix(
-    mix: Mapping[str, float], errors: Mapping[str, float], mixed: float, days: int
+def _reason_of_mixture(
+    mixture: Mapping[str, float], errors: Mapping[str, float], mixed: float, days: int
 ) -> str:
-    made = " and ".join(f"{share:.0%} {NAMES[method]}" for method, share in mix.items())
+    made = " and ".join(f"{share:.0%} {NAMES[method]}" for method, share in mixture.items())
     if not days:
         return f"{made}: there are no days yet to choose by, so this is what usually serves best."
-    alone = ", ".join(f"{NAMES[m]} {error:.1%}" for m, error in errors.items())
+    others = ", ".join(f"{NAMES[m]} {error:.1%}" for m, error in errors.items())
     return (
         f"{made}: on the last {days} days before the test it was off by {mixed:.1%} of the sales "
-        f"({alone})."
+        f"({others})."
     )
 
 

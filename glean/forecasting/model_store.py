@@ -1,4 +1,4 @@
-"""What a bakery forecasts from, as files in its home: models, choice and past errors.
+"""What a bakery forecasts from, as files in its home: models, selection and residuals.
 
 `own.json` says how the parts belong together and which model of the federation they were made from;
 where that isn't the one in the home, they are of an earlier run and not read.
@@ -15,17 +15,17 @@ import numpy as np
 
 from glean.errors import ModelError
 from glean.forecasting.bias_correction import BiasCorrection
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.client_model import ClientModel
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_selection import NAMES, ModelSelection
 from glean.forecasting.personalization import PersonalizedModel
-from glean.forecasting.predict import Model, read_model
-from glean.learning.model_weights import Weights
+from glean.forecasting.residuals import Residuals
 
-ABOUT = "own.json"
-PERSONAL = "personal.model"
-ALONE = "alone.model"
-NAMES_OF_FILES = (PERSONAL, ALONE, ABOUT)
+ABOUT_FILE = "own.json"
+PERSONALIZED_FILE = "personal.model"
+LOCAL_FILE = "alone.model"
+NAMES_OF_FILES = (PERSONALIZED_FILE, LOCAL_FILE, ABOUT_FILE)
 """In the order in which they are written: the last one says that the others are there."""
 
 
@@ -37,7 +37,7 @@ class StoredModel:
     ----------
     own : ClientModel
         What the bakery forecasts from.
-    past : Residuals
+    residuals : Residuals
         Errors of the chosen forecast up to the end of the run's table.
     region : str
         Region of the public holidays that the models learned with, "" for none.
@@ -50,19 +50,19 @@ class StoredModel:
 
 def to_files(kept: StoredModel) -> dict[str, bytes]:
     """Write what a bakery keeps, by file name in the order of `NAMES_OF_FILES`."""
-    own = kept.own
-    personal, alone = _bytes_of(own.personalized.model), _bytes_of(own.local)
+    model = kept.own
+    personalized, local = model.personalized.model.to_bytes(), model.local.to_bytes()
     about = {
-        "shared": hashlib.sha256(_bytes_of(own.shared)).hexdigest(),
-        "personal": hashlib.sha256(personal).hexdigest(),
-        "alone": hashlib.sha256(alone).hexdigest(),
+        "shared": hashlib.sha256(model.shared.to_bytes()).hexdigest(),
+        "personal": hashlib.sha256(personalized).hexdigest(),
+        "alone": hashlib.sha256(local).hexdigest(),
         "region": kept.region,
-        "weights": dict(own.choice.weights),
-        "reason": own.choice.reason,
-        "factors": dict(own.personalized.levels.factors),
-        "trees_share": own.personalized.trees_share,
-        "level_share": own.personalized.level_share,
-        "prior": _prior_to_json(own.prior),
+        "weights": dict(model.selection.weights),
+        "reason": model.selection.reason,
+        "factors": dict(model.personalized.correction.factors),
+        "trees_share": model.personalized.trees_share,
+        "level_share": model.personalized.level_share,
+        "prior": _prior_to_json(model.prior),
         "errors": {
             "days": kept.residuals.days.tolist(),
             "forecast": np.round(kept.residuals.forecast, 6).tolist(),
@@ -71,7 +71,11 @@ def to_files(kept: StoredModel) -> dict[str, bytes]:
             "near_holiday": kept.residuals.near_holiday.tolist(),
         },
     }
-    return {PERSONAL: personal, ALONE: alone, ABOUT: (json.dumps(about) + "\n").encode()}
+    return {
+        PERSONALIZED_FILE: personalized,
+        LOCAL_FILE: local,
+        ABOUT_FILE: (json.dumps(about) + "\n").encode(),
+    }
 
 
 def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
@@ -90,12 +94,12 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
         A file is damaged, or belongs to another model of the federation.
     """
     try:
-        about = json.loads(files[ABOUT])
-        parts = {"shared": shared, "personal": files[PERSONAL], "alone": files[ALONE]}
+        about = json.loads(files[ABOUT_FILE])
+        parts = {"shared": shared, "personal": files[PERSONALIZED_FILE], "alone": files[LOCAL_FILE]}
         for name, content in parts.items():
             if hashlib.sha256(content).hexdigest() != about[name]:
-                raise ModelError(f"{ABOUT} was made with another {name} model than is there")
-        choice = ModelSelection(
+                raise ModelError(f"{ABOUT_FILE} was made with another {name} model than is there")
+        selection = ModelSelection(
             {
                 method: float(about["weights"][method])
                 for method in NAMES
@@ -103,14 +107,14 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
             },
             str(about["reason"]),
         )
-        personal = PersonalizedModel(
-            read_model(files[PERSONAL]),
+        personalized = PersonalizedModel(
+            read_model(files[PERSONALIZED_FILE]),
             BiasCorrection({str(k): float(v) for k, v in about["factors"].items()}),
             float(about["trees_share"]),
             float(about["level_share"]),
         )
         errors = about["errors"]
-        past = Residuals(
+        residuals = Residuals(
             np.array(errors["days"], dtype=np.int64),
             np.array(errors["forecast"], dtype=np.float64),
             np.array(errors["units"], dtype=np.float64),
@@ -121,10 +125,12 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
         prior = _prior_of(about["prior"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{ABOUT} can't be read ({error!r:.100}); take part in a run again"
+            f"{ABOUT_FILE} can't be read ({error!r:.100}); take part in a run again"
         ) from error
-    own = ClientModel(read_model(shared), personal, read_model(files[ALONE]), choice, prior)
-    return StoredModel(own, past, region)
+    model = ClientModel(
+        read_model(shared), personalized, read_model(files[LOCAL_FILE]), selection, prior
+    )
+    return StoredModel(model, residuals, region)
 
 
 def _prior_to_json(prior: Calibration | None) -> dict[str, object] | None:
@@ -143,7 +149,3 @@ def _prior_of(found: dict[str, object] | None) -> Calibration | None:
         np.array(found[name], dtype=np.float64) for name in ("scores", "levels", "weekdays")
     )
     return Calibration(chance, share, scores, levels, weekdays, holiday)
-
-
-def _bytes_of(model: Model) -> bytes:
-    return model.to_npz() if isinstance(model, Weights) else model.to_bytes()

@@ -14,7 +14,7 @@ import numpy as np
 
 from glean.metrics import Floats
 
-STEPS = 64
+POINTS = 64
 """Points within a tray at which the chance of demand is looked at."""
 
 
@@ -48,28 +48,28 @@ def bake_quantity(
     84.0
     """
     trays = 0
-    while _probability_below(trays, batch, levels, quantiles) < ratio:
+    while _probability_left_over(trays, batch, levels, quantiles) < ratio:
         trays += 1
     planned = trays * batch
     if 0 < planned < minimum:
         least = math.ceil(minimum / batch - 1e-9)
-        worth = np.mean([_probability_below(k, batch, levels, quantiles) for k in range(least)])
+        worth = np.mean([_probability_left_over(k, batch, levels, quantiles) for k in range(least)])
         return least * batch if worth < ratio else 0.0
     return float(planned)
 
 
-def _probability_below(trays: int, batch: float, levels: Floats, quantiles: Floats) -> float:
+def _probability_left_over(trays: int, batch: float, levels: Floats, quantiles: Floats) -> float:
     """Chance that a unit of the next tray is left over, on average over the tray.
 
     With pieces (a batch of 1) the next unit is left over where demand is at most what there is.
     """
     if batch == 1:
-        return float(_below(trays + 0.5, levels, quantiles))
-    points = trays * batch + (np.arange(STEPS) + 0.5) / STEPS * batch
-    return float(np.mean(_below(points, levels, quantiles)))
+        return float(_cdf(trays + 0.5, levels, quantiles))
+    points = trays * batch + (np.arange(POINTS) + 0.5) / POINTS * batch
+    return float(np.mean(_cdf(points, levels, quantiles)))
 
 
-def _below(units: float | Floats, levels: Floats, quantiles: Floats) -> Floats:
+def _cdf(units: float | Floats, levels: Floats, quantiles: Floats) -> Floats:
     """Chance of demand of at most `units`; 1 beyond the last quantile, so that a plan ends."""
     rising = np.maximum.accumulate(quantiles) + np.arange(len(quantiles)) * 1e-12
     return np.asarray(np.interp(units, rising, levels, left=0.0, right=1.0))

@@ -12,12 +12,9 @@ import numpy as np
 
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.bias_correction import BiasCorrection, bias_correction
-from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.forecast_model import ForecastModel, LocalTraining
 from glean.forecasting.shrinkage import local_weight, shrunk, trading_days
-from glean.learning.forest import Forest
-from glean.learning.residual import grow_residual
 from glean.metrics import Floats
-from glean.settings import BoostingSettings
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much of the refinement is tried."""
@@ -34,71 +31,62 @@ class PersonalizedModel:
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The federation's model with the bakery's own trees, already scaled by `trees_share`; as it
-        was where it is one of weights.
-    levels : BiasCorrection
+        was where it can't be refined.
+    correction : BiasCorrection
         Factors by product.
     trees_share, level_share : float
         How much of the trees and of the factors is taken, 0 to 1.
     """
 
-    model: Model
-    levels: BiasCorrection
+    model: ForecastModel
+    correction: BiasCorrection
     trees_share: float
     level_share: float
 
-    def forecast(self, features: FeatureMatrix) -> Floats:
+    def predict(self, features: FeatureMatrix) -> Floats:
         """Forecast every row, units of shape (n,); never below zero."""
-        plain = forecast_units(self.model, features)
-        return self.levels.apply(plain, features, share=self.level_share)
+        plain = self.model.predict(features)
+        return self.correction.apply(plain, features, share=self.level_share)
 
 
 def personalize(
-    model: Model,
+    model: ForecastModel,
     training: FeatureMatrix,
     validation: FeatureMatrix,
     *,
-    boosting: BoostingSettings,
-    seed: int,
+    how: LocalTraining,
 ) -> PersonalizedModel:
     """Refine the federation's model on one bakery's rows.
 
     Parameters
     ----------
-    model : Forest or Weights
-        The federation's; one of weights gets no trees.
+    model : ForecastModel
+        The federation's; one that can't be refined stays as it is.
     training, validation : FeatureMatrix
         The bakery's rows before the validation window, and in it.
-    boosting : BoostingSettings
+    how : LocalTraining
         How own trees are grown.
-    seed : int
-        Seed of row and column sampling.
     """
     refined, trees_share = model, 0.0
-    if isinstance(model, Forest):
-        own = grow_residual(model, training, validation, boosting=boosting, seed=seed)
-        usual = local_weight(trading_days(training))
-        refined, trees_share = _with_trees(model, own, validation, usual=usual)
+    with_share = model.refinement(training, validation, how)
+    if with_share is not None:
+        tried = _by_share(model.predict(validation), with_share(1.0).predict(validation))
+        trees_share = _share(tried, validation, usual=local_weight(trading_days(training)))
+        refined = with_share(trees_share)
     if len(training) == 0:
         return PersonalizedModel(refined, BiasCorrection(), trees_share, 0.0)
-    levels = bias_correction(training, forecast_units(refined, training))
-    plain = forecast_units(refined, validation)
-    tried = [levels.apply(plain, validation, share=share) for share in SHARES]
+    correction = bias_correction(training, refined.predict(training))
+    plain = refined.predict(validation)
+    tried = [correction.apply(plain, validation, share=share) for share in SHARES]
     level_share = _share(tried, validation, usual=USUAL_LEVEL)
-    return PersonalizedModel(refined, levels, trees_share, level_share)
+    return PersonalizedModel(refined, correction, trees_share, level_share)
 
 
-def _with_trees(
-    model: Forest, own: Forest, validation: FeatureMatrix, *, usual: float
-) -> tuple[Forest, float]:
-    if own.tree_count == 0:
-        return model, 0.0
-    none = forecast_units(model, validation)
-    everything = forecast_units(model.plus(own.trees), validation)
-    tried = [none + share * (everything - none) for share in SHARES]
-    share = _share(tried, validation, usual=usual)
-    return model.plus(own.scaled(share).trees), share
+def _by_share(none: Floats, everything: Floats) -> list[Floats]:
+    """Go from the plain forecast to the wholly refined one, by `SHARES`."""
+    return [none + share * (everything - none) for share in SHARES]
 
 
 def _share(tried: list[Floats], validation: FeatureMatrix, *, usual: float) -> float:

@@ -84,7 +84,7 @@ def plan_day(
     *,
     bakery: str,
     date: pd.Timestamp,
-    whole: bool = True,
+    whole_units: bool = True,
 ) -> BakePlan:
     """Plan a day.
 
@@ -98,11 +98,11 @@ def plan_day(
         The bakery.
     date : Timestamp
         The day to bake for.
-    whole : bool
+    whole_units : bool
         Whether the table counts pieces; in money or kilograms a plan isn't rounded.
     """
     lines = [
-        _planned(row, products.get(row.product, Product(row.product)), whole)
+        _planned(row, products.get(row.product, Product(row.product)), whole_units)
         for row in rows
         if row.date == date
     ]
@@ -117,9 +117,9 @@ def plan_day(
     )
 
 
-def _planned(row: ForecastRow, product: Product, whole: bool) -> PlannedProduct:
+def _planned(row: ForecastRow, product: Product, whole_units: bool) -> PlannedProduct:
     ratio = min(max(product.critical_ratio, float(LEVELS[0])), float(LEVELS[-1]))
-    bake = _quantity(row, product, ratio, whole)
+    bake = _quantity(row, product, ratio, whole_units)
     # Demand is as likely between any two neighbouring quantiles.
     left_over = float(np.maximum(bake - row.quantiles, 0.0).mean())
     missed = float(np.maximum(row.quantiles - bake, 0.0).mean())
@@ -141,9 +141,9 @@ def _planned(row: ForecastRow, product: Product, whole: bool) -> PlannedProduct:
     )
 
 
-def _quantity(row: ForecastRow, product: Product, ratio: float, whole: bool) -> float:
+def _quantity(row: ForecastRow, product: Product, ratio: float, whole_units: bool) -> float:
     batch, minimum = product.batch_size, product.minimum
-    if np.isnan(batch) and not whole:
+    if np.isnan(batch) and not whole_units:
         quantity = float(np.interp(ratio, LEVELS, row.quantiles))
         return quantity if quantity >= np.nan_to_num(minimum) else 0.0
     return bake_quantity(

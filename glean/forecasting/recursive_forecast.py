@@ -1,4 +1,4 @@
-"""A bakery's forecast of the coming days: units, quantiles and reasons, a row a day and product."""
+"""A bakery's forecast of future days: units, quantiles and reasons, a row a day and product."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix, build_features, stack
 from glean.forecasting.adaptive_conformal import adapted_intervals
-from glean.forecasting.calibration import Residuals
+from glean.forecasting.calibration import Calibration
 from glean.forecasting.client_model import ClientModel
 from glean.forecasting.cold_start import USUAL_DAY, weekday_profile
 from glean.forecasting.drivers import Driver, drivers, group_of
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import near_holiday
 from glean.metrics import Floats
 from glean.sales.table import SalesTable
@@ -24,7 +25,7 @@ LEVELS = np.round(np.arange(0.01, 0.995, 0.01), 2)
 """Levels of the quantiles that a forecast has."""
 
 LOOK_BACK_DAYS = 420
-"""Days of sales that the features of a coming day reach back to: a year and eight weeks."""
+"""Days of sales that the features of a future day reach back to: a year and eight weeks."""
 
 USUAL_ROWS = 500
 
@@ -39,7 +40,7 @@ day before, on those of restaurants-100 from 2% below to 5% above."""
 
 @dataclass(frozen=True)
 class ForecastRow:
-    """One product on one coming day.
+    """One product on one future day.
 
     Parameters
     ----------
@@ -72,10 +73,29 @@ class ForecastRow:
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Forecasts:
+    """Rows that were forecast, n of them, and what they are compared with.
+
+    Parameters
+    ----------
+    features : FeatureMatrix
+        Features of the n rows, by day.
+    units : array of shape (n,)
+        Their forecasts.
+    past : FeatureMatrix
+        The days before the first of them.
+    """
+
+    features: FeatureMatrix
+    units: Floats
+    past: FeatureMatrix
+
+
 def forecast_days(
-    own: ClientModel,
+    client_model: ClientModel,
     table: SalesTable,
-    past: Residuals,
+    residuals: Residuals,
     *,
     region: str,
     unsold: frozenset[str] = frozenset(),
@@ -87,54 +107,37 @@ def forecast_days(
 
     Parameters
     ----------
-    own : ClientModel
+    client_model : ClientModel
         What the bakery forecasts from.
     table : SalesTable
-        One bakery's sales and coming days (see `with_future_rows`).
-    past : Residuals
+        One bakery's sales and future days (see `with_future_rows`).
+    residuals : Residuals
         Errors of the chosen forecast so far.
     region : str
         Region of the public holidays, "" for none.
     unsold : frozenset of str
-        Products whose past days are all made up (see `with_stated_history`). Their size by the
+        Products whose past days are all made up (see `with_cold_start`). Their size by the
         weekday profile is the forecast: the model would count the profile twice, and measured a
-        little worse (`python -m benchmarks.stated`). A promotion and a holiday move it as they move
-        the model. The weather doesn't: no past day says what is usual.
+        little worse (`python -m benchmarks.cold_start`). A promotion and a holiday move it as they
+        move the model. The weather doesn't: no past day says what is usual.
 
     Returns
     -------
     list of ForecastRow
         By day, then product; products without a level yet are left out.
     """
-    rows = table.rows
-    today = rows.loc[rows["units"].notna(), "date"].max()
-    rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
-    coming = rows["units"].isna() & (rows["date"] > today)
-    first = int(day_numbers(pd.Series([today]))[0]) + 1
-    calibration = adapted_intervals(past, [first], horizon_days=1, prior=own.prior)[first]
-    usual: FeatureMatrix | None = None
-    made: list[tuple[FeatureMatrix, Floats]] = []
-    for day in pd.DatetimeIndex(rows.loc[coming, "date"].unique()).sort_values():
-        # Later days stay in: what is told of them (a holiday) is known before they come.
-        features = build_features(SalesTable(rows), own.shared.definition, region=region)
-        usual = usual or features.between(end=day)
-        features = features.between(day, day + pd.Timedelta(days=1))
-        units = _units(own, features, unsold)
-        made.append((features, units))
-        _fill_in(rows, features, units)
-    if usual is None:
+    today = pd.Timestamp(table.rows.loc[table.rows["units"].notna(), "date"].max())
+    made = _forecast_recursively(client_model, table, today, region=region, unsold=unsold)
+    if made is None:
         return []
-    asked, units = stack([features for features, _ in made]), np.concatenate([u for _, u in made])
-    days = day_numbers(asked.keys["date"])
-    quantiles = calibration.quantiles(units, days, LEVELS, near_holiday(asked))
-    quantiles = _widened(quantiles, units, days - first)
-    reasons = _reasons(own, asked, usual, unsold)
+    quantiles = _quantiles(made, residuals, client_model.prior, today)
+    reasons = _reasons(client_model, made, unsold)
     return [
         ForecastRow(pd.Timestamp(date), product, *row)
         for date, product, *row in zip(
-            asked.keys["date"],
-            asked.keys["product"],
-            units.tolist(),
+            made.features.keys["date"],
+            made.features.keys["product"],
+            made.units.tolist(),
             quantiles,
             reasons,
             strict=True,
@@ -142,13 +145,55 @@ def forecast_days(
     ]
 
 
+def _forecast_recursively(
+    client_model: ClientModel,
+    table: SalesTable,
+    today: pd.Timestamp,
+    *,
+    region: str,
+    unsold: frozenset[str],
+) -> _Forecasts | None:
+    """Forecast day after day, each from those before it; None where no day is to come."""
+    rows = table.rows
+    rows = rows[rows["date"] > today - pd.Timedelta(days=LOOK_BACK_DAYS)].reset_index(drop=True)
+    future = rows["units"].isna() & (rows["date"] > today)
+    definition = client_model.shared.definition
+    past: FeatureMatrix | None = None
+    made: list[tuple[FeatureMatrix, Floats]] = []
+    for day in pd.DatetimeIndex(rows.loc[future, "date"].unique()).sort_values():
+        # Later days stay in: what is known of them (a holiday) is known before they come.
+        features = build_features(SalesTable(rows), definition, region=region)
+        past = past or features.between(end=day)
+        features = features.between(day, day + pd.Timedelta(days=1))
+        units = _units(client_model, features, unsold)
+        made.append((features, units))
+        _fill_in(rows, features, units)
+    if past is None:
+        return None
+    return _Forecasts(
+        stack([features for features, _ in made]),
+        np.concatenate([units for _, units in made]),
+        past,
+    )
+
+
+def _quantiles(
+    made: _Forecasts, residuals: Residuals, prior: Calibration | None, today: pd.Timestamp
+) -> Floats:
+    first = int(day_numbers(pd.Series([today]))[0]) + 1
+    calibration = adapted_intervals(residuals, [first], horizon_days=1, prior=prior)[first]
+    days = day_numbers(made.features.keys["date"])
+    quantiles = calibration.quantiles(made.units, days, LEVELS, near_holiday(made.features))
+    return _widened(quantiles, made.units, days - first)
+
+
 def _reasons(
-    own: ClientModel, asked: FeatureMatrix, usual: FeatureMatrix, unsold: frozenset[str]
+    client_model: ClientModel, made: _Forecasts, unsold: frozenset[str]
 ) -> list[tuple[Driver, ...]]:
-    found = drivers(asked, own.mixture(), usual=_last_rows(usual))
+    found = drivers(made.features, client_model.mixture(), usual=_last_rows(made.past))
     return [
         tuple(d for d in named if product not in unsold or d.group in UNSOLD_GROUPS)
-        for named, product in zip(found, asked.keys["product"], strict=True)
+        for named, product in zip(found, made.features.keys["product"], strict=True)
     ]
 
 
@@ -165,14 +210,15 @@ def _last_rows(features: FeatureMatrix) -> FeatureMatrix:
     return features.rows(np.arange(len(features)) % step == 0)
 
 
-def _units(own: ClientModel, features: FeatureMatrix, unsold: frozenset[str]) -> Floats:
-    units = own.forecasts(features)["chosen"]
-    stated = features.keys["product"].isin(list(unsold)).to_numpy()
-    if stated.any():
-        profile = weekday_profile(own.shared)[features.keys["date"].dt.day_of_week.to_numpy()]
-        usual = own.forecasts(on_usual_days(features))["chosen"]
+def _units(client_model: ClientModel, features: FeatureMatrix, unsold: frozenset[str]) -> Floats:
+    units = client_model.forecasts(features)["chosen"]
+    cold_start = features.keys["product"].isin(list(unsold)).to_numpy()
+    if cold_start.any():
+        weekdays = features.keys["date"].dt.day_of_week.to_numpy()
+        profile = weekday_profile(client_model.shared)[weekdays]
+        usual = client_model.forecasts(on_usual_days(features))["chosen"]
         moved = np.divide(units, usual, out=np.ones_like(units), where=usual > 0)
-        units = np.where(stated, features.level * profile * moved, units)
+        units = np.where(cold_start, features.level * profile * moved, units)
     return units
 
 
@@ -198,6 +244,6 @@ def on_usual_days(features: FeatureMatrix) -> FeatureMatrix:
 
 def _fill_in(rows: pd.DataFrame, features: FeatureMatrix, units: Floats) -> None:
     made = pd.Series(units, index=pd.MultiIndex.from_frame(features.keys[["product", "date"]]))
-    asked = pd.MultiIndex.from_frame(rows[["product", "date"]])
-    filled = made.reindex(asked).to_numpy()
+    keys = pd.MultiIndex.from_frame(rows[["product", "date"]])
+    filled = made.reindex(keys).to_numpy()
     rows["units"] = np.where(np.isnan(filled), rows["units"], filled)

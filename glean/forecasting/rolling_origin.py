@@ -1,4 +1,4 @@
-"""A forecast day after day, as a bakery lives it: each day sees the errors of those before."""
+"""Rolling-origin forecasts: each day's quantiles come from the errors known at its origin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from glean.features.calendar import day_numbers
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.adaptive_conformal import adapted_intervals
-from glean.forecasting.calibration import Calibration, Residuals
+from glean.forecasting.calibration import Calibration
+from glean.forecasting.residuals import Residuals
 from glean.metrics import Floats
 
 Flags = NDArray[np.bool_]
@@ -61,7 +62,7 @@ def residuals(features: FeatureMatrix, forecast: Floats, *, fitted: bool) -> Res
 
 
 def rolling_quantiles(
-    past: Residuals,
+    earlier: Residuals,
     features: FeatureMatrix,
     forecast: Floats,
     *,
@@ -73,7 +74,7 @@ def rolling_quantiles(
 
     Parameters
     ----------
-    past : Residuals
+    earlier : Residuals
         Errors before the rows.
     features : FeatureMatrix
         n rows with known units; their definition's horizon says what was known when.
@@ -87,7 +88,7 @@ def rolling_quantiles(
         What other bakeries' errors say.
     """
     days, near = day_numbers(features.keys["date"]), near_holiday(features)
-    known = past.plus(residuals(features, forecast, fitted=False))
+    known = earlier.plus(residuals(features, forecast, fitted=False))
     whole = bool((features.units == np.round(features.units)).all())
     chance = np.random.default_rng(seed).random(len(days))
     found, pit = np.empty((len(days), len(levels))), np.empty(len(days))
@@ -101,8 +102,8 @@ def rolling_quantiles(
         mine = days == day
         found[mine] = calibration.quantiles(forecast[mine], days[mine], levels, near[mine])
         below, upto = (
-            calibration.cdf(features.units[mine] + step, forecast[mine], days[mine], near[mine])
-            for step in ((-0.5, 0.5) if whole else (0.0, 0.0))
+            calibration.cdf(features.units[mine] + half, forecast[mine], days[mine], near[mine])
+            for half in ((-0.5, 0.5) if whole else (0.0, 0.0))
         )
         pit[mine] = below + chance[mine] * (upto - below)
     return RollingQuantiles(levels, found, pit)

@@ -13,15 +13,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.features.bin_layout import BinLayout
-from glean.learning.kernels import COLUMN_BITS, PLACE_BITS
+from glean.learning.bin_layout import BinLayout
+from glean.learning.kernels import BIN_BITS, COLUMN_BITS
 from glean.learning.tree import NO_NODE, Nodes, Tree
 
 Singles = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
 
-_NOWHERE = (1 << PLACE_BITS) - 1
+_NOWHERE = (1 << BIN_BITS) - 1
 """Beyond every bin: that no bin is, and that all bins lie below."""
 
 
@@ -33,11 +33,11 @@ class BinnedTrees:
     ----------
     roots : uint32 array of shape (trees,)
         Node at which each tree starts.
-    steps : int
+    depth : int
         Splits on the longest way to a leaf.
     splits : uint64 array of shape (nodes,)
         From the lowest bit: the column, of `COLUMN_BITS`; how many of its first bins go left, and
-        one further bin that does (`_NOWHERE`: none), each of `PLACE_BITS`; the left child, behind
+        one further bin that does (`_NOWHERE`: none), each of `BIN_BITS`; the left child, behind
         which comes the right one. A leaf sends all rows to itself.
     value : float32 array of shape (nodes,)
         Value of a leaf.
@@ -46,7 +46,7 @@ class BinnedTrees:
     """
 
     roots: NDArray[np.uint32]
-    steps: int
+    depth: int
     splits: NDArray[np.uint64]
     value: Singles
     leaves: Whole
@@ -75,7 +75,7 @@ class BinnedTrees:
         value[place] = nodes.value
         return cls(
             roots=np.arange(len(trees), dtype=np.uint32),
-            steps=_longest_way(nodes),
+            depth=_depth(nodes),
             splits=splits,
             value=value,
             leaves=place[nodes.left == NO_NODE],
@@ -84,7 +84,7 @@ class BinnedTrees:
 
 def _places(nodes: Nodes, inner: Whole) -> Whole:
     """Give the nodes their new places: the roots, then the children of each inner node."""
-    origin = nodes.starts[nodes.owner[inner]]
+    origin = nodes.starts[nodes.tree_numbers[inner]]
     first = len(nodes.starts) - 1
     place = np.empty(len(nodes.left), dtype=np.int64)
     place[nodes.starts[:-1]] = np.arange(first)
@@ -94,19 +94,19 @@ def _places(nodes: Nodes, inner: Whole) -> Whole:
 
 
 def _packed(column: Whole, goes_left: Whole, lost: Whole, child: Whole) -> NDArray[np.uint64]:
-    packed = child << PLACE_BITS | lost
-    return (packed << PLACE_BITS | goes_left).astype(np.uint64) << np.uint64(COLUMN_BITS) | (
+    packed = child << BIN_BITS | lost
+    return (packed << BIN_BITS | goes_left).astype(np.uint64) << np.uint64(COLUMN_BITS) | (
         column.astype(np.uint64)
     )
 
 
-def _longest_way(nodes: Nodes) -> int:
-    level, steps = nodes.starts[:-1], 0
+def _depth(nodes: Nodes) -> int:
+    level, depth = nodes.starts[:-1], 0
     while (inner := level[nodes.left[level] != NO_NODE]).size:
-        origin = nodes.starts[nodes.owner[inner]]
+        origin = nodes.starts[nodes.tree_numbers[inner]]
         level = np.concatenate([origin + nodes.left[inner], origin + nodes.right[inner]])
-        steps += 1
-    return steps
+        depth += 1
+    return depth
 
 
 @lru_cache(maxsize=2)

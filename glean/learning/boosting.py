@@ -1,4 +1,4 @@
-"""The only place that calls XGBoost: trees are grown here, and forecasts are made from them.
+"""The only place where XGBoost grows trees.
 
 A bakery's rows go in once; round by round the margin (the sum of base score and trees, before the
 inverse link) is carried along, so that a round costs as much as its new trees. XGBoost is imported
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from glean.errors import SettingsError
 from glean.features.matrix import FeatureMatrix
+from glean.learning.booster import inverse_link, load_booster, start_margin
 from glean.learning.forest import Forest
 from glean.learning.xgboost_input import DEVICES, check_names, parameters, training_matrix
 from glean.learning.xgboost_library import load_xgboost
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
-
-_LOG_LINK = ("count:poisson", "reg:tweedie")
-_LARGEST_LOG = 20.0
-"""A margin beyond it would forecast a hundred million usual days."""
 
 
 MOST_STEPS = 300
@@ -98,7 +95,7 @@ class TreeLearner:
         if forest.tree_count == 0 or self._rows == 0:
             return margin.copy()
         # Not `predict`: it remembers its forecast of a matrix, even once the margin has changed.
-        added: Singles = _booster(forest, self._device).inplace_predict(
+        added: Singles = load_booster(forest, self._device).inplace_predict(
             self._features.x, predict_type="margin", base_margin=margin, validate_features=False
         )
         return added
@@ -150,7 +147,7 @@ class TreeLearner:
 
     def grow_until(
         self,
-        judge: TreeLearner,
+        validation: TreeLearner,
         margins: tuple[Singles, Singles],
         *,
         shape: Shape,
@@ -161,10 +158,10 @@ class TreeLearner:
 
         Parameters
         ----------
-        judge : TreeLearner
+        validation : TreeLearner
             The other rows. What counts is their absolute error weighted by the level: up to a
             constant that is their WAPE in units.
-        margins : pair of float32 arrays of shape (rows,) and (rows of judge,)
+        margins : pair of float32 arrays of shape (rows,) and (rows of validation,)
             Where the model stands on whose residual they grow.
         shape : Shape
             Of the trees, instead of the learner's own.
@@ -176,17 +173,17 @@ class TreeLearner:
         Forest
             The new trees up to the step with the smallest error.
         """
-        matrix, judged = self._matrix, judge._matrix
+        matrix, validation_matrix = self._matrix, validation._matrix
         matrix.set_base_margin(margins[0])
-        judged.set_base_margin(margins[1])
-        own = asdict(shape) | {"eval_metric": "mae"}
-        parameters = self._parameters(learning_rate=learning_rate, seed=seed) | own
+        validation_matrix.set_base_margin(margins[1])
+        changed = asdict(shape) | {"eval_metric": "mae"}
+        parameters = self._parameters(learning_rate=learning_rate, seed=seed) | changed
         # Not `xgboost.train`, as in `grow`.
-        booster = load_xgboost().Booster(parameters, [matrix, judged])
+        booster = load_xgboost().Booster(parameters, [matrix, validation_matrix])
         least, best = math.inf, 0
         for step in range(MOST_STEPS):
             booster.update(matrix, step)
-            error = float(booster.eval(judged).rsplit(":", 1)[1])
+            error = float(booster.eval(validation_matrix).rsplit(":", 1)[1])
             if error < least:
                 least, best = error, step
             elif step - best >= PATIENCE:
@@ -234,59 +231,6 @@ def train_pooled(
     """
     learner = TreeLearner(features, boosting=boosting, device=device)
     return learner.grow(learner.start(), learning_rate=learning_rate, steps=steps, seed=seed)
-
-
-def predict(forest: Forest, x: Singles) -> Floats:
-    """Forecast relative to the level.
-
-    Parameters
-    ----------
-    forest : Forest
-        A model.
-    x : float32 array of shape (rows, columns)
-        Columns by `forest.feature_names`, NaN where not known.
-
-    Returns
-    -------
-    float64 array of shape (rows,)
-        Units / level.
-    """
-    if forest.tree_count == 0 or len(x) == 0:
-        margin = np.full(len(x), start_margin(forest.objective), dtype=np.float32)
-    else:
-        margin = _booster(forest, "cpu").inplace_predict(
-            x, predict_type="margin", validate_features=False
-        )
-    return inverse_link(margin, objective=forest.objective)
-
-
-def start_margin(objective: str) -> float:
-    """Margin at which the forecast is 1.0, the level."""
-    return 0.0 if objective in _LOG_LINK else 1.0
-
-
-def inverse_link(margin: Singles, *, objective: str) -> Floats:
-    """Turn margins, shape (rows,), into forecasts relative to the level, float64."""
-    wide = margin.astype(np.float64)
-    return np.exp(np.minimum(wide, _LARGEST_LOG)) if objective in _LOG_LINK else wide
-
-
-def loaded_booster(forest: Forest) -> xgboost.Booster:
-    """Load a model on the CPU, for this folder's other readers of it."""
-    return _booster(forest, "cpu")
-
-
-@lru_cache(maxsize=4)
-def _booster(forest: Forest, device: str) -> xgboost.Booster:
-    """Load a model; its bytes are always ones that Glean wrote, since XGBoost trusts them.
-
-    The last ones are kept: training and validation rows, and in one process all bakeries, follow
-    the same trees one after the other, and a bakery asks its three models for several windows.
-    """
-    library = load_xgboost()
-    booster: xgboost.Booster = library.Booster({"nthread": 1, "device": DEVICES[device]})
-    booster.load_model(bytearray(forest.to_bytes()))
-    return booster
 
 
 def _device_of(booster: xgboost.Booster) -> str:

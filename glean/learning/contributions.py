@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.learning.boosting import loaded_booster
+from glean.learning.booster import load_booster
 from glean.learning.forest import Forest
 from glean.learning.xgboost_library import load_xgboost
 
@@ -50,9 +50,9 @@ def contributions(forest: Forest, x: Singles, *, background: Singles) -> Floats:
     usual = xgboost.DMatrix(background, feature_names=names, nthread=1)
     leaves = np.empty((0, forest.tree_count))
     if len(background):
-        leaves = loaded_booster(forest).predict(usual, pred_leaf=True, strict_shape=True)
+        leaves = load_booster(forest, "cpu").predict(usual, pred_leaf=True, strict_shape=True)
         leaves = leaves.reshape(len(background), -1)
-    content = json.loads(bytes(loaded_booster(forest).save_raw("json")))
+    content = json.loads(bytes(load_booster(forest, "cpu").save_raw("json")))
     trees = content["learner"]["gradient_booster"]["model"]["trees"]
     for tree, reached in zip(trees, leaves.T.astype(np.int64), strict=True):
         tree["sum_hessian"] = _rows_by_node(tree, reached)

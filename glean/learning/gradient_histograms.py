@@ -1,7 +1,7 @@
 """A bakery's rows as bins: it follows the model on them, and sums up gradients and hessians.
 
-Rows go in once, become bins, and stay. Trees come in, and out go margins. The server's orders come
-in, and out go sums by bin of the nodes that it asks for, or by leaf of trees that it names:
+Rows go in once, become bins, and stay. Trees come in, and out go margins. The server's requests
+come in, and out go sums by bin of the nodes that it asks for, or by leaf of trees that it names:
 integers, ready to be masked and added.
 """
 
@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
+from glean.learning.bin_layout import BinLayout
 from glean.learning.binned_trees import BinnedTrees, binned
-from glean.learning.boosting import start_margin
+from glean.learning.booster import start_margin
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.histogram_request import HistogramRequest, TreeRequest
 from glean.learning.kernels import kernels
@@ -38,7 +38,7 @@ _TREES_AT_ONCE = 32
 class GradientHistograms:
     """The rows of one bakery (or of all, pooled) as bins, ready to be summed.
 
-    Every answer follows from what is asked alone. What was found for the last question is kept,
+    Every reply follows from the request alone. What was found for the last request is kept,
     and used where the next one goes on from it: the gradients at the same margin, and which rows
     are in which node.
 
@@ -70,7 +70,7 @@ class GradientHistograms:
         self._weight = np.where(sold, features.weight, 0.0)
         self.sold_rows = int(sold.sum())
         self._gradients: _Gradients | None = None
-        self._places: list[NodePartition] = []
+        self._partitions: list[NodePartition] = []
 
     @cached_property
     def _loss(self) -> Loss:
@@ -107,15 +107,15 @@ class GradientHistograms:
         return found
 
     def histograms(
-        self, margin: Singles, order: HistogramRequest, *, unit_weight: float, scale: FixedPoint
+        self, margin: Singles, request: HistogramRequest, *, unit_weight: float, scale: FixedPoint
     ) -> Whole:
-        """Answer an order.
+        """Answer a request.
 
         Parameters
         ----------
         margin : float32 array of shape (rows,)
             Where the model stands.
-        order : HistogramRequest
+        request : HistogramRequest
             What is asked, on the same layout.
         unit_weight : float
             Mean weight of the federation's rows.
@@ -124,7 +124,7 @@ class GradientHistograms:
 
         Returns
         -------
-        int64 array of shape (order.size(layout),)
+        int64 array of shape (request.size(layout),)
             Gradient and hessian of each slot, by tree and wanted node.
 
         Raises
@@ -135,11 +135,11 @@ class GradientHistograms:
             The objective can't be followed by sums.
         """
         gradients = self._rounded(margin, unit_weight, scale)
-        answer, parts = order.blank(self._layout)
-        for k, (tree, part) in enumerate(zip(order.trees, parts, strict=True)):
+        sums, parts = request.blank(self._layout)
+        for k, (tree, part) in enumerate(zip(request.trees, parts, strict=True)):
             if len(tree.wanted):
-                self._sum_by_bin(gradients, self._placed(k, tree, order.subsample), tree, part)
-        return answer
+                self._sum_by_bin(gradients, self._partition(k, tree, request.subsample), tree, part)
+        return sums
 
     def leaf_sums(
         self, margin: Singles, trees: Sequence[Tree], *, unit_weight: float, scale: FixedPoint
@@ -179,7 +179,7 @@ class GradientHistograms:
         for first in range(0, len(nodes.roots), _TREES_AT_ONCE):
             roots = nodes.roots[first : first + _TREES_AT_ONCE]
             leaves = np.empty((len(roots), len(self._bins)), dtype=np.uint32)
-            kernels().find_leaves(self._bins, roots, nodes.steps, nodes.splits, leaves)
+            kernels().find_leaves(self._bins, roots, nodes.depth, nodes.splits, leaves)
             yield leaves
 
     def _rounded(self, margin: Singles, unit_weight: float, scale: FixedPoint) -> Whole:
@@ -193,27 +193,27 @@ class GradientHistograms:
             kept = self._gradients = _Gradients(margin.tobytes(), unit_weight, scale, rounded)
         return kept.rounded
 
-    def _placed(self, number: int, tree: TreeRequest, subsample: float) -> NodePartition:
+    def _partition(self, number: int, tree: TreeRequest, subsample: float) -> NodePartition:
         """Which rows are in which node of the group's tree `number`."""
-        kept = self._places[number] if number < len(self._places) else None
-        if kept is None or not kept.lead_to(tree, subsample):
+        kept = self._partitions[number] if number < len(self._partitions) else None
+        if kept is None or not kept.leads_to(tree, subsample):
             mine = sampled(self._keys, tree.seed, share=subsample) & (self._weight > 0.0)
             kept = NodePartition.at_root(
                 tree.seed, subsample, np.flatnonzero(mine).astype(np.int32)
             )
-        placed = kept.after(tree.splits, self._bins, self._layout)
-        self._places[number : number + 1] = [placed]
-        return placed
+        partition = kept.after(tree.splits, self._bins, self._layout)
+        self._partitions[number : number + 1] = [partition]
+        return partition
 
     def _sum_by_bin(
-        self, gradients: Whole, places: NodePartition, tree: TreeRequest, part: Whole
+        self, gradients: Whole, partition: NodePartition, tree: TreeRequest, part: Whole
     ) -> None:
         widths = self._layout.widths[tree.columns]
-        bounds = places.begin[tree.wanted], places.end[tree.wanted]
+        bounds = partition.begin[tree.wanted], partition.end[tree.wanted]
         columns, starts = (
             indices.astype(np.uint64) for indices in (tree.columns, np.cumsum(widths) - widths)
         )
-        kernels().sum_by_bin(self._bins, gradients, places.rows, *bounds, columns, starts, part)
+        kernels().sum_by_bin(self._bins, gradients, partition.rows, *bounds, columns, starts, part)
 
 
 @dataclass(frozen=True, eq=False)

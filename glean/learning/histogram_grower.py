@@ -1,8 +1,8 @@
 """Trees grown from sums alone: what to sum next, and what follows from the sums.
 
-The server's part of histogram boosting. `order` says what all bakeries must sum, `take` takes the
-sum of their answers, and after at most `max_depth` turns `trees` are there. Nothing here knows of
-messages; whether the sums came masked or not is no matter.
+The server's part of histogram boosting. `request` says what all bakeries must sum, `take` takes
+the sum of their replies, and after at most `max_depth` requests `trees` are there. Nothing here
+knows of messages; whether the sums came masked or not is no matter.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.histogram_request import HistogramRequest
 from glean.learning.loss import Loss
@@ -94,8 +94,8 @@ class HistogramGrower:
 
         Parameters
         ----------
-        sums : int64 array of shape (order.size(layout),)
-            The answers of all bakeries to `order`, added up.
+        sums : int64 array of shape (request.size(layout),)
+            The replies of all bakeries to `request`, added up.
 
         Raises
         ------
@@ -104,19 +104,19 @@ class HistogramGrower:
             hessians, columns that disagree, a child with more than its parent. The group must
             then be grown anew from its roots.
         """
-        order = self.request()
-        assert order is not None, "all trees have grown up"
-        size = order.size(self._layout)
+        request = self.request()
+        assert request is not None, "all trees have grown up"
+        size = request.size(self._layout)
         if sums.dtype != np.int64 or sums.shape != (size,):
             raise ModelError(
                 f"sums of {sums.dtype} and shape {sums.shape}; wanted int64 of shape ({size},)"
             )
-        for tree, part in zip(self._trees, order.parts(sums, self._layout), strict=True):
+        for tree, part in zip(self._trees, request.parts(sums, self._layout), strict=True):
             if not tree.is_grown:
                 tree.take(part)
 
     def trees(self) -> tuple[Tree, ...]:
-        """Give the trees, in the order of the group, once `order` is None."""
+        """Give the trees, in the order of the group, once `request` is None."""
         assert self.request() is None, "trees are still growing"
         return tuple(tree.finished() for tree in self._trees)
 

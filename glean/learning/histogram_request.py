@@ -1,7 +1,7 @@
 """What the server asks every bakery to sum next: the trees so far, and which nodes it wants.
 
-`HistogramGrower` makes an order, it travels as JSON, and `GradientHistograms` answers with one flat
-vector. An order comes from outside, so it is read as strictly as a model.
+`HistogramGrower` makes a request, it travels as JSON, and `GradientHistograms` replies with one
+flat vector. A request comes from outside, so it is read as strictly as a model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.row_sample import MOST_SEED
 from glean.learning.tree import DEEPEST_TREE
 
@@ -25,7 +25,7 @@ MOST_TREES = 10_000
 """What the settings allow: 100 trees a round times 100 parallel ones."""
 
 MOST_SUMS = 2**27
-"""Numbers that an answer may hold (1 GiB): more is asked only by mistake or to do harm."""
+"""Numbers that a reply may hold (1 GiB): more is asked only by mistake or to do harm."""
 
 _SPLIT_KEYS = ("node", "column", "edge", "default_left")
 _TREE_KEYS = {"seed", "columns", "wanted", *_SPLIT_KEYS}
@@ -77,7 +77,7 @@ class Splits:
     def begin_with(self, other: Splits) -> bool:
         """Whether these are `other` and perhaps further ones."""
         count = len(other)
-        # As bytes: orders are short, and NumPy's comparison takes longer to begin.
+        # As bytes: requests are short, and NumPy's comparison takes longer to begin.
         return all(
             getattr(self, k)[:count].tobytes() == getattr(other, k).tobytes() for k in _SPLIT_KEYS
         )
@@ -112,7 +112,7 @@ class TreeRequest:
     wanted: Whole
 
     def shape(self, layout: BinLayout) -> tuple[int, int, int]:
-        """Shape of the tree's part of the answer: wanted nodes, slots, gradient and hessian."""
+        """Shape of the tree's part of the sums: wanted nodes, slots, gradient and hessian."""
         return len(self.wanted), int(layout.widths[self.columns].sum()), 2
 
 
@@ -132,21 +132,21 @@ class HistogramRequest:
     trees: tuple[TreeRequest, ...]
 
     def size(self, layout: BinLayout) -> int:
-        """Length of the answer."""
+        """Length of the sums."""
         return sum(prod(tree.shape(layout)) for tree in self.trees)
 
-    def parts(self, answer: Whole, layout: BinLayout) -> list[Whole]:
-        """Cut an answer, shape (size,), into each tree's part, of `TreeRequest.shape`."""
-        return _cut(answer, [tree.shape(layout) for tree in self.trees])
+    def parts(self, sums: Whole, layout: BinLayout) -> list[Whole]:
+        """Cut the sums, shape (size,), into each tree's part, of `TreeRequest.shape`."""
+        return _cut(sums, [tree.shape(layout) for tree in self.trees])
 
     def blank(self, layout: BinLayout) -> tuple[Whole, list[Whole]]:
-        """Make an answer of zeros, and its parts to fill in."""
+        """Make sums of zeros, and their parts to fill in."""
         shapes = [tree.shape(layout) for tree in self.trees]
-        answer = np.zeros(sum(map(prod, shapes)), dtype=np.int64)
-        return answer, _cut(answer, shapes)
+        sums = np.zeros(sum(map(prod, shapes)), dtype=np.int64)
+        return sums, _cut(sums, shapes)
 
     def to_json(self) -> str:
-        """Write the order as text."""
+        """Write the request as text."""
         return json.dumps(
             {"subsample": self.subsample, "trees": [_tree_members(tree) for tree in self.trees]},
             separators=(",", ":"),
@@ -159,35 +159,35 @@ class HistogramRequest:
         Raises
         ------
         ModelError
-            It isn't an order, or one that doesn't fit the layout: a column or an edge that there
-            isn't, a node split twice or before it is there, a tree too deep, an answer too long.
+            It isn't a request, or one that doesn't fit the layout: a column or an edge that there
+            isn't, a node split twice or before it is there, a tree too deep, too many sums.
         """
         try:
             found = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ModelError(f"the server's order can't be read: {error}") from error
+            raise ModelError(f"the server's histogram request can't be read: {error}") from error
         _expect(isinstance(found, dict) and found.keys() == {"subsample", "trees"}, "members")
         subsample, trees = found["subsample"], found["trees"]
         _expect(type(subsample) in (int, float) and 0.0 < subsample <= 1.0, "a share of rows")
         _expect(isinstance(trees, list) and 1 <= len(trees) <= MOST_TREES, "a list of trees")
-        order = cls(float(subsample), tuple(_tree(tree, layout) for tree in trees))
-        _expect(order.size(layout) <= MOST_SUMS, f"wishes for at most {MOST_SUMS} sums")
-        return order
+        request = cls(float(subsample), tuple(_tree(tree, layout) for tree in trees))
+        _expect(request.size(layout) <= MOST_SUMS, f"requests of at most {MOST_SUMS} sums")
+        return request
 
 
-def _cut(answer: Whole, shapes: list[tuple[int, int, int]]) -> list[Whole]:
+def _cut(sums: Whole, shapes: list[tuple[int, int, int]]) -> list[Whole]:
     parts, start = [], 0
     for shape in shapes:
         end = start + prod(shape)
-        parts.append(answer[start:end].reshape(shape))
+        parts.append(sums[start:end].reshape(shape))
         start = end
     return parts
 
 
 def _tree_members(tree: TreeRequest) -> dict[str, Any]:
     splits = {key: getattr(tree.splits, key).tolist() for key in _SPLIT_KEYS}
-    asked = {"columns": tree.columns.tolist(), "wanted": tree.wanted.tolist()}
-    return {"seed": tree.seed, **asked, **splits}
+    members = {"columns": tree.columns.tolist(), "wanted": tree.wanted.tolist()}
+    return {"seed": tree.seed, **members, **splits}
 
 
 def _tree(found: Any, layout: BinLayout) -> TreeRequest:
@@ -230,4 +230,4 @@ def _numbers(found: Any, *, below: int, count: int | None = None) -> Whole:
 
 def _expect(fits: bool, wanted: str) -> None:
     if not fits:
-        raise ModelError(f"the server's order is damaged; wanted {wanted}")
+        raise ModelError(f"the server's histogram request is damaged; wanted {wanted}")

@@ -18,17 +18,17 @@ Bytes = NDArray[np.uint8]
 Rows = NDArray[np.int32]
 Whole = NDArray[np.int64]
 Unsigned = NDArray[np.uint64]
-Places = NDArray[np.uint32]
+NodeNumbers = NDArray[np.uint32]
 Singles = NDArray[np.float32]
 
-COLUMN_BITS, PLACE_BITS = 14, 9
-"""Of a packed split: its column, and each of the two places in it that it compares with."""
+COLUMN_BITS, BIN_BITS = 14, 9
+"""Of a packed split: its column, and each of the two bins in it that it compares with."""
 
 _BLOCK = 256
 """Rows that go through all trees together: their bins fit into the fastest cache."""
 
-_COLUMN, _PLACE = np.uint64((1 << COLUMN_BITS) - 1), np.uint64((1 << PLACE_BITS) - 1)
-_COLUMN_BITS, _PLACE_BITS = np.uint64(COLUMN_BITS), np.uint64(PLACE_BITS)
+_COLUMN, _BIN = np.uint64((1 << COLUMN_BITS) - 1), np.uint64((1 << BIN_BITS) - 1)
+_COLUMN_BITS, _BIN_BITS = np.uint64(COLUMN_BITS), np.uint64(BIN_BITS)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _part_rows(
 ) -> None:
     """Make the splits from `first` on: rows of a node that go left come before those that don't.
 
-    `take_start_model` and `end`, shape (nodes,), bound each node's rows; those of new nodes are
+    `begin` and `end`, shape (nodes,), bound each node's rows; those of new nodes are
     filled in. `missing` is the bin of missing values by column. Within a node rows keep their
     order.
     """
@@ -135,10 +135,12 @@ def _part_rows(
         begin[2 * split + 2], end[2 * split + 2] = left, b
 
 
-def _find_leaves(bins: Bytes, roots: Places, steps: int, splits: Unsigned, leaves: Places) -> None:
+def _find_leaves(
+    bins: Bytes, roots: NodeNumbers, depth: int, splits: Unsigned, leaves: NodeNumbers
+) -> None:
     """Write the node in which each row ends in each tree to `leaves`, shape (trees, rows).
 
-    `splits` are those of `BinnedTrees`. A leaf leads to itself, so that all rows take as many steps
+    `splits` are those of `BinnedTrees`. A leaf leads to itself, so that all rows take `depth` steps
     and nothing hangs on a guess of which way the next one goes.
     """
     at = np.empty(_BLOCK, dtype=np.uint32)
@@ -146,26 +148,26 @@ def _find_leaves(bins: Bytes, roots: Places, steps: int, splits: Unsigned, leave
         block = bins[start : start + _BLOCK]
         for tree in range(len(roots)):
             at[:] = roots[tree]
-            for _ in range(steps):
+            for _ in range(depth):
                 for row in range(len(block)):
                     split = splits[at[row]]
                     place = block[row, split & _COLUMN]
                     split >>= _COLUMN_BITS
-                    first = place < (split & _PLACE)
-                    split >>= _PLACE_BITS
-                    goes_right = not (first | (place == (split & _PLACE)))
-                    at[row] = np.uint32(split >> _PLACE_BITS) + np.uint32(goes_right)
+                    first = place < (split & _BIN)
+                    split >>= _BIN_BITS
+                    goes_right = not (first | (place == (split & _BIN)))
+                    at[row] = np.uint32(split >> _BIN_BITS) + np.uint32(goes_right)
             leaves[tree, start : start + len(block)] = at[: len(block)]
 
 
-def _add_leaves(leaves: Places, value: Singles, margin: Singles) -> None:
+def _add_leaves(leaves: NodeNumbers, value: Singles, margin: Singles) -> None:
     """Add to each row's margin the leaves that it reached, tree by tree in float32."""
     for tree in range(len(leaves)):
         for row in range(len(margin)):
             margin[row] += value[leaves[tree, row]]
 
 
-def _sum_by_leaf(leaves: Places, gradients: Whole, sums: Whole) -> None:
+def _sum_by_leaf(leaves: NodeNumbers, gradients: Whole, sums: Whole) -> None:
     """Add gradients, shape (rows, 2), up by the node that rows reached; `sums` (nodes, 2)."""
     for tree in range(len(leaves)):
         for row in range(len(gradients)):

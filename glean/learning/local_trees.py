@@ -1,4 +1,4 @@
-"""The honest rival of the federation: one bakery's own model, as good as it gets by itself.
+"""The local baseline of the federation: one bakery's own model, as good as it gets by itself.
 
 Same features and the same kind of learner on the bakery's rows alone; depth and number of trees
 are chosen on its own validation window, as a careful owner would.
@@ -79,9 +79,11 @@ def train_local_trees(
             learner.start(), learning_rate=LEARNING_RATE, steps=DEFAULT_STEPS, seed=seed
         )
         return LocalTrees(forest, DEFAULT_DEPTH, forest.tree_count, float("nan"))
-    judge = TreeLearner(validation, boosting=boosting)
+    validation_learner = TreeLearner(validation, boosting=boosting)
     candidates = [_level(validation, boosting)]
-    candidates += [_of_shape(shape, learner, judge, validation, seed=seed) for shape in SHAPES]
+    candidates += [
+        _of_shape(shape, learner, validation_learner, validation, seed=seed) for shape in SHAPES
+    ]
     return min(candidates, key=lambda model: model.validation_wape)
 
 
@@ -91,10 +93,12 @@ def _level(validation: FeatureMatrix, boosting: BoostingSettings) -> LocalTrees:
 
 
 def _of_shape(
-    shape: Shape, learner: TreeLearner, judge: TreeLearner, rows: FeatureMatrix, *, seed: int
+    shape: Shape, learner: TreeLearner, validation: TreeLearner, rows: FeatureMatrix, *, seed: int
 ) -> LocalTrees:
-    margins = (learner.start(), judge.start())
-    forest = learner.grow_until(judge, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed)
-    relative = judge.relative(judge.add(margins[1], forest))
+    margins = (learner.start(), validation.start())
+    forest = learner.grow_until(
+        validation, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed
+    )
+    relative = validation.relative(validation.add(margins[1], forest))
     reached = wape(rows.units, np.maximum(relative, 0.0) * rows.level)
     return LocalTrees(forest, shape.max_depth, forest.tree_count, reached)

@@ -1,11 +1,12 @@
-"""The honest rival of `fedavg`: the same kind of model, trained on one bakery's rows alone."""
+"""The local baseline of `fedavg`: the same kind of model, trained on one bakery's rows alone."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from glean.features.matrix import FeatureMatrix
-from glean.learning.model_weights import Weights, fit_round, initial_weights, predict_weights
+from glean.learning.model_weights import Weights
+from glean.learning.weight_models import fit_round, initial_weights, predict_weights
 from glean.metrics import wape
 
 MOST_ROUNDS = 100

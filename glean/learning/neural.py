@@ -109,7 +109,7 @@ def fit(
     return {name: values.astype(np.float32) for name, values in arrays.items()}
 
 
-def forecast(weights: Mapping[str, Singles], inputs: Singles) -> Floats:
+def predict(weights: Mapping[str, Singles], inputs: Singles) -> Floats:
     """Forecast units / level, shape (rows,): layers of rectified sums, the last one plain."""
     values = inputs
     for layer in range(len(HIDDEN)):

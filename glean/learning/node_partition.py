@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.histogram_request import Splits, TreeRequest
 from glean.learning.kernels import kernels
 
@@ -47,8 +47,8 @@ class NodePartition:
         bounds = np.array([0]), np.array([len(rows)])
         return cls(seed, subsample, Splits.none(), rows, *bounds)
 
-    def lead_to(self, tree: TreeRequest, subsample: float) -> bool:
-        """Whether these rows are where the tree's splits lead, or on the way there."""
+    def leads_to(self, tree: TreeRequest, subsample: float) -> bool:
+        """Whether going on from these rows leads to the tree's: its splits begin with theirs."""
         same = self.seed == tree.seed and self.subsample == subsample
         return same and tree.splits.begin_with(self.splits)
 

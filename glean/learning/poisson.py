@@ -69,7 +69,7 @@ def fit(
     }
 
 
-def forecast(weights: Mapping[str, Singles], inputs: Singles) -> Floats:
+def predict(weights: Mapping[str, Singles], inputs: Singles) -> Floats:
     """Forecast units / level, shape (rows,)."""
     log = inputs.astype(np.float64) @ weights["coef"] + weights["intercept"][0]
     relative: Floats = np.exp(np.minimum(log, _LARGEST_LOG))

@@ -6,8 +6,8 @@ what the server's and the bakeries' parts look like when nothing travels between
 
 from __future__ import annotations
 
-from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
+from glean.learning.bin_layout import BinLayout
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
 from glean.learning.gradient_histograms import GradientHistograms
@@ -37,7 +37,7 @@ def train_pooled_histogram(
     steps : int
         Boosting steps.
     seed : int
-        Seed of row and column sampling; `step_seed` makes each step's.
+        Seed of row and column sampling; `boosting_step_seed` makes each step's.
 
     Raises
     ------
@@ -53,20 +53,20 @@ def train_pooled_histogram(
     forest = Forest.empty(features.definition, objective=boosting.objective)
     margin = rows.start()
     for step in range(steps):
-        growth = HistogramGrower(
+        grower = HistogramGrower(
             layout,
             boosting,
             learning_rate=learning_rate,
             rows=rows.sold_rows,
-            seed=step_seed(seed, step),
+            seed=boosting_step_seed(seed, step),
         )
-        while order := growth.request():
-            growth.take(rows.histograms(margin, order, unit_weight=unit_weight, scale=scale))
-        trees = growth.trees()
+        while request := grower.request():
+            grower.take(rows.histograms(margin, request, unit_weight=unit_weight, scale=scale))
+        trees = grower.trees()
         margin, forest = rows.add(margin, trees), forest.plus(trees)
     return forest
 
 
-def step_seed(seed: int, step: int) -> int:
+def boosting_step_seed(seed: int, step: int) -> int:
     """Seed of a boosting step, counted from 0: of what `HistogramGrower` draws."""
     return int(sampled_numbers(seed, step + 1)[-1] >> 1)

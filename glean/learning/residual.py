@@ -55,11 +55,14 @@ def grow_residual(
     if len(training) == 0 or len(validation) == 0:
         return empty
     learner = TreeLearner(training, boosting=boosting)
-    judge = TreeLearner(validation, boosting=boosting)
-    margins = (learner.add(learner.start(), base), judge.add(judge.start(), base))
+    validation_learner = TreeLearner(validation, boosting=boosting)
+    margins = (
+        learner.add(learner.start(), base),
+        validation_learner.add(validation_learner.start(), base),
+    )
     for shape in SHAPES:
         grown = learner.grow_until(
-            judge, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed
+            validation_learner, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed
         )
         empty = empty.plus(grown.scaled(1 / len(SHAPES)).trees)
     return empty

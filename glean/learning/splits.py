@@ -78,7 +78,7 @@ class Penalties:
         return np.where(hessian > 0.0, gains, 0.0)
 
     def leaf_values(
-        self, sums: Whole, *, scale: FixedPoint, step: np.float32
+        self, sums: Whole, *, scale: FixedPoint, factor: np.float32
     ) -> NDArray[np.float32]:
         """Give the values of leaves, as XGBoost rounds them.
 
@@ -88,7 +88,7 @@ class Penalties:
             Gradient and hessian sums.
         scale : FixedPoint
             The scale of the sums.
-        step : float32
+        factor : float32
             Learning rate, divided by the number of trees that are averaged.
 
         Returns
@@ -96,7 +96,7 @@ class Penalties:
         float32 array of shape (leaves,)
         """
         gradient, hessian = scale.decode(sums).T
-        values: NDArray[np.float32] = self.weights(gradient, hessian).astype(np.float32) * step
+        values: NDArray[np.float32] = self.weights(gradient, hessian).astype(np.float32) * factor
         return values
 
     def can_split(self, sums: Whole, *, scale: FixedPoint) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.binned_trees import at_public_edges
 from glean.learning.forest import Forest
 from glean.learning.tree import NO_NODE, Nodes

@@ -115,7 +115,7 @@ class Nodes:
         )
 
     @cached_property
-    def owner(self) -> NDArray[np.int64]:
+    def tree_numbers(self) -> NDArray[np.int64]:
         """Tree that each node belongs to."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
@@ -124,7 +124,7 @@ class Nodes:
         """Parent of each node within its tree, as XGBoost writes it: 2**31 - 1 at a root."""
         parents = np.full(len(self.left), np.iinfo(np.int32).max, dtype=np.int32)
         inner = np.flatnonzero(self.left != NO_NODE)
-        origin = self.starts[self.owner[inner]]
+        origin = self.starts[self.tree_numbers[inner]]
         for children in (self.left, self.right):
             parents[origin + children[inner]] = inner - origin
         return parents
@@ -167,10 +167,10 @@ class Nodes:
 
     def _check_links(self, inner: NDArray[np.bool_]) -> None:
         """Each node but the root has one parent, and all are reached within the depth allowed."""
-        size = np.diff(self.starts)[self.owner]
+        size = np.diff(self.starts)[self.tree_numbers]
         for children in (self.left, self.right):
             self._refuse(inner & ((children < 1) | (children >= size)), "has a child out of range")
-        origin = self.starts[self.owner]
+        origin = self.starts[self.tree_numbers]
         left, right = origin + self.left, origin + self.right
         linked = np.bincount(np.concatenate([left[inner], right[inner]]), minlength=len(inner))
         linked[self.starts[:-1]] += 1
@@ -185,7 +185,7 @@ class Nodes:
 
     def _refuse(self, bad: NDArray[np.bool_], why: str) -> None:
         if bad.any():
-            tree = int(self.owner[int(np.argmax(bad))])
+            tree = int(self.tree_numbers[int(np.argmax(bad))])
             raise ModelError(f"damaged model: tree {tree} {why}")
 
 

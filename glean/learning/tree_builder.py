@@ -1,8 +1,9 @@
 """One tree on its way from the root to its leaves, told by sums what is in its nodes.
 
 `HistogramGrower` grows several of these side by side. What comes in are the histograms of one
-level, what goes out is the next order, or the tree. Only one child of each split is ever asked for:
-its sibling's histogram is their parent's less its own, which is exact, as sums are whole numbers.
+level, what goes out is the next request, or the tree. Only one child of each split is ever asked
+for: its sibling's histogram is their parent's less its own, which is exact, as sums are whole
+numbers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.histogram_request import Splits, TreeRequest
 from glean.learning.splits import BestSplits, Penalties, best_splits
@@ -37,7 +38,7 @@ class Rules:
         The scale of the sums.
     max_depth : int
         Levels of splits, at most.
-    step : float32
+    leaf_factor : float32
         Learning rate, divided by the number of trees that are averaged.
     """
 
@@ -45,7 +46,7 @@ class Rules:
     penalties: Penalties
     scale: FixedPoint
     max_depth: int
-    step: np.float32
+    leaf_factor: np.float32
 
     def can_split(self, sums: Whole) -> NDArray[np.bool_]:
         """Whether nodes, sums of shape (nodes, 2), have hessian enough for two children."""
@@ -107,7 +108,7 @@ class TreeBuilder:
 
         Parameters
         ----------
-        part : int64 array of `order.shape`
+        part : int64 array of `TreeRequest.shape`
             Histograms of the wanted nodes over all rows.
 
         Raises
@@ -124,7 +125,7 @@ class TreeBuilder:
         ).only_valid()
         self._split(node[best.node], best)
         self.depth += 1
-        self._ask(histograms[best.node])
+        self._choose_wanted(histograms[best.node])
 
     def level(self, part: Whole) -> tuple[Whole, Whole]:
         """Give the nodes of this level, ascending, and their histograms, checked."""
@@ -152,7 +153,7 @@ class TreeBuilder:
         children = np.stack([best.left, self.sums[node] - best.left], axis=1)
         self.sums = np.concatenate([self.sums, children.reshape(-1, 2)])
 
-    def _ask(self, parents: Whole) -> None:
+    def _choose_wanted(self, parents: Whole) -> None:
         """Want the child with the smaller hessian sum of each pair that may split further."""
         pairs = len(parents)
         first = len(self.sums) - 2 * pairs
@@ -168,7 +169,7 @@ class TreeBuilder:
         rules, splits = self.rules, self.splits
         left = np.full(splits.nodes, NO_NODE, dtype=np.int32)
         left[splits.node] = 2 * np.arange(len(splits)) + 1
-        value = rules.penalties.leaf_values(self.sums, scale=rules.scale, step=rules.step)
+        value = rules.penalties.leaf_values(self.sums, scale=rules.scale, factor=rules.leaf_factor)
         value[splits.node] = rules.layout.thresholds(splits.column, splits.edge)
         column, default_left = np.zeros_like(left), np.zeros(len(left), dtype=np.uint8)
         column[splits.node] = splits.column

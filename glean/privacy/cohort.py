@@ -1,7 +1,8 @@
-"""The roster of secure sums: who takes part in an epoch, with which key, and next to whom.
+"""The cohort of secure sums: who takes part in an epoch, with which key, and next to whom.
 
-Key offers of all bakeries come in, the list that everybody gets goes out, with the graph over it.
-`masking` on a bakery's machine and `secure_sum` on the server both go by it.
+Key advertisements of all bakeries come in, the list that everybody gets goes out, with the
+graph over it.
+`SecAggClient` on a bakery's machine and `SecAggRound` on the server both go by it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Cohort:
         Names the run and the key agreement in it; never used twice.
     seed : bytes
         Public seed of the graph.
-    offers : tuple of KeyAdvertisement
+    advertisements : tuple of KeyAdvertisement
         One a bakery, sorted by name.
 
     Raises
@@ -55,13 +56,13 @@ class Cohort:
                 "since with two each would see the other's part of the sum"
             )
         if any(one >= next_ for one, next_ in pairwise(names)):
-            raise SecureSumError("roster: found names twice or unsorted; wanted each once, sorted")
+            raise SecureSumError("cohort: found names twice or unsorted; wanted each once, sorted")
         if len({advertisement.public_key for advertisement in self.advertisements}) < len(names):
-            raise SecureSumError("roster: found one key twice; wanted each bakery's own")
+            raise SecureSumError("cohort: found one key twice; wanted each bakery's own")
 
     @classmethod
     def of(cls, advertisements: Iterable[KeyAdvertisement], *, epoch: str, seed: bytes) -> Cohort:
-        """Make one of offers in any order."""
+        """Make one of advertisements in any order."""
         return cls(
             epoch,
             seed,
@@ -90,7 +91,7 @@ class Cohort:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 of the whole roster."""
+        """SHA-256 of the whole cohort."""
         return hashlib.sha256(self._bytes).digest()
 
     @property
@@ -104,7 +105,7 @@ class Cohort:
         Raises
         ------
         SecureSumError
-            A name isn't on the roster.
+            A name isn't in the cohort.
         """
         found = 0
         for name in names:
@@ -121,12 +122,12 @@ class Cohort:
         Raises
         ------
         SecureSumError
-            It isn't on the roster.
+            It isn't in the cohort.
         """
         if name not in self.places:
             raise SecureSumError(
                 f"secure sum: found {name!r}, which has no key in epoch {self.epoch!r}; wanted a "
-                "bakery of the roster: agree on keys anew for one that joined"
+                "bakery of the cohort: agree on keys anew for one that joined"
             )
         return self.places[name]
 
@@ -148,7 +149,7 @@ class Cohort:
         )
 
     def verify(self, members: Sequence[Member]) -> None:
-        """Check every offer against the member list.
+        """Check every advertisement against the member list.
 
         Raises
         ------
@@ -183,14 +184,14 @@ class Cohort:
         Raises
         ------
         SecureSumError
-            It is something else, or no valid roster.
+            It is something else, or no valid cohort.
         """
         return _read_cohort(content)
 
 
 @lru_cache(maxsize=8)
 def _read_cohort(content: bytes) -> Cohort:
-    reader = Reader(content, "roster", mark=_MARK)
+    reader = Reader(content, "cohort", mark=_MARK)
     epoch, seed = reader.text(), reader.take(reader.number(2))
     advertisements = tuple(KeyAdvertisement.read(reader) for _ in range(reader.number(4)))
     reader.end()

@@ -1,7 +1,7 @@
 """Who masks with whom: a public random graph over the bakeries, and how much it can bear.
 
 Names and a public seed come in, neighbours and probabilities go out. Stands at the beginning of a
-secure sum: `mask_roster` takes the neighbours from here, `masking` and `secure_sum` the threshold.
+secure sum: `Cohort` takes the neighbours from here, `SecAggClient` and `SecAggRound` the threshold.
 After Bell et al. (CCS 2020): a regular graph over a random order needs neighbours in proportion to
 the logarithm only. Theirs joins the nearest on a circle, where a gap of a few spreads; here the
 distances are random too.
@@ -47,7 +47,7 @@ def usual_degree(bakeries: int) -> int:
 def threshold(neighbours: int) -> int:
     """Give the number of shares that recover a self-mask: the majority of those who hold one.
 
-    Only a majority is safe from a server that tells two stories: two groups of holders, one told
+    Only a majority is safe from an inconsistent server: two groups of holders, one told
     that a bakery sent and one that it is gone, can't both be of this size.
     """
     return neighbours // 2 + 1
@@ -73,8 +73,8 @@ def neighbours(names: Sequence[str], seed: bytes) -> tuple[tuple[int, ...], ...]
     degree = usual_degree(count)
     if degree == count - 1:
         return tuple(tuple(j for j in range(count) if j != i) for i in range(count))
-    circle = sorted(range(count), key=lambda i: _lot(seed, names[i]))
-    distances = sorted(range(2, (count + 1) // 2), key=lambda d: _lot(seed, str(d)))
+    circle = sorted(range(count), key=lambda i: _rank_key(seed, names[i]))
+    distances = sorted(range(2, (count + 1) // 2), key=lambda d: _rank_key(seed, str(d)))
     chosen = [1, *distances[: degree // 2 - 1]]  # the nearest hold the circle together
     found: list[tuple[int, ...]] = [()] * count
     for place, i in enumerate(circle):
@@ -83,7 +83,7 @@ def neighbours(names: Sequence[str], seed: bytes) -> tuple[tuple[int, ...], ...]
     return tuple(found)
 
 
-def _lot(seed: bytes, name: str) -> bytes:
+def _rank_key(seed: bytes, name: str) -> bytes:
     return hashlib.sha256(len(seed).to_bytes(4, "big") + seed + name.encode()).digest()
 
 

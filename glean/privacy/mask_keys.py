@@ -1,9 +1,9 @@
-"""Keys of secure sums: a bakery's own of one epoch, and the signed offer of it to the others.
+"""Keys of secure sums: a bakery's key pair of one epoch, and its signed advertisement.
 
-Randomness and a signing key come in, offers go out, which `mask_roster` puts together. In a
-deployment each offer is signed with the bakery's signing key and checked against the member list by
-every other bakery, so that a server can't put keys of its own in between. One agreement serves an
-epoch, usually a run.
+Randomness and a signing key come in, advertisements go out, which `Cohort` puts together.
+In a deployment each one is signed with the bakery's signing key and checked against the member list
+by every other bakery, so that a server can't put keys of its own in between. One agreement serves
+an epoch, usually a run.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class KeyAdvertisement:
     signature: bytes = b""
 
     def signed(self, signing_key: bytes, *, epoch: str) -> KeyAdvertisement:
-        """Give the same offer with a signature.
+        """Give the same advertisement with a signature.
 
         Parameters
         ----------
@@ -88,9 +88,9 @@ class KeyAdvertisement:
             key.verify(self.signature, self._statement(epoch))
         except InvalidSignature as error:
             raise SecureSumError(
-                f"key offer of {self.bakery!r}: its signature doesn't fit; wanted one by the "
-                f"signing key in members.json over this key and epoch {epoch!r}. Somebody stands "
-                "between, or the offer is of another run: nothing is masked"
+                f"key advertisement of {self.bakery!r}: its signature doesn't fit; wanted one by "
+                f"the signing key in members.json over this key and epoch {epoch!r}. Somebody "
+                "stands between, or it is of another run: nothing is masked"
             ) from error
 
     def to_bytes(self) -> bytes:
@@ -106,7 +106,7 @@ class KeyAdvertisement:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "key offer", mark=_ADVERTISEMENT_MARK)
+        reader = Reader(content, "key advertisement", mark=_ADVERTISEMENT_MARK)
         advertisement = cls.read(reader)
         reader.end()
         return advertisement

@@ -1,7 +1,7 @@
-"""Messages of a secure sum as bytes: a masked vector, a question about a step, the answer to it.
+"""Messages of a secure sum as bytes: a masked input, an unmask request, an unmask reply.
 
-Each is a frozen value with `to_bytes` and a strict `from_bytes`. `masking` writes the first and
-the last on a bakery's machine, `secure_sum` the question on the server.
+Each is a frozen value with `to_bytes` and a strict `from_bytes`. `SecAggClient` writes the first
+and the last on a bakery's machine, `SecAggRound` the request on the server.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ ENCRYPTED_SHARE_BYTES = SHARE_BYTES + 16
 """A share encrypted for its holder, with the tag of the cipher."""
 
 NO_SHARE = b"\xff" * SHARE_BYTES
-"""Stands for a share that its holder couldn't open; no residue of the field is written like it."""
+"""A share that its holder couldn't decrypt; no residue of the field is written like it."""
 
 _WORD_BYTES = 8
 
 
 class SeedRequest(IntEnum):
-    """What a question wants revealed."""
+    """What an unmask request wants revealed."""
 
     SEEDS = 1
     """The step's seeds of the pairs with bakeries that are gone."""
@@ -42,11 +42,11 @@ class MaskedInput:
     ----------
     step : int
         Number of the step.
-    sealed, checked : bytes
-        Seal and check of its self-mask's seed, 16 bytes each.
-    boxes : tuple of bytes
+    sealed, commitment : bytes
+        Seal of its self-mask's seed, and commitment to it, 16 bytes each.
+    encrypted_shares : tuple of bytes
         A share of that seed for each neighbour that takes part, in their order, encrypted for it.
-    words : ndarray of uint64
+    vector : ndarray of uint64
         The masked vector.
     """
 
@@ -54,13 +54,13 @@ class MaskedInput:
     sealed: bytes
     commitment: bytes
     encrypted_shares: tuple[bytes, ...]
-    encoded: Words
+    vector: Words
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
         head = b"GM1" + self.step.to_bytes(8, "big") + len(self.encrypted_shares).to_bytes(2, "big")
-        size = len(self.encoded).to_bytes(4, "big")
-        vector = self.encoded.astype("<u8", copy=False).tobytes()
+        size = len(self.vector).to_bytes(4, "big")
+        vector = self.vector.astype("<u8", copy=False).tobytes()
         return b"".join((head, size, self.sealed, self.commitment, *self.encrypted_shares, vector))
 
     @classmethod
@@ -72,14 +72,14 @@ class MaskedInput:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "masked vector", mark=b"GM1")
+        reader = Reader(content, "masked input", mark=b"GM1")
         step, count, size = reader.number(8), reader.number(2), reader.number(4)
-        sealed, checked = reader.take(SHARE_BYTES), reader.take(SHARE_BYTES)
+        sealed, commitment = reader.take(SHARE_BYTES), reader.take(SHARE_BYTES)
         encrypted_shares = _pieces(reader, count, ENCRYPTED_SHARE_BYTES)
         vector = reader.take(size * _WORD_BYTES)
         reader.end()
-        words = np.frombuffer(vector, "<u8").astype(np.uint64, copy=False)
-        return cls(step, sealed, checked, encrypted_shares, words)
+        masked = np.frombuffer(vector, "<u8").astype(np.uint64, copy=False)
+        return cls(step, sealed, commitment, encrypted_shares, masked)
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ class UnmaskRequest:
         Number of the step.
     asked : SeedRequest
         Which kind of secret.
-    marks : int
-        Set over the roster: all that are gone, or all that count as senders.
-    boxes : tuple of bytes
+    bitmap : int
+        Set over the cohort: all that are gone, or all that count as senders.
+    encrypted_shares : tuple of bytes
         For `SHARES`: the encrypted shares addressed to this bakery, one of each neighbour among
         the senders, in their order.
     """
@@ -120,8 +120,8 @@ class UnmaskRequest:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "question", mark=b"GQ1")
-        step, asked = reader.number(8), _asked(reader)
+        reader = Reader(content, "unmask request", mark=b"GQ1")
+        step, asked = reader.number(8), _seed_request(reader)
         size, count = reader.number(4), reader.number(2)
         bitmap = reader.number(size)
         encrypted_shares = _pieces(reader, count, ENCRYPTED_SHARE_BYTES)
@@ -140,8 +140,8 @@ class UnmaskReply:
     asked : SeedRequest
         Which kind of secret.
     secrets : tuple of bytes
-        For each neighbour that the question was about, in their order: a seed of 32 bytes or a
-        share of 16, `NO_SHARE` where it couldn't be opened.
+        For each neighbour that the request was about, in their order: a seed of 32 bytes or a
+        share of 16, `NO_SHARE` where it couldn't be decrypted.
     """
 
     step: int
@@ -162,8 +162,8 @@ class UnmaskReply:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "answer", mark=b"GA1")
-        step, asked, count = reader.number(8), _asked(reader), reader.number(2)
+        reader = Reader(content, "unmask reply", mark=b"GA1")
+        step, asked, count = reader.number(8), _seed_request(reader), reader.number(2)
         size = SEED_BYTES if asked is SeedRequest.SEEDS else SHARE_BYTES
         found = _pieces(reader, count, size)
         reader.end()
@@ -175,8 +175,8 @@ def _pieces(reader: Reader, count: int, size: int) -> tuple[bytes, ...]:
     return tuple(content[at : at + size] for at in range(0, len(content), size))
 
 
-def _asked(reader: Reader) -> SeedRequest:
+def _seed_request(reader: Reader) -> SeedRequest:
     found = reader.number(1)
     if found not in tuple(SeedRequest):
-        raise SecureSumError(f"secure sum: found a question of kind {found}; wanted 1 or 2")
+        raise SecureSumError(f"secure sum: found an unmask request of kind {found}; wanted 1 or 2")
     return SeedRequest(found)

@@ -1,7 +1,7 @@
 """What a bakery shares with each of its neighbours: keys of an epoch, a seed of each step.
 
-A private key and the roster come in; step seeds, and shares encrypted between two bakeries, go
-out. Only `masking` has any use for them, on the bakery's own machine.
+A private key and the cohort come in; step seeds, and shares encrypted between two bakeries, go
+out. Only `SecAggClient` has any use for them, on the bakery's own machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
-from glean.privacy.mask_seeds import step_seed
+from glean.privacy.mask_seeds import pairwise_seed
 from glean.privacy.mask_wire import text_field
 
 PAIR_BYTES = 64
@@ -31,8 +31,8 @@ class PairKeys:
     private_key : bytes
         The bakery's X25519 key, 32 bytes.
     place : int
-        The bakery's place on the roster.
-    roster : Cohort
+        The bakery's place in the cohort.
+    cohort : Cohort
         Everybody's public keys.
     known : dict of int to bytes
         Keys that were made before, 64 bytes each, by the other's place.
@@ -45,7 +45,7 @@ class PairKeys:
         self.known = known
         self._private_key = private_key
         self._cohort = cohort
-        self._boxes: dict[int, AESGCM] = {}
+        self._ciphers: dict[int, AESGCM] = {}
 
     def seed(self, other: int, step: int) -> bytes:
         """Derive the pair's seed of a step, the same on both sides.
@@ -62,7 +62,7 @@ class PairKeys:
         SecureSumError
             The neighbour's public key can't be used.
         """
-        return step_seed(self._key(other)[: PAIR_BYTES // 2], step)
+        return pairwise_seed(self._key(other)[: PAIR_BYTES // 2], step)
 
     def encrypt_share(self, other: int, share: bytes, *, step: int, context: bytes) -> bytes:
         """Encrypt a share for a neighbour, once a step.
@@ -76,21 +76,23 @@ class PairKeys:
         step : int
             Number of the step.
         context : bytes
-            What both must agree on, or it can't be opened.
+            What both must agree on, or it can't be decrypted.
         """
         return self._cipher(other).encrypt(_number(self.place, step), share, context)
 
-    def decrypt_share(self, other: int, boxed: bytes, *, step: int, context: bytes) -> bytes | None:
+    def decrypt_share(
+        self, other: int, encrypted: bytes, *, step: int, context: bytes
+    ) -> bytes | None:
         """Decrypt a neighbour's share; None when it isn't one of this step and context."""
         try:
-            return self._cipher(other).decrypt(_number(other, step), boxed, context)
+            return self._cipher(other).decrypt(_number(other, step), encrypted, context)
         except InvalidTag:
             return None
 
     def _cipher(self, other: int) -> AESGCM:
-        if other not in self._boxes:
-            self._boxes[other] = AESGCM(self._key(other)[PAIR_BYTES // 2 :])
-        return self._boxes[other]
+        if other not in self._ciphers:
+            self._ciphers[other] = AESGCM(self._key(other)[PAIR_BYTES // 2 :])
+        return self._ciphers[other]
 
     def _key(self, other: int) -> bytes:
         if other not in self.known:
@@ -98,14 +100,14 @@ class PairKeys:
         return self.known[other]
 
     def _agreed(self, other: int) -> bytes:
-        """Agree on keys; the roster goes in, so that two stories about it lead to nothing."""
+        """Agree on keys; the cohort goes in: bakeries told of different ones share no key."""
         theirs, mine = self._cohort.advertisements[other], self._cohort.advertisements[self.place]
         private = X25519PrivateKey.from_private_bytes(self._private_key)
         try:
             shared = private.exchange(X25519PublicKey.from_public_bytes(theirs.public_key))
         except ValueError as error:
             raise SecureSumError(
-                f"roster: the key of {theirs.bakery!r} can't be used ({error}); wanted an X25519 "
+                f"cohort: the key of {theirs.bakery!r} can't be used ({error}); wanted an X25519 "
                 "key. Nothing is masked"
             ) from error
         names = b"".join(text_field(name) for name in sorted((mine.bakery, theirs.bakery)))

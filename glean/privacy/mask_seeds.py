@@ -1,8 +1,8 @@
-"""Seeds of masks: made, stretched to masks, shared among neighbours, opened again.
+"""Seeds of masks: made, stretched to masks, shared among neighbours, reconstructed.
 
 Secrets come in and words, shares and seeds go out. All primitives are those of `cryptography`
-(HKDF, AES-256 in counter mode) and of `shamirs` (secret sharing); `masking` and `secure_sum` stand
-on this module.
+(HKDF, AES-256 in counter mode) and of `shamirs` (secret sharing); `SecAggClient` and
+`SecAggRound` stand on this module.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEED_BYTES = 32
 """Of a pair's step seed: a key of AES-256."""
 
 SHARE_BYTES = 16
-"""Of a self-mask's seed, of each share of it, of its seal and of its check."""
+"""Of a self-mask's seed, of each share of it, of its seal and of its commitment."""
 
 FIELD = 2**127 - 1
 """A prime just below 16 bytes; self-mask seeds and their shares are residues of it."""
@@ -33,10 +33,10 @@ FIELD = 2**127 - 1
 _WORD_BYTES = 8
 _FROM_ZERO = modes.CTR(bytes(16))
 _STEP, _SELF = b"glean secure sums: step 1", b"glean secure sums: self 1"
-_SEAL, _CHECK = b"glean secure sums: seal 1", b"glean secure sums: check 1"
+_SEAL, _COMMITMENT = b"glean secure sums: seal 1", b"glean secure sums: check 1"
 
 
-def step_seed(pair_key: bytes, step: int) -> bytes:
+def pairwise_seed(pair_key: bytes, step: int) -> bytes:
     """Derive a pair's seed for one step; it tells nothing about the key or other steps' seeds."""
     return HKDFExpand(hashes.SHA256(), SEED_BYTES, _STEP + step.to_bytes(8, "big")).derive(pair_key)
 
@@ -47,18 +47,18 @@ def self_key(seed: int) -> bytes:
     return HKDFExpand(hashes.SHA256(), SEED_BYTES, _SELF).derive(content)
 
 
-def mask_stream(key: bytes, words: int) -> Words:
+def mask_stream(key: bytes, length: int) -> Words:
     """Stretch a key to a mask.
 
     Parameters
     ----------
     key : bytes
         32 bytes that are used for one mask only, which is why the counter may begin at 0.
-    words : int
-        Length of the mask.
+    length : int
+        Of the mask, in numbers.
     """
     cipher = Cipher(algorithms.AES(key), _FROM_ZERO)
-    stream = cipher.encryptor().update(_zeros(words * _WORD_BYTES))
+    stream = cipher.encryptor().update(_zeros(length * _WORD_BYTES))
     return np.frombuffer(stream, "<u8").astype(np.uint64, copy=False)
 
 
@@ -100,7 +100,7 @@ def seal(seed: int, shares: Sequence[bytes], *, step: int) -> bytes:
 
 def commit(seed: int, *, step: int) -> bytes:
     """Give a hash of a seed, by which a wrong share is noticed."""
-    return _hash(_CHECK, step, seed.to_bytes(SHARE_BYTES, "big"))
+    return _hash(_COMMITMENT, step, seed.to_bytes(SHARE_BYTES, "big"))
 
 
 def reconstruct_seed(
@@ -109,7 +109,7 @@ def reconstruct_seed(
     holders: int,
     needed: int,
     sealed: bytes,
-    checked: bytes,
+    commitment: bytes,
     step: int,
 ) -> int | None:
     """Find a seed from shares.
@@ -120,7 +120,7 @@ def reconstruct_seed(
         Those that are known, by their number from 1.
     holders, needed : int
         How many there are, and how many are needed.
-    sealed, checked : bytes
+    sealed, commitment : bytes
         What `seal` and `commit` gave.
     step : int
         What the seed is for.
@@ -133,15 +133,15 @@ def reconstruct_seed(
     if len(shares) == holders:
         values = [shares[number] for number in range(1, holders + 1)]
         seed = int.from_bytes(sealed, "big") ^ int.from_bytes(_pad(values, step), "big")
-        if seed < FIELD and commit(seed, step=step) == checked:
+        if seed < FIELD and commit(seed, step=step) == commitment:
             return seed
-    return _interpolated(shares, needed, checked, step)
+    return _interpolated(shares, needed, commitment, step)
 
 
 def _interpolated(
-    shares: Mapping[int, bytes], needed: int, checked: bytes, step: int
+    shares: Mapping[int, bytes], needed: int, commitment: bytes, step: int
 ) -> int | None:
-    """Try windows of shares until the seed passes the check; the first does unless one is wrong."""
+    """Try windows of shares until the commitment fits; the first does unless one is wrong."""
     import shamirs
 
     points = [
@@ -154,7 +154,7 @@ def _interpolated(
     for start in range(len(points)):
         window = (points[start:] + points[:start])[:needed]
         seed = int(shamirs.interpolate(window, threshold=needed))
-        if commit(seed, step=step) == checked:
+        if commit(seed, step=step) == commitment:
             return seed
         if len(points) == needed:
             break

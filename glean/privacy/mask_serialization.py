@@ -1,7 +1,7 @@
 """What a bakery remembers of secure sums between two messages, as bytes.
 
-A key or a masker comes in, bytes go out, and the other way round. They hold private keys, so they
-stay in the bakery's own process or on its own disk.
+A key pair or a `SecAggClient` comes in, bytes go out, and the other way round. They hold
+private keys, so they stay in the bakery's own process or on its own disk.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _KEY_MARK, _STATE_MARK = b"GK1", b"GS1"
 _PRIVATE_BYTES = 32
 
 
-def write_key(own: KeyPair) -> bytes:
-    """Write a key for which the roster hasn't come yet."""
-    return _KEY_MARK + _key_body(own)
+def write_key(key_pair: KeyPair) -> bytes:
+    """Write a key for which the cohort hasn't come yet."""
+    return _KEY_MARK + _key_body(key_pair)
 
 
 def read_key(content: bytes) -> KeyPair:
@@ -30,18 +30,18 @@ def read_key(content: bytes) -> KeyPair:
         It is something else.
     """
     reader = Reader(content, "saved key", mark=_KEY_MARK)
-    own = _read_key(reader)
+    key_pair = _read_key(reader)
     reader.end()
-    return own
+    return key_pair
 
 
 def write_client(secagg_client: SecAggClient) -> bytes:
-    """Write a masker with its last step, the keys that it made, and the roster."""
+    """Write a client with its last step, the keys that it made, and the cohort."""
     memory, cohort = secagg_client.memory, secagg_client.cohort.to_bytes()
     size = secagg_client.cohort.bitmap_bytes
     sent = memory.sent is not None
     parts = [
-        _STATE_MARK + _key_body(secagg_client.own),
+        _STATE_MARK + _key_body(secagg_client.key_pair),
         len(cohort).to_bytes(4, "big") + cohort,
         memory.step.to_bytes(8, "big") + bytes([sent]),
         *(
@@ -63,7 +63,7 @@ def read_client(content: bytes) -> SecAggClient:
         It is something else.
     """
     reader = Reader(content, "saved state", mark=_STATE_MARK)
-    own = _read_key(reader)
+    key_pair = _read_key(reader)
     cohort = Cohort.from_bytes(reader.take(reader.number(4)))
     step, sent, size = reader.number(8), reader.flag(), cohort.bitmap_bytes
     participants, gone, senders = (reader.number(size) for _ in range(3))
@@ -71,11 +71,11 @@ def read_client(content: bytes) -> SecAggClient:
     pairs = {reader.number(4): reader.take(PAIR_BYTES) for _ in range(count)}
     reader.end()
     memory = StepMemory(step, participants, gone, senders if sent else None)
-    return SecAggClient(own, cohort, pairs=pairs, memory=memory)
+    return SecAggClient(key_pair, cohort, pairs=pairs, memory=memory)
 
 
-def _key_body(own: KeyPair) -> bytes:
-    return text_field(own.bakery) + text_field(own.epoch) + own.private_key
+def _key_body(key_pair: KeyPair) -> bytes:
+    return text_field(key_pair.bakery) + text_field(key_pair.epoch) + key_pair.private_key
 
 
 def _read_key(reader: Reader) -> KeyPair:

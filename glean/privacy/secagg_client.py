@@ -1,7 +1,8 @@
 """A bakery's side of secure sums: it masks its vectors and reveals no more than a sum needs.
 
-The roster and a vector a step come in, masked vectors and answers go out; `secure_sum` on the
-server takes them. What must be remembered between messages goes to bytes and back in `mask_state`.
+The cohort and a vector a step come in, masked vectors and unmask replies go out; `SecAggRound` on
+the server takes them. What must be remembered between messages goes to bytes and back in
+`mask_serialization`.
 After Bonawitz et al. (CCS 2017), except that of a bakery that is gone no key is reconstructed: its
 neighbours give away the seeds of this one step.
 """
@@ -46,7 +47,7 @@ class StepMemory:
     step : int
         Number of the step; 0 before the first.
     participants, gone : int
-        Sets over the roster: who masked with it, and of whom it revealed a pair's seed.
+        Sets over the cohort: who masked with it, and of whom it revealed a pair's seed.
     sent : int or None
         Of whom it revealed shares; None while it hasn't.
     """
@@ -62,43 +63,43 @@ class SecAggClient:
 
     Parameters
     ----------
-    own : KeyPair
+    key_pair : KeyPair
         Its key.
-    roster : Cohort
+    cohort : Cohort
         Everybody's keys; in a deployment after `Cohort.verify`.
     pairs : dict of int to bytes, optional
         Keys with neighbours that were made before, by place.
-    turn : StepMemory, optional
+    memory : StepMemory, optional
         Its last step.
 
     Raises
     ------
     SecureSumError
-        The roster is of another epoch, or doesn't have this bakery with this key.
+        The cohort is of another epoch, or doesn't have this bakery with this key.
     """
 
     def __init__(
         self,
-        own: KeyPair,
+        key_pair: KeyPair,
         cohort: Cohort,
         *,
         pairs: dict[int, bytes] | None = None,
         memory: StepMemory | None = None,
     ) -> None:
-        if cohort.epoch != own.epoch:
+        if cohort.epoch != key_pair.epoch:
             raise SecureSumError(
-                f"roster: found epoch {cohort.epoch!r}; wanted {own.epoch!r}, for which a key was "
-                "offered. Nothing is masked"
+                f"cohort: found epoch {cohort.epoch!r}; wanted {key_pair.epoch!r}, for which a key "
+                "was advertised. Nothing is masked"
             )
-        self.own, self.cohort, self.memory = own, cohort, memory or StepMemory()
-        self.place = cohort.place(own.bakery)
-        if cohort.advertisements[self.place].public_key != own.advertisement.public_key:
+        self.key_pair, self.cohort, self.memory = key_pair, cohort, memory or StepMemory()
+        self.place = cohort.place(key_pair.bakery)
+        if cohort.advertisements[self.place].public_key != key_pair.advertisement.public_key:
             raise SecureSumError(
-                f"roster: found another key of {own.bakery!r} than the one it offered; wanted that "
-                "one. Somebody stands between, or the list is old: nothing is masked"
+                f"cohort: found another key of {key_pair.bakery!r} than the one it advertised; "
+                "wanted that one. Somebody stands between, or the list is old: nothing is masked"
             )
         self.keys = PairKeys(
-            own.private_key, self.place, cohort=cohort, known={} if pairs is None else pairs
+            key_pair.private_key, self.place, cohort=cohort, known={} if pairs is None else pairs
         )
 
     def mask(self, vector: Words, *, step: int, participants: int) -> MaskedInput:
@@ -112,7 +113,7 @@ class SecAggClient:
             Greater than any before, so that no mask covers two vectors. Save the state before the
             vector is sent, for the same reason.
         participants : int
-            Set over the roster: who is asked to send in this step; the same for everybody.
+            Set over the cohort: who is asked to send in this step; the same for everybody.
 
         Returns
         -------
@@ -127,49 +128,50 @@ class SecAggClient:
         """
         assert vector.dtype == np.uint64, "sums are taken in the ring of uint64"
         assert vector.ndim == 1, "a vector has one axis"
-        near = self._admitted(step, participants)
+        neighbours = self._admitted(step, participants)
         self.memory = StepMemory(step, participants)
         seed = new_self_seed()
         masked = vector + mask_stream(self_key(seed), len(vector))
-        for other in near:  # of a pair the one adds what the other subtracts
-            words = mask_stream(self.keys.seed(other, step), len(vector))
-            (np.add if self.place < other else np.subtract)(masked, words, out=masked)
-        shares = share_seed(seed, holders=len(near), needed=threshold(len(near)))
+        for other in neighbours:  # of a pair the one adds what the other subtracts
+            mask = mask_stream(self.keys.seed(other, step), len(vector))
+            (np.add if self.place < other else np.subtract)(masked, mask, out=masked)
+        shares = share_seed(seed, holders=len(neighbours), needed=threshold(len(neighbours)))
         context = self._context
         encrypted_shares = tuple(
             self.keys.encrypt_share(other, share, step=step, context=context)
-            for other, share in zip(near, shares, strict=True)
+            for other, share in zip(neighbours, shares, strict=True)
         )
         sealed = seal(seed, shares, step=step)
         return MaskedInput(step, sealed, commit(seed, step=step), encrypted_shares, masked)
 
-    def answer(self, request: UnmaskRequest) -> UnmaskReply:
+    def unmask(self, request: UnmaskRequest) -> UnmaskReply:
         """Reveal what a sum needs of this bakery: of each neighbour a seed or a share, never both.
 
-        A server that tells two stories learns no vector by it. It would need the share of one from
+        A server that contradicts itself (an inconsistent one, which calls a bakery gone to some and
+        a sender to others) learns no vector by it. It would need the share of one from
         a majority of its neighbours, who then keep their pairs' seeds with it, and these seeds
         from the bakery itself, which gives away fewer than half of its own.
 
         Parameters
         ----------
-        question : UnmaskRequest
+        request : UnmaskRequest
             About the last step that it masked in.
 
         Returns
         -------
         UnmaskReply
-            The same for the same question.
+            The same for the same request.
 
         Raises
         ------
         SecureSumError
-            The question is about another step, contradicts an earlier one, calls this bakery gone,
+            The request is about another step, contradicts an earlier one, calls this bakery gone,
             or leaves too few senders to hide among.
         """
         if request.step != self.memory.step:
             raise SecureSumError(
-                f"secure sum: found a question about step {request.step}; wanted one about step "
-                f"{self.memory.step}, the last that was masked. Nothing is revealed"
+                f"secure sum: found an unmask request about step {request.step}; wanted one about "
+                f"step {self.memory.step}, the last that was masked. Nothing is revealed"
             )
         if request.bitmap & ~self.memory.participants:
             raise self._refusal("it names bakeries that didn't take part")
@@ -181,27 +183,27 @@ class SecAggClient:
             raise self._refusal("it calls bakeries gone whose shares were revealed as senders'")
         self._hidden(self.memory.participants & ~gone)
         self.memory = replace(self.memory, gone=gone)
-        near = self.cohort.neighbours_in(self.place, request.bitmap)
-        found = tuple(self.keys.seed(other, request.step) for other in near)
+        neighbours = self.cohort.neighbours_in(self.place, request.bitmap)
+        found = tuple(self.keys.seed(other, request.step) for other in neighbours)
         return UnmaskReply(request.step, SeedRequest.SEEDS, found)
 
     def _shares(self, request: UnmaskRequest) -> UnmaskReply:
         sent = request.bitmap
         if sent & self.memory.gone or self.memory.sent not in (None, sent):
-            raise self._refusal("it tells another story of who sent than before")
+            raise self._refusal("it contradicts an earlier one on who sent")
         self._hidden(sent)
-        near = self.cohort.neighbours_in(self.place, sent)
-        if len(near) != len(request.encrypted_shares):
+        neighbours = self.cohort.neighbours_in(self.place, sent)
+        if len(neighbours) != len(request.encrypted_shares):
             raise self._refusal(
-                f"{len(request.encrypted_shares)} shares came of {len(near)} neighbours"
+                f"{len(request.encrypted_shares)} shares came of {len(neighbours)} neighbours"
             )
         self.memory = replace(self.memory, sent=sent)
         context = self._context
-        opened = (
-            self.keys.decrypt_share(other, boxed, step=request.step, context=context)
-            for other, boxed in zip(near, request.encrypted_shares, strict=True)
+        decrypted = (
+            self.keys.decrypt_share(other, encrypted, step=request.step, context=context)
+            for other, encrypted in zip(neighbours, request.encrypted_shares, strict=True)
         )
-        found = tuple(NO_SHARE if share is None else share for share in opened)
+        found = tuple(NO_SHARE if share is None else share for share in decrypted)
         return UnmaskReply(request.step, SeedRequest.SHARES, found)
 
     def _admitted(self, step: int, participants: int) -> tuple[int, ...]:
@@ -213,20 +215,22 @@ class SecAggClient:
             )
         if participants & ~self.cohort.everybody or not participants >> self.place & 1:
             raise SecureSumError(
-                f"secure sum: found participants of step {step} that aren't all on the roster or "
-                f"don't include {self.own.bakery!r}; wanted both. Nothing is masked"
+                f"secure sum: found participants of step {step} that aren't all in the cohort or "
+                f"don't include {self.key_pair.bakery!r}; wanted both. Nothing is masked"
             )
-        near = self.cohort.neighbours_in(self.place, participants)
-        _enough(participants.bit_count(), len(near), of=len(self.cohort.neighbours[self.place]))
-        return near
+        neighbours = self.cohort.neighbours_in(self.place, participants)
+        _enough(
+            participants.bit_count(), len(neighbours), of=len(self.cohort.neighbours[self.place])
+        )
+        return neighbours
 
     def _hidden(self, senders: int) -> None:
         """Check that this bakery is among the senders, and that they are enough to hide among."""
         if not senders >> self.place & 1:
-            raise self._refusal(f"it doesn't count {self.own.bakery!r} among the senders")
-        near = self.cohort.neighbours_in(self.place, self.memory.participants)
+            raise self._refusal(f"it doesn't count {self.key_pair.bakery!r} among the senders")
+        neighbours = self.cohort.neighbours_in(self.place, self.memory.participants)
         left = self.cohort.neighbours_in(self.place, senders)
-        _enough(senders.bit_count(), len(left), of=len(near))
+        _enough(senders.bit_count(), len(left), of=len(neighbours))
 
     @property
     def _context(self) -> bytes:
@@ -235,15 +239,15 @@ class SecAggClient:
 
     def _refusal(self, found: str) -> SecureSumError:
         return SecureSumError(
-            f"question about step {self.memory.step} of a secure sum: {found}; wanted one story a "
-            "step, the same for everybody. Nothing is revealed"
+            f"unmask request about step {self.memory.step} of a secure sum: {found}; wanted one "
+            "set of senders a step, the same for everybody. Nothing is revealed"
         )
 
 
-def _enough(bakeries: int, near: int, *, of: int) -> None:
-    if bakeries < FEWEST_BAKERIES or near < threshold(of):
+def _enough(bakeries: int, neighbours: int, *, of: int) -> None:
+    if bakeries < FEWEST_BAKERIES or neighbours < threshold(of):
         raise SecureSumError(
-            f"secure sum: found {bakeries} bakeries, {near} of them neighbours; wanted "
+            f"secure sum: found {bakeries} bakeries, {neighbours} of them neighbours; wanted "
             f"{FEWEST_BAKERIES} or more with {threshold(of)} or more of {of} neighbours, to hide "
             "among. Nothing is masked or revealed: go on with those who are left, and agree on "
             "keys anew if they are too few for that"

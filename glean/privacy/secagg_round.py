@@ -1,11 +1,11 @@
 """The server's side of secure sums: one step's masked vectors come in, their sum goes out.
 
-`SecAggRound` collects what `masking` made, asks what it needs to take the masks off, and adds. It
-sees no vector without a mask on the way. Who calls it carries the bytes and waits:
+`SecAggRound` collects what `SecAggClient` made, asks what it needs to take the masks off, and adds.
+It sees no vector without a mask on the way. Who calls it carries the bytes and waits:
 
-    take every vector -> while questions(): carry them, take the answers -> result()
+    take every input -> while unmask_requests(): carry them, take the replies -> result()
 
-When nobody vanishes that is one exchange of questions. When somebody does, seeds of the pairs with
+When nobody vanishes that is one exchange of requests. When somebody does, seeds of the pairs with
 those that are gone are asked first, until everybody who was asked has answered, and shares last:
 the seed of a pair is known to its two bakeries alone, so one that vanishes before it has given
 its seeds away can still be called gone then. After that, shares of the majority will do.
@@ -35,20 +35,20 @@ class SecAggRound:
 
     Parameters
     ----------
-    roster : Cohort
+    cohort : Cohort
         Keys of the epoch.
     step : int
         Number of the step, greater than any before in this epoch.
     participants : int
-        Set over the roster: who was asked to send.
-    words : int
-        Length of the vectors.
+        Set over the cohort: who was asked to send.
+    length : int
+        Of the vectors.
     """
 
-    def __init__(self, cohort: Cohort, *, step: int, participants: int, words: int) -> None:
-        assert not participants & ~cohort.everybody, "participants are on the roster"
+    def __init__(self, cohort: Cohort, *, step: int, participants: int, length: int) -> None:
+        assert not participants & ~cohort.everybody, "participants are in the cohort"
         self.cohort, self.step, self.participants = cohort, step, participants
-        self._words = words
+        self._length = length
         self._masked: dict[int, MaskedInput] = {}
         self._numbers: dict[int, dict[int, int]] = {}
         self._counted = 0
@@ -60,10 +60,10 @@ class SecAggRound:
 
     @property
     def counted(self) -> tuple[str, ...]:
-        """Bakeries whose vectors are in the sum; known once questions are asked."""
+        """Bakeries whose vectors are in the sum; known once requests are made."""
         return self.cohort.names_in(self._counted)
 
-    def take(self, bakery: str, content: bytes) -> None:
+    def take_input(self, bakery: str, content: bytes) -> None:
         """Take a bakery's masked vector.
 
         Parameters
@@ -78,17 +78,17 @@ class SecAggRound:
         SecureSumError
             It isn't what this step needs, or comes too late: then it stays masked.
         """
-        place, masked = self._place(bakery), MaskedInput.from_bytes(content)
+        place, masked_input = self._place(bakery), MaskedInput.from_bytes(content)
         if self._asked is not None or place in self._masked:
             raise self._error(
-                f"a second or late vector of {bakery!r}", "one each, before questions"
+                f"a second or late vector of {bakery!r}", "one each, before unmask requests"
             )
-        near = self.cohort.neighbours_in(place, self.participants)
-        found = (masked.step, len(masked.encoded), len(masked.encrypted_shares))
-        wanted = (self.step, self._words, len(near))
+        neighbours = self.cohort.neighbours_in(place, self.participants)
+        found = (masked_input.step, len(masked_input.vector), len(masked_input.encrypted_shares))
+        wanted = (self.step, self._length, len(neighbours))
         if found != wanted:
-            raise self._error(f"step, words and shares {found} of {bakery!r}", f"{wanted}")
-        self._masked[place] = masked
+            raise self._error(f"step, length and shares {found} of {bakery!r}", f"{wanted}")
+        self._masked[place] = masked_input
 
     def unmask_requests(self) -> dict[str, UnmaskRequest]:
         """Give what to ask next, by bakery; nothing when `result` can be called.
@@ -118,32 +118,32 @@ class SecAggRound:
             for place in self._open
         }
 
-    def answer(self, bakery: str, content: bytes) -> None:
-        """Take a bakery's answer.
+    def take_reply(self, bakery: str, content: bytes) -> None:
+        """Take a bakery's unmask reply.
 
         Parameters
         ----------
         bakery : str
-            Who answered.
+            Who replied.
         content : bytes
             `UnmaskReply` as bytes.
 
         Raises
         ------
         SecureSumError
-            It doesn't answer the question that is open for this bakery.
+            It doesn't answer the request that is open for this bakery.
         """
-        place, answer = self._place(bakery), UnmaskReply.from_bytes(content)
+        place, reply = self._place(bakery), UnmaskReply.from_bytes(content)
         about = self._open.get(place)
-        if about is None or (answer.step, answer.asked) != (self.step, self._asked):
-            raise self._error(f"an answer of {bakery!r} to no open question", "one a question")
-        if len(answer.secrets) != len(about):
+        if about is None or (reply.step, reply.asked) != (self.step, self._asked):
+            raise self._error(f"an unmask reply of {bakery!r} to no open request", "one a request")
+        if len(reply.secrets) != len(about):
             raise self._error(
-                f"{len(answer.secrets)} secrets of {bakery!r}", f"those of {len(about)} neighbours"
+                f"{len(reply.secrets)} secrets of {bakery!r}", f"those of {len(about)} neighbours"
             )
         del self._open[place]
-        for other, secret in zip(about, answer.secrets, strict=True):
-            if answer.asked is SeedRequest.SEEDS:
+        for other, secret in zip(about, reply.secrets, strict=True):
+            if reply.asked is SeedRequest.SEEDS:
                 self._seeds[place, other] = secret
             elif secret != NO_SHARE:
                 self._shares.setdefault(other, {})[self._number(other, place)] = secret
@@ -153,40 +153,40 @@ class SecAggRound:
 
         Returns
         -------
-        ndarray of uint64, shape (words,)
+        ndarray of uint64, shape (length,)
             Sum of the vectors of `counted`, modulo 2**64.
 
         Raises
         ------
         SecureSumError
-            The self-mask of a bakery can't be opened: too few of its neighbours answered, or
+            The self-mask of a bakery can't be reconstructed: too few of its neighbours answered, or
             shares are wrong.
         """
-        assert self._asked is SeedRequest.SHARES, "questions come before the result"
-        total = np.zeros(self._words, np.uint64)
+        assert self._asked is SeedRequest.SHARES, "unmask requests come before the result"
+        total = np.zeros(self._length, np.uint64)
         for place in _places(self._counted):
-            np.add(total, self._masked[place].encoded, out=total)
-            np.subtract(total, mask_stream(self._self_key(place), self._words), out=total)
+            np.add(total, self._masked[place].vector, out=total)
+            np.subtract(total, mask_stream(self._self_key(place), self._length), out=total)
         for (place, other), seed in self._seeds.items():
             if self._counted >> place & 1:
-                words = mask_stream(seed, self._words)
-                (np.subtract if place < other else np.add)(total, words, out=total)
+                mask = mask_stream(seed, self._length)
+                (np.subtract if place < other else np.add)(total, mask, out=total)
         return total
 
     def _self_key(self, place: int) -> bytes:
-        masked, shares = self._masked[place], self._shares.get(place, {})
-        needed = threshold(len(masked.encrypted_shares))
+        masked_input, shares = self._masked[place], self._shares.get(place, {})
+        needed = threshold(len(masked_input.encrypted_shares))
         seed = reconstruct_seed(
             shares,
-            holders=len(masked.encrypted_shares),
+            holders=len(masked_input.encrypted_shares),
             needed=needed,
-            sealed=masked.sealed,
-            checked=masked.commitment,
+            sealed=masked_input.sealed,
+            commitment=masked_input.commitment,
             step=self.step,
         )
         if seed is None:
             raise self._error(
-                f"{len(shares)} of {len(masked.encrypted_shares)} shares of "
+                f"{len(shares)} of {len(masked_input.encrypted_shares)} shares of "
                 f"{self.cohort.names[place]!r}",
                 f"{needed} or more that fit. The step has no sum; go on with those who are left",
             )
@@ -210,18 +210,18 @@ class SecAggRound:
         return senders
 
     def _isolated(self, place: int, senders: int) -> bool:
-        near = self.cohort.neighbours_in(place, self.participants)
-        return len(self.cohort.neighbours_in(place, senders)) < threshold(len(near))
+        neighbours = self.cohort.neighbours_in(place, self.participants)
+        return len(self.cohort.neighbours_in(place, senders)) < threshold(len(neighbours))
 
     def _about(self, bitmap: int) -> dict[int, tuple[int, ...]]:
         """Give who can be asked about some of a set, and about which."""
-        near = (
+        found = (
             (place, self.cohort.neighbours_in(place, bitmap)) for place in _places(self._counted)
         )
-        return {place: others for place, others in near if others}
+        return {place: others for place, others in found if others}
 
     def _encrypted_shares(self, holder: int) -> tuple[bytes, ...]:
-        """Give the encrypted shares that a question takes to a bakery, in their senders' order."""
+        """Give the encrypted shares that a request takes to a bakery, in their senders' order."""
         if self._asked is SeedRequest.SEEDS:
             return ()
         senders = self._open[holder]
@@ -232,8 +232,8 @@ class SecAggRound:
     def _number(self, sender: int, holder: int) -> int:
         """Give the number from 1 that a holder's share has among those of a sender."""
         if sender not in self._numbers:
-            near = self.cohort.neighbours_in(sender, self.participants)
-            self._numbers[sender] = {other: at for at, other in enumerate(near, start=1)}
+            neighbours = self.cohort.neighbours_in(sender, self.participants)
+            self._numbers[sender] = {other: at for at, other in enumerate(neighbours, start=1)}
         return self._numbers[sender][holder]
 
     def _place(self, bakery: str) -> int:

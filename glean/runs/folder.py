@@ -10,21 +10,27 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
+from glean.runs.events import Event, event_of
 
 LOG = logging.getLogger("glean")
 
-ROUND_COLUMNS = (
-    "round", "bakeries", "replies", "failures", "wape", "mae", "rmse", "mape",
-    "bytes_down", "bytes_up", "seconds",
-)  # fmt: skip
-BAKERY_ROUND_COLUMNS = ("round", "bakery", "n_examples", "wape", "mae", "rmse", "mape")
-ROUND_TABLES = {"bakery_rounds.csv": BAKERY_ROUND_COLUMNS, "rounds.csv": ROUND_COLUMNS}
-"""In the order in which they are written: a round counts once it stands in `rounds.csv`."""
+
+def round_tables(metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Give the columns of the tables by round, for a workload with these metrics.
+
+    In the order in which they are written: a round counts once it stands in `rounds.csv`.
+    """
+    asked, sent = ("round", "bakeries", "replies", "failures"), ("bytes_down", "bytes_up")
+    return {
+        "bakery_rounds.csv": ("round", "bakery", "n_examples", *metrics),
+        "rounds.csv": (*asked, *metrics, *sent, "seconds"),
+    }
+
 
 _HALF_WRITTEN = re.compile(r"\..+-[0-9a-f]{8}")
 
@@ -69,31 +75,38 @@ class RunFolder:
         """Replace `run.json`."""
         self.write_bytes("run.json", (json.dumps(content, indent=2) + "\n").encode())
 
-    def append_event(self, event: str, **details: Any) -> None:
+    def append_event(self, event: Event) -> None:
         """Append a line to `events.jsonl`."""
         time = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-        self.append_events([{"time": time, "event": event, **details}])
+        self.append_events([{"time": time, **event.to_row()}])
 
     def append_events(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Append events as they are to `events.jsonl`, all by one write to the file."""
+        """Append rows of events as they are to `events.jsonl`, all by one write to the file."""
         lines = "".join(json.dumps(event) + "\n" for event in events)
         with (self.path / "events.jsonl").open("ab+", buffering=0) as file:
             _cut_unfinished_line(file)
             file.write(lines.encode())
 
     def append_round(
-        self, row: Mapping[str, Any], bakery_rows: Iterable[Mapping[str, Any]]
+        self,
+        metrics: Sequence[str],
+        row: Mapping[str, Any],
+        bakery_rows: Iterable[Mapping[str, Any]],
     ) -> None:
         """Add a round to `rounds.csv` and its bakeries to `bakery_rounds.csv`."""
-        for name, rows in zip(ROUND_TABLES, (bakery_rows, [row]), strict=True):
-            self.add_rows(name, rows)
+        for (name, columns), rows in zip(
+            round_tables(metrics).items(), (bakery_rows, [row]), strict=True
+        ):
+            self.add_rows(name, columns, rows)
 
-    def add_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows to one of the `ROUND_TABLES`, which is replaced as a whole."""
+    def add_rows(
+        self, name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Add rows to one of the `round_tables`, which is replaced as a whole."""
         path = self.path / name
         before = path.read_bytes() if path.exists() else b""
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, ROUND_TABLES[name], lineterminator="\n")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         if not before:
             writer.writeheader()
         writer.writerows(rows)
@@ -109,8 +122,14 @@ def checkpoint_name(number: int, suffix: str) -> str:
     return f"models/round_{number:03d}{suffix}"
 
 
+def known_events(path: Path) -> list[Event]:
+    """Read the events of an `events.jsonl` that this version knows; none where there is no file."""
+    found = [event_of(row) for row in read_events(path)]
+    return [event for event in found if event is not None]
+
+
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Read `events.jsonl`; none where there is no such file.
+    """Read the rows of `events.jsonl`, as they are; none where there is no such file.
 
     A line that a kill cut short is no event.
     """

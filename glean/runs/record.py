@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from glean.runs.code_version import code_fingerprint
+from glean.runs.events import RunFinished
 from glean.runs.folder import RunFolder, utc_now
 from glean.runs.process_tree import this_process
 from glean.settings import ConfigValue
@@ -69,7 +70,7 @@ class RunRecord:
         self.note(status=status, reason=reason, end=utc_now())
         if before_last is not None:
             before_last()
-        self.folder.append_event("run_finished", status=status, reason=reason)
+        self.folder.append_event(RunFinished(status, reason))
 
 
 def _versions() -> dict[str, str]:

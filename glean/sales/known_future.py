@@ -83,7 +83,7 @@ class KnownFuture:
         return own.fillna(shared)
 
 
-NOTHING_TOLD = KnownFuture(
+NOTHING_KNOWN = KnownFuture(
     pd.DataFrame(
         {
             "date": pd.Series([], dtype="datetime64[us]"),
@@ -95,7 +95,7 @@ NOTHING_TOLD = KnownFuture(
 """No file was given."""
 
 
-def read_told_days(
+def read_future_file(
     path: Path, *, days: pd.DatetimeIndex, products: Sequence[str], inputs: Sequence[str]
 ) -> KnownFuture:
     """Read a file of coming days.

@@ -16,10 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import SettingsError
+from glean.node_settings import NodeSettings
 from glean.sales.reading.sales_file import read_sales
 from glean.sales.synthetic.bakeries import synthetic_bakery
 from glean.sales.table import SalesTable
-from glean.settings import NodeSettings, TableSettings
+from glean.settings import TableSettings
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.aggregation.bagging import merge
-from glean.aggregation.update import TreeUpdate, Update, check_reply, share_weight
+from glean.aggregation.update import TreeUpdate, Update, read_tree_update, share_weight
 from glean.errors import ModelError
 from glean.features.definition import FeatureDefinition
 from glean.learning import ubj
-from glean.learning.boosting import predict
+from glean.learning.booster import predict
 from glean.learning.forest import Forest
 from tests.matrices import DEFINITION, random_forest, random_matrix, same_trees
 
@@ -114,7 +114,7 @@ def test_a_weight_travels_with_two_digits(total: float) -> None:
 
 
 def checked(data: bytes, *, trees: int = 2) -> Forest:
-    return check_reply(
+    return read_tree_update(
         data, definition_identity=DEFINITION.identity, objective="reg:squarederror", trees=trees
     )
 

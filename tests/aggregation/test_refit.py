@@ -10,8 +10,9 @@ import xgboost
 
 from glean.aggregation.refit import checked_structure, encoded_length, joined, refitted
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
-from glean.learning.boosting import TreeLearner, predict
+from glean.learning.bin_layout import BinLayout
+from glean.learning.booster import predict
+from glean.learning.boosting import TreeLearner
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
 from glean.learning.gradient_histograms import GradientHistograms

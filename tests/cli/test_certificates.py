@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from glean.cli.app import app
 from glean.cli.certificates import node_config, superlink_command, supernode_command
 from glean.errors import CertificateError
+from glean.node_settings import NodeSettings
 from glean.privacy.members import folder_name
-from glean.settings import NodeSettings
 
 HOST = "glean.example.org"
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"

@@ -7,6 +7,18 @@ from pathlib import Path
 import pytest
 
 from glean.cli.progress import following
+from glean.runs.events import (
+    BakeryFailed,
+    BakeryJoined,
+    BakeryMissing,
+    BakeryReturned,
+    RoundFinished,
+    RunFinished,
+    RunStarted,
+    SumLost,
+    TreesGivenUp,
+    WaitingForBakeries,
+)
 from glean.runs.folder import RunFolder
 
 
@@ -15,22 +27,30 @@ def test_it_tells_who_comes_and_goes(tmp_path: Path, capsys: pytest.CaptureFixtu
     folder = RunFolder.create(tmp_path, run_id=7)
     with following(tmp_path, 2) as started:
         started(7)
-        folder.append_event("waiting_for_bakeries", present=1, wanted=2, missing={})
-        folder.append_event("run_started", bakeries=["Anna", "[Bruno]"], rounds=2)
-        folder.append_event("bakery_failed", round=1, bakery="[Bruno]", reason="no reply")
-        folder.append_event("bakery_missing", round=1, bakery="[Bruno]", seconds=61.2, since="")
-        folder.append_event("round_finished", round=1, wape=0.25)
-        folder.append_event("bakery_returned", round=2, bakery="[Bruno]", seconds=90.0)
-        folder.append_event("bakery_joined", round=2, bakery="Cleo")
-        folder.append_event("round_finished", round=2, wape=None)
+        for event in (
+            WaitingForBakeries(0, 1, 2, {}),
+            RunStarted(("Anna", "[Bruno]"), 2),
+            BakeryFailed(1, "[Bruno]", "no reply"),
+            BakeryMissing(1, "[Bruno]", "", 61.2),
+            SumLost(1, "2 of 3 are left"),
+            TreesGivenUp(1, "counts don't add up"),
+            RoundFinished(1, 2, 2, 0, {"wape": 0.25, "mae": 3.0}),
+            BakeryReturned(2, "[Bruno]", 90.0),
+            BakeryJoined(2, "Cleo"),
+            RoundFinished(2, 2, 2, 0, {"wape": None}),
+            RunFinished("completed", ""),
+        ):
+            folder.append_event(event)
     lines = [line.strip() for line in capsys.readouterr().err.splitlines()]
-    told = [line for line in lines if ":" in line and "━" not in line]
+    told = [line for line in lines if line and "━" not in line]
     assert told == [
         "waiting for bakeries: 1 of 2",
         "[Bruno]: no reply",
-        "[Bruno]: missing; last heard of 61 s ago",
+        "[Bruno] is missing; last heard of 61 s ago",
+        "a secure sum is lost, those who are left go on: 2 of 3 are left",
+        "trees are given up and grown anew: counts don't add up",
         "round 1: validation WAPE 0.250",
-        "[Bruno]: is back after 90 s",
-        "Cleo: has joined",
+        "[Bruno] is back after 90 s",
+        "Cleo has joined",
         "round 2:",
     ]

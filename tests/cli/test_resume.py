@@ -17,7 +17,12 @@ from tests import processes
 from tests.inprocess_runs import config_of, cut_off, facts_of
 from tests.processes import BIN, REPOSITORY
 
-KILLED_IN_ROUND_7 = """
+DRAWN = (
+    "--set num-server-rounds=6 --set max-depth=3 --set test-days=14 --set baselines=false "
+    "--set newcomer-fraction=0.34"
+)
+
+KILLED_IN_ROUND_4 = """
 import os, signal, sys
 import glean.client_app
 from glean.cli.app import app
@@ -26,9 +31,9 @@ from glean.federation.wire.sum_messages import SumTask
 from tests.federations import MeddledApp
 
 def meddle(message, name, honest):
-    form = {"train": Task, "train.step": SumTask}.get(message.metadata.message_type)
+    form = {"train": Task, "train.sum": SumTask}.get(message.metadata.message_type)
     if form and name == "bakery 1":
-        if form.from_record(message.content).round == 7:
+        if form.from_record(message.content).round == 4:
             os.kill(os.getpid(), signal.SIGKILL)
     return honest()
 
@@ -42,15 +47,15 @@ def simulate(*words: str | Path) -> Result:
     return CliRunner().invoke(app, typed)
 
 
-def test_killed_in_round_7_of_20_and_resumed_the_model_is_the_same(
+def test_killed_in_round_4_of_6_and_resumed_the_model_is_the_same(
     tmp_path: Path, three_bakeries: str
 ) -> None:
     """By SIGKILL, while a bakery trains; then one word continues it, and the report is whole."""
-    drawn = ("--sales", three_bakeries, "--set", "test-days=14", "--set", "newcomer-fraction=0.34")
+    drawn = ("--sales", three_bakeries, *DRAWN.split())
     env = processes.environment(tmp_path / "flower", PYTHONPATH=str(REPOSITORY))
-    words = ["simulate", "--engine", "inprocess", *drawn, "--out", str(tmp_path / "killed")]
+    typed = ["simulate", "--engine", "inprocess", *drawn, "--out", str(tmp_path / "killed")]
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_IN_ROUND_7, *words],
+        [sys.executable, "-c", KILLED_IN_ROUND_4, *typed],
         cwd=tmp_path,
         env=env,
         capture_output=True,
@@ -63,8 +68,8 @@ def test_killed_in_round_7_of_20_and_resumed_the_model_is_the_same(
     again = ("simulate", "--engine", "inprocess", "--resume", old)
     resumed = processes.run(BIN / "glean", *again, cwd=tmp_path, env=env)
     assert resumed.returncode == 0, resumed.stderr
-    assert f"continues {old} after round 5" in resumed.stderr
-    assert "round 7: validation WAPE" in resumed.stderr
+    assert f"continues {old} after round 2" in resumed.stderr
+    assert "round 4: validation WAPE" in resumed.stderr
     new = (tmp_path / "killed" / "latest").resolve()
     assert f"report: {new / 'report.html'}" in resumed.stdout
     whole = simulate(*drawn, "--out", tmp_path / "whole")
@@ -72,10 +77,10 @@ def test_killed_in_round_7_of_20_and_resumed_the_model_is_the_same(
     wanted = (tmp_path / "whole" / "latest").resolve()
     for name in ("model.ubj", "bakeries.csv", "bakery_rounds.csv", "forecasts.csv"):
         assert (new / name).read_bytes() == (wanted / name).read_bytes(), name
-    assert pd.read_csv(new / "rounds.csv")["round"].tolist() == list(range(1, 21))
+    assert pd.read_csv(new / "rounds.csv")["round"].tolist() == list(range(1, 7))
     assert facts_of(new)["newcomers"] == facts_of(wanted)["newcomers"] != []
     page = (new / "report.html").read_text(encoding="utf-8")
-    assert f"{old}, after round 5" in page
+    assert f"{old}, after round 2" in page
     assert "in round 1, " in page
 
 

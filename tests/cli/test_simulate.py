@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
 import pandas as pd
 import pytest
 from click.testing import Result
-from flwr.app import Message
-from typer.testing import CliRunner
 
-from glean.cli.app import app
 from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.federation.launch import flower_app
-from glean.runs.folder import BAKERY_ROUND_COLUMNS, ROUND_COLUMNS
-from tests.federations import Honest, MeddledApp
+from glean.metrics import ErrorSums
+from glean.runs.folder import round_tables
+from tests.cli.typed_commands import facts_of, glean, simulate
 from tests.tables import random_table
+
+pytestmark = pytest.mark.usefixtures("elsewhere")
 
 METHODS = (
     "federated",
@@ -34,44 +30,6 @@ METHODS = (
     "weekday-mean",
     "last-week",
 )
-QUICK = {
-    "leaf-values": "scaled",
-    "num-server-rounds": "2",
-    "max-depth": "2",
-    "test-days": "14",
-    "validation-days": "14",
-    "baselines": "false",
-}
-
-
-def glean(*words: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(word) for word in words])
-
-
-def simulate(*words: str | Path, **changes: str) -> Result:
-    """Simulate in this process, quickly unless a key says otherwise ("_" for "-")."""
-    config = QUICK | {key.replace("_", "-"): value for key, value in changes.items()}
-    settings = [word for key, value in config.items() for word in ("--set", f"{key}={value}")]
-    return glean("simulate", "--engine", "inprocess", *settings, *words)
-
-
-def facts_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return found
-
-
-def events_of(folder: Path) -> list[dict[str, Any]]:
-    lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every command is typed in an empty folder."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +64,7 @@ def test_a_run_leaves_the_files_and_columns_of_the_design(completed: tuple[Resul
         "days.csv", "plan.csv", "alone.csv", "widths.json", "coverage.csv", "choice.csv",
     }  # fmt: skip
     columns = {
-        "rounds.csv": ROUND_COLUMNS,
-        "bakery_rounds.csv": BAKERY_ROUND_COLUMNS,
+        **round_tables(ErrorSums.COLUMNS),
         "bakeries.csv": SCORE_COLUMNS,
         **TABLES,
     }
@@ -155,6 +112,7 @@ def test_results_go_where_the_command_was_typed(elsewhere: Path) -> None:
     assert str(folder / "report.html") in result.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_bakery_is_a_run_too(elsewhere: Path, three_bakeries: str) -> None:
     """The first by name; `output-dir` says where results go; `latest` is the newest run."""
     words = ("--sales", three_bakeries, "--bakeries", "1")
@@ -168,6 +126,7 @@ def test_one_bakery_is_a_run_too(elsewhere: Path, three_bakeries: str) -> None:
     assert not (elsewhere / "results").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_table_may_be_named_from_here(elsewhere: Path, three_bakeries: str) -> None:
     """A relative path is made absolute: on Ray the bakeries' processes run elsewhere."""
     shutil.copy(three_bakeries, elsewhere / "mine.csv")
@@ -180,6 +139,7 @@ def test_a_table_may_be_named_from_here(elsewhere: Path, three_bakeries: str) ->
         assert facts["bakeries"] == ["bakery 0", "bakery 1"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_young_bakery_is_named_and_left_out_of_training(elsewhere: Path) -> None:
     """The terminal says which and why; it is forecast all the same."""
     table = random_table(bakeries=3).rows
@@ -192,84 +152,6 @@ def test_a_young_bakery_is_named_and_left_out_of_training(elsewhere: Path) -> No
     folder = elsewhere / "results" / "latest"
     assert pd.read_csv(folder / "rounds.csv")["bakeries"].tolist() == [2, 2]
     assert set(pd.read_csv(folder / "bakeries.csv")["bakery"]) == {f"bakery {k}" for k in range(3)}
-
-
-REFUSED = [
-    (("--set", "num-rounds=3"), "unknown key 'num-rounds'; known are aggregation, "),
-    (("--set", "num-server-rounds=many"), "num-server-rounds: found 'many'; wanted a whole number"),
-    (("--set", "num-server-rounds=0"), "num-server-rounds: found 0; wanted a whole number from 1"),
-    (("--set", "baselines=yes"), "baselines: found 'yes'; wanted true or false"),
-    (("--set", "test-start=01.07.2019"), "test-start: found '01.07.2019'; wanted a date like"),
-    (("--set", "seed"), "--set: found 'seed'; wanted KEY=VALUE"),
-    (("--set", "min-available-bakeries=6"), "found 6; wanted at most 5, the number of bakeries"),
-    (("--set", "resume=old"), "resume: found no folder "),
-    (("--resume", "old"), "resume: found no folder "),
-    (("--set", "start-from=none.ubj"), "none.ubj can't be read (No such file"),
-    (("--set", "start-from=none.ubj"), "none.ubj can't be read (No such file"),
-    (("--profile", "none.toml"), "none.toml"),
-    (("--sales", "none.csv"), "none.csv"),
-    (("--bakeries", "0"), "--bakeries"),
-    (("--engine", "abacus"), "abacus"),
-]
-
-
-@pytest.mark.parametrize(("words", "told"), REFUSED)
-def test_what_cannot_be_run_is_refused_before_anything_starts(
-    words: tuple[str, ...], told: str, elsewhere: Path
-) -> None:
-    """Exit code 2 and the key, the value and what was wanted; no folder is left."""
-    result = glean("simulate", *words)
-    assert result.exit_code == 2
-    assert told in result.stderr
-    assert "Traceback" not in result.output
-    assert list(elsewhere.iterdir()) == []
-
-
-def test_every_wrong_setting_is_told_at_once() -> None:
-    """Three slips, three lines."""
-    result = glean("simulate", "--set", "speed=3", "--set", "seed=x", "--set", "bins")
-    assert result.exit_code == 2
-    assert [line[:12] for line in result.stderr.splitlines()] == [
-        "unknown key ",
-        "seed: found ",
-        "--set: found",
-    ]
-
-
-BROKEN = "date,bakery,units\n2023-01-02,a,5\n2023-01-02,a,7\n31/01/2023,a,x\n2023-02-01,b,-3\n"
-
-
-def test_every_problem_of_a_table_is_told(elsewhere: Path) -> None:
-    """A date twice, a date and a number that can't be read, a return: four lines, exit code 2."""
-    (elsewhere / "broken.csv").write_text(BROKEN)
-    result = simulate("--sales", "broken.csv")
-    assert result.exit_code == 2
-    told = result.stderr.splitlines()
-    assert [line.split(",")[1].strip() for line in told] == ["line 3", "line 4", "line 4", "line 5"]
-    assert "'-3'" in told[3]
-    assert not (elsewhere / "results").exists()
-
-
-def test_no_more_bakeries_than_the_table_has(three_bakeries: str) -> None:
-    """The number asked for and the number there is."""
-    result = simulate("--sales", three_bakeries, "--bakeries", "4")
-    assert result.exit_code == 2
-    assert "--bakeries: found 4; the table has 3" in result.stderr
-
-
-PROFILES = [
-    ("not toml", "--profile bad.toml: "),
-    ("[client]\nnum-cpus = 1\n", "found the table [client]; wanted flat keys"),
-]
-
-
-@pytest.mark.parametrize(("text", "told"), PROFILES)
-def test_a_profile_that_flower_would_refuse(text: str, told: str, elsewhere: Path) -> None:
-    """The file is named, and what's wrong with it."""
-    (elsewhere / "bad.toml").write_text(text)
-    result = simulate("--profile", "bad.toml")
-    assert result.exit_code == 2
-    assert told in result.stderr
 
 
 @pytest.fixture
@@ -286,6 +168,7 @@ def edit_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[st
     return edit
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_edited_config_counts(
     edit_config: Callable[[str, str], None], elsewhere: Path, three_bakeries: str
 ) -> None:
@@ -316,129 +199,3 @@ def test_a_slip_in_the_edited_config_is_told(
     assert (result.exit_code, "Traceback" in result.output) == (2, False)
     assert told in result.stderr
     assert list(elsewhere.iterdir()) == []
-
-
-@pytest.mark.parametrize("failing", [1, 3])
-def test_bakeries_that_always_fail_don_t_end_the_others_sums(
-    failing: int, elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the defaults: two of three go on, without masks; of none the run says so."""
-
-    def answer(message: Message, name: str, honest: Honest) -> Message:
-        if message.metadata.message_type == "train.step" and int(name.split()[1]) < failing:
-            raise RuntimeError("the oven is cold")
-        return honest()
-
-    monkeypatch.setattr("glean.client_app.app", MeddledApp(answer))
-    result = simulate("--sales", three_bakeries, leaf_values="refit")
-    assert result.exit_code == int(failing == 3), result.output
-    failed = [e for e in events_of(elsewhere / "results/latest") if e["event"] == "bakery_failed"]
-    assert {e["bakery"] for e in failed} == {f"bakery {k}" for k in range(failing)}
-    assert all("the oven is cold" in e["reason"] for e in failed)
-
-
-def meddled(monkeypatch: pytest.MonkeyPatch, meddle: Callable[[str, Message], Any]) -> None:
-    """Let `meddle` be called with a bakery's name before it trains; it may raise."""
-
-    def answer(message: Message, name: str, honest: Honest) -> Message:
-        if message.metadata.message_type == "train":
-            meddle(name, message)
-        return honest()
-
-    monkeypatch.setattr("glean.client_app.app", MeddledApp(answer))
-
-
-def fail(*_: Any) -> NoReturn:
-    raise RuntimeError("the oven is cold")
-
-
-def test_a_run_in_which_every_bakery_fails_has_failed(
-    elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Exit code 1 with the reason and the folder; each bakery is named with its own reason."""
-    meddled(monkeypatch, fail)
-    result = simulate("--sales", three_bakeries)
-    assert result.exit_code == 1
-    folder = (elsewhere / "results" / "latest").resolve()
-    assert "the run failed: no bakery gave a valid reply in the train phase" in result.stderr
-    assert "The last reason: " in result.stderr
-    assert str(folder) in result.stderr
-    assert "bakery 2: " in result.stderr
-    assert "the oven is cold" in result.stderr
-    assert "│" not in result.stdout
-
-
-def test_one_bakery_that_fails_is_named_and_the_run_completes(
-    elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Exit code 0; the bakery stands on stderr and in `events.jsonl`, once a round."""
-    meddled(monkeypatch, lambda name, _: fail() if name == "bakery 1" else None)
-    result = simulate("--sales", three_bakeries)
-    assert result.exit_code == 0, result.output
-    failed = [e for e in events_of(elsewhere / "results/latest") if e["event"] == "bakery_failed"]
-    assert [(e["round"], e["bakery"]) for e in failed] == [(1, "bakery 1"), (2, "bakery 1")]
-    assert "bakery 1: RuntimeError: the oven is cold" in result.stderr
-
-
-@pytest.mark.usefixtures("ctrl_c_heard")
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_ends_the_run_and_its_folder_says_so(
-    name: str, code: int, elsewhere: Path, three_bakeries: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In the second round; the exit code is 128 and the signal's number."""
-    before = signal.getsignal(getattr(signal, name))
-
-    def interrupt(_name: str, message: Message) -> None:
-        if message.metadata.group_id == "2":
-            os.kill(os.getpid(), getattr(signal, name))
-
-    meddled(monkeypatch, interrupt)
-    result = simulate("--sales", three_bakeries)
-    assert result.exit_code == code
-    assert f"ended by {name}" in result.stderr
-    folder = elsewhere / "results" / "latest"
-    assert (facts_of(folder)["status"], facts_of(folder)["reason"]) == ("failed", "interrupted")
-    assert len(pd.read_csv(folder / "rounds.csv")) == 1
-    assert signal.getsignal(getattr(signal, name)) == before
-
-
-def test_the_report_of_a_failed_run_says_that_it_failed(
-    elsewhere: Path, three_bakeries: str
-) -> None:
-    """Exit code 1 and the reason, on the page too; growth isn't measured for it."""
-    result = simulate("--sales", three_bakeries, newcomer_fraction="1.0", newcomer_days="5")
-    assert result.exit_code == 1
-    reason = "no bakery has enough trading days to learn from"
-    assert f"the run failed: {reason}" in result.stderr
-    report = glean("report", "results/latest")
-    assert report.exit_code == 1
-    assert f"this run failed: {reason}" in report.stderr
-    assert "measured" not in report.stderr
-    page = (elsewhere / "results" / "latest" / "report.html").read_text(encoding="utf-8")
-    assert reason in page
-
-
-def test_a_folder_that_is_no_run_has_no_report(elsewhere: Path) -> None:
-    """Exit code 2 and what such a folder looks like."""
-    result = glean("report", elsewhere)
-    assert result.exit_code == 2
-    assert "found no run.json; wanted the folder of a run, like results/latest" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ({"test_start": "2033-01-01"}, "test-start: found 2033-01-01; the table ends on"),
-        ({"holiday_region": "XX"}, "XX"),
-        ({"covariates": "units"}, "covariates: found units"),
-        ({"products": "none.csv"}, "none.csv: found No such file or directory; wanted a CSV file"),
-    ],
-)
-def test_what_every_bakery_would_refuse_is_refused_at_the_door(
-    setting: dict[str, str], words: str, elsewhere: Path, three_bakeries: str
-) -> None:
-    """Exit code 2 before anything starts, so that no run folder is left."""
-    result = simulate("--sales", three_bakeries, **setting)
-    assert result.exit_code == 2
-    assert words in result.stderr
-    assert not (elsewhere / "results").exists()

@@ -14,23 +14,21 @@ from hypothesis import strategies as st
 
 from glean.errors import ModelError
 from glean.evaluation.tables.backtest import (
-    OWN_METHODS,
+    CLIENT_METHODS,
     evaluate,
     rows_from_json,
     rows_to_json,
 )
 from glean.evaluation.tables.scores import BakeryScore, naive_scale
-from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
 from glean.forecasting.baselines import baselines
 from glean.forecasting.client_model import ClientModel, fit_client_model
-from glean.forecasting.predict import forecast_units, read_model
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.forest import Forest
 from glean.learning.local_trees import train_local_trees
-from glean.learning.model_weights import initial_weights
 from glean.metrics import mase, wape
 from glean.settings import BoostingSettings
-from tests.matrices import DEFINITION, random_forest, random_matrix
+from tests.matrices import DEFINITION, random_forest
 from tests.tables import random_table
 
 BOOSTING = BoostingSettings(max_depth=2, min_child_weight=1.0)
@@ -50,21 +48,27 @@ def windows() -> tuple[FeatureMatrix, FeatureMatrix, FeatureMatrix]:
 TRAINING, VALIDATION, TEST = windows()
 
 
-def own_model(model: Forest) -> ClientModel:
+def client_model(model: TreeForecaster) -> ClientModel:
     return fit_client_model(
         model, TRAINING, VALIDATION, boosting=BOOSTING, learning_rate=0.1, seed=3
     )
 
 
-def judged(model: Forest, *, alone: bool = False, test: FeatureMatrix = TEST) -> list[BakeryScore]:
+def evaluated(
+    model: TreeForecaster, *, alone: bool = False, test: FeatureMatrix = TEST
+) -> list[BakeryScore]:
     return evaluate(
         model,
-        own=None if alone else own_model(model),
+        client_model=None if alone else client_model(model),
         bakery="north",
         cohort="established",
         training=TRAINING,
         test=test,
     )
+
+
+def forecaster(trees: int) -> TreeForecaster:
+    return TreeForecaster(random_forest(trees))
 
 
 def forest_of_leaf(value: float) -> Forest:
@@ -76,70 +80,47 @@ def forest_of_leaf(value: float) -> Forest:
 
 
 def test_every_method_is_judged_on_the_same_rows() -> None:
-    """The federation's, what was made of it, alone and the habits: equal days, rows and units."""
-    scores = judged(random_forest(2))
-    assert tuple(score.method for score in scores) == OWN_METHODS
+    """The federation's, what was made of it, local and baselines: equal days, rows and units."""
+    scores = evaluated(forecaster(2))
+    assert tuple(score.method for score in scores) == CLIENT_METHODS
     facts = {(s.bakery, s.cohort, s.n_days, s.n_rows, s.units) for s in scores}
     assert facts == {("north", "established", 15, 30, TEST.units.sum())}
 
 
 def test_each_method_s_figure_is_that_of_its_forecast() -> None:
     """The rows say what the forecasts, made one by one, say."""
-    model = random_forest(2)
-    alone = train_local_trees(TRAINING, VALIDATION, boosting=BOOSTING, seed=3).forest
-    own = own_model(model)
-    forecasts = {"federated": forecast_units(model, TEST), "local": forecast_units(alone, TEST)}
-    forecasts |= {"personalised": own.personalized.forecast(TEST), **baselines(TEST)}
-    forecasts["chosen"] = own.choice.combine(forecasts)
+    model = forecaster(2)
+    grown = train_local_trees(TRAINING, VALIDATION, boosting=BOOSTING, seed=3).forest
+    alone = TreeForecaster(grown)
+    own = client_model(model)
+    forecasts = {"federated": model.predict(TEST), "local": alone.predict(TEST)}
+    forecasts |= {"personalised": own.personalized.predict(TEST), **baselines(TEST)}
+    forecasts["chosen"] = own.selection.combine(forecasts)
     scale = naive_scale(TRAINING, TEST)
-    for score in judged(model):
+    for score in evaluated(model):
         forecast = forecasts[score.method]
         assert score.wape == pytest.approx(wape(TEST.units, forecast))
         assert score.mase == pytest.approx(mase(TEST.units, forecast, scale))
 
 
-def test_without_baselines_only_the_federation_is_judged() -> None:
-    """The rivals cost time; who doesn't want them doesn't wait for them."""
-    assert [score.method for score in judged(random_forest(1), alone=True)] == ["federated"]
+def test_without_baselines_only_the_federation_is_evaluated() -> None:
+    """The baselines cost time; who doesn't want them doesn't wait for them."""
+    assert [score.method for score in evaluated(forecaster(1), alone=True)] == ["federated"]
 
 
 def test_a_bakery_without_test_rows_is_listed_all_the_same() -> None:
     """It has a row a method, without figures."""
     none = TEST.rows(np.zeros(len(TEST), dtype=bool))
-    scores = judged(random_forest(1), test=none)
-    assert [score.n_rows for score in scores] == [0] * len(OWN_METHODS)
+    scores = evaluated(forecaster(1), test=none)
+    assert [score.n_rows for score in scores] == [0] * len(CLIENT_METHODS)
     assert all(math.isnan(score.wape) for score in scores)
     assert str(rows_from_json(rows_to_json(scores), bakery="north")) == str(scores)
 
 
 def test_no_forecast_is_below_zero() -> None:
     """Nobody bakes minus five rolls, and no method is spared that: all are cut at zero."""
-    forecast = forecast_units(forest_of_leaf(-3.0), TEST)
+    forecast = TreeForecaster(forest_of_leaf(-3.0)).predict(TEST)
     assert np.array_equal(forecast, np.zeros(len(TEST)))
-
-
-def test_a_model_is_never_fed_other_features() -> None:
-    """Rows of another definition are refused, with the beginnings of both identities."""
-    other = FeatureDefinition(horizon_days=2, season=False)
-    rows = random_matrix(5, definition=other)
-    words = f"features {other.identity[:12]}; the model {DEFINITION.identity[:12]}"
-    with pytest.raises(ModelError, match=words):
-        forecast_units(random_forest(1), rows)
-    with pytest.raises(ModelError, match=words):
-        forecast_units(initial_weights("poisson", DEFINITION, seed=1), rows)
-
-
-def test_a_model_file_is_read_as_what_it_is() -> None:
-    """Trees as trees and weights as weights; anything else is refused."""
-    forest, weights = random_forest(2), initial_weights("neural", DEFINITION, seed=1)
-    assert isinstance(read_model(forest.to_bytes()), Forest)
-    rows = random_matrix(20)
-    for model, content in ((forest, forest.to_bytes()), (weights, weights.to_npz())):
-        read = read_model(content)
-        assert np.array_equal(forecast_units(read, rows), forecast_units(model, rows))
-    for content in (b"", b"PK", b"{}", b"PK\x03\x04" + bytes(40)):
-        with pytest.raises(ModelError):
-            read_model(content)
 
 
 ROW: dict[str, Any] = {
@@ -176,7 +157,7 @@ def test_rows_come_back_as_they_were_sent(units: float, bias: float, mape: float
 
 def test_an_honest_bakery_s_rows_are_let_in() -> None:
     """Each of its methods once."""
-    scores = judged(random_forest(2))
+    scores = evaluated(forecaster(2))
     assert rows_from_json(rows_to_json(scores), bakery="north") == scores
 
 

@@ -1,4 +1,4 @@
-"""What only a simulation knows: the pooled rival, the truth, single days."""
+"""What only a simulation knows: the pooled baseline, the truth, single days."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from glean.evaluation.tables import diagnostics
 from glean.evaluation.tables.backtest import evaluate
 from glean.evaluation.tables.diagnostics import Diagnostics, diagnose, train_pooled_baseline
 from glean.evaluation.tables.scores import naive_scale
+from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import stack
-from glean.federation.client.client import Client, client_of
 from glean.forecasting.baselines import baselines
-from glean.forecasting.predict import forecast_units
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import mase, wape
-from glean.settings import ConfigValue, NodeSettings, RunSettings
+from glean.node_settings import NodeSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.matrices import random_tree
 
 CONFIG: dict[str, ConfigValue] = {"max-depth": 2, "min-child-weight": 1.0, "test-days": 20}
@@ -29,20 +30,22 @@ SETTINGS = RunSettings.from_config(CONFIG)
 DEFINITION = FeatureDefinition(horizon_days=1, season=False)
 
 
-def bakery(partition: int, settings: RunSettings = SETTINGS, *, newcomer: bool = False) -> Client:
-    found = client_of(NodeSettings(partition), settings, newcomer=newcomer)
+def bakery(
+    partition: int, settings: RunSettings = SETTINGS, *, newcomer: bool = False
+) -> BakeryRows:
+    found = bakery_rows_of(NodeSettings(partition), settings, newcomer=newcomer)
     assert found is not None
     return found
 
 
 @cache
-def model() -> Forest:
+def model() -> TreeForecaster:
     rng = np.random.default_rng(1)
     trees = [random_tree(rng, columns=len(DEFINITION.names)).scaled(0.05) for _ in range(3)]
-    return Forest.empty(DEFINITION, objective="reg:squarederror").plus(trees)
+    return TreeForecaster(Forest.empty(DEFINITION, objective="reg:squarederror").plus(trees))
 
 
-def inside(participants: list[Client], settings: RunSettings = SETTINGS) -> Diagnostics:
+def inside(participants: list[BakeryRows], settings: RunSettings = SETTINGS) -> Diagnostics:
     pooled = None
     if settings.baselines:
         pooled = train_pooled_baseline(
@@ -66,7 +69,7 @@ def test_the_pooled_rival_is_xgboost_on_all_rows_in_one_place() -> None:
     for score, participant in zip(insight().pooled, participants, strict=True):
         test = participant.test(DEFINITION)
         assert score.bakery == participant.sales.name
-        assert score.wape == pytest.approx(wape(test.units, forecast_units(forest, test)))
+        assert score.wape == pytest.approx(wape(test.units, TreeForecaster(forest).predict(test)))
 
 
 def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None:
@@ -74,7 +77,7 @@ def test_the_pooled_rival_is_judged_on_the_rows_that_the_bakery_judges() -> None
     participant = bakery(0)
     own = evaluate(
         model(),
-        own=None,
+        client_model=None,
         bakery=participant.sales.name,
         cohort=participant.windows.cohort,
         training=participant.training(DEFINITION),
@@ -138,13 +141,13 @@ def test_single_days_have_a_column_a_method() -> None:
     test = participant.test(DEFINITION)
     mine = days[days["bakery"] == participant.sales.name].reset_index(drop=True)
     assert np.array_equal(mine["units"], test.units)
-    assert np.array_equal(mine["federated"], forecast_units(model(), test))
+    assert np.array_equal(mine["federated"], model().predict(test))
     for name, forecast in baselines(test).items():
         assert np.array_equal(mine[name], forecast)
 
 
 def test_without_baselines_only_the_federation_and_the_truth_are_left() -> None:
-    """No pooled training, no habits."""
+    """No pooled training, no baselines."""
     found = inside([bakery(0)], replace(SETTINGS, baselines=False))
     assert found.pooled == []
     columns = ["date", "bakery", "product", "units", "federated", "best_possible"]
@@ -170,7 +173,7 @@ def test_only_so_many_bakeries_keep_single_days(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_bakery_with_too_few_days_is_left_out_of_the_pool(three_bakeries: str) -> None:
-    """The pooled rival learns from those that the federation trains on."""
+    """The pooled baseline learns from those that the federation trains on."""
     settings = RunSettings.from_config(CONFIG | {"sales": three_bakeries, "newcomer-days": 15})
     short, long = bakery(0, settings, newcomer=True), bakery(1, settings)
     assert not short.windows.trains

@@ -49,7 +49,7 @@ def test_every_bakery_is_in_one_federation(count: int, size: int, groups: list[l
 def test_each_size_is_measured_over_the_same_bakeries(
     run: Path, three_bakeries: str, tmp_path: Path
 ) -> None:
-    """Sizes up to the table's; the rivals' figures don't move; the last is the whole federation."""
+    """Sizes up to the table's; the baselines don't move; the last is the whole federation."""
     assert list(measure_sizes(run, app)) == [1, 2]
     table = pd.read_csv(run / "growth.csv")
     assert list(table) == ["bakeries", "wape_federated", "wape_local", "wape_weekday_mean"]

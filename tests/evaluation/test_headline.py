@@ -51,14 +51,14 @@ def test_the_verdict_follows_the_numbers(federated: float, local: float, said: s
 
 
 def test_a_habit_that_wins_is_named() -> None:
-    """A model that a plain habit beats isn't recommended, even where it beats local."""
+    """A model that a plain baseline beats isn't recommended, even where it beats local."""
     found = verdict(summary(federated=0.2, local=0.3, weekday_mean=0.19, last_week=0.21))
     assert 'The plain habit "weekday-mean" beats the federation here' in found
     assert "last-week" not in found
 
 
 def test_the_headline_names_units_and_rivals() -> None:
-    """Money isn't called units, and a rival that wasn't run isn't mentioned."""
+    """Money isn't called units, and a baseline that wasn't run isn't mentioned."""
     found = headline(summary(12, federated=0.1, weekday_mean=0.2), units_label="EUR")
     assert found == (
         "With the federation the 12 bakeries would have been off by 10.0% of the sales in EUR on "
@@ -79,7 +79,7 @@ def test_a_rival_with_fewer_bakeries_is_not_compared() -> None:
 
 
 def test_nothing_known_says_nothing() -> None:
-    """Without scores, rivals or the truth there are no sentences about them."""
+    """Without scores, baselines or the truth there are no sentences about them."""
     nothing = summary(federated=math.nan, local=math.nan)
     assert verdict(nothing) == ""
     assert comparison_sentence(None) == ""

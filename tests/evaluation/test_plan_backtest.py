@@ -1,4 +1,4 @@
-"""The backtest of plans: added up by hand, the habits inside the curve, and the files of a run."""
+"""The backtest of plans: added up by hand, baselines inside the curve, the files of a run."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from glean.evaluation.tables.results import RunResults
 from glean.forecasting.baselines import baselines
 from glean.forecasting.calibration import UNKNOWN
 from glean.forecasting.client_model import fit_client_model
+from glean.forecasting.forecasters import TreeForecaster
 from glean.forecasting.rolling_origin import RollingQuantiles
 from glean.metrics import Floats
+from glean.runs.index import StoredRun
 from glean.sales.products import Product
 from glean.settings import BoostingSettings
 from tests.evaluation.test_backtest import TEST, TRAINING, VALIDATION
@@ -33,7 +35,7 @@ from tests.matrices import random_forest, random_matrix
 
 BAKERY = WindowedRows("north", "established", TRAINING, VALIDATION, TEST)
 OWN = fit_client_model(
-    random_forest(2),
+    TreeForecaster(random_forest(2)),
     TRAINING,
     VALIDATION,
     boosting=BoostingSettings(max_depth=2, min_child_weight=1.0),
@@ -72,7 +74,7 @@ def test_a_habit_s_outcome_is_added_up_by_hand() -> None:
 
 
 def test_every_product_has_every_policy_and_a_cost_only_with_prices() -> None:
-    """Six rows of habits and the plan at every ratio."""
+    """Six rows of baselines and the plan at every ratio."""
     assert len(PLANS) == 2 * (2 * len(MARGINS) + len(CRITICAL_RATIOS))
     assert PLANS.query("product == 'product 0'")["cost"].notna().all()
     assert PLANS.query("product == 'product 1'")["cost"].isna().all()
@@ -93,7 +95,7 @@ def quantiles_of(units: Floats, spread: float) -> RollingQuantiles:
 
 
 def test_savings_are_read_off_the_curve() -> None:
-    """A plan that knows the day bakes nothing too much where a habit does."""
+    """A plan that knows the day bakes nothing too much where a baseline does."""
     rows = random_matrix(56)
     rows = replace(rows, units=np.round(rows.units))
     knowing = quantiles_of(rows.units, 1.6)
@@ -109,7 +111,7 @@ def test_savings_are_read_off_the_curve() -> None:
 
 def test_the_curve_is_drawn_with_its_habits() -> None:
     """What it saves stands beneath in numbers; without plans it says why there is none."""
-    nothing = RunResults(Path("run"), {}, (), (), None, None, None, None, None, None)
+    nothing = RunResults(StoredRun(Path("run"), {}))
     drawn = plan_curve(replace(nothing, plans=PLANS))
     assert isinstance(drawn, Picture)
     assert drawn.alt == " ".join(savings_sentences(PLANS))

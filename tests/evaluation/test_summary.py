@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.evaluation.tables.scores import score_frame, score_methods
@@ -50,6 +50,7 @@ def row(
     }
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(ROWS, st.booleans()), min_size=1, max_size=5))
 def test_totals_are_those_of_all_rows(
     bakeries: list[tuple[list[tuple[float, float]], bool]],
@@ -81,14 +82,14 @@ def test_totals_are_those_of_all_rows(
 
 
 def test_better_off_needs_more_than_one_per_cent() -> None:
-    """Within 1% of the rival's WAPE counts as equal, on both sides."""
+    """Within 1% of the baseline's WAPE counts as equal, on both sides."""
     pairs = [(0.100, 0.110), (0.1005, 0.100), (0.0995, 0.100), (0.120, 0.110), (0.130, 0.110)]
     rows = [
         row(f"b{number}", method, share)
         for number, pair in enumerate(pairs)
         for method, share in zip(("federated", "local"), pair, strict=True)
     ]
-    found = compare(pd.DataFrame(rows), "federated", rival="local")
+    found = compare(pd.DataFrame(rows), "federated", baseline="local")
     assert found == Comparison(better=1, equal=2, worse=2)
     assert found.bakeries == 5
 
@@ -107,7 +108,7 @@ def test_only_bakeries_with_both_methods_are_compared() -> None:
 
 
 def test_without_local_nothing_is_compared() -> None:
-    """No honest rival was run: no count rather than a flattering one."""
+    """No baseline was run: no count rather than a flattering one."""
     summary = summarise(pd.DataFrame([row("a", "federated", 0.1)]))
     assert summary.federated_or_local is None
     assert summary.of("local") is None
@@ -147,6 +148,6 @@ def test_a_bakery_without_test_rows_changes_nothing() -> None:
 
 
 def test_methods_have_a_fixed_order() -> None:
-    """The federation stands first, habits last among the known, unknown ones after them."""
+    """The federation stands first, baselines last among the known, unknown ones after them."""
     shown = ordered_methods(["zebra", "last-week", "federated", "local", "ant"])
     assert shown == ["federated", "local", "last-week", "ant", "zebra"]

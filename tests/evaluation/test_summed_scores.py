@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,9 @@ from glean.aggregation.metric_sums import LARGEST, decode_sums, encode_sums
 from glean.client_app import app as client_app
 from glean.errors import FederationError, ModelError
 from glean.evaluation.tables.scores import BakeryScore
-from glean.evaluation.tables.summed_scores import scores_of, sums_of
+from glean.evaluation.tables.summed_scores import FIELDS, UNIT_POWERS, scores_of, sums_of
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
-from glean.federation.wire.final_test_sums import FIELDS, keep, kept_encoded, summed
+from glean.federation.wire.final_test_sums import keep, kept_encoded, summed
 from glean.metrics import ErrorSums
 from glean.privacy.certificate_folder import make_certificates
 from glean.privacy.members import folder_name
@@ -97,7 +98,9 @@ def test_words_of_scores_add_up_to_the_scores_of_all(
         for values in bakeries
     ]
     words = [encode_sums(s, unit_weight=unit_weight, num_clients=parties) for s in sums]
-    found = decode_sums(sum(words[1:], words[0]), unit_weight=unit_weight, num_clients=parties)
+    found = decode_sums(
+        ErrorSums, sum(words[1:], words[0]), unit_weight=unit_weight, num_clients=parties
+    )
     wanted = sum(sums[1:], sums[0])
     step = 1e-6 * parties
     assert found.rows == pytest.approx(wanted.rows, abs=step)
@@ -116,11 +119,13 @@ def test_what_was_kept_comes_back_as_words() -> None:
     """And a node that judged nothing says so."""
     state = RecordDict()
     with pytest.raises(FederationError, match="there are no results here"):
-        kept_encoded(state, unit_weight=2.0, num_clients=3)
+        kept_encoded(state, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3)
     sums = sums_of([score("a", "local", units=50.0, error=7.0, rows=5)], METHODS)
     keep(sums, state)
-    words = kept_encoded(state, unit_weight=2.0, num_clients=3)
-    np.testing.assert_allclose(summed(words, unit_weight=2.0, num_clients=3), sums, atol=1e-4)
+    words = kept_encoded(state, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3)
+    np.testing.assert_allclose(
+        summed(words, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3), sums, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("leaf_values", ["refit", "scaled"])
@@ -138,7 +143,10 @@ def test_a_deployment_s_scores_stay_at_home(
     changes |= {"baselines": True, "output-dir": str(tmp_path / "results")}
     config = small_settings("").to_config() | changes
     settings = RunSettings.from_config(config)
-    run_inprocess(server_app, InProcessGrid(client_app, nodes, config, run_id=1), config)
+    with mock.patch(
+        "glean.demand.conclusion.write_report"
+    ):  # drawing takes seconds, and shows no more
+        run_inprocess(server_app, InProcessGrid(client_app, nodes, config, run_id=1), config)
     run = tmp_path / "results" / "latest"
     assert not settings.shows_scores(deployed=True)
     together = pd.read_csv(run / "bakeries.csv").set_index("method")

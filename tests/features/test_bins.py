@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from glean.features.bins import bin_edges, in_bins
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import build_features
-from glean.learning.boosting import TreeLearner, predict
+from glean.learning.booster import predict
+from glean.learning.boosting import TreeLearner
 from glean.settings import BoostingSettings
 from tests.tables import random_table
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from glean.forecasting import adaptive_conformal
-from glean.forecasting.adaptive_conformal import WATCHED, adapted_intervals
-from glean.forecasting.calibration import UNKNOWN, Calibration, Residuals, calibrate
+from glean.forecasting.adaptive_conformal import ADAPTIVE_INTERVALS, adapted_intervals
+from glean.forecasting.calibration import UNKNOWN, Calibration, calibrate
+from glean.forecasting.residuals import Residuals
 from glean.metrics import Floats
 
 FIRST = 18_000
@@ -104,14 +105,16 @@ def test_of_a_count_that_part_is_missed_which_lies_outside() -> None:
     )
     assert below < 0.9 < upto
     missed = (upto - 0.9) / (upto - below)
-    step = WATCHED[0].step
-    counted, measured = (adaptive_conformal._steps(UNKNOWN, past, unit)[0] for unit in (1.0, 0.0))
+    step = ADAPTIVE_INTERVALS[0].step_size
+    counted, measured = (
+        adaptive_conformal._adjustments(UNKNOWN, past, unit)[0] for unit in (1.0, 0.0)
+    )
     assert counted == pytest.approx(step * (missed - 0.2))
     assert measured == pytest.approx(step * (1.0 - 0.2))
 
 
 @pytest.mark.parametrize("unit", [1.0, 1 / 12])
-def test_sales_are_judged_by_what_they_are_counted_in(
+def test_sales_are_scored_in_their_counting_unit(
     unit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pieces or dozens, found from the days before the first one that is asked for."""
@@ -119,11 +122,11 @@ def test_sales_are_judged_by_what_they_are_counted_in(
     counts = replace(past, units=np.round(past.units) * unit, forecast=past.forecast * unit)
     found = []
 
-    def steps(_calibration: Calibration, _past: Residuals, unit: float) -> Floats:
+    def adjustments(_calibration: Calibration, _past: Residuals, unit: float) -> Floats:
         found.append(unit)
-        return np.zeros(len(WATCHED))
+        return np.zeros(len(ADAPTIVE_INTERVALS))
 
-    monkeypatch.setattr(adaptive_conformal, "_steps", steps)
+    monkeypatch.setattr(adaptive_conformal, "_adjustments", adjustments)
     adapted_intervals(counts, range(FIRST + 50, FIRST + 60), horizon_days=1)
     assert found == [pytest.approx(unit)] * 60
 
@@ -137,7 +140,7 @@ def test_quantiles_rise_with_their_level() -> None:
         many = found.quantiles(np.array([100.0]), np.array([day]), np.linspace(0.01, 0.99, 99))
         assert (np.diff(many[0]) >= 0).all()
     assert adapted_intervals(past, [], horizon_days=1) == {}
-    assert [watched.ends for watched in WATCHED] == [
+    assert [watched.ends for watched in ADAPTIVE_INTERVALS] == [
         pytest.approx((0.1, 0.9)),
         pytest.approx((0.025, 0.975)),
     ]

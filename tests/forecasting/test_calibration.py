@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glean.forecasting.calibration import UNKNOWN, Residuals, calibrate
+from glean.forecasting.calibration import UNKNOWN, calibrate
+from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import near_holiday, rolling_quantiles
 from glean.metrics import Floats
 from tests.matrices import random_matrix

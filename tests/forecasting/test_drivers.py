@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from glean.features.matrix import build_features
-from glean.forecasting.drivers import MOST_NAMED, Driver, _named, _words, drivers
-from glean.learning.model_weights import initial_weights
+from glean.forecasting.drivers import MOST_NAMED, Driver, _named, _phrase, drivers
+from glean.forecasting.forecasters import WeightForecaster
+from glean.learning.weight_models import initial_weights
 from tests.forecasting.test_future_rows import DEFINITION, LAST, TABLE
 
 
@@ -28,7 +29,7 @@ def test_a_forecast_by_habits_says_that_a_promotion_makes_no_difference() -> Non
     features = build_features(TABLE, DEFINITION).between(LAST)
     features = replace(features, x=features.x.copy())
     features.x[:, DEFINITION.names.index("promotion")] = 1.0
-    weights = initial_weights("poisson", DEFINITION, seed=1)
+    weights = WeightForecaster(initial_weights("poisson", DEFINITION, seed=1))
     assert [d.words for d in drivers(features, [], usual=features)[0]] == ["promotion"]
     assert drivers(features, [(1.0, weights)], usual=features) == [(), ()]
 
@@ -53,4 +54,4 @@ def test_no_reason_contradicts_what_it_explains(
     features = build_features(TABLE, DEFINITION).between(LAST)
     features = replace(features, x=features.x.copy())
     features.x[:, DEFINITION.names.index(column)] = value
-    assert _words(group, effect, features, 0) == words
+    assert _phrase(group, effect, features, 0) == words

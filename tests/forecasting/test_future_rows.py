@@ -1,4 +1,4 @@
-"""What is told of coming days: which are open, what features see, what a forecast makes of it."""
+"""What is known of future days: which are open, what features see, what a forecast makes of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from glean.errors import SettingsError
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import build_features
-from glean.forecasting.context import ForecastContext, open_bakery
+from glean.forecasting.context import ForecastContext, read_context, with_client_model
+from glean.forecasting.forecasters import TreeForecaster, WeightForecaster
 from glean.forecasting.future_rows import (
     day_to_plan,
     days_ahead,
@@ -22,8 +23,8 @@ from glean.forecasting.inputs import inputs_of, unknown_inputs
 from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
-from glean.sales.known_future import NOTHING_TOLD, KnownFuture
+from glean.learning.weight_models import initial_weights
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
 from glean.settings import BoostingSettings
@@ -66,8 +67,8 @@ def eventful_model() -> Forest:
 MODEL = eventful_model()
 
 
-def told(*rows: dict[str, object]) -> KnownFuture:
-    """Tell of days; a row without a product is about all of them."""
+def known(*rows: dict[str, object]) -> KnownFuture:
+    """Know of days; a row without a product is about all of them."""
     return KnownFuture(pd.DataFrame([{"product": "", "open": np.nan} | row for row in rows]))
 
 
@@ -75,45 +76,47 @@ def told(*rows: dict[str, object]) -> KnownFuture:
 def bakery(tmp_path_factory: pytest.TempPathFactory) -> ForecastContext:
     path = tmp_path_factory.mktemp("model") / "model.ubj"
     path.write_bytes(MODEL.to_bytes())
-    return open_bakery(path, TABLE, bakery="bakery 0", products={})
+    return with_client_model(read_context(path, TABLE, bakery="bakery 0", products={}))
 
 
-def forecast(
-    bakery: ForecastContext, told_days: KnownFuture = NOTHING_TOLD, *, days: int = 6
+def forecast_by_day(
+    bakery: ForecastContext, known_future: KnownFuture = NOTHING_KNOWN, *, days: int = 6
 ) -> dict[tuple[pd.Timestamp, str], ForecastRow]:
     table = with_future_rows(
         bakery.table,
         today=bakery.today,
         until=bakery.today + pd.Timedelta(days=days),
-        told=told_days,
+        known_future=known_future,
     )
-    rows = forecast_days(bakery.own, table, bakery.past, region="", unsold=bakery.unsold)
+    rows = forecast_days(
+        bakery.client_model, table, bakery.residuals, region="", unsold=bakery.unsold
+    )
     return {(row.date, row.product): row for row in rows}
 
 
-def coming(told_days: KnownFuture, *, days: int = 6) -> pd.DataFrame:
+def future_rows(known_future: KnownFuture, *, days: int = 6) -> pd.DataFrame:
     rows = with_future_rows(
-        TABLE, today=LAST, until=LAST + pd.Timedelta(days=days), told=told_days
+        TABLE, today=LAST, until=LAST + pd.Timedelta(days=days), known_future=known_future
     ).rows
     return rows[rows["units"].isna()].set_index(["date", "product"])
 
 
-def test_a_told_day_has_the_features_that_it_will_have() -> None:
-    """Of a day cut off and told as it was, every column is as if it had been sold."""
+def test_a_known_day_has_the_features_that_it_will_have() -> None:
+    """Of a day cut off and known as it was, every column is as if it had been sold."""
     cut = TABLE.rows["date"] < LAST
     day = TABLE.rows[~cut].drop(columns=["bakery", "units"]).assign(open=np.nan)
     before = SalesTable(TABLE.rows[cut].reset_index(drop=True))
     today = before.rows["date"].max()
-    table = with_future_rows(before, today=today, until=LAST, told=KnownFuture(day))
+    table = with_future_rows(before, today=today, until=LAST, known_future=KnownFuture(day))
     made = build_features(table, DEFINITION).between(LAST)
     sold = build_features(TABLE, DEFINITION).between(LAST)
     np.testing.assert_array_equal(made.x, sold.x)
 
 
-def test_told_days_change_nothing_that_was_sold() -> None:
+def test_known_future_change_nothing_that_was_sold() -> None:
     """Neither rows nor features of the past."""
-    everything = told({"date": TOMORROW, "promotion": 1.0, "price": 9.0, "temperature_c": 40.0})
-    table = with_future_rows(TABLE, today=LAST, until=TOMORROW, told=everything)
+    everything = known({"date": TOMORROW, "promotion": 1.0, "price": 9.0, "temperature_c": 40.0})
+    table = with_future_rows(TABLE, today=LAST, until=TOMORROW, known_future=everything)
     past = table.rows[table.rows["units"].notna()].reset_index(drop=True)
     pd.testing.assert_frame_equal(past, TABLE.rows)
     np.testing.assert_array_equal(
@@ -124,8 +127,8 @@ def test_told_days_change_nothing_that_was_sold() -> None:
 
 def test_closed_days_go_and_forced_ones_come() -> None:
     """For all products or for one; a product's own word beats that of the day."""
-    rows = coming(
-        told(
+    rows = future_rows(
+        known(
             {"date": TOMORROW, "open": 0.0},
             {"date": TOMORROW, "product": "product 1", "open": 1.0},
             {"date": SUNDAY, "product": "product 0", "open": 1.0},
@@ -136,10 +139,10 @@ def test_closed_days_go_and_forced_ones_come() -> None:
     assert len(rows) == 2 * 5 - 1 + 1
 
 
-def test_what_is_not_told_is_taken_for_granted_or_stays_missing() -> None:
+def test_what_is_not_known_is_taken_for_granted_or_stays_missing() -> None:
     """The last price, no promotion; no weather and no covariate."""
-    rows = coming(
-        told(
+    rows = future_rows(
+        known(
             {"date": TOMORROW, "temperature_c": 31.0, "market": 1.0},
             {"date": TOMORROW, "product": "product 1", "promotion": 1.0, "price": 1.5},
         )
@@ -154,16 +157,16 @@ def test_what_is_not_told_is_taken_for_granted_or_stays_missing() -> None:
 
 
 def test_the_day_to_plan_is_the_next_that_is_open() -> None:
-    """A staff holiday is passed over; a day that is told as closed isn't planned."""
+    """A staff holiday is passed over; a day known as closed isn't planned."""
     away = [{"date": day, "open": 0.0} for day in days_ahead(LAST)]
-    assert day_to_plan(TABLE, today=LAST, asked=None, told=told(*away[:10])) == LAST + pd.Timedelta(
-        days=11
-    )
-    assert day_to_plan(TABLE, today=LAST, asked=SUNDAY, told=NOTHING_TOLD) == SUNDAY
+    assert day_to_plan(
+        TABLE, today=LAST, asked=None, known_future=known(*away[:10])
+    ) == LAST + pd.Timedelta(days=11)
+    assert day_to_plan(TABLE, today=LAST, asked=SUNDAY, known_future=NOTHING_KNOWN) == SUNDAY
     with pytest.raises(SettingsError, match=f"found {TOMORROW.date()} told as closed"):
-        day_to_plan(TABLE, today=LAST, asked=TOMORROW, told=told(*away))
+        day_to_plan(TABLE, today=LAST, asked=TOMORROW, known_future=known(*away))
     with pytest.raises(SettingsError, match="all days ahead"):
-        day_to_plan(TABLE, today=LAST, asked=None, told=told(*away))
+        day_to_plan(TABLE, today=LAST, asked=None, known_future=known(*away))
 
 
 def test_products_ahead_are_those_that_are_forecast() -> None:
@@ -177,8 +180,10 @@ def test_products_ahead_are_those_that_are_forecast() -> None:
 
 def test_a_promotion_moves_its_product_on_its_day_and_is_a_reason(bakery: ForecastContext) -> None:
     """By about what it did in the past; the same day's other product stays as it was."""
-    plain = forecast(bakery)
-    moved = forecast(bakery, told({"date": TOMORROW, "product": "product 0", "promotion": 1.0}))
+    plain = forecast_by_day(bakery)
+    moved = forecast_by_day(
+        bakery, known({"date": TOMORROW, "product": "product 0", "promotion": 1.0})
+    )
     one, other = (TOMORROW, "product 0"), (TOMORROW, "product 1")
     assert moved[one].units / plain[one].units == pytest.approx(1.5, rel=0.15)
     assert moved[one].drivers[0].in_words() == "promotion: more"
@@ -188,17 +193,20 @@ def test_a_promotion_moves_its_product_on_its_day_and_is_a_reason(bakery: Foreca
 
 def test_a_later_promotion_leaves_earlier_days_alone(bakery: ForecastContext) -> None:
     """Nothing of a day but a holiday is looked ahead to."""
-    later = told({"date": SUNDAY + pd.Timedelta(days=1), "promotion": 1.0, "temperature_c": 30.0})
-    plain, moved = forecast(bakery), forecast(bakery, later)
+    later = known({"date": SUNDAY + pd.Timedelta(days=1), "promotion": 1.0, "temperature_c": 30.0})
+    plain, moved = forecast_by_day(bakery), forecast_by_day(bakery, later)
     for key in plain:
         if key[0] < SUNDAY:
             assert moved[key].units == plain[key].units
 
 
-def test_the_eve_of_a_told_holiday_knows_it(bakery: ForecastContext) -> None:
+def test_the_eve_of_a_known_holiday_knows_it(bakery: ForecastContext) -> None:
     """As eves in the past did, whose holidays stood in the sales."""
     eve, holiday = (TOMORROW, "product 0"), TOMORROW + pd.Timedelta(days=1)
-    plain, moved = forecast(bakery), forecast(bakery, told({"date": holiday, "holiday": 1.0}))
+    plain, moved = (
+        forecast_by_day(bakery),
+        forecast_by_day(bakery, known({"date": holiday, "holiday": 1.0})),
+    )
     assert moved[eve].units > 1.5 * plain[eve].units
     assert "day before a holiday" in [driver.words for driver in moved[eve].drivers]
 
@@ -209,19 +217,22 @@ def test_an_unsold_product_goes_by_promotions_but_not_by_weather(
     """What its page says moves it is in the number; without sales no weather is usual."""
     path = tmp_path / "model.ubj"
     path.write_bytes(MODEL.to_bytes())
-    young = open_bakery(
-        path,
-        SalesTable(TABLE.rows.iloc[:0]),
-        bakery="Anna",
-        products={"bun": Product("bun", expected_units=60.0)},
-        today=LAST,
+    young = with_client_model(
+        read_context(
+            path,
+            SalesTable(TABLE.rows.iloc[:0]),
+            bakery="Anna",
+            products={"bun": Product("bun", expected_units=60.0)},
+            today=LAST,
+        )
     )
     key = (TOMORROW, "bun")
-    plain = forecast(young)[key]
+    plain = forecast_by_day(young)[key]
     assert (
-        forecast(young, told({"date": TOMORROW, "temperature_c": 35.0}))[key].units == plain.units
+        forecast_by_day(young, known({"date": TOMORROW, "temperature_c": 35.0}))[key].units
+        == plain.units
     )
-    moved = forecast(young, told({"date": TOMORROW, "promotion": 1.0}))[key]
+    moved = forecast_by_day(young, known({"date": TOMORROW, "promotion": 1.0}))[key]
     assert moved.units / plain.units == pytest.approx(1.5, rel=0.2)
     assert "promotion" in [driver.group for driver in moved.drivers]
     assert {driver.group for driver in moved.drivers} <= {"weekday", "promotion", "holiday"}
@@ -236,17 +247,20 @@ def test_without_sales_all_28_days_can_be_asked_for() -> None:
     assert rows["date"].max() > until - pd.Timedelta(days=2)
 
 
-def test_what_the_model_goes_by_and_is_not_told_is_named() -> None:
-    """Only what its trees split on; told, or known by the region, it isn't named."""
+def test_what_the_model_goes_by_and_is_not_known_is_named() -> None:
+    """Only what its trees split on; what is given, or known by the region, isn't named."""
     assert inputs_of(DEFINITION)[-1] == "market"
-    used = unknown_inputs([MODEL], TABLE.rows, NOTHING_TOLD, region="")
+    model = TreeForecaster(MODEL)
+    used = unknown_inputs([model], TABLE.rows, NOTHING_KNOWN, region="")
     assert {"promotion", "holiday"} <= set(used)
     assert not {"price", "school_holiday", "rain_mm"} & set(used)
-    assert "holiday" not in unknown_inputs([MODEL], TABLE.rows, NOTHING_TOLD, region="DE")
-    promoted = told({"date": TOMORROW, "promotion": 0.0, "holiday": np.nan})
-    left = unknown_inputs([MODEL], TABLE.rows, promoted, region="")
+    assert "holiday" not in unknown_inputs([model], TABLE.rows, NOTHING_KNOWN, region="DE")
+    promoted = known({"date": TOMORROW, "promotion": 0.0, "holiday": np.nan})
+    left = unknown_inputs([model], TABLE.rows, promoted, region="")
     assert set(used) - set(left) == {"promotion"}
-    assert unknown_inputs([MODEL.first(0)], TABLE.rows, NOTHING_TOLD, region="") == ()
-    weights = initial_weights("poisson", DEFINITION, seed=1)
+    assert (
+        unknown_inputs([TreeForecaster(MODEL.first(0))], TABLE.rows, NOTHING_KNOWN, region="") == ()
+    )
+    weights = WeightForecaster(initial_weights("poisson", DEFINITION, seed=1))
     given = ("promotion", "price", "holiday", "temperature_c", "market")
-    assert unknown_inputs([weights], TABLE.rows, NOTHING_TOLD, region="") == given
+    assert unknown_inputs([weights], TABLE.rows, NOTHING_KNOWN, region="") == given

@@ -10,16 +10,18 @@ import pytest
 
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.bias_correction import BiasCorrection, bias_correction
+from glean.forecasting.forecast_model import LocalTraining
+from glean.forecasting.forecasters import TreeForecaster, WeightForecaster
 from glean.forecasting.personalization import personalize
-from glean.forecasting.predict import forecast_units
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
 from glean.learning.residual import SHAPES, grow_residual
+from glean.learning.weight_models import initial_weights
 from glean.metrics import wape
 from glean.settings import BoostingSettings
 from tests.matrices import DEFINITION, random_forest, random_matrix
 
 BOOSTING = BoostingSettings()
+HOW = LocalTraining(BOOSTING, learning_rate=0.1, seed=1)
 TRAINING, VALIDATION, TEST = (random_matrix(n, seed=k) for k, n in enumerate((900, 120, 300)))
 EMPTY = Forest.empty(DEFINITION, objective="reg:squarederror")
 NONE = TRAINING.rows(np.zeros(len(TRAINING), dtype=bool))
@@ -27,9 +29,9 @@ NONE = TRAINING.rows(np.zeros(len(TRAINING), dtype=bool))
 
 def test_own_trees_mend_what_the_federation_gets_wrong() -> None:
     """A global model of random trees is far off; the refined one isn't, on rows it never saw."""
-    wrong = random_forest(2)
-    personal = personalize(wrong, TRAINING, VALIDATION, boosting=BOOSTING, seed=1)
-    before, after = forecast_units(wrong, TEST), personal.forecast(TEST)
+    wrong = TreeForecaster(random_forest(2))
+    personal = personalize(wrong, TRAINING, VALIDATION, how=HOW)
+    before, after = wrong.predict(TEST), personal.predict(TEST)
     assert wape(TEST.units, after) < 0.6 * wape(TEST.units, before)
     assert 0.5 < personal.trees_share <= 1.0
 
@@ -38,27 +40,26 @@ def test_own_trees_stand_behind_the_federation_s() -> None:
     """Its trees are all there, as they were; each shape's leaves count a third."""
     own = grow_residual(EMPTY, TRAINING, VALIDATION, boosting=BOOSTING, seed=1)
     model = random_forest(3)
-    personal = personalize(model, TRAINING, VALIDATION, boosting=BOOSTING, seed=1).model
-    assert isinstance(personal, Forest)
-    assert personal.first(3).to_bytes() == model.to_bytes()
+    personal = personalize(TreeForecaster(model), TRAINING, VALIDATION, how=HOW).model
+    assert Forest.from_bytes(personal.to_bytes()).first(3).to_bytes() == model.to_bytes()
     assert own.tree_count >= len(SHAPES)
 
 
 def test_without_days_to_choose_by_nothing_is_refined() -> None:
     """Neither without training nor without validation rows."""
-    model = random_forest(2)
+    model = TreeForecaster(random_forest(2))
     for training, validation in ((TRAINING, NONE), (NONE, VALIDATION), (NONE, NONE)):
-        personal = personalize(model, training, validation, boosting=BOOSTING, seed=1)
+        personal = personalize(model, training, validation, how=HOW)
         assert personal.trees_share == 0.0
         assert personal.model is model
 
 
 def test_a_model_of_weights_gets_a_level_only() -> None:
     """There are no trees to put behind it."""
-    weights = initial_weights("poisson", DEFINITION, seed=1)
-    personal = personalize(weights, TRAINING, VALIDATION, boosting=BOOSTING, seed=1)
+    weights = WeightForecaster(initial_weights("poisson", DEFINITION, seed=1))
+    personal = personalize(weights, TRAINING, VALIDATION, how=HOW)
     assert personal.model is weights
-    assert set(personal.levels.factors) == {"all"}
+    assert set(personal.correction.factors) == {"all"}
 
 
 def of_products(units: list[float], products: list[str]) -> FeatureMatrix:

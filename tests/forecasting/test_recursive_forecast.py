@@ -1,4 +1,4 @@
-"""Coming days: which they are, what they are forecast from, and that the unit doesn't matter."""
+"""Future days: which they are, what they are forecast from, and that the unit doesn't matter."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from glean.errors import GleanError, SettingsError
 from glean.features.matrix import build_features
-from glean.forecasting.cold_start import weekday_profile, with_stated_history
-from glean.forecasting.context import ForecastContext, open_bakery
+from glean.forecasting.cold_start import weekday_profile, with_cold_start
+from glean.forecasting.context import ForecastContext, read_context, with_client_model
+from glean.forecasting.forecasters import TreeForecaster
 from glean.forecasting.future_rows import with_future_rows
 from glean.forecasting.model_store import StoredModel, to_files
 from glean.forecasting.plan import plan_day
@@ -49,20 +50,35 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def opened(path: Path, table: SalesTable = TABLE, **products: Product) -> ForecastContext:
-    return open_bakery(
+def context_of(path: Path, table: SalesTable = TABLE, **products: Product) -> ForecastContext:
+    context = read_context(
         path, table, bakery="bakery 0", products=products, today=LAST, open_weekdays=EVERY_DAY
     )
+    return with_client_model(context)
 
 
-def week(bakery: ForecastContext, days: int = 7) -> list[ForecastRow]:
+def forecast_week(context: ForecastContext, days: int = 7) -> list[ForecastRow]:
     table = with_future_rows(
-        bakery.table, today=bakery.today, until=bakery.today + pd.Timedelta(days=days)
+        context.table, today=context.today, until=context.today + pd.Timedelta(days=days)
     )
-    return forecast_days(bakery.own, table, bakery.past, region="", unsold=bakery.unsold)
+    return forecast_days(
+        context.client_model, table, context.residuals, region="", unsold=context.unsold
+    )
 
 
-def test_coming_days_are_the_open_ones() -> None:
+@pytest.fixture(scope="module")
+def fresh(model_file: Path) -> ForecastContext:
+    """The bakery of `TABLE`, opened for the first time."""
+    return context_of(model_file)
+
+
+@pytest.fixture(scope="module")
+def future(fresh: ForecastContext) -> list[ForecastRow]:
+    """Its week ahead."""
+    return forecast_week(fresh)
+
+
+def test_future_days_are_the_open_ones() -> None:
     """Sundays are closed, unless one is asked for; nothing that was sold changes."""
     until = LAST + pd.Timedelta(days=14)
     sunday = next(
@@ -93,12 +109,11 @@ def test_a_product_out_of_the_range_is_not_forecast() -> None:
     assert set(rows[rows["units"].isna()]["product"]) == {"product 0"}
 
 
-def test_the_week_is_near_what_the_weekdays_usually_are(model_file: Path) -> None:
+def test_the_week_is_near_what_the_weekdays_usually_are(future: list[ForecastRow]) -> None:
     """Seven days ahead too, since forecasts stand in for the days between."""
     usual = TABLE.rows.groupby(["product", TABLE.rows["date"].dt.day_of_week])["units"].mean()
-    rows = week(opened(model_file))
-    assert {row.date.day_of_week for row in rows} == set(range(6))
-    for row in rows:
+    assert {row.date.day_of_week for row in future} == set(range(6))
+    for row in future:
         mean = usual[row.product, row.date.day_of_week]
         assert row.units == pytest.approx(mean, rel=0.3)
         low, high = row.between(0.1, 0.9)
@@ -106,11 +121,12 @@ def test_the_week_is_near_what_the_weekdays_usually_are(model_file: Path) -> Non
         assert all(driver.words for driver in row.drivers)
 
 
-def test_a_forecast_scales_with_the_table_s_unit(model_file: Path) -> None:
+def test_a_forecast_scales_with_the_table_s_unit(
+    model_file: Path, future: list[ForecastRow]
+) -> None:
     """Pieces or dozens: the same days, reasons and ranges."""
     dozens = SalesTable(TABLE.rows.assign(units=TABLE.rows["units"] / 12))
-    pieces, twelfths = week(opened(model_file)), week(opened(model_file, dozens))
-    for one, other in zip(pieces, twelfths, strict=True):
+    for one, other in zip(future, forecast_week(context_of(model_file, dozens)), strict=True):
         assert other.units * 12 == pytest.approx(one.units, rel=1e-3)
         assert other.quantiles * 12 == pytest.approx(one.quantiles, rel=2e-3, abs=1e-6)
         assert [d.group for d in other.drivers] == [d.group for d in one.drivers]
@@ -118,10 +134,12 @@ def test_a_forecast_scales_with_the_table_s_unit(model_file: Path) -> None:
 
 def test_a_bakery_without_sales_gets_a_week(model_file: Path) -> None:
     """From the stated size, by the federation's weekdays."""
-    rows = week(opened(model_file, NO_SALES, roll=Product("roll", expected_units=60.0)))
+    rows = forecast_week(
+        context_of(model_file, NO_SALES, roll=Product("roll", expected_units=60.0))
+    )
     assert len(rows) == 7
     assert np.mean([row.units for row in rows]) == pytest.approx(60, rel=0.05)
-    profile = weekday_profile(MODEL)
+    profile = weekday_profile(TreeForecaster(MODEL))
     assert profile.mean() == pytest.approx(1.0)
     assert [r.units / 60 for r in rows] == pytest.approx(
         [profile[r.date.day_of_week] for r in rows], rel=0.05
@@ -131,7 +149,7 @@ def test_a_bakery_without_sales_gets_a_week(model_file: Path) -> None:
 def test_without_sales_and_size_there_is_nothing_to_go_by(model_file: Path) -> None:
     """It says which column is wanted."""
     with pytest.raises(SettingsError, match="expected_units"):
-        opened(model_file, NO_SALES, roll=Product("roll"))
+        context_of(model_file, NO_SALES, roll=Product("roll"))
 
 
 def test_a_new_product_takes_the_size_of_like_ones() -> None:
@@ -140,7 +158,7 @@ def test_a_new_product_takes_the_size_of_like_ones() -> None:
         "bun": Product("bun", category="sweet"),
         "product 0": Product("product 0", category="sweet"),
     }
-    made = with_stated_history(
+    made = with_cold_start(
         TABLE, listed, profile=FLAT, open_weekdays=EVERY_DAY, today=LAST, bakery="bakery 0"
     ).rows
     size = TABLE.rows[TABLE.rows["product"] == "product 0"]["units"].tail(28).mean()
@@ -149,12 +167,12 @@ def test_a_new_product_takes_the_size_of_like_ones() -> None:
 
 
 @pytest.mark.parametrize("days", [1, 5, 27])
-def test_days_that_were_sold_take_over_from_what_was_stated(days: int) -> None:
+def test_days_that_were_sold_take_over_from_what_was_expected(days: int) -> None:
     """Made-up days stand before the first real one, at a size that the real ones move."""
     dates = pd.date_range(end=LAST, periods=days)
     real = pd.DataFrame({"date": dates, "bakery": "b", "product": "roll", "units": 90.0})
     listed = {"roll": Product("roll", expected_units=30.0)}
-    rows = with_stated_history(
+    rows = with_cold_start(
         SalesTable(real), listed, profile=FLAT, open_weekdays=EVERY_DAY, today=LAST, bakery="b"
     ).rows
     assert len(rows) == 28
@@ -162,38 +180,38 @@ def test_days_that_were_sold_take_over_from_what_was_stated(days: int) -> None:
     assert made["units"].to_numpy() == pytest.approx((90 * days + 30 * 3) / (days + 3))
 
 
-def test_a_home_forecasts_as_the_run_did(tmp_path: Path, model_file: Path) -> None:
+def test_a_home_forecasts_as_the_run_did(
+    tmp_path: Path, fresh: ForecastContext, future: list[ForecastRow]
+) -> None:
     """What was kept is read, and errors since are added; another run's leftovers are refused."""
-    fresh = opened(model_file)
     keep_model(tmp_path, MODEL.to_bytes(), bakery="bakery 0", run_id=1)
-    keep_files(tmp_path, to_files(StoredModel(fresh.own, fresh.past, "")))
-    kept = opened(tmp_path)
-    assert [r.units for r in week(kept)] == pytest.approx([r.units for r in week(fresh)])
-    assert kept.own.choice == fresh.own.choice
+    keep_files(tmp_path, to_files(StoredModel(fresh.client_model, fresh.residuals, "")))
+    kept = context_of(tmp_path)
+    assert [r.units for r in forecast_week(kept)] == pytest.approx([r.units for r in future])
+    assert kept.client_model.selection == fresh.client_model.selection
     longer = random_table(days=210, seed=4)
-    assert len(opened(tmp_path, longer).past.days) > len(fresh.past.days)
+    assert len(context_of(tmp_path, longer).residuals.days) > len(fresh.residuals.days)
     (tmp_path / "personal.model").write_bytes(b"damaged")
     with pytest.raises(GleanError, match="another personal model"):
-        opened(tmp_path)
+        context_of(tmp_path)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     """It says what was wanted."""
     with pytest.raises(GleanError, match="found no model"):
-        opened(tmp_path)
+        context_of(tmp_path)
 
 
-def test_a_plan_takes_its_quantities_from_prices_and_trays(model_file: Path) -> None:
+def test_a_plan_takes_its_quantities_from_prices_and_trays(future: list[ForecastRow]) -> None:
     """A dear product is baked higher up its range; trays come out whole."""
-    rows = week(opened(model_file))
     cheap = {"product 0": Product("product 0", price=1.1, cost=1.0)}
     dear = {"product 0": Product("product 0", price=9.0, cost=1.0, batch_size=8, weight_kg=0.5)}
-    planned = [plan_day(rows, p, bakery="b", date=rows[0].date).products for p in (cheap, dear)]
+    planned = [plan_day(future, p, bakery="b", date=future[0].date).products for p in (cheap, dear)]
     low, high = (next(p for p in plan if p.product == "product 0") for plan in planned)
     assert low.bake < low.expected < high.bake
     assert high.bake % 8 == 0
     assert high.left_over_kg == pytest.approx(high.left_over / 2)
-    assert len(plan_day(rows, {}, bakery="b", date=rows[0].date).week) == 6
+    assert len(plan_day(future, {}, bakery="b", date=future[0].date).week) == 6
 
 
 def test_ranges_widen_with_the_days_ahead() -> None:

@@ -12,15 +12,8 @@ import xgboost
 
 from glean.errors import SettingsError
 from glean.features.definition import FeatureDefinition
-from glean.learning.boosting import (
-    MOST_STEPS,
-    PATIENCE,
-    Shape,
-    TreeLearner,
-    predict,
-    start_margin,
-    train_pooled,
-)
+from glean.learning.booster import predict, start_margin
+from glean.learning.boosting import MOST_STEPS, PATIENCE, Shape, TreeLearner, train_pooled
 from glean.learning.forest import Forest
 from glean.learning.xgboost_input import parameters, training_matrix
 from glean.settings import BoostingSettings
@@ -58,10 +51,10 @@ def test_trees_are_grown_until_where_xgboost_stops_early(seed: int, parallel: in
     """The trees that `xgboost.train` keeps by its own early stopping on the same other rows."""
     boosting = BoostingSettings(num_parallel_tree=parallel)
     rows, others = random_matrix(300, seed=seed), random_matrix(60, seed=seed + 100)
-    learner, judge = (TreeLearner(each, boosting=boosting) for each in (rows, others))
-    margins = (learner.start(), judge.start())
+    learner, validation = (TreeLearner(each, boosting=boosting) for each in (rows, others))
+    margins = (learner.start(), validation.start())
     shape = Shape(max_depth=3, min_child_weight=2.0)
-    grown = learner.grow_until(judge, margins, shape=shape, learning_rate=0.2, seed=seed)
+    grown = learner.grow_until(validation, margins, shape=shape, learning_rate=0.2, seed=seed)
     matrices = []
     for features, margin in zip((rows, others), margins, strict=True):
         matrices.append(training_matrix(features, bins=boosting.bins))

@@ -7,10 +7,12 @@ import pytest
 
 from glean.features.definition import FeatureDefinition
 from glean.forecasting.drivers import GROUPS, drivers, group_of
-from glean.learning.boosting import predict, train_pooled
+from glean.forecasting.forecasters import TreeForecaster, WeightForecaster
+from glean.learning.booster import predict
+from glean.learning.boosting import train_pooled
 from glean.learning.contributions import contributions
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
+from glean.learning.weight_models import initial_weights
 from glean.settings import BoostingSettings
 from tests.matrices import DEFINITION, random_matrix
 
@@ -56,12 +58,12 @@ def test_every_column_has_a_group_but_further_covariates() -> None:
 def test_the_strongest_drivers_are_named_in_words() -> None:
     """The weekday by its name; never more than three; a model of weights has none."""
     rows = ROWS.rows(np.arange(len(ROWS)) < 20)
-    found = drivers(rows, [(1.0, MODEL)], usual=ROWS)
+    found = drivers(rows, [(1.0, TreeForecaster(MODEL))], usual=ROWS)
     assert len(found) == 20
     assert any(driver.words == "Sunday" for row in found for driver in row)
     for row in found:
         assert len(row) <= 3
         sizes = [abs(driver.effect) for driver in row]
         assert sizes == sorted(sizes, reverse=True)
-    weights = initial_weights("poisson", DEFINITION, seed=1)
+    weights = WeightForecaster(initial_weights("poisson", DEFINITION, seed=1))
     assert drivers(rows, [(1.0, weights)], usual=ROWS) == [()] * 20

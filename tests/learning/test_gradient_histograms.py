@@ -1,4 +1,4 @@
-"""A bakery's answers: the same however it came to the question, and what a plain loop finds."""
+"""A bakery's sums: the same however it came to the request, and what a plain loop finds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from glean.errors import FederationError, ModelError
-from glean.features.bin_layout import BinLayout
 from glean.features.matrix import FeatureMatrix
 from glean.learning import kernels as loops
+from glean.learning.bin_layout import BinLayout
 from glean.learning.binned_trees import BinnedTrees, at_public_edges
 from glean.learning.boosting import TreeLearner
 from glean.learning.fixed_point import FixedPoint
@@ -21,7 +21,7 @@ from glean.learning.histogram_request import HistogramRequest
 from glean.learning.loss import Loss
 from glean.learning.tree import NO_NODE, Tree
 from glean.settings import BoostingSettings
-from tests.binned import Federation, leaf_of, non_iid_matrix, singles, taken
+from tests.histogram_federation import HistogramFederation, leaf_of, non_iid_matrix, singles, taken
 from tests.matrices import random_forest, random_matrix, random_tree
 
 BOOSTING = BoostingSettings(trees_per_round=2, max_depth=4, min_child_weight=2)
@@ -35,43 +35,45 @@ def unsold_in_part(rows: int, *, seed: int) -> FeatureMatrix:
     return replace(features, y=np.where(unsold, np.float32(np.nan), features.y))
 
 
-def levels(features: FeatureMatrix, *, seed: int) -> tuple[Federation, list[HistogramRequest]]:
-    """A federation of one bakery and the orders of one group of trees."""
-    federation = Federation([features], BOOSTING)
-    growth, orders = federation.growth(seed=seed), []
-    while (order := growth.request()) is not None:
-        orders.append(order)
-        growth.take(answer(federation.bakeries[0], federation, order))
-    federation.add(growth.trees())
-    return federation, orders
+def requests_of(
+    features: FeatureMatrix, *, seed: int
+) -> tuple[HistogramFederation, list[HistogramRequest]]:
+    """A federation of one bakery and the requests of one group of trees."""
+    federation = HistogramFederation([features], BOOSTING)
+    grower, requests = federation.grower(seed=seed), []
+    while (request := grower.request()) is not None:
+        requests.append(request)
+        grower.take(answer(federation.bakeries[0], federation, request))
+    federation.add(grower.trees())
+    return federation, requests
 
 
 def answer(
-    bakery: GradientHistograms, federation: Federation, order: HistogramRequest
+    bakery: GradientHistograms, federation: HistogramFederation, request: HistogramRequest
 ) -> NDArray[np.int64]:
     return bakery.histograms(
-        bakery.start(), order, unit_weight=federation.unit_weight, scale=federation.scale
+        bakery.start(), request, unit_weight=federation.unit_weight, scale=federation.scale
     )
 
 
 def test_answers_don_t_depend_on_what_was_asked_before() -> None:
     """Orders of two groups, jumbled and repeated, against a bakery that is asked just once."""
     features = unsold_in_part(400, seed=1)
-    federation, first = levels(features, seed=1)
-    _, second = levels(features, seed=2)
-    orders = first + second
+    federation, first = requests_of(features, seed=1)
+    _, second = requests_of(features, seed=2)
+    requests = first + second
     old = GradientHistograms(features, federation.layout, BOOSTING)
-    asked = np.random.default_rng(0).integers(0, len(orders), 40)
+    asked = np.random.default_rng(0).integers(0, len(requests), 40)
     for number in asked:
         new = GradientHistograms(features, federation.layout, BOOSTING)
-        expected = answer(new, federation, orders[number])
-        assert (answer(old, federation, orders[number]) == expected).all()
+        expected = answer(new, federation, requests[number])
+        assert (answer(old, federation, requests[number]) == expected).all()
 
 
 def test_a_new_margin_is_noticed_even_in_the_old_one_s_place() -> None:
     """Gradients that are kept are those of the margin as it is now."""
     features = unsold_in_part(300, seed=2)
-    federation, (root, *_) = levels(features, seed=1)
+    federation, (root, *_) = requests_of(features, seed=1)
     bakery, margin = (
         GradientHistograms(features, federation.layout, BOOSTING),
         federation.margins[0],
@@ -111,8 +113,8 @@ def test_leaf_sums_are_those_of_a_plain_loop(objective: str) -> None:
     """Every row is looked at by its values, tree by tree; days still to come add nothing."""
     features = unsold_in_part(250, seed=3)
     boosting = replace(BOOSTING, objective=objective)
-    federation, _ = levels(unsold_in_part(600, seed=4), seed=1)
-    trees = [tree for k in range(3) for tree in federation.grow(federation.growth(seed=k))]
+    federation, _ = requests_of(unsold_in_part(600, seed=4), seed=1)
+    trees = [tree for k in range(3) for tree in federation.grow(federation.grower(seed=k))]
     bakery = GradientHistograms(features, federation.layout, boosting)
     unit = bakery.total_weight / bakery.sold_rows
     found = bakery.leaf_sums(bakery.start(), trees, unit_weight=unit, scale=SCALE)
@@ -130,12 +132,12 @@ def test_histograms_are_those_of_a_plain_loop() -> None:
     """All rows, all columns, at the root: each value counted where its bin lies."""
     features = unsold_in_part(200, seed=5)
     boosting = replace(BOOSTING, subsample=1.0, colsample=1.0, trees_per_round=1)
-    federation = Federation([features], boosting)
-    order = federation.growth(seed=1).request()
-    assert order is not None
+    federation = HistogramFederation([features], boosting)
+    request = federation.grower(seed=1).request()
+    assert request is not None
     unit = federation.unit_weight
     bakery, layout = federation.bakeries[0], federation.layout
-    found = bakery.histograms(bakery.start(), order, unit_weight=unit, scale=SCALE)
+    found = bakery.histograms(bakery.start(), request, unit_weight=unit, scale=SCALE)
     expected = np.zeros((layout.slots, 2), dtype=np.int64)
     for values, pair in zip(features.x, rounded(features, boosting, unit), strict=True):
         for column, value in enumerate(values.tolist()):
@@ -148,8 +150,8 @@ def test_histograms_are_those_of_a_plain_loop() -> None:
 def test_margins_are_xgboost_s_bit_for_bit() -> None:
     """Trees on public edges, followed by bins, against XGBoost on the values."""
     features = unsold_in_part(500, seed=6)
-    federation, _ = levels(features, seed=7)
-    trees = [tree for k in range(4) for tree in federation.grow(federation.growth(seed=k))]
+    federation, _ = requests_of(features, seed=7)
+    trees = [tree for k in range(4) for tree in federation.grow(federation.grower(seed=k))]
     learner = TreeLearner(features, boosting=BOOSTING)
     bakery = federation.bakeries[0]
     forest = replace(random_forest(0), trees=tuple(trees))
@@ -189,7 +191,7 @@ def test_compiled_walks_are_the_plain_ones() -> None:
         leaves = np.empty((5, len(bins)), dtype=np.uint32)
         margin = np.ones(len(bins), dtype=np.float32)
         sums = np.zeros((len(nodes.splits), 2), dtype=np.int64)
-        find(bins, nodes.roots, nodes.steps, nodes.splits, leaves)
+        find(bins, nodes.roots, nodes.depth, nodes.splits, leaves)
         add(leaves, nodes.value, margin)
         sum_up(leaves, gradients, sums)
         results.append((leaves.tolist(), margin.tolist(), sums.tolist()))
@@ -286,11 +288,11 @@ def test_what_a_bakery_can_t_answer_it_refuses() -> None:
 def test_a_bakery_without_rows_adds_nothing() -> None:
     """Its answers are zeros of the right length."""
     features = random_matrix(300)
-    federation, orders = levels(features, seed=3)
+    federation, requests = requests_of(features, seed=3)
     nobody = GradientHistograms(taken(features, np.arange(0)), federation.layout, BOOSTING)
-    for order in orders:
-        found = answer(nobody, federation, order)
-        assert found.shape == (order.size(federation.layout),)
+    for request in requests:
+        found = answer(nobody, federation, request)
+        assert found.shape == (request.size(federation.layout),)
         assert not found.any()
-    trees = federation.grow(federation.growth(seed=1))
+    trees = federation.grow(federation.grower(seed=1))
     assert nobody.add(nobody.start(), trees).shape == (0,)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from glean.features.bins import in_bins
 from glean.features.matrix import FeatureMatrix
-from glean.learning.boosting import predict, train_pooled
+from glean.learning.booster import predict
+from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.learning.histogram_grower import HistogramGrower
 from glean.learning.loss import OBJECTIVES, Loss
@@ -23,7 +24,7 @@ from glean.learning.splits import LEAST_GAIN, Penalties
 from glean.learning.tree import NO_NODE, Tree
 from glean.learning.xgboost_input import parameters, training_matrix
 from glean.settings import BoostingSettings
-from tests.binned import Federation, non_iid_matrix, singles
+from tests.histogram_federation import HistogramFederation, non_iid_matrix, singles
 from tests.matrices import random_matrix, same_trees
 
 Floats = NDArray[np.float64]
@@ -77,7 +78,7 @@ class Case:
         return cls(replace(features, y=y), boosting)
 
 
-def grown_by_xgboost(case: Case, federation: Federation) -> Grown:
+def grown_by_xgboost(case: Case, federation: HistogramFederation) -> Grown:
     """One tree of XGBoost's on the margin where the federation stands."""
     matrix = training_matrix(case.features, bins=case.boosting.bins)
     margin = federation.margins[0]
@@ -114,7 +115,7 @@ def read_tree(booster: xgboost.Booster) -> Grown:
     return Grown(tree, np.array(found["loss_changes"], dtype=np.float64))
 
 
-def weighted_gradients(case: Case, federation: Federation) -> Floats:
+def weighted_gradients(case: Case, federation: HistogramFederation) -> Floats:
     """Gradient and hessian of each row times its weight, shape (rows, 2)."""
     sold = np.isfinite(case.features.y)
     y = np.where(sold, case.features.y, np.float32(0))
@@ -140,7 +141,9 @@ def pairs(
             waiting.append((int(ours.tree.right[a]), int(theirs.tree.right[b]), rows[~mine]))
 
 
-def compare(case: Case, federation: Federation, ours: Grown, theirs: Grown) -> tuple[int, int]:
+def compare(
+    case: Case, federation: HistogramFederation, ours: Grown, theirs: Grown
+) -> tuple[int, int]:
     """Compare node by node; how many rows there were, and how many came to the same leaf value."""
     x = in_bins(case.features.x, case.features.definition, bins=case.boosting.bins)
     penalties = Penalties.of(case.boosting, Loss.of(case.boosting))
@@ -169,10 +172,10 @@ def compare(case: Case, federation: Federation, ours: Grown, theirs: Grown) -> t
     return len(counting), same
 
 
-def one_tree(federation: Federation, *, seed: int) -> Grown:
-    growth: HistogramGrower = federation.growth(seed=seed)
-    (tree,) = federation.grow(growth)
-    return Grown(tree, growth.gains()[0])
+def one_tree(federation: HistogramFederation, *, seed: int) -> Grown:
+    grower: HistogramGrower = federation.grower(seed=seed)
+    (tree,) = federation.grow(grower)
+    return Grown(tree, grower.gains()[0])
 
 
 def test_gains_and_leaves_are_xgboost_s_on_twenty_tables() -> None:
@@ -180,7 +183,7 @@ def test_gains_and_leaves_are_xgboost_s_on_twenty_tables() -> None:
     rows, same, splits = 0, 0, 0
     for number in range(20):
         case = Case.of(number)
-        federation = Federation([case.features], case.boosting)
+        federation = HistogramFederation([case.features], case.boosting)
         for seed in range(3):
             ours, theirs = one_tree(federation, seed=seed), grown_by_xgboost(case, federation)
             there, alike = compare(case, federation, ours, theirs)
@@ -214,14 +217,14 @@ def test_a_whole_model_forecasts_as_xgboost_s_does(objective: str) -> None:
 def test_xgboost_forecasts_from_the_file_what_the_trainer_did(objective: str) -> None:
     """Thousands of rows that it never saw, with missing values and some beyond all edges."""
     boosting = BoostingSettings(objective=objective, trees_per_round=2, max_depth=5)
-    federation = Federation([non_iid_matrix(900, seed=2)], boosting)
+    federation = HistogramFederation([non_iid_matrix(900, seed=2)], boosting)
     features = random_matrix(6000, seed=8)
     spread = np.random.default_rng(0).choice(singles(-50, 0.1, 1, 30), features.x.shape)
     features = replace(features, x=features.x * spread)
-    strangers = Federation([features], boosting)
+    strangers = HistogramFederation([features], boosting)
     trees: list[Tree] = []
     for seed in range(6):
-        new = federation.grow(federation.growth(seed=seed))
+        new = federation.grow(federation.grower(seed=seed))
         trees += new
         federation.add(new)
         strangers.add(new)

@@ -1,4 +1,4 @@
-"""Orders travel as JSON, and what comes from outside is believed only after a look."""
+"""Requests travel as JSON, and what comes from outside is believed only after a look."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.errors import ModelError
-from glean.features.bin_layout import BinLayout
+from glean.learning.bin_layout import BinLayout
 from glean.learning.histogram_request import HistogramRequest
 from glean.learning.row_sample import MOST_SEED
 from glean.settings import BoostingSettings
-from tests.binned import Federation, non_iid_matrix
+from tests.histogram_federation import HistogramFederation, non_iid_matrix
 from tests.matrices import DEFINITION
 
 LAYOUT = BinLayout(DEFINITION, 32)
 
 
-def orders() -> list[HistogramRequest]:
-    """All orders of a group of three trees."""
+def requests() -> list[HistogramRequest]:
+    """All requests of a group of three trees."""
     boosting = BoostingSettings(trees_per_round=3, max_depth=4, min_child_weight=2)
-    federation = Federation([non_iid_matrix(500, seed=3)], boosting)
-    growth, found = federation.growth(seed=MOST_SEED), []
-    while (order := growth.request()) is not None:
-        found.append(order)
-        (answer,) = federation.answers(order)
-        assert answer.shape == (order.size(LAYOUT),)
-        growth.take(answer)
+    federation = HistogramFederation([non_iid_matrix(500, seed=3)], boosting)
+    grower, found = federation.grower(seed=MOST_SEED), []
+    while (request := grower.request()) is not None:
+        found.append(request)
+        (sums,) = federation.replies(request)
+        assert sums.shape == (request.size(LAYOUT),)
+        grower.take(sums)
     return found
 
 
-ORDERS = orders()
-GOOD = json.loads(ORDERS[-1].to_json())
+REQUESTS = requests()
+GOOD = json.loads(REQUESTS[-1].to_json())
 
 
-def test_an_order_reads_as_it_was_written() -> None:
-    """Every level's order, to the last number."""
-    assert len(ORDERS) == 4
-    for order in ORDERS:
-        text = order.to_json()
+def test_a_request_reads_as_it_was_written() -> None:
+    """Every level's request, to the last number."""
+    assert len(REQUESTS) == 4
+    for request in REQUESTS:
+        text = request.to_json()
         again = HistogramRequest.from_json(text, layout=LAYOUT)
         assert again.to_json() == text
-        assert again.size(LAYOUT) == order.size(LAYOUT)
-        for tree, other in zip(order.trees, again.trees, strict=True):
+        assert again.size(LAYOUT) == request.size(LAYOUT)
+        for tree, other in zip(request.trees, again.trees, strict=True):
             assert tree.splits.begin_with(other.splits)
             assert other.splits.begin_with(tree.splits)
             assert other.wanted.dtype == np.int64
 
 
-def test_an_order_asks_for_one_child_of_each_pair_and_half_the_columns() -> None:
+def test_a_request_asks_for_one_child_of_each_pair_and_half_the_columns() -> None:
     """The root first, then never two siblings, and only slots of the sampled columns."""
-    for depth, order in enumerate(ORDERS):
-        for tree in order.trees:
+    for depth, request in enumerate(REQUESTS):
+        for tree in request.trees:
             assert len(tree.columns) == len(DEFINITION.names) // 2
             assert tree.shape(LAYOUT)[1] == LAYOUT.widths[tree.columns].sum()
             depths = tree.splits.depths()
@@ -66,13 +66,13 @@ def test_an_order_asks_for_one_child_of_each_pair_and_half_the_columns() -> None
 
 
 def tampered(change: Callable[[dict[str, Any]], object]) -> str:
-    order = json.loads(json.dumps(GOOD))
-    change(order)
-    return json.dumps(order)
+    request = json.loads(json.dumps(GOOD))
+    change(request)
+    return json.dumps(request)
 
 
-def first(order: dict[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = order["trees"][0]
+def first(request: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = request["trees"][0]
     return tree
 
 
@@ -86,7 +86,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
     "no trees": lambda o: o.update(trees=[]),
     "trees that are none": lambda o: o.update(trees={"a": 1}),
     "a tree that is none": lambda o: o["trees"].append(7),
-    "more than an order": lambda o: o.update(extra=1),
+    "more than a request": lambda o: o.update(extra=1),
     "a tree with more": lambda o: first(o).update(extra=1),
     "a negative seed": lambda o: first(o).update(seed=-1),
     "a seed too large": lambda o: first(o).update(seed=MOST_SEED + 1),
@@ -95,9 +95,9 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a column that isn't there": lambda o: first(o).update(columns=[len(DEFINITION.names)]),
     "columns twice": lambda o: first(o).update(columns=[3, 3]),
     "columns in disorder": lambda o: first(o).update(columns=[3, 2]),
-    "a wish for a node that isn't there": lambda o: first(o).update(wanted=[10_000]),
-    "a negative wish": lambda o: first(o).update(wanted=[-1]),
-    "a wish that is a yes": lambda o: first(o).update(wanted=[True]),
+    "a request for a node that isn't there": lambda o: first(o).update(wanted=[10_000]),
+    "a negative node": lambda o: first(o).update(wanted=[-1]),
+    "a node that is a yes": lambda o: first(o).update(wanted=[True]),
     "a list of lists": lambda o: first(o).update(wanted=[[1]]),
     "a node split before it is there": lambda o: first(o)["node"].__setitem__(0, 1),
     "a node split twice": lambda o: first(o)["node"].__setitem__(1, 0),
@@ -109,18 +109,18 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_order_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
+def test_a_hostile_request_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
     """Nothing out of range reaches the loops over rows, which trust what they are given."""
-    with pytest.raises(ModelError, match="order"):
+    with pytest.raises(ModelError, match="request"):
         HistogramRequest.from_json(tampered(change), layout=LAYOUT)
 
 
 @pytest.mark.parametrize(
     "text", ["", "[1]", "null", "{", "[" * 100_000, '{"trees": 1' + "0" * 5000]
 )
-def test_text_that_is_no_order_is_refused(text: str) -> None:
+def test_text_that_is_no_request_is_refused(text: str) -> None:
     """Neither JSON that isn't one nor text that isn't JSON."""
-    with pytest.raises(ModelError, match="order"):
+    with pytest.raises(ModelError, match="request"):
         HistogramRequest.from_json(text, layout=LAYOUT)
 
 
@@ -137,15 +137,15 @@ def test_a_tree_beyond_the_deepest_and_an_answer_beyond_all_memory_are_refused()
         HistogramRequest.from_json(json.dumps(many), layout=BinLayout(DEFINITION, 256))
 
 
-@given(position=st.integers(0, len(ORDERS[-1].to_json()) - 1), replacement=st.characters())
+@given(position=st.integers(0, len(REQUESTS[-1].to_json()) - 1), replacement=st.characters())
 def test_a_damaged_letter_is_refused_or_harmless(position: int, replacement: str) -> None:
-    """Whatever a letter becomes, the order is refused or can be answered."""
-    text = ORDERS[-1].to_json()
+    """Whatever a letter becomes, the request is refused or can be answered."""
+    text = REQUESTS[-1].to_json()
     damaged = text[:position] + replacement + text[position + 1 :]
     try:
-        order = HistogramRequest.from_json(damaged, layout=LAYOUT)
+        request = HistogramRequest.from_json(damaged, layout=LAYOUT)
     except ModelError:
         return
-    for tree in order.trees:
+    for tree in request.trees:
         assert (tree.wanted < tree.splits.nodes).all()
         assert (tree.splits.edge <= LAYOUT.edge_counts[tree.splits.column]).all()

@@ -1,4 +1,4 @@
-"""The honest rival: chosen on its own validation window, and on nothing else."""
+"""The local baseline: chosen on its own validation window, and on nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from glean.features.matrix import FeatureMatrix
 from glean.learning import local_trees
-from glean.learning.boosting import MOST_STEPS, PATIENCE, predict, train_pooled
+from glean.learning.booster import predict
+from glean.learning.boosting import MOST_STEPS, PATIENCE, train_pooled
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import wape
 from glean.settings import BoostingSettings

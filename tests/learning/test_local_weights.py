@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glean.learning.local_weights import train_local_weights
-from glean.learning.model_weights import initial_weights, predict_weights
+from glean.learning.weight_models import initial_weights, predict_weights
 from glean.metrics import wape
 from tests.matrices import DEFINITION, random_matrix
 

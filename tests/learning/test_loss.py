@@ -11,7 +11,7 @@ from glean.errors import SettingsError
 from glean.learning.fixed_point import GRADIENT_BOUND
 from glean.learning.loss import OBJECTIVES, Loss
 from glean.settings import BoostingSettings
-from tests.binned import singles
+from tests.histogram_federation import singles
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.learning.row_sample import MOST_SEED, row_keys, sampled, sampled_columns, sampled_numbers
-from tests.binned import non_iid_matrix
+from tests.histogram_federation import non_iid_matrix
 
 
 def keys_of(rows: list[tuple[str, str, str]]) -> pd.DataFrame:

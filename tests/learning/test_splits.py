@@ -143,7 +143,7 @@ def test_weights_gains_and_leaves_are_as_written_down(g: int, h: int, penalties:
     assert penalties.gains(gradient, hessian)[0] == pytest.approx(
         slow_gain(g / unit, h / unit, penalties), abs=1e-9
     )
-    (leaf,) = penalties.leaf_values(sums, scale=SCALE, step=np.float32(0.3))
+    (leaf,) = penalties.leaf_values(sums, scale=SCALE, factor=np.float32(0.3))
     assert leaf == np.float32(weight) * np.float32(0.3)
     splits = h > 0 and h / unit >= 2 * penalties.min_child_weight
     assert penalties.can_split(sums, scale=SCALE)[0] == splits

@@ -1,4 +1,4 @@
-"""Key offers and the roster: whose key it is can't be forged, and bytes are read strictly."""
+"""Key advertisements and the cohort: they can't be forged, and bytes are read strictly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def signed(keys: BakeryKeys, *, epoch: str = "run 1") -> KeyAdvertisement:
     return advertisement.signed(keys.signing_key, epoch=epoch)
 
 
-def test_a_roster_of_members_is_accepted() -> None:
+def test_a_cohort_of_members_is_accepted() -> None:
     """Signed by each with the key that the member list has of it, also after the journey."""
     known = members()
     cohort = Cohort.of([signed(keys) for keys in known], epoch="run 1", seed=b"x")
@@ -87,7 +87,7 @@ def test_a_member_list_with_a_broken_key_is_refused() -> None:
             signed(keys).verify(replace(keys.member, signing_key=line), epoch="run 1")
 
 
-def test_a_roster_is_of_three_or_more_each_once() -> None:
+def test_a_cohort_is_of_three_or_more_each_once() -> None:
     """With two, each would learn the other's part."""
     advertisements = [KeyPair.new(name, epoch="run 1").advertisement for name in NAMES]
     for wrong, words in (
@@ -100,7 +100,7 @@ def test_a_roster_is_of_three_or_more_each_once() -> None:
 
 
 def test_a_bakery_knows_its_own_key_and_epoch() -> None:
-    """It refuses a roster in which it is somebody else, or missing, or of another epoch."""
+    """It refuses a cohort in which it is somebody else, or missing, or of another epoch."""
     advertisements = [KeyPair.new(name, epoch="run 1").advertisement for name in NAMES]
     cohort = Cohort.of(advertisements, epoch="run 1", seed=b"x")
     for own, words in (
@@ -124,7 +124,7 @@ def test_a_useless_public_key_is_refused() -> None:
         secagg_client.mask(np.zeros(3, np.uint64), step=1, participants=0b111)
 
 
-def test_two_stories_about_the_roster_lead_to_different_keys() -> None:
+def test_two_stories_about_the_cohort_lead_to_different_keys() -> None:
     """Bakeries that were shown different members share nothing."""
     own = [KeyPair.new(name, epoch="run 1") for name in [*NAMES, "Zopf"]]
     advertisements = [key.advertisement for key in own]
@@ -146,14 +146,14 @@ def messages() -> list[tuple[Callable[[bytes], object], bytes]]:
     request = UnmaskRequest(7, SeedRequest.SHARES, 0b1011, masked.encrypted_shares[:2])
     return [
         (KeyAdvertisement.from_bytes, signed(members()[0]).to_bytes()),
-        (KeyAdvertisement.from_bytes, secagg_clients[0].own.advertisement.to_bytes()),
+        (KeyAdvertisement.from_bytes, secagg_clients[0].key_pair.advertisement.to_bytes()),
         (Cohort.from_bytes, cohort.to_bytes()),
         (MaskedInput.from_bytes, masked.to_bytes()),
         (UnmaskRequest.from_bytes, request.to_bytes()),
         (UnmaskRequest.from_bytes, UnmaskRequest(7, SeedRequest.SEEDS, 0).to_bytes()),
         (UnmaskReply.from_bytes, UnmaskReply(7, SeedRequest.SEEDS, (b"s" * 32,) * 3).to_bytes()),
         (UnmaskReply.from_bytes, UnmaskReply(7, SeedRequest.SHARES, (b"s" * 16,) * 3).to_bytes()),
-        (read_key, write_key(secagg_clients[0].own)),
+        (read_key, write_key(secagg_clients[0].key_pair)),
         (read_client, write_client(secagg_clients[0])),
     ]
 

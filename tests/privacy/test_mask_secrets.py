@@ -1,4 +1,4 @@
-"""What a server can't learn: earlier steps and late vectors of one that is gone; two stories."""
+"""What a server can't learn: earlier steps, late vectors of one that is gone, by inconsistency."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from glean.privacy.mask_seeds import (
     Words,
     mask_stream,
     new_self_seed,
+    pairwise_seed,
     reconstruct_seed,
     self_key,
-    step_seed,
 )
 from glean.privacy.mask_serialization import read_client, write_client
 from glean.privacy.secagg_client import SecAggClient
@@ -41,19 +41,19 @@ class Server:
 
     def step(self, summands: list[Words], step: int, *, silent: tuple[int, ...] = ()) -> Words:
         cohort = self.secagg_clients[0].cohort
-        total = SecAggRound(cohort, step=step, participants=cohort.everybody, words=WORDS)
+        total = SecAggRound(cohort, step=step, participants=cohort.everybody, length=WORDS)
         for secagg_client, vector in zip(self.secagg_clients, summands, strict=True):
             sent = secagg_client.mask(vector, step=step, participants=cohort.everybody)
             self.masked[step, secagg_client.place] = sent  # a late one arrives too
             if secagg_client.place not in silent:
-                total.take(secagg_client.own.bakery, sent.to_bytes())
+                total.take_input(secagg_client.key_pair.bakery, sent.to_bytes())
         while requests := total.unmask_requests():
             for bakery, request in requests.items():
                 place = cohort.place(bakery)
-                answer = self.secagg_clients[place].answer(request)
+                answer = self.secagg_clients[place].unmask(request)
                 self.answers[step, place, request.asked] = answer
                 self.asked[step, request.asked] = request.bitmap
-                total.answer(bakery, answer.to_bytes())
+                total.take_reply(bakery, answer.to_bytes())
         return total.result()
 
     def shares(self, step: int, sender: int) -> dict[int, bytes]:
@@ -73,7 +73,7 @@ class Server:
             holders=len(sent.encrypted_shares),
             needed=threshold(len(sent.encrypted_shares)),
             sealed=sent.sealed,
-            checked=sent.commitment,
+            commitment=sent.commitment,
             step=step,
         )
 
@@ -84,7 +84,7 @@ class Server:
         revealed |= {sent.commitment for sent in self.masked.values()}
         revealed |= {box for sent in self.masked.values() for box in sent.encrypted_shares}
         opened = [self.self_seed(*place) for place in self.masked]
-        derived = {step_seed(key, step) for key in revealed for step in range(1, STEPS + 1)}
+        derived = {pairwise_seed(key, step) for key in revealed for step in range(1, STEPS + 1)}
         return revealed | derived | {self_key(seed) for seed in opened if seed is not None}
 
 
@@ -99,7 +99,7 @@ def unmasked_by(
     server: Server, step: int, own: int, known: set[bytes], *, secagg_client: SecAggClient
 ) -> tuple[Words, int]:
     """Take off all masks of the victim that the server knows; the rest, and how many it lacks."""
-    rest, lacking = server.masked[step, VICTIM].encoded.copy(), 0
+    rest, lacking = server.masked[step, VICTIM].vector.copy(), 0
     for other in secagg_client.cohort.neighbours[VICTIM]:
         key = secagg_client.keys.seed(other, step)
         if key in known:
@@ -119,7 +119,7 @@ def test_a_bakery_gone_in_step_10_shows_neither_steps_1_to_9_nor_its_late_vector
     secagg_clients = agreed(COUNT)
     server, own = Server(secagg_clients), {}
     small = np.arange(WORDS, dtype=np.uint64) % np.uint64(7)
-    others = vectors(COUNT, words=WORDS)
+    others = vectors(COUNT, length=WORDS)
     summands = [small if place == VICTIM else others[place] for place in range(COUNT)]
     for step in range(1, STEPS + 1):
         drawn = _watched(monkeypatch)
@@ -138,7 +138,7 @@ def test_a_bakery_gone_in_step_10_shows_neither_steps_1_to_9_nor_its_late_vector
         assert lacking == (1 if late else COUNT - 1)
         assert p_uniform(rest) > ALMOST_NEVER
     assert server.self_seed(STEPS, VICTIM) is None
-    assert not {secagg_client.own.private_key for secagg_client in secagg_clients} & known
+    assert not {secagg_client.key_pair.private_key for secagg_client in secagg_clients} & known
     assert (
         not {
             key[:32]
@@ -188,12 +188,12 @@ def _stubborn(server: Server) -> None:
             requests.append(UnmaskRequest(STEPS, SeedRequest.SHARES, everybody, encrypted_shares))
         for request in requests:
             refusal(
-                lambda secagg_client=secagg_client, request=request: secagg_client.answer(request)
+                lambda secagg_client=secagg_client, request=request: secagg_client.unmask(request)
             )
 
 
-def test_two_stories_unmask_nobody() -> None:
-    """Every way to tell each of four bakeries its own story of who sent, tried out.
+def test_two_tellings_unmask_nobody() -> None:
+    """Every way to tell each of four bakeries another set of senders, tried out.
 
     A vector is lost when the server has as many shares as open its self-mask, and from either side
     the seed of each of its pairs.
@@ -201,18 +201,18 @@ def test_two_stories_unmask_nobody() -> None:
     secagg_clients = agreed(4)
     cohort = secagg_clients[0].cohort
     masked = [m.mask(np.zeros(1, np.uint64), step=1, participants=0b1111) for m in secagg_clients]
-    told = [_stories(write_client(secagg_client), masked) for secagg_client in secagg_clients]
-    assert all(len(stories) > 2 for stories in told)
-    for story in itertools.product(*told):
+    told = [_tellings(write_client(secagg_client), masked) for secagg_client in secagg_clients]
+    assert all(len(tellings) > 2 for tellings in told)
+    for telling in itertools.product(*told):
         for victim, near in enumerate(cohort.neighbours):
-            shares = sum(story[other][1] >> victim & 1 for other in near)
+            shares = sum(telling[other][1] >> victim & 1 for other in near)
             seeds = all(
-                (story[other][0] >> victim | story[victim][0] >> other) & 1 for other in near
+                (telling[other][0] >> victim | telling[victim][0] >> other) & 1 for other in near
             )
             assert shares < threshold(len(near)) or not seeds
 
 
-def _stories(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:
+def _tellings(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:
     """All that a bakery can be brought to reveal: seeds of whom, and shares of whom."""
     found = [(0, 0)]
     for gone, sent in itertools.product(range(16), range(16)):
@@ -225,8 +225,8 @@ def _stories(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:
             for sender in near
         )
         try:
-            secagg_client.answer(UnmaskRequest(1, SeedRequest.SEEDS, gone))
-            secagg_client.answer(UnmaskRequest(1, SeedRequest.SHARES, sent, encrypted_shares))
+            secagg_client.unmask(UnmaskRequest(1, SeedRequest.SEEDS, gone))
+            secagg_client.unmask(UnmaskRequest(1, SeedRequest.SHARES, sent, encrypted_shares))
         except SecureSumError:
             continue
         found.append((gone, sent))

@@ -1,54 +1,19 @@
-"""A bakery's masks cancel and look like noise; of each neighbour it reveals one secret at most."""
+"""A bakery's masks cancel and look like noise, and it masks with nobody unknown."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
-from glean.privacy.mask_messages import NO_SHARE, MaskedInput, SeedRequest, UnmaskRequest
-from glean.privacy.mask_seeds import Words, mask_stream, new_self_seed, self_key, step_seed
-from glean.privacy.mask_serialization import read_client, write_client
-from glean.privacy.secagg_client import SecAggClient
-from tests.secagg_clients import agreed, plain_sum, refusal, vectors
+from glean.privacy.mask_seeds import Words, mask_stream, new_self_seed, pairwise_seed, self_key
+from tests.secagg_clients import agreed, masked_by_all, plain_sum, refusal, restarted, vectors
 
 ALMOST_NEVER = 1e-7
 """A test that fails by chance does so about once in ten million times."""
-
-
-def masked_by_all(
-    secagg_clients: list[SecAggClient], summands: list[Words], *, step: int = 1
-) -> list[MaskedInput]:
-    everybody = secagg_clients[0].cohort.everybody
-    return [
-        secagg_client.mask(vector, step=step, participants=everybody)
-        for secagg_client, vector in zip(secagg_clients, summands, strict=True)
-    ]
-
-
-def encrypted_shares_for(
-    holder: SecAggClient, masked: list[MaskedInput], senders: int
-) -> tuple[bytes, ...]:
-    """What the server would hand to a holder."""
-    cohort = holder.cohort
-    return tuple(
-        masked[sender].encrypted_shares[cohort.neighbours[sender].index(holder.place)]
-        for sender in cohort.neighbours_in(holder.place, senders)
-    )
-
-
-def shares_of(
-    holder: SecAggClient, masked: list[MaskedInput], senders: int, *, step: int = 1
-) -> UnmaskRequest:
-    return UnmaskRequest(
-        step, SeedRequest.SHARES, senders, encrypted_shares_for(holder, masked, senders)
-    )
 
 
 @pytest.mark.parametrize("count", [3, 19, 20, 45])
@@ -65,7 +30,7 @@ def test_masks_between_bakeries_cancel(count: int, monkeypatch: pytest.MonkeyPat
     masked = masked_by_all(secagg_clients, summands)
     own = [mask_stream(self_key(seed), len(summands[0])) for seed in seeds]
     assert len(set(seeds)) == count
-    total = plain_sum([one.encoded for one in masked]) - plain_sum(own)
+    total = plain_sum([one.vector for one in masked]) - plain_sum(own)
     np.testing.assert_array_equal(total, plain_sum(summands))
 
 
@@ -80,7 +45,7 @@ def test_each_masked_vector_is_uniform_over_the_ring() -> None:
     assert stats.chisquare(byte_counts(plain)).pvalue < ALMOST_NEVER
     for step in (1, 2, 3):
         for masked in masked_by_all(secagg_clients, [plain] * 5, step=step):
-            assert stats.chisquare(byte_counts(masked.encoded)).pvalue > ALMOST_NEVER
+            assert stats.chisquare(byte_counts(masked.vector)).pvalue > ALMOST_NEVER
 
 
 def test_what_is_masked_does_not_show() -> None:
@@ -89,7 +54,7 @@ def test_what_is_masked_does_not_show() -> None:
     small, large = np.zeros(8192, np.uint64), np.arange(8192, dtype=np.uint64) << np.uint64(40)
     assert stats.ks_2samp(small, large).pvalue < ALMOST_NEVER
     one, other = (
-        secagg_clients[0].mask(vector, step=step, participants=0b111).encoded
+        secagg_clients[0].mask(vector, step=step, participants=0b111).vector
         for step, vector in ((1, small), (2, large))
     )
     assert stats.ks_2samp(one, other).pvalue > ALMOST_NEVER
@@ -100,9 +65,9 @@ def test_what_is_masked_does_not_show() -> None:
 def test_no_mask_is_used_twice() -> None:
     """The same vector looks different in every step and in every epoch."""
     secagg_clients, plain = agreed(3), np.zeros(100, np.uint64)
-    seen = [m.mask(plain, step=1, participants=0b111).encoded.tobytes() for m in secagg_clients]
-    seen += [m.mask(plain, step=2, participants=0b111).encoded.tobytes() for m in secagg_clients]
-    seen += [m.mask(plain, step=1, participants=0b111).encoded.tobytes() for m in agreed(3)]
+    seen = [m.mask(plain, step=1, participants=0b111).vector.tobytes() for m in secagg_clients]
+    seen += [m.mask(plain, step=2, participants=0b111).vector.tobytes() for m in secagg_clients]
+    seen += [m.mask(plain, step=1, participants=0b111).vector.tobytes() for m in agreed(3)]
     assert len(set(seen)) == len(seen)
     seeds = {
         secagg_client.keys.seed(other, step)
@@ -116,8 +81,8 @@ def test_no_mask_is_used_twice() -> None:
 def test_a_step_seed_tells_nothing_of_the_next() -> None:
     """What a neighbour gives away is the end of a one-way street."""
     key = b"k" * 32
-    assert step_seed(key, 1) != step_seed(key, 2)
-    assert step_seed(step_seed(key, 1), 2) != step_seed(key, 2)
+    assert pairwise_seed(key, 1) != pairwise_seed(key, 2)
+    assert pairwise_seed(pairwise_seed(key, 1), 2) != pairwise_seed(key, 2)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +92,7 @@ def test_a_step_seed_tells_nothing_of_the_next() -> None:
         (2, 0b11111, "found step 2 after step 3"),
         (1 << 64, 0b11111, "wanted a greater one"),
         (4, 0b11110, "don't include 'bakery 000'"),
-        (4, 0b111111, "aren't all on the roster"),
+        (4, 0b111111, "aren't all in the cohort"),
         (4, 0b00011, "found 2 bakeries"),
         (4, 0b00111, "wanted 3 or more with 3 or more of 4 neighbours"),
         (4, 0, "don't include"),
@@ -159,143 +124,7 @@ def test_a_bakery_needs_a_majority_of_its_neighbours_in_a_large_federation() -> 
     secagg_client.mask(vector, step=1, participants=far | few | one_more)
 
 
-def restarted(secagg_client: SecAggClient) -> SecAggClient:
-    return read_client(write_client(secagg_client))
-
-
-@pytest.mark.parametrize("between", [restarted, lambda secagg_client: secagg_client])
-def test_the_same_question_gets_the_same_answer(
-    between: Callable[[SecAggClient], SecAggClient],
-) -> None:
-    """A message may be delivered twice, and the bakery's process may have been started anew."""
-    secagg_clients = agreed(5)
-    masked = masked_by_all(secagg_clients, vectors(5))
-    first = between(secagg_clients[0])
-    seeds = UnmaskRequest(1, SeedRequest.SEEDS, 0b00010)
-    shares = shares_of(first, masked, 0b11101)
-    for request in (seeds, shares):
-        answer = first.answer(request)
-        first = between(first)
-        assert first.answer(request) == answer
-    assert first.answer(seeds).secrets == (secagg_clients[1].keys.seed(0, 1),)
-
-
-@pytest.mark.parametrize("between", [restarted, lambda secagg_client: secagg_client])
-def test_never_seed_and_share_of_the_same_neighbour(
-    between: Callable[[SecAggClient], SecAggClient],
-) -> None:
-    """Both together would take both masks off; a restart doesn't make a bakery forget."""
-    secagg_clients = agreed(5)
-    masked = masked_by_all(secagg_clients, vectors(5))
-    secagg_client = between(secagg_clients[0])
-    secagg_client.answer(UnmaskRequest(1, SeedRequest.SEEDS, 0b00010))
-    secagg_client = between(secagg_client)
-    said = refusal(lambda: secagg_client.answer(shares_of(secagg_client, masked, 0b11111)))
-    assert "another story" in said
-    secagg_client.answer(shares_of(secagg_client, masked, 0b11101))
-    secagg_client = between(secagg_client)
-    for request in (
-        UnmaskRequest(1, SeedRequest.SEEDS, 0b00100),
-        shares_of(secagg_client, masked, 0b11111),
-        shares_of(secagg_client, masked, 0b01101),
-    ):
-        assert "Nothing is revealed" in refusal(
-            lambda request=request: secagg_client.answer(request)
-        )
-
-
-@settings(max_examples=60)
-@given(st.lists(st.tuples(st.sampled_from(SeedRequest), st.integers(0, 63)), max_size=8))
-def test_no_row_of_questions_gets_both(stories: list[tuple[SeedRequest, int]]) -> None:
-    """Whatever a server asks in whatever order: one kind of secret of each, few seeds, no own."""
-    secagg_clients = agreed(6)
-    masked = masked_by_all(secagg_clients, vectors(6, words=1))
-    secagg_client, told = secagg_clients[2], {SeedRequest.SEEDS: 0, SeedRequest.SHARES: 0}
-    for asked, bitmap in stories:
-        encrypted_shares = (
-            encrypted_shares_for(secagg_client, masked, bitmap)
-            if asked is SeedRequest.SHARES
-            else ()
-        )
-        try:
-            secagg_client.answer(UnmaskRequest(1, asked, bitmap, encrypted_shares))
-        except Exception as error:  # noqa: BLE001
-            assert type(error).__name__ == "SecureSumError"  # noqa: PT017
-        else:
-            told[asked] |= bitmap
-        secagg_client = restarted(secagg_client)
-    assert not told[SeedRequest.SEEDS] & told[SeedRequest.SHARES]
-    assert told[SeedRequest.SEEDS].bit_count() <= 2
-    assert not told[SeedRequest.SEEDS] >> 2 & 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        (
-            UnmaskRequest(1, SeedRequest.SEEDS, 0b00010),
-            "about step 1; wanted one about step 2",
-        ),
-        (UnmaskRequest(3, SeedRequest.SEEDS, 0b00010), "about step 3"),
-        (
-            UnmaskRequest(2, SeedRequest.SEEDS, 0b00001),
-            "doesn't count 'bakery 000' among the senders",
-        ),
-        (UnmaskRequest(2, SeedRequest.SEEDS, 0b01110), "found 2 bakeries, 1 of them neighbours"),
-        (
-            UnmaskRequest(2, SeedRequest.SEEDS, 0b00110),
-            "wanted 3 or more with 3 or more of 4 neighbours",
-        ),
-        (UnmaskRequest(2, SeedRequest.SEEDS, 0b100000), "didn't take part"),
-        (
-            UnmaskRequest(2, SeedRequest.SHARES, 0b11110),
-            "doesn't count 'bakery 000' among the senders",
-        ),
-        (UnmaskRequest(2, SeedRequest.SHARES, 0b00011), "found 2 bakeries"),
-        (UnmaskRequest(2, SeedRequest.SHARES, 0b11111), "0 shares came of 4 neighbours"),
-    ],
-)
-def test_a_bakery_refuses_to_reveal(asked: UnmaskRequest, words: str) -> None:
-    """About another step, as one that is gone, or so that too few are left to hide among."""
-    secagg_clients = agreed(5)
-    for step in (1, 2):
-        masked_by_all(secagg_clients, vectors(5), step=step)
-    memory = secagg_clients[0].memory
-    said = refusal(lambda: secagg_clients[0].answer(asked))
-    assert words in said
-    assert "revealed" in said
-    assert secagg_clients[0].memory == memory
-
-
-def test_who_was_told_of_other_participants_gives_no_share() -> None:
-    """A server that makes bakeries mask with different ones can't open their self-masks."""
-    secagg_clients = agreed(6)
-    vector = np.zeros(1, np.uint64)
-    everybody = [m.mask(vector, step=1, participants=0b111111) for m in secagg_clients[:5]]
-    secagg_clients[5].mask(vector, step=1, participants=0b111101)
-    box = everybody[0].encrypted_shares[-1]
-    request = UnmaskRequest(
-        1,
-        SeedRequest.SHARES,
-        0b111101,
-        (box, *encrypted_shares_for(secagg_clients[5], everybody, 0b11100)),
-    )
-    assert secagg_clients[5].answer(request).secrets == (NO_SHARE,) * 4
-
-
-def test_a_share_of_another_step_is_not_opened() -> None:
-    """Or a server could collect the shares of an old step in a new one."""
-    secagg_clients = agreed(3)
-    old = masked_by_all(secagg_clients, vectors(3), step=1)
-    new = masked_by_all(secagg_clients, vectors(3), step=2)
-    answer = secagg_clients[0].answer(
-        shares_of(secagg_clients[0], [old[0], old[1], new[2]], 0b111, step=2)
-    )
-    assert answer.secrets[0] == NO_SHARE
-    assert answer.secrets[1] != NO_SHARE
-
-
-def test_a_saved_masker_goes_on_where_it_was() -> None:
+def test_a_saved_client_goes_on_where_it_was() -> None:
     """It has the same keys, and still refuses its old step."""
     secagg_clients = agreed(45)
     secagg_clients[3].mask(

@@ -19,25 +19,25 @@ from glean.privacy.mask_messages import (
 )
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.secagg_round import SecAggRound
-from tests.secagg_clients import agreed, asked, masked_step, plain_sum, refusal, vectors
+from tests.secagg_clients import agreed, masked_step, plain_sum, refusal, unmasked, vectors
 
 
 @pytest.mark.parametrize("count", [3, 4, 7, 19, 20, 21, 45])
 def test_the_sum_is_the_plain_sum(count: int) -> None:
-    """Modulo 2**64, in one exchange of questions, in several steps with the same keys."""
+    """Modulo 2**64, in one exchange of requests, in several steps with the same keys."""
     secagg_clients = agreed(count)
     for step in (1, 2, 5):
         summands = vectors(count, seed=step)
         total = masked_step(secagg_clients, summands, step=step)
-        np.testing.assert_array_equal(asked(total, secagg_clients), plain_sum(summands))
+        np.testing.assert_array_equal(unmasked(total, secagg_clients), plain_sum(summands))
         assert len(total.counted) == count
 
 
 @pytest.mark.parametrize("words", [1, 2, 3, 1000])
 def test_vectors_may_have_any_length(words: int) -> None:
     """The stream cipher's blocks are two words long."""
-    secagg_clients, summands = agreed(3), vectors(3, words=words)
-    result = asked(masked_step(secagg_clients, summands), secagg_clients)
+    secagg_clients, summands = agreed(3), vectors(3, length=words)
+    result = unmasked(masked_step(secagg_clients, summands), secagg_clients)
     np.testing.assert_array_equal(result, plain_sum(summands))
     assert result.dtype == np.uint64
 
@@ -54,11 +54,11 @@ def test_a_third_may_vanish_in_any_phase(count: int, phase: str) -> None:
     total = masked_step(
         secagg_clients, summands, absent=third if phase == "away" else (), silent=silent
     )
-    result = asked(total, secagg_clients, answering=dict.fromkeys(places, times))
+    result = unmasked(total, secagg_clients, replying=dict.fromkeys(places, times))
     left = [
         vector
         for place, vector in enumerate(summands)
-        if secagg_clients[place].own.bakery in total.counted
+        if secagg_clients[place].key_pair.bakery in total.counted
     ]
     np.testing.assert_array_equal(result, plain_sum(left))
     lost = {"mute": 0, "after seeds": min(len(third), 1)}.get(phase, len(third))
@@ -76,11 +76,11 @@ def test_whoever_vanishes_when_the_sum_is_right(data: st.DataObject) -> None:
     absent: set[int] = set()
     for step in (1, 2, 3):
         now = {place: moment for place, (at, moment) in when.items() if at == step}
-        summands = vectors(count, words=3, seed=step)
+        summands = vectors(count, length=3, seed=step)
         silent = [place for place, moment in now.items() if moment == -1]
         total = masked_step(secagg_clients, summands, step=step, absent=absent, silent=silent)
         answering = {place: moment for place, moment in now.items() if moment >= 0}
-        result = asked(total, secagg_clients, answering=answering)
+        result = unmasked(total, secagg_clients, replying=answering)
         counted = [secagg_clients[0].cohort.place(bakery) for bakery in total.counted]
         np.testing.assert_array_equal(result, plain_sum([summands[place] for place in counted]))
         assert set(counted) >= set(range(count)) - absent - set(now)
@@ -96,7 +96,7 @@ def test_a_large_federation_loses_a_third_over_its_steps(seed: int) -> None:
         absent, now = leaving[: 3 * step - 3], leaving[3 * step - 3 : 3 * step]
         summands = vectors(45, seed=step)
         total = masked_step(secagg_clients, summands, step=step, absent=absent, silent=now[:1])
-        result = asked(total, secagg_clients, answering={now[1]: 0, now[2]: 1})
+        result = unmasked(total, secagg_clients, replying={now[1]: 0, now[2]: 1})
         counted = [secagg_clients[0].cohort.place(bakery) for bakery in total.counted]
         np.testing.assert_array_equal(result, plain_sum([summands[place] for place in counted]))
         assert set(counted) >= set(range(45)) - set(absent) - set(now)
@@ -107,7 +107,7 @@ def test_who_is_left_with_too_few_neighbours_is_left_out() -> None:
     secagg_clients, summands = agreed(45), vectors(45)
     silent = secagg_clients[7].cohort.neighbours[7][:14]
     total = masked_step(secagg_clients, summands, silent=silent)
-    result = asked(total, secagg_clients)
+    result = unmasked(total, secagg_clients)
     assert "bakery 007" not in total.counted
     counted = [secagg_clients[0].cohort.place(bakery) for bakery in total.counted]
     assert len(counted) >= 28
@@ -134,9 +134,9 @@ def test_too_few_answers_are_an_error_that_says_how_many() -> None:
             with pytest.raises(
                 SecureSumError, match=r"found \d of 6 shares of 'bakery 00.*wanted 4"
             ):
-                asked(total, secagg_clients, answering=dict.fromkeys(mute, 0))
+                unmasked(total, secagg_clients, replying=dict.fromkeys(mute, 0))
         else:
-            asked(total, secagg_clients, answering=dict.fromkeys(mute, 0))
+            unmasked(total, secagg_clients, replying=dict.fromkeys(mute, 0))
 
 
 def test_the_next_step_succeeds_after_one_that_failed() -> None:
@@ -145,13 +145,13 @@ def test_the_next_step_succeeds_after_one_that_failed() -> None:
     total = masked_step(secagg_clients, summands, step=1, silent=[0, 1, 2, 3, 4])
     refusal(total.unmask_requests)
     total = masked_step(secagg_clients, summands, step=2)
-    np.testing.assert_array_equal(asked(total, secagg_clients), plain_sum(summands))
+    np.testing.assert_array_equal(unmasked(total, secagg_clients), plain_sum(summands))
 
 
 def answered(total: SecAggRound, secagg_clients: list[SecAggClient]) -> dict[str, UnmaskReply]:
-    """Answers to one exchange of questions, not yet taken."""
+    """Replies to one exchange of requests, not yet taken."""
     return {
-        bakery: secagg_clients[total.cohort.place(bakery)].answer(request)
+        bakery: secagg_clients[total.cohort.place(bakery)].unmask(request)
         for bakery, request in total.unmask_requests().items()
     }
 
@@ -163,7 +163,7 @@ def test_a_wrong_share_is_noticed_and_done_without(wrong: bytes) -> None:
     total = masked_step(secagg_clients, summands)
     for bakery, answer in answered(total, secagg_clients).items():
         spoilt = (wrong, *answer.secrets[1:]) if bakery == "bakery 003" else answer.secrets
-        total.answer(bakery, replace(answer, secrets=spoilt).to_bytes())
+        total.take_reply(bakery, replace(answer, secrets=spoilt).to_bytes())
     np.testing.assert_array_equal(total.result(), plain_sum(summands))
 
 
@@ -173,7 +173,7 @@ def test_too_many_wrong_shares_are_an_error() -> None:
     total = masked_step(secagg_clients, summands)
     for bakery, answer in answered(total, secagg_clients).items():
         spoilt = (b"\1" * 16,) * 4 if bakery > "bakery 001" else answer.secrets
-        total.answer(bakery, replace(answer, secrets=spoilt).to_bytes())
+        total.take_reply(bakery, replace(answer, secrets=spoilt).to_bytes())
     with pytest.raises(SecureSumError, match="shares of 'bakery 000'; wanted 3 or more that fit"):
         total.result()
 
@@ -186,32 +186,32 @@ def test_vectors_that_do_not_fit_are_refused_and_the_others_go_on() -> None:
         secagg_client.mask(vector, step=2, participants=everybody)
         for secagg_client, vector in zip(secagg_clients, summands, strict=True)
     ]
-    total = SecAggRound(secagg_clients[0].cohort, step=2, participants=0b0111 | 0b1000, words=5)
+    total = SecAggRound(secagg_clients[0].cohort, step=2, participants=0b0111 | 0b1000, length=5)
     first = masked[0]
     for wrong in (
         replace(first, step=1),
-        replace(first, encoded=first.encoded[1:]),
+        replace(first, vector=first.vector[1:]),
         replace(first, encrypted_shares=first.encrypted_shares[1:]),
     ):
-        said = refusal(lambda wrong=wrong: total.take("bakery 000", wrong.to_bytes()))
+        said = refusal(lambda wrong=wrong: total.take_input("bakery 000", wrong.to_bytes()))
         assert "of 'bakery 000'; wanted (2, 5, 3)" in said
-    assert "no key" in refusal(lambda: total.take("Zopf", first.to_bytes()))
+    assert "no key" in refusal(lambda: total.take_input("Zopf", first.to_bytes()))
     for secagg_client, one in zip(secagg_clients[:3], masked[:3], strict=True):
-        total.take(secagg_client.own.bakery, one.to_bytes())
-    assert "second or late" in refusal(lambda: total.take("bakery 000", first.to_bytes()))
-    result = asked(total, secagg_clients)
-    assert "second or late" in refusal(lambda: total.take("bakery 003", masked[3].to_bytes()))
+        total.take_input(secagg_client.key_pair.bakery, one.to_bytes())
+    assert "second or late" in refusal(lambda: total.take_input("bakery 000", first.to_bytes()))
+    result = unmasked(total, secagg_clients)
+    assert "second or late" in refusal(lambda: total.take_input("bakery 003", masked[3].to_bytes()))
     np.testing.assert_array_equal(result, plain_sum(summands[:3]))
-    part = SecAggRound(secagg_clients[0].cohort, step=2, participants=0b0111, words=5)
-    assert "wasn't asked" in refusal(lambda: part.take("bakery 003", masked[3].to_bytes()))
+    part = SecAggRound(secagg_clients[0].cohort, step=2, participants=0b0111, length=5)
+    assert "wasn't asked" in refusal(lambda: part.take_input("bakery 003", masked[3].to_bytes()))
 
 
 def test_answers_that_do_not_fit_are_refused_and_count_as_none() -> None:
     """Of another step or kind, too short, twice, or from one that wasn't asked."""
     secagg_clients, summands = agreed(7), vectors(7)
     total = masked_step(secagg_clients, summands, silent=[6])
-    assert "no open question" in refusal(
-        lambda: total.answer("bakery 000", UnmaskReply(1, SeedRequest.SEEDS, ()).to_bytes())
+    assert "no open request" in refusal(
+        lambda: total.take_reply("bakery 000", UnmaskReply(1, SeedRequest.SEEDS, ()).to_bytes())
     )
     answers = answered(total, secagg_clients)
     first = answers["bakery 000"]
@@ -222,22 +222,22 @@ def test_answers_that_do_not_fit_are_refused_and_count_as_none() -> None:
         replace(first, secrets=()),
         replace(first, secrets=first.secrets * 2),
     ):
-        refusal(lambda wrong=wrong: total.answer("bakery 000", wrong.to_bytes()))
-    refusal(lambda: total.answer("bakery 006", first.to_bytes()))
+        refusal(lambda wrong=wrong: total.take_reply("bakery 000", wrong.to_bytes()))
+    refusal(lambda: total.take_reply("bakery 006", first.to_bytes()))
     for bakery, answer in answers.items():
         if bakery != "bakery 000":
-            total.answer(bakery, answer.to_bytes())
-    refusal(lambda: total.answer("bakery 001", answers["bakery 001"].to_bytes()))
-    np.testing.assert_array_equal(asked(total, secagg_clients), plain_sum(summands[1:6]))
+            total.take_reply(bakery, answer.to_bytes())
+    refusal(lambda: total.take_reply("bakery 001", answers["bakery 001"].to_bytes()))
+    np.testing.assert_array_equal(unmasked(total, secagg_clients), plain_sum(summands[1:6]))
 
 
 @settings(max_examples=60)
 @given(st.data())
 def test_hostile_bytes_never_crash_the_server(data: st.DataObject) -> None:
     """Spoilt vectors and answers end in a sum or in a Glean error, nothing else."""
-    secagg_clients, summands = agreed(4), vectors(4, words=2)
+    secagg_clients, summands = agreed(4), vectors(4, length=2)
     everybody = secagg_clients[0].cohort.everybody
-    total = SecAggRound(secagg_clients[0].cohort, step=1, participants=everybody, words=2)
+    total = SecAggRound(secagg_clients[0].cohort, step=1, participants=everybody, length=2)
 
     def spoilt(content: bytes) -> bytes:
         changed = bytearray(content)
@@ -248,13 +248,13 @@ def test_hostile_bytes_never_crash_the_server(data: st.DataObject) -> None:
     try:
         for secagg_client, vector in zip(secagg_clients, summands, strict=True):
             masked = secagg_client.mask(vector, step=1, participants=everybody)
-            total.take(secagg_client.own.bakery, spoilt(masked.to_bytes()))
+            total.take_input(secagg_client.key_pair.bakery, spoilt(masked.to_bytes()))
         while requests := total.unmask_requests():
             for bakery, request in requests.items():
-                answer = secagg_clients[total.cohort.place(bakery)].answer(
+                answer = secagg_clients[total.cohort.place(bakery)].unmask(
                     UnmaskRequest.from_bytes(spoilt(request.to_bytes()))
                 )
-                total.answer(bakery, spoilt(answer.to_bytes()))
+                total.take_reply(bakery, spoilt(answer.to_bytes()))
         assert total.result().shape == (2,)
     except SecureSumError as error:
         assert "secure sum" in str(error)  # noqa: PT017
@@ -263,11 +263,11 @@ def test_hostile_bytes_never_crash_the_server(data: st.DataObject) -> None:
 def test_a_masked_vector_is_little_more_than_the_vector() -> None:
     """At 40 bakeries and 64 kB less than a kilobyte on top, and the answer is smaller still."""
     secagg_clients = agreed(40)
-    summands = vectors(40, words=8192)
+    summands = vectors(40, length=8192)
     masked = secagg_clients[0].mask(
         summands[0], step=1, participants=secagg_clients[0].cohort.everybody
     )
     content = masked.to_bytes()
     assert len(content) < summands[0].nbytes + 1024
     again = MaskedInput.from_bytes(content)
-    np.testing.assert_array_equal(again.encoded, masked.encoded)
+    np.testing.assert_array_equal(again.vector, masked.vector)

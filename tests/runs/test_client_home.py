@@ -12,7 +12,7 @@ import pytest
 from glean.errors import FederationError
 from glean.evaluation.tables.client_tables import TABLES
 from glean.features.calendar import day_numbers
-from glean.forecasting.context import open_bakery
+from glean.forecasting.context import read_context, with_client_model
 from glean.runs.client_home import keep_model
 from glean.runs.folder import write_whole
 from glean.sales.reading.sales_file import read_sales
@@ -100,6 +100,6 @@ def test_what_a_bakery_made_of_the_model_stays_in_its_home(
     kept = {"personal.model", "alone.model", "own.json", *TABLES}
     assert kept <= {path.name for path in home.iterdir()}
     sales = read_sales(Path(three_bakeries)).of("bakery 1")
-    opened = open_bakery(home, sales, bakery="bakery 1", products={})
-    assert opened.own.choice.reason
-    assert opened.past.days.max() == day_numbers(sales.rows["date"]).max()
+    context = with_client_model(read_context(home, sales, bakery="bakery 1", products={}))
+    assert context.client_model.selection.reason
+    assert context.residuals.days.max() == day_numbers(sales.rows["date"]).max()

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from glean.errors import FederationError
+from glean.runs.events import BakeryFailed, RoundFinished, RunFinished
 from glean.runs.folder import RunFolder, write_whole
 
+METRICS = ("wape", "mae", "rmse", "mape")
 ROUND = "round,bakeries,replies,failures,wape,mae,rmse,mape,bytes_down,bytes_up,seconds"
 BAKERY_ROUND = "round,bakery,n_examples,wape,mae,rmse,mape"
 
@@ -58,9 +60,9 @@ def test_the_link_survives_a_move_of_the_results(tmp_path: Path) -> None:
 def test_two_runs_at_once_write_apart(tmp_path: Path) -> None:
     """Runs that begin in the same second don't see each other's rounds."""
     one, two = (RunFolder.create(tmp_path, run_id=k) for k in (1, 2))
-    one.append_round(row_of(ROUND, round=1), [])
-    two.append_round(row_of(ROUND, round=9), [])
-    one.append_event("round_finished", round=1)
+    one.append_round(METRICS, row_of(ROUND, round=1), [])
+    two.append_round(METRICS, row_of(ROUND, round=9), [])
+    one.append_event(RoundFinished(1, 2, 2, 0))
     assert "\n9," in (two.path / "rounds.csv").read_text()
     assert "\n9," not in (one.path / "rounds.csv").read_text()
     assert not (two.path / "events.jsonl").exists()
@@ -100,7 +102,7 @@ def test_the_tables_have_the_columns_of_the_design(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, run_id=1)
     for number in (1, 2):
         bakeries = [row_of(BAKERY_ROUND, round=number, bakery=name) for name in ("a", 'b, "c"')]
-        folder.append_round(row_of(ROUND, round=number), bakeries)
+        folder.append_round(METRICS, row_of(ROUND, round=number), bakeries)
     lines = (folder.path / "rounds.csv").read_text().splitlines()
     assert lines == [ROUND, "1" + ",1" * 10, "2" + ",1" * 10]
     with (folder.path / "bakery_rounds.csv").open(newline="") as file:
@@ -119,14 +121,14 @@ def test_a_column_that_is_not_declared_is_a_slip(tmp_path: Path) -> None:
     """A misnamed column stops the programmer, it doesn't vanish."""
     folder = RunFolder.create(tmp_path, run_id=1)
     with pytest.raises(ValueError, match="wapes"):
-        folder.append_round(row_of(ROUND, wapes=1), [])
+        folder.append_round(METRICS, row_of(ROUND, wapes=1), [])
 
 
 def test_events_are_a_line_each_with_time_and_name(tmp_path: Path) -> None:
     """Line breaks and odd letters in a reason stay within one line of JSON."""
     folder = RunFolder.create(tmp_path, run_id=1)
-    folder.append_event("bakery_failed", bakery="Bäckerei", reason="one\ntwo\u2028three")
-    folder.append_event("run_finished")
+    folder.append_event(BakeryFailed(1, "Bäckerei", "one\ntwo\u2028three"))
+    folder.append_event(RunFinished("completed", ""))
     lines = (folder.path / "events.jsonl").read_bytes().split(b"\n")
     assert lines.pop() == b""
     first, second = map(json.loads, lines)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.errors import SalesError
-from glean.sales.known_future import NOTHING_TOLD, KnownFuture, read_told_days
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture, read_future_file
 
 DAYS = pd.date_range("2026-12-01", periods=28)
 PRODUCTS = ("Rye bread", "Rolls")
@@ -21,7 +21,7 @@ INPUTS = ("promotion", "price", "holiday", "school_holiday", "temperature_c", "r
 def read(folder: Path, text: str) -> KnownFuture:
     path = folder / "coming.csv"
     path.write_text(text, encoding="utf-8")
-    return read_told_days(path, days=DAYS, products=PRODUCTS, inputs=INPUTS)
+    return read_future_file(path, days=DAYS, products=PRODUCTS, inputs=INPUTS)
 
 
 def problems(folder: Path, text: str) -> str:
@@ -102,7 +102,7 @@ def test_all_problems_come_at_once_in_file_order(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """By its name."""
     with pytest.raises(SalesError, match="nothing-there"):
-        read_told_days(tmp_path / "nothing-there.csv", days=DAYS, products=(), inputs=())
+        read_future_file(tmp_path / "nothing-there.csv", days=DAYS, products=(), inputs=())
 
 
 CELLS = st.dictionaries(
@@ -112,12 +112,13 @@ CELLS = st.dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(cells=CELLS)
 def test_a_product_s_own_cell_beats_the_day_s(
     cells: dict[tuple[int, str], tuple[float, float]],
 ) -> None:
     """Cell by cell, as a plain loop looks it up; in whatever order the rows stand."""
-    told = NOTHING_TOLD
+    told = NOTHING_KNOWN
     if cells:
         rows = [
             {"date": DAYS[day], "product": product, "open": is_open, "promotion": promotion}

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 
 from glean.errors import SalesError, SettingsError
+from glean.node_settings import NodeSettings
 from glean.sales import partitions
 from glean.sales.partitions import BakerySales, bakeries_of_run, bakery_of_node
 from glean.sales.synthetic.bakeries import synthetic_bakery
 from glean.sales.windows import windows_of
-from glean.settings import NodeSettings, TableSettings, WindowSettings
+from glean.settings import TableSettings, WindowSettings
 from tests.tables import random_table
 
 PACKAGE = Path(partitions.__file__).parent.parent
@@ -52,7 +53,8 @@ def test_the_synthetic_bakeries_need_no_file(tmp_path: Path) -> None:
     shutil.copytree(PACKAGE, bundle / "glean", ignore=ignored)
     code = (
         "import glean.sales.partitions as p\n"
-        "from glean.settings import NodeSettings, TableSettings\n"
+        "from glean.node_settings import NodeSettings\n"
+        "from glean.settings import TableSettings\n"
         "b = p.bakery_of_node(NodeSettings(partition=1), TableSettings())\n"
         "print(p.__file__); print(b.name, len(b.table.rows), b.table.rows['units'].sum())"
     )

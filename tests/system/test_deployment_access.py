@@ -60,7 +60,7 @@ def deployed(
 
 
 @pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other_certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another federation's certificates, for the same host."""
     folder = tmp_path_factory.mktemp("strangers") / "keys"
     return make_certificates(folder, hosts=["127.0.0.1"], bakeries=["Nord"]).folder
@@ -98,10 +98,10 @@ def test_a_registered_node_is_let_in(deployed: Deployment) -> None:
 
 
 def test_an_unregistered_node_is_refused(
-    deployed: Deployment, strangers: Path, tmp_path: Path
+    deployed: Deployment, other_certificates: Path, tmp_path: Path
 ) -> None:
     """It trusts the server, but the server doesn't know its key."""
-    key = strangers / "bakeries" / "Nord" / "node-key"
+    key = other_certificates / "bakeries" / "Nord" / "node-key"
     command = node_command(deployed.port, authority=deployed.certificates / "ca.crt", key=key)
     assert WORDS["not registered"] in turned_away(command, tmp_path)
     assert WORDS["not registered, in the SuperLink's log"] in deployed.superlink_log
@@ -126,10 +126,10 @@ def test_a_second_node_with_the_same_key_is_refused(deployed: Deployment, tmp_pa
 
 @pytest.mark.parametrize("whose", ["nobody's", "another federation's"])
 def test_a_node_without_the_authority_refuses_the_server(
-    whose: str, deployed: Deployment, strangers: Path, tmp_path: Path
+    whose: str, deployed: Deployment, other_certificates: Path, tmp_path: Path
 ) -> None:
     """A registered key doesn't help: it may be anyone who answers at that address."""
-    authority = None if whose == "nobody's" else strangers / "ca.crt"
+    authority = None if whose == "nobody's" else other_certificates / "ca.crt"
     key = deployed.keys["Süd"] / "node-key"
     command = node_command(deployed.port, authority=authority, key=key)
     assert WORDS["no authority"] in turned_away(command, tmp_path)
@@ -137,10 +137,10 @@ def test_a_node_without_the_authority_refuses_the_server(
 
 @pytest.mark.parametrize("whose", ["nobody's", "another federation's"])
 def test_an_operator_without_the_authority_gets_nowhere(
-    whose: str, deployed: Deployment, strangers: Path, tmp_path: Path
+    whose: str, deployed: Deployment, other_certificates: Path, tmp_path: Path
 ) -> None:
     """`flwr` sends nothing to a server that can't prove who it is."""
-    authority = None if whose == "nobody's" else strangers / "ca.crt"
+    authority = None if whose == "nobody's" else other_certificates / "ca.crt"
     write_connection(tmp_path, "deployed", deployed.port, authority)
     env = processes.environment(tmp_path, **QUICK)
     done = processes.run(BIN / "flwr", "supernode", "list", "deployed", cwd=tmp_path, env=env)
@@ -203,7 +203,7 @@ def test_the_documented_door_lets_in_nodes_and_nothing_else(
 ) -> None:
     """nginx, set up as on the page: a bakery takes part through it, nobody commands through it."""
     port = free_port()
-    with door(deployed, port, tmp_path):
+    with reverse_proxy(deployed, port, tmp_path):
         assert answer(port, "/v1/fleet/pull-messages") == 401
         for path in (
             "/v1/control/list-runs", "/v1/runtime/pull-task-input", "/health", "/", "//v1/control/",
@@ -236,7 +236,7 @@ def running(
 
 
 @contextmanager
-def door(deployed: Deployment, port: int, folder: Path) -> Iterator[None]:
+def reverse_proxy(deployed: Deployment, port: int, folder: Path) -> Iterator[None]:
     """nginx with the server of the page, before a deployment's SuperLink."""
     (server,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     for documented, here in (

@@ -199,11 +199,11 @@ def test_every_bakery_s_log_says_what_leaves_it(
 @pytest.mark.usefixtures("interrupted")
 def test_a_run_that_fails_ends_with_1(deployed: Deployment, tmp_path: Path) -> None:
     """Three bakeries are there and five wanted: it waits for as long as it may, then says so."""
-    settings = {"min-available-bakeries": 5, "round-timeout-s": 15, "output-dir": tmp_path}
+    settings = {"min-available-bakeries": 5, "round-timeout-s": 4, "output-dir": tmp_path}
     process = glean_run(deployed, settings)
     said, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 1, said
-    reason = r"[0-3] bakeries can take part after 15 s; min-available-bakeries wants 5.*"
+    reason = r"[0-3] bakeries can take part after 4 s; min-available-bakeries wants 5.*"
     found = re.search(f"^the run failed: ({reason})$", said, re.MULTILINE)
     assert found, said
     (folder,) = (path for path in tmp_path.iterdir() if not path.is_symlink())

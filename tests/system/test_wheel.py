@@ -50,7 +50,7 @@ def test_an_installed_wheel_simulates_from_an_empty_folder(installed: Path, tmp_
     for engine in ("inprocess", "ray"):
         empty = tmp_path / engine
         empty.mkdir()
-        words = ("--engine", engine, "--bakeries", "2", "--set", "num-server-rounds=2")
+        words = ("--engine", engine, "--bakeries", "2", "--set", "num-server-rounds=1")
         command = (sys.executable, "-m", "glean", "simulate", *words, "--set", "baselines=false")
         done = processes.run(*command, cwd=empty, env=env)
         assert done.returncode == 0, done.stderr

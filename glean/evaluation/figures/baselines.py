@@ -1,4 +1,4 @@
-"""Figures of rivals: the federation against each bakery alone, and against the best possible."""
+"""Figures of baselines: the federation against each bakery alone, and against the best possible."""
 
 from __future__ import annotations
 

@@ -9,44 +9,64 @@ import pandas as pd
 from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, LeftOut, Picture
 from glean.evaluation.tables.headline import of_what, percent
 from glean.evaluation.tables.results import RunResults
+from glean.evaluation.tables.run_outline import RunOutline
+from glean.metric_sums import metric_label
 
 _SINGLE_LINES_UP_TO = 12
 """Beyond this many bakeries their own lines would hide the federation's."""
 
 
-def learning_curve(results: RunResults) -> Picture | LeftOut:
-    """WAPE on the validation days by round, with the round whose model was kept."""
+def learning_curve(
+    outline: RunOutline, *, metric: str, axis: str, share: bool, scored_on: str = "validation days"
+) -> Picture | LeftOut:
+    """Draw a metric on the validation rows by round, with the round whose model was kept.
+
+    Parameters
+    ----------
+    outline : RunOutline
+        How the run went.
+    metric : str
+        The metric, a column of `rounds.csv`; lower is better.
+    axis : str
+        Label of its axis.
+    share : bool
+        Whether the metric is a share, shown in per cent.
+    scored_on : str
+        What a bakery scores a model on, while the rounds go on.
+    """
     name, title = "learning-curve", "Does the federation learn?"
-    if results.rounds is None or results.rounds["wape"].notna().sum() == 0:
+    if outline.rounds is None or outline.rounds[metric].notna().sum() == 0:
         return LeftOut(name, title, "No round of this run has a validation score.")
-    rounds = results.rounds.dropna(subset=["wape"])
-    best = _best_round(rounds, results.facts.get("best_round"))
-    best_wape = float(rounds.loc[rounds["round"] == best, "wape"].iloc[0])
+    rounds = outline.rounds.dropna(subset=[metric])
+    best = _best_round(rounds, outline.run.facts.get("best_round"), metric)
+    best_value = float(rounds.loc[rounds["round"] == best, metric].iloc[0])
+    show = percent if share else "{:.4f}".format
     canvas = Canvas(title)
     caption = (
-        "Error of the shared model on each bakery's validation days, which no model was fitted to "
+        f"Error of the shared model on each bakery's {scored_on}, which no model was fitted to "
         f"while the rounds went on. Lower is better; the model of round {best} was kept."
     )
     if (rounds["round"] == 0).any():
         caption += " Round 0 is the model that the run started from."
-    if _draw_bakeries(canvas, results.bakery_rounds):
+    if _draw_bakeries(canvas, outline.bakery_rounds, metric):
         caption += " Grey: the bakeries one by one."
-    _draw_federation(canvas, rounds, (best, best_wape))
-    canvas.label(x="round", y=f"WAPE (% {of_what(results.units_label)})")
-    canvas.percent("y")
+    _draw_federation(canvas, rounds, metric, f"kept: round {best}, {show(best_value)}", best)
+    canvas.label(x="round", y=axis)
+    if share:
+        canvas.percent("y")
     canvas.from_zero()
     _whole_numbers(canvas)
     canvas.legend()
     first, last = rounds.iloc[0], rounds.iloc[-1]
     alt = (
-        f"Line of the validation WAPE by round: {percent(first['wape'])} in round "
-        f"{int(first['round'])}, {percent(last['wape'])} in round {int(last['round'])}, best "
-        f"{percent(best_wape)} in round {best}."
+        f"Line of the validation {metric_label(metric)} by round: {show(first[metric])} in round "
+        f"{int(first['round'])}, {show(last[metric])} in round {int(last['round'])}, best "
+        f"{show(best_value)} in round {best}."
     )
     return Picture(name, title, caption, alt, canvas.png())
 
 
-def growth_curve(results: RunResults) -> Picture | LeftOut:
+def federation_size_curve(results: RunResults) -> Picture | LeftOut:
     """WAPE on the same fixed bakeries by the number of bakeries in the federation."""
     name, title = "growth", "Does it get better as more join?"
     if results.growth is None or results.growth["wape_federated"].notna().sum() == 0:
@@ -56,8 +76,8 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
             "The error by number of bakeries in the federation wasn't measured in this run "
             "(there is no growth.csv).",
         )
-    growth = results.growth.astype({"bakeries": int}).sort_values("bakeries")
-    canvas = _growth_canvas(growth, title)
+    sizes = results.growth.astype({"bakeries": int}).sort_values("bakeries")
+    canvas = _size_canvas(sizes, title)
     canvas.label(
         x="bakeries in the federation (logarithmic scale)",
         y=f"WAPE (% {of_what(results.units_label)})",
@@ -67,13 +87,13 @@ def growth_curve(results: RunResults) -> Picture | LeftOut:
         "blue line falls, a larger federation serves them better, taken together. The vertical "
         "axis doesn't start at zero."
     )
-    pairs = zip(growth["bakeries"].tolist(), growth["wape_federated"].tolist(), strict=True)
+    pairs = zip(sizes["bakeries"].tolist(), sizes["wape_federated"].tolist(), strict=True)
     alt = ", ".join(f"{size}: {percent(wape)}" for size, wape in pairs)
     alt = f"WAPE in the federation by number of bakeries: {alt}."
     return Picture(name, title, caption, alt, canvas.png())
 
 
-def _growth_canvas(growth: pd.DataFrame, title: str) -> Canvas:
+def _size_canvas(sizes: pd.DataFrame, title: str) -> Canvas:
     canvas = Canvas(title)
     for column, method, label, style in (
         ("wape_federated", "federated", "in the federation", "o-"),
@@ -81,31 +101,31 @@ def _growth_canvas(growth: pd.DataFrame, title: str) -> Canvas:
         ("wape_weekday_mean", "weekday-mean", "mean of the last four same weekdays", ":"),
     ):
         canvas.axes.plot(
-            growth["bakeries"],
-            growth[column],
+            sizes["bakeries"],
+            sizes[column],
             style,
             color=COLOURS[method],
             label=label,
             linewidth=2.2 if method == "federated" else 1.6,
             markersize=5,
         )
-    sizes = growth["bakeries"].tolist()
+    ticks = sizes["bakeries"].tolist()
     canvas.axes.set_xscale("log", base=2)
-    canvas.axes.set_xticks(sizes, labels=[str(size) for size in sizes])
+    canvas.axes.set_xticks(ticks, labels=[str(tick) for tick in ticks])
     canvas.axes.minorticks_off()
     canvas.percent("y")
     canvas.legend(columns=3)
     return canvas
 
 
-def _best_round(rounds: pd.DataFrame, told: Any) -> int:
+def _best_round(rounds: pd.DataFrame, told: Any, metric: str) -> int:
     """Round that run.json names, or the one with the lowest error."""
     if isinstance(told, int) and bool((rounds["round"] == told).any()):
         return told
-    return int(rounds["round"].to_numpy()[rounds["wape"].to_numpy().argmin()])
+    return int(rounds["round"].to_numpy()[rounds[metric].to_numpy().argmin()])
 
 
-def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None) -> bool:
+def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None, metric: str) -> bool:
     if bakery_rounds is None or bakery_rounds.empty:
         return False
     if bakery_rounds["bakery"].nunique() > _SINGLE_LINES_UP_TO:
@@ -113,17 +133,19 @@ def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None) -> bool:
     label: str | None = "single bakeries"
     for _, rows in bakery_rounds.sort_values("round").groupby("bakery"):
         canvas.axes.plot(
-            rows["round"], rows["wape"], color=GREY, alpha=0.55, linewidth=1.0, label=label
+            rows["round"], rows[metric], color=GREY, alpha=0.55, linewidth=1.0, label=label
         )
         label = None
     return True
 
 
-def _draw_federation(canvas: Canvas, rounds: pd.DataFrame, best: tuple[int, float]) -> None:
+def _draw_federation(
+    canvas: Canvas, rounds: pd.DataFrame, metric: str, kept: str, best: int
+) -> None:
     blue = COLOURS["federated"]
     canvas.axes.plot(
         rounds["round"],
-        rounds["wape"],
+        rounds[metric],
         "o-",
         color=blue,
         linewidth=2.4,
@@ -131,14 +153,15 @@ def _draw_federation(canvas: Canvas, rounds: pd.DataFrame, best: tuple[int, floa
         label="all bakeries together",
     )
     canvas.axes.plot(
-        *best,
+        best,
+        float(rounds.loc[rounds["round"] == best, metric].iloc[0]),
         "o",
         markersize=12,
         markerfacecolor="none",
         markeredgecolor="black",
         markeredgewidth=1.6,
         linestyle="none",
-        label=f"kept: round {best[0]}, {percent(best[1])}",
+        label=kept,
     )
 
 

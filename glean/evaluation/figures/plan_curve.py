@@ -9,7 +9,7 @@ from glean.evaluation.tables.headline import of_what, percent
 from glean.evaluation.tables.plan_backtest import curve, savings
 from glean.evaluation.tables.results import RunResults
 
-_HABITS = {
+_BASELINES = {
     "last-week": ("s", "as last week, +0, 10, 20%"),
     "weekday-mean": ("^", "mean of four same weekdays, +0, 10, 20%"),
 }
@@ -67,7 +67,7 @@ def _canvas(table: pd.DataFrame, title: str) -> Canvas:
         linewidth=2.2,
         label="the plan, by critical ratio",
     )
-    for policy, (marker, label) in _HABITS.items():
+    for policy, (marker, label) in _BASELINES.items():
         points = table[table["policy"] == policy].sort_values("unmet")
         canvas.axes.plot(
             points["unmet"],
@@ -78,9 +78,9 @@ def _canvas(table: pd.DataFrame, title: str) -> Canvas:
             linewidth=1.0,
             label=label,
         )
-    habits = table[table["policy"] != "plan"]
-    canvas.axes.set_xlim(0, 1.6 * float(habits["unmet"].max() or 0.1))
-    canvas.axes.set_ylim(0, 1.2 * float(habits["overproduced"].max() or 0.1))
+    baselines = table[table["policy"] != "plan"]
+    canvas.axes.set_xlim(0, 1.6 * float(baselines["unmet"].max() or 0.1))
+    canvas.axes.set_ylim(0, 1.2 * float(baselines["overproduced"].max() or 0.1))
     canvas.percent("x")
     canvas.percent("y")
     canvas.legend(columns=2)

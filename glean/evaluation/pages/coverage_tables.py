@@ -48,7 +48,7 @@ def coverage_table(coverage: pd.DataFrame) -> str:
     return html.table("How often the intervals held on the test days, and how wide.", heads, rows)
 
 
-def choice_table(choices: pd.DataFrame) -> str:
+def selection_table(choices: pd.DataFrame) -> str:
     """Say what each bakery bakes by, and why."""
     rows = [[str(row["bakery"]), str(row["reason"])] for row in choices.to_dict("records")]
     return html.table(

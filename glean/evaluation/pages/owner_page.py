@@ -57,16 +57,16 @@ def owner_page(results: RunResults, bakery: str) -> str:
     days, plans = _own(results.days, bakery), _own(results.plans, bakery)
     if days is None or plans is None:
         raise GleanError(
-            f"{results.folder}: no single days and plans of {bakery!r}; wanted a simulation with "
-            f"baselines that had it. Its bakeries: {', '.join(_names(results)[:20]) or 'none'}"
+            f"{results.run.folder}: no single days and plans of {bakery!r}; wanted a simulation "
+            f"with baselines that had it. Its bakeries: {', '.join(_names(results)[:20]) or 'none'}"
         )
-    label, alone = results.units_label, _own(results.alone, bakery)
+    label, local = results.units_label, _own(results.alone, bakery)
     return html.whole_page(
         f"{bakery}: what joining brings",
         [
             html.paragraph(_gain(days, label), kind="headline"),
             html.section(
-                "Thrown away and missed", [_plans_table(plans, alone, label), *_savings(plans)]
+                "Thrown away and missed", [_plans_table(plans, local, label), *_savings(plans)]
             ),
             html.section("How far off", [_methods_table(days)]),
             html.section("Where the forecast is weak", [_weak(days)]),
@@ -102,21 +102,24 @@ def _gain(days: pd.DataFrame, label: str) -> str:
     span = max(int((days["date"].max() - days["date"].min()).days) + 1, 1)
     months = span / _DAYS_A_MONTH
     parts = []
-    for rival, words in (("weekday-mean", "your habit"), ("local", "a forecast of your own alone")):
-        saved = (errors[rival] - errors["chosen"]) / months
+    for baseline, words in (
+        ("weekday-mean", "your habit"),
+        ("local", "a forecast of your own alone"),
+    ):
+        saved = (errors[baseline] - errors["chosen"]) / months
         verb = "less" if saved >= 0 else "more"
         parts.append(f"{abs(saved):,.0f} {label} {verb} than with {words}")
     return f"In the federation you would be off by {' and '.join(parts)}, a month."
 
 
-def _plans_table(plans: pd.DataFrame, alone: pd.DataFrame | None, label: str) -> str:
-    habits = plans[plans["policy"] != "plan"]
-    sums = habits.groupby(["policy", "margin"])[["overproduced", "unmet"]].sum().reset_index()
+def _plans_table(plans: pd.DataFrame, local: pd.DataFrame | None, label: str) -> str:
+    baselines = plans[plans["policy"] != "plan"]
+    sums = baselines.groupby(["policy", "margin"])[["overproduced", "unmet"]].sum().reset_index()
     # NaN where no product has a price: pandas would call that 0.
-    costs = habits.groupby(["policy", "margin"])["cost"].sum(min_count=1).to_numpy()
+    costs = baselines.groupby(["policy", "margin"])["cost"].sum(min_count=1).to_numpy()
     equal = savings(plans)["plan_overproduced"]
-    by_oneself = equal * np.nan if alone is None else _alone_overproduced(habits, alone)
-    units = float(habits.groupby(["policy", "margin"])["units"].sum().iloc[0])
+    by_oneself = equal * np.nan if local is None else _local_overproduced(baselines, local)
+    units = float(baselines.groupby(["policy", "margin"])["units"].sum().iloc[0])
     rows = [
         [
             f"{policy}, {margin:+.0%}",
@@ -147,9 +150,9 @@ def _plans_table(plans: pd.DataFrame, alone: pd.DataFrame | None, label: str) ->
     return html.table("Over the test days, all products together.", heads, rows)
 
 
-def _alone_overproduced(habits: pd.DataFrame, alone: pd.DataFrame) -> pd.Series[float]:
-    """Share that the plan made alone throws away, missing as much as each habit."""
-    found: pd.Series[float] = savings(pd.concat([habits, alone.assign(policy="plan")]))[
+def _local_overproduced(baselines: pd.DataFrame, local: pd.DataFrame) -> pd.Series[float]:
+    """Share that the local plan throws away, missing as much as each baseline."""
+    found: pd.Series[float] = savings(pd.concat([baselines, local.assign(policy="plan")]))[
         "plan_overproduced"
     ]
     return found

@@ -10,9 +10,9 @@ from glean.errors import ModelError
 from glean.evaluation.tables.scores import BakeryScore, naive_scale, score_methods
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.client_model import ClientModel
-from glean.forecasting.predict import Model, forecast_units
+from glean.forecasting.forecast_model import ForecastModel
 
-OWN_METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
+CLIENT_METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
 """Methods that a bakery judges by itself."""
 
 START = "start-from"
@@ -25,21 +25,21 @@ MAY_BE_UNKNOWN = ("wape", "mae", "rmse", "mape", "mase", "bias")
 
 
 def evaluate(
-    model: Model,
+    model: ForecastModel,
     *,
-    own: ClientModel | None,
+    client_model: ClientModel | None,
     bakery: str,
     cohort: str,
     training: FeatureMatrix,
     test: FeatureMatrix,
 ) -> list[BakeryScore]:
-    """Score the federation's model and, with `own`, what the bakery made of it, and the rivals.
+    """Score the federation's model and, with `client_model`, what the bakery has besides.
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The federation's final model.
-    own : ClientModel or None
+    client_model : ClientModel or None
         What the bakery forecasts from; None leaves all but the federation's model out.
     bakery, cohort : str
         As they shall stand in the rows.
@@ -49,15 +49,15 @@ def evaluate(
     Returns
     -------
     list of BakeryScore
-        By `OWN_METHODS`, in their order.
+        By `CLIENT_METHODS`, in their order.
     """
-    forecasts = own.forecasts(test) if own else {"federated": forecast_units(model, test)}
+    forecasts = client_model.forecasts(test) if client_model else {"federated": model.predict(test)}
     scale = naive_scale(training, test)
     return score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
 
 
 def evaluate_start(
-    model: Model,
+    model: ForecastModel,
     *,
     bakery: str,
     cohort: str,
@@ -68,12 +68,12 @@ def evaluate_start(
 
     Parameters
     ----------
-    model : Forest or Weights
+    model : ForecastModel
         The model that the run started from.
     bakery, cohort, training, test
         As for `evaluate`.
     """
-    forecasts = {START: forecast_units(model, test)}
+    forecasts = {START: model.predict(test)}
     scale = naive_scale(training, test)
     (score,) = score_methods(test, forecasts, bakery=bakery, cohort=cohort, scale=scale)
     return score
@@ -106,10 +106,12 @@ def rows_from_json(text: str, *, bakery: str) -> list[BakeryScore]:
     """
     scores = _read_rows(text)
     methods = [score.method for score in scores]
-    if sorted({*methods, "federated"}) != sorted(methods) or not set(methods) <= set(OWN_METHODS):
+    if sorted({*methods, "federated"}) != sorted(methods) or not set(methods) <= set(
+        CLIENT_METHODS
+    ):
         raise ModelError(
             f"the final scores are of {', '.join(methods)!r:.200}; wanted federated, and at most "
-            f"once each of {', '.join(OWN_METHODS[1:])}"
+            f"once each of {', '.join(CLIENT_METHODS[1:])}"
         )
     _check_scores(scores, bakery)
     return scores

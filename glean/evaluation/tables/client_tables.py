@@ -23,11 +23,11 @@ from glean.evaluation.tables.plan_backtest import (
     local_rows,
     plan_rows,
 )
+from glean.features.bakery_rows import CACHED_BAKERIES, BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
-from glean.federation.client.client import CACHED_CLIENTS, Client
 from glean.forecasting.client_model import ClientModel, fit_client_model
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.rolling_origin import RollingQuantiles, rolling_quantiles
 from glean.metrics import Floats
@@ -84,20 +84,20 @@ class WindowedRows:
     test: FeatureMatrix
 
     @classmethod
-    def of(cls, participant: Client, definition: FeatureDefinition) -> Self:
+    def of(cls, bakery: BakeryRows, definition: FeatureDefinition) -> Self:
         """Take the rows of a bakery of a run."""
         return cls(
-            participant.sales.name,
-            participant.windows.cohort,
-            participant.training(definition),
-            participant.validation(definition),
-            participant.test(definition),
+            bakery.sales.name,
+            bakery.windows.cohort,
+            bakery.training(definition),
+            bakery.validation(definition),
+            bakery.test(definition),
         )
 
 
-@lru_cache(maxsize=CACHED_CLIENTS)
+@lru_cache(maxsize=CACHED_BAKERIES)
 def client_model_of(
-    participant: Client, model: bytes, *, learning_rate: float, widths: ErrorDistribution | None
+    bakery: BakeryRows, model: bytes, *, learning_rate: float, errors: ErrorDistribution | None
 ) -> ClientModel:
     """Make what a bakery of a run forecasts from, once a process.
 
@@ -106,38 +106,38 @@ def client_model_of(
 
     Parameters
     ----------
-    participant : Client
+    bakery : BakeryRows
         The bakery.
     model : bytes
         The federation's final model.
     learning_rate : float
         The federation's.
-    widths : ErrorDistribution or None
+    errors : ErrorDistribution or None
         How far the model is off at other bakeries, where that is known.
     """
     shared = read_model(model)
-    definition = definition_of(shared)
-    settings = participant.settings
+    definition = shared.definition
+    settings = bakery.settings
     return fit_client_model(
         shared,
-        participant.training(definition),
-        participant.validation(definition),
+        bakery.training(definition),
+        bakery.validation(definition),
         boosting=settings.boosting,
         learning_rate=learning_rate,
-        seed=derived_seed(settings.seed, "local", participant.sales.name),
-        prior=None if widths is None else prior_calibration(widths),
+        seed=derived_seed(settings.seed, "local", bakery.sales.name),
+        prior=None if errors is None else prior_calibration(errors),
     )
 
 
-def tables_of_client(participant: Client, own: ClientModel) -> dict[str, pd.DataFrame]:
+def tables_of_client(bakery: BakeryRows, own: ClientModel) -> dict[str, pd.DataFrame]:
     """Make the tables of a bakery of a run, with the run's product list and seed."""
-    settings = participant.settings
+    settings = bakery.settings
     path = settings.table.products
     return client_tables(
-        WindowedRows.of(participant, definition_of(own.shared)),
+        WindowedRows.of(bakery, own.shared.definition),
         own,
         products=read_products(Path(path)) if path else {},
-        seed=derived_seed(settings.seed, "chance", participant.sales.name),
+        seed=derived_seed(settings.seed, "chance", bakery.sales.name),
     )
 
 
@@ -168,7 +168,7 @@ def client_tables(
         rolling_quantiles(
             past[method], bakery.test, made[method], levels=_LEVELS, seed=seed, prior=prior
         )
-        # Alone there is nobody to borrow from.
+        # The local model has no prior: that is the federation's.
         for method, prior in (("chosen", own.prior), ("local", None))
     )
     return {
@@ -178,7 +178,7 @@ def client_tables(
         "coverage.csv": coverage_row(
             bakery.test, quantiles, bakery=bakery.name, cohort=bakery.cohort
         ),
-        "choice.csv": _choice(bakery.name, own),
+        "choice.csv": _selection_row(bakery.name, own),
     }
 
 
@@ -204,12 +204,12 @@ def _days(
     return test.keys.assign(units=test.units, **methods, **ends)[list(DAY_COLUMNS)]
 
 
-def _choice(bakery: str, own: ClientModel) -> pd.DataFrame:
-    row: dict[str, object] = {name: own.choice.weights.get(name, 0.0) for name in CHOICE_COLUMNS}
+def _selection_row(bakery: str, own: ClientModel) -> pd.DataFrame:
+    row: dict[str, object] = {name: own.selection.weights.get(name, 0.0) for name in CHOICE_COLUMNS}
     row |= {
         "bakery": bakery,
         "trees_share": own.personalized.trees_share,
         "level_share": own.personalized.level_share,
-        "reason": own.choice.reason,
+        "reason": own.selection.reason,
     }
     return pd.DataFrame([row], columns=list(CHOICE_COLUMNS))

@@ -13,11 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.evaluation.tables.scores import BakeryScore, naive_scale, score_methods
+from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import Client
 from glean.forecasting.baselines import baselines
-from glean.forecasting.predict import Model, definition_of, forecast_units
+from glean.forecasting.forecast_model import ForecastModel
+from glean.forecasting.forecasters import TreeForecaster
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.metrics import ErrorSums
@@ -53,34 +54,36 @@ class Diagnostics:
     forecasts: pd.DataFrame
 
 
-def diagnose(participants: Sequence[Client], model: Model, pooled: Forest | None) -> Diagnostics:
+def diagnose(
+    bakeries: Sequence[BakeryRows], model: ForecastModel, pooled: Forest | None
+) -> Diagnostics:
     """Score the pooled rival, compare with the truth, and keep single days.
 
     Parameters
     ----------
-    participants : sequence of Client
+    bakeries : sequence of BakeryRows
         All bakeries of the simulation.
-    model : Forest or Weights
+    model : ForecastModel
         The federation's final model.
     pooled : Forest or None
         The pooled rival, where there is one.
     """
-    definition = definition_of(model)
+    definition = model.definition
     scores: list[BakeryScore] = []
     days: list[pd.DataFrame] = []
     truths: list[dict[str, str | float]] = []
-    for participant in participants:
-        test = participant.test(definition)
-        shown = test.keys.assign(units=test.units, federated=forecast_units(model, test))
+    for bakery in bakeries:
+        test = bakery.test(definition)
+        shown = test.keys.assign(units=test.units, federated=model.predict(test))
         if pooled is not None:
-            shown["pooled"] = forecast_units(pooled, test)
+            shown["pooled"] = TreeForecaster(pooled).predict(test)
             shown = shown.assign(**baselines(test))
-            scores += _pooled_scores(participant, definition, test, shown["pooled"].to_numpy())
-        expected = _expected(participant, test)
+            scores += _pooled_scores(bakery, definition, test, shown["pooled"].to_numpy())
+        expected = _expected(bakery, test)
         if expected is not None:
             shown["best_possible"] = expected
             sums = ErrorSums.of(test.units, expected)
-            truths.append(_truth_row(participant.sales.name, sums))
+            truths.append(_truth_row(bakery.sales.name, sums))
         days.append(shown)
     return Diagnostics(
         pooled=scores,
@@ -90,7 +93,7 @@ def diagnose(participants: Sequence[Client], model: Model, pooled: Forest | None
 
 
 def train_pooled_baseline(
-    participants: Sequence[Client],
+    bakeries: Sequence[BakeryRows],
     definition: FeatureDefinition,
     settings: RunSettings,
     *,
@@ -101,7 +104,7 @@ def train_pooled_baseline(
 
     Parameters
     ----------
-    participants : sequence of Client
+    bakeries : sequence of BakeryRows
         All bakeries of the simulation.
     definition : FeatureDefinition
         The run's.
@@ -112,10 +115,10 @@ def train_pooled_baseline(
     steps : int
         Its boosting steps: as many as the final model had rounds.
     """
-    training = [p.training(definition) for p in participants if p.trains]
+    training = [p.training(definition) for p in bakeries if p.trains]
     boosting = settings.boosting
     width = boosting.num_parallel_tree
-    if settings.rounds.aggregation == "histogram":
+    if settings.rounds.kind.one_boosting_step:
         # The trees of a round are one group, grown on the same margins.
         width *= boosting.trees_per_round
     else:
@@ -132,24 +135,24 @@ def train_pooled_baseline(
 
 
 def _pooled_scores(
-    participant: Client, definition: FeatureDefinition, test: FeatureMatrix, forecast: Floats
+    bakery: BakeryRows, definition: FeatureDefinition, test: FeatureMatrix, forecast: Floats
 ) -> list[BakeryScore]:
     return score_methods(
         test,
         {"pooled": forecast},
-        bakery=participant.sales.name,
-        cohort=participant.windows.cohort,
-        scale=naive_scale(participant.training(definition), test),
+        bakery=bakery.sales.name,
+        cohort=bakery.windows.cohort,
+        scale=naive_scale(bakery.training(definition), test),
     )
 
 
-def _expected(participant: Client, test: FeatureMatrix) -> Floats | None:
+def _expected(bakery: BakeryRows, test: FeatureMatrix) -> Floats | None:
     """Give the true expected demand of the test rows, in their order."""
-    if participant.sales.expected is None:
+    if bakery.sales.expected is None:
         return None
-    rows = participant.sales.table.rows
+    rows = bakery.sales.table.rows
     truth = pd.Series(
-        participant.sales.expected, index=pd.MultiIndex.from_frame(rows[["product", "date"]])
+        bakery.sales.expected, index=pd.MultiIndex.from_frame(rows[["product", "date"]])
     )
     asked = pd.MultiIndex.from_frame(test.keys[["product", "date"]])
     return np.asarray(truth.reindex(asked), dtype=np.float64)

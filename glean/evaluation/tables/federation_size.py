@@ -8,7 +8,7 @@ begins from nothing, also where the run started from a model: a smaller one woul
 
 from __future__ import annotations
 
-import json
+import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,19 +19,22 @@ import pandas as pd
 from glean.errors import GleanError
 from glean.evaluation.tables.backtest import rows_from_json
 from glean.evaluation.tables.scores import BakeryScore
-from glean.federation.client.client import client_of
+from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.grids.inprocess import BakeryApp, InProcessGrid, as_server
 from glean.federation.server.setup import (
     draw_newcomers,
-    negotiate_features,
+    negotiate_spec,
     register_clients,
     training_loop,
 )
+from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder, write_whole
+from glean.runs.index import read_run
 from glean.sales.partitions import bakeries_of_run
-from glean.settings import NodeSettings, RunSettings
+from glean.settings import RunSettings
 
 SIZES = (1, 2, 5, 10, 20, 40)
+_LARGEST_RUN_ID = 2**62
 METHODS = {
     "wape_federated": "federated",
     "wape_local": "local",
@@ -59,27 +62,27 @@ def measure_sizes(run: Path, client_app: BakeryApp) -> Iterator[int]:
     GleanError
         The run is a deployment, whose tables aren't here, or its table has gone.
     """
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    if facts.get("engine") == "deployment":
+    stored = read_run(run)
+    if stored.engine == "deployment":
         raise GleanError("a deployment's tables aren't here: use `glean report RUN --no-growth`")
-    settings = RunSettings.from_config(facts["settings"])
+    settings = RunSettings.from_config(stored.settings)
     rounds = replace(settings.rounds, min_available_bakeries=1, early_stopping_rounds=0)
     # Masks change no number, and one or two bakeries can't hide each other.
     settings = replace(settings, rounds=rounds, secure_sums=False)
     nodes, newcomers = _learners(settings)
-    rivals: dict[str, float] = {}
+    baselines: dict[str, float] = {}
     rows = []
     for size in (size for size in SIZES if size <= len(nodes)):
-        # The rivals don't depend on the size: they are measured once.
-        asked = replace(settings, baselines=not rivals)
+        # The baselines don't depend on the size: they are measured once.
+        asked = replace(settings, baselines=not baselines)
         scores = [
             score
             for group in _groups(nodes, size)
             for score in _federation(asked, group, newcomers, client_app)
         ]
         found = {name: _wape(scores, method) for name, method in METHODS.items()}
-        rivals = rivals or {n: v for n, v in found.items() if n != "wape_federated"}
-        rows.append({"bakeries": size, "wape_federated": found["wape_federated"], **rivals})
+        baselines = baselines or {n: v for n, v in found.items() if n != "wape_federated"}
+        rows.append({"bakeries": size, "wape_federated": found["wape_federated"], **baselines})
         yield size
     text = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
     write_whole(run / "growth.csv", text.encode())
@@ -91,8 +94,10 @@ def _learners(settings: RunSettings) -> tuple[list[int], tuple[str, ...]]:
     newcomers = draw_newcomers([bakery.name for bakery in bakeries], settings)
     nodes = []
     for node, bakery in enumerate(bakeries):
-        participant = client_of(NodeSettings(node), settings, newcomer=bakery.name in newcomers)
-        if participant is not None and participant.trains:
+        bakery_rows = bakery_rows_of(
+            NodeSettings(node), settings, newcomer=bakery.name in newcomers
+        )
+        if bakery_rows is not None and bakery_rows.trains:
             nodes.append(node)
     return nodes, newcomers
 
@@ -108,12 +113,13 @@ def _federation(
     settings: RunSettings, nodes: Sequence[int], newcomers: Sequence[str], client_app: BakeryApp
 ) -> list[BakeryScore]:
     config = settings.to_config()
-    grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=1)
+    run_id = secrets.randbelow(_LARGEST_RUN_ID)
+    grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=run_id)
     with tempfile.TemporaryDirectory(prefix="glean-growth-") as scratch, as_server(grid):
-        folder = RunFolder.create(Path(scratch), run_id=1)
+        folder = RunFolder.create(Path(scratch), run_id=run_id)
         clients, bakeries, cut = register_clients(grid, settings, folder, newcomers=newcomers)
-        definition = negotiate_features(bakeries, cut, settings)
-        rounds = training_loop(clients, settings, definition, bakeries, cut)
+        spec = negotiate_spec(bakeries, cut, settings)
+        rounds = training_loop(clients, settings, spec, bakeries, cut)
         replies = rounds.test(rounds.run())
     return [score for name, text in replies.items() for score in rows_from_json(text, bakery=name)]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from glean.errors import FederationError, ModelError
-from glean.evaluation.tables.backtest import OWN_METHODS, START, rows_from_json, start_row_from_json
+from glean.evaluation.tables.backtest import (
+    CLIENT_METHODS,
+    START,
+    rows_from_json,
+    start_row_from_json,
+)
 from glean.evaluation.tables.scores import BakeryScore
 from glean.evaluation.tables.summed_scores import scores_of
-from glean.federation.coordination.exchange import ClientExchange
-from glean.federation.server.training_loop import TrainingLoop, TrainingResult
+from glean.federation.server.conclusion import FinishedRounds
 
 _NO_DAY = (
     "no bakery has a day in the test window that could be judged: see events.jsonl, and the "
@@ -17,19 +21,15 @@ _NO_DAY = (
 )
 
 
-def final_scores(
-    rounds: TrainingLoop, clients: ClientExchange, outcome: TrainingResult
-) -> list[BakeryScore]:
-    """Have the bakeries judge the final model, its rivals, and the model that the run started from.
+def final_scores(run: FinishedRounds, *, findings: str) -> list[BakeryScore]:
+    """Have the bakeries score the final model, its baselines, and the model that it began with.
 
     Parameters
     ----------
-    rounds : TrainingLoop
+    run : FinishedRounds
         The rounds that were run.
-    talk : ClientExchange
-        Where a bakery is named whose scores can't be.
-    outcome : TrainingResult
-        What the rounds came to.
+    findings : str
+        JSON of how far the federation's forecasts are off; "" where that isn't known.
 
     Returns
     -------
@@ -39,38 +39,35 @@ def final_scores(
     Raises
     ------
     FederationError
-        No bakery gave valid scores, or none has a day that could be judged.
+        No bakery gave valid scores, or none has a day that could be scored.
     """
-    replies = rounds.test(outcome)
-    if not rounds.shows_scores:
-        return _summed_scores(rounds, outcome)
+    replies = run.loop.test(run.result, findings=findings)
+    if not run.loop.shows_scores:
+        return _summed_scores(run)
     scores: list[BakeryScore] = []
     for name, text in replies.items():
         try:
             scores += rows_from_json(text, bakery=name)
         except ModelError as error:
-            clients.report_failure(name, str(error), round_number=outcome.last_round)
+            run.clients.report_failure(name, str(error), round_number=run.result.last_round)
     if not any(score.n_rows for score in scores):
         raise FederationError(_NO_DAY)
-    return scores + _start_scores(rounds.test_start(outcome), scores, clients, outcome)
+    return scores + _start_scores(run, run.loop.test_start(run.result), scores)
 
 
-def _summed_scores(rounds: TrainingLoop, outcome: TrainingResult) -> list[BakeryScore]:
+def _summed_scores(run: FinishedRounds) -> list[BakeryScore]:
     """One row a method for all bakeries, each of which keeps its own at home."""
-    sums = rounds.summed_test(outcome, methods=len(OWN_METHODS))
-    scores = scores_of(sums, OWN_METHODS)
+    sums = run.loop.summed_test(run.result, methods=len(CLIENT_METHODS))
+    scores = scores_of(sums, CLIENT_METHODS)
     if not scores:
         raise FederationError(_NO_DAY)
-    if rounds.test_start(outcome):
-        scores += scores_of(rounds.summed_test(outcome, methods=1), (START,))
+    if run.loop.test_start(run.result):
+        scores += scores_of(run.loop.summed_test(run.result, methods=1), (START,))
     return scores
 
 
 def _start_scores(
-    replies: Mapping[str, str],
-    final: Sequence[BakeryScore],
-    clients: ClientExchange,
-    outcome: TrainingResult,
+    run: FinishedRounds, replies: Mapping[str, str], final: Sequence[BakeryScore]
 ) -> list[BakeryScore]:
     found: list[BakeryScore] = []
     for name, text in replies.items():
@@ -80,5 +77,5 @@ def _start_scores(
         try:
             found.append(start_row_from_json(text, final=mine))
         except ModelError as error:
-            clients.report_failure(name, str(error), round_number=outcome.last_round)
+            run.clients.report_failure(name, str(error), round_number=run.result.last_round)
     return found

@@ -43,7 +43,7 @@ def of_what(units_label: str) -> str:
 
 
 def headline(summary: Summary, *, units_label: str) -> str:
-    """One sentence with the errors of the federation and of its rivals over all bakeries."""
+    """One sentence with the errors of the federation and of its baselines over all bakeries."""
     federated = summary.of("federated")
     if federated is None:
         return "This run has no final scores of the federation."
@@ -52,12 +52,12 @@ def headline(summary: Summary, *, units_label: str) -> str:
         f"With the federation the {who} would have been off by "
         f"{percent(federated.everyone.wape)} {of_what(units_label)} on the test days"
     )
-    rivals = [
-        f"{words} by {percent(rival.everyone.wape)}"
+    baselines = [
+        f"{words} by {percent(baseline.everyone.wape)}"
         for method, words in _IN_A_SENTENCE.items()
-        if (rival := _comparable(summary, method)) is not None
+        if (baseline := _comparable(summary, method)) is not None
     ]
-    return "; ".join([first, ", ".join(rivals)] if rivals else [first]) + "."
+    return "; ".join([first, ", ".join(baselines)] if baselines else [first]) + "."
 
 
 def verdict(summary: Summary) -> str:
@@ -78,15 +78,15 @@ def verdict(summary: Summary) -> str:
                 sentences.append(
                     "Taken together, the bakeries are better off alone than with the federation."
                 )
-    better_habits = [
-        f'"{habit}"'
-        for habit in ("weekday-mean", "last-week")
-        if (rival := _comparable(summary, habit)) is not None
-        and rival.everyone.wape < federated.everyone.wape
+    better_baselines = [
+        f'"{baseline_method}"'
+        for baseline_method in ("weekday-mean", "last-week")
+        if (baseline := _comparable(summary, baseline_method)) is not None
+        and baseline.everyone.wape < federated.everyone.wape
     ]
-    if better_habits:
+    if better_baselines:
         sentences.append(
-            f"The plain habit {' and '.join(better_habits)} beats the federation here: "
+            f"The plain habit {' and '.join(better_baselines)} beats the federation here: "
             "don't bake by this model."
         )
     return " ".join(sentences)
@@ -161,9 +161,9 @@ def _comparable(summary: Summary, method: str) -> MethodScore | None:
     return score
 
 
-def _lean(ours: MethodScore, rival: MethodScore) -> int:
-    difference = ours.everyone.wape - rival.everyone.wape
-    if abs(difference) <= EQUAL_WITHIN * rival.everyone.wape:
+def _lean(ours: MethodScore, baseline: MethodScore) -> int:
+    difference = ours.everyone.wape - baseline.everyone.wape
+    if abs(difference) <= EQUAL_WITHIN * baseline.everyone.wape:
         return 0
     return -1 if difference < 0 else 1
 

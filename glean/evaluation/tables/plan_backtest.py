@@ -1,8 +1,8 @@
-"""A rolling backtest of bake plans against the habits of a baker: rows of `plan.csv`.
+"""A rolling backtest of bake plans against baselines, the habits of a baker: rows of `plan.csv`.
 
 For every test day each policy bakes what it would have baked then; what was left over and what was
 missed is added up by product. A plan bakes the quantile of demand at a critical ratio, so that all
-ratios together are a curve of overproduction against unmet demand, with the habits as points.
+ratios together are a curve of overproduction against unmet demand, with the baselines as points.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from glean.metrics import Floats
 from glean.sales.products import Product
 
 MARGINS = (0.0, 0.1, 0.2)
-"""Shares that a baker adds to a habit for safety."""
+"""Shares that a baker adds to a baseline for safety."""
 
 CRITICAL_RATIOS = tuple(
     round(float(ratio), 2) for ratio in (*np.arange(0.2, 0.9, 0.05), *np.arange(0.9, 0.995, 0.01))
@@ -39,13 +39,13 @@ PLAN_COLUMNS = (
     "sold_out_days",
     "cost",
 )
-"""Columns of `plan.csv`. `margin` is the share added to a habit, or a plan's critical ratio; units
-are those of the sales table; `cost` is money, empty where no price and cost are known."""
+"""Columns of `plan.csv`. `margin` is the share added to a baseline, or a plan's critical ratio;
+units are those of the sales table; `cost` is money, empty where no price and cost are known."""
 
 
 def plan_rows(
     features: FeatureMatrix,
-    habits: Mapping[str, Floats],
+    baselines: Mapping[str, Floats],
     quantiles: RollingQuantiles,
     *,
     bakery: str,
@@ -57,8 +57,8 @@ def plan_rows(
     ----------
     features : FeatureMatrix
         n test rows; what was sold is taken for the demand.
-    habits : mapping of str to array of shape (n,)
-        Habit -> units that it would have baked without a margin; `BASELINES` are taken.
+    baselines : mapping of str to array of shape (n,)
+        Method -> units that it would have baked without a margin; `BASELINES` are taken.
     quantiles : RollingQuantiles
         Of the rows, with `CRITICAL_RATIOS` among the levels.
     bakery : str
@@ -71,7 +71,7 @@ def plan_rows(
     DataFrame
         `PLAN_COLUMNS`, a row a product, policy and margin.
     """
-    policies = [(h, m, habits[h] * (1 + m)) for h in BASELINES for m in MARGINS]
+    policies = [(h, m, baselines[h] * (1 + m)) for h in BASELINES for m in MARGINS]
     policies += [("plan", ratio, quantiles.at(ratio)) for ratio in CRITICAL_RATIOS]
     return _baked(features, policies, bakery=bakery, products=products)
 
@@ -110,14 +110,14 @@ def _baked(
         baked = np.ceil(planned - 1e-9) if whole else planned
         for name in sorted(set(names)):
             mine = names == name
-            sums = _outcome(features.units[mine], baked[mine], products.get(name))
+            sums = _sums(features.units[mine], baked[mine], products.get(name))
             rows.append(
                 {"bakery": bakery, "product": name, "policy": policy, "margin": margin} | sums
             )
     return pd.DataFrame(rows, columns=list(PLAN_COLUMNS))
 
 
-def _outcome(demand: Floats, baked: Floats, product: Product | None) -> dict[str, object]:
+def _sums(demand: Floats, baked: Floats, product: Product | None) -> dict[str, object]:
     over, unmet = np.maximum(baked - demand, 0.0), np.maximum(demand - baked, 0.0)
     cost = None if product is None else product.waste_cost(over.sum(), unmet.sum())
     return {
@@ -138,23 +138,23 @@ def curve(plans: pd.DataFrame) -> pd.DataFrame:
 
 
 def savings(plans: pd.DataFrame) -> pd.DataFrame:
-    """Compare each habit with the plan that misses as much, and the one that wastes as much.
+    """Compare each baseline with the plan that misses as much, and the one that wastes as much.
 
     Returns
     -------
     DataFrame
-        A row a habit and margin: `policy`, `margin`, `overproduced`, `unmet` (shares of the units),
-        `plan_overproduced` at the same unmet demand and `plan_unmet` at the same overproduction,
-        read off the plan's curve between its points; NaN beyond its ends.
+        A row a baseline and margin: `policy`, `margin`, `overproduced`, `unmet` (shares of the
+        units), `plan_overproduced` at the same unmet demand and `plan_unmet` at the same
+        overproduction, read off the plan's curve between its points; NaN beyond its ends.
     """
     table = curve(plans)
     plan = table[table["policy"] == "plan"].sort_values("unmet")
-    habits = table[table["policy"] != "plan"].reset_index(drop=True)
+    baselines = table[table["policy"] != "plan"].reset_index(drop=True)
     unmet, over = plan["unmet"].to_numpy(), plan["overproduced"].to_numpy()
     order = np.argsort(over)
-    return habits.assign(
-        plan_overproduced=np.interp(habits["unmet"], unmet, over, left=np.nan, right=np.nan),
+    return baselines.assign(
+        plan_overproduced=np.interp(baselines["unmet"], unmet, over, left=np.nan, right=np.nan),
         plan_unmet=np.interp(
-            habits["overproduced"], over[order], unmet[order], left=np.nan, right=np.nan
+            baselines["overproduced"], over[order], unmet[order], left=np.nan, right=np.nan
         ),
     )

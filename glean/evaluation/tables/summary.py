@@ -66,7 +66,7 @@ class Comparison:
     Parameters
     ----------
     better, equal, worse : int
-        Bakeries whose WAPE is lower, within `EQUAL_WITHIN` of the rival's, higher.
+        Bakeries whose WAPE is lower, within `EQUAL_WITHIN` of the baseline's, higher.
     """
 
     better: int
@@ -105,11 +105,11 @@ class Summary:
         In the order of `METHOD_ORDER`.
     bakeries : int
         Bakeries with test rows; 0 where they keep their own scores at home.
-    federated_or_alone : Comparison or None
+    federated_or_local : Comparison or None
         "federated" against "local"; None where one of the two or the single bakeries are missing.
     best_possible : BestPossible or None
         None where the truth isn't known.
-    chosen_or_alone : Comparison or None
+    chosen_or_local : Comparison or None
         "chosen" against "local", as above.
     """
 
@@ -147,9 +147,9 @@ def summarise(scores: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> Sum
     return Summary(
         methods=tuple(_method_score(tested, method) for method in methods),
         bakeries=int(single["bakery"].nunique()),
-        federated_or_local=compare(single, "federated", rival="local"),
+        federated_or_local=compare(single, "federated", baseline="local"),
         best_possible=None if truth is None else _best_possible(single, truth, methods),
-        chosen_or_local=compare(single, "chosen", rival="local"),
+        chosen_or_local=compare(single, "chosen", baseline="local"),
     )
 
 
@@ -165,13 +165,13 @@ def wape_by_bakery(scores: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame
     return wide.reindex(columns=list(methods)).dropna()
 
 
-def compare(scores: pd.DataFrame, method: str, *, rival: str) -> Comparison | None:
-    """Count the bakeries that `method` serves better than `rival`; None where nothing compares."""
-    wide = wape_by_bakery(scores, [method, rival])
+def compare(scores: pd.DataFrame, method: str, *, baseline: str) -> Comparison | None:
+    """Count the bakeries that `method` serves better than `baseline`; None where there is none."""
+    wide = wape_by_bakery(scores, [method, baseline])
     if wide.empty:
         return None
-    difference = wide[method] - wide[rival]
-    equal = difference.abs() <= EQUAL_WITHIN * wide[rival]
+    difference = wide[method] - wide[baseline]
+    equal = difference.abs() <= EQUAL_WITHIN * wide[baseline]
     return Comparison(
         better=int((~equal & (difference < 0)).sum()),
         equal=int(equal.sum()),

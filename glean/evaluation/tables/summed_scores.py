@@ -13,8 +13,18 @@ import numpy as np
 
 from glean.errors import ModelError
 from glean.evaluation.tables.scores import BakeryScore
-from glean.federation.wire.final_test_sums import FIELDS, Floats
+from glean.metrics import Floats
 from glean.sales.table import ALL_BAKERIES
+
+FIELDS = (
+    "n_days", "n_rows", "units", "abs_error", "squared_error",
+    "relative_error", "scaled_error", "signed_error",
+)  # fmt: skip
+"""Sums over a bakery's test rows; the last three are the means of `bakeries.csv` (mape, mase, and
+the bias in units) times its number of rows or units."""
+
+UNIT_POWERS = (0, 0, 1, 1, 2, 0, 0, 1)
+"""By field, the power of the unit that it is counted in."""
 
 _DECIMALS = 4
 """Sums in units are shown no finer than their fixed point is."""

@@ -1,4 +1,4 @@
-"""A bakery's keys for secure sums, kept in its node's own state from one message to the next."""
+"""A client's keys for secure sums, stored in its node's own state from message to message."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
+from glean.node_settings import NodeSettings
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import UnmaskRequest
@@ -24,23 +25,22 @@ from glean.privacy.mask_serialization import read_client, read_key, write_client
 from glean.privacy.members import read_members
 from glean.privacy.secagg_client import SecAggClient
 from glean.runs.code_version import code_fingerprint
-from glean.settings import NodeSettings
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 _NAME = "glean-masks"
-_KEY, _MASKER = "key", "masker"
+_KEY, _CLIENT = "key", "client"
 
-_kept: dict[str, tuple[bytes, SecAggClient]] = {}
-"""By bakery: the last state that this process wrote, and what it was written from."""
+_cached: dict[str, tuple[bytes, SecAggClient]] = {}
+"""By client: the last state that this process wrote, and what it was written from."""
 
 
 class StoredSecAggClient:
-    """Masks the vectors of one bakery.
+    """Masks the vectors of one client.
 
     Parameters
     ----------
-    masker : SecAggClient
+    secagg_client : SecAggClient
         Its keys, and what it may not contradict.
     state : RecordDict
         The node's own state.
@@ -51,43 +51,43 @@ class StoredSecAggClient:
         self._state = state
 
     @classmethod
-    def of(cls, bakery: Client, task: SumTask, state: RecordDict) -> StoredSecAggClient | None:
-        """Get ready for a step; None where the keys for it aren't here.
+    def of(cls, client: Client, task: SumTask, state: RecordDict) -> StoredSecAggClient | None:
+        """Get ready for a sum; None where the keys for it aren't here.
 
         Raises
         ------
         SecureSumError
-            The keys that came aren't those of members, or not for the key that was offered.
+            The keys that came aren't those of members, or not for the key that was advertised.
         SettingsError
             The bakery can't check them.
         """
         if task.cohort and _KEY in _record(state):
             cohort = Cohort.from_bytes(task.cohort)
-            if bakery.sales.own_table:
-                cohort.verify(read_members(_file(bakery.node, "members")))
+            if client.own_table:
+                cohort.verify(read_members(_file(client.node, "members")))
             secagg_client = SecAggClient(read_key(_bytes(state, _KEY)), cohort)
             _save(secagg_client, state)
             return cls(secagg_client, state)
-        found = _load(bakery.sales.name, state)
+        found = _load(client.name, state)
         return cls(found, state) if found else None
 
-    def masked(self, words: Words, task: SumTask) -> bytes:
-        """Mask a vector for a step.
+    def masked(self, encoded: Encoded, task: SumTask) -> bytes:
+        """Mask a vector for a sum.
 
         Raises
         ------
         SecureSumError
-            The step can't be, or too few take part.
+            The sum was masked before, or too few take part.
         """
         participants = int.from_bytes(task.participants, "big")
         masked = self._secagg_client.mask(
-            words.view(np.uint64), step=task.number, participants=participants
+            encoded.view(np.uint64), step=task.number, participants=participants
         )
         _save(self._secagg_client, self._state)
         return masked.to_bytes()
 
 
-def advertise_key(bakery: Client, task: KeyTask, state: RecordDict) -> KeyReply:
+def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
     """Make a key, keep it, and give its public part; signed where the bakery is a real one.
 
     Raises
@@ -95,36 +95,36 @@ def advertise_key(bakery: Client, task: KeyTask, state: RecordDict) -> KeyReply:
     SettingsError, SecureSumError
         It can't be signed.
     """
-    own = KeyPair.new(bakery.sales.name, epoch=task.epoch)
+    own = KeyPair.new(client.name, epoch=task.epoch)
     advertisement = own.advertisement
-    if bakery.sales.own_table:
-        advertisement = advertisement.signed(_file(bakery.node, "signing-key"), epoch=task.epoch)
+    if client.own_table:
+        advertisement = advertisement.signed(_file(client.node, "signing-key"), epoch=task.epoch)
     state[_NAME] = ConfigRecord({_KEY: write_key(own)})
-    return KeyReply(bakery.sales.name, code_fingerprint(), advertisement.to_bytes())
+    return KeyReply(client.name, code_fingerprint(), advertisement.to_bytes())
 
 
-def unmask_reply(bakery: Client, task: UnmaskTask, state: RecordDict) -> UnmaskResult:
-    """Answer what the server needs to open a sum.
+def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskResult:
+    """Reply with what the server needs to unmask a sum.
 
     Raises
     ------
     SecureSumError
-        It isn't to be answered: the question contradicts an earlier one, or too few are left.
+        The request contradicts an earlier one, or too few are left.
     """
-    secagg_client = _load(bakery.sales.name, state)
+    secagg_client = _load(client.name, state)
     if secagg_client is None:
         raise SettingsError("found no keys here for the sum; they went with the node's last state")
-    answer = secagg_client.answer(UnmaskRequest.from_bytes(task.request))
+    answer = secagg_client.unmask(UnmaskRequest.from_bytes(task.request))
     _save(secagg_client, state)
-    return UnmaskResult(bakery.sales.name, code_fingerprint(), answer.to_bytes())
+    return UnmaskResult(client.name, code_fingerprint(), answer.to_bytes())
 
 
 def _load(bakery: str, state: RecordDict) -> SecAggClient | None:
-    if _MASKER not in _record(state):
+    if _CLIENT not in _record(state):
         return None
-    content = _bytes(state, _MASKER)
-    held, secagg_client = _kept.get(bakery, (b"", None))
-    # The masker in memory has gone on where a message failed after it; then the state counts.
+    content = _bytes(state, _CLIENT)
+    held, secagg_client = _cached.get(bakery, (b"", None))
+    # The one in memory has gone on where a message failed after it; then the state counts.
     if secagg_client is None or held != content:
         secagg_client = read_client(content)
     return secagg_client
@@ -132,8 +132,8 @@ def _load(bakery: str, state: RecordDict) -> SecAggClient | None:
 
 def _save(secagg_client: SecAggClient, state: RecordDict) -> None:
     content = write_client(secagg_client)
-    state[_NAME] = ConfigRecord({_MASKER: content})
-    _kept[secagg_client.own.bakery] = (content, secagg_client)
+    state[_NAME] = ConfigRecord({_CLIENT: content})
+    _cached[secagg_client.key_pair.bakery] = (content, secagg_client)
 
 
 def _record(state: RecordDict) -> ConfigRecord:

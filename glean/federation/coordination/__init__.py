@@ -1,1 +1,1 @@
-"""The server's talk with clients: who is there, what they are asked, what they sum."""
+"""How the server coordinates clients: who is there, what they are asked, what they sum."""

@@ -1,6 +1,6 @@
-"""Who takes part: nodes are greeted as they come, bakeries missed as they go, and all of it told.
+"""Who takes part: nodes are asked who they are as they come, and bakeries missed as they go.
 
-What is told goes into the run's events and its log: `bakery_joined`, `bakery_missing`,
+All of it is reported in the run's events and its log: `bakery_joined`, `bakery_missing`,
 `bakery_returned` and, below the quorum, `waiting_for_bakeries`.
 """
 
@@ -15,6 +15,12 @@ from glean.federation.coordination.client_registry import ClientRegistry, Clock
 from glean.federation.coordination.grid_messenger import GridMessenger, pause_s
 from glean.federation.coordination.registration import Registration
 from glean.federation.wire.messages import ClientInfo
+from glean.runs.events import (
+    BakeryJoined,
+    BakeryMissing,
+    BakeryReturned,
+    WaitingForBakeries,
+)
 from glean.runs.folder import RunFolder
 
 LOG = logging.getLogger("glean")
@@ -36,7 +42,7 @@ class Availability:
 
     Parameters
     ----------
-    post : GridMessenger
+    messenger : GridMessenger
         The way to nodes.
     folder : RunFolder
         Where it is written down who comes and goes.
@@ -63,13 +69,13 @@ class Availability:
         self._sleep = sleep
         self._report = report
         self._refused: list[str] = []
-        self._deployed = False
+        self._own_tables = False
         self._look_at = 0.0
         self._reported_at: float | None = None
         self._reported_in: dict[str, int] = {}
 
     def poll(self, round_number: int, *, at_once: bool = True) -> bool:
-        """See who is connected (or only every second) and greet; whether a node answered."""
+        """See who is connected (or only every second), and ask who is new; whether one replied."""
         now = self._clock()
         if at_once or now >= self._look_at:
             self._look_at = now + LOOK_EVERY_S
@@ -79,14 +85,14 @@ class Availability:
         return self._registration.receive()
 
     def mark_missing(self, name: str, round_number: int) -> None:
-        """Note that a bakery owes a reply: it has to answer before it is asked again."""
+        """Note that a bakery owes a reply: it has to register before it is asked again."""
         self.registry.mark_missing(name)
         self._report_missing(name, round_number)
 
     def gather(
         self, at_least: int, *, timeout_s: float, patience_s: float, round_number: int
     ) -> dict[str, ClientInfo]:
-        """Wait for bakeries enough, at most `timeout_s`; for each newcomer's word `patience_s`.
+        """Wait for bakeries enough, at most `timeout_s`; for each new node's info `patience_s`.
 
         Returns
         -------
@@ -102,7 +108,7 @@ class Availability:
         news: dict[str, ClientInfo] = {}
         self._reported_at = None
         while True:
-            answered = self.poll(round_number)
+            replied = self.poll(round_number)
             waited_s = self._clock() - start
             if waited_s >= patience_s or not self._registration.awaits:
                 news |= self._register(round_number, waited_s if waited_s >= patience_s else None)
@@ -111,7 +117,7 @@ class Availability:
                 self._report_waiting(at_least, round_number)
             if waited_s >= timeout_s:
                 break
-            if not answered:
+            if not replied:
                 self._sleep(pause_s(waited_s))
         if not self._enough(at_least):
             raise FederationError(self._too_few(at_least, waited_s))
@@ -127,45 +133,43 @@ class Availability:
         return len(self.registry.present) >= at_least
 
     def _hopeless(self, at_least: int) -> bool:
-        """Whether waiting is of no use: a simulation's nodes are all there from the start."""
-        return not self._deployed and len(self.registry.connected) >= at_least
+        """Whether waiting is of no use: enough are connected, and no further node will come."""
+        complete = self._messenger.nodes_from_start(own_tables=self._own_tables)
+        return complete and len(self.registry.connected) >= at_least
 
     def _register(self, round_number: int, waited_s: float | None) -> dict[str, ClientInfo]:
-        admission = self._registration.register()
-        refused = admission.refused
+        result = self._registration.register()
+        refused = result.refused
         if waited_s is not None:
             silent = self._registration.unanswered()
             refused += [(f"node {n}", f"no introduction within {waited_s:.0f} s") for n in silent]
         for who, reason in refused:
             self._refused.append(reason)
             self._report(who, reason, round_number)
-        for name, introduction in admission.infos.items():
-            self._deployed |= introduction.own_table
-            self._report_arrival(name, admission.away.get(name), round_number)
-        return admission.infos
+        for name, info in result.infos.items():
+            self._own_tables |= info.own_table
+            self._report_arrival(name, result.away.get(name), round_number)
+        return result.infos
 
     def _report_arrival(self, name: str, away_s: float | None, round_number: int) -> None:
         if away_s is not None:
-            self._event("bakery_returned", round_number, bakery=name, seconds=round(away_s, 1))
-            LOG.info("round %d: %s is back after %.0f s", round_number, name, away_s)
+            returned = BakeryReturned(round_number, name, round(away_s, 1))
+            self._folder.append_event(returned)
+            LOG.info("round %d: %s", round_number, returned.sentence)
         elif round_number:
-            self._event("bakery_joined", round_number, bakery=name)
-            LOG.info("round %d: %s has joined", round_number, name)
+            joined = BakeryJoined(round_number, name)
+            self._folder.append_event(joined)
+            LOG.info("round %d: %s", round_number, joined.sentence)
 
     def _report_missing(self, name: str, round_number: int) -> None:
         self._reported_in[name] = round_number
         seconds = self.registry.missing[name]
         since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
-        self._event(
-            "bakery_missing",
-            round_number,
-            bakery=name,
-            since=since.isoformat(timespec="seconds"),
-            seconds=round(seconds, 1),
+        missing = BakeryMissing(
+            round_number, name, since.isoformat(timespec="seconds"), round(seconds, 1)
         )
-        LOG.warning(
-            "round %d: %s is missing; last heard of %.0f s ago", round_number, name, seconds
-        )
+        self._folder.append_event(missing)
+        LOG.warning("round %d: %s", round_number, missing.sentence)
 
     def _report_waiting(self, at_least: int, round_number: int) -> None:
         now = self._clock()
@@ -174,15 +178,14 @@ class Availability:
         self._reported_at = now
         missing = {name: round(seconds, 1) for name, seconds in self.registry.missing.items()}
         present = len(self.registry.present)
-        self._event(
-            "waiting_for_bakeries", round_number, present=present, wanted=at_least, missing=missing
-        )
-        LOG.warning("waiting for bakeries: %d of %d%s", present, at_least, self._absentees())
+        waiting = WaitingForBakeries(round_number, present, at_least, missing)
+        self._folder.append_event(waiting)
+        LOG.warning("%s%s", waiting.sentence, self._absentees())
 
     def _absentees(self) -> str:
         missing = self.registry.missing.items()
-        words = [f"{name} (last heard of {seconds:.0f} s ago)" for name, seconds in missing]
-        return f"; missing: {', '.join(words)}" if words else ""
+        listed = [f"{name} (last heard of {seconds:.0f} s ago)" for name, seconds in missing]
+        return f"; missing: {', '.join(listed)}" if listed else ""
 
     def _too_few(self, at_least: int, waited_s: float) -> str:
         found = len(self.registry.present)
@@ -195,6 +198,3 @@ class Availability:
             f"{found} bakeries can take part{after}; min-available-bakeries wants {at_least}"
             f"{self._absentees()}. {refused}".rstrip(". ")
         )
-
-    def _event(self, event: str, round_number: int, **details: object) -> None:
-        self._folder.append_event(event, round=round_number, **details)

@@ -1,12 +1,12 @@
 """The bakeries as the rounds see them: who is there, who may learn, what each lacks.
 
-Whatever asks the bakeries something in a round goes through here: the plain phases (`phases.py`)
-and the steps whose answers are summed (`steps.py`).
+Whatever asks the bakeries something in a round goes through here: the strategies in
+`federation/server/` and the sums over all bakeries (`sum_rounds.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from flwr.app import RecordDict
@@ -14,22 +14,17 @@ from flwr.app import RecordDict
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.coordination.reply_checks import Aggregator
+from glean.federation.coordination.reply_checks import check_sender
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, Task, TrainReply
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
 from glean.privacy.mask_graph import FEWEST_BAKERIES
-from glean.runs.code_version import check_code
 from glean.seeds import derived_seed, draw_share
+from glean.settings import RunSettings
 
-ATTEMPTS = 3
-"""How often a phase is begun in which nobody who was asked gives a valid reply."""
-
-Found = TypeVar("Found", bound=Sized)
-Answer = TypeVar("Answer", TrainReply, EvaluateReply, SumReply)
+ModelReply = TypeVar("ModelReply", TrainReply, EvaluateReply, SumReply)
 AnyReply = TypeVar(
     "AnyReply", TrainReply, EvaluateReply, SumReply, FinalReply, KeyReply, UnmaskResult
 )
-Reply = TrainReply | EvaluateReply | SumReply | FinalReply | KeyReply | UnmaskResult
 
 
 class ClientManager:
@@ -37,59 +32,59 @@ class ClientManager:
 
     Parameters
     ----------
-    conversation : ClientExchange
-        With the bakeries met.
-    aggregator : Aggregator
-        Says who trains.
+    clients : ClientExchange
+        Exchanges messages with bakeries by name.
+    settings : RunSettings
+        The run's.
+    spec : str
+        What the model's inputs are made of, as the workload writes it.
     learning_rate : float
         Step size of every round.
-    bakeries : mapping of str to ClientInfo
-        Those met so far.
+    infos : mapping of str to ClientInfo
+        What each registered bakery said of itself.
     newcomers : sequence of str
         Bakeries that play newcomers.
 
     Attributes
     ----------
-    learning_rate : float
-        Step size of every round.
     devices : set of str
         Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0".
-    introductions : dict of str to ClientInfo
-        What each bakery said when it last came.
+    infos : dict of str to ClientInfo
+        What each bakery said when it last registered.
     """
 
     def __init__(
         self,
         clients: ClientExchange,
-        aggregator: Aggregator,
+        settings: RunSettings,
+        spec: str,
         *,
         learning_rate: float,
         infos: Mapping[str, ClientInfo],
         newcomers: Sequence[str],
     ) -> None:
         self.clients = clients
-        self.aggregator = aggregator
-        self.settings = aggregator.settings
+        self.settings = settings
+        self.spec = spec
         self.newcomers = frozenset(newcomers)
         self.infos = dict(infos)
         self.devices: set[str] = set()
-        self._definition_json = aggregator.definition.to_json()
         self.learning_rate = learning_rate
         self._held: dict[str, str] = {}
 
     @property
     def deployed(self) -> bool:
         """Whether bakeries read tables of their own."""
-        return any(met.own_table for met in self.infos.values())
+        return any(info.own_table for info in self.infos.values())
 
     @property
     def requires_secagg(self) -> bool:
-        """Whether a sum that can't be masked is none: for `histogram`, and own tables.
+        """Whether a sum that can't be masked is none: as the aggregation says, and for own tables.
 
         One or two bakeries of a simulation, whose tables are the operator's anyhow, are else
         summed as they are.
         """
-        return self.deployed or self.settings.rounds.aggregation == "histogram"
+        return self.deployed or self.settings.rounds.kind.always_masked
 
     def uses_secagg(self, contributors: int) -> bool:
         """Whether a sum of so many bakeries' numbers is masked."""
@@ -104,7 +99,7 @@ class ClientManager:
     @property
     def trainers(self) -> tuple[str, ...]:
         """Bakeries with enough days to learn from, there or not, in text order."""
-        return tuple(sorted(name for name, met in self.infos.items() if met.trains))
+        return tuple(sorted(name for name, info in self.infos.items() if info.trains))
 
     def gather(self, number: int, *, at_least: int | None = None) -> None:
         """See who is there; bakeries that came or came back hold no model, and may train.
@@ -116,9 +111,9 @@ class ClientManager:
         """
         wanted = self.settings.rounds.min_available_bakeries if at_least is None else at_least
         news = self.clients.gather(at_least=wanted, round_number=number)
-        for name, met in news.items():
-            if met.note:
-                self.clients.report_untrained(name, met.note)
+        for name, info in news.items():
+            if info.note:
+                self.clients.report_untrained(name, info.note)
         if news:
             self._add_infos(news | self._as_newcomers(news))
 
@@ -142,15 +137,31 @@ class ClientManager:
         FederationError
             There is none, or too few for the sums of a deployment for too long.
         """
-        if self.settings.secure_sums and self.settings.rounds.sums:
+        if self.settings.secure_sums and self.settings.rounds.kind.sums:
             self.wait_for_quorum(number, len(self.clients.present))
         found = tuple(name for name in self.trainers if name in self.clients.present)
         if not found:
             raise FederationError(
-                f"round {number}: none of the bakeries that are present has enough trading days "
-                f"to learn from; those that have are {', '.join(self.trainers) or 'none'}"
+                f"round {number}: none of the bakeries that are present has enough to learn "
+                f"from; those that have are {', '.join(self.trainers) or 'none'}"
             )
         return found
+
+    def sample_trainers(
+        self, number: int, *, without: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
+        """Draw who trains in a round from those that are there, by the run's seed.
+
+        Raises
+        ------
+        FederationError
+            As `present_trainers`.
+        """
+        names = [name for name in self.present_trainers(number) if name not in without]
+        if not names:
+            return ()
+        seed = derived_seed(self.settings.seed, "train fraction", number)
+        return draw_share(names, self.settings.rounds.fraction_train, seed=seed)
 
     def sample_evaluators(self, *, without: Iterable[str] = ()) -> tuple[str, ...]:
         """Name the bakeries that score: the same in every round, as far as they are there."""
@@ -166,9 +177,9 @@ class ClientManager:
         model: GlobalModel | None,
         *,
         number: int,
-        form: type[Answer],
+        form: type[ModelReply],
         record_of: Callable[[str, Task], RecordDict] = lambda _, task: task.to_record(),
-    ) -> dict[str, Answer]:
+    ) -> dict[str, ModelReply]:
         """Ask with what each bakery lacks; again with the whole model where it lacked more.
 
         Parameters
@@ -192,23 +203,16 @@ class ClientManager:
             Replies that can be read, in text order; the others are named in the run's events.
         """
 
-        def heard(asked: Iterable[str], *, whole: bool) -> dict[str, Answer]:
+        def send(asked: Iterable[str], *, whole: bool) -> dict[str, ModelReply]:
             tasks = {name: self.task(name, model, number, whole=whole) for name in asked}
             records = {name: record_of(name, task) for name, task in tasks.items()}
             return self.replies(kind, records, form, number=number)
 
-        replies = heard(names, whole=False)
-        lacking = [name for name, reply in replies.items() if reply.lacks_model]
+        replies, lacking = _by_lack(send(names, whole=False))
         if lacking:
-            again = heard(lacking, whole=True)
-            replies = {n: r for n, r in replies.items() if n not in lacking} | again
-            for name in [name for name, reply in again.items() if reply.lacks_model]:
-                del replies[name]
-                self.clients.report_failure(
-                    name,
-                    "the reply says that it lacks the model, which was sent as a whole",
-                    round_number=number,
-                )
+            again, still_lacking = _by_lack(send(lacking, whole=True))
+            replies |= again
+            self._report_lacking(still_lacking, number)
         if model is not None:
             self._held |= dict.fromkeys(replies, model.state)
         return dict(sorted(replies.items()))
@@ -221,7 +225,7 @@ class ClientManager:
         for name, record in self.clients.ask(kind, records, round_number=number).items():
             try:
                 reply = form.from_record(record)
-                check_reply(name, reply)
+                check_sender(name, reply)
             except (ModelError, FederationError) as error:
                 self.clients.report_failure(name, str(error), round_number=number)
             else:
@@ -236,7 +240,7 @@ class ClientManager:
         base, content = model.since(held) if model is not None else ("", b"")
         return Task(
             round=number,
-            definition=self._definition_json,
+            spec=self.spec,
             base=base,
             state=model.state if model is not None else "",
             learning_rate=self.learning_rate,
@@ -244,34 +248,17 @@ class ClientManager:
             model=content,
         )
 
-    def some(
-        self, collect: Callable[[set[str]], tuple[Sequence[str], Found]], number: int, phase: str
-    ) -> tuple[Sequence[str], Found]:
-        """Ask until somebody gives a valid reply; others each time, or those that came back.
-
-        Raises
-        ------
-        FederationError
-            Nobody does.
-        """
-        spent: set[str] = set()
-        for _ in range(ATTEMPTS):
-            asked, found = collect(spent)
-            if found:
-                return asked, found
-            # Who fails or hangs has had its turn; who went may come back and be asked again.
-            spent |= {*asked} - self.clients.gone
-            if asked and not self.clients.gone and not self.clients.present - spent:
-                break
-            self.gather(number)
-        raise self.failed(phase)
-
     def failed(self, phase: str) -> FederationError:
         """Say that nobody gave a valid reply."""
         return FederationError(
             f"no bakery gave a valid reply in {phase}; see events.jsonl. The last reason: "
             f"{self.clients.last_failure}"
         )
+
+    def _report_lacking(self, names: Iterable[str], number: int) -> None:
+        reason = "the reply says that it lacks the model, which was sent as a whole"
+        for name in names:
+            self.clients.report_failure(name, reason, round_number=number)
 
     def _as_newcomers(self, news: Mapping[str, ClientInfo]) -> dict[str, ClientInfo]:
         return self.clients.register_newcomers([name for name in news if name in self.newcomers])
@@ -281,14 +268,7 @@ class ClientManager:
         self._held = {name: s for name, s in self._held.items() if name not in news}
 
 
-def check_reply(name: str, reply: Reply) -> None:
-    """Refuse a reply of other code or of another bakery.
-
-    Raises
-    ------
-    FederationError
-        Says which.
-    """
-    check_code(reply.code)
-    if reply.bakery != name:
-        raise FederationError(f"the reply says it comes from {reply.bakery!r}; wanted {name!r}")
+def _by_lack(replies: Mapping[str, ModelReply]) -> tuple[dict[str, ModelReply], list[str]]:
+    """Tell the replies from the names of those who lack the model."""
+    complete = {name: reply for name, reply in replies.items() if not reply.lacks_model}
+    return complete, [name for name in replies if name not in complete]

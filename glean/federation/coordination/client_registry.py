@@ -1,7 +1,8 @@
 """Who is there: which bakeries can be asked, which are missing, and since when.
 
-Only bookkeeping: `conversation.py` looks which nodes are connected and `reception.py` greets those
-that came. A bakery is known by its name; its node's id is only the way to it, and may change.
+Only bookkeeping: `availability.py` looks which nodes are connected and `registration.py` asks those
+that came who they are. A bakery is known by its name; its node's id is only the way to it, and may
+change.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class ClientRegistry:
         return {name: now - self._last_seen[name] for name in sorted(self._missed)}
 
     def node(self, name: str) -> int:
-        """Say at which node a bakery was last met."""
+        """Give the node that a bakery last registered with."""
         return self._nodes[name]
 
     def update(self, connected: Iterable[int]) -> list[str]:

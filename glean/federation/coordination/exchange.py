@@ -1,4 +1,4 @@
-"""The server's conversation with the bakeries over any `Grid`, by the bakeries' names.
+"""The server's exchange of messages with the bakeries over any `Grid`, by the bakeries' names.
 
 Bakeries come and go while it lasts. Nothing is waited for beyond a deadline: who is gone, or owes
 a reply, is missed, and asked no more until it is back.
@@ -21,6 +21,7 @@ from glean.federation.coordination.grid_messenger import GridMessenger, Traffic,
 from glean.federation.coordination.registration import INFO
 from glean.federation.wire.flower_errors import reason_of_reply
 from glean.federation.wire.messages import ClientInfo, InfoRequest
+from glean.runs.events import BakeryFailed, BakeryNotTrained
 from glean.runs.folder import RunFolder
 
 LOG = logging.getLogger("glean")
@@ -108,7 +109,7 @@ class ClientExchange:
         )
 
     def gather(self, *, at_least: int, round_number: int) -> dict[str, ClientInfo]:
-        """Greet nodes that came, note those that went, and wait for `at_least` bakeries.
+        """Register nodes that came, note those that went, and wait for `at_least` bakeries.
 
         Returns
         -------
@@ -144,7 +145,7 @@ class ClientExchange:
     ) -> dict[str, RecordDict]:
         """Send each bakery its record; the replies in text order of the names.
 
-        A bakery that fails, goes or doesn't answer in time is written down and left out.
+        A bakery that fails, goes or doesn't reply in time is written down and left out.
         """
         replies = self._exchange(kind, records, round_number=round_number)
         found: dict[str, RecordDict] = {}
@@ -161,12 +162,12 @@ class ClientExchange:
         """Write down that a bakery's reply is missing or was refused."""
         self.failures += 1
         self.last_failure = f"{bakery}: {reason}"
-        self.folder.append_event("bakery_failed", round=round_number, bakery=bakery, reason=reason)
+        self.folder.append_event(BakeryFailed(round_number, bakery, reason))
         LOG.warning("round %d: %s left out: %s", round_number, bakery, reason)
 
     def report_untrained(self, bakery: str, note: str) -> None:
-        """Write down that a bakery takes part and is not learned from, and its word on why."""
-        self.folder.append_event("bakery_not_trained", bakery=bakery, reason=note)
+        """Write down that a bakery takes part and is not learned from, and its reason."""
+        self.folder.append_event(BakeryNotTrained(bakery, note))
         forecast = "its products are forecast from their 7th trading day on"
         LOG.warning("%s is not trained on, %s: %s", bakery, forecast, note)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, Self
 
-from glean.errors import ModelError
-from glean.features.definition import FeatureDefinition
-from glean.learning.forest import Forest
+from glean.federation.workload.registry import workload_of
+from glean.learning.forest import FEATURES_KEY, Forest
 from glean.learning.model_weights import Weights
 from glean.settings import RunSettings
 
@@ -37,9 +35,9 @@ class TreeModel:
         return cls(forest, {_digest(forest.to_bytes()): forest.tree_count})
 
     @property
-    def definition(self) -> FeatureDefinition:
-        """The features that it forecasts from."""
-        return self.forest.definition
+    def spec(self) -> str:
+        """What its inputs are made of."""
+        return self.forest.attributes[FEATURES_KEY]
 
     @property
     def state(self) -> str:
@@ -68,15 +66,15 @@ class TreeModel:
 
 @dataclass(frozen=True)
 class WeightModel:
-    """Weights of a neural network or a linear model; always sent whole."""
+    """Weights, which are always sent whole."""
 
     weights: Weights
     suffix: ClassVar[str] = ".npz"
 
     @property
-    def definition(self) -> FeatureDefinition:
-        """The features that it forecasts from."""
-        return self.weights.definition
+    def spec(self) -> str:
+        """What its inputs are made of."""
+        return self.weights.spec
 
     @property
     def state(self) -> str:
@@ -94,7 +92,10 @@ class WeightModel:
 
 GlobalModel = TreeModel | WeightModel
 
-_ZIP_MAGIC = b"PK"
+
+def global_model_of(model: Forest | Weights) -> GlobalModel:
+    """Wrap a workload's model."""
+    return WeightModel(model) if isinstance(model, Weights) else TreeModel.of(model)
 
 
 def read_global_model(content: bytes, settings: RunSettings) -> GlobalModel:
@@ -103,36 +104,9 @@ def read_global_model(content: bytes, settings: RunSettings) -> GlobalModel:
     Raises
     ------
     ModelError
-        The bytes are no model that this version of Glean made, or it is of another kind or loss, or
-        forecasts from other features than the run.
+        It is none, or of another kind than the run's.
     """
-    model: GlobalModel
-    if content.startswith(_ZIP_MAGIC):
-        model = WeightModel(Weights.from_npz(content))
-    else:
-        model = TreeModel.of(Forest.from_bytes(content))
-    for name, found, wanted in _traits(model, settings):
-        if found != wanted:
-            raise ModelError(f"the model has {name} {found}; this run's is {wanted}")
-    return model
-
-
-def _traits(model: GlobalModel, settings: RunSettings) -> Iterator[tuple[str, object, object]]:
-    """Name, the model's and the run's of whatever has to be the same in both."""
-    averaged = settings.rounds.aggregation == "fedavg"
-    kind = f"averaged weights ({settings.rounds.fedavg_model})" if averaged else "trees"
-    if isinstance(model, WeightModel):
-        yield "the kind", f"averaged weights ({model.weights.kind})", kind
-    else:
-        yield "the kind", "trees", kind
-        yield "the objective", model.forest.objective, settings.boosting.objective
-    definition = model.definition
-    yield "the horizon in days", definition.horizon_days, settings.windows.horizon_days
-    yield "the covariates", _listed(definition.covariates), _listed(settings.covariates)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names) or "(none)"
+    return global_model_of(workload_of(settings).read_model(content, settings))
 
 
 @lru_cache(maxsize=8)

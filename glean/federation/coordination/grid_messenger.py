@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
-from glean.federation.wire.messages import payload_bytes
+from glean.federation.grids.engine import nodes_from_start
+from glean.federation.wire.record_form import payload_bytes
 
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
 
@@ -42,6 +43,10 @@ class GridMessenger:
         """Nodes that are connected now."""
         return list(self._grid.get_node_ids())
 
+    def nodes_from_start(self, *, own_tables: bool) -> bool:
+        """Whether no further node will come; `own_tables`: a client has a table of its own."""
+        return nodes_from_start(self._grid, own_tables=own_tables)
+
     def send(
         self, kind: str, records: Mapping[int, RecordDict], *, round_number: int
     ) -> dict[str, int]:
@@ -62,7 +67,7 @@ class GridMessenger:
         return {number: node for number, node in sent.items() if number in taken}
 
     def fetch(self, wanted: Mapping[str, object]) -> dict[str, Message]:
-        """Fetch what has come in answer to messages with these ids, each reply once."""
+        """Fetch what has come in reply to messages with these ids, each reply once."""
         # Nothing is copied: in one process every reply is fetched by itself.
         if not wanted:
             return {}

@@ -1,6 +1,6 @@
-"""The door: a node that comes is asked who it is, and let in or turned away.
+"""Registration: a node that comes is asked who it is, and let in or turned away.
 
-The question goes out as soon as a node is seen; its answer is picked up when it comes, and counts
+The request goes out as soon as a node is seen; its reply is picked up when it comes, and counts
 when bakeries are let in, which is between two rounds.
 """
 
@@ -30,7 +30,7 @@ class RegistrationResult:
 
     Parameters
     ----------
-    introductions : dict of str to ClientInfo
+    infos : dict of str to ClientInfo
         Bakeries let in, in text order of their names.
     away : dict of str to float
         Those of them that were here before -> for how many seconds they were missing.
@@ -44,13 +44,13 @@ class RegistrationResult:
 
 
 class Registration:
-    """Greets nodes and lets bakeries in.
+    """Asks nodes who they are and lets bakeries in.
 
     Parameters
     ----------
-    post : GridMessenger
+    messenger : GridMessenger
         The way to nodes.
-    presence : ClientRegistry
+    registry : ClientRegistry
         Who is there.
     """
 
@@ -58,7 +58,7 @@ class Registration:
         self._messenger = messenger
         self._registry = registry
         self._asked: dict[str, int] = {}
-        self._answers: dict[int, Message] = {}
+        self._replies: dict[int, Message] = {}
         self._reported: set[str] = set()
 
     @property
@@ -73,68 +73,66 @@ class Registration:
     def request_info(self, *, round_number: int) -> None:
         """Ask every node that nobody knows who it is, once for each time that it comes."""
         self._forget_gone()
-        waiting = {*self._asked.values(), *self._answers}
-        strangers = [node for node in self._registry.unregistered() if node not in waiting]
-        question = InfoRequest(newcomer=False).to_record()
+        waiting = {*self._asked.values(), *self._replies}
+        unregistered = [node for node in self._registry.unregistered() if node not in waiting]
+        request = InfoRequest(newcomer=False).to_record()
         self._asked |= self._messenger.send(
-            INFO, dict.fromkeys(strangers, question), round_number=round_number
+            INFO, dict.fromkeys(unregistered, request), round_number=round_number
         )
 
     def receive(self) -> bool:
-        """Pick up answers; whether there was one."""
-        answers = self._messenger.fetch(self._asked)
-        for message, answer in answers.items():
-            self._answers[self._asked.pop(message)] = answer
-        return bool(answers)
+        """Pick up replies; whether there was one."""
+        replies = self._messenger.fetch(self._asked)
+        for message, reply in replies.items():
+            self._replies[self._asked.pop(message)] = reply
+        return bool(replies)
 
     def unanswered(self) -> list[int]:
-        """Nodes that haven't answered, each named once."""
+        """Nodes that haven't replied, each named once."""
         late = [message for message in self._asked if message not in self._reported]
         self._reported.update(late)
         return sorted(self._asked[message] for message in late)
 
     def register(self) -> RegistrationResult:
-        """Let those in that have answered and may take part."""
-        admission = RegistrationResult()
-        for name, claims in sorted(self._claims(admission).items()):
+        """Let those in that have replied and may take part."""
+        result = RegistrationResult()
+        for name, claims in sorted(self._claims(result).items()):
             reason = self._objection(name, [node for node, _ in claims])
             if reason:
-                admission.refused.append((name, reason))
+                result.refused.append((name, reason))
                 for node, _ in claims:
                     self._registry.back_off(node, for_s=RETRY_S)
             elif name:
-                self._register(name, *claims[0], admission)
+                self._register(name, *claims[0], result)
             else:
                 for node, _ in claims:
                     self._registry.back_off(node)
-        return admission
+        return result
 
-    def _register(
-        self, name: str, node: int, introduction: ClientInfo, admission: RegistrationResult
-    ) -> None:
-        admission.infos[name] = introduction
+    def _register(self, name: str, node: int, info: ClientInfo, result: RegistrationResult) -> None:
+        result.infos[name] = info
         away = self._registry.register(name, node)
         if away is not None:
-            admission.away[name] = away
+            result.away[name] = away
 
     def _forget_gone(self) -> None:
         connected = self._registry.connected
         self._asked = {i: node for i, node in self._asked.items() if node in connected}
-        self._answers = {node: a for node, a in self._answers.items() if node in connected}
+        self._replies = {node: a for node, a in self._replies.items() if node in connected}
 
-    def _claims(self, admission: RegistrationResult) -> dict[str, list[tuple[int, ClientInfo]]]:
-        """Read the answers: name -> who claims it; what can't be read is refused."""
+    def _claims(self, result: RegistrationResult) -> dict[str, list[tuple[int, ClientInfo]]]:
+        """Read the replies: name -> who claims it; what can't be read is refused."""
         self._forget_gone()
         claims: dict[str, list[tuple[int, ClientInfo]]] = {}
-        for node, answer in sorted(self._answers.items()):
+        for node, reply in sorted(self._replies.items()):
             try:
-                introduction = _read(answer)
+                info = _read(reply)
             except (ModelError, FederationError) as error:
                 self._registry.back_off(node, for_s=RETRY_S)
-                admission.refused.append((f"node {node}", str(error)))
+                result.refused.append((f"node {node}", str(error)))
             else:
-                claims.setdefault(introduction.bakery, []).append((node, introduction))
-        self._answers.clear()
+                claims.setdefault(info.bakery, []).append((node, info))
+        self._replies.clear()
         return claims
 
     def _objection(self, name: str, nodes: list[int]) -> str:
@@ -146,9 +144,9 @@ class Registration:
         return ""
 
 
-def _read(answer: Message) -> ClientInfo:
-    if answer.has_error():
-        raise FederationError(reason_of_reply(answer.error.reason or ""))
-    introduction = ClientInfo.from_record(answer.content)
-    check_code(introduction.code)
-    return introduction
+def _read(reply: Message) -> ClientInfo:
+    if reply.has_error():
+        raise FederationError(reason_of_reply(reply.error.reason or ""))
+    info = ClientInfo.from_record(reply.content)
+    check_code(info.code)
+    return info

@@ -1,4 +1,4 @@
-"""The server's part in secure sums: it carries keys, masked vectors and the opening of each sum.
+"""The server's part in secure sums: it carries keys and masked vectors, and unmasks each sum.
 
 The protocol itself is in `privacy/`; here it meets messages, bakeries that come and go, and a run
 that has to go on when a sum is lost.
@@ -21,13 +21,14 @@ from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyAdvertisement
 from glean.privacy.secagg_round import SecAggRound
+from glean.runs.events import SumLost
 
 LOG = logging.getLogger("glean")
 
 ADVERTISE_KEYS = "train.keys"
-UNMASK = "train.open"
+UNMASK = "train.unmask"
 
-Words = NDArray[np.int64]
+Encoded = NDArray[np.int64]
 
 
 class SecAggServer:
@@ -35,12 +36,12 @@ class SecAggServer:
 
     Parameters
     ----------
-    council : ClientManager
+    manager : ClientManager
         The bakeries.
 
     Attributes
     ----------
-    keyless : set of str
+    without_keys : set of str
         Bakeries that have lost their keys and haven't made new ones yet.
     """
 
@@ -68,7 +69,7 @@ class SecAggServer:
         self.check(len(wanted), number)
         if not self._suffices_for(wanted):
             self._advertise_keys(wanted, number)
-            assert self._cohort is not None, "keys were agreed on"
+            assert self._cohort is not None, "keys were advertised"
             wanted = tuple(name for name in wanted if name in self._cohort.places)
         return wanted
 
@@ -88,42 +89,42 @@ class SecAggServer:
             )
 
     def bitmap(self, names: Iterable[str]) -> bytes:
-        """Write who takes part in a step, for a message."""
-        assert self._cohort is not None, "keys were agreed on"
+        """Write who takes part in a sum, for a message."""
+        assert self._cohort is not None, "keys were advertised"
         return self._cohort.bitmap(names).to_bytes(self._cohort.bitmap_bytes, "big")
 
     def cohort_for(self, name: str) -> bytes:
         """Give everybody's keys to a bakery that lacks them; nothing to the others."""
-        assert self._cohort is not None, "keys were agreed on"
+        assert self._cohort is not None, "keys were advertised"
         return b"" if name in self._informed else self._cohort.to_bytes()
 
     def forget_keys_of(self, name: str) -> None:
-        """Note that a bakery has lost its keys: all make new ones before the next step."""
+        """Note that a bakery has lost its keys: all make new ones before the next sum."""
         LOG.info("%s has lost its keys: all make new ones", name)
         self.without_keys.add(name)
         self._cohort = None
 
     def total(
         self,
-        step: int,
+        sum_number: int,
         names: tuple[str, ...],
         vectors: Mapping[str, bytes],
         *,
         length: int,
         number: int,
-    ) -> tuple[tuple[str, ...], Words]:
-        """Open the sum of a step.
+    ) -> tuple[tuple[str, ...], Encoded]:
+        """Unmask a sum.
 
         Parameters
         ----------
-        step : int
-            Its number.
+        sum_number : int
+            Its number in the run.
         names : tuple of str
             Who was asked, from `prepare`.
         vectors : mapping of str to bytes
             The masked vectors that came.
         length : int
-            Words of each.
+            Numbers of each.
         number : int
             The round.
 
@@ -137,23 +138,25 @@ class SecAggServer:
         Raises
         ------
         SecureSumError
-            Too few are left to open it.
+            Too few are left to unmask it.
         """
         cohort = self._cohort
         if cohort is None:
             raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
         self._informed |= vectors.keys()
-        summed = SecAggRound(cohort, step=step, participants=cohort.bitmap(names), words=length)
+        summed = SecAggRound(
+            cohort, step=sum_number, participants=cohort.bitmap(names), length=length
+        )
         for name, vector in vectors.items():
-            self._try(name, number, partial(summed.take, name, vector))
+            self._try(name, number, partial(summed.take_input, name, vector))
         self._unmask(summed, number)
-        total: Words = summed.result().view(np.int64)
+        total: Encoded = summed.result().view(np.int64)
         return summed.counted, total
 
     def abandon(self, reason: str, number: int) -> None:
-        """Write down that a sum can't be opened; those who are left make new keys."""
+        """Write down that a sum can't be unmasked; those who are left make new keys."""
         self._cohort = None
-        self._clients.folder.append_event("sum_lost", round=number, reason=reason)
+        self._clients.folder.append_event(SumLost(number, reason))
         LOG.warning("round %d: a secure sum is lost, those who are left go on: %s", number, reason)
 
     def _there(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -188,15 +191,15 @@ class SecAggServer:
 
     def _unmask(self, summed: SecAggRound, number: int) -> None:
         newcomers = self._manager.newcomers
-        while questions := summed.unmask_requests():
+        while requests := summed.unmask_requests():
             records = {
-                name: UnmaskTask(name in newcomers, question.to_bytes()).to_record()
-                for name, question in questions.items()
+                name: UnmaskTask(name in newcomers, request.to_bytes()).to_record()
+                for name, request in requests.items()
             }
             for name, reply in self._manager.replies(
                 UNMASK, records, UnmaskResult, number=number
             ).items():
-                self._try(name, number, partial(summed.answer, name, reply.answer))
+                self._try(name, number, partial(summed.take_reply, name, reply.answer))
 
     def _try(self, name: str, number: int, take: Callable[[], object]) -> None:
         """Take what a bakery sent, or write down why it can't be."""

@@ -1,56 +1,34 @@
-"""Steps: every bakery sends one vector, and only their sum counts; by secure sums, if on.
+"""Sums over all bakeries: each sends one vector, and only their sum counts; by secure sums, if on.
 
-With masks a step takes two exchanges, the vectors and the opening of their sum. A bakery that goes
-in between spoils neither; its reply counts if its vector had come. Where too few are left to open a
-sum it is lost, which is said, and those who are there make new keys and do the step again.
+With masks a sum takes two exchanges, the vectors and the unmasking of their sum. A bakery that goes
+in between spoils neither; its reply counts if its vector had come. Where too few are left to unmask
+a sum it is lost, which is said, and those who are there make new keys and sum again.
 """
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from flwr.app import RecordDict
 from numpy.typing import NDArray
 
-from glean.aggregation.error_histogram import (
-    COUNTS_LENGTH,
-    MOMENTS_LENGTH,
-    ErrorDistribution,
-    variance_of,
-)
-from glean.aggregation.metric_sums import SUMS_LENGTH, decode, decode_sums
+from glean.aggregation.metric_sums import decode
 from glean.errors import FederationError, ModelError, SecureSumError
-from glean.federation.coordination.client_manager import ATTEMPTS, ClientManager
+from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.reply_checks import check_length, check_sum_reply
+from glean.federation.coordination.retries import ATTEMPTS, retries
 from glean.federation.coordination.secagg_server import SecAggServer
-from glean.federation.wire.final_test_sums import FIELDS, summed
-from glean.federation.wire.messages import Task, named_sums
+from glean.federation.wire.messages import Task, identity_of
 from glean.federation.wire.sum_messages import SumReply, SumTask
-from glean.federation.wire.sum_request import (
-    ERROR_COUNTS,
-    FINAL,
-    MOMENTS,
-    SCORES,
-    TOTALS,
-    SumRequest,
-)
-from glean.metrics import ErrorSums
-from glean.privacy.mask_graph import FEWEST_BAKERIES
-from glean.sales.table import ALL_BAKERIES
+from glean.federation.wire.sum_request import TOTALS, SumRequest
+from glean.federation.workload.registry import workload_of
 
-LOG = logging.getLogger("glean")
+SUM = "train.sum"
 
-SUM = "train.step"
-
-Floats = NDArray[np.float64]
-Words = NDArray[np.int64]
-
-_DEVICE = re.compile(r"(cpu|cuda(:[0-9]+)?)?")
+Encoded = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -63,7 +41,7 @@ class Totals:
         Training rows of all bakeries.
     unit_weight : float
         Their mean weight, that is the mean level.
-    parties : int
+    num_clients : int
         Bakeries that are asked at most.
     """
 
@@ -74,7 +52,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class SumResult:
-    """What came of a step.
+    """What came of a sum.
 
     Parameters
     ----------
@@ -82,13 +60,24 @@ class SumResult:
         Of the bakeries whose vectors are in the sum, in text order.
     total : int64 array of shape (length,)
         The sum.
-    orders : mapping of str to SumRequest
+    requests : mapping of str to SumRequest
         What they were asked.
     """
 
     replies: dict[str, SumReply]
-    total: Words
+    total: Encoded
     requests: Mapping[str, SumRequest]
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """One sum to be made, as `SumRounds.run` is given it."""
+
+    number: int
+    model: GlobalModel | None
+    requests: Mapping[str, SumRequest]
+    length: int
+    structures: bytes
 
 
 class SumRounds:
@@ -96,12 +85,12 @@ class SumRounds:
 
     Parameters
     ----------
-    council : ClientManager
+    manager : ClientManager
         The bakeries.
     """
 
     def __init__(self, manager: ClientManager) -> None:
-        self._manager = manager
+        self.manager = manager
         self._secagg = SecAggServer(manager)
         self._number = 0
         self._totals: Totals | None = None
@@ -120,99 +109,16 @@ class SumRounds:
             self._totals = self._summed_totals(number)
         return self._totals
 
-    def scores(self, number: int, model: GlobalModel) -> dict[str, ErrorSums]:
-        """Have bakeries score a model on their validation windows, in a step of its own.
-
-        Raises
-        ------
-        FederationError
-            There is no valid score.
-        """
-        shown = self._manager.shows_scores
-        parts = () if shown else (SCORES,)
-        totals = None if shown else self.totals(number)
-
-        def collect(spent: set[str]) -> tuple[tuple[str, ...], dict[str, ErrorSums]]:
-            asked = self._manager.sample_evaluators(without=spent)
-            order = SumRequest(parts, parts, with_scores=shown)
-            if totals is not None:
-                order = SumRequest(
-                    parts, parts, unit_weight=totals.unit_weight, num_clients=totals.num_clients
-                )
-            length = SUMS_LENGTH * len(parts)
-            result = self.run(number, model, dict.fromkeys(asked, order), length=length)
-            return asked, self.scores_in(result, hidden=not shown) if result.replies else {}
-
-        return self._manager.some(collect, number, f"the evaluate phase of round {number}")[1]
-
-    def test_sums(self, number: int, *, methods: int) -> Floats:
-        """Sum up what bakeries kept of the final test, shape (methods, FIELDS).
-
-        Raises
-        ------
-        FederationError
-            Nobody gave a valid reply.
-        """
-        totals = self.totals(number)
-        order = SumRequest(
-            (FINAL,), (FINAL,), unit_weight=totals.unit_weight, num_clients=totals.num_clients
-        )
-
-        def collect(spent: set[str]) -> tuple[Sequence[str], list[Floats]]:
-            asked = sorted(self._manager.clients.present - spent)
-            length = methods * len(FIELDS)
-            result = self.run(number, None, dict.fromkeys(asked, order), length=length)
-            if not result.replies:
-                return asked, []
-            unit_weight, parties = order.unit_weight, order.num_clients
-            return asked, [summed(result.total, unit_weight=unit_weight, num_clients=parties)]
-
-        return self._manager.some(collect, number, "the sum of the final scores")[1][0]
-
-    def error_distribution(self, number: int, model: GlobalModel) -> ErrorDistribution | None:
-        """Sum up how far a model is off on the validation windows of those who train.
-
-        None where they are too few to hide each other, or fell silent.
-        """
-        names = [name for name in self._manager.trainers if name in self._manager.clients.present]
-        if len(names) < FEWEST_BAKERIES:
-            return None
-        totals = self.totals(number)
-        base = SumRequest((), (), unit_weight=totals.unit_weight, num_clients=totals.num_clients)
-        order = replace(base, parts=(MOMENTS,), contributes=(MOMENTS,))
-        result = self.run(number, model, dict.fromkeys(names, order), length=MOMENTS_LENGTH)
-        scale = variance_of(decode(result.total, num_clients=totals.num_clients))
-        if scale is None or len(result.replies) < FEWEST_BAKERIES:
-            return None
-        order = replace(base, parts=(ERROR_COUNTS,), contributes=(ERROR_COUNTS,), scale=scale)
-        result = self.run(number, model, dict.fromkeys(result.replies, order), length=COUNTS_LENGTH)
-        counted = result.total.tolist()
-        if len(result.replies) < FEWEST_BAKERIES or min(counted) < 0 or not sum(counted):
-            return None
-        return ErrorDistribution(scale[0] * totals.unit_weight, scale[1], tuple(counted))
-
-    def scores_in(self, result: SumResult, *, hidden: bool) -> dict[str, ErrorSums]:
-        """Read the scores of a step: by bakery, or at the end of the sum for all of them."""
-        if not hidden:
-            return {n: named_sums(r.sums) for n, r in result.replies.items() if r.sums}
-        judges = [name for name in result.replies if SCORES in result.requests[name].contributes]
-        if not judges:
-            return {}
-        order = result.requests[judges[0]]
-        words = result.total[-SUMS_LENGTH:]
-        sums = decode_sums(words, unit_weight=order.unit_weight, num_clients=order.num_clients)
-        return {ALL_BAKERIES: sums}
-
     def run(
         self,
         number: int,
         model: GlobalModel | None,
-        orders: Mapping[str, SumRequest],
+        requests: Mapping[str, SumRequest],
         *,
         length: int,
         structures: bytes = b"",
     ) -> SumResult:
-        """Do one step.
+        """Make one sum.
 
         Parameters
         ----------
@@ -220,10 +126,10 @@ class SumRounds:
             The round.
         model : GlobalModel or None
             What it is about, if it is about a model.
-        orders : mapping of str to SumRequest
+        requests : mapping of str to SumRequest
             Who is asked what.
         length : int
-            Words of the vector; 0 where nothing is summed.
+            Numbers of the vector; 0 where nothing is summed.
         structures : bytes
             Model file of the trees whose leaves are wanted.
 
@@ -232,19 +138,13 @@ class SumRounds:
         FederationError
             Vectors are to be masked, and too few bakeries are left for it.
         """
-        ask = partial(self._ask, number, model, structures)
-        left = dict(orders)
+        wanted = _Sum(number, model, requests, length, structures)
+        left = dict(requests)
         lost = 0
-        while length and self._manager.uses_secagg(_contributors(left)):
-            names = self._secagg.prepare(left, number)
-            left = {name: orders[name] for name in names}
-            self._secagg.check(_contributors(left), number)
-            replies = ask(left, masked=names, length=length)
-            vectors = {name: reply.vector for name, reply in replies.items()}
+        while length and self.manager.uses_secagg(_contributors(left)):
+            names, replies = self._masked_replies(wanted, left)
             try:
-                senders, total = self._secagg.total(
-                    self._number, names, vectors, length=length, number=number
-                )
+                return self._unmasked(wanted, names, replies)
             except SecureSumError as error:
                 self._secagg.abandon(str(error), number)
                 lost += 1
@@ -252,59 +152,60 @@ class SumRounds:
                     raise FederationError(
                         f"round {number}: {lost} secure sums were lost in a row: {error}"
                     ) from error
-                left = dict(orders)
-                if not self._manager.requires_secagg:
-                    # Who is there and sent nothing would do so again; the others can go on.
-                    usable = replies.keys() | self._secagg.without_keys
-                    left = {name: orders[name] for name in usable & self._manager.clients.present}
-            else:
-                return SumResult({name: replies[name] for name in senders}, total, orders)
-        return _plain(ask(left, length=length), orders, length)
+            left = self._left_after_loss(wanted, replies)
+        return _plain(self._ask(wanted, left), requests, length)
+
+    def _masked_replies(
+        self, wanted: _Sum, left: Mapping[str, SumRequest]
+    ) -> tuple[tuple[str, ...], dict[str, SumReply]]:
+        """Ask those who hold each other's keys for masked vectors; who they are, what came."""
+        names = self._secagg.prepare(left, wanted.number)
+        asked = {name: wanted.requests[name] for name in names}
+        self._secagg.check(_contributors(asked), wanted.number)
+        return names, self._ask(wanted, asked, masked=names)
+
+    def _unmasked(
+        self, wanted: _Sum, names: tuple[str, ...], replies: Mapping[str, SumReply]
+    ) -> SumResult:
+        senders, total = self._secagg.total(
+            self._number,
+            names,
+            {name: reply.vector for name, reply in replies.items()},
+            length=wanted.length,
+            number=wanted.number,
+        )
+        return SumResult({name: replies[name] for name in senders}, total, wanted.requests)
+
+    def _left_after_loss(self, wanted: _Sum, replies: Collection[str]) -> dict[str, SumRequest]:
+        if self.manager.requires_secagg:
+            return dict(wanted.requests)
+        # Who is there and sent nothing would do so again; the others can go on.
+        usable = {*replies} | self._secagg.without_keys
+        return {name: wanted.requests[name] for name in usable & self.manager.clients.present}
 
     def _ask(
-        self,
-        number: int,
-        model: GlobalModel | None,
-        structures: bytes,
-        orders: Mapping[str, SumRequest],
-        *,
-        length: int,
-        masked: tuple[str, ...] = (),
+        self, wanted: _Sum, asked: Mapping[str, SumRequest], *, masked: tuple[str, ...] = ()
     ) -> dict[str, SumReply]:
         """Ask everyone; the replies that can be trusted. Who lost its keys is none of them."""
         self._number += 1
-        texts = {
-            order: replace(order, masked=bool(masked)).to_json() for order in {*orders.values()}
-        }
-        participants = self._secagg.bitmap(masked) if masked else b""
-        # Most bakeries are asked the same.
-        records: dict[SumTask, RecordDict] = {}
-
-        def record_of(name: str, task: Task) -> RecordDict:
-            asked = SumTask(
-                **vars(task),
-                number=self._number,
-                request=texts[orders[name]],
-                structures=structures,
-                participants=participants,
-                cohort=self._secagg.cohort_for(name) if masked else b"",
-            )
-            if asked not in records:
-                records[asked] = asked.to_record()
-            return records[asked]
-
-        clients = self._manager.clients
-        found: dict[str, SumReply] = {}
-        replies = self._manager.request(
-            SUM, orders, model, number=number, form=SumReply, record_of=record_of
+        replies = self.manager.request(
+            SUM,
+            asked,
+            wanted.model,
+            number=wanted.number,
+            form=SumReply,
+            record_of=self._record_maker(asked, masked, wanted.structures),
         )
+        found: dict[str, SumReply] = {}
+        identity = identity_of(self.manager.spec)
+        metrics = workload_of(self.manager.settings).metrics
         for name, reply in replies.items():
             try:
-                self._check(reply, orders[name])
+                check_sum_reply(reply, asked[name], identity=identity, metrics=metrics)
                 if not masked:
-                    _check_length(reply.vector, length)
+                    check_length(reply.vector, wanted.length)
             except ModelError as error:
-                clients.report_failure(name, str(error), round_number=number)
+                self.manager.clients.report_failure(name, str(error), round_number=wanted.number)
             else:
                 if masked and reply.lacks_keys:
                     self._secagg.forget_keys_of(name)
@@ -312,55 +213,68 @@ class SumRounds:
                     found[name] = reply
         return found
 
-    def _check(self, reply: SumReply, order: SumRequest) -> None:
-        if order.contributes and reply.definition != self._manager.aggregator.definition.identity:
-            raise ModelError(f"found features {reply.definition[:12]}; another feature definition")
-        if not _DEVICE.fullmatch(reply.device):
-            raise ModelError(f"found device {reply.device!r:.80}; wanted cpu or like cuda:0")
-        if order.with_scores and not reply.lacks_keys:
-            named_sums(reply.sums)
-        if bool(reply.sums) and not order.with_scores:
-            raise ModelError("found scores that weren't asked for")
+    def _record_maker(
+        self, asked: Mapping[str, SumRequest], masked: tuple[str, ...], structures: bytes
+    ) -> Callable[[str, Task], RecordDict]:
+        """Give what makes a bakery's record of its task; most bakeries share one."""
+        texts = {
+            request: replace(request, masked=bool(masked)).to_json()
+            for request in {*asked.values()}
+        }
+        participants = self._secagg.bitmap(masked) if masked else b""
+        records: dict[SumTask, RecordDict] = {}
+
+        def record_of(name: str, task: Task) -> RecordDict:
+            sum_task = SumTask(
+                **vars(task),
+                number=self._number,
+                request=texts[asked[name]],
+                structures=structures,
+                participants=participants,
+                cohort=self._secagg.cohort_for(name) if masked else b"",
+            )
+            if sum_task not in records:
+                records[sum_task] = sum_task.to_record()
+            return records[sum_task]
+
+        return record_of
 
     def _summed_totals(self, number: int) -> Totals:
-        parties = len(self._manager.clients.registered)
-        order = SumRequest((TOTALS,), (TOTALS,), num_clients=parties)
-
-        def collect(spent: set[str]) -> tuple[Sequence[str], list[Totals]]:
-            asked = sorted(self._manager.clients.present - spent)
-            result = self.run(number, None, dict.fromkeys(asked, order), length=2)
-            if not result.replies:
-                return asked, []
-            rows = int(result.total[0])
-            weight = float(decode(result.total[1:], num_clients=parties)[0])
-            if rows <= 0 or weight <= 0:
-                raise FederationError(
-                    "the bakeries that are present have no rows to learn from: found "
-                    f"{rows} rows that weigh {weight:g}"
-                )
-            return asked, [Totals(rows, weight / rows, parties)]
-
-        return self._manager.some(collect, number, "the count of training rows")[1][0]
+        num_clients = len(self.manager.clients.registered)
+        request = SumRequest((TOTALS,), (TOTALS,), num_clients=num_clients)
+        for attempt in retries(self.manager, number):
+            attempt.asked = sorted(self.manager.clients.present - attempt.spent)
+            result = self.run(number, None, dict.fromkeys(attempt.asked, request), length=2)
+            if result.replies:
+                return _totals_of(result.total, num_clients)
+        raise self.manager.failed("the count of training rows")
 
 
-def _contributors(orders: Mapping[str, SumRequest]) -> int:
-    """Count the bakeries that fill the part of the vector that the fewest fill."""
-    parts = {part for order in orders.values() for part in order.parts}
+def _totals_of(total: Encoded, num_clients: int) -> Totals:
+    rows = int(total[0])
+    weight = float(decode(total[1:], num_clients=num_clients)[0])
+    if rows <= 0 or weight <= 0:
+        raise FederationError(
+            "the bakeries that are present have no rows to learn from: found "
+            f"{rows} rows that weigh {weight:g}"
+        )
+    return Totals(rows, weight / rows, num_clients)
+
+
+def _contributors(requests: Mapping[str, SumRequest]) -> int:
+    """Count the bakeries that contribute the part of the vector that the fewest contribute."""
+    parts = {part for request in requests.values() for part in request.parts}
     return min(
-        (sum(part in order.contributes for order in orders.values()) for part in parts), default=0
+        (sum(part in request.contributes for request in requests.values()) for part in parts),
+        default=0,
     )
 
 
-def _check_length(vector: bytes, length: int) -> None:
-    if len(vector) != 8 * length:
-        raise ModelError(f"found a vector of {len(vector)} bytes; wanted {8 * length}")
-
-
 def _plain(
-    replies: Mapping[str, SumReply], orders: Mapping[str, SumRequest], length: int
+    replies: Mapping[str, SumReply], requests: Mapping[str, SumRequest], length: int
 ) -> SumResult:
     total = np.zeros(length, dtype=np.uint64)
     for reply in replies.values():
         if length:
             total += np.frombuffer(reply.vector, dtype="<u8")
-    return SumResult(dict(replies), total.view(np.int64), orders)
+    return SumResult(dict(replies), total.view(np.int64), requests)

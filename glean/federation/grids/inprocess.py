@@ -1,33 +1,27 @@
 """A grid in this process: the same ServerApp and ClientApp, without Ray and without a SuperLink.
 
-Flower has no public way to do two things that a `Grid` needs: to say which run and node a message
-belongs to (`TaskIdentity`) and to describe a run (`Run`). Both private imports stand here and
-nowhere else; `tests/federation/grids/test_inprocess.py` runs them against the installed Flower.
+One run at a time in a process: the second is refused while the first goes on.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import time
-import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 
-from flwr.app import Array, Context, Error, Message, RecordDict
+from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
-from flwr.supercore.run import Run
-from flwr.supercore.task_identity import TaskIdentity
 
+from glean.federation.grids.client_host import ClientHost
+from glean.federation.grids.flower_internals import Run, empty_run, identity, number_message
 from glean.settings import ConfigValue
 
 BakeryApp = ClientApp
 """What plays a bakery; folders below name it without importing Flower."""
 
 SERVER_NODE = 1
-CLIENT_APP_RAISED = 2
-"""Code of an `Error` reply that tells of an exception in a ClientApp."""
 
 
 class InProcessGrid(Grid):
@@ -46,6 +40,7 @@ class InProcessGrid(Grid):
     """
 
     engine = "inprocess"
+    nodes_from_start: bool | None = True
 
     def __init__(
         self,
@@ -55,17 +50,12 @@ class InProcessGrid(Grid):
         *,
         run_id: int,
     ) -> None:
-        self._app = client_app
-        self._run = Run.create_empty(run_id)
-        self._contexts = {
-            SERVER_NODE + 1 + index: Context(
-                run_id=run_id,
-                node_id=SERVER_NODE + 1 + index,
-                node_config=dict(config),
-                state=RecordDict(),
-                run_config=dict(run_config),
+        self._run = empty_run(run_id)
+        self._hosts = {
+            node: ClientHost(
+                client_app, run_id=run_id, node_id=node, node_config=config, run_config=run_config
             )
-            for index, config in enumerate(node_configs)
+            for node, config in enumerate(node_configs, start=SERVER_NODE + 1)
         }
         self._unanswered: dict[str, Message] = {}
 
@@ -91,15 +81,13 @@ class InProcessGrid(Grid):
 
     def get_node_ids(self) -> Iterable[int]:
         """Ids of all nodes."""
-        return list(self._contexts)
+        return list(self._hosts)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Take messages; their nodes answer when `pull_messages` asks for it."""
         ids = []
         for message in messages:
-            message_id = uuid.uuid4().hex
-            # Flower has no setter; it writes the metadata's dict too.
-            vars(message.metadata)["_message_id"] = message_id
+            message_id = number_message(message)
             self._unanswered[message_id] = message
             ids.append(message_id)
         return ids
@@ -111,7 +99,8 @@ class InProcessGrid(Grid):
         """
         for message_id in message_ids:
             if message_id in self._unanswered:
-                return [self._answer(self._unanswered.pop(message_id))]
+                message = self._unanswered.pop(message_id)
+                return [self._hosts[message.metadata.dst_node_id].answer(message)]
         return []
 
     def send_and_receive(
@@ -130,51 +119,15 @@ class InProcessGrid(Grid):
             replies += answered
         return replies
 
-    def _answer(self, message: Message) -> Message:
-        node = message.metadata.dst_node_id
-        # A ClientApp may write into both; neither must be seen by the server or by a later call
-        # that should not know of a failed one.
-        context = _copied(self._contexts[node])
-        incoming = copy.copy(message)
-        incoming.content = _copied_record(message.content)
-        with _identity(self._run.run_id, node):
-            try:
-                reply = self._app(message=incoming, context=context)
-            except Exception as error:  # noqa: BLE001 - whatever the app raises becomes its reply
-                reason = f"{type(error).__name__}: {error}"
-                return Message(Error(CLIENT_APP_RAISED, reason), reply_to=message)
-        self._contexts[node] = context
-        return reply
 
+def run_inprocess(server_app: ServerApp, grid: Grid, run_config: Mapping[str, ConfigValue]) -> None:
+    """Run a ServerApp on a grid, in this thread; what it raises is raised here.
 
-def _copied(context: Context) -> Context:
-    """Copy what a ClientApp may change; the values of both configs are plain."""
-    return Context(
-        run_id=context.run_id,
-        node_id=context.node_id,
-        node_config=dict(context.node_config),
-        state=_copied_record(context.state),
-        run_config=dict(context.run_config),
-    )
-
-
-def _copied_record(record: RecordDict) -> RecordDict:
-    """Copy all that can be changed: the records, and the arrays and lists in them."""
-    copied = record.copy()
-    for name, part in record.items():
-        # Not `part.copy()` alone: a list in it, or what an array holds, can be changed in place.
-        inner = part.copy()
-        for key, value in part.items():
-            if isinstance(value, list | Array):
-                inner[key] = copy.copy(value)  # type: ignore[assignment]
-        copied[name] = inner
-    return copied
-
-
-def run_inprocess(
-    server_app: ServerApp, grid: InProcessGrid, run_config: Mapping[str, ConfigValue]
-) -> None:
-    """Run a ServerApp on the grid, in this thread; what it raises is raised here."""
+    Raises
+    ------
+    FederationError
+        Another run is at work in this process.
+    """
     context = Context(
         run_id=grid.run.run_id,
         node_id=SERVER_NODE,
@@ -186,16 +139,12 @@ def run_inprocess(
         server_app(grid=grid, context=context)
 
 
-def as_server(grid: InProcessGrid) -> AbstractContextManager[None]:
-    """Be the server of the grid's run, so that messages can be made, for the time of a `with`."""
-    return _identity(grid.run.run_id, SERVER_NODE)
+def as_server(grid: Grid) -> AbstractContextManager[None]:
+    """Be the server of the grid's run, so that messages can be made, for the time of a `with`.
 
-
-@contextmanager
-def _identity(run_id: int, node_id: int) -> Iterator[None]:
-    before = (TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id)  # noqa: SLF001
-    TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = run_id, node_id, 1
-    try:
-        yield
-    finally:
-        TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id = before  # noqa: SLF001
+    Raises
+    ------
+    FederationError
+        Another run is at work in this process, when the `with` begins.
+    """
+    return identity(grid.run.run_id, SERVER_NODE)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from glean.errors import FederationError
 from glean.federation.launch.flwr_cli import FlwrCli
+from glean.runs.index import is_run
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, unmarked
 
 QUIET_S = 60.0
@@ -70,23 +71,23 @@ class RunOutcome:
     def here(self, run_id: int) -> Path | None:
         """Its folder, if that is on this machine."""
         found = self.results
-        if found and found.name.endswith(f"-{run_id}") and (found / "run.json").is_file():
+        if found and found.name.endswith(f"-{run_id}") and is_run(found):
             return found
         return None
 
 
-def control_of(connection: str, scratch: Path) -> FlwrCli:
+def flwr_cli_of(connection: str, scratch: Path) -> FlwrCli:
     """Speak to the SuperLink of one of the user's connections."""
     quiet = {"FLWR_DISABLE_UPDATE_CHECK": "1"}
     return FlwrCli(connection, scratch, {**os.environ, **quiet})
 
 
-def follow(control: FlwrCli, run_id: int, say: Callable[[str], None]) -> RunOutcome:
+def follow_run(cli: FlwrCli, run_id: int, say: Callable[[str], None]) -> RunOutcome:
     """Follow a run until it is over.
 
     Parameters
     ----------
-    control : FlwrCli
+    cli : FlwrCli
         Speaks to its SuperLink.
     run_id : int
         The run.
@@ -103,72 +104,72 @@ def follow(control: FlwrCli, run_id: int, say: Callable[[str], None]) -> RunOutc
     FederationError
         The SuperLink can't be reached any more.
     """
-    ending, heard = RunOutcome(), 0
+    outcome, read = RunOutcome(), 0
     for _ in range(_ATTEMPTS):
-        again = heard
-        for line in _lines(control, run_id):
+        again = read
+        for line in _lines(cli, run_id):
             # A log that is read again begins anew. Glean's own whole lines are the same then; those
             # of Flower's command, on why it broke off, aren't in it.
             own = unmarked(line) is not None
             if own and (again or not line.endswith("\n")):
                 again -= bool(again)
                 continue
-            heard += own
-            shown = ending.take_in(line)
+            read += own
+            shown = outcome.take_in(line)
             if shown is not None:
                 say(shown)
-        status = _status(control, run_id, ending)
-        if status.startswith("finished") and (ending.completed or ending.reason):
+        status = _status(cli, run_id, outcome)
+        if status.startswith("finished") and (outcome.completed or outcome.reason):
             break
     if not status.startswith("finished"):
         raise FederationError(f"the log of run {run_id} broke off {_ATTEMPTS} times")
-    return _judged(ending, status)
+    return _concluded(outcome, status)
 
 
-def _status(control: FlwrCli, run_id: int, ending: RunOutcome) -> str:
+def _status(cli: FlwrCli, run_id: int, outcome: RunOutcome) -> str:
     try:
-        return control.status(run_id)
+        return cli.status(run_id)
     except FederationError:
         # A server that went down right after the run can't make its own words untrue.
-        if ending.completed:
+        if outcome.completed:
             return "finished:completed"
-        if ending.reason:
+        if outcome.reason:
             return "finished:failed"
         raise
 
 
-def _judged(ending: RunOutcome, status: str) -> RunOutcome:
-    if ending.reason or (ending.completed and status == "finished:completed"):
-        return ending
+def _concluded(outcome: RunOutcome, status: str) -> RunOutcome:
+    if outcome.reason or (outcome.completed and status == "finished:completed"):
+        return outcome
     if status == "finished:stopped":
-        ending.reason = "stopped by `flwr stop`"
+        outcome.reason = "stopped by `flwr stop`"
     else:
-        causes = "\n".join(dict.fromkeys(ending.errors))
-        ending.reason = f"Flower ended it ({status})" + (f": {causes}" if causes else "")
-    return ending
+        causes = "\n".join(dict.fromkeys(outcome.errors))
+        outcome.reason = f"Flower ended it ({status})" + (f": {causes}" if causes else "")
+    return outcome
 
 
-def _lines(control: FlwrCli, run_id: int) -> Iterator[str]:
+def _lines(cli: FlwrCli, run_id: int) -> Iterator[str]:
     """Read the log as it grows, until it ends; or until it is silent and the run is over."""
     arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    with control.follow(run_id) as process:
+    with cli.follow_log(run_id) as process:
         reader = threading.Thread(target=_read, args=(process.stdout, arrived), daemon=True)
         reader.start()
         try:
-            while (line := _next(arrived, control, run_id)) is not None:
+            while (line := _next(arrived, cli, run_id)) is not None:
                 yield line
         finally:
             process.terminate()
             reader.join()
 
 
-def _next(arrived: queue.SimpleQueue[str | None], control: FlwrCli, run_id: int) -> str | None:
+def _next(arrived: queue.SimpleQueue[str | None], cli: FlwrCli, run_id: int) -> str | None:
     while True:
         try:
             return arrived.get(timeout=QUIET_S)
         except queue.Empty:
             # A connection that was cut without a word looks like a run that takes its time.
-            if control.status(run_id).startswith("finished"):
+            if cli.status(run_id).startswith("finished"):
                 return None
 
 

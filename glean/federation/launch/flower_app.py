@@ -36,7 +36,7 @@ def app_config() -> dict[str, ConfigValue]:
     return config
 
 
-def app_folder(scratch: Path) -> Path:
+def copy_app(scratch: Path) -> Path:
     """Copy the app into `scratch`, for `flwr run` to build from.
 
     From the checkout itself Flower would look at every file of `.venv`, for five seconds.

@@ -84,7 +84,7 @@ class FlwrCli:
         command = self._command("log", str(run_id), self.connection, "--show")
         return self._done(command).stdout
 
-    def follow(self, run_id: int) -> subprocess.Popen[str]:
+    def follow_log(self, run_id: int) -> subprocess.Popen[str]:
         """Start a command whose output is all that a run has logged and will log, until it ends."""
         return subprocess.Popen(  # noqa: S603 - our own words to Flower's own command
             self._command("log", str(run_id), self.connection, "--stream"),

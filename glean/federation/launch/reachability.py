@@ -1,4 +1,4 @@
-"""A SuperLink's door: why it doesn't open, found by knocking at it."""
+"""Whether a SuperLink can be reached and trusted; if not, the reason and what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHECK_S = 10.0
 _LOCAL = ":local"
 
 
-def check(name: str, connection: Mapping[str, Any]) -> None:
+def check_reachable(name: str, connection: Mapping[str, Any]) -> None:
     """Connect to the SuperLink of a connection, and prove it by its certificate.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 import tempfile
@@ -10,17 +9,18 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
-from glean.errors import FederationError
+from glean.errors import FederationError, GleanError
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
-from glean.federation.launch.flower_app import app_config, app_folder
+from glean.federation.launch.flower_app import app_config, copy_app
 from glean.federation.launch.superlink import SuperLink, local_superlink
 from glean.federation.wire.flower_errors import causes
-from glean.runs.folder import RunFolder, read_events, reason_of, utc_now
+from glean.runs.events import RunFinished
+from glean.runs.folder import RunFolder, known_events, reason_of, utc_now
+from glean.runs.index import StoredRun, find_run, read_run
 from glean.settings import ConfigValue
 
 POLL_S = 0.2
@@ -101,8 +101,8 @@ class Simulation:
         with tempfile.TemporaryDirectory(prefix="glean-", dir=_scratch_root()) as scratch:
             with local_superlink(Path(scratch) / "flwr") as superlink:
                 try:
-                    run_id = superlink.control.submit(
-                        app_folder(Path(scratch)),
+                    run_id = superlink.cli.submit(
+                        copy_app(Path(scratch)),
                         run_config=self._own(),
                         profile={**_RESOURCES, **self.profile, "num-supernodes": self.bakeries},
                     )
@@ -129,17 +129,6 @@ class Simulation:
 _RESOURCES: dict[str, ConfigValue] = {"client-resources-num-cpus": 1}
 
 
-def find_run(results: Path, run_id: int) -> Path | None:
-    """Find the folder of a run, None while there is none."""
-    return next(iter(sorted(results.glob(f"*-{run_id}"))), None)
-
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """Read `run.json`."""
-    content: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    return content
-
-
 def _scratch_root() -> str:
     """Folder for what Flower and Ray write: Ray's sockets lie 86 characters below, of 103."""
     usual = tempfile.gettempdir()
@@ -150,13 +139,13 @@ def _close(folder: Path, reason: str) -> None:
     """Say in the folder of a run that was cut off that it failed, unless it says how it ended."""
     try:
         run = read_run(folder)
-    except (OSError, ValueError):
-        run = {}
-    if run.get("status", "running") != "running":
+    except GleanError:
+        run = StoredRun(folder, {})
+    if run.status not in ("running", ""):
         return
     ended = {"status": "failed", "reason": reason, "end": utc_now()}
-    RunFolder(folder).write_run(run | ended)
-    RunFolder(folder).append_event("run_finished", status="failed", reason=reason)
+    RunFolder(folder).write_run({**run.facts, **ended})
+    RunFolder(folder).append_event(RunFinished("failed", reason))
 
 
 def _found(results: Path, run_id: int) -> Path:
@@ -182,13 +171,13 @@ def _wait(results: Path, run_id: int, superlink: SuperLink) -> None:
             orphaned = orphaned + 1 if began and not superlink.carries_a_run() else 0
             if orphaned > 1:
                 break
-            if superlink.seems_done() and superlink.control.status(run_id).startswith("finished"):
+            if superlink.seems_done() and superlink.cli.status(run_id).startswith("finished"):
                 break
             look_at = time.monotonic() + LOOK_EVERY_S
         time.sleep(POLL_S)
     if not _finished(results, run_id):
         raise FederationError(
-            "Flower ended the run before it finished: " + _why(superlink.control.log(run_id))
+            "Flower ended the run before it finished: " + _why(superlink.cli.log(run_id))
         )
 
 
@@ -199,8 +188,8 @@ def _why(log: str) -> str:
 
 def _finished(results: Path, run_id: int) -> bool:
     folder = find_run(results, run_id)
-    last = read_events(folder / "events.jsonl")[-1:] if folder else []
-    return any(event.get("event") == "run_finished" for event in last)
+    last = known_events(folder / "events.jsonl")[-1:] if folder else []
+    return any(isinstance(event, RunFinished) for event in last)
 
 
 def _end(path: Path) -> str:

@@ -47,7 +47,7 @@ class SuperLink:
     environment: dict[str, str]
 
     @property
-    def control(self) -> FlwrCli:
+    def cli(self) -> FlwrCli:
         """Flower's commands to it."""
         return FlwrCli(_CONNECTION, self.home, self.environment)
 

@@ -1,8 +1,8 @@
 """The last complete checkpoint of a run that was interrupted, and how another run takes it over.
 
-A round is complete once its row stands in `rounds.csv`: its model was written before. Continued
-from there with the same code, settings and bakeries, a run ends with the very model that it would
-have made uninterrupted.
+A round is complete once its row stands in `rounds.csv`: its model, and its strategy's state where
+there is one, were written before. Continued from there with the same code, settings and bakeries, a
+run ends with the very model that it would have made uninterrupted.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.interrupted_run import read_interrupted, settings_of
+from glean.federation.server.state_file import STATE_SUFFIX, read_state
 from glean.federation.server.training_state import Best, TrainingState
+from glean.federation.workload.registry import workload_of
+from glean.runs.events import RunResumed
 from glean.runs.folder import (
-    ROUND_TABLES,
     RunFolder,
     checkpoint_name,
     clear_leftovers,
     read_events,
+    round_tables,
 )
 from glean.settings import RunSettings
 
@@ -42,12 +46,14 @@ class Checkpoint:
         The folder that it lies in.
     facts : mapping
         Its `run.json`.
-    standing : TrainingState or None
+    state : TrainingState or None
         After the last complete round; None where no round is: the run begins anew.
     start : GlobalModel or None
         The model that the run had started from, where it had.
     passed_over : tuple of str
-        Sentences on models that can't be read, for which rounds are run again.
+        Sentences on models and states that can't be read, for which rounds are run again.
+    metrics : tuple of str
+        The workload's metrics, columns of the tables by round.
     """
 
     run: Path
@@ -55,20 +61,23 @@ class Checkpoint:
     state: TrainingState | None
     start: GlobalModel | None
     passed_over: tuple[str, ...]
+    metrics: tuple[str, ...]
 
     @property
     def bakeries(self) -> int:
         """How many nodes there were in the beginning or, if more, bakeries in the last round."""
         last = str(self.state.number) if self.state else ""
-        scored = [row for row in _table(self.run, "bakery_rounds.csv") if row["round"] == last]
+        rows = _table(self.run, "bakery_rounds.csv", self.metrics)
+        scored = [row for row in rows if row["round"] == last]
         return max(int(self.facts.get("nodes", 0)), len(scored))
 
 
 def read_checkpoint(run: Path) -> Checkpoint:
-    """Find the last complete round of a run whose models can be read.
+    """Find the last complete round of a run whose files can be read.
 
-    A round counts only with the best model up to it and the model that the run started from, if it
-    did: else it could go on to another end than without the interruption.
+    A round counts only with its strategy's state, the best model up to it and the model that the
+    run started from, where there are such: else it could go on to another end than without the
+    interruption.
 
     Raises
     ------
@@ -79,7 +88,8 @@ def read_checkpoint(run: Path) -> Checkpoint:
     """
     facts = read_interrupted(run)
     settings = settings_of(facts)
-    scored = _scored(run)
+    metrics = workload_of(settings).metrics.COLUMNS
+    scored = _scored(run, metrics)
     if not scored and facts.get("resumed_from"):
         return read_checkpoint(Path(facts["resumed_from"]))  # killed before it had taken over
     passed_over: list[str] = []
@@ -88,13 +98,14 @@ def read_checkpoint(run: Path) -> Checkpoint:
         try:
             model, best_model = (_model(run, n, settings) for n in (number, best.round))
             start = _model(run, 0, settings) if settings.start_from else None
+            strategy_state = read_state(run, number) if settings.rounds.kind.has_state else b""
         except ModelError as error:
             passed_over.append(f"round {number} can't be continued: {error}")
             scored.pop()
         else:
-            standing = TrainingState(number, model, best, best_model)
-            return Checkpoint(run, facts, standing, start, tuple(passed_over))
-    return Checkpoint(run, facts, None, None, tuple(passed_over))
+            state = TrainingState(number, model, best, best_model, strategy_state)
+            return Checkpoint(run, facts, state, start, tuple(passed_over), metrics)
+    return Checkpoint(run, facts, None, None, tuple(passed_over), metrics)
 
 
 def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
@@ -102,21 +113,22 @@ def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
 
     What a kill left half written in the old folder is deleted.
     """
-    run, standing = checkpoint.run, checkpoint.state
+    run, state = checkpoint.run, checkpoint.state
     clear_leftovers(run)
-    if standing is not None:
-        for number in range(standing.number + 1):
-            name = checkpoint_name(number, standing.model.suffix)
+    if state is not None:
+        suffixes = (state.model.suffix, STATE_SUFFIX)
+        for number, suffix in product(range(state.number + 1), suffixes):
+            name = checkpoint_name(number, suffix)
             if (run / name).is_file():
                 _take_file(run / name, folder, name)
-        folder.append_events(_events(run, standing.number))
-        for name in ROUND_TABLES:
-            rows = (row for row in _table(run, name) if int(row["round"]) <= standing.number)
-            folder.add_rows(name, rows)
-    done = standing.number if standing else None
-    passed_over = list(checkpoint.passed_over)
-    folder.append_event("run_resumed", run=str(run), round=done, passed_over=passed_over)
-    for sentence in passed_over:
+        folder.append_events(_events(run, state.number))
+        for name, columns in round_tables(checkpoint.metrics).items():
+            rows = _table(run, name, checkpoint.metrics)
+            kept = (row for row in rows if int(row["round"]) <= state.number)
+            folder.add_rows(name, columns, kept)
+    done = state.number if state else None
+    folder.append_event(RunResumed(str(run), done, checkpoint.passed_over))
+    for sentence in checkpoint.passed_over:
         LOG.warning("%s", sentence)
     if done is None:
         LOG.warning("no round of %s can be continued: begins anew, with its settings", run)
@@ -125,8 +137,7 @@ def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
 
 
 def _model(run: Path, number: int, settings: RunSettings) -> GlobalModel:
-    suffix = ".npz" if settings.rounds.aggregation == "fedavg" else ".ubj"
-    path = run / checkpoint_name(number, suffix)
+    path = run / checkpoint_name(number, settings.rounds.kind.suffix)
     try:
         return read_global_model(path.read_bytes(), settings)
     except OSError as error:
@@ -153,10 +164,11 @@ def _events(run: Path, number: int) -> Iterator[dict[str, Any]]:
             return
 
 
-def _scored(run: Path) -> list[tuple[int, float]]:
-    """List the rounds with their WAPEs."""
+def _scored(run: Path, metrics: tuple[str, ...]) -> list[tuple[int, float]]:
+    """List the rounds with their primary metrics."""
+    rows = _table(run, "rounds.csv", metrics)
     try:
-        found = [(int(row["round"]), float(row["wape"])) for row in _table(run, "rounds.csv")]
+        found = [(int(row["round"]), float(row[metrics[0]])) for row in rows]
     except ValueError as error:
         raise _damaged(run / "rounds.csv") from error
     numbers = [number for number, _ in found]
@@ -165,12 +177,12 @@ def _scored(run: Path) -> list[tuple[int, float]]:
     return found
 
 
-def _table(run: Path, name: str) -> list[dict[str, str]]:
+def _table(run: Path, name: str, metrics: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a round table as text; none where there is no such file."""
     path = run / name
     if not path.is_file():
         return []
-    columns = ROUND_TABLES[name]
+    columns = round_tables(metrics)[name]
     try:
         text = path.read_text(encoding="utf-8")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -12,12 +12,16 @@ import logging
 from collections.abc import Sequence
 
 from glean.errors import FederationError, ModelError
-from glean.federation.coordination.client_manager import ATTEMPTS
+from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
+from glean.federation.coordination.retries import ATTEMPTS, retries
+from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.sum_request import HISTOGRAMS
 from glean.learning.histogram_grower import HistogramGrower
+from glean.runs.events import TreesGivenUp
 from glean.seeds import derived_seed
 
 LOG = logging.getLogger("glean")
@@ -26,24 +30,31 @@ LOG = logging.getLogger("glean")
 class HistogramStrategy(PipelinedStrategy):
     """As many exchanges a round as trees have levels."""
 
-    def _train(self, number: int, model: GlobalModel, ride: PiggybackedEvaluation) -> RoundResult:
+    def __init__(self, manager: ClientManager, sum_rounds: SumRounds) -> None:
+        super().__init__(manager, sum_rounds)
+        self._layout = tree_layout(manager)
+
+    def first_model(self) -> TreeModel:
+        """Begin without trees."""
+        return first_trees(self._manager)
+
+    def _train(
+        self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
+    ) -> RoundResult:
         assert isinstance(model, TreeModel), "histograms grow trees"
         misfit = ""
-        for _ in range(ATTEMPTS):
-            there = self._manager.present_trainers(number)
-            asked = self._manager.aggregator.trainers(there, number)
+        # Nobody is spent: of a sum that doesn't fit it can't be told whose part was damaged.
+        for _ in retries(self._manager, number):
+            asked = self._manager.sample_trainers(number)
             try:
-                trained = self._grown(asked, number, model, ride)
+                grown = self._grown(asked, number, model, evaluation)
             except ModelError as error:
                 misfit = str(error)
-                self._manager.clients.folder.append_event(
-                    "trees_given_up", round=number, reason=misfit
-                )
-                LOG.warning("round %d: trees are given up: %s", number, misfit)
+                self._report_misfit(misfit, number)
             else:
-                if trained is not None:
-                    return trained
-            self._manager.gather(number)
+                if grown is not None:
+                    next_model, replies = grown
+                    return RoundResult(next_model, len(asked), replies, state)
         if misfit:
             raise FederationError(
                 f"round {number}: trees were given up {ATTEMPTS} times at most, the last time as "
@@ -51,53 +62,65 @@ class HistogramStrategy(PipelinedStrategy):
             )
         raise self._manager.failed(f"the train phase of round {number}")
 
+    def _report_misfit(self, misfit: str, number: int) -> None:
+        folder = self._manager.clients.folder
+        folder.append_event(TreesGivenUp(number, misfit))
+        LOG.warning("round %d: trees are given up: %s", number, misfit)
+
     def _grown(
-        self, asked: Sequence[str], number: int, model: TreeModel, ride: PiggybackedEvaluation
-    ) -> RoundResult | None:
-        """Grow a group of trees from those who stay to its end; None where nobody does."""
+        self,
+        asked: Sequence[str],
+        number: int,
+        model: TreeModel,
+        evaluation: PiggybackedEvaluation,
+    ) -> tuple[TreeModel, int] | None:
+        """Grow a group of trees from those who stay to its end, and count them.
+
+        None where nobody stays.
+        """
         learners = asked
         while learners:
-            growth = self._growth(number, learners)
-            left = self._grow(growth, learners, number, model, ride)
+            grower = self._grower(number, learners)
+            left = self._grow(grower, learners, number, model, evaluation)
             if left == learners:
-                forest = model.forest.plus(growth.trees())
-                return RoundResult(model.grown(forest), len(asked), len(learners))
+                return model.grown(model.forest.plus(grower.trees())), len(learners)
             learners = left
         return None
 
-    def _growth(self, number: int, learners: Sequence[str]) -> HistogramGrower:
+    def _grower(self, number: int, learners: Sequence[str]) -> HistogramGrower:
         """Begin a group of trees, whose samples go by the round and by who learns.
 
         A tree grown anew without one bakery on the same rows of the others would give away that
         bakery's sums, as the difference.
         """
-        boosting = self._settings.boosting
         return HistogramGrower(
-            self._manager.aggregator.layout,
-            boosting,
+            self._layout,
+            self._settings.boosting,
             learning_rate=self._manager.learning_rate,
-            rows=self._steps.totals(number).rows,
+            rows=self._sum_rounds.totals(number).rows,
             seed=derived_seed(self._settings.seed, "growth", number, *learners),
         )
 
     def _grow(
         self,
-        growth: HistogramGrower,
+        grower: HistogramGrower,
         learners: Sequence[str],
         number: int,
         model: TreeModel,
-        ride: PiggybackedEvaluation,
+        evaluation: PiggybackedEvaluation,
     ) -> Sequence[str]:
         """Grow a group of trees, or give it up as soon as a bakery is missing; who was there."""
-        while (order := growth.request()) is not None:
-            length = order.size(self._manager.aggregator.layout)
-            orders = self._requests(
-                HISTOGRAMS, learners, ride, number=number, growth=order.to_json()
+        while (wanted := grower.request()) is not None:
+            length = wanted.size(self._layout)
+            requests = self._requests(
+                HISTOGRAMS, learners, evaluation, number=number, histogram_request=wanted.to_json()
             )
-            result = self._steps.run(number, model, orders, length=length + ride.length)
-            ride.take(result, self._steps)
+            result = self._sum_rounds.run(
+                number, model, requests, length=length + evaluation.length
+            )
+            evaluation.take(result)
             there = [name for name in learners if name in result.replies]
             if len(there) < len(learners):
                 return there
-            growth.take(result.total[:length])
+            grower.take(result.total[:length])
         return learners

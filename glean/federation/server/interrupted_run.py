@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glean.errors import FederationError, SettingsError
+from glean.errors import FederationError, GleanError, SettingsError
+from glean.federation.server.state_file import STATE_SUFFIX
 from glean.runs.code_version import code_fingerprint
+from glean.runs.index import read_run
 from glean.runs.process_tree import still_runs
 from glean.settings import ConfigValue, RunSettings
 
@@ -16,7 +17,7 @@ MAY_DIFFER = ("min-available-bakeries", "round-timeout-s", "resume", "output-dir
 """Settings that change no byte of the model as long as the same bakeries are there."""
 
 
-def read_interrupted(run: Path) -> dict[str, Any]:
+def read_interrupted(run: Path) -> Mapping[str, Any]:
     """Read `run.json` of a run that can be continued.
 
     Raises
@@ -27,13 +28,13 @@ def read_interrupted(run: Path) -> dict[str, Any]:
     if not run.is_dir():
         raise FederationError(f"resume: found no folder {run}; wanted a run's, like results/latest")
     try:
-        facts: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        status, code = facts["status"], facts.get("code", "unknown")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FederationError(
-            f"resume: {run} has no run.json of a run ({error!r:.80}); wanted the folder of a run, "
-            "like results/latest"
-        ) from error
+        stored = read_run(run)
+    except GleanError as error:
+        raise _no_run(run, str(error)) from error
+    if not stored.status:
+        raise _no_run(run, "it says nothing of a status; wanted a run's folder")
+    facts, status = stored.facts, stored.status
+    code = facts.get("code", "unknown")
     if status == "completed":
         raise FederationError(
             f"resume: the run {run} is completed, there is nothing to continue. To train its model "
@@ -118,7 +119,12 @@ def resumed_config(run: Path, given: Mapping[str, ConfigValue]) -> dict[str, Con
     return {**settings_of(facts).to_config(), **given, "resume": str(run.resolve())}
 
 
+def _no_run(run: Path, why: str) -> FederationError:
+    return FederationError(f"resume: {run} has no run.json of a run: {why}")
+
+
 def _newest_model(run: Path) -> Path:
     """Its final model, or that of its last round."""
-    by_round = sorted(run.glob("models/round_*"))
+    found = run.glob("models/round_*")
+    by_round = sorted(path for path in found if path.suffix != STATE_SUFFIX)
     return next(iter([*run.glob("model.*"), *by_round[::-1]]), run / "model.ubj")

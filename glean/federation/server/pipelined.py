@@ -1,8 +1,7 @@
-"""Rounds whose model is made of sums: scores of one model ride along with learning from it.
+"""Rounds whose model is made of sums: a model is scored in the messages that train the next one.
 
-A message is dear, so a model is scored in the messages that already make the next one. What was
-learned that way is kept until the next round asks for it; after the last round, and where training
-stops early, nothing follows.
+A message is dear, so both go together. What was learned that way is kept until the next round asks
+for it; after the last round, and where training stops early, nothing follows.
 """
 
 from __future__ import annotations
@@ -11,43 +10,48 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from glean.aggregation.metric_sums import SUMS_LENGTH
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.metric_rounds import Scores, scores_in, sum_scores
 from glean.federation.coordination.sum_rounds import SumResult, SumRounds
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.sum_request import SCORES, SumRequest
-from glean.metrics import ErrorSums
+from glean.federation.workload.registry import workload_of
 
 
 @dataclass(frozen=True)
 class _Ahead:
-    """What was learned from a model while it was scored."""
+    """What was learned while a model was scored, and from what: round, model, strategy's state."""
 
-    number: int
-    state: str
-    trained: RoundResult
+    learned_from: tuple[int, str, bytes]
+    result: RoundResult
 
 
 class PiggybackedEvaluation:
-    """Scores that ride along with one step.
+    """Scores that are asked for in the messages of one sum.
 
     Parameters
     ----------
-    council : ClientManager
+    manager : ClientManager
         The bakeries.
-    rides : bool
+    wanted : bool
         False: nothing is to be scored.
+
+    Attributes
+    ----------
+    scores : mapping of str to MetricSums
+        Those that came; empty before.
     """
 
-    def __init__(self, manager: ClientManager, *, rides: bool) -> None:
+    def __init__(self, manager: ClientManager, *, wanted: bool) -> None:
         self._manager = manager
-        self.wanted = rides
-        self.scores: dict[str, ErrorSums] = {}
+        self.wanted = wanted
+        self.scores: Scores = {}
+        self._metrics = workload_of(manager.settings).metrics
 
     @property
     def evaluators(self) -> tuple[str, ...]:
-        """Bakeries that are to score in the next step."""
+        """Bakeries that are to score in the next sum."""
         return self._manager.sample_evaluators() if self.wanted else ()
 
     @property
@@ -57,13 +61,13 @@ class PiggybackedEvaluation:
 
     @property
     def length(self) -> int:
-        """Words of the vector that the scores take."""
-        return SUMS_LENGTH * len(self.parts)
+        """Numbers of the vector that the scores take."""
+        return self._metrics.length() * len(self.parts)
 
-    def take(self, result: SumResult, steps: SumRounds) -> None:
-        """Read the scores of a step in which they rode, if they did."""
+    def take(self, result: SumResult) -> None:
+        """Read the scores of a sum in which they were asked for, if they were."""
         if self.wanted and result.replies:
-            self.scores = steps.scores_in(result, hidden=bool(self.parts))
+            self.scores = scores_in(self._metrics, result, hidden=bool(self.parts))
             self.wanted = not self.scores
 
 
@@ -72,19 +76,27 @@ class PipelinedStrategy(ABC):
 
     Parameters
     ----------
-    council : ClientManager
+    manager : ClientManager
         The bakeries.
-    steps : SumRounds
+    sum_rounds : SumRounds
         Sums over them.
     """
 
-    def __init__(self, manager: ClientManager, steps: SumRounds) -> None:
+    def __init__(self, manager: ClientManager, sum_rounds: SumRounds) -> None:
         self._manager = manager
-        self._steps = steps
+        self._sum_rounds = sum_rounds
         self._settings = manager.settings
         self._ahead: _Ahead | None = None
 
-    def train(self, number: int, model: GlobalModel) -> RoundResult:
+    @abstractmethod
+    def first_model(self) -> GlobalModel:
+        """Make the model before the first round."""
+
+    def init(self, model: GlobalModel) -> bytes:  # noqa: ARG002
+        """Have no state; a strategy that has one makes its first here."""
+        return b""
+
+    def train(self, number: int, model: GlobalModel, state: bytes) -> RoundResult:
         """Learn from a model, or take what was learned while it was scored.
 
         Raises
@@ -93,11 +105,12 @@ class PipelinedStrategy(ABC):
             Nobody gave a valid reply.
         """
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and (ahead.number, ahead.state) == (number, model.state):
-            return ahead.trained
-        return self._train(number, model, PiggybackedEvaluation(self._manager, rides=False))
+        if ahead is not None and ahead.learned_from == (number, model.state, state):
+            return ahead.result
+        evaluation = PiggybackedEvaluation(self._manager, wanted=False)
+        return self._train(number, model, state, evaluation)
 
-    def evaluate(self, number: int, model: GlobalModel) -> dict[str, ErrorSums]:
+    def evaluate(self, number: int, model: GlobalModel, state: bytes) -> Scores:
         """Have a model scored; where another round follows, learn from it on the way.
 
         Raises
@@ -106,37 +119,39 @@ class PipelinedStrategy(ABC):
             Nobody gave a valid reply.
         """
         if number >= self._settings.rounds.num_server_rounds:
-            return self._steps.scores(number, model)
-        ride = PiggybackedEvaluation(self._manager, rides=True)
-        trained = self._train(number + 1, model, ride)
-        self._ahead = _Ahead(number + 1, model.state, trained)
-        return ride.scores or self._steps.scores(number, model)
+            return sum_scores(self._sum_rounds, number, model)
+        evaluation = PiggybackedEvaluation(self._manager, wanted=True)
+        result = self._train(number + 1, model, state, evaluation)
+        self._ahead = _Ahead((number + 1, model.state, state), result)
+        return evaluation.scores or sum_scores(self._sum_rounds, number, model)
 
     @abstractmethod
-    def _train(self, number: int, model: GlobalModel, ride: PiggybackedEvaluation) -> RoundResult:
-        """Learn from a model in round `number`; scores of it may ride along."""
+    def _train(
+        self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
+    ) -> RoundResult:
+        """Learn from a model in round `number`; scores of it may be asked for on the way."""
 
     def _requests(
         self,
         part: str,
         learners: Iterable[str],
-        ride: PiggybackedEvaluation,
+        evaluation: PiggybackedEvaluation,
         *,
         number: int,
-        growth: str = "",
+        histogram_request: str = "",
     ) -> dict[str, SumRequest]:
-        """Make the orders of a step in which `learners` fill a part and judges the scores."""
-        learning, judging = frozenset(learners), frozenset(ride.evaluators)
-        totals = self._steps.totals(number)
+        """Make the requests of a sum to which learners contribute a part and evaluators scores."""
+        learning, scoring = frozenset(learners), frozenset(evaluation.evaluators)
+        totals = self._sum_rounds.totals(number)
         return {
             name: SumRequest(
-                parts=(part, *ride.parts),
-                contributes=(part,) * (name in learning) + ride.parts * (name in judging),
-                with_scores=name in judging and not ride.parts,
+                parts=(part, *evaluation.parts),
+                contributes=(part,) * (name in learning) + evaluation.parts * (name in scoring),
+                with_scores=name in scoring and not evaluation.parts,
                 rows=totals.rows,
                 unit_weight=totals.unit_weight,
                 num_clients=totals.num_clients,
-                histogram_request=growth,
+                histogram_request=histogram_request,
             )
-            for name in sorted(learning | judging)
+            for name in sorted(learning | scoring)
         }

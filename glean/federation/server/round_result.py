@@ -18,9 +18,12 @@ class RoundResult:
     asked : int
         Bakeries that were asked to learn.
     replies : int
-        Those of them whose answer is in the model.
+        Those of them whose reply is in the model.
+    state : bytes
+        The strategy's own state after the round; empty for one that has none.
     """
 
     model: GlobalModel
     asked: int
     replies: int
+    state: bytes = b""

@@ -1,25 +1,26 @@
-"""The server's opening: meet the bakeries, draw newcomers, agree on features, set up the rounds."""
+"""Before the first round: clients are registered, newcomers drawn, the spec negotiated."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flwr.serverapp import Grid
 
 from glean.errors import FederationError
-from glean.features.definition import FeatureDefinition, check_covariates
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.coordination.reply_checks import Aggregator
 from glean.federation.server.training_loop import TrainingLoop
 from glean.federation.wire.messages import ClientInfo
+from glean.federation.workload.registry import workload_of
 from glean.learning.learning_rates import learning_rate_of
 from glean.runs.folder import RunFolder
 from glean.seeds import derived_seed, draw
 from glean.settings import RunSettings
 
-Bakeries = Mapping[str, ClientInfo]
+ClientInfos = Mapping[str, ClientInfo]
 
 
 def register_clients(
@@ -28,17 +29,17 @@ def register_clients(
     folder: RunFolder,
     *,
     newcomers: Sequence[str] | None = None,
-) -> tuple[ClientExchange, Bakeries, tuple[str, ...]]:
+) -> tuple[ClientExchange, ClientInfos, tuple[str, ...]]:
     """Ask every node who it is, and draw who plays a newcomer.
 
     Parameters
     ----------
     newcomers : sequence of str, optional
-        Who may play one, already drawn; those who aren't met don't count.
+        Who may play one, already drawn; those who aren't registered don't count.
 
     Returns
     -------
-    talk : ClientExchange
+    clients : ClientExchange
         Ready to reach the bakeries by name.
     bakeries : mapping of str to ClientInfo
         In text order.
@@ -64,47 +65,51 @@ def draw_newcomers(names: Sequence[str], settings: RunSettings) -> tuple[str, ..
     return draw(names, count, seed=derived_seed(settings.seed, "newcomers"))
 
 
-def negotiate_features(
-    bakeries: Bakeries, newcomers: Sequence[str], settings: RunSettings
-) -> FeatureDefinition:
-    """Agree on the features: those of the season only where someone knows it.
+def negotiate_spec(infos: ClientInfos, newcomers: Sequence[str], settings: RunSettings) -> str:
+    """Agree on what the model's inputs are made of, by the facts of those who aren't cut short.
 
     Raises
     ------
     SettingsError
-        A covariate that the run lists can't be one.
+        The settings can't be met.
     """
-    check_covariates(settings.covariates)
-    season = any(met.knows_season for name, met in bakeries.items() if name not in newcomers)
-    return FeatureDefinition(
-        horizon_days=settings.windows.horizon_days, season=season, covariates=settings.covariates
-    )
+    facts = [_facts(info) for name, info in infos.items() if name not in newcomers]
+    return workload_of(settings).negotiate(facts, settings)
+
+
+def _facts(info: ClientInfo) -> dict[str, Any]:
+    try:
+        found = json.loads(info.facts)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def training_loop(
     clients: ClientExchange,
     settings: RunSettings,
-    definition: FeatureDefinition,
-    bakeries: Bakeries,
+    spec: str,
+    infos: ClientInfos,
     newcomers: Sequence[str],
     *,
     start: GlobalModel | None = None,
 ) -> TrainingLoop:
-    """Set up the rounds with the bakeries that were met, and the model to go on from.
+    """Set up the rounds with the registered bakeries, and the model to go on from.
 
     Raises
     ------
     FederationError
-        None of them has enough trading days to learn from.
+        None of them has enough to learn from.
     """
-    if not any(met.trains for met in bakeries.values()):
-        notes = "; ".join(f"{name}: {met.note}" for name, met in bakeries.items())
-        raise FederationError(f"no bakery has enough trading days to learn from. {notes}")
+    if not any(info.trains for info in infos.values()):
+        notes = "; ".join(f"{name}: {info.note}" for name, info in infos.items())
+        raise FederationError(f"no bakery has enough to learn from. {notes}")
     manager = ClientManager(
         clients,
-        Aggregator(settings, definition),
+        settings,
+        spec,
         learning_rate=learning_rate_of(settings.rounds),
-        infos=bakeries,
+        infos=infos,
         newcomers=newcomers,
     )
     return TrainingLoop(manager, start=start)

@@ -11,7 +11,6 @@ from pathlib import Path
 from flwr.serverapp import Grid
 
 from glean.errors import ModelError, SettingsError
-from glean.features.definition import FeatureDefinition
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.checkpoint import Checkpoint, read_checkpoint, take_over
 from glean.federation.server.interrupted_run import check_same_settings
@@ -30,25 +29,25 @@ class StartModel:
 
     Parameters
     ----------
-    start : GlobalModel or None
+    model : GlobalModel or None
         The model of `start-from`.
     checkpoint : Checkpoint or None
         Of the run of `resume`.
     """
 
-    start: GlobalModel | None
+    model: GlobalModel | None
     checkpoint: Checkpoint | None
 
     @property
     def state(self) -> TrainingState | None:
-        """Where the interrupted run stood; None where the first round is still to come."""
+        """Where the interrupted run was; None where the first round is still to come."""
         return self.checkpoint.state if self.checkpoint else None
 
     @property
-    def definition(self) -> FeatureDefinition | None:
-        """The features that the rounds so far were run on; None where there is no model yet."""
-        model = self.state.model if self.state else self.start
-        return model.definition if model else None
+    def spec(self) -> str:
+        """The spec that the rounds so far were run on; "" where there is no model yet."""
+        model = self.state.model if self.state else self.model
+        return model.spec if model else ""
 
     def wait_for_nodes(self, grid: Grid, *, timeout_s: float) -> None:
         """Wait until as many nodes are connected as the interrupted run knew, or the time is up.
@@ -73,10 +72,10 @@ def take_start_model(settings: RunSettings, folder: RunFolder) -> StartModel:
     FederationError, SettingsError
         As `read_start_model`.
     """
-    beginning = read_start_model(settings)
-    if beginning.checkpoint is not None:
-        take_over(beginning.checkpoint, folder)
-    return beginning
+    found = read_start_model(settings)
+    if found.checkpoint is not None:
+        take_over(found.checkpoint, folder)
+    return found
 
 
 def read_start_model(settings: RunSettings) -> StartModel:
@@ -121,8 +120,8 @@ def read_start(settings: RunSettings) -> GlobalModel | None:
         ) from error
 
 
-def whole_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
-    """Make the paths of `resume` and `start-from` whole, before `results/latest` moves on."""
-    found = {key: config[key] for key in ("resume", "start-from") if config.get(key)}
-    whole = {key: str(Path(path).resolve()) for key, path in found.items() if type(path) is str}
-    return {**config, **whole}
+def resolve_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
+    """Make the paths of `resume` and `start-from` absolute, before `results/latest` moves on."""
+    given = {key: config[key] for key in ("resume", "start-from") if config.get(key)}
+    resolved = {key: str(Path(path).resolve()) for key, path in given.items() if type(path) is str}
+    return {**config, **resolved}

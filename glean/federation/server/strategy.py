@@ -1,54 +1,49 @@
-"""The phases of a round: training by the run's aggregation, scoring, the final test.
+"""How an aggregation trains and scores, and the strategy that a run's settings name.
 
-What can't be trusted is left out and named. Where all that were asked went while they worked, those
-who are there then are asked in their place.
+No strategy is imported here: the table of aggregations says where each is, and only the one
+that a run needs is imported.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Protocol
 
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.metric_rounds import Scores
 from glean.federation.coordination.sum_rounds import SumRounds
-from glean.federation.server.fedavg import FedAvgStrategy
-from glean.federation.server.histogram import HistogramStrategy
-from glean.federation.server.leaf_refit import LeafRefitStrategy
 from glean.federation.server.round_result import RoundResult
-from glean.federation.server.tree_merging import TreeMergingStrategy
-from glean.federation.wire.messages import FinalReply, FinalTask
-from glean.metrics import ErrorSums
 
 
 class Strategy(Protocol):
-    """How an aggregation trains and scores."""
+    """How an aggregation trains and scores.
 
-    def train(self, number: int, model: GlobalModel) -> RoundResult:
-        """Have bakeries learn; the next model."""
+    What an aggregation remembers from round to round, like the moments of an optimiser at the
+    server, goes through its methods as bytes and is never kept in the object: rounds may be
+    trained ahead of the one that is written down, and a run that resumes hands in what a
+    checkpoint kept.
+    """
 
-    def evaluate(self, number: int, model: GlobalModel) -> dict[str, ErrorSums]:
-        """Have bakeries score a model on their validation windows."""
+    def first_model(self) -> GlobalModel:
+        """Make the model before the first round."""
+
+    def init(self, model: GlobalModel) -> bytes:
+        """Make the state before the first round; b"" for an aggregation that has none."""
+
+    def train(self, number: int, model: GlobalModel, state: bytes) -> RoundResult:
+        """Have bakeries learn in a round: the next model and the next state."""
+
+    def evaluate(self, number: int, model: GlobalModel, state: bytes) -> Scores:
+        """Have bakeries score the model after a round on their validation windows.
+
+        The state is the one after that round, for a strategy that trains on the way.
+        """
 
 
-def strategy_of(manager: ClientManager, steps: SumRounds) -> Strategy:
-    """Choose by the run's settings how its rounds go."""
-    rounds = manager.settings.rounds
-    if rounds.aggregation == "histogram":
-        return HistogramStrategy(manager, steps)
-    if rounds.aggregation == "fedavg":
-        return FedAvgStrategy(manager, steps)
-    return (
-        LeafRefitStrategy(manager, steps) if rounds.refits else TreeMergingStrategy(manager, steps)
-    )
-
-
-def test_phase(
-    manager: ClientManager, kind: str, number: int, model: GlobalModel, *, errors: str
-) -> dict[str, str]:
-    """Have all that are there judge a model on their test windows; JSON of their rows."""
-    manager.gather(number, at_least=1)
-    names = sorted(manager.clients.present)
-    tasks = {name: manager.task(name, model, number, whole=True) for name in names}
-    records = {n: FinalTask(**vars(task), errors=errors).to_record() for n, task in tasks.items()}
-    replies = manager.replies(kind, records, FinalReply, number=number)
-    return {name: scores.rows for name, scores in replies.items()}
+def strategy_of(manager: ClientManager, sum_rounds: SumRounds) -> Strategy:
+    """Make the strategy of a run's aggregation."""
+    module, _, name = manager.settings.rounds.kind.strategy.partition(":")
+    make: Callable[[ClientManager, SumRounds], Strategy] = getattr(import_module(module), name)
+    return make(manager, sum_rounds)

@@ -10,17 +10,21 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
-from glean.aggregation.error_histogram import ErrorDistribution
-from glean.errors import FederationError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import TEST, TEST_START
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.grid_messenger import Traffic
+from glean.federation.coordination.metric_rounds import sum_final_test
 from glean.federation.coordination.sum_rounds import SumRounds
-from glean.federation.server.strategy import strategy_of, test_phase
+from glean.federation.server.final_evaluation import request_final_test
+from glean.federation.server.round_result import RoundResult
+from glean.federation.server.state_file import write_state
+from glean.federation.server.strategy import strategy_of
 from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
-from glean.metrics import ErrorSums
+from glean.federation.workload.registry import workload_of
+from glean.metric_sums import metric_label
+from glean.runs.events import RoundFinished
 from glean.runs.folder import checkpoint_name
 
 LOG = logging.getLogger("glean")
@@ -35,18 +39,15 @@ class TrainingResult:
     model : GlobalModel
         The model of the best round.
     best_round : int
-        The round with the lowest WAPE on the validation windows; the last where none was scored.
-        0 is the model that the run started from.
+        The round with the lowest primary metric on the validation rows; the last where none was
+        scored. 0 is the model that the run started from.
     last_round : int
         The last round that was run.
-    widths : ErrorDistribution or None
-        How far the model is off on the validation windows, once that is summed up.
     """
 
     model: GlobalModel
     best_round: int
     last_round: int
-    errors: ErrorDistribution | None = None
 
 
 @dataclass(frozen=True)
@@ -58,78 +59,67 @@ class _RoundStart:
 
 
 class TrainingLoop:
-    """Leads a federation through its rounds.
+    """Runs the rounds of a federation.
 
     Parameters
     ----------
-    council : ClientManager
-        The bakeries, and how their updates become the next model.
+    manager : ClientManager
+        The bakeries.
     start : GlobalModel, optional
-        The model to go on from; without it the first round begins with a model without trees, or
-        with weights drawn by seed.
+        The model to go on from; without it the first round begins with the strategy's own.
     """
 
     def __init__(self, manager: ClientManager, *, start: GlobalModel | None = None) -> None:
-        self._manager = manager
+        self.manager = manager
         self._clients = manager.clients
         self._settings = manager.settings
         self._start = start
-        self._sum_rounds = SumRounds(manager)
-        self._strategy = strategy_of(manager, self._sum_rounds)
+        self.sum_rounds = SumRounds(manager)
+        self._strategy = strategy_of(manager, self.sum_rounds)
+        self._metrics = workload_of(manager.settings).metrics
 
     @property
     def devices(self) -> frozenset[str]:
         """Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0"."""
-        return frozenset(self._manager.devices)
+        return frozenset(self.manager.devices)
 
     @property
     def shows_scores(self) -> bool:
         """Whether the server may see each bakery's scores."""
-        return self._manager.shows_scores
+        return self.manager.shows_scores
 
-    def run(self, standing: TrainingState | None = None) -> TrainingResult:
+    def run(self, state: TrainingState | None = None) -> TrainingResult:
         """Run all rounds, or fewer where early stopping is on.
 
         Parameters
         ----------
-        standing : TrainingState, optional
-            Where an interrupted run stood, to go on from there.
+        state : TrainingState, optional
+            Where an interrupted run was, to go on from there.
 
         Raises
         ------
         FederationError
             A round had no valid reply.
         """
-        standing = standing or self._begin()
+        state = state or self._begin()
         rounds = self._settings.rounds
         patience = rounds.early_stopping_rounds
-        while standing.number < rounds.num_server_rounds:
-            if standing.stalled(patience):
+        while state.number < rounds.num_server_rounds:
+            if state.stalled(patience):
                 LOG.info("no better for %d rounds: stopped early", patience)
                 break
-            number = standing.number + 1
-            model, wape = self._round(number, standing.model)
-            standing = standing.after(number, model, wape)
-        return TrainingResult(standing.best_model, standing.best.round, standing.number)
+            state = self._round(state)
+        return TrainingResult(state.best_model, state.best.round, state.number)
 
-    def with_errors(self, outcome: TrainingResult) -> TrainingResult:
-        """Sum up how far the model is off, for bakeries with too few errors of their own.
+    def test(self, result: TrainingResult, *, findings: str = "") -> dict[str, str]:
+        """Have every client score the final model and its baselines on its test rows.
 
-        Only where somebody is to forecast by it or to compare, and where sums are masked or the
-        tables are the operator's anyhow; and a run doesn't fail by it.
-        """
-        deployed, masked = self._manager.deployed, self._settings.secure_sums
-        if (deployed and not masked) or not (deployed or self._settings.baselines):
-            return outcome
-        try:
-            widths = self._sum_rounds.error_distribution(outcome.last_round, outcome.model)
-        except FederationError as error:
-            LOG.warning("newcomers can't borrow how sure forecasts are: %s", error)
-            return outcome
-        return replace(outcome, errors=widths)
-
-    def test(self, outcome: TrainingResult) -> dict[str, str]:
-        """Have every bakery judge the final model and its rivals on its test window.
+        Parameters
+        ----------
+        result : TrainingResult
+            What the rounds came to.
+        findings : str
+            What the workload found out about the model and clients may use.
 
         Returns
         -------
@@ -141,96 +131,97 @@ class TrainingLoop:
         FederationError
             No bakery gave a valid reply.
         """
-        widths = outcome.errors.to_json() if outcome.errors else ""
-        found = test_phase(self._manager, TEST, outcome.last_round, outcome.model, errors=widths)
+        number = result.last_round
+        found = request_final_test(self.manager, TEST, number, result.model, findings=findings)
         if not found:
-            raise self._manager.failed(f"the final test after round {outcome.last_round}")
+            raise self.manager.failed(f"the final test after round {number}")
         return found
 
-    def summed_test(self, outcome: TrainingResult, *, methods: int) -> Floats:
+    def summed_test(self, result: TrainingResult, *, methods: int) -> Floats:
         """Sum up what all bakeries made of the last test, where each keeps its own scores.
 
         Parameters
         ----------
-        outcome : TrainingResult
+        result : TrainingResult
             What the rounds came to.
         methods : int
-            How many methods were judged.
+            How many methods were evaluated.
 
         Returns
         -------
-        float64 array of shape (methods, final_sums.FIELDS)
+        float64 array of shape (methods, fields)
 
         Raises
         ------
         FederationError
             Nobody gave a valid reply, or too few did for a sum.
         """
-        return self._sum_rounds.test_sums(outcome.last_round, methods=methods)
+        return sum_final_test(self.sum_rounds, result.last_round, methods=methods)
 
-    def test_start(self, outcome: TrainingResult) -> dict[str, str]:
-        """Have every bakery judge the model that the run started from, as `test` does.
+    def test_start(self, result: TrainingResult) -> dict[str, str]:
+        """Have every client score the model that the run started from, as `test` does.
 
         Empty where the run started from none.
         """
         if self._start is None:
             return {}
-        return test_phase(self._manager, TEST_START, outcome.last_round, self._start, errors="")
+        return request_final_test(
+            self.manager, TEST_START, result.last_round, self._start, findings=""
+        )
 
     def _begin(self) -> TrainingState:
+        first = self._start or self._strategy.first_model()
+        strategy_state = self._strategy.init(first)
+        state = TrainingState.before(first, strategy_state)
         if self._start is None:
-            return TrainingState.before(self._manager.aggregator.first_model())
-        wape = self._evaluate(0, self._start, self._round_start())
-        return TrainingState.before(self._start).after(0, self._start, wape)
+            return state
+        unchanged = RoundResult(first, asked=0, replies=0, state=strategy_state)
+        metric = self._evaluate(0, unchanged, self._round_start())
+        return state.after(0, first, metric, strategy_state=strategy_state)
 
-    def _round(self, number: int, model: GlobalModel) -> tuple[GlobalModel, float]:
-        opening = self._round_start()
-        self._manager.gather(number)
-        trained = self._strategy.train(number, model)
-        wape = self._evaluate(
-            number, trained.model, opening, asked=trained.asked, replies=trained.replies
-        )
-        return trained.model, wape
+    def _round(self, state: TrainingState) -> TrainingState:
+        number, start = state.number + 1, self._round_start()
+        self.manager.gather(number)
+        result = self._strategy.train(number, state.model, state.strategy_state)
+        metric = self._evaluate(number, result, start)
+        return state.after(number, result.model, metric, strategy_state=result.state)
 
     def _round_start(self) -> _RoundStart:
         self._clients.failures = 0
         return _RoundStart(time.monotonic(), replace(self._clients.traffic))
 
-    def _evaluate(
-        self,
-        number: int,
-        model: GlobalModel,
-        opening: _RoundStart,
-        *,
-        asked: int = 0,
-        replies: int = 0,
-    ) -> float:
-        """Keep the model of a round, have it scored and write the round down; its WAPE."""
-        self._clients.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
-        scores = self._strategy.evaluate(number, model)
-        total = reduce(add, scores.values(), ErrorSums())
+    def _evaluate(self, number: int, result: RoundResult, start: _RoundStart) -> float:
+        """Keep what came of a round, have its model scored, and write it down."""
+        self._keep(number, result)
+        scores = self._strategy.evaluate(number, result.model, result.state)
+        total = reduce(add, scores.values(), self._metrics())
         row = {
             "round": number,
-            "bakeries": asked,
-            "replies": replies,
+            "bakeries": result.asked,
+            "replies": result.replies,
             "failures": self._clients.failures,
-            **_accuracy(total),
-            "bytes_down": self._clients.traffic.down - opening.traffic.down,
-            "bytes_up": self._clients.traffic.up - opening.traffic.up,
-            "seconds": round(time.monotonic() - opening.time, 3),
+            **total.metrics(),
+            "bytes_down": self._clients.traffic.down - start.traffic.down,
+            "bytes_up": self._clients.traffic.up - start.traffic.up,
+            "seconds": round(time.monotonic() - start.time, 3),
         }
-        bakery_rows = [
-            {"round": number, "bakery": name, "n_examples": int(sums.rows), **_accuracy(sums)}
+        client_rows = [
+            {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
             for name, sums in scores.items()
         ]
-        self._clients.folder.append_round(row, bakery_rows)
-        self._clients.folder.append_event("round_finished", **_finite_only(row))
-        LOG.info("round %d: validation WAPE %.4f, %d replies", number, total.wape, replies)
-        return total.wape
+        self._clients.folder.append_round(self._metrics.COLUMNS, row, client_rows)
+        self._clients.folder.append_event(RoundFinished.from_row(_finite_only(row)))
+        label = metric_label(self._metrics.COLUMNS[0])
+        values = (number, label, total.primary, result.replies)
+        LOG.info("round %d: validation %s %.4f, %d replies", *values)
+        return total.primary
 
-
-def _accuracy(sums: ErrorSums) -> dict[str, float]:
-    return {"wape": sums.wape, "mae": sums.mae, "rmse": sums.rmse, "mape": sums.mape}
+    def _keep(self, number: int, result: RoundResult) -> None:
+        """Write the round's checkpoint; it counts once the round's row is written too."""
+        kind, model = self._settings.rounds.kind, result.model
+        assert bool(result.state) == kind.has_state, f"{kind.name} has a state or it has none"
+        write_state(self._clients.folder, number, result.state)
+        self._clients.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
 
 
 def _finite_only(row: Mapping[str, float]) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Where a run stands between two rounds: the present model, the best so far, and when to stop."""
+"""The state of a run between two rounds: the present model, the best so far, and when to stop."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ class Best:
     Parameters
     ----------
     round : int
-        The round with the lowest WAPE; the last one as long as nothing could be scored.
-    wape : float
-        Its WAPE on the validation windows; infinite as long as nothing could be scored.
+        The round with the lowest primary metric; the last as long as nothing could be scored.
+    metric : float
+        Its primary metric on the validation rows; infinite as long as nothing could be scored.
     """
 
     round: int = 0
-    wape: float = math.inf
+    metric: float = math.inf
 
     @classmethod
     def of(cls, scored: Iterable[tuple[int, float]]) -> Best:
-        """Find the best of rounds with their WAPEs, in the order in which they were run."""
+        """Find the best of rounds with their metrics, in the order in which they were run."""
         best = cls()
-        for number, wape in scored:
-            best = best.or_better(number, wape)
+        for number, metric in scored:
+            best = best.or_better(number, metric)
         return best
 
-    def or_better(self, number: int, wape: float) -> Best:
-        """Compare with a further round; its WAPE is NaN where it couldn't be scored."""
-        if wape < self.wape or math.isinf(self.wape):
-            return Best(number, wape if math.isfinite(wape) else math.inf)
+    def or_better(self, number: int, metric: float) -> Best:
+        """Compare with a further round; its metric is NaN where it couldn't be scored."""
+        if metric < self.metric or math.isinf(self.metric):
+            return Best(number, metric if math.isfinite(metric) else math.inf)
         return self
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Where a run stands.
+    """The state of a run between two rounds.
 
     Parameters
     ----------
@@ -54,23 +54,34 @@ class TrainingState:
         The best round so far.
     best_model : GlobalModel
         The model after that one.
+    strategy_state : bytes
+        The strategy's own state after the last round; empty for one that has none.
     """
 
     number: int
     model: GlobalModel
     best: Best
     best_model: GlobalModel
+    strategy_state: bytes
 
     @classmethod
-    def before(cls, first: GlobalModel) -> Self:
-        """Stand before the first round, nothing scored."""
-        return cls(0, first, Best(), first)
+    def before(cls, first: GlobalModel, strategy_state: bytes) -> Self:
+        """Begin before the first round, nothing scored."""
+        return cls(0, first, Best(), first, strategy_state)
 
-    def after(self, number: int, model: GlobalModel, wape: float) -> Self:
-        """Go on to the model of a further round."""
-        best = self.best.or_better(number, wape)
-        best_model = model if best.round == number else self.best_model
-        return replace(self, number=number, model=model, best=best, best_model=best_model)
+    def after(
+        self, number: int, model: GlobalModel, metric: float, *, strategy_state: bytes
+    ) -> Self:
+        """Go on to the model and the strategy's state of a further round."""
+        best = self.best.or_better(number, metric)
+        return replace(
+            self,
+            number=number,
+            model=model,
+            best=best,
+            best_model=model if best.round == number else self.best_model,
+            strategy_state=strategy_state,
+        )
 
     def stalled(self, patience: int) -> bool:
         """Whether the last `patience` rounds were no better; 0 has patience without end."""

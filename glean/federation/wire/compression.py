@@ -26,7 +26,7 @@ def compress(content: bytes) -> bytes:
 
 
 def decompress(content: bytes) -> bytes:
-    """Give back what was squeezed; other bytes as they are.
+    """Give back what was compressed; other bytes as they are.
 
     Raises
     ------

@@ -1,10 +1,11 @@
-"""What travels in a step: the task, the vector in reply, and the opening of the sum."""
+"""What travels for a sum: the task, the vector in reply, keys, and what unmasks the sum."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glean.federation.wire.messages import Packed, Task
+from glean.federation.wire.messages import Task
+from glean.federation.wire.record_form import Packed
 
 
 @dataclass(frozen=True)
@@ -14,14 +15,14 @@ class SumTask(Packed, Task):
     Parameters
     ----------
     number : int
-        Number of the step, larger than that of any step before it in the run.
-    orders : str
+        Number of the sum, larger than that of any sum before it in the run.
+    request : str
         JSON of `SumRequest`.
     structures : bytes
         Model file of the trees whose leaves are wanted; empty without.
     participants : bytes
-        Set over the roster of those whose masks cancel in this step; empty: vectors aren't masked.
-    roster : bytes
+        Bitmap over the cohort: whose masks cancel in this sum; empty: vectors aren't masked.
+    cohort : bytes
         The bakeries' public keys; empty where the bakery holds them.
     """
 
@@ -34,12 +35,12 @@ class SumTask(Packed, Task):
 
 @dataclass(frozen=True)
 class SumReply(Packed):
-    """A bakery's reply in a step.
+    """A bakery's reply to a `SumTask`.
 
     Parameters
     ----------
-    bakery, code, definition : str
-        Who, running what, on which feature definition (its identity).
+    bakery, code, spec : str
+        Who, running what, for which spec (its identity).
     lacks_model : bool
         True: the bakery doesn't hold the state that the task continued; send the whole model.
     lacks_keys : bool
@@ -47,7 +48,8 @@ class SumReply(Packed):
     device : str
         Where it learned, in XGBoost's words; "" where it didn't.
     sums : tuple of float
-        Its scores as they are, the fields of `ErrorSums`; none where they aren't to be shown.
+        Its scores as they are, the fields of the workload's `MetricSums`; none where they aren't to
+        be shown.
     proposal : bytes
         Model file of trees without leaf values; empty without.
     vector : bytes
@@ -56,7 +58,7 @@ class SumReply(Packed):
 
     bakery: str
     code: str
-    definition: str
+    spec: str
     lacks_model: bool
     lacks_keys: bool
     device: str
@@ -67,7 +69,7 @@ class SumReply(Packed):
 
 @dataclass(frozen=True)
 class KeyTask(Packed):
-    """The server's question for a key, before vectors are masked.
+    """The server's request for a key, before vectors are masked.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ class KeyReply(Packed):
     ----------
     bakery, code : str
         Who, running what.
-    offer : bytes
+    advertisement : bytes
         The key and, in a deployment, the signature that goes with it.
     """
 
@@ -100,13 +102,13 @@ class KeyReply(Packed):
 
 @dataclass(frozen=True)
 class UnmaskTask(Packed):
-    """The server's question after a step: what it takes to open the sum.
+    """The server's request for what it takes to unmask a sum.
 
     Parameters
     ----------
     newcomer : bool
         Whether this bakery plays a newcomer (simulation only).
-    question : bytes
+    request : bytes
         Who sent a vector and who is gone, and the shares meant for this bakery.
     """
 
@@ -116,14 +118,14 @@ class UnmaskTask(Packed):
 
 @dataclass(frozen=True)
 class UnmaskResult(Packed):
-    """A bakery's answer to it.
+    """A bakery's reply to an `UnmaskTask`.
 
     Parameters
     ----------
     bakery, code : str
         Who, running what.
     answer : bytes
-        Its shares of the masks of those who sent, and the step's seeds of those who are gone.
+        Its shares of the masks of those who sent, and the sum's seeds of those who are gone.
     """
 
     bakery: str

@@ -1,7 +1,7 @@
-"""What a bakery shall put into its vector of a step, and how long each part of that is.
+"""What a bakery shall put into its vector of a sum.
 
-A step is one vector a bakery, of which the server only needs the sum over all of them. Vectors
-are whole numbers modulo 2**64: what is no count is rounded to fixed point, by a public scale.
+Each bakery sends one vector, and the server only needs the sum over all of them. Vectors are whole
+numbers modulo 2**64: what is no count is rounded to fixed point, by a public scale.
 """
 
 from __future__ import annotations
@@ -21,12 +21,6 @@ SCORES = "scores"
 FINAL = "final"
 """Sums of errors over the test window, for each method."""
 
-MOMENTS = "moments"
-"""Sums over the validation window that the variance of the federation's errors is fitted to."""
-
-ERROR_COUNTS = "widths"
-"""Counts of errors over the validation window, by their size in deviations of that variance."""
-
 WEIGHTS = "weights"
 """Weights after training, times the bakery's own weight; and that."""
 
@@ -36,12 +30,10 @@ LEAVES = "leaves"
 HISTOGRAMS = "histograms"
 """Gradient and hessian histograms of the nodes that are to be split next."""
 
-PARTS = (TOTALS, SCORES, FINAL, MOMENTS, ERROR_COUNTS, WEIGHTS, LEAVES, HISTOGRAMS)
-
 
 @dataclass(frozen=True)
 class SumRequest:
-    """What is asked in a step.
+    """What a bakery is asked for a sum.
 
     Parameters
     ----------
@@ -64,8 +56,7 @@ class SumRequest:
     masked : bool
         Whether the vector is to be masked.
     scale : tuple of float
-        Both parts of the variance that errors are counted in, relative to `unit_weight`; empty
-        without that part.
+        Numbers that a part of the workload's own needs; else empty.
 
     Examples
     --------
@@ -102,12 +93,12 @@ class SumRequest:
         try:
             found = json.loads(text)
             found |= {name: tuple(found[name]) for name in ("parts", "contributes", "scale")}
-            orders = cls(**found)
+            request = cls(**found)
         except (ValueError, TypeError, KeyError) as error:
-            raise ModelError(f"the orders of a step can't be read: {error!r:.200}") from error
-        if not {*orders.contributes} <= {*orders.parts} <= {*PARTS}:
+            raise ModelError(f"the request of a sum can't be read: {error!r:.200}") from error
+        if not {*request.contributes} <= {*request.parts}:
             raise ModelError(
-                f"the orders want {orders.parts!r:.200}, of which {orders.contributes!r:.200}; "
-                f"known are {', '.join(PARTS)}"
+                f"the request of a sum wants {request.contributes!r:.200} of the parts "
+                f"{request.parts!r:.200}; wanted some of them"
             )
-        return orders
+        return request

@@ -64,11 +64,11 @@ def import_sales(request: ImportRequest) -> Imported:
     SettingsError
         The region is unknown, or the holidays are there twice.
     """
-    opened = _opened(request)
-    with together_with(opened.problems):
-        frame, notes = _frame_of(opened, request)
-    if opened.problems:
-        raise SalesError(opened.problems)
+    texts = _read_texts(request)
+    with together_with(texts.problems):
+        frame, notes = _frame_of(texts, request)
+    if texts.problems:
+        raise SalesError(texts.problems)
     frame, found = _surrounded(frame, request)
     notes += found
     frame, found = request.selection.bakeries(frame)
@@ -78,7 +78,7 @@ def import_sales(request: ImportRequest) -> Imported:
 
 
 @dataclass(frozen=True)
-class _Opened:
+class _ExportTexts:
     """The files of an import as texts.
 
     Parameters
@@ -102,7 +102,7 @@ class _Opened:
     missing: frozenset[str]
 
 
-def _opened(request: ImportRequest) -> _Opened:
+def _read_texts(request: ImportRequest) -> _ExportTexts:
     sheet, notes, problems = open_export(request.path, request.notation)
     own = frozenset(sheet.cells)
     if request.aligned is not None:
@@ -117,7 +117,7 @@ def _opened(request: ImportRequest) -> _Opened:
     stand_ins = {column: _stand_in(option, len(sheet)) for option, column in missing}
     sheet = replace(sheet, cells=sheet.cells | stand_ins)
     options = frozenset(option for option, _ in missing)
-    return _Opened(sheet, own, tuple(notes), tuple(problems), options)
+    return _ExportTexts(sheet, own, tuple(notes), tuple(problems), options)
 
 
 def _stand_in(option: str, rows: int) -> Texts:
@@ -127,23 +127,23 @@ def _stand_in(option: str, rows: int) -> Texts:
     return texts_of([text] * rows)
 
 
-def _frame_of(opened: _Opened, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+def _frame_of(texts: _ExportTexts, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
     """Read the lines that are wanted; where columns are missing, only for what is wrong there."""
-    if "--date" in opened.missing:  # the days of its stand-in would all be dropped
+    if "--date" in texts.missing:  # the days of its stand-in would all be dropped
         request = replace(request, selection=Selection())
-    sheet, columns, notes = _long_form(opened, request)
+    sheet, columns, notes = _long_form(texts, request)
     sheet, forms, written = _narrowed(sheet, columns, request)
-    keys_known = not opened.missing & {"--date", "--bakery", "--product"}
+    keys_known = not texts.missing & {"--date", "--bakery", "--product"}
     frame, found = _sound_rows(sheet, columns, forms, request=request, keys_known=keys_known)
     return frame, [*notes, *written, *found]
 
 
-def _long_form(opened: _Opened, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
+def _long_form(texts: _ExportTexts, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
     """Bring the export into long form, and say which columns are what there."""
-    sheet, columns, notes = opened.sheet, request.columns, list(opened.notes)
+    sheet, columns, notes = texts.sheet, request.columns, list(texts.notes)
     used = [column for _, column in columns.named()]
     if request.wide:
-        others = {*used, *(sheet.cells.keys() - opened.own)}
+        others = {*used, *(sheet.cells.keys() - texts.own)}
         products = request.products or product_columns(sheet, list(others))
         notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
         notes += _unused(sheet, [*used, *products])

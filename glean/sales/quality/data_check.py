@@ -1,4 +1,4 @@
-"""A data doctor: what a file of sales holds, what is wrong with it, what is worth a look."""
+"""The data check: what a file of sales holds, what is wrong with it, what is worth a look."""
 
 from __future__ import annotations
 

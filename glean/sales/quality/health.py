@@ -1,4 +1,4 @@
-"""What the data doctor tells of a table: values only, from an outlier up to the whole report."""
+"""What the data check tells of a table: values only, from an outlier up to the whole report."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class BakeryHealth:
 
 @dataclass(frozen=True)
 class Report:
-    """What the doctor found.
+    """What the data check found.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Products, regions and names that synthetic bakeries are made of; see `synthetic_parameters`.
+"""Products, regions and names that synthetic bakeries are made of; see `parameters`.
 
 `docs/synthetic-bakeries.md` gives the source of every figure.
 """
@@ -40,7 +40,7 @@ SHEET_CAKE = Kind((0.86, 0.87, 0.88, 0.95, 1.00, 0.97, 1.61), (0.30, 205), -0.05
 
 
 @dataclass(frozen=True)
-class Product:
+class CatalogueEntry:
     """An entry of the public catalogue: kind, price (euros) and usual share of the units."""
 
     name: str
@@ -50,30 +50,30 @@ class Product:
 
 
 CATALOGUE = (
-    Product("wheat roll", ROLL, 0.40, 10.0),
-    Product("seeded roll", ROLL, 0.65, 5.0),
-    Product("rye roll", ROLL, 0.55, 3.0),
-    Product("milk roll", SWEET_ROLL, 0.70, 2.5),
-    Product("raisin bun", SWEET_ROLL, 0.95, 1.5),
-    Product("croissant", SWEET_ROLL, 1.40, 4.0),
-    Product("pretzel", SAVOURY, 0.85, 4.0),
-    Product("cheese roll", SAVOURY, 1.30, 2.0),
-    Product("filled baguette", SAVOURY, 3.60, 2.0),
-    Product("baguette", BAGUETTE, 1.90, 1.5),
-    Product("ciabatta", BAGUETTE, 2.20, 0.8),
-    Product("wheat loaf", LOAF, 3.20, 1.5),
-    Product("mixed rye loaf", LOAF, 3.60, 2.0),
-    Product("wholemeal loaf", LOAF, 3.90, 1.5),
-    Product("sourdough loaf", LOAF, 4.40, 1.2),
-    Product("spelt loaf", SPECIAL_LOAF, 4.60, 0.8),
-    Product("walnut loaf", SPECIAL_LOAF, 4.90, 0.5),
-    Product("cinnamon bun", PASTRY, 1.70, 2.0),
-    Product("doughnut", PASTRY, 1.40, 2.5),
-    Product("apple turnover", PASTRY, 2.00, 1.5),
-    Product("cheesecake slice", TART, 2.90, 0.8),
-    Product("fruit tart", TART, 2.80, 0.7),
-    Product("plum cake", SHEET_CAKE, 2.20, 0.9),
-    Product("butter cake", SHEET_CAKE, 1.90, 1.0),
+    CatalogueEntry("wheat roll", ROLL, 0.40, 10.0),
+    CatalogueEntry("seeded roll", ROLL, 0.65, 5.0),
+    CatalogueEntry("rye roll", ROLL, 0.55, 3.0),
+    CatalogueEntry("milk roll", SWEET_ROLL, 0.70, 2.5),
+    CatalogueEntry("raisin bun", SWEET_ROLL, 0.95, 1.5),
+    CatalogueEntry("croissant", SWEET_ROLL, 1.40, 4.0),
+    CatalogueEntry("pretzel", SAVOURY, 0.85, 4.0),
+    CatalogueEntry("cheese roll", SAVOURY, 1.30, 2.0),
+    CatalogueEntry("filled baguette", SAVOURY, 3.60, 2.0),
+    CatalogueEntry("baguette", BAGUETTE, 1.90, 1.5),
+    CatalogueEntry("ciabatta", BAGUETTE, 2.20, 0.8),
+    CatalogueEntry("wheat loaf", LOAF, 3.20, 1.5),
+    CatalogueEntry("mixed rye loaf", LOAF, 3.60, 2.0),
+    CatalogueEntry("wholemeal loaf", LOAF, 3.90, 1.5),
+    CatalogueEntry("sourdough loaf", LOAF, 4.40, 1.2),
+    CatalogueEntry("spelt loaf", SPECIAL_LOAF, 4.60, 0.8),
+    CatalogueEntry("walnut loaf", SPECIAL_LOAF, 4.90, 0.5),
+    CatalogueEntry("cinnamon bun", PASTRY, 1.70, 2.0),
+    CatalogueEntry("doughnut", PASTRY, 1.40, 2.5),
+    CatalogueEntry("apple turnover", PASTRY, 2.00, 1.5),
+    CatalogueEntry("cheesecake slice", TART, 2.90, 0.8),
+    CatalogueEntry("fruit tart", TART, 2.80, 0.7),
+    CatalogueEntry("plum cake", SHEET_CAKE, 2.20, 0.9),
+    CatalogueEntry("butter cake", SHEET_CAKE, 1.90, 1.0),
 )
 
 

@@ -13,7 +13,7 @@ from glean.sales.synthetic.catalogue import (
     FIRST_WORDS,
     LAST_WORDS,
     REGIONS,
-    Product,
+    CatalogueEntry,
 )
 from glean.sales.synthetic.parameters import Population, Spread
 
@@ -52,7 +52,7 @@ class Traits:
 
     name: str
     region: str
-    products: tuple[Product, ...]
+    products: tuple[CatalogueEntry, ...]
     first_day: pd.Timestamp
     open_weekdays: np.ndarray
     open_on_holidays: bool
@@ -85,7 +85,7 @@ def draw_traits(index: int, population: Population, stream: np.random.Generator)
     weights = np.array([region.weight for region in REGIONS], dtype=float)
     region = REGIONS[stream.choice(len(REGIONS), p=weights / weights.sum())].code
     first_day = _first_day(index, stream)
-    open_weekdays, open_on_holidays, break_day = _opening(stream)
+    open_weekdays, open_on_holidays, break_day = _open_days(stream)
     products = _assortment(stream)
     level = _level(index, products, stream)
     weekday = _weekday(products, population, open_weekdays, stream)
@@ -107,7 +107,7 @@ def draw_traits(index: int, population: Population, stream: np.random.Generator)
 
 
 def _effects(
-    products: tuple[Product, ...], population: Population, stream: np.random.Generator
+    products: tuple[CatalogueEntry, ...], population: Population, stream: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Draw the log effects by the names they have in `Traits`."""
     kinds = [product.kind for product in products]
@@ -148,7 +148,7 @@ def _first_day(index: int, stream: np.random.Generator) -> pd.Timestamp:
     return parameters.LAST_DAY - pd.Timedelta(days=days - 1)
 
 
-def _opening(stream: np.random.Generator) -> tuple[np.ndarray, bool, int]:
+def _open_days(stream: np.random.Generator) -> tuple[np.ndarray, bool, int]:
     """Draw the weekdays on which it opens, whether on holidays, and the day its break begins."""
     sunday, monday_rest, on_holidays, breaks = stream.random(4)
     open_weekdays = np.ones(7, dtype=bool)
@@ -163,7 +163,7 @@ def _opening(stream: np.random.Generator) -> tuple[np.ndarray, bool, int]:
     )
 
 
-def _assortment(stream: np.random.Generator) -> tuple[Product, ...]:
+def _assortment(stream: np.random.Generator) -> tuple[CatalogueEntry, ...]:
     """Pick some products of the catalogue, those that sell well more often."""
     count = stream.integers(parameters.FEWEST_PRODUCTS, parameters.MOST_PRODUCTS + 1)
     shares = np.array([product.share for product in CATALOGUE])
@@ -171,7 +171,9 @@ def _assortment(stream: np.random.Generator) -> tuple[Product, ...]:
     return tuple(sorted((CATALOGUE[number] for number in picked), key=lambda item: item.name))
 
 
-def _level(index: int, products: tuple[Product, ...], stream: np.random.Generator) -> np.ndarray:
+def _level(
+    index: int, products: tuple[CatalogueEntry, ...], stream: np.random.Generator
+) -> np.ndarray:
     """Spread sizes evenly over the orders of magnitude (golden ratio), then split by share."""
     evenly = (index * (np.sqrt(5.0) - 1) / 2) % 1.0
     units = parameters.SMALLEST_UNITS_A_DAY * parameters.SIZE_RANGE**evenly
@@ -181,7 +183,7 @@ def _level(index: int, products: tuple[Product, ...], stream: np.random.Generato
 
 
 def _weekday(
-    products: tuple[Product, ...],
+    products: tuple[CatalogueEntry, ...],
     population: Population,
     open_weekdays: np.ndarray,
     stream: np.random.Generator,

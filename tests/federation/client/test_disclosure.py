@@ -11,7 +11,8 @@ import pytest
 from flwr.app import Message
 
 from glean.client_app import app
-from glean.federation.client.disclosure import KEPT, disclosed
+from glean.demand.wording import WORDING
+from glean.federation.client.disclosure import disclosed
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, TrainReply
 from glean.runs.log_lines import MARK, log_to, unmarked
@@ -56,7 +57,7 @@ def test_every_reply_is_told_with_the_numbers_in_it(
     own_federation.test(own_federation.run())
     told = [r.message for r in caplog.records if r.message.startswith("to the server")]
     assert len(told) == 3 * 3
-    assert all(line.endswith(f"; not: {KEPT}") for line in told)
+    assert all(line.endswith(f"; not: {WORDING.kept}") for line in told)
     assert isinstance(own_federation.grid, Listening)
     for reply in own_federation.grid.heard:
         match reply.metadata.message_type:
@@ -79,21 +80,31 @@ def test_every_reply_is_told_with_the_numbers_in_it(
 def test_an_introduction_is_told() -> None:
     """The name, whether it learns and knows the season, and the note, word for word."""
     note = "9 trading days before 2024-05-01; wanted at least 14"
-    said = ClientInfo("Bäckerei", "code", 0, False, False, True, note)
-    line = disclosed(said, round_number="0")
+    said = ClientInfo(
+        "Bäckerei",
+        "code",
+        0,
+        trains=False,
+        own_table=True,
+        note=note,
+        facts='{"knows_season": false}',
+    )
+    line = disclosed(said, WORDING, round_number="0")
     assert line == (
         "to the server: the name 'Bäckerei', the version of the code here (code), "
         "that there are too few trading days to learn from and "
-        f"that they are too short a time to learn the season from, the note {note!r}; not: {KEPT}"
+        "that they are too short a time to learn the season from, the note "
+        f"{note!r}; not: {WORDING.kept}"
     )
 
 
 def test_a_bakery_that_lacks_the_model_tells_nothing_else() -> None:
     """Nothing of its rows is in such a reply, and its log says so."""
+    nothing = "to the server in round 3: nothing but"
     lacking = TrainReply("Anna", "code", "id", lacks_model=True, weight=0.0, model=b"", device="")
-    assert disclosed(lacking, round_number="3").startswith("to the server in round 3: nothing but")
+    assert disclosed(lacking, WORDING, round_number="3").startswith(nothing)
     score = EvaluateReply("Anna", "code", lacks_model=True, sums=(0.0,) * 7)
-    assert disclosed(score, round_number="3").startswith("to the server in round 3: nothing but")
+    assert disclosed(score, WORDING, round_number="3").startswith(nothing)
 
 
 SUMMED: dict[str, tuple[dict[str, ConfigValue], str]] = {

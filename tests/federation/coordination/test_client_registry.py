@@ -2,108 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from glean.errors import FederationError
 from glean.federation.coordination.client_registry import ClientRegistry
-from tests.village import Talk, Village, talking
-
-NAMES = ("Anna", "Bruno", "Cleo", "Dora")
+from tests.scripted_grid import ScriptedGrid, scripted_exchange
 
 
-def village_of(*names: str, outspoken: bool = True) -> Village:
+def village_of(*names: str, outspoken: bool = True) -> ScriptedGrid:
     """Node 11 is the first of the names, node 12 the second, and so on."""
-    village = Village(outspoken=outspoken)
+    village = ScriptedGrid(reports_lost=outspoken)
     for number, name in enumerate(names, start=11):
         village.add(number, name)
     return village
-
-
-class Shop:
-    """What a bakery does in the property below, and what the server can know of it."""
-
-    def __init__(self, village: Village, name: str, number: int) -> None:
-        self.village, self.name, self.number = village, name, number
-        self.known = self.missed = False
-        village.add(number, name).online = False
-
-    def act(self, action: str) -> None:
-        node = self.village.nodes[self.number]
-        match action:
-            case "come":
-                node.online = True
-            case "go":
-                node.online = False
-                self.missed = True
-            case "move":
-                node.online = False
-                self.missed = True
-                self.number += 100
-                self.village.add(self.number, self.name)
-            case "silent":
-                node.silent = True
-            case "loud":
-                node.silent = False
-
-    def expected(self) -> bool:
-        """Whether it has to be present after a gathering."""
-        node = self.village.nodes[self.number]
-        if node.online and not node.silent:
-            self.known, self.missed = True, False
-        return self.known and not self.missed
-
-    def asked(self) -> bool:
-        """Whether it has to answer, being present."""
-        silent = self.village.nodes[self.number].silent
-        self.missed |= silent
-        return not silent
-
-
-ACTIONS = st.sampled_from(["come", "come", "go", "move", "silent", "loud", "stay"])
-ROUNDS = st.lists(st.tuples(ACTIONS, ACTIONS, ACTIONS, ACTIONS), min_size=1, max_size=6)
-
-
-@given(rounds=ROUNDS, outspoken=st.booleans())
-@settings(max_examples=60)
-def test_whatever_comes_and_goes_the_present_are_asked_and_the_missing_named(
-    rounds: list[tuple[str, ...]], *, outspoken: bool
-) -> None:
-    """Against a simple model of each shop: comes, goes, moves to another node, falls silent."""
-    village = Village(outspoken=outspoken)
-    shops = [Shop(village, name, 11 + k) for k, name in enumerate(NAMES)]
-    with tempfile.TemporaryDirectory() as folder, talking(village, Path(folder)) as talking_to:
-        for number, actions in enumerate(rounds, start=1):
-            for shop, action in zip(shops, actions, strict=True):
-                shop.act(action)
-            _play_a_round(talking_to, shops, number)
-
-
-def _play_a_round(talking_to: Talk, shops: list[Shop], number: int) -> None:
-    clients, village = talking_to.clients, talking_to.village
-    clients.gather(at_least=0, round_number=number)
-    present = {shop.name for shop in shops if shop.expected()}
-    missing = {shop.name for shop in shops if shop.known} - present
-    assert clients.present == present
-    assert set(clients.registered) == present | missing
-    named = [n for r, n in talking_to.told("bakery_missing", "bakery") if r == number]
-    back = {n for r, n in talking_to.told("bakery_returned", "bakery") if r == number}
-    assert missing <= {*named} <= missing | back
-    assert len(named) == len({*named})
-    asked = len(village.asked)
-    begun = village.now
-    answered = talking_to.ask_all(number)
-    assert answered == {shop.name for shop in shops if shop.name in present and shop.asked()}
-    tasks = [node for kind, node in village.asked[asked:] if kind == "train"]
-    assert sorted(tasks) == sorted(s.number for s in shops if s.name in present)
-    failed = {n for r, n in talking_to.told("bakery_failed", "bakery") if r == number}
-    assert failed >= present - answered
-    assert village.now - begun <= clients.timeout_s + 1.0
 
 
 @pytest.mark.parametrize("outspoken", [True, False])
@@ -112,27 +26,27 @@ def test_a_node_that_is_killed_is_missed_as_soon_as_that_is_known(
 ) -> None:
     """Whether the SuperLink says so or only doesn't list it any more: in seconds, not in 100."""
     village = village_of("Anna", "Bruno", outspoken=outspoken)
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         talking_to.clients.register(at_least=2)
-        village.nodes[12].answer_s = 50.0
+        village.nodes[12].reply_s = 50.0
         killed_at = village.now + 10.0
         village.at(killed_at, partial(village.leave, 12))
         assert talking_to.ask_all(1) == {"Anna"}
         assert killed_at < village.now < killed_at + 5.0
         assert talking_to.clients.present == {"Anna"}
-        ((number, name, seconds),) = talking_to.told("bakery_missing", "bakery", "seconds")
+        ((number, name, seconds),) = talking_to.details_of("bakery_missing", "bakery", "seconds")
         assert (number, name) == (1, "Bruno")
         assert seconds == pytest.approx(10.0, abs=3.0)
         reason = "its node is gone: ended, switched off or without a network"
-        assert talking_to.told("bakery_failed", "bakery", "reason") == [(1, "Bruno", reason)]
+        assert talking_to.details_of("bakery_failed", "bakery", "reason") == [(1, "Bruno", reason)]
 
 
 def test_a_reply_that_was_on_its_way_still_counts(tmp_path: Path) -> None:
     """The node has gone, its answer comes a second later."""
     village = village_of("Anna", "Bruno", outspoken=False)
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         talking_to.clients.register(at_least=2)
-        village.nodes[12].answer_s = 6.0
+        village.nodes[12].reply_s = 6.0
         village.at(village.now + 5.0, partial(village.leave, 12))
         village.at(village.now + 6.5, partial(village.come, 12))
         assert talking_to.ask_all(1) == {"Anna", "Bruno"}
@@ -142,7 +56,7 @@ def test_a_reply_that_was_on_its_way_still_counts(tmp_path: Path) -> None:
 def test_who_comes_back_is_asked_again(number: int, tmp_path: Path) -> None:
     """By the same node, or by a new one of that name: it is told for how long it was away."""
     village = village_of("Anna", "Bruno")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         clients = talking_to.clients
         clients.register(at_least=2)
         village.leave(12)
@@ -151,23 +65,23 @@ def test_who_comes_back_is_asked_again(number: int, tmp_path: Path) -> None:
         village.add(number, "Bruno")
         assert list(clients.gather(at_least=1, round_number=2)) == ["Bruno"]
         assert talking_to.ask_all(2) == {"Anna", "Bruno"}
-        ((at, name, seconds),) = talking_to.told("bakery_returned", "bakery", "seconds")
+        ((at, name, seconds),) = talking_to.details_of("bakery_returned", "bakery", "seconds")
         assert (at, name) == (2, "Bruno")
         assert seconds == pytest.approx(42.0, abs=3.0)
-        assert talking_to.told("bakery_joined") == []
+        assert talking_to.details_of("bakery_joined") == []
 
 
 def test_who_joins_late_is_introduced_once(tmp_path: Path) -> None:
     """Seen between two rounds it is let in before the next; known ones aren't asked anew."""
     village = village_of("Anna", "Bruno")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         clients = talking_to.clients
         assert list(clients.register(at_least=2)) == ["Anna", "Bruno"]
         assert clients.gather(at_least=2, round_number=1) == {}
         village.add(13, "Cleo", note="9 trading days", trains=False)
         (cleo,) = clients.gather(at_least=2, round_number=2).values()
         assert (cleo.bakery, cleo.trains) == ("Cleo", False)
-        assert talking_to.told("bakery_joined", "bakery") == [(2, "Cleo")]
+        assert talking_to.details_of("bakery_joined", "bakery") == [(2, "Cleo")]
         assert clients.gather(at_least=2, round_number=3) == {}
         assert village.asked == [("query", 11), ("query", 12), ("query", 13)]
 
@@ -175,9 +89,9 @@ def test_who_joins_late_is_introduced_once(tmp_path: Path) -> None:
 def test_who_comes_during_a_round_is_greeted_during_it(tmp_path: Path) -> None:
     """The next round doesn't have to wait for its first word."""
     village = village_of("Anna")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         talking_to.clients.register(at_least=1)
-        village.nodes[11].answer_s = 20.0
+        village.nodes[11].reply_s = 20.0
         village.at(village.now + 5.0, partial(village.start, 12, "Bruno"))
         talking_to.ask_all(1)
         begun = village.now
@@ -188,7 +102,7 @@ def test_who_comes_during_a_round_is_greeted_during_it(tmp_path: Path) -> None:
 def test_a_node_that_does_not_say_who_it_is_holds_a_round_up_once(tmp_path: Path) -> None:
     """For half a minute; it may still come in whenever it finds its tongue."""
     village = village_of("Anna", "Bruno")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         clients = talking_to.clients
         clients.register(at_least=2)
         late = village.add(13, "Cleo")
@@ -198,7 +112,7 @@ def test_a_node_that_does_not_say_who_it_is_holds_a_round_up_once(tmp_path: Path
         assert village.now - begun == pytest.approx(30.0, abs=1.0)
         clients.gather(at_least=2, round_number=2)
         assert village.now - begun == pytest.approx(30.0, abs=1.0)
-        told = talking_to.told("bakery_failed", "bakery", "reason")
+        told = talking_to.details_of("bakery_failed", "bakery", "reason")
         assert told == [(1, "node 13", "no introduction within 30 s")]
         late.silent = False
         assert list(clients.gather(at_least=2, round_number=3)) == ["Cleo"]
@@ -207,42 +121,42 @@ def test_a_node_that_does_not_say_who_it_is_holds_a_round_up_once(tmp_path: Path
 def test_a_late_reply_does_no_harm_and_its_bakery_is_back(tmp_path: Path) -> None:
     """The deadline passes, the answer comes after it: it isn't taken for a later one's."""
     village = village_of("Anna", "Bruno")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         clients = talking_to.clients
         clients.register(at_least=2)
-        village.nodes[12].answer_s = 103.0
+        village.nodes[12].reply_s = 103.0
         begun = village.now
         assert talking_to.ask_all(1) == {"Anna"}
         assert village.now - begun == pytest.approx(100.0, abs=1.0)
-        assert talking_to.told("bakery_failed", "bakery", "reason") == [
+        assert talking_to.details_of("bakery_failed", "bakery", "reason") == [
             (1, "Bruno", "no reply to 'train' within 100 s")
         ]
         assert clients.present == {"Anna"}
-        village.nodes[12].answer_s = 1.0
+        village.nodes[12].reply_s = 1.0
         assert list(clients.gather(at_least=2, round_number=2)) == ["Bruno"]
         assert talking_to.ask_all(2) == {"Anna", "Bruno"}
-        assert len(talking_to.told("bakery_failed")) == 1
+        assert len(talking_to.details_of("bakery_failed")) == 1
 
 
 def test_below_the_quorum_the_run_waits_and_says_for_whom(tmp_path: Path) -> None:
     """Until the bakery is back; meanwhile every half minute who is missing, and for how long."""
     village = village_of("Anna", "Bruno")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         talking_to.clients.register(at_least=2)
         village.leave(12)
         village.at(village.now + 70.0, partial(village.come, 12))
         talking_to.clients.gather(at_least=2, round_number=3)
         assert village.now == pytest.approx(73.0, abs=3.0)
-        told = talking_to.told("waiting_for_bakeries", "present", "wanted")
+        told = talking_to.details_of("waiting_for_bakeries", "present", "wanted")
         assert told == [(3, 1, 2)] * 3
-        waits = [m["Bruno"] for (_, m) in talking_to.told("waiting_for_bakeries", "missing")]
+        waits = [m["Bruno"] for (_, m) in talking_to.details_of("waiting_for_bakeries", "missing")]
         assert waits == pytest.approx([0.0, 30.0, 60.0], abs=2.0)
 
 
 def test_below_the_quorum_for_too_long_the_run_fails_and_says_why(tmp_path: Path) -> None:
     """After the deadline: how many there are and were wanted, who is missing and for how long."""
     village = village_of("Anna", "Bruno", "Cleo")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         talking_to.clients.register(at_least=3)
         village.sleep(20.0)
         village.leave(12)
@@ -263,10 +177,10 @@ def test_in_a_deployment_a_refused_node_is_given_time_for_another_try(tmp_path: 
     village.add(12, "Bruno", code="of old")
     village.at(20.0, partial(village.leave, 12))
     village.at(40.0, partial(village.start, 12, "Bruno"))
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         assert list(talking_to.clients.register(at_least=2)) == ["Anna", "Bruno"]
         assert village.now == pytest.approx(41.0, abs=1.0)
-        ((_, who, why),) = talking_to.told("bakery_failed", "bakery", "reason")
+        ((_, who, why),) = talking_to.details_of("bakery_failed", "bakery", "reason")
         assert who == "node 12"
         assert "other code (of old)" in why
         assert [node for _, node in village.asked] == [11, 12, 12]
@@ -275,24 +189,24 @@ def test_in_a_deployment_a_refused_node_is_given_time_for_another_try(tmp_path: 
 def test_a_spare_node_is_not_asked_again(tmp_path: Path) -> None:
     """It plays no bakery: once is enough, and it is no failure."""
     village = village_of("Anna", "")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         talking_to.clients.register(at_least=1)
         for number in (1, 2, 3):
             talking_to.clients.gather(at_least=1, round_number=number)
         assert village.asked == [("query", 11), ("query", 12)]
         assert talking_to.clients.registered == ("Anna",)
-        assert talking_to.told("bakery_failed") == []
+        assert talking_to.details_of("bakery_failed") == []
 
 
 def test_a_name_that_is_taken_is_refused_while_its_node_is_there(tmp_path: Path) -> None:
     """The first keeps it; once that has gone, the other has to come anew to get it."""
     village = village_of("Anna", "Bruno")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         clients = talking_to.clients
         clients.register(at_least=2)
         village.add(13, "Bruno")
         assert clients.gather(at_least=2, round_number=1) == {}
-        ((_, who, why),) = talking_to.told("bakery_failed", "bakery", "reason")
+        ((_, who, why),) = talking_to.details_of("bakery_failed", "bakery", "reason")
         assert (who, why[:43]) == ("Bruno", "another node that is connected has this nam")
         village.leave(12)
         assert clients.gather(at_least=1, round_number=2) == {}
@@ -307,7 +221,7 @@ def test_a_name_that_is_taken_is_refused_while_its_node_is_there(tmp_path: Path)
 def test_of_two_that_come_together_with_one_name_neither_is_let_in(tmp_path: Path) -> None:
     """Which of them is the right one can't be known, not even of a bakery known before."""
     village = village_of("Anna", "Bruno")
-    with talking(village, tmp_path) as talking_to:
+    with scripted_exchange(village, tmp_path) as talking_to:
         clients = talking_to.clients
         clients.register(at_least=2)
         village.leave(12)
@@ -315,7 +229,7 @@ def test_of_two_that_come_together_with_one_name_neither_is_let_in(tmp_path: Pat
         village.add(13, "Bruno")
         village.add(14, "Bruno")
         assert clients.gather(at_least=1, round_number=2) == {}
-        ((_, who, why),) = talking_to.told("bakery_failed", "bakery", "reason")
+        ((_, who, why),) = talking_to.details_of("bakery_failed", "bakery", "reason")
         assert (who, why[:27]) == ("Bruno", "2 nodes have this name: giv")
         assert clients.present == {"Anna"}
 

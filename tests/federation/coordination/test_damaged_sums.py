@@ -15,7 +15,7 @@ from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.wire.sum_messages import KeyReply, SumReply, SumTask, UnmaskResult
 from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, TOTALS, WEIGHTS, SumRequest
-from glean.forecasting.predict import read_model
+from glean.forecasting.forecasters import read_model
 from glean.learning.forest import Forest
 from glean.learning.tree import NO_NODE, Tree
 from glean.settings import ConfigValue
@@ -94,7 +94,7 @@ SUMMED: dict[str, tuple[Change, str]] = {
     "a word too many": (lambda r: {"vector": r.vector + bytes(8)}, "found a vector of"),
     "cut within a word": (lambda r: {"vector": r.vector[:-3]}, "found a vector of"),
     "nothing": (lambda _: {"vector": b""}, "found a vector of 0 bytes"),
-    "another definition": (lambda _: {"definition": "f" * 64}, "another feature definition"),
+    "another definition": (lambda _: {"spec": "f" * 64}, "another feature definition"),
     "other code": (lambda _: {"code": "0" * 16}, "runs other code"),
     "another name": (lambda _: {"bakery": "bakery 2"}, "says it comes from 'bakery 2'"),
     "no device": (lambda _: {"device": "oven"}, "found device 'oven'"),
@@ -108,7 +108,7 @@ def test_a_damaged_part_of_a_sum_is_left_out_and_named(
     kind: str, change: Change, words: str, tmp_path: Path, five_bakeries: str
 ) -> None:
     """The round goes on with the sum of the others."""
-    app = damaging(change, lambda order: PARTS[kind] in order.contributes)
+    app = damaging(change, lambda request: PARTS[kind] in request.contributes)
     found = meddled(tmp_path, five_bakeries, kind, app)
     found.run()
     assert found.table("rounds.csv")["replies"].tolist() == [4, 4]
@@ -117,15 +117,15 @@ def test_a_damaged_part_of_a_sum_is_left_out_and_named(
 
 
 MASKED: dict[str, tuple[Change, str]] = {
-    "a byte too few": (lambda r: {"vector": r.vector[:-1]}, "masked vector"),
-    "half of it": (lambda r: {"vector": r.vector[: len(r.vector) // 2]}, "masked vector"),
-    "three bytes": (lambda r: {"vector": r.vector[:3]}, "masked vector"),
-    "a byte too many": (lambda r: {"vector": r.vector + b"!"}, "masked vector"),
-    "nothing": (lambda _: {"vector": b""}, "masked vector"),
-    "not masked": (lambda r: {"vector": bytes(len(r.vector))}, "masked vector"),
+    "a byte too few": (lambda r: {"vector": r.vector[:-1]}, "masked input"),
+    "half of it": (lambda r: {"vector": r.vector[: len(r.vector) // 2]}, "masked input"),
+    "three bytes": (lambda r: {"vector": r.vector[:3]}, "masked input"),
+    "a byte too many": (lambda r: {"vector": r.vector + b"!"}, "masked input"),
+    "nothing": (lambda _: {"vector": b""}, "masked input"),
+    "not masked": (lambda r: {"vector": bytes(len(r.vector))}, "masked input"),
     "of an earlier step": (
         lambda r: {"vector": r.vector[:3] + bytes(7) + b"\1" + r.vector[11:]},
-        "step, words and shares (1, ",
+        "step, length and shares (1, ",
     ),
 }
 
@@ -136,7 +136,7 @@ def test_a_damaged_masked_vector_costs_only_its_sender(
     kind: str, change: Change, words: str, tmp_path: Path, five_bakeries: str
 ) -> None:
     """It counts as gone: the others give away the seeds of the step, and the sum is theirs."""
-    app = damaging(change, lambda order: PARTS[kind] in order.contributes)
+    app = damaging(change, lambda request: PARTS[kind] in request.contributes)
     found = meddled(tmp_path, five_bakeries, kind, app, secure_sums=True)
     found.run()
     assert found.table("rounds.csv")["replies"].tolist() == [4, 4]
@@ -151,7 +151,7 @@ PROPOSED: dict[str, tuple[Change, str]] = {
     "two trees": (twice, "found 2 new trees; wanted 1"),
     "no bytes": (lambda _: {"proposal": b""}, "model"),
     "half a model": (lambda r: {"proposal": r.proposal[: len(r.proposal) // 2]}, "model"),
-    "another definition": (lambda _: {"definition": "f" * 64}, "another feature definition"),
+    "another definition": (lambda _: {"spec": "f" * 64}, "another feature definition"),
     "a device of its own": (lambda _: {"device": "oven"}, "found device 'oven'"),
     "scores": (lambda _: {"sums": (1.0,) * 7}, "found scores that weren't asked for"),
 }
@@ -176,7 +176,7 @@ def test_scores_that_were_not_asked_for_are_not_read(
     kind: str, masked: bool, tmp_path: Path, five_bakeries: str
 ) -> None:
     """Who sends them with its part of a sum is left out, and named."""
-    app = damaging(lambda _: {"sums": (1.0,) * 7}, lambda order: TOTALS in order.contributes)
+    app = damaging(lambda _: {"sums": (1.0,) * 7}, lambda request: TOTALS in request.contributes)
     found = meddled(tmp_path, five_bakeries, kind, app, secure_sums=masked)
     found.run()
     assert {(n, r) for _, n, r in found.failures()} == {
@@ -195,7 +195,7 @@ def test_histograms_that_do_not_fit_end_the_run_with_the_reason(
     tmp_path: Path, five_bakeries: str
 ) -> None:
     """Trees are given up as often as a phase is begun, each time in events.jsonl."""
-    app = damaging(misfit, lambda order: HISTOGRAMS in order.contributes)
+    app = damaging(misfit, lambda request: HISTOGRAMS in request.contributes)
     found = meddled(tmp_path, five_bakeries, "histogram", app)
     with pytest.raises(GleanError) as failed:
         found.run()
@@ -212,9 +212,9 @@ def test_histograms_damaged_once_are_asked_again(
     """At the root or below: the tree is grown anew, and the model is what it would have been."""
     asked: list[SumRequest] = []
 
-    def once(order: SumRequest) -> bool:
-        asked.extend([order] * (HISTOGRAMS in order.contributes))
-        return HISTOGRAMS in order.contributes and len(asked) == level
+    def once(request: SumRequest) -> bool:
+        asked.extend([request] * (HISTOGRAMS in request.contributes))
+        return HISTOGRAMS in request.contributes and len(asked) == level
 
     found = meddled(tmp_path / "damaged", five_bakeries, "histogram", damaging(misfit, once))
     honest = meddled(
@@ -238,7 +238,7 @@ def test_noise_in_a_sum_ends_in_a_model_or_a_reason(
 ) -> None:
     """Whatever a bakery adds: a model of finite numbers comes out, or an error in words."""
     wanted = TOTALS if part == "totals" else PARTS[kind]
-    app = damaging(noise, lambda order: wanted in order.contributes)
+    app = damaging(noise, lambda request: wanted in request.contributes)
     found = meddled(tmp_path, five_bakeries, kind, app)
     if (part, kind) in (("learning", "refit"), ("learning", "fedavg")):
         assert read_model(found.run().model.to_bytes())

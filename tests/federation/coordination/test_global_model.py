@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from glean.federation.coordination.global_model import TreeModel, WeightModel
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
+from glean.learning.weight_models import initial_weights
 from tests.matrices import DEFINITION, random_forest, same_trees
 
 EMPTY = random_forest(0)

@@ -3,56 +3,19 @@
 from __future__ import annotations
 
 import ast
-import logging
-import time
-from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
-import numpy as np
 import pytest
-from flwr.app import (
-    Array,
-    ArrayRecord,
-    ConfigRecord,
-    Context,
-    Message,
-    MetricRecord,
-    RecordDict,
-)
+from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
-from flwr.serverapp import Grid, ServerApp
-from flwr.serverapp.strategy import FedAvg, FedXgbBagging
-from flwr.supercore.task_identity import TaskIdentity
+from flwr.serverapp import Grid
 
 from glean.federation.grids import inprocess
-from glean.federation.grids.inprocess import (
-    CLIENT_APP_RAISED,
-    InProcessGrid,
-    as_server,
-    run_inprocess,
-)
-
-CONTENT = RecordDict({"c": ConfigRecord({"value": 1})})
-
-
-def grid_of(app: ClientApp, *, nodes: int = 3) -> InProcessGrid:
-    return InProcessGrid(app, [{"partition-id": k} for k in range(nodes)], {"seed": 7}, run_id=5)
-
-
-def ask(grid: InProcessGrid, *, timeout: float | None = None, kind: str = "query") -> list[Message]:
-    """Send every node the same record, as Flower's own strategies do."""
-    content = RecordDict({"c": ConfigRecord({"value": 1})})
-    with as_server(grid):
-        messages = [Message(content, node, kind) for node in grid.get_node_ids()]
-        return list(grid.send_and_receive(messages, timeout=timeout))
-
-
-def value_of(message: Message, name: str = "value") -> object:
-    return message.content.config_records["c"][name]
-
-
-def answer(message: Message, **facts: int | str) -> Message:
-    return Message(RecordDict({"c": ConfigRecord(dict(facts))}), reply_to=message)
+from glean.federation.grids.client_host import CLIENT_APP_RAISED
+from glean.federation.grids.engine import engine_of, nodes_from_start, started_by_flower
+from glean.federation.grids.inprocess import InProcessGrid, as_server
+from tests.federation.grids.grid_calls import CONTENT, answer, ask, counting_app, grid_of, value_of
 
 
 def test_every_member_that_flower_wants_is_there() -> None:
@@ -73,8 +36,8 @@ def test_private_parts_of_flower_are_imported_in_one_place_only() -> None:
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("flwr.super")
     }
     assert found == {
-        ("inprocess.py", "flwr.supercore.run"),
-        ("inprocess.py", "flwr.supercore.task_identity"),
+        ("flower_internals.py", "flwr.supercore.run"),
+        ("flower_internals.py", "flwr.supercore.task_identity"),
     }
 
 
@@ -135,22 +98,22 @@ def test_what_a_client_writes_into_its_message_stays_with_it() -> None:
     assert [value_of(reply) for reply in ask(grid_of(app))] == ["1", "1", "1"]
 
 
-def counting_app() -> ClientApp:
-    """Counts its calls in its node's state; raises at every second one of node 0."""
+def test_what_a_client_keeps_is_not_what_it_sent() -> None:
+    """A reply that holds a record of the state is a copy: its receiver can't change the state."""
     app = ClientApp()
 
     @app.query()
     def query(message: Message, context: Context) -> Message:
-        state = context.state
-        if "n" not in state:
-            state["n"] = ConfigRecord({"calls": 0})
-        calls = int(str(state.config_records["n"]["calls"])) + 1
-        state.config_records["n"]["calls"] = calls
-        if calls == 2 and context.node_config["partition-id"] == 0:
-            raise ValueError("no flour")
-        return answer(message, value=calls)
+        kept = context.state.setdefault("c", ConfigRecord({"value": [1]}))
+        return Message(RecordDict({"c": kept}), reply_to=message)
 
-    return app
+    grid = grid_of(app, nodes=1)
+    for _ in range(2):
+        (reply,) = ask(grid)
+        received = value_of(reply)
+        assert received == [1]
+        assert isinstance(received, list)
+        received.append(2)
 
 
 def test_state_stays_with_its_node_from_call_to_call() -> None:
@@ -207,96 +170,27 @@ def test_replies_after_the_timeout_are_left_out(monkeypatch: pytest.MonkeyPatch)
     assert len(ask(grid, timeout=None)) == 5
 
 
-def test_the_identity_is_given_back_afterwards() -> None:
-    """Messages can be made inside `as_server`, with the run's id, and not outside."""
-    grid = grid_of(counting_app())
-    before = (TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id)
-    with as_server(grid):
-        message = Message(CONTENT, 2, "query")
-        assert (message.metadata.run_id, message.metadata.src_node_id) == (5, 1)
-        list(grid.send_and_receive([message]))
-        assert (TaskIdentity.run_id, TaskIdentity.node_id) == (5, 1)
-    assert (TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id) == before
+class Said(InProcessGrid):
+    engine = "pigeons"
+    nodes_from_start = False
 
 
-def test_a_server_app_that_raises_raises_here() -> None:
-    """`run_inprocess` hands on what the ServerApp raises, and the identity is given back."""
-    server = ServerApp()
-
-    @server.main()
-    def main(grid: Grid, context: Context) -> None:
-        raise LookupError(f"{len(list(grid.get_node_ids()))} nodes, {context.run_config['seed']}")
-
-    before = TaskIdentity._run_id
-    with pytest.raises(LookupError, match="3 nodes, 9"):
-        run_inprocess(server, grid_of(counting_app()), {"seed": 9})
-    assert TaskIdentity._run_id == before
+class Unsaid(InProcessGrid):
+    nodes_from_start = None
 
 
-@pytest.fixture
-def quiet_flower() -> Iterator[None]:
-    """Flower's strategies log every round."""
-    logger = logging.getLogger("flwr")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    yield
-    logger.setLevel(level)
-
-
-@pytest.mark.usefixtures("quiet_flower")
-def test_flower_s_own_fedavg_runs_unchanged() -> None:
-    """Nodes step halfway to their own number each round; the stock strategy averages them."""
-    app = ClientApp()
-
-    @app.train()
-    def train(message: Message, context: Context) -> Message:
-        before = message.content.array_records["arrays"]["w"].numpy()
-        goal = float(str(context.node_config["partition-id"]))
-        arrays = ArrayRecord({"w": Array(before + (goal - before) / 2)})
-        metrics = MetricRecord({"num-examples": 1})
-        return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
-
-    @app.evaluate()
-    def evaluate(message: Message, _context: Context) -> Message:
-        value = message.content.array_records["arrays"]["w"].numpy()[0]
-        metrics = MetricRecord({"num-examples": 1, "value": float(value)})
-        return Message(RecordDict({"metrics": metrics}), reply_to=message)
-
-    grid = grid_of(app)
-    start = ArrayRecord({"w": Array(np.array([9.0]))})
-    begun = time.monotonic()
-    with as_server(grid):
-        result = FedAvg(min_available_nodes=3).start(grid, start, num_rounds=2)
-    assert time.monotonic() - begun < 5.0, "the stock strategy shouldn't wait for anything"
-    assert result.arrays["w"].numpy()[0] == pytest.approx(1 + (9 - 1) / 4)
-    assert result.evaluate_metrics_clientapp[2]["value"] == pytest.approx(3.0)
-
-
-@pytest.mark.usefixtures("quiet_flower")
-def test_flower_s_own_xgboost_bagging_runs_unchanged() -> None:
-    """Each node grows a tree a round on its own rows; the stock strategy keeps them all."""
-    xgboost = pytest.importorskip("xgboost")
-    app = ClientApp()
-
-    @app.train()
-    def train(message: Message, context: Context) -> Message:
-        before = message.content.array_records["arrays"]["0"].numpy().tobytes()
-        rng = np.random.default_rng(int(str(context.node_config["partition-id"])))
-        x = rng.random((50, 2))
-        rows = xgboost.DMatrix(x, label=x.sum(axis=1), nthread=1)
-        held = xgboost.Booster(model_file=bytearray(before)) if before else None
-        parameters = {"base_score": 0.5, "nthread": 1, "max_depth": 2}
-        grown = xgboost.train(parameters, rows, num_boost_round=1, xgb_model=held)
-        tree = grown[grown.num_boosted_rounds() - 1 :].save_raw("json")
-        arrays = ArrayRecord([np.frombuffer(tree, dtype=np.uint8)])
-        metrics = MetricRecord({"num-examples": 50})
-        return Message(RecordDict({"arrays": arrays, "metrics": metrics}), reply_to=message)
-
-    grid = grid_of(app)
-    start = ArrayRecord([np.frombuffer(b"", dtype=np.uint8)])
-    strategy = FedXgbBagging(min_available_nodes=3, fraction_evaluate=0.0)
-    with as_server(grid):
-        result = strategy.start(grid, start, num_rounds=2)
-    model = xgboost.Booster()
-    model.load_model(bytearray(result.arrays["0"].numpy().tobytes()))
-    assert len(model.get_dump()) == 6
+def test_a_grid_says_which_engine_it_is_and_who_is_there() -> None:
+    """Only of one that doesn't say so it is guessed by what its clients read."""
+    app = counting_app()
+    here, said, unsaid = (kind(app, [], {}, run_id=1) for kind in (InProcessGrid, Said, Unsaid))
+    flower = mock.Mock(spec=Grid)
+    assert [engine_of(grid) for grid in (here, said, flower)] == ["inprocess", "pigeons", "ray"]
+    assert [started_by_flower(grid) for grid in (here, said, flower)] == [False, False, True]
+    for grid, simulation, deployment in (
+        (here, True, True),
+        (said, False, False),
+        (unsaid, True, False),
+        (flower, True, False),
+    ):
+        assert nodes_from_start(grid, own_tables=False) == simulation
+        assert nodes_from_start(grid, own_tables=True) == deployment

@@ -20,9 +20,9 @@ from glean.cli.app import app
 from glean.errors import FederationError
 from glean.federation.launch import deployment_run
 from glean.federation.launch.connections import find_connection
-from glean.federation.launch.deployment_run import RunOutcome, follow
+from glean.federation.launch.deployment_run import RunOutcome, follow_run
 from glean.federation.launch.flwr_cli import FlwrCli
-from glean.federation.launch.reachability import check
+from glean.federation.launch.reachability import check_reachable
 from glean.privacy.certificate_folder import make_certificates
 from tests.processes import free_port
 
@@ -40,7 +40,7 @@ class StandIn(FlwrCli):
     states: list[str | FederationError] = field(default_factory=list)
     stays_open: bool = False
 
-    def follow(self, run_id: int) -> subprocess.Popen[str]:
+    def follow_log(self, run_id: int) -> subprocess.Popen[str]:
         assert run_id == RUN
         text = "".join(f"{line}\n" for line in self.logs.pop(0))
         script = "import sys, time; sys.stdout.write(sys.argv[1]); sys.stdout.flush()"
@@ -61,7 +61,7 @@ class StandIn(FlwrCli):
 def follow_it(tmp_path: Path, logs: list[list[str]], *states: Any, **more: Any) -> Any:
     said: list[str] = []
     stand_in = StandIn("there", tmp_path, {}, logs=logs, states=list(states), **more)
-    return follow(stand_in, RUN, said.append), said
+    return follow_run(stand_in, RUN, said.append), said
 
 
 def test_a_run_that_completes(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_line_that_was_cut_in_silence_does_not_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log says no more and doesn't end: Flower is asked, and the log read once more."""
-    monkeypatch.setattr(deployment_run, "QUIET_S", 2.0)
+    monkeypatch.setattr(deployment_run, "QUIET_S", 0.5)
     logs = [["glean: one"], ["glean: one", *COMPLETED], []]
     states = ["running", "finished:completed", "finished:completed", "finished:completed"]
     ending, said = follow_it(tmp_path, logs, *states, "finished:completed", stays_open=True)
@@ -183,7 +183,7 @@ def speak_tls(folder: Path) -> Callable[[socket.socket], None]:
 def test_the_door_opens_to_the_right_server(certificates: Path) -> None:
     """It proves itself by the operator's certificate."""
     with listening(speak_tls(certificates)) as port:
-        check("x", _connection(port, certificates / "ca.crt"))
+        check_reachable("x", _connection(port, certificates / "ca.crt"))
 
 
 def test_a_server_that_can_not_prove_itself_is_refused(certificates: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_server_that_can_not_prove_itself_is_refused(certificates: Path, tmp_p
         (None, "root-certificates is missing"),
     ):
         with listening(speak_tls(certificates)) as port, pytest.raises(FederationError) as caught:
-            check("x", _connection(port, authority))
+            check_reachable("x", _connection(port, authority))
         assert "can't prove who it is" in str(caught.value)
         assert words in str(caught.value)
 
@@ -206,9 +206,9 @@ def test_a_server_without_tls_is_refused(certificates: Path) -> None:
         listening(lambda line: line.sendall(hello)) as port,
         pytest.raises(FederationError, match="doesn't speak TLS"),
     ):
-        check("x", _connection(port, certificates / "ca.crt"))
+        check_reachable("x", _connection(port, certificates / "ca.crt"))
     with listening(socket.socket.close) as port:
-        check("x", {"address": f"127.0.0.1:{port}", "insecure": True})
+        check_reachable("x", {"address": f"127.0.0.1:{port}", "insecure": True})
 
 
 def test_nobody_there(certificates: Path) -> None:
@@ -216,15 +216,15 @@ def test_nobody_there(certificates: Path) -> None:
     with pytest.raises(
         FederationError, match=r"nobody answers at 127\.0\.0\.1:.* Is the SuperLink"
     ):
-        check("x", _connection(free_port(), certificates / "ca.crt"))
+        check_reachable("x", _connection(free_port(), certificates / "ca.crt"))
     with pytest.raises(FederationError, match="found the address 'nowhere'; wanted HOST:PORT"):
-        check("x", {"address": "nowhere"})
+        check_reachable("x", {"address": "nowhere"})
     with (
         listening(socket.socket.close) as port,
         pytest.raises(FederationError, match=r"none\.crt can't be read"),
     ):
-        check("x", _connection(port, Path("none.crt")))
-    check("x", {"address": ":local:"})
+        check_reachable("x", _connection(port, Path("none.crt")))
+    check_reachable("x", {"address": ":local:"})
 
 
 def _connection(port: int, authority: Path | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glean.federation.launch import flower_app as module
-from glean.federation.launch.flower_app import app_config, app_folder, app_project
+from glean.federation.launch.flower_app import app_config, app_project, copy_app
 from glean.runs import code_version
 from glean.runs.code_version import PACKAGE, code_fingerprint
 
@@ -63,7 +63,7 @@ def test_the_app_of_a_wheel_can_be_built(
     wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A project with its package, the same code, nothing compiled, no project in the project."""
-    folder = app_folder(tmp_path / "scratch")
+    folder = copy_app(tmp_path / "scratch")
     assert (folder / "pyproject.toml").read_bytes() == PYPROJECT.read_bytes()
     assert not (folder / "glean" / "pyproject.toml").exists()
     assert not list(folder.rglob("__pycache__"))
@@ -75,7 +75,7 @@ def test_the_app_of_the_checkout_runs_the_checkout_s_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server would refuse ClientApps of any other code."""
-    folder = app_folder(tmp_path)
+    folder = copy_app(tmp_path)
     assert fingerprint(folder / "glean", monkeypatch) == code_fingerprint()
     assert (folder / "pyproject.toml").read_bytes() == PYPROJECT.read_bytes()
     components = app_project()["tool"]["flwr"]["app"]["components"]

@@ -14,6 +14,7 @@ import pytest
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.server.checkpoint import read_checkpoint, take_over
 from glean.federation.server.interrupted_run import resumed_config
+from glean.runs.events import RunFinished
 from glean.runs.folder import RunFolder, clear_leftovers, read_events
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 
@@ -50,14 +51,14 @@ def cut_short(path: Path) -> None:
 def test_the_last_complete_round_is_found(old: Path) -> None:
     """With its model, the best round so far, that one's model and WAPE, to the digit."""
     checkpoint = read_checkpoint(old)
-    standing = checkpoint.state
-    assert standing is not None
-    assert (standing.number, standing.best.round) == (5, best_round(old))
-    assert standing.best.round < 5
-    assert standing.best.wape == min(wapes(old).values())
-    assert standing.model.to_bytes() == (old / "models" / "round_005.ubj").read_bytes()
-    kept = old / "models" / f"round_{standing.best.round:03d}.ubj"
-    assert standing.best_model.to_bytes() == kept.read_bytes()
+    state = checkpoint.state
+    assert state is not None
+    assert (state.number, state.best.round) == (5, best_round(old))
+    assert state.best.round < 5
+    assert state.best.metric == min(wapes(old).values())
+    assert state.model.to_bytes() == (old / "models" / "round_005.ubj").read_bytes()
+    kept = old / "models" / f"round_{state.best.round:03d}.ubj"
+    assert state.best_model.to_bytes() == kept.read_bytes()
     assert checkpoint.passed_over == ()
     assert checkpoint.bakeries == 3
 
@@ -185,7 +186,7 @@ def test_an_unfinished_line_of_events_is_no_event(old: Path) -> None:
     with path.open("a") as file:
         file.write('{"time": "2024-01-01", "event": "round_fin')
     assert read_events(path) == before
-    RunFolder(old).append_event("run_finished", status="failed")
+    RunFolder(old).append_event(RunFinished("failed", ""))
     assert read_events(path)[:-1] == before
     assert read_events(path)[-1]["event"] == "run_finished"
     assert len(path.read_text().splitlines()) == len(before) + 1

@@ -6,27 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from glean.errors import FederationError
 from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, TOTALS
 from glean.learning.forest import Forest
-from glean.runs.folder import checkpoint_name
 from glean.settings import ConfigValue
 from tests.churn import Moment, StepLog, churned, stop_the_clock
-from tests.federations import Federation, events, member_nodes
+from tests.federation.server.churn_runs import GROWN, REFIT, TEN, checkpoints, lost
+from tests.federations import Federation, events
 from tests.tables import random_table
-
-TEN = [f"bakery {number}" for number in range(10)]
-GROWN: dict[str, ConfigValue] = {
-    "aggregation": "histogram",
-    "max_depth": 3,
-    "subsample": 0.7,
-    "colsample": 0.5,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -55,18 +45,11 @@ def moments(tmp_path_factory: pytest.TempPathFactory, ten_bakeries: str) -> list
     return [moment for moment in grid.moments if moment[0] in (ADVERTISE_KEYS, SUM, UNMASK)]
 
 
-def drawn(moments: Sequence[Moment], seed: int) -> dict[str, Moment]:
+def random_departures(moments: Sequence[Moment], seed: int) -> dict[str, Moment]:
     """Three of ten bakeries, each with a moment at which it goes."""
     rng = np.random.default_rng(seed)
     at = rng.integers(len(moments), size=3)
     return {TEN[k]: moments[at[i]] for i, k in enumerate(rng.choice(10, size=3, replace=False))}
-
-
-def checkpoints(found: Federation) -> list[bytes]:
-    """The model of every round."""
-    rounds = found.settings.rounds.num_server_rounds
-    paths = [found.folder.path / checkpoint_name(n, ".ubj") for n in range(1, rounds + 1)]
-    return [path.read_bytes() for path in paths]
 
 
 def grown_from_the_root(found: Federation, log: StepLog) -> bool:
@@ -96,7 +79,7 @@ def test_killed_at_random_is_absent_from_that_tree_on(
     That run loses each of them before the first tree that it has no part in. Who has sent all that
     a tree needs before it is killed counts in that tree.
     """
-    going = drawn(moments, seed)
+    going = random_departures(moments, seed)
     found, grid = churned(tmp_path / "killed", ten_bakeries, GROWN, bakeries=10, going=going)
     found.run()
     assert len(grid.away) == 3
@@ -142,20 +125,13 @@ def test_killed_in_each_phase(
     assert {name for _, name, _ in found.failures()} == {"bakery 4"}
 
 
-REFIT: dict[str, ConfigValue] = {
-    "leaf_values": "refit",
-    "proposals_per_round": 4,
-    "share_scores": "no",
-}
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_refitted_rounds_end_whoever_is_killed(
     seed: int, log: StepLog, tmp_path: Path, ten_bakeries: str
 ) -> None:
     """Three of ten at random moments: a valid model of finite leaves, summed over who had sent."""
     kinds = [(SUM, n, k) for n in (1, 2, 3) for k in (0, 1)] + [(UNMASK, n, 0) for n in (1, 2, 3)]
-    going = drawn(kinds, seed)
+    going = random_departures(kinds, seed)
     found, grid = churned(tmp_path, ten_bakeries, REFIT, bakeries=10, going=going)
     model = found.run().model
     assert len(grid.away) == 3
@@ -185,12 +161,6 @@ def test_who_sent_leaf_sums_before_it_was_killed_counts(
     assert log.counted(LEAVES, 2) == {*TEN}
 
 
-def lost(found: Federation) -> list[tuple[int, str]]:
-    """Round and reason of every sum that was lost."""
-    told = [event for event in events(found.folder) if event["event"] == "sum_lost"]
-    return [(event["round"], event["reason"]) for event in told]
-
-
 @pytest.mark.parametrize("aggregation", ["histogram", "refit", "fedavg"])
 def test_a_lost_sum_is_told_and_those_who_are_left_go_on(
     aggregation: str, tmp_path: Path, ten_bakeries: str
@@ -214,63 +184,6 @@ def test_a_lost_sum_is_told_and_those_who_are_left_go_on(
     assert "go on with those who are left" in reason
     assert found.table("rounds.csv")["replies"].tolist() == [10, 4, 4]
     assert {name for _, name, _ in found.failures()} == {*TEN[4:]}
-
-
-def test_fewer_than_three_that_are_left_end_the_run(tmp_path: Path, three_bakeries: str) -> None:
-    """Two can't hide each other: the reason says so and how to go on without masks."""
-    found, _ = churned(
-        tmp_path, three_bakeries, GROWN, bakeries=3, going={"bakery 1": (UNMASK, 2, 0)}
-    )
-    with pytest.raises(FederationError) as failed:
-        found.run()
-    assert str(failed.value) == (
-        "round 2: secure-sums: found 2 bakeries to sum over; wanted 3 or more, since of two each "
-        "could tell the other's part from the sum. Let more join, or switch it off with "
-        "secure-sums=false"
-    )
-    assert len(lost(found)) == 1
-
-
-@pytest.mark.parametrize("bakeries", [1, 2])
-def test_histograms_of_one_or_two_are_refused_unless_switched_off(
-    bakeries: int, tmp_path: Path, three_bakeries: str
-) -> None:
-    """With the reason; with secure-sums=false they train."""
-    found, grid = churned(tmp_path / "on", three_bakeries, GROWN, bakeries=bakeries)
-    with pytest.raises(FederationError, match=f"found {bakeries} bakeries to sum over; wanted 3"):
-        found.run()
-    assert not [moment for moment in grid.moments if moment[0] in (SUM, UNMASK)]
-    off, _ = churned(
-        tmp_path / "off", three_bakeries, {**GROWN, "secure_sums": False}, bakeries=bakeries
-    )
-    assert off.run().last_round == 3
-
-
-@pytest.mark.parametrize("bakeries", [1, 2])
-def test_a_simulation_of_one_or_two_bags_without_masks(
-    bakeries: int, tmp_path: Path, three_bakeries: str
-) -> None:
-    """Their tables are the operator's own; from three on masks are used."""
-    found, grid = churned(tmp_path / "few", three_bakeries, REFIT, bakeries=bakeries)
-    found.run()
-    assert {moment[0] for moment in grid.moments if "train" in moment[0]} == {SUM}
-    more, grid = churned(tmp_path / "three", three_bakeries, REFIT, bakeries=3)
-    more.run()
-    assert {moment[0] for moment in grid.moments if "train" in moment[0]} == {
-        SUM,
-        ADVERTISE_KEYS,
-        UNMASK,
-    }
-
-
-@pytest.mark.parametrize("going", [(UNMASK, 2, 0), (SUM, 2, 1), (SUM, 3, 0)])
-def test_a_simulation_left_with_two_goes_on_without_masks(
-    going: Moment, tmp_path: Path, three_bakeries: str
-) -> None:
-    """As one that begins with two does, whenever the third goes."""
-    found, _ = churned(tmp_path, three_bakeries, REFIT, bakeries=3, going={"bakery 1": going})
-    found.run()
-    assert found.table("rounds.csv")["replies"].tolist()[-1] == 2
 
 
 @pytest.mark.parametrize("kind", [GROWN, REFIT], ids=["histogram", "refit"])
@@ -344,56 +257,3 @@ def test_who_is_back_catches_up(log: StepLog, tmp_path: Path, ten_bakeries: str)
     assert told.count("bakery_returned") == 1
     # That it has no keys is found out by a step, which is done again.
     assert [number for number, _ in lost(found)] == [4]
-
-
-def own_nodes(folder: Path, sales: str) -> list[dict[str, ConfigValue]]:
-    """Nodes of a deployment: each bakery of a table has its own rows and keys."""
-    folder.mkdir()
-    tables = {}
-    for bakery, rows in pd.read_csv(sales).groupby("bakery"):
-        tables[str(bakery)] = folder / f"{bakery}.csv"
-        rows.drop(columns="bakery").to_csv(tables[str(bakery)], index=False)
-    return member_nodes(folder, tables)
-
-
-@pytest.mark.parametrize("at", [(SUM, 2, 1), (UNMASK, 2, 0), (SUM, 3, 0)])
-@pytest.mark.parametrize("kind", [GROWN, REFIT], ids=["histogram", "refit"])
-def test_a_deployment_waits_for_the_third(
-    kind: dict[str, ConfigValue], at: Moment, tmp_path: Path, three_bakeries: str
-) -> None:
-    """Of three machines one is restarted: the sum waits for it, and the model is as if it hadn't.
-
-    Whoever asks it who it is finds it back after half a minute.
-    """
-    nodes = own_nodes(tmp_path / "own", three_bakeries)
-    calm, _ = churned(tmp_path / "calm", "", kind, bakeries=3, nodes=nodes)
-    calm.run()
-    found, grid = churned(
-        tmp_path / "cut", "", kind, bakeries=3, nodes=nodes, going={"bakery 1": at}
-    )
-    before = grid.get_node_ids
-
-    def back_later() -> list[int]:
-        if grid.away and found.clients.clock() > 30.0:
-            grid.away.clear()
-        return before()
-
-    grid.get_node_ids = back_later  # type: ignore[method-assign]
-    found.run()
-    assert found.table("rounds.csv")["replies"].tolist()[-1] == 3
-    told = [event["event"] for event in events(found.folder)]
-    assert "waiting_for_bakeries" in told
-    assert "bakery_returned" in told
-    if kind is GROWN:
-        assert checkpoints(found) == checkpoints(calm)
-
-
-def test_a_deployment_that_waits_in_vain_says_for_whom(tmp_path: Path, three_bakeries: str) -> None:
-    """After round-timeout-s the run fails, with who is missing and for how long."""
-    nodes = own_nodes(tmp_path / "own", three_bakeries)
-    going = {"bakery 1": (SUM, 2, 0)}
-    found, _ = churned(
-        tmp_path / "run", "", {**GROWN, "round_timeout_s": 60}, bakeries=3, nodes=nodes, going=going
-    )
-    with pytest.raises(FederationError, match=r"2 bakeries can take part.*wants 3.*bakery 1"):
-        found.run()

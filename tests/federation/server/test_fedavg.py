@@ -17,21 +17,22 @@ from sklearn.neural_network import MLPRegressor
 from glean.aggregation.fedavg import encoded, encoded_length, mean
 from glean.errors import ModelError
 from glean.learning import neural
-from glean.learning.model_weights import (
+from glean.learning.model_weights import Weights
+from glean.learning.scaling import FARTHEST, input_count, scaled_inputs
+from glean.learning.weight_models import (
     KINDS,
-    Weights,
     fit_round,
     initial_weights,
     predict_weights,
+    read_weights,
 )
-from glean.learning.scaling import FARTHEST, input_count, scaled_inputs
 from glean.metrics import wape
 from tests.matrices import DEFINITION, random_matrix
 
 RATES = {"neural": 0.1, "poisson": 1.0}
 
 
-def drawn(kind: str, seed: int) -> Weights:
+def random_weights(kind: str, seed: int) -> Weights:
     """Weights at random."""
     rng = np.random.default_rng(seed)
     start = initial_weights(kind, DEFINITION, seed=0)
@@ -42,10 +43,10 @@ def drawn(kind: str, seed: int) -> Weights:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_gives_back_its_weights(kind: str) -> None:
     """decode(encode(x)) == x; NumPy itself reads the file."""
-    weights = drawn(kind, 1)
-    again = Weights.from_npz(weights.to_npz())
+    weights = random_weights(kind, 1)
+    again = read_weights(weights.to_npz())
     assert again.to_npz() == weights.to_npz()
-    assert again.definition == DEFINITION
+    assert again.spec == DEFINITION.to_json()
     with np.load(io.BytesIO(weights.to_npz()), allow_pickle=False) as held:
         assert all(np.array_equal(held[k], again.arrays[k]) for k in weights.arrays)
 
@@ -53,14 +54,14 @@ def test_a_file_gives_back_its_weights(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_are_refused(kind: str) -> None:
     """Every single-bit flip and every cut is a ModelError and nothing else: CRC and form tell."""
-    data = drawn(kind, 1).to_npz()
+    data = random_weights(kind, 1).to_npz()
     chance = random.Random(5)  # noqa: S311 - damage, no secret
     for _ in range(250):
         place = chance.randrange(len(data))
         flipped = data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1 :]
         for damaged in (flipped, data[:place]):
             with pytest.raises(ModelError):
-                Weights.from_npz(damaged)
+                read_weights(damaged)
 
 
 @given(st.binary(max_size=300))
@@ -69,7 +70,7 @@ def test_random_bytes_raise_nothing_but_model_errors(data: bytes) -> None:
     good = initial_weights("poisson", DEFINITION, seed=0).to_npz()
     for prefix in (b"", b"PK\3\4", good[:-200]):
         with suppress(ModelError):
-            Weights.from_npz(prefix + data)
+            read_weights(prefix + data)
 
 
 def test_a_compressed_file_isnt_unpacked() -> None:
@@ -78,29 +79,29 @@ def test_a_compressed_file_isnt_unpacked() -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("glean_kind.npy", b"\0" * 10_000_000)
     with pytest.raises(ModelError, match="compressed"):
-        Weights.from_npz(packed.getvalue())
+        read_weights(packed.getvalue())
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -2e4])
 def test_values_that_arent_sane_are_refused(value: float) -> None:
     """A weight that isn't finite or is huge is refused, with the array's name."""
-    weights = drawn("poisson", 1)
+    weights = random_weights("poisson", 1)
     weights.arrays["coef"][3] = value
     with pytest.raises(ModelError, match="weights coef: found one that isn't finite"):
-        Weights.from_npz(weights.to_npz())
+        read_weights(weights.to_npz())
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_shapes_are_refused(kind: str) -> None:
     """An array of another shape or one too many doesn't pass, well packed as it may be."""
-    weights = drawn(kind, 1)
+    weights = random_weights(kind, 1)
     name = next(iter(weights.arrays))
     first = weights.arrays[name]
     for odd in ({name: first[:-1]}, {name: first[None]}, {"more": first}):
         with pytest.raises(ModelError):
-            Weights.from_npz(replace(weights, arrays=dict(weights.arrays) | odd).to_npz())
+            read_weights(replace(weights, arrays=dict(weights.arrays) | odd).to_npz())
     with pytest.raises(ModelError, match="kind 'forest'"):
-        Weights.from_npz(replace(weights, kind="forest").to_npz())
+        read_weights(replace(weights, kind="forest").to_npz())
 
 
 def test_inputs_are_scaled_by_public_constants() -> None:
@@ -162,7 +163,7 @@ def test_the_networks_forecast_is_that_of_scikit_learn() -> None:
     arrays |= {f"intercept_{k}": v for k, v in enumerate(network.intercepts_)}
     assert {k: v.shape for k, v in arrays.items()} == neural.shapes(inputs.shape[1])
     wanted = network.predict(inputs)
-    assert neural.forecast(arrays, inputs) == pytest.approx(wanted, rel=1e-4, abs=1e-5)
+    assert neural.predict(arrays, inputs) == pytest.approx(wanted, rel=1e-4, abs=1e-5)
 
 
 def test_first_weights_forecast_about_the_level() -> None:
@@ -181,7 +182,7 @@ def test_the_mean_is_weighted_and_independent_of_order(
 ) -> None:
     """Equal to NumPy's weighted average, and to the byte in whatever order words are added."""
     rows = max(1, round(sum(says)))
-    trained = [drawn(kind, k) for k in range(len(says))]
+    trained = [random_weights(kind, k) for k in range(len(says))]
     summands = [encoded(w, weight=say, rows=rows) for w, say in zip(trained, says, strict=True)]
     merged = mean(sum(summands[1:], summands[0]), like=trained[0], rows=rows)
     for name, values in merged.arrays.items():
@@ -195,7 +196,7 @@ def test_the_mean_is_weighted_and_independent_of_order(
 @pytest.mark.parametrize("value", [np.nan, np.inf, 2e4])
 def test_weights_that_are_not_sane_are_not_summed(value: float) -> None:
     """One of them would spoil the sum, in which nobody could find it."""
-    trained = drawn("poisson", 1)
+    trained = random_weights("poisson", 1)
     arrays = {name: values.copy() for name, values in trained.arrays.items()}
     next(iter(arrays.values())).flat[0] = value
     with pytest.raises(ModelError, match="wanted a smaller learning-rate"):
@@ -204,9 +205,9 @@ def test_weights_that_are_not_sane_are_not_summed(value: float) -> None:
 
 def test_a_sum_of_nothing_has_no_mean() -> None:
     """And one beyond all bounds is damage."""
-    like = drawn("poisson", 1)
+    like = random_weights("poisson", 1)
     nothing = np.zeros(encoded_length(like), dtype=np.int64)
-    with pytest.raises(ModelError, match="found 0 as the sum of all says"):
+    with pytest.raises(ModelError, match="found 0 as the sum of all weights"):
         mean(nothing, like=like, rows=10)
     damaged = encoded(like, weight=1.0, rows=10)
     damaged[0] = 2**62

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, stack
-from glean.federation.client.client import client_of
 from glean.learning.forest import Forest
 from glean.learning.learning_rates import learning_rate_of
 from glean.learning.pooled_histogram import train_pooled_histogram
+from glean.node_settings import NodeSettings
 from glean.runs.folder import checkpoint_name, read_events
 from glean.sales.table import ALL_BAKERIES
 from glean.seeds import derived_seed
-from glean.settings import ConfigValue, NodeSettings, RunSettings
+from glean.settings import ConfigValue, RunSettings
 from tests.federations import federation_of, small_settings
 from tests.inprocess_runs import config_of, run
 from tests.tables import random_table
@@ -122,7 +123,7 @@ def test_scaled_trees_are_scored_by_a_hidden_sum_too(tmp_path: Path, three_baker
 
 def stacked(settings: RunSettings, definition: FeatureDefinition) -> FeatureMatrix:
     """The training rows of three bakeries, as one bakery that holds them all."""
-    bakeries = [client_of(NodeSettings(k), settings) for k in range(len(NAMES))]
+    bakeries = [bakery_rows_of(NodeSettings(k), settings) for k in range(len(NAMES))]
     return stack([bakery.training(definition) for bakery in bakeries if bakery is not None])
 
 
@@ -151,7 +152,7 @@ def test_a_federation_is_one_bakery_that_holds_all_rows(
     federation.run()
     # Not the best round's model, which may be an earlier one.
     content = (federation.folder.path / checkpoint_name(3, ".ubj")).read_bytes()
-    place = "glean.learning.pooled_histogram.step_seed"
+    place = "glean.learning.pooled_histogram.boosting_step_seed"
     monkeypatch.setattr(place, lambda seed, step: derived_seed(seed, "growth", step + 1, *NAMES))
     wanted = train_pooled_histogram(
         stacked(settings, Forest.from_bytes(content).definition),

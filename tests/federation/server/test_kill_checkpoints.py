@@ -18,13 +18,13 @@ from glean.features.definition import FeatureDefinition
 from glean.federation.server.checkpoint import read_checkpoint
 from glean.learning.forest import Forest
 from glean.learning.tree import Tree
+from glean.metrics import ErrorSums
 from glean.runs.code_version import code_fingerprint
 from glean.runs.folder import (
-    BAKERY_ROUND_COLUMNS,
-    ROUND_COLUMNS,
     checkpoint_name,
     clear_leftovers,
     read_events,
+    round_tables,
 )
 from glean.settings import RunSettings
 from tests.processes import REPOSITORY
@@ -32,12 +32,16 @@ from tests.processes import REPOSITORY
 KILLS = 20
 ROUNDS = 6
 BAKERIES = 30
+TABLES = round_tables(ErrorSums.COLUMNS)
 LONGEST_S = 0.4
 
 WRITER = f"""
 import itertools, json, sys
 from pathlib import Path
+from glean.metrics import ErrorSums
 from glean.runs import folder as run_folder
+
+tables = run_folder.round_tables(ErrorSums.COLUMNS)
 
 prepared, results = Path(sys.argv[1]), Path(sys.argv[2])
 if sys.argv[3] == "careless":
@@ -54,11 +58,11 @@ for run_id in itertools.count(1):
         folder.write_run(facts | {{"last_round": number}})
         print("written", flush=True)
         folder.write_bytes(run_folder.checkpoint_name(number, ".ubj"), model)
-        row = dict.fromkeys(run_folder.ROUND_COLUMNS, 1 / 3) | {{"round": number}}
-        bakery = dict.fromkeys(run_folder.BAKERY_ROUND_COLUMNS, 1 / 3) | {{"round": number}}
+        row = dict.fromkeys(tables["rounds.csv"], 1 / 3) | {{"round": number}}
+        bakery = dict.fromkeys(tables["bakery_rounds.csv"], 1 / 3) | {{"round": number}}
         names = [f"bakery, {{k}}" for k in range({BAKERIES})]
-        folder.append_round(row, [bakery | {{"bakery": name}} for name in names])
-        folder.append_event("round_finished", round=number, note="x" * 5000)
+        folder.append_round(ErrorSums.COLUMNS, row, [bakery | {{"bakery": name}} for name in names])
+        folder.append_events([{{"event": "round_finished", "round": number, "note": "x" * 5000}}])
 """
 """Checkpoints as fast as it can, run after run."""
 
@@ -112,20 +116,20 @@ def check(run: Path, models: list[bytes]) -> None:
     """Read every file of a run folder as strictly as those who rely on it do."""
     assert json.loads((run / "run.json").read_text())["status"] == "running"
     for path in (run / "models").glob("round_*"):
-        Forest.from_bytes(path.read_bytes())
+        assert path.read_bytes() == models[int(path.stem.removeprefix("round_")) - 1]
     checkpoint = read_checkpoint(run)
     assert checkpoint.passed_over == ()
     results = read_results(run)
     done = 0
     if results.rounds is not None:
         done = len(results.rounds)
-        assert tuple(results.rounds) == ROUND_COLUMNS
+        assert tuple(results.rounds) == TABLES["rounds.csv"]
         assert results.rounds["wape"].tolist() == [1 / 3] * done
         assert checkpoint.state is not None
         assert checkpoint.state.number == done
         assert checkpoint.state.model.to_bytes() == models[done - 1]
     if results.bakery_rounds is not None:
-        assert tuple(results.bakery_rounds) == BAKERY_ROUND_COLUMNS
+        assert tuple(results.bakery_rounds) == TABLES["bakery_rounds.csv"]
         counts = results.bakery_rounds["round"].value_counts()
         assert counts.tolist() == [BAKERIES] * len(counts)
         assert len(counts) in (done, done + 1)

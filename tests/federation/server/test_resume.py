@@ -19,6 +19,9 @@ from glean.runs.folder import read_events
 from glean.settings import ConfigValue
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 
+OVERSHOT: dict[str, ConfigValue] = {"learning_rate": 1.0, "max_depth": 6}
+"""An early round is the best."""
+
 KINDS: dict[str, dict[str, ConfigValue]] = {
     "bagging": {},
     "sampled": {"subsample": 0.6, "colsample": 0.7},
@@ -39,9 +42,8 @@ KINDS: dict[str, dict[str, ConfigValue]] = {
     "masked network": {"aggregation": "fedavg", "secure_sums": True},
     "some of them": {"fraction_train": 0.67, "fraction_evaluate": 0.67},
     "newcomers": {"newcomer_fraction": 0.34, "newcomer_days": 20},
-    "overshot": {"learning_rate": 1.0, "max_depth": 6, "baselines": True},
+    "overshot": {**OVERSHOT, "baselines": True},
 }
-"""Of "overshot" an early round is the best."""
 
 NOT_TIME = ["round", "bakeries", "replies", "failures", "wape", "mae", "rmse", "mape"]
 
@@ -56,10 +58,10 @@ def test_a_run_cut_off_and_resumed_ends_as_if_it_had_not_been(
     changes: dict[str, ConfigValue], tmp_path: Path, three_bakeries: str
 ) -> None:
     """Model, scores and tables have the same bytes, whatever is averaged, drawn or kept."""
-    config = config_of(three_bakeries, num_server_rounds=7, **changes)
+    config = config_of(three_bakeries, num_server_rounds=5, **changes)
     whole = run(tmp_path / "whole", config)
     out = tmp_path / "out"
-    old = cut_off(out, config, round_number=4)
+    old = cut_off(out, config, round_number=3)
     new = run(out, config | {"resume": str(old)})
     assert new != old
     assert model_of(new) == model_of(whole)
@@ -82,7 +84,7 @@ def test_the_best_round_may_lie_before_the_interruption(
     tmp_path: Path, three_bakeries: str
 ) -> None:
     """The model that is kept is then one that the run which goes on never trained itself."""
-    config = config_of(three_bakeries, num_server_rounds=7, **KINDS["overshot"])
+    config = config_of(three_bakeries, num_server_rounds=7, **OVERSHOT)
     old = cut_off(tmp_path, config, round_number=6)
     new = run(tmp_path, config | {"resume": str(old)})
     best = facts_of(new)["best_round"]
@@ -90,14 +92,25 @@ def test_the_best_round_may_lie_before_the_interruption(
     assert model_of(new) == (old / "models" / f"round_{best:03d}.ubj").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def four_rounds(
+    three_bakeries: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, ConfigValue], Path]:
+    """The config of a run of four rounds, and the folder of one that nothing interrupted."""
+    config = config_of(three_bakeries, num_server_rounds=4, subsample=0.6)
+    return config, run(tmp_path_factory.mktemp("whole"), config)
+
+
 @pytest.mark.parametrize("kind", ["train", "evaluate"])
 @pytest.mark.parametrize("round_number", [1, 3])
 def test_a_round_counts_once_it_is_scored(
-    kind: str, round_number: int, tmp_path: Path, three_bakeries: str
+    kind: str,
+    round_number: int,
+    tmp_path: Path,
+    four_rounds: tuple[dict[str, ConfigValue], Path],
 ) -> None:
     """A model that was written but not scored is trained anew, and it is the same again."""
-    config = config_of(three_bakeries, num_server_rounds=4, subsample=0.6)
-    whole = run(tmp_path / "whole", config)
+    config, whole = four_rounds
     old = cut_off(tmp_path, config, round_number=round_number, kind=kind)
     unscored = old / "models" / f"round_{round_number:03d}.ubj"
     assert unscored.exists() == (kind == "evaluate")
@@ -114,7 +127,7 @@ def test_a_run_cut_off_in_its_final_test_trains_no_more(
 ) -> None:
     """All rounds were run, or it had stopped early: only the final test is left to do."""
     config = config_of(
-        three_bakeries, num_server_rounds=6, early_stopping_rounds=patience, **KINDS["overshot"]
+        three_bakeries, num_server_rounds=6, early_stopping_rounds=patience, **OVERSHOT
     )
     whole = run(tmp_path / "whole", config)
     last = facts_of(whole)["last_round"]
@@ -128,9 +141,7 @@ def test_a_run_cut_off_in_its_final_test_trains_no_more(
 
 def test_patience_remembers_the_rounds_before(tmp_path: Path, three_bakeries: str) -> None:
     """Two rounds without progress before the interruption and one after it make three."""
-    config = config_of(
-        three_bakeries, num_server_rounds=30, early_stopping_rounds=4, **KINDS["overshot"]
-    )
+    config = config_of(three_bakeries, num_server_rounds=30, early_stopping_rounds=4, **OVERSHOT)
     whole = run(tmp_path / "whole", config)
     last = facts_of(whole)["last_round"]
     assert last < 30
@@ -140,20 +151,21 @@ def test_patience_remembers_the_rounds_before(tmp_path: Path, three_bakeries: st
     assert model_of(new) == model_of(whole)
 
 
-def test_a_resumed_run_can_be_resumed(tmp_path: Path, three_bakeries: str) -> None:
+def test_a_resumed_run_can_be_resumed(
+    tmp_path: Path, four_rounds: tuple[dict[str, ConfigValue], Path]
+) -> None:
     """Cut off twice, the second time the folder of the run that went on is what is continued."""
-    config = config_of(three_bakeries, num_server_rounds=6, subsample=0.6)
-    whole = run(tmp_path / "whole", config)
-    first = cut_off(tmp_path, config, round_number=3)
-    second = cut_off(tmp_path, config | {"resume": str(first)}, round_number=5)
+    config, whole = four_rounds
+    first = cut_off(tmp_path, config, round_number=2)
+    second = cut_off(tmp_path, config | {"resume": str(first)}, round_number=4)
     shutil.rmtree(first)
     third = run(tmp_path, config | {"resume": str(second)})
-    assert facts_of(third)["resumed_round"] == 4
+    assert facts_of(third)["resumed_round"] == 3
     assert model_of(third) == model_of(whole)
     resumed = [
         e["round"] for e in read_events(third / "events.jsonl") if e["event"] == "run_resumed"
     ]
-    assert resumed == [2, 4]
+    assert resumed == [1, 3]
 
 
 def test_a_run_killed_before_it_had_taken_over_points_on(
@@ -190,7 +202,7 @@ def test_what_failed_before_is_still_told(tmp_path: Path, three_bakeries: str) -
     (old / "events.jsonl").write_text("\n".join(lines) + "\n")
     new = run(tmp_path, config | {"resume": str(old)})
     (failure,) = read_results(new).failures
-    assert failure["reason"] == "the oven is cold"
+    assert failure.reason == "the oven is cold"
     finished = [
         e["round"] for e in read_events(new / "events.jsonl") if e["event"] == "round_finished"
     ]
@@ -202,7 +214,7 @@ def test_the_report_shows_the_whole_curve(tmp_path: Path, three_bakeries: str) -
     config = config_of(three_bakeries, num_server_rounds=4)
     old = cut_off(tmp_path, config, round_number=3)
     new = run(tmp_path, config | {"resume": str(old)})
-    curve = learning_curve(read_results(new))
+    curve = learning_curve(read_results(new), metric="wape", axis="WAPE", share=True)
     assert isinstance(curve, Picture)
     assert "in round 1, " in curve.alt
     assert "in round 4, " in curve.alt

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from glean.features.definition import FeatureDefinition
-from glean.forecasting.predict import definition_of, read_model
+from glean.forecasting.forecasters import read_model
 from glean.settings import ConfigValue, RunSettings
 from tests.inprocess_runs import run
 
@@ -26,7 +26,7 @@ def test_sixty_days_of_each_bakery_make_more_than_each_makes_of_its_own(tmp_path
         RunSettings().to_config() | changes,
         nodes=[{"partition-id": k} for k in range(BAKERIES)],
     )
-    definition = definition_of(read_model((path / "model.ubj").read_bytes()))
+    definition = read_model((path / "model.ubj").read_bytes()).definition
     assert isinstance(definition, FeatureDefinition)
     assert not definition.season
     scores = pd.read_csv(path / "bakeries.csv")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,21 +12,19 @@ from flwr.app import Message
 from typer.testing import CliRunner
 
 from glean.cli.app import app as command
-from glean.errors import SettingsError
 from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.headline import gain_sentence
 from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.evaluation.tables.summary import summarise
-from glean.features.definition import FeatureDefinition
-from glean.federation.client.client import client_of
+from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.wire.messages import FinalReply
-from glean.forecasting.predict import definition_of, forecast_units, read_model
+from glean.forecasting.forecasters import read_model
 from glean.learning.forest import Forest
-from glean.learning.model_weights import initial_weights
 from glean.metrics import wape
+from glean.node_settings import NodeSettings
 from glean.sales.partitions import bakeries_of_run
-from glean.settings import ConfigValue, NodeSettings, RunSettings, TableSettings
+from glean.settings import ConfigValue, RunSettings, TableSettings
 from tests.federations import Honest, MeddledApp
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 from tests.tables import random_table
@@ -72,20 +69,20 @@ def test_a_run_goes_on_from_an_earlier_model(
     config = config_of(now, start_from=str(before), baselines=True, **changes)
     folder = run(tmp_path / "now", config)
     model = read_model(before.read_bytes())
-    definition = definition_of(model)
+    definition = model.definition
     settings = RunSettings.from_config(config)
-    bakeries = [client_of(NodeSettings(k), settings) for k in range(3)]
+    bakeries = [bakery_rows_of(NodeSettings(k), settings) for k in range(3)]
     units, forecasts = [], []
     scores = pd.read_csv(folder / "bakeries.csv").set_index(["bakery", "method"])
     for bakery in bakeries:
         assert bakery is not None
         rows = bakery.validation(definition)
         units.append(rows.units)
-        forecasts.append(forecast_units(model, rows))
+        forecasts.append(model.predict(rows))
         test = bakery.test(definition)
         mine = scores.loc[bakery.sales.name]
         told = mine.loc["start-from", "wape"]
-        assert told == pytest.approx(wape(test.units, forecast_units(model, test)))
+        assert told == pytest.approx(wape(test.units, model.predict(test)))
         assert len(mine[["n_days", "n_rows", "units", "cohort"]].drop_duplicates()) == 1
         assert list(mine.index)[:2] == ["federated", "start-from"]
     rounds = pd.read_csv(folder / "rounds.csv")
@@ -189,7 +186,7 @@ def test_impossible_scores_cost_only_their_sender(tmp_path: Path, tables: tuple[
     before = model_path(run(tmp_path / "then", config_of(then)))
     config = config_of(now, start_from=str(before))
     folder = run(tmp_path / "now", config, app=MeddledApp(boast))
-    failures = {event["bakery"]: event["reason"] for event in read_results(folder).failures}
+    failures = {event.bakery: event.reason for event in read_results(folder).failures}
     assert failures.keys() == {"bakery 1", "bakery 2"}
     assert "same rows" in failures["bakery 1"]
     assert "wanted start-from once" in failures["bakery 2"]
@@ -199,63 +196,6 @@ def test_impossible_scores_cost_only_their_sender(tmp_path: Path, tables: tuple[
         "bakery 1": ["federated"],
         "bakery 2": ["federated"],
     }
-
-
-def tree_model(**changes: Any) -> bytes:
-    traits: dict[str, Any] = {"horizon_days": 1, "season": False, "covariates": ()}
-    objective = changes.pop("objective", "reg:squarederror")
-    return Forest.empty(FeatureDefinition(**traits | changes), objective=objective).to_bytes()
-
-
-WEIGHTS = initial_weights("poisson", FeatureDefinition(horizon_days=1, season=False), seed=1)
-UNFIT = {
-    "text": (b"to whom it may concern", {}, "start-from: .*old.model: "),
-    "weights for trees": (
-        WEIGHTS.to_npz(),
-        {},
-        "averaged weights .poisson.; this run's is trees",
-    ),
-    "trees for weights": (
-        tree_model(),
-        {"aggregation": "fedavg"},
-        "the kind trees; this run's",
-    ),
-    "other weights": (WEIGHTS.to_npz(), {"aggregation": "fedavg"}, "this run's is .*neural"),
-    "objective": (
-        tree_model(objective="count:poisson"),
-        {},
-        "the objective count:poisson; this run's is reg:squarederror",
-    ),
-    "horizon": (tree_model(horizon_days=2), {}, "the horizon in days 2; this run's is 1"),
-    "covariates": (
-        tree_model(covariates=("footfall",)),
-        {},
-        "the covariates footfall; this run's is .none.",
-    ),
-}
-
-
-@pytest.mark.parametrize(("content", "changes", "words"), UNFIT.values(), ids=UNFIT)
-def test_a_model_that_does_not_fit_is_refused(
-    content: bytes,
-    changes: dict[str, ConfigValue],
-    words: str,
-    tmp_path: Path,
-    three_bakeries: str,
-) -> None:
-    """The message names the file, what it has and what the run has."""
-    path = tmp_path / "old.model"
-    path.write_bytes(content)
-    with pytest.raises(SettingsError, match=words) as refused:
-        run(tmp_path, config_of(three_bakeries, start_from=str(path), **changes))
-    assert str(path) in str(refused.value)
-    assert "wanted the model of a run with the same aggregation" in str(refused.value)
-
-
-def test_a_model_that_is_not_there_is_refused(tmp_path: Path, three_bakeries: str) -> None:
-    """With its path, and what kind of file is wanted."""
-    with pytest.raises(SettingsError, match=r"start-from: .*none\.ubj can't be read"):
-        run(tmp_path, config_of(three_bakeries, start_from=str(tmp_path / "none.ubj")))
 
 
 def scores_of(shares: dict[str, float]) -> pd.DataFrame:

@@ -49,7 +49,7 @@ class Comings(InProcessGrid):
             self.asked.append((phase, message.metadata.dst_node_id))
             for node in self.now_there - self.there.get(phase, self.now_there):
                 if node in self.forgets:
-                    self._contexts[node].state = RecordDict()
+                    self._hosts[node].context.state = RecordDict()
             self.now_there = self.there.get(phase, self.now_there)
         return super().push_messages(messages)
 
@@ -198,7 +198,7 @@ def test_nobody_left_to_learn_from_is_said(tmp_path: Path, three_bakeries: str) 
     with pytest.raises(FederationError) as caught:
         found.run()
     assert str(caught.value) == (
-        "round 2: none of the bakeries that are present has enough trading days to learn from; "
+        "round 2: none of the bakeries that are present has enough to learn from; "
         "those that have are bakery 1, bakery 2"
     )
     assert {e["bakery"] for e in events(found.folder) if e["event"] == "bakery_missing"} == {

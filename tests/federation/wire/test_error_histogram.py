@@ -1,4 +1,4 @@
-"""Widths that a newcomer borrows: sums over bakeries, the distribution, the whole way."""
+"""A newcomer's prior: sums over bakeries, the error distribution, the whole way."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from glean.aggregation.error_histogram import (
     variance_of,
 )
 from glean.errors import ModelError
-from glean.forecasting.calibration import UNKNOWN, Residuals, calibrate
+from glean.forecasting.calibration import UNKNOWN, calibrate
 from glean.forecasting.prior import prior_calibration
+from glean.forecasting.residuals import Residuals
 from glean.metrics import Floats
 from tests.federations import federation_of, small_settings
 
@@ -69,7 +70,7 @@ def test_a_newcomer_s_intervals_hold_before_its_first_error() -> None:
 
 
 @given(st.floats(0.01, 100))
-def test_widths_scale_with_the_federation_s_unit(unit: float) -> None:
+def test_the_prior_scales_with_the_federation_s_unit(unit: float) -> None:
     """All tables in dozens or all in pieces: the same ranges, said otherwise."""
     days = np.array([0, 1])
     plain, scaled = (prior_calibration(federation(3, unit=u)) for u in (1.0, unit))
@@ -135,28 +136,31 @@ def test_own_errors_take_over() -> None:
         {"counts": None},
     ],
 )
-def test_damaged_widths_are_refused(change: dict[str, object]) -> None:
+def test_a_damaged_distribution_is_refused(change: dict[str, object]) -> None:
     """They come from another machine: nothing is taken on trust."""
     text = json.dumps(json.loads(federation(1).to_json()) | change)
-    with pytest.raises(ModelError, match="widths"):
+    with pytest.raises(ModelError, match="distribution"):
         ErrorDistribution.from_json(text)
 
 
-def test_widths_lie_beside_the_model_of_a_run(tmp_path: Path, three_bakeries: str) -> None:
+def test_the_error_distribution_lies_beside_the_model_of_a_run(
+    tmp_path: Path, three_bakeries: str
+) -> None:
     """Under masks and without, the server learns the same sums over the bakeries' windows."""
     found = []
     for masked in (True, False):
         settings = small_settings(three_bakeries, baselines=True, secure_sums=masked)
         made = federation_of(tmp_path / str(masked), settings)
-        outcome = made.with_widths(made.run())
-        assert outcome.errors is not None
-        found.append(outcome.errors)
-        assert set(made.test(outcome)) == {"bakery 0", "bakery 1", "bakery 2"}
+        result = made.run()
+        errors = made.errors(result)
+        assert errors is not None
+        found.append(errors)
+        assert set(made.test(result, errors.to_json())) == {"bakery 0", "bakery 1", "bakery 2"}
     assert found[0] == found[1]
 
 
-def test_two_bakeries_sum_up_no_widths(tmp_path: Path, three_bakeries: str) -> None:
+def test_two_bakeries_sum_up_no_distribution(tmp_path: Path, three_bakeries: str) -> None:
     """Each could tell the other's errors from the sum."""
     settings = small_settings(three_bakeries, baselines=True)
     made = federation_of(tmp_path / "two", settings, partitions=range(2))
-    assert made.with_widths(made.run()).errors is None
+    assert made.errors(made.run()) is None

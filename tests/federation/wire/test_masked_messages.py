@@ -69,7 +69,7 @@ def received(out: Path, sales: str, kind: str, *, masked: bool) -> Sent:
 
 def words_of(vector: bytes, *, masked: bool) -> Words:
     if masked:
-        return MaskedInput.from_bytes(vector).encoded
+        return MaskedInput.from_bytes(vector).vector
     return np.frombuffer(vector, dtype="<u8")
 
 
@@ -125,18 +125,18 @@ def test_a_masked_vector_does_not_tell_whose_trade_is_large(
 def test_only_the_sum_means_anything(
     kind: str, tmp_path: Path, tables: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the server opens is the sum of the plain vectors, word by word, in every step."""
+    """What the server unmasks is the sum of the plain vectors, word by word, in every step."""
     log = StepLog(monkeypatch)
     masked = received(tmp_path, tables[1], kind, masked=True)
-    opened = [result for _, result in log.results if len(result.total)]
+    unmasked = [result for _, result in log.results if len(result.total)]
     log.results.clear()
     received(tmp_path, tables[1], kind, masked=False)
     plain = [result for _, result in log.results if len(result.total)]
-    # Where scores are hidden a last step sums them alone, and they ride at the end of others.
-    assert len(opened) == len(plain) + 1
-    for hidden, shown in zip(opened, plain, strict=False):
+    # Where scores are hidden a last step sums them alone, and they go along at the end of others.
+    assert len(unmasked) == len(plain) + 1
+    for hidden, shown in zip(unmasked, plain, strict=False):
         np.testing.assert_array_equal(hidden.total[: len(shown.total)], shown.total)
-    sums = {words.view(np.uint64).tobytes() for words in (result.total for result in opened)}
+    sums = {words.view(np.uint64).tobytes() for words in (result.total for result in unmasked)}
     for number in {step for step, _ in masked}:
         still_masked = sum(words for (at, _), words in masked.items() if at == number)
         assert np.asarray(still_masked).tobytes() not in sums
@@ -165,7 +165,7 @@ def test_nothing_but_vectors_shares_and_keys_comes_in_a_masked_run(
     assert isinstance(found.grid, CapturingGrid)
     replies = [m for m in found.grid.captured if m.metadata.reply_to_message_id]
     kinds = {m.metadata.message_type for m in replies}
-    assert kinds == {"query", "train.keys", "train.step", "train.open"}
+    assert kinds == {"query", "train.keys", "train.sum", "train.unmask"}
     for message in replies:
         if message.metadata.message_type == SUM:
             reply = SumReply.from_record(message.content)

@@ -23,8 +23,8 @@ from glean.federation.wire.messages import (
     FinalReply,
     Task,
     TrainReply,
-    payload_bytes,
 )
+from glean.federation.wire.record_form import payload_bytes
 from glean.metrics import ErrorSums
 from tests.matrices import random_forest
 
@@ -59,7 +59,7 @@ def test_what_is_sent_is_what_is_read(message: AnyMessage) -> None:
 CONTRIBUTION = TrainReply(
     bakery="north",
     code="c0de",
-    definition="d",
+    spec="d",
     lacks_model=False,
     weight=2.5,
     device="cpu",
@@ -203,7 +203,7 @@ def test_error_sums_come_back_by_name() -> None:
     """The sums that a bakery sends are the ones that it made."""
     sums = ErrorSums.of([10.0, 0.0], [12.0, 1.0])
     score = EvaluateReply("north", "c0de", lacks_model=False, sums=astuple(sums))
-    assert EvaluateReply.from_record(score.to_record()).error_sums() == sums
+    assert ErrorSums.from_values(EvaluateReply.from_record(score.to_record()).sums) == sums
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_error_sums_come_back_by_name() -> None:
 def test_impossible_sums_are_refused(sums: tuple[float, ...], message: str) -> None:
     """A wrong number of sums, or a negative one that can't be, is a model error."""
     with pytest.raises(ModelError, match=message):
-        EvaluateReply("north", "c0de", lacks_model=False, sums=sums).error_sums()
+        ErrorSums.from_values(sums)
 
 
 def test_only_the_signed_error_may_be_negative() -> None:
@@ -224,7 +224,7 @@ def test_only_the_signed_error_may_be_negative() -> None:
     score = EvaluateReply(
         "north", "c0de", lacks_model=False, sums=(1.0, 5.0, -2.0, 2.0, 4.0, 1.0, 0.4)
     )
-    assert score.error_sums().signed_error == -2.0
+    assert ErrorSums.from_values(score.sums).signed_error == -2.0
 
 
 @given(st.binary(max_size=2000))
@@ -236,7 +236,7 @@ def test_the_payload_counts_every_byte_of_a_model(model: bytes) -> None:
 
 
 @given(st.binary(max_size=2000))
-def test_what_is_squeezed_comes_back(content: bytes) -> None:
+def test_what_is_compressed_comes_back(content: bytes) -> None:
     """And a model of many trees shrinks to a third at most."""
     assert decompress(compress(content)) == content
     trees = random_forest(40).to_bytes()
@@ -245,7 +245,7 @@ def test_what_is_squeezed_comes_back(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b + b"!", lambda b: b[:5] + b[6:]])
-def test_damaged_squeezed_bytes_are_refused(damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_compressed_bytes_are_refused(damage: Callable[[bytes], bytes]) -> None:
     """Cut, grown or changed."""
     with pytest.raises(ModelError, match="the message's model"):
         decompress(damage(compress(random_forest(3).to_bytes())))

@@ -1,8 +1,9 @@
+"""The data check: what it finds in a table, and how it says so."""
+
 from __future__ import annotations
 
 import datetime as dt
 import io
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -10,111 +11,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from glean.cli.checked import print_report, verdict
-from glean.cli.remarks import remarks_of
+from glean.cli.checked import print_check
+from glean.operations.remarks import remarks_of
+from glean.operations.table_check import check_table, verdict
 from glean.sales.quality.data_check import examine
-from glean.sales.quality.histories import longest_test
-from glean.sales.quality.like_names import like_names
-from glean.sales.quality.opening_days import LoneDay, opening_days
 from glean.sales.quality.outliers import usual_units
-from glean.sales.reading.sales_file import read_sales
-from glean.sales.table import SalesTable
-from glean.sales.windows import windows_of
-from glean.settings import WindowSettings
-
-
-def weeks(days: int, *, without: tuple[int, ...] = ()) -> pd.Series[pd.Timestamp]:
-    dates = pd.Series(pd.date_range("2024-01-01", periods=days))  # a Monday
-    return dates[~dates.dt.day_of_week.isin(without)].reset_index(drop=True)
-
-
-def file_of(folder: Path, rows: pd.DataFrame) -> Path:
-    path = folder / "shop.csv"
-    rows.to_csv(path, index=False)
-    return path
-
-
-def test_days_off_aren_t_gaps() -> None:
-    """A shop closed on Sundays and Mondays has days off, and nothing is missing."""
-    opening = opening_days(weeks(70, without=(0, 6)))
-    assert opening.days_off == ("Mondays", "Sundays")
-    assert (opening.gaps, opening.single_days) == ((), 0)
-    assert opening.trading_days == 50
-    assert (opening.first, opening.last) == (dt.date(2024, 1, 2), dt.date(2024, 3, 9))
-
-
-def test_gaps_and_single_missing_days() -> None:
-    """A fortnight without rows is a gap by its first and last day; a lone day is counted."""
-    dates = weeks(100)
-    gone = dates.between("2024-02-05", "2024-02-18") | (dates == "2024-03-10")
-    opening = opening_days(dates[~gone])
-    (gap,) = opening.gaps
-    assert str(gap) == "2024-02-05 to 2024-02-18 (14 days)"
-    assert (opening.single_days, opening.missing_days) == (1, 15)
-
-
-def test_weekday_that_is_mostly_closed() -> None:
-    """A weekday open now and then is told apart from a day off."""
-    dates = weeks(140)
-    sundays = dates[dates.dt.day_of_week == 6]
-    opening = opening_days(dates[~dates.isin(sundays.iloc[4:])])
-    assert opening.days_off == ()
-    assert opening.mostly_off == ("Sundays",)
-
-
-def test_short_histories_have_no_days_off() -> None:
-    """Two weeks say nothing about weekdays: missing Sundays are missing days."""
-    opening = opening_days(weeks(15, without=(6,)))
-    assert opening.days_off == ()
-    assert opening.single_days == 2
-
-
-def test_a_long_gap_hides_no_weekday() -> None:
-    """Five months without rows are a gap; the weekdays are those of the months with rows."""
-    dates = weeks(274, without=(6,))
-    opening = opening_days(dates[~dates.between("2024-04-01", "2024-07-31")])
-    assert [str(gap) for gap in opening.gaps] == ["2024-04-01 to 2024-07-31 (122 days)"]
-    assert opening.pauses == opening.gaps
-    assert (opening.days_off, opening.mostly_off) == (("Sundays",), ())
-    assert (opening.single_days, opening.missing_days) == (0, 105)
-
-
-@pytest.mark.parametrize(
-    ("typed", "after", "before"),
-    [("2042-07-19", 6575, 0), ("2014-03-01", 0, 3593), ("2025-02-01", 198, 0)],
-)
-def test_lone_days(typed: str, after: int, before: int) -> None:
-    """A year or month mistyped is one day far from the others, and no day of the week is off."""
-    dates = pd.concat([weeks(200), pd.Series([pd.Timestamp(typed)])])
-    opening = opening_days(dates)
-    assert opening.lone_days == (LoneDay(dt.date.fromisoformat(typed), after, before),)
-    assert (opening.days_off, opening.mostly_off) == ((), ())
-    assert len(opening.gaps) == 1
-
-
-@pytest.mark.parametrize("step", [3, 7, 14, 30, 100])
-def test_rare_days_are_neither_lone_nor_pauses(step: int) -> None:
-    """A market stall has its rhythm, and not all weekdays are days off; a year's hole shows."""
-    dates = weeks(step * 60)[::step].reset_index(drop=True)
-    opening = opening_days(dates)
-    assert (opening.lone_days, opening.pauses) == ((), ())
-    assert len(opening.days_off + opening.mostly_off) < 7
-    hole = opening_days(dates[(dates.index < 20) | (dates.index >= 40)])
-    assert len(hole.pauses) == 1
-
-
-def test_two_days_far_apart_are_a_gap() -> None:
-    """Of two days neither is the odd one; the weekdays aren't all days off."""
-    opening = opening_days(pd.Series(pd.to_datetime(["2024-01-01", "2024-12-31"])))
-    assert opening.lone_days == ()
-    assert len(opening.gaps) == 1
-    assert len(opening.days_off + opening.mostly_off) < 7
-
-
-def sales(days: int = 140) -> pd.DataFrame:
-    dates = weeks(days)
-    units = 50.0 + 20.0 * (dates.dt.day_of_week == 5) + np.arange(days) % 7
-    return pd.DataFrame({"date": dates, "bakery": "A", "product": "Rolls", "units": units})
+from tests.sales.quality.sales_weeks import file_of, sales
 
 
 def test_outliers_are_the_planted_days() -> None:
@@ -144,69 +46,6 @@ def test_usual_units_against_a_plain_loop() -> None:
     same = [at + 7 * week for week in range(-4, 5)]
     expected = np.median(np.sqrt(rows["units"].to_numpy()[same])) ** 2
     assert usual[at] == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "alike"),
-    [
-        ("Croissant", "croisant ", True),
-        ("Rye bread", "rye-bread", True),
-        ("Brötchen", "Broetchen", True),
-        ("Bread 1", "Bread 2", False),
-        ("Roll", "Rolls", True),
-        ("Tea", "Pea", False),
-        ("Cheese roll", "Wheat roll", False),
-        ("Latte", "Lattice", False),
-    ],
-)
-def test_like_names(one: str, other: str, alike: bool) -> None:
-    """Slips of the keyboard are alike; numbers, short words and other things aren't."""
-    assert bool(like_names([one, other])) == alike
-
-
-WORDS = ["roll", "rye", "wheat", "cheese", "apple", "cherry", "brötchen", "tart", "1", "500g"]
-
-
-def random_names(count: int) -> list[str]:
-    """Draw names of a few words, every fifth with a slip of the keyboard in the one before it."""
-    rng = np.random.default_rng(8)
-    names: list[str] = []
-    for number in range(count):
-        name = " ".join(rng.choice(WORDS, rng.integers(1, 5), replace=False))
-        if number % 5 == 4:
-            at = rng.integers(len(names[-1]))
-            name = names[-1][:at] + "aZ -"[rng.integers(4)] + names[-1][at + 1 :]
-        names.append(name)
-    return names
-
-
-def test_like_names_against_every_pair() -> None:
-    """Counting letters first loses no pair that comparing all of them finds."""
-    names = sorted(set(random_names(150)))
-    every = [pair for pair in combinations(names, 2) if like_names(pair)]
-    assert len(every) > 10
-    assert like_names(names) == every
-
-
-def test_thousands_of_names_are_compared() -> None:
-    """A twin among three thousand names is found."""
-    names = random_names(3000)
-    assert ("Sourdough loaf", "sourdogh loaf") in like_names(
-        [*names, "Sourdough loaf", "sourdogh loaf"]
-    )
-
-
-def test_names_too_many_to_compare_are_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody takes silence for a clean bill."""
-    monkeypatch.setattr("glean.sales.quality.like_names.MOST_NAMES", 2)
-    monkeypatch.setattr("glean.cli.remarks.MOST_NAMES", 2)
-    rows = pd.concat([sales(20).assign(product=name) for name in ("Roll", "Rolls", "Cake")])
-    remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
-    assert remarks == [
-        "3 names of products weren't compared to find some that mean the same; up to 2 are."
-    ]
 
 
 def test_report_of_a_sound_file(tmp_path: Path) -> None:
@@ -314,15 +153,6 @@ def test_many_products_make_no_flood(tmp_path: Path) -> None:
     assert "and 297 more" in remark
 
 
-def test_names_of_bakeries_are_compared(tmp_path: Path) -> None:
-    """Bakeries that differ in a blank or a capital are asked about; the others aren't."""
-    rows = pd.concat([sales(20).assign(bakery=name) for name in ("North", "North ", "north", "A")])
-    report = examine(file_of(tmp_path, rows))
-    assert report.like_bakeries == (("North", "North "), ("North", "north"), ("North ", "north"))
-    assert report.like_products == ()
-    assert "Bakeries 'North' and 'North ': are these the same?" in "\n".join(remarks_of(report))
-
-
 def test_what_never_sold_is_named(tmp_path: Path) -> None:
     """A product of zeros and a bakery of zeros can't be learned from, one sale changes that."""
     once = sales(20).assign(product="Cake", units=0.0)
@@ -342,74 +172,6 @@ def test_the_next_step_can_be_pasted(tmp_path: Path) -> None:
     folder.mkdir()
     path = file_of(folder, pd.concat([sales(80), sales(80).assign(bakery="B")]))
     assert verdict(examine(path)).endswith(f"Next: glean simulate --sales '{path}'")
-
-
-TEST_DAYS = WindowSettings().test_days
-
-
-def test_a_table_too_short_for_the_default_test_is_told_a_shorter_one(tmp_path: Path) -> None:
-    """With 35 days there is no run as it is; with the test that is named half of them train."""
-    short = [sales(days).assign(bakery=name) for name, days in (("A", 20), ("B", 35), ("C", 40))]
-    path = file_of(tmp_path, pd.concat(short))
-    report = examine(path)
-    assert report.usable
-    words = verdict(report)
-    assert f"by default the last {TEST_DAYS} days are kept" in words
-    assert "no bakery has 14 trading days with sales before them" in words
-    assert words.endswith(f"Next: glean simulate --sales {path} --set test-days=21")
-    table = read_sales(path)
-    laid = [windows_of(table.of(name), WindowSettings(test_days=21)) for name in "ABC"]
-    assert [windows.trains for windows in laid] == [False, True, True]
-    assert laid[1].trading_days == 14
-
-
-def test_one_bakery_s_short_table_is_told_a_shorter_test(tmp_path: Path) -> None:
-    """Its table is for its own machine, so that no simulation comes next."""
-    words = verdict(examine(file_of(tmp_path, sales(35))))
-    assert words.endswith("before them. `--set test-days=21` leaves them.")
-
-
-@pytest.mark.parametrize("days", [14 + TEST_DAYS, 13 + TEST_DAYS])
-def test_the_longest_test_is_that_of_the_windows(days: int) -> None:
-    """A bakery learns by the doctor if it does by the windows of a run, holes or not."""
-    for gone in ([], [3, 4], [13, 14, 15], [-3, -2]):
-        rows = sales(days).drop(index=[at % days for at in gone]).reset_index(drop=True)
-        longest = longest_test(rows)
-        laid = [
-            windows_of(SalesTable(rows), WindowSettings(test_days=longest + more)).trains
-            for more in (0, 1)
-        ]
-        assert laid == [True, False]
-    assert (longest_test(sales(days)) >= TEST_DAYS) == (days == 14 + TEST_DAYS)
-
-
-def test_a_history_that_is_no_history_has_no_test() -> None:
-    """Fourteen days leave none for a test, and zeros before the first sale teach nothing."""
-    assert longest_test(sales(14)) == 0
-    assert longest_test(sales(15)) == 1
-    late = sales(100)
-    late.loc[:69, "units"] = 0.0
-    assert longest_test(late) == 16
-    assert longest_test(late.assign(units=0.0)) == 0
-
-
-def test_who_isn_t_trained_on_is_named(tmp_path: Path) -> None:
-    """Among bakeries that learn, one with all of its days in the test window is told why."""
-    report = examine(file_of(tmp_path, pd.concat([sales(), sales(30).assign(bakery="Young")])))
-    assert verdict(report).startswith(f"{report.source} can be used as it is. Next:")
-    (remark,) = remarks_of(report)
-    assert remark == (
-        "Young: not trained on, for fewer than 14 trading days with sales stand before the last "
-        f"{TEST_DAYS} days, which are kept for the test; `--set test-days=16` leaves enough."
-    )
-
-
-def test_too_little_for_any_test_is_said(tmp_path: Path) -> None:
-    """Ten days are in the format and can be forecast, and no setting makes them a run."""
-    report = examine(file_of(tmp_path, pd.concat([sales(10), sales(10).assign(bakery="B")])))
-    assert report.usable
-    assert "can be used as it is, but not to learn from" in verdict(report)
-    assert "simulate" not in verdict(report)
 
 
 def test_a_table_without_a_sale_can_t_be_used(tmp_path: Path) -> None:
@@ -452,7 +214,7 @@ def test_tables_fit_a_terminal_of_80_characters(tmp_path: Path) -> None:
     rows = sales().assign(sold_out_at="15:00", product="A very long name of a product indeed")
     rows.loc[3, "units"] = -1.0
     console = Console(width=80, record=True, file=io.StringIO())
-    print_report(examine(file_of(tmp_path, rows)), console)
+    print_check(check_table(file_of(tmp_path, rows)), console)
     text = console.export_text()
     table = text[: text.index("- A:")]
     assert table.count("2024-01-01") == table.count("2024-05-19") == 2
@@ -467,7 +229,7 @@ def test_tables_of_two_bakeries_fit_a_terminal_too(tmp_path: Path) -> None:
     paused = rows[~rows["date"].between("2024-03-01", "2024-05-09")].assign(product="Another cake")
     both = [pd.concat([rows, paused]).assign(bakery=f"Bakery at the corner {n}") for n in (1, 2)]
     console = Console(width=80, record=True, file=io.StringIO())
-    print_report(examine(file_of(tmp_path, pd.concat(both))), console)
+    print_check(check_table(file_of(tmp_path, pd.concat(both))), console)
     text = console.export_text()
     table = text[: text.index("- Bakery")]
     assert table.count("2024-01-01") == table.count("2024-10-06") == 6

@@ -19,7 +19,7 @@ from glean.sales.synthetic.bakeries import synthetic_bakery
 from glean.sales.table import SalesTable
 from glean.sales.writing import write_sales
 
-CASES = 500
+CASES = 300
 
 
 def _cut(data: bytes, draw: random.Random) -> bytes:
@@ -109,7 +109,7 @@ def _outcome(action: Callable[[], object]) -> str:
 def test_damaged_csv_files_never_end_in_a_traceback(
     tmp_path: Path, small_table: SalesTable
 ) -> None:
-    """500 seeded ways to damage a file: reading, checking and importing survive each."""
+    """300 seeded ways to damage a file: reading, checking and importing survive each."""
     path = tmp_path / "shop.csv"
     write_sales(small_table, path)
     good = path.read_bytes()

@@ -1,0 +1,163 @@
+"""The table of aggregations: all that the rest of the package needs to know to tell them apart.
+
+A further aggregation is a row here and a module with its strategy. Nothing outside this table
+compares an aggregation's name: settings, checks, checkpoints and clients read its row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ModelKind = Literal["trees", "weights"]
+
+_SUFFIXES: dict[ModelKind, str] = {"trees": ".ubj", "weights": ".npz"}
+
+
+@dataclass(frozen=True)
+class TreeRate:
+    """The rule of a step size for trees: `total` / rounds, at most `largest`.
+
+    A longer run takes finer steps and goes equally far. Numbers are chosen on validation windows.
+
+    Parameters
+    ----------
+    total : float
+        Sum of the step sizes over all rounds.
+    largest : float
+        The largest step of a round.
+
+    Examples
+    --------
+    >>> TreeRate(8.0, 0.4).in_rounds(40)
+    0.2
+    """
+
+    total: float
+    largest: float
+
+    def in_rounds(self, rounds: int) -> float:
+        """Step size of each of so many rounds."""
+        return min(self.largest, self.total / rounds)
+
+
+TREE_RATE = TreeRate(total=8.0, largest=0.4)
+"""Scaled leaves make a round one step whatever the number of bakeries, and `cyclic` adds one
+bakery's trees as they are: the same rule serves both, and `histogram`."""
+
+REFIT_RATE = TreeRate(total=16.0, largest=0.8)
+"""For refitted leaves, whose average over many structures is a smoother step."""
+
+
+@dataclass(frozen=True)
+class AggregationKind:
+    """One way in which updates become the global model.
+
+    Parameters
+    ----------
+    name : str
+        The value of the setting `aggregation`.
+    model : str
+        What the global model is made of, "trees" or "weights".
+    strategy : str
+        Where its strategy stands, "module:class"; imported when a run needs it.
+    leaf_values : str
+        The value of `leaf-values` that it is for; "" where that setting plays no part.
+    rate : TreeRate or None
+        Rule of the step size; None for weights, whose optimiser has a rate of its own.
+    sums : bool
+        Whether the model is made of sums, which the server can be kept from looking into.
+    cpu_only : bool
+        Whether bakeries learn on the CPU whatever the run's `device`.
+    always_masked : bool
+        Whether a sum that can't be masked is none, in a simulation too.
+    leaves_are_sums : bool
+        Whether leaves come from sums, so that a loss whose leaves are medians is refused.
+    one_boosting_step : bool
+        Whether the trees of a round are grown on the same margins.
+    has_state : bool
+        Whether its strategy has a state of its own, never empty, which checkpoints keep.
+    """
+
+    name: str
+    model: ModelKind
+    strategy: str
+    leaf_values: str = ""
+    rate: TreeRate | None = None
+    sums: bool = True
+    cpu_only: bool = False
+    always_masked: bool = False
+    leaves_are_sums: bool = False
+    one_boosting_step: bool = False
+    has_state: bool = False
+
+    @property
+    def averages_weights(self) -> bool:
+        """Whether the global model is made of weights."""
+        return self.model == "weights"
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of its model files."""
+        return _SUFFIXES[self.model]
+
+
+KINDS: tuple[AggregationKind, ...] = (
+    AggregationKind(
+        "bagging",
+        "trees",
+        "glean.federation.server.leaf_refit:LeafRefitStrategy",
+        leaf_values="refit",
+        rate=REFIT_RATE,
+        leaves_are_sums=True,
+    ),
+    AggregationKind(
+        "bagging",
+        "trees",
+        "glean.federation.server.scaled_bagging:ScaledBaggingStrategy",
+        leaf_values="scaled",
+        rate=TREE_RATE,
+        sums=False,
+    ),
+    AggregationKind(
+        "cyclic",
+        "trees",
+        "glean.federation.server.cyclic:CyclicStrategy",
+        rate=TREE_RATE,
+        sums=False,
+    ),
+    AggregationKind(
+        "fedavg",
+        "weights",
+        "glean.federation.server.fedavg:FedAvgStrategy",
+        cpu_only=True,
+    ),
+    AggregationKind(
+        "histogram",
+        "trees",
+        "glean.federation.server.histogram:HistogramStrategy",
+        rate=TREE_RATE,
+        cpu_only=True,
+        always_masked=True,
+        leaves_are_sums=True,
+        one_boosting_step=True,
+    ),
+)
+
+
+def aggregation_names() -> tuple[str, ...]:
+    """Values of the setting `aggregation`, each once, in the order of the table."""
+    return tuple(dict.fromkeys(kind.name for kind in KINDS))
+
+
+def kind_of(name: str, *, leaf_values: str) -> AggregationKind:
+    """Find the row for two settings that were checked.
+
+    Examples
+    --------
+    >>> kind_of("fedavg", leaf_values="refit").suffix
+    '.npz'
+    """
+    return next(
+        kind for kind in KINDS if kind.name == name and kind.leaf_values in ("", leaf_values)
+    )

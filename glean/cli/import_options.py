@@ -1,0 +1,163 @@
+"""The options of `glean data import`, which together are one request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glean.cli.typed_days import day_of
+from glean.errors import SettingsError
+
+if TYPE_CHECKING:
+    from glean.sales.importing.covariate_files import CovariateFile
+    from glean.sales.importing.request import ImportRequest
+    from glean.sales.importing.selection import Selection
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """Options as they are typed: a field is an option, its annotation the help."""
+
+    file: Annotated[Path, typer.Argument(help="Export: CSV in any writing, .gz, or parquet.")]
+    date: Annotated[str, typer.Option(help="Column of the day (a time in it is ignored).")]
+    out: Annotated[Path, typer.Option(help="Table to write: .csv, .csv.gz or .parquet.")]
+    units: Annotated[str, typer.Option(help="Column of what was sold, units or money.")] = ""
+    bakery: Annotated[str, typer.Option(help="Column of the bakery.")] = ""
+    product: Annotated[str, typer.Option(help="Column of the product or item.")] = ""
+    bakery_name: Annotated[
+        str, typer.Option(help="Name of the one bakery, where no column has it.")
+    ] = ""
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Further columns, like price or Preis=price; repeat or use commas."),
+    ] = None
+    closed: Annotated[str, typer.Option(help="Column that is 1 on closed days.")] = ""
+    till_lines: Annotated[
+        bool, typer.Option("--till-lines", help="One line an item sold: sum them to days.")
+    ] = False
+    quantity: Annotated[str, typer.Option(help="Column of pieces a till line.")] = ""
+    zeros: Annotated[
+        bool, typer.Option(help="Till lines: 0 for open days on which a product wasn't sold.")
+    ] = True
+    ignore_item: Annotated[
+        list[str] | None, typer.Option(help="Item that is no product; may be repeated.")
+    ] = None
+    wide: Annotated[bool, typer.Option("--wide", help="Each product has a column.")] = False
+    products: Annotated[
+        str, typer.Option(help="The columns of a wide file, like a,b,c; else all numbers.")
+    ] = ""
+    align_rows: Annotated[
+        Path | None, typer.Option(help="File whose columns stand beside these, line by line.")
+    ] = None
+    returns: Annotated[
+        str, typer.Option(help="Negative values: net (off the day's sales) or drop.")
+    ] = ""
+    covariates: Annotated[
+        Path | None, typer.Option(help="File of weather and the like, joined by date.")
+    ] = None
+    covariate_date: Annotated[str, typer.Option(help="Its column of dates.")] = ""
+    covariate_columns: Annotated[
+        list[str] | None, typer.Option(help="Its columns to join, like ttav=temperature_c.")
+    ] = None
+    covariate_decimal: Annotated[str, typer.Option(help="Its decimal mark.")] = ""
+    covariate_date_order: Annotated[str, typer.Option(help="Its order of dates.")] = ""
+    region: Annotated[str, typer.Option(help="Add public holidays of it, like DE-SH.")] = ""
+    since: Annotated[str, typer.Option(help="First day to keep, like 2019-01-31.")] = ""
+    until: Annotated[str, typer.Option(help="Last day to keep.")] = ""
+    min_days: Annotated[int, typer.Option(help="Keep bakeries with so many trading days.")] = 0
+    first: Annotated[int, typer.Option(help="Then keep so many bakeries, in text order.")] = 0
+    delimiter: Annotated[str, typer.Option(help="Between values: , ; tab |")] = ""
+    decimal: Annotated[str, typer.Option(help="Decimal mark: . or ,")] = ""
+    encoding: Annotated[str, typer.Option(help="Like utf-8, cp1252, utf-16.")] = ""
+    date_order: Annotated[str, typer.Option(help="dmy, mdy or ymd.")] = ""
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False
+
+    def request(self) -> ImportRequest:
+        """Make the import that is asked for.
+
+        Raises
+        ------
+        SettingsError
+            The options contradict one another.
+        """
+        from glean.sales.importing.exports import Notation
+        from glean.sales.importing.request import Columns, ImportRequest
+
+        if self.quantity and (self.units or not self.till_lines):
+            raise SettingsError("--quantity goes with --till-lines, in place of --units")
+        return ImportRequest(
+            path=self.file,
+            columns=Columns(
+                date=self.date,
+                units=self.units or self.quantity,
+                bakery=self.bakery,
+                product=self.product,
+                closed=self.closed,
+                kept=renamings("--keep", self.keep or []),
+            ),
+            notation=Notation(
+                encoding=self.encoding,
+                delimiter=self.delimiter,
+                decimal=self.decimal,
+                date_order=self.date_order,
+            ),
+            bakery_name=self.bakery_name,
+            till_lines=self.till_lines,
+            zeros=self.zeros,
+            ignored_items=tuple(self.ignore_item or ()),
+            wide=self.wide,
+            products=tuple(name for name in self.products.split(",") if name),
+            aligned=self.align_rows,
+            returns=self.returns or None,
+            covariates=self._covariates(),
+            region=self.region,
+            selection=self._selection(),
+        )
+
+    def _covariates(self) -> CovariateFile | None:
+        from glean.sales.importing.covariate_files import CovariateFile
+        from glean.sales.importing.exports import Notation
+
+        if self.covariates is None:
+            return None
+        return CovariateFile(
+            path=self.covariates,
+            date=self.covariate_date,
+            columns=renamings("--covariate-columns", self.covariate_columns or []),
+            notation=Notation(
+                decimal=self.covariate_decimal,
+                date_order=self.covariate_date_order,
+                options="--covariate-",
+            ),
+        )
+
+    def _selection(self) -> Selection:
+        from glean.sales.importing.selection import Selection
+
+        return Selection(
+            since=day_of("--since", self.since),
+            until=day_of("--until", self.until),
+            min_days=self.min_days,
+            first=self.first,
+        )
+
+
+def renamings(option: str, texts: list[str]) -> dict[str, str]:
+    """Read `COLUMN` or `COLUMN=NAME`, repeated or joined by commas.
+
+    Raises
+    ------
+    SettingsError
+        A column or name is empty, or named twice.
+    """
+    found: dict[str, str] = {}
+    for text in ",".join(texts).split(",") if texts else []:
+        column, _, name = text.strip().partition("=")
+        name = name or column
+        if not column or column in found or name in found.values():
+            raise SettingsError(f"{option}: found {text!r}; wanted COLUMN[=NAME], each once")
+        found[column] = name
+    return found

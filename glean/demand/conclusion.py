@@ -1,0 +1,171 @@
+"""The end of a run on the demand: final test, what only a simulation knows, tables, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from glean.aggregation.error_histogram import ErrorDistribution
+from glean.demand.error_sums import sum_errors
+from glean.errors import GleanError
+from glean.evaluation.pages.owner_page import write_owner_page
+from glean.evaluation.pages.report import write_report
+from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
+from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
+from glean.evaluation.tables.federation_size import measure_sizes
+from glean.evaluation.tables.final_scores import final_scores
+from glean.evaluation.tables.headline import headline
+from glean.evaluation.tables.result_table import summary_result
+from glean.evaluation.tables.results import read_results
+from glean.evaluation.tables.scores import BakeryScore, score_frame
+from glean.evaluation.tables.summary import METHOD_ORDER, summarise
+from glean.features.bakery_rows import BakeryRows, bakery_rows_of
+from glean.federation.grids.inprocess import BakeryApp
+from glean.federation.server.conclusion import FinishedRounds, ResultTable
+from glean.forecasting.forecasters import read_model
+from glean.forecasting.prior import ERRORS_FILE
+from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
+from glean.learning.xgboost_library import load_xgboost
+from glean.node_settings import NodeSettings
+from glean.runs.folder import RunFolder
+from glean.settings import RunSettings
+
+
+class DemandConclusion:
+    """Scores by method, plans against habits, and the report."""
+
+    def run_facts(self, settings: RunSettings, *, deployed: bool) -> dict[str, Any]:
+        """Say whether the bakeries are synthetic."""
+        return {"synthetic": not settings.table.sales and not deployed}
+
+    def conclude(self, run: FinishedRounds) -> str:
+        """Have the final model tested and write the results; the summary as a sentence.
+
+        Raises
+        ------
+        FederationError
+            No bakery gave valid scores, or none has a day that could be scored.
+        """
+        errors = sum_errors(run)
+        if errors is not None:
+            run.folder.write_bytes(ERRORS_FILE, errors.to_json().encode())
+        scores = final_scores(run, findings=errors.to_json() if errors is not None else "")
+        if not run.deployed:
+            scores += _Diagnosis(run, errors).write()
+        table = score_frame(_sorted(scores))
+        _write_csv(run.folder, "bakeries.csv", table)
+        return headline(summarise(table), units_label=run.settings.table.units_label)
+
+    def write_report(self, folder: Path) -> Path:
+        """Write `report.html`; its path."""
+        return write_report(folder)
+
+    def write_client_page(self, folder: Path, client: str) -> Path:
+        """Write the page of one bakery, for its owner; its path."""
+        return write_owner_page(folder, client)
+
+    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Write `growth.csv`; each size once it is measured."""
+        return measure_sizes(folder, client_app)
+
+    def result_table(self, folder: Path) -> ResultTable:
+        """Make the final table of a completed run.
+
+        Raises
+        ------
+        GleanError
+            The run has no final scores.
+        """
+        results = read_results(folder)
+        if results.scores is None:
+            raise GleanError(f"{folder} has no bakeries.csv: the run ended before its final test")
+        summary = summarise(results.scores, truth=results.truth)
+        return summary_result(summary, units_label=results.units_label)
+
+
+@dataclass(frozen=True)
+class _Diagnosis:
+    """What only a simulation knows; the server opens the bakeries' tables for it."""
+
+    run: FinishedRounds
+    errors: ErrorDistribution | None
+
+    def write(self) -> list[BakeryScore]:
+        """Write single days, the truth and all bakeries' tables; the scores of pooled training."""
+        settings, folder = self.run.settings, self.run.folder
+        bakeries = self._bakeries()
+        model = read_model(self.run.result.model.to_bytes())
+        pooled = None
+        if settings.baselines:
+            # Both once, before two threads ask for them: while XGBoost is imported scikit-learn is
+            # hidden, and who asks for that at the same moment doesn't find it.
+            load_xgboost()
+            for each in bakeries:
+                each.training(model.definition)
+            with ThreadPoolExecutor(1) as beside:
+                training = beside.submit(
+                    train_pooled_baseline,
+                    bakeries,
+                    model.definition,
+                    settings,
+                    learning_rate=pooled_learning_rate_of(settings.rounds),
+                    steps=self._pooled_rounds(),
+                )
+                self._write_tables(bakeries)
+                pooled = training.result()
+        found = diagnose(bakeries, model, pooled)
+        _write_csv(folder, "forecasts.csv", found.forecasts)
+        if found.truth is not None:
+            _write_csv(folder, "truth.csv", found.truth)
+        return found.pooled
+
+    def _bakeries(self) -> list[BakeryRows]:
+        found = (
+            bakery_rows_of(
+                NodeSettings(info.partition),
+                self.run.settings,
+                newcomer=name in self.run.newcomers,
+            )
+            for name, info in self.run.infos.items()
+        )
+        return [bakery for bakery in found if bakery is not None]
+
+    def _write_tables(self, bakeries: Sequence[BakeryRows]) -> None:
+        """Write single days, plans, coverage and choices of all bakeries."""
+        model = self.run.result.model.to_bytes()
+        rate = learning_rate_of(self.run.settings.rounds)
+        owns = [
+            client_model_of(each, model, learning_rate=rate, errors=self.errors)
+            for each in bakeries
+        ]
+        tables = [tables_of_client(*pair) for pair in zip(bakeries, owns, strict=True)]
+        for name in tables[0] if tables else ():
+            whole = pd.concat([table[name] for table in tables], ignore_index=True)
+            self.run.folder.write_bytes(name, to_texts({name: whole})[name].encode())
+
+    def _pooled_rounds(self) -> int:
+        """As many as the model went through; a full run's where it began with one of unknown age.
+
+        The pooled baseline always begins from nothing.
+        """
+        settings = self.run.settings
+        if settings.start_from:
+            return settings.rounds.num_server_rounds
+        return self.run.result.best_round
+
+
+def _sorted(scores: Sequence[BakeryScore]) -> list[BakeryScore]:
+    return sorted(scores, key=lambda score: (score.bakery, METHOD_ORDER.index(score.method)))
+
+
+def _write_csv(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
+    text = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d")
+    folder.write_bytes(name, text.encode())
+
+
+CONCLUSION = DemandConclusion()

@@ -1,0 +1,237 @@
+"""A bakery's work on a model of trees: follow it, score it, grow or sum up new ones."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.demand.error_parts import error_part, error_part_length, training_totals
+from glean.errors import ModelError
+from glean.features.matrix import FeatureMatrix
+from glean.federation.wire.messages import Task
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, SumRequest
+from glean.federation.workload.client_state import ClientState
+from glean.learning.bin_layout import BinLayout
+from glean.learning.boosting import TreeLearner
+from glean.learning.fixed_point import FixedPoint
+from glean.learning.forest import Forest
+from glean.learning.gradient_histograms import GradientHistograms
+from glean.learning.histogram_request import HistogramRequest
+from glean.learning.structure import leaf_count, on_public_edges, structure_of
+from glean.metrics import ErrorSums
+from glean.settings import BoostingSettings
+
+LOG = logging.getLogger("glean")
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Encoded = NDArray[np.int64]
+
+PROPOSED_SHARE = 0.1
+"""Of `min-child-weight`: what a leaf of a proposed structure holds at least of its proposer's rows;
+chosen on validation windows."""
+
+_NAME = "glean-margins"
+
+
+@dataclass(frozen=True)
+class MarginCache:
+    """How far a bakery has followed the model; stays in its node's own state.
+
+    Parameters
+    ----------
+    state : str
+        Name of the model's state.
+    training, validation : float32 arrays of shape (rows,)
+        Margins of that state on the bakery's training and validation rows.
+    """
+
+    state: str
+    training: Singles
+    validation: Singles
+
+    @staticmethod
+    def state_in(kept: ClientState) -> str:
+        """Name of the state that a node's state is about; "" where there is none."""
+        return kept.text(_NAME)
+
+    @classmethod
+    def load(cls, kept: ClientState) -> MarginCache | None:
+        """Read it from a node's state; None where there is none."""
+        state = kept.text(_NAME)
+        return cls(state, **kept.arrays(_NAME)) if state else None
+
+    def save(self, kept: ClientState) -> None:
+        """Write it into a node's state."""
+        kept.put(_NAME, self.state, {"training": self.training, "validation": self.validation})
+
+
+@lru_cache(maxsize=4)
+def _read(content: bytes) -> Forest:
+    """Read a model; in one process, all bakeries get the same bytes one after the other."""
+    return Forest.from_bytes(content)
+
+
+@lru_cache(maxsize=2)
+def _histogram_request(growth: str, layout: BinLayout) -> HistogramRequest:
+    """Read what is wanted; in one process, all bakeries get the same words."""
+    return HistogramRequest.from_json(growth, layout=layout)
+
+
+class TreeTrainer:
+    """Works on one bakery's rows.
+
+    Parameters
+    ----------
+    training, validation : FeatureMatrix
+        Its rows by window.
+    boosting : BoostingSettings
+        How trees are grown.
+    device : str
+        "cpu" or "gpu".
+    """
+
+    def __init__(
+        self,
+        training: FeatureMatrix,
+        validation: FeatureMatrix,
+        *,
+        boosting: BoostingSettings,
+        device: str,
+    ) -> None:
+        self._boosting = boosting
+        self._validation_rows = validation
+        self._rows = training
+        self._cached: MarginCache | None = None
+        self._training = TreeLearner(training, boosting=boosting, device=device)
+        self._validation = TreeLearner(validation, boosting=boosting, device=device)
+
+    @property
+    def device_used(self) -> str:
+        """Where trees were grown, in XGBoost's words; "" before the first."""
+        return self._training.device_used
+
+    @cached_property
+    def _layout(self) -> BinLayout:
+        return BinLayout(self._rows.definition, self._boosting.bins)
+
+    @cached_property
+    def _histograms(self) -> GradientHistograms:
+        return GradientHistograms(self._rows, self._layout, self._boosting)
+
+    @cached_property
+    def _validation_histograms(self) -> GradientHistograms:
+        return GradientHistograms(self._validation_rows, self._layout, self._boosting)
+
+    def totals(self) -> tuple[int, float]:
+        """Give the number of rows to learn from and the sum of their weights."""
+        return training_totals(self._rows)
+
+    def train(self, task: Task, *, seed: int, structures_only: bool = False) -> bytes:
+        """Grow this round's trees on what the model caught up with leaves unexplained.
+
+        Leaves of structures that are to be refitted hold a fraction of the rows that they will be
+        refitted on.
+        """
+        share = PROPOSED_SHARE if structures_only else 1.0
+        grown = self._training.grow(
+            self._margins.training,
+            learning_rate=task.learning_rate,
+            steps=self._boosting.trees_per_round,
+            seed=seed,
+            min_child_weight=share * self._boosting.min_child_weight,
+        )
+        made = structure_of if structures_only else on_public_edges
+        return made(grown, self._layout).to_bytes()
+
+    def validate(self) -> ErrorSums:
+        """Sum the errors of the model caught up with over the validation rows."""
+        rows = self._validation_rows
+        return ErrorSums.of(rows.units, self._predict_validation())
+
+    def length(self, part: str, task: SumTask, request: SumRequest) -> int:
+        """Say how many numbers a part of the vector has."""
+        if part == LEAVES:
+            return 2 * leaf_count(_read(task.structures))
+        if part == HISTOGRAMS:
+            return self._request(request).size(self._layout)
+        return error_part_length(part)
+
+    def contribute(
+        self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
+    ) -> Encoded:
+        """Sum gradients and hessians by leaf or bin, or errors over the validation rows."""
+        del weight, seed  # rows carry their weights; nothing is drawn here
+        if part not in (LEAVES, HISTOGRAMS):
+            return error_part(
+                part, self._predict_validation(), self._validation_rows.units, request
+            )
+        scale = FixedPoint.for_rows(request.rows)
+        if part == LEAVES:
+            return self._histograms.leaf_sums(
+                self._margins.training,
+                _read(task.structures).trees,
+                unit_weight=request.unit_weight,
+                scale=scale,
+            ).ravel()
+        return self._histograms.histograms(
+            self._margins.training,
+            self._request(request),
+            unit_weight=request.unit_weight,
+            scale=scale,
+        )
+
+    def catch_up(self, task: Task, state: ClientState) -> bool:
+        """Add the trees of a task; False where it continues a state not held here."""
+        if MarginCache.state_in(state) == task.state:
+            self._load(state)
+            return True
+        held = self._load(state) if task.base else None
+        if task.base and (held is None or held.state != task.base):
+            return False
+        if held is None:
+            held = MarginCache("", self._training.start(), self._validation.start())
+        self._cached = self._added(held, _read(task.model), task.state)
+        self._cached.save(state)
+        return True
+
+    @property
+    def _margins(self) -> MarginCache:
+        assert self._cached is not None, "the model was caught up with"
+        return self._cached
+
+    def _predict_validation(self) -> Floats:
+        """Forecast the validation rows, units."""
+        relative = self._validation.relative(self._margins.validation)
+        return np.maximum(relative, 0.0) * self._validation_rows.level
+
+    def _request(self, request: SumRequest) -> HistogramRequest:
+        return _histogram_request(request.histogram_request, self._layout)
+
+    def _added(self, held: MarginCache, news: Forest, state: str) -> MarginCache:
+        """Add trees to the margins: on the bins, unless they began elsewhere than in this Glean."""
+        try:
+            return MarginCache(
+                state,
+                self._histograms.add(held.training, news.trees),
+                self._validation_histograms.add(held.validation, news.trees),
+            )
+        except ModelError:
+            LOG.debug("trees off the public edges are followed by XGBoost")
+            return MarginCache(
+                state,
+                self._training.add(held.training, news),
+                self._validation.add(held.validation, news),
+            )
+
+    def _load(self, state: ClientState) -> MarginCache | None:
+        """Read how far this bakery is; where this process got it there itself, from memory."""
+        name = MarginCache.state_in(state)
+        if name and (self._cached is None or self._cached.state != name):
+            self._cached = MarginCache.load(state)
+        return self._cached if name else None

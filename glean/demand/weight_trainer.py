@@ -1,0 +1,72 @@
+"""A bakery's work on averaged weights: forecast with them, train them further on its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.demand.error_parts import error_part, error_part_length, training_totals
+from glean.features.matrix import FeatureMatrix
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import WEIGHTS, SumRequest
+from glean.federation.workload import weight_trainer
+from glean.learning.model_weights import Weights
+from glean.learning.weight_models import fit_round, predict_weights, read_weights
+from glean.metrics import ErrorSums, Floats
+
+Encoded = NDArray[np.int64]
+
+
+class WeightTrainer(weight_trainer.WeightTrainer):
+    """Works on one bakery's rows.
+
+    Parameters
+    ----------
+    training, validation : FeatureMatrix
+        Its rows by window.
+    kind : str
+        "neural" or "poisson".
+    """
+
+    def __init__(self, training: FeatureMatrix, validation: FeatureMatrix, *, kind: str) -> None:
+        super().__init__()
+        self._training = training
+        self._validation = validation
+        self._kind = kind
+
+    def totals(self) -> tuple[int, float]:
+        """Give the number of rows to learn from and the sum of their weights."""
+        return training_totals(self._training)
+
+    def read(self, content: bytes) -> Weights:
+        """Read a file of weights."""
+        return read_weights(content)
+
+    def fit(self, weights: Weights, *, learning_rate: float, seed: int) -> Weights:
+        """Train weights further on the training rows for one round."""
+        return fit_round(
+            self._kind, weights, self._training, learning_rate=learning_rate, seed=seed
+        )
+
+    def score(self, weights: Weights) -> ErrorSums:
+        """Sum the errors of weights over the validation rows."""
+        return ErrorSums.of(self._validation.units, self._predict_validation(weights))
+
+    def length(self, part: str, task: SumTask, request: SumRequest) -> int:
+        """Say how many numbers a part of the vector has."""
+        return super().length(part, task, request) if part == WEIGHTS else error_part_length(part)
+
+    def contribute(
+        self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
+    ) -> Encoded:
+        """Train the task's weights, or sum errors over the validation rows."""
+        if part == WEIGHTS:
+            return super().contribute(part, task, request, weight=weight, seed=seed)
+        return error_part(
+            part, self._predict_validation(self.weights), self._validation.units, request
+        )
+
+    def _predict_validation(self, weights: Weights) -> Floats:
+        """Forecast the validation rows, units."""
+        relative = predict_weights(self._kind, weights, self._validation.x)
+        return np.maximum(relative, 0.0) * self._validation.level

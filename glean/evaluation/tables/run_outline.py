@@ -1,0 +1,67 @@
+"""What every run left behind, whatever its workload: how it went, round by round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from glean.runs.events import BakeryFailed, BakeryNotTrained, SumLost, TreesGivenUp
+from glean.runs.folder import known_events
+from glean.runs.index import StoredRun, read_run
+from glean.runs.results import Columns, read_table
+
+
+@dataclass(frozen=True)
+class RunOutline:
+    """How a run went; None stands for a file that isn't there.
+
+    Parameters
+    ----------
+    run : StoredRun
+        The run folder, and its `run.json`.
+    failures : tuple of BakeryFailed
+        Replies of clients that were missing or refused.
+    left_out : tuple of BakeryNotTrained
+        Clients that are scored, but not trained on.
+    given_up : tuple of SumLost or TreesGivenUp
+        Sums that were lost, and trees that were grown anew.
+    rounds, bakery_rounds : DataFrame or None
+        `rounds.csv`, `bakery_rounds.csv`.
+    """
+
+    run: StoredRun
+    failures: tuple[BakeryFailed, ...] = ()
+    left_out: tuple[BakeryNotTrained, ...] = ()
+    given_up: tuple[SumLost | TreesGivenUp, ...] = ()
+    rounds: pd.DataFrame | None = None
+    bakery_rounds: pd.DataFrame | None = None
+
+
+def read_outline(folder: Path, *, metric: str) -> RunOutline:
+    """Read how a run went.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    metric : str
+        The workload's primary metric, a column of the tables by round.
+
+    Raises
+    ------
+    GleanError
+        The folder or its `run.json` is missing, or a file is damaged or lacks a column.
+    """
+    run = read_run(folder)
+    events = known_events(folder / "events.jsonl")
+    clients = Columns(("round", "bakery", metric), ("bakery",))
+    return RunOutline(
+        run=run,
+        failures=tuple(e for e in events if isinstance(e, BakeryFailed)),
+        left_out=tuple(e for e in events if isinstance(e, BakeryNotTrained)),
+        given_up=tuple(e for e in events if isinstance(e, SumLost | TreesGivenUp)),
+        rounds=read_table(folder / "rounds.csv", Columns(("round", metric), ())),
+        bakery_rounds=read_table(folder / "bakery_rounds.csv", clients),
+    )

@@ -1,0 +1,97 @@
+"""Sums over all clients that score a model: on validation rows, and in the final test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.aggregation.metric_sums import decode_sums
+from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.retries import retries
+from glean.federation.coordination.sum_rounds import SumResult, SumRounds
+from glean.federation.wire.final_test_sums import summed
+from glean.federation.wire.sum_request import FINAL, SCORES, SumRequest
+from glean.federation.workload.registry import workload_of
+from glean.metric_sums import ALL_CLIENTS, MetricSums
+
+Scores = Mapping[str, MetricSums]
+"""By client; or one entry, `ALL_CLIENTS`, where each keeps its own."""
+
+Floats = NDArray[np.float64]
+
+
+def sum_scores(sum_rounds: SumRounds, number: int, model: GlobalModel) -> Scores:
+    """Have bakeries score a model on their validation windows, in a sum of its own.
+
+    Raises
+    ------
+    FederationError
+        There is no valid score.
+    """
+    manager = sum_rounds.manager
+    request = _scores_request(sum_rounds, number)
+    metrics = workload_of(manager.settings).metrics
+    length = metrics.length() * len(request.parts)
+    for attempt in retries(manager, number):
+        attempt.asked = manager.sample_evaluators(without=attempt.spent)
+        asked = dict.fromkeys(attempt.asked, request)
+        result = sum_rounds.run(number, model, asked, length=length)
+        if result.replies and (scores := scores_in(metrics, result, hidden=bool(request.parts))):
+            return scores
+    raise manager.failed(f"the evaluate phase of round {number}")
+
+
+def scores_in(metrics: type[MetricSums], result: SumResult, *, hidden: bool) -> Scores:
+    """Read the scores of a sum: by bakery, or at the end of the vector for all of them."""
+    if not hidden:
+        return {n: metrics.from_values(r.sums) for n, r in result.replies.items() if r.sums}
+    evaluators = [name for name in result.replies if SCORES in result.requests[name].contributes]
+    if not evaluators:
+        return {}
+    request = result.requests[evaluators[0]]
+    encoded = result.total[-metrics.length() :]
+    sums = decode_sums(
+        metrics, encoded, unit_weight=request.unit_weight, num_clients=request.num_clients
+    )
+    return {ALL_CLIENTS: sums}
+
+
+def sum_final_test(sum_rounds: SumRounds, number: int, *, methods: int) -> Floats:
+    """Sum up what bakeries kept of the final test, shape (methods, fields).
+
+    Raises
+    ------
+    FederationError
+        Nobody gave a valid reply.
+    """
+    manager = sum_rounds.manager
+    request = _relative_request(sum_rounds, number, FINAL)
+    powers = workload_of(manager.settings).final_unit_powers
+    for attempt in retries(manager, number):
+        attempt.asked = sorted(manager.clients.present - attempt.spent)
+        asked = dict.fromkeys(attempt.asked, request)
+        result = sum_rounds.run(number, None, asked, length=methods * len(powers))
+        if result.replies:
+            return summed(
+                result.total,
+                unit_powers=powers,
+                unit_weight=request.unit_weight,
+                num_clients=request.num_clients,
+            )
+    raise manager.failed("the sum of the final scores")
+
+
+def _scores_request(sum_rounds: SumRounds, number: int) -> SumRequest:
+    if sum_rounds.manager.shows_scores:
+        return SumRequest(with_scores=True)
+    return _relative_request(sum_rounds, number, SCORES)
+
+
+def _relative_request(sum_rounds: SumRounds, number: int, part: str) -> SumRequest:
+    """Ask for one part, in numbers that are relative to the federation's mean row."""
+    totals = sum_rounds.totals(number)
+    return SumRequest(
+        (part,), (part,), unit_weight=totals.unit_weight, num_clients=totals.num_clients
+    )

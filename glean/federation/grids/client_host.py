@@ -1,0 +1,115 @@
+"""One client of a run, as a grid hosts it: a ClientApp that is called for each message.
+
+What a further grid needs. Its file has a `Grid` for the server, which sends messages and fetches
+replies over whatever carries them, and, where the client is, one `ClientHost` a client, whose
+`answer` makes the reply to a message. A process of the client's own works as well as the server's.
+The grid gives each message an id with `flower_internals.number_message` before it travels, says
+its `engine` and, if it knows, `nodes_from_start` (see `engine`). `inprocess` is the smallest
+example; `tests/federation/grids/test_further_grid.py` has one over queues and a thread.
+
+Whoever hosts several clients in one process hosts them one after the other, and the server in that
+process makes no message meanwhile: Flower has one identity for the whole process.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Mapping
+
+from flwr.app import Array, Context, Error, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from glean.federation.grids.flower_internals import identity
+from glean.settings import ConfigValue
+
+CLIENT_APP_RAISED = 2
+"""Code of an `Error` reply that tells of an exception in a ClientApp."""
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class ClientHost:
+    """Answers messages with a ClientApp, as Flower's SuperNode does.
+
+    Parameters
+    ----------
+    client_app : ClientApp
+        The app that plays the client.
+    run_id, node_id : int
+        The run, and the client's node in it.
+    node_config, run_config : mapping
+        What the client sees of both.
+
+    Attributes
+    ----------
+    context : Context
+        The client's context, kept from message to message.
+    """
+
+    def __init__(
+        self,
+        client_app: ClientApp,
+        *,
+        run_id: int,
+        node_id: int,
+        node_config: Mapping[str, ConfigValue],
+        run_config: Mapping[str, ConfigValue],
+    ) -> None:
+        self._app = client_app
+        self.context = Context(
+            run_id=run_id,
+            node_id=node_id,
+            node_config=dict(node_config),
+            state=RecordDict(),
+            run_config=dict(run_config),
+        )
+
+    def answer(self, message: Message) -> Message:
+        """Have the app answer; what it raises becomes an error reply.
+
+        The app may write into the message and its context: the sender doesn't see that, nor does a
+        later call what one that failed has written. A reply shares nothing with the kept state.
+
+        Raises
+        ------
+        FederationError
+            Another run is at work in this process.
+        """
+        context = _copied(self.context)
+        incoming = copy.copy(message)
+        incoming.content = _copied_record(message.content)
+        with _ONE_AT_A_TIME, identity(context.run_id, context.node_id):
+            try:
+                reply = self._app(message=incoming, context=context)
+            except Exception as error:  # noqa: BLE001 - whatever the app raises becomes its reply
+                reason = f"{type(error).__name__}: {error}"
+                return Message(Error(CLIENT_APP_RAISED, reason), reply_to=message)
+        self.context = context
+        if reply.has_content():
+            reply.content = _copied_record(reply.content)
+        return reply
+
+
+def _copied(context: Context) -> Context:
+    """Copy what a ClientApp may change; the values of both configs are plain."""
+    return Context(
+        run_id=context.run_id,
+        node_id=context.node_id,
+        node_config=dict(context.node_config),
+        state=_copied_record(context.state),
+        run_config=dict(context.run_config),
+    )
+
+
+def _copied_record(record: RecordDict) -> RecordDict:
+    """Copy all that can be changed: the records, and the arrays and lists in them."""
+    copied = record.copy()
+    for name, part in record.items():
+        # Not `part.copy()` alone: a list in it, or what an array holds, can be changed in place.
+        inner = part.copy()
+        for key, value in part.items():
+            if isinstance(value, list | Array):
+                inner[key] = copy.copy(value)  # type: ignore[assignment]
+        copied[name] = inner
+    return copied

@@ -1,0 +1,89 @@
+"""What a grid needs and Flower has no public way to: who speaks, what a run is, a message's id.
+
+Every private import of Flower stands here and nowhere else;
+`tests/federation/grids/test_inprocess.py` runs them against the installed version.
+
+Flower keeps the identity of whoever makes a message once for the whole process. Two runs in one
+process would therefore exchange their ids in silence: the second is refused while the first goes
+on.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flwr.app import Message
+from flwr.supercore.run import Run
+from flwr.supercore.task_identity import TaskIdentity
+
+from glean.errors import FederationError
+
+__all__ = ["Run", "empty_run", "identity", "number_message"]
+
+
+class _RunOfProcess:
+    """The run that has this process to itself, and how many parts of it are at work."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._run_id: int | None = None
+        self._parts = 0
+
+    @contextmanager
+    def taken_by(self, run_id: int) -> Iterator[None]:
+        """Keep the process for a run while the body goes on; the same run may come in again."""
+        with self._lock:
+            if self._run_id not in (None, run_id):
+                raise FederationError(
+                    f"found run {self._run_id} at work in this process; wanted no other beside run "
+                    f"{run_id}, since Flower has one identity for a whole process and two runs "
+                    "would mix their messages. Start it as a process of its own, or after the end "
+                    "of the other"
+                )
+            self._run_id = run_id
+            self._parts += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._parts -= 1
+                if not self._parts:
+                    self._run_id = None
+
+
+_PROCESS = _RunOfProcess()
+
+
+@contextmanager
+def identity(run_id: int, node_id: int) -> Iterator[None]:
+    """Be a node of a run, so that messages can be made, for the time of a `with`.
+
+    Raises
+    ------
+    FederationError
+        Another run is at work in this process.
+    """
+    with _PROCESS.taken_by(run_id):
+        # Read past its properties, which refuse to say that nothing is set.
+        before = (TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id)  # noqa: SLF001
+        TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = run_id, node_id, 1
+        try:
+            yield
+        finally:
+            TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id = before  # noqa: SLF001
+
+
+def empty_run(run_id: int) -> Run:
+    """Describe a run of which nothing but its number is known."""
+    return Run.create_empty(run_id)
+
+
+def number_message(message: Message) -> str:
+    """Give a message that is sent an id, which its reply will name."""
+    message_id = uuid.uuid4().hex
+    # Flower has no setter; it writes the metadata's dict too.
+    vars(message.metadata)["_message_id"] = message_id
+    return message_id

@@ -1,0 +1,135 @@
+"""What the end of a run is to the federation: the seam at which a workload writes its results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.grids.inprocess import BakeryApp
+from glean.federation.server.training_loop import TrainingLoop, TrainingResult
+from glean.federation.wire.messages import ClientInfo
+from glean.federation.workload.registry import load
+from glean.runs.folder import RunFolder
+from glean.settings import RunSettings
+from glean.workloads import WORKLOADS
+
+
+@dataclass(frozen=True)
+class FinishedRounds:
+    """A run whose rounds are done and whose final test is still to come.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        The run's settings.
+    loop : TrainingLoop
+        To ask the clients for their final test.
+    clients : ClientExchange
+        Where a client is named whose scores can't be read.
+    result : TrainingResult
+        What the rounds came to.
+    infos : mapping of str to ClientInfo
+        What each client said in the beginning.
+    newcomers : frozenset of str
+        Clients that play newcomers.
+    folder : RunFolder
+        The run's folder.
+    """
+
+    settings: RunSettings
+    loop: TrainingLoop
+    clients: ClientExchange
+    result: TrainingResult
+    infos: Mapping[str, ClientInfo]
+    newcomers: frozenset[str]
+    folder: RunFolder
+
+    @property
+    def deployed(self) -> bool:
+        """Whether clients have data of their own."""
+        return any(info.own_table for info in self.infos.values())
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """The final result as a table with sentences beneath, for a terminal.
+
+    Parameters
+    ----------
+    title : str
+        Above the table.
+    heads : tuple of str
+        Of the columns; the first one names rows.
+    rows : tuple of tuple of str
+        Cells.
+    best : frozenset of int
+        Rows that are set off.
+    sentences : tuple of str
+        Beneath, those that aren't empty.
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    best: frozenset[int]
+    sentences: tuple[str, ...]
+
+
+class Conclusion(Protocol):
+    """How a workload's run ends."""
+
+    def run_facts(self, settings: RunSettings, *, deployed: bool) -> dict[str, Any]:
+        """Give what `run.json` says of the workload."""
+
+    def conclude(self, run: FinishedRounds) -> str:
+        """Have the final model tested and write the results; the summary as a sentence.
+
+        Raises
+        ------
+        FederationError
+            Nobody gave a valid reply.
+        """
+
+    def write_report(self, folder: Path) -> Path:
+        """Write `report.html` into a run's folder, from what lies there; its path.
+
+        Raises
+        ------
+        GleanError
+            The folder is no run's, or a file is damaged.
+        """
+
+    def write_client_page(self, folder: Path, client: str) -> Path:
+        """Write the page of one client of a completed run; its path.
+
+        Raises
+        ------
+        GleanError
+            There is no such client, or the workload makes no such pages.
+        """
+
+    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+        """Measure what more clients bring, one size after the other; each once it is measured.
+
+        Raises
+        ------
+        GleanError
+            The data of the run isn't here.
+        """
+
+    def result_table(self, folder: Path) -> ResultTable:
+        """Make the final table of a completed run.
+
+        Raises
+        ------
+        GleanError
+            The run has no final scores.
+        """
+
+
+def conclusion_of(workload: str) -> Conclusion:
+    """Give the conclusion of a workload, by its name in the run config."""
+    return cast("Conclusion", load(WORKLOADS[workload].conclusion))

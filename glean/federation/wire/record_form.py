@@ -1,0 +1,222 @@
+"""The form of messages in Flower's records.
+
+`from_record` takes nothing on trust, since a message comes from another machine: a missing or
+mistyped field is a `ModelError`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+
+from glean.errors import ModelError
+from glean.federation.wire.compression import compress, decompress
+
+_FIELDS = "fields"
+_HEAD, _BODY = "head", "body"
+
+_MODELS = ("model", "structures", "proposal")
+"""Fields that hold model files, which travel compressed."""
+
+_IN_LINE = 2**20
+"""Bytes up to which they stand beside the text; Flower sends more of them in pieces."""
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A value of plain fields and pieces of bytes."""
+
+    def to_record(self) -> RecordDict:
+        """Put the plain fields into one config record, each piece of bytes into an array record."""
+        flat: dict[str, Any] = {}
+        records: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.type == "bytes":
+                records[item.name] = ArrayRecord({item.name: _array(_compressed(item.name, value))})
+            else:
+                flat[item.name] = list(value) if isinstance(value, tuple) else value
+        return RecordDict({_FIELDS: ConfigRecord(flat), **records})
+
+    @classmethod
+    def from_record(cls, record: RecordDict) -> Self:
+        """Read the fields back.
+
+        Raises
+        ------
+        ModelError
+            A field is missing or of the wrong type, or a number isn't finite.
+        """
+        found: dict[str, Any] = {}
+        try:
+            flat = _config(record, _FIELDS)
+            for item in fields(cls):
+                if item.type == "bytes":
+                    found[item.name] = _decompressed(item.name, _blob(record, item.name))
+                else:
+                    found[item.name] = _checked(item.name, str(item.type), flat[item.name])
+        except KeyError as error:
+            raise ModelError(f"the message lacks {error}") from error
+        return cls(**found)
+
+
+@dataclass(frozen=True)
+class Packed(Flat):
+    """The same as one text and all bytes joined, for messages of which there are many.
+
+    Flower checks every entry of a record by itself, which takes longer than a bakery's sums.
+    """
+
+    def to_record(self) -> RecordDict:
+        """Put the plain fields into one text, and the pieces of bytes behind each other."""
+        head: dict[str, Any] = {}
+        body: list[bytes] = []
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.type == "bytes":
+                body.append(_compressed(item.name, value))
+                value = len(body[-1])
+            head[item.name] = value
+        whole = b"".join(body)
+        if len(whole) <= _IN_LINE:
+            return RecordDict({_HEAD: ConfigRecord({_HEAD: json.dumps(head), _BODY: whole})})
+        return RecordDict(
+            {
+                _HEAD: ConfigRecord({_HEAD: json.dumps(head)}),
+                _BODY: ArrayRecord({_BODY: _array(whole)}),
+            }
+        )
+
+    @classmethod
+    def from_record(cls, record: RecordDict) -> Self:
+        """Read the fields back.
+
+        Raises
+        ------
+        ModelError
+            A field is missing or of the wrong type, or a number isn't finite.
+        """
+        try:
+            config = _config(record, _HEAD)
+            head = json.loads(str(config[_HEAD]))
+            body = _blob(record, _BODY) if _BODY in record else _bytes(config[_BODY])
+            found: dict[str, Any] = {}
+            at = 0
+            for item in fields(cls):
+                if item.type == "bytes":
+                    start, at = at, at + _count(item.name, head[item.name])
+                    found[item.name] = _decompressed(item.name, body[start:at])
+                else:
+                    found[item.name] = _checked(item.name, str(item.type), head[item.name])
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
+            raise ModelError(f"the message can't be read: {error!r:.200}") from error
+        if at != len(body):
+            raise ModelError(f"the message holds {len(body)} bytes; wanted {at}")
+        return cls(**found)
+
+
+def _compressed(name: str, content: bytes) -> bytes:
+    return compress(content) if name in _MODELS else content
+
+
+def _decompressed(name: str, content: bytes) -> bytes:
+    return decompress(content) if name in _MODELS else content
+
+
+def _config(record: RecordDict, name: str) -> ConfigRecord:
+    # Not `record.config_records`, which sorts all records first.
+    found = record[name]
+    if not isinstance(found, ConfigRecord):
+        raise ModelError(f"the message lacks {name!r} as a record of plain values")
+    return found
+
+
+_TYPES = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "tuple[float, ...]": list,
+}
+
+
+def _checked(name: str, declared: str, value: Any) -> Any:
+    kind = _TYPES[declared]
+    if kind is float:
+        return _finite(name, value)
+    if type(value) is not kind:
+        raise ModelError(f"the message's field {name!r}: found {value!r:.80}; wanted a {declared}")
+    return tuple(_finite(name, item) for item in value) if isinstance(value, list) else value
+
+
+def _bytes(value: object) -> bytes:
+    if type(value) is not bytes:
+        raise ModelError(f"the message's bytes: found {value!r:.80}")
+    return value
+
+
+def _count(name: str, value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ModelError(f"the message's field {name!r}: found a length of {value!r:.80}")
+    return value
+
+
+def _finite(name: str, value: Any) -> float:
+    try:
+        number = float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ModelError(
+            f"the message's field {name!r}: found {value!r:.80}; wanted finite numbers"
+        )
+    return number
+
+
+def _array(content: bytes) -> Array:
+    """Put bytes into Flower's array, as it would itself."""
+    data = _npy_header(len(content)) + content
+    return Array(dtype="uint8", shape=(len(content),), stype="numpy.ndarray", data=data)
+
+
+def _blob(record: RecordDict, name: str) -> bytes:
+    """Take the bytes out of Flower's array without NumPy's reader, which trusts sizes it reads."""
+    arrays = record[name]
+    if not isinstance(arrays, ArrayRecord):
+        raise ModelError(f"the message lacks {name!r} as an array")
+    data = arrays[name].data
+    content = data[_NPY_HEADER_BYTES:]
+    if data != _npy_header(len(content)) + content:
+        raise ModelError("the message's bytes are damaged: wanted one array of unsigned bytes")
+    return content
+
+
+_NPY_HEADER_BYTES = 128
+
+
+@lru_cache(maxsize=1024)
+def _npy_header(count: int) -> bytes:
+    """Header that NumPy writes before `count` unsigned bytes (format 1.0 of `numpy.save`)."""
+    header = io.BytesIO()
+    described = {"descr": "|u1", "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
+
+
+def payload_bytes(record: RecordDict) -> int:
+    """Size of what a message carries: array data as sent, and the config fields as text."""
+    total = 0
+    for part in record.values():
+        for key, value in part.items():
+            if isinstance(value, Array):
+                total += len(value.data)
+            else:
+                total += len(key) + len(value if isinstance(value, bytes) else str(value))
+    return total

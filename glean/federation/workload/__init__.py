@@ -1,0 +1,1 @@
+"""The seam at which a workload brings its data, models and metrics."""

@@ -1,0 +1,1 @@
+"""Fisher's irises: the smallest workload, shown in `docs/workloads.md`."""

@@ -1,0 +1,92 @@
+"""Sums over rows that metrics are ratios of: what clients add up, whatever the workload measures.
+
+A workload's kind of sums is a frozen dataclass of floats derived from `MetricSums`; its first field
+is `rows`. `glean.aggregation.metric_sums` writes them as whole numbers for a secure sum.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import astuple, dataclass, fields
+from typing import ClassVar, Self
+
+from glean.errors import ModelError
+
+ALL_CLIENTS = "(all)"
+"""Stands for all clients together, where each keeps its own sums to itself."""
+
+
+@dataclass(frozen=True)
+class MetricSums:
+    """Sums of one client or of several; those of two clients add up to those of both.
+
+    Attributes
+    ----------
+    COLUMNS : tuple of str
+        Names of the metrics, columns of `rounds.csv`. The first one is primary: by it the best
+        round is chosen and training stops early, and lower is better.
+    UNIT_POWERS : tuple of int
+        By field, the power of the data's unit that it is counted in: 0 for a count, 1 for a sum of
+        units, 2 for one of squares.
+    SIGNED : frozenset of str
+        Fields that may be negative.
+    """
+
+    COLUMNS: ClassVar[tuple[str, ...]]
+    UNIT_POWERS: ClassVar[tuple[int, ...]]
+    SIGNED: ClassVar[frozenset[str]] = frozenset()
+
+    rows: float = 0.0
+
+    @abstractmethod
+    def metrics(self) -> dict[str, float]:
+        """Give the value of each of `COLUMNS`; NaN where there are no rows."""
+
+    @property
+    def primary(self) -> float:
+        """The metric that models are compared by; lower is better."""
+        return self.metrics()[self.COLUMNS[0]]
+
+    @property
+    def as_tuple(self) -> tuple[float, ...]:
+        """The fields in their order."""
+        return tuple(astuple(self))
+
+    @classmethod
+    def length(cls) -> int:
+        """Give the number of fields."""
+        return len(fields(cls))
+
+    @classmethod
+    def from_values(cls, values: tuple[float, ...]) -> Self:
+        """Give sums that came from elsewhere their names back.
+
+        Raises
+        ------
+        ModelError
+            There aren't as many as there should be, or one that can't be negative is.
+        """
+        names = [item.name for item in fields(cls)]
+        if len(values) != len(names):
+            raise ModelError(f"found {len(values)} sums of errors; wanted {len(names)}")
+        sums = cls(*values)
+        if min(v for n, v in zip(names, values, strict=True) if n not in cls.SIGNED) < 0:
+            raise ModelError(f"found a negative sum of errors: {sums}")
+        return sums
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(a + b for a, b in zip(self.as_tuple, other.as_tuple, strict=True)))
+
+
+_LONGEST_ACRONYM = 4
+
+
+def metric_label(column: str) -> str:
+    """Write the name of a metric for people.
+
+    Examples
+    --------
+    >>> metric_label("wape"), metric_label("log_loss")
+    ('WAPE', 'log loss')
+    """
+    return column.upper() if len(column) <= _LONGEST_ACRONYM else column.replace("_", " ")

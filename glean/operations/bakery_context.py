@@ -1,0 +1,106 @@
+"""The context of one bakery's forecast, out of its model, its sales and its product list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from glean.errors import SettingsError
+from glean.forecasting.context import (
+    EVERY_DAY,
+    ForecastContext,
+    read_context,
+    with_client_model,
+)
+from glean.sales.products import Product
+from glean.sales.reading.sales_file import read_sales
+from glean.sales.table import KEYS, SalesTable
+
+MOST_NAMED = 10
+"""Bakeries that a message lists."""
+
+NO_NAME = "bakery"
+"""Name of a bakery that has neither sales nor a name."""
+
+
+def no_sales() -> SalesTable:
+    """Make the table of a bakery without sales yet."""
+    empty = pd.DataFrame({"date": pd.Series([], dtype="datetime64[ns]")})
+    return SalesTable(empty.assign(bakery="", product="", units=0.0)[[*KEYS, "units"]])
+
+
+def read_bakery(path: Path, bakery: str = "") -> SalesTable:
+    """Read one bakery's sales.
+
+    Parameters
+    ----------
+    path : Path
+        A sales table.
+    bakery : str
+        Which bakery of it; "" where it holds one.
+
+    Raises
+    ------
+    GleanError
+        The table can't be read, or it isn't clear whose sales are meant.
+    """
+    table = read_sales(path)
+    if bakery in table.bakeries:
+        return table.of(bakery)
+    if bakery or len(table.bakeries) > 1:
+        listed = ", ".join(table.bakeries[:MOST_NAMED])
+        raise SettingsError(f"--bakery: found {bakery!r}; {path} holds {listed}")
+    return table
+
+
+def make_context(
+    model: Path,
+    sales: SalesTable,
+    *,
+    products: Mapping[str, Product],
+    bakery: str = "",
+    region: str = "",
+    first_day: pd.Timestamp | None = None,
+    open_weekdays: tuple[int, ...] = EVERY_DAY,
+) -> ForecastContext:
+    """Make what a bakery's forecasts and plans start from.
+
+    Outside a home this trains the bakery's own model on its sales, which takes seconds.
+
+    Parameters
+    ----------
+    model : Path
+        Run folder, a bakery's home, or a model file.
+    sales : SalesTable
+        One bakery's sales; without rows (`no_sales`) where it has none yet.
+    products : mapping of str to Product
+        Its product list; may be empty where it has sales.
+    bakery : str
+        Its name; "" takes that of the sales.
+    region : str
+        Region of the public holidays, like "DE-SH"; "" takes the run's.
+    first_day : Timestamp, optional
+        First day to forecast, where there are no sales to tell it.
+    open_weekdays : tuple of int
+        Weekdays on which a bakery without sales is open, 0 is Monday.
+
+    Raises
+    ------
+    GleanError
+        There is no model, or it can't be read; or nothing says how much is sold.
+    """
+    today = None
+    if first_day is not None and sales.rows.empty:
+        today = first_day - pd.Timedelta(days=1)
+    context = read_context(
+        model.resolve(),
+        sales,
+        bakery=bakery or next(iter(sales.bakeries), NO_NAME),
+        products=products,
+        region=region,
+        today=today,
+        open_weekdays=open_weekdays,
+    )
+    return with_client_model(context)

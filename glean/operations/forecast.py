@@ -1,0 +1,126 @@
+"""A forecast of one bakery's days to come: a table of units and quantiles, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from glean.errors import SettingsError
+from glean.forecasting.context import ForecastContext
+from glean.forecasting.future_rows import with_future_rows
+from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
+from glean.operations.known_future import UnknownInput, missing_inputs
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
+
+WEEK_DAYS = 7
+
+QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.975)
+"""Quantiles in the table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """A forecast.
+
+    Parameters
+    ----------
+    rows : tuple of ForecastRow
+        By day, then product.
+    table : DataFrame
+        The same as columns `date`, `product`, `expected`, quantiles like `q_0.9`, `why`.
+    unknown : tuple of UnknownInput
+        What it goes by and wasn't known.
+    """
+
+    rows: tuple[ForecastRow, ...]
+    table: pd.DataFrame
+    unknown: tuple[UnknownInput, ...]
+
+
+def make_forecast(
+    context: ForecastContext,
+    *,
+    days: int = WEEK_DAYS,
+    known_future: KnownFuture = NOTHING_KNOWN,
+) -> Forecast:
+    """Forecast the days after the last sale.
+
+    Parameters
+    ----------
+    context : ForecastContext
+        From `make_context`.
+    days : int
+        How many days ahead, 1 to 28; closed ones count.
+    known_future : KnownFuture
+        What the bakery knows of these days.
+
+    Raises
+    ------
+    SettingsError
+        The bakery is closed on all of them, no product can be forecast, or they are too many.
+    """
+    until = context.today + pd.Timedelta(days=days)
+    rows = forecast_rows(context, until, known_future=known_future)
+    return Forecast(tuple(rows), _table_of(rows), missing_inputs(context, known_future))
+
+
+def forecast_rows(
+    context: ForecastContext,
+    until: pd.Timestamp,
+    *,
+    known_future: KnownFuture,
+    asked: pd.Timestamp | None = None,
+) -> list[ForecastRow]:
+    """Forecast the days up to one.
+
+    Parameters
+    ----------
+    context, known_future
+        As in `make_forecast`.
+    until : Timestamp
+        The last day.
+    asked : Timestamp, optional
+        A day that counts as open whatever its weekday.
+
+    Raises
+    ------
+    SettingsError
+        As in `make_forecast`.
+    """
+    table = with_future_rows(
+        context.table,
+        today=context.today,
+        until=until,
+        asked=() if asked is None else (asked,),
+        known_future=known_future,
+    )
+    if len(table.rows) == len(context.table.rows):
+        raise SettingsError(f"the bakery is closed up to {until.date()}: wanted a day beyond that")
+    rows = forecast_days(
+        context.client_model,
+        table,
+        context.residuals,
+        region=context.region,
+        unsold=context.unsold,
+    )
+    if not rows:
+        raise SettingsError("no product can be forecast yet: list them in --products with a size")
+    return rows
+
+
+def _table_of(rows: Sequence[ForecastRow]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "date": f"{row.date:%Y-%m-%d}",
+            "product": row.product,
+            "expected": round(row.units, 3),
+            **{
+                f"q_{level:g}": round(value, 3)
+                for level, value in zip(QUANTILES, row.at(QUANTILES), strict=True)
+            },
+            "why": "; ".join(str(driver) for driver in row.drivers),
+        }
+        for row in rows
+    )

@@ -1,0 +1,76 @@
+"""An export of a till or spreadsheet becomes a sales table on disk, with a report of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from glean.sales.importing.exports import Note
+from glean.sales.importing.import_sales import import_sales
+from glean.sales.importing.request import ImportRequest
+from glean.sales.quality.histories import ShortHistory, short_histories
+from glean.sales.table import SalesTable
+from glean.sales.writing import check_target, write_sales
+
+
+@dataclass(frozen=True, eq=False)
+class ImportReport:
+    """What an import did.
+
+    Parameters
+    ----------
+    out : Path
+        The file that was written.
+    table : SalesTable
+        What is in it.
+    notes : tuple of (str, str)
+        How the file was read and what was dropped: a label and a sentence each.
+    first_day, last_day : date
+        Its span.
+    products : tuple of str
+        In text order.
+    short : tuple of ShortHistory
+        Bakeries with few trading days.
+    """
+
+    out: Path
+    table: SalesTable
+    notes: tuple[Note, ...]
+    first_day: dt.date
+    last_day: dt.date
+    products: tuple[str, ...]
+    short: tuple[ShortHistory, ...]
+
+
+def import_file(request: ImportRequest, out: Path, *, force: bool = False) -> ImportReport:
+    """Turn an export into a sales table and write it.
+
+    Parameters
+    ----------
+    request : ImportRequest
+        The export and how it is meant.
+    out : Path
+        Table to write: .csv, .csv.gz or .parquet.
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    GleanError
+        The export can't be read so, with everything that is wrong with it; or `out` can't be
+        written.
+    """
+    check_target(out, force=force)
+    imported = import_sales(request)
+    write_sales(imported.table, out, force=force)
+    rows = imported.table.rows
+    return ImportReport(
+        out=out,
+        table=imported.table,
+        notes=imported.notes,
+        first_day=rows["date"].min().date(),
+        last_day=rows["date"].max().date(),
+        products=tuple(sorted(rows["product"].unique())),
+        short=tuple(short_histories(imported.table)),
+    )

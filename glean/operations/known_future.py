@@ -1,0 +1,62 @@
+"""What a bakery knows of the days to come, and what its forecast would like to know besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from glean.forecasting.context import ForecastContext
+from glean.forecasting.future_rows import days_ahead, products_ahead
+from glean.forecasting.inputs import inputs_of, unknown_inputs
+from glean.sales.known_future import KnownFuture, read_future_file
+
+_ASSUMED = {"promotion": "none", "price": "the last one"}
+
+
+@dataclass(frozen=True)
+class UnknownInput:
+    """An input that the forecast goes by and that isn't known of the days to come.
+
+    Parameters
+    ----------
+    name : str
+        Column of the sales table.
+    assumed : str
+        What is taken for granted of it, "" where nothing is.
+    """
+
+    name: str
+    assumed: str
+
+
+def read_known_future(path: Path, context: ForecastContext) -> KnownFuture:
+    """Read and check a bakery's file of days to come.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV: `date`, and any of `product`, `open` and the inputs of the forecast.
+    context : ForecastContext
+        The bakery's.
+
+    Raises
+    ------
+    SalesError
+        With every problem of the file, each with its line and column.
+    """
+    return read_future_file(
+        path,
+        days=days_ahead(context.today),
+        products=products_ahead(context.table, today=context.today),
+        inputs=inputs_of(context.client_model.shared.definition),
+    )
+
+
+def missing_inputs(context: ForecastContext, known_future: KnownFuture) -> tuple[UnknownInput, ...]:
+    """Name what the forecast goes by and isn't known of the days to come."""
+    models = [model for _, model in context.client_model.mixture()]
+    rows = context.table.rows
+    names = unknown_inputs(models, rows, known_future, region=context.region)
+    return tuple(
+        UnknownInput(name, _ASSUMED.get(name, "") if name in rows else "") for name in names
+    )

@@ -1,0 +1,95 @@
+"""A bake plan of one day at one bakery: as values, as a table, and as a page to print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from glean.evaluation.pages.bake_plan_page import bake_page
+from glean.forecasting.context import ForecastContext
+from glean.forecasting.future_rows import day_to_plan
+from glean.forecasting.plan import BakePlan, plan_day
+from glean.operations.forecast import WEEK_DAYS, forecast_rows
+from glean.operations.known_future import UnknownInput, missing_inputs
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
+from glean.sales.products import Product
+
+
+@dataclass(frozen=True, eq=False)
+class DayPlan:
+    """A day's plan.
+
+    Parameters
+    ----------
+    plan : BakePlan
+        What to bake.
+    table : DataFrame
+        The same, a row a product.
+    page : str
+        The same as HTML, to print.
+    unknown : tuple of UnknownInput
+        What the forecast goes by and wasn't known.
+    """
+
+    plan: BakePlan
+    table: pd.DataFrame
+    page: str
+    unknown: tuple[UnknownInput, ...]
+
+
+def make_plan(
+    context: ForecastContext,
+    products: Mapping[str, Product],
+    *,
+    date: pd.Timestamp | None = None,
+    known_future: KnownFuture = NOTHING_KNOWN,
+) -> DayPlan:
+    """Plan a day.
+
+    Parameters
+    ----------
+    context : ForecastContext
+        From `make_context`.
+    products : mapping of str to Product
+        The product list, with prices, costs and batch sizes; may be empty.
+    date : Timestamp, optional
+        The day to bake for; by default the next on which the bakery is open.
+    known_future : KnownFuture
+        What the bakery knows of the days to come.
+
+    Raises
+    ------
+    SettingsError
+        The bakery is closed then, no product can be forecast, or the day is too far ahead.
+    """
+    today = context.today
+    day = day_to_plan(context.table, today=today, asked=date, known_future=known_future)
+    until = max(day, today + pd.Timedelta(days=WEEK_DAYS))
+    rows = forecast_rows(context, until, asked=date, known_future=known_future)
+    plan = plan_day(rows, products, bakery=context.name, date=day, whole_units=context.whole_units)
+    made_on = f"Sales known up to {today.date()}."
+    page = bake_page(plan, units_label=context.units_label, made_on=made_on)
+    return DayPlan(plan, _table_of(plan), page, missing_inputs(context, known_future))
+
+
+def _table_of(plan: BakePlan) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "date": f"{plan.date:%Y-%m-%d}",
+            "product": line.product,
+            "bake": line.bake,
+            "expected": round(line.expected, 2),
+            "likely_low": round(line.low, 2),
+            "likely_high": round(line.high, 2),
+            "critical_ratio": round(line.ratio, 4),
+            "left_over": round(line.left_over, 2),
+            "missed": round(line.missed, 2),
+            "cost": round(line.cost, 2),
+            "left_over_kg": round(line.left_over_kg, 3),
+            "left_over_co2e_kg": round(line.left_over_co2e_kg, 3),
+            "why": line.why,
+        }
+        for line in plan.products
+    )

@@ -1,0 +1,99 @@
+"""How far a run is, read from its folder: from outside, while it goes on and after its end."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from glean.runs.events import BakeryFailed, RoundFinished, RunStarted
+from glean.runs.folder import known_events
+from glean.runs.index import StoredRun, read_run
+from glean.runs.process_tree import still_runs
+
+RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
+
+GONE = "its process has gone without a word"
+"""Reason of a run that was killed."""
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    status : str
+        "running", "completed" or "failed"; also where it was killed before it could say so, if it
+        ran on this machine.
+    reason : str
+        Why it failed, "" otherwise.
+    bakeries : tuple of str
+        Who takes part; empty until the first round.
+    rounds_done, rounds : int
+        Rounds that are finished, and those that there shall be; 0 until the first round.
+    last_score : float or None
+        Primary metric on the validation rows of the last round that has one.
+    failures : tuple of BakeryFailed
+        In the order in which they happened.
+    """
+
+    folder: Path
+    status: str
+    reason: str
+    bakeries: tuple[str, ...] = ()
+    rounds_done: int = 0
+    rounds: int = 0
+    last_score: float | None = None
+    failures: tuple[BakeryFailed, ...] = ()
+
+    @property
+    def fraction(self) -> float:
+        """Share of the rounds that are done, 0 to 1; a run may complete in fewer."""
+        if self.status == COMPLETED:
+            return 1.0
+        return min(self.rounds_done / self.rounds, 1.0) if self.rounds else 0.0
+
+
+def read_progress(folder: Path) -> RunProgress:
+    """Read how far a run is.
+
+    Parameters
+    ----------
+    folder : Path
+        A run's folder.
+    """
+    status, reason = _status_of(folder)
+    bakeries: tuple[str, ...] = ()
+    done = rounds = 0
+    score: float | None = None
+    failures: list[BakeryFailed] = []
+    for event in known_events(folder / "events.jsonl"):
+        match event:
+            case RunStarted():
+                bakeries, rounds = event.bakeries, event.rounds
+            case RoundFinished():
+                done = event.round
+                primary = next(iter(event.metrics.values()), None)
+                score = score if primary is None else primary
+            case BakeryFailed():
+                failures.append(event)
+    return RunProgress(folder, status, reason, bakeries, done, rounds, score, tuple(failures))
+
+
+def _status_of(folder: Path) -> tuple[str, str]:
+    run = read_run(folder)
+    if _is_gone(run):
+        run = read_run(folder)  # it may have ended as it should in between
+        if _is_gone(run):
+            return FAILED, GONE
+    return run.status, run.reason
+
+
+def _is_gone(run: StoredRun) -> bool:
+    """Whether a run that hasn't ended has no process any more; of another machine nobody knows."""
+    process = run.facts.get("process") or {}
+    here = process.get("host") == socket.gethostname()
+    return run.status == RUNNING and here and not still_runs(process)

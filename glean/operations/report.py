@@ -1,0 +1,91 @@
+"""The final result of a run, and its report page made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from glean.errors import GleanError
+from glean.federation.server.conclusion import Conclusion, ResultTable, conclusion_of
+from glean.runs.index import read_run
+from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report page that was written.
+
+    Parameters
+    ----------
+    path : Path
+        The page.
+    failed : bool
+        Whether the run failed: then the page says why.
+    reason : str
+        Why it failed.
+    """
+
+    path: Path
+    failed: bool
+    reason: str
+
+
+def result_of_run(folder: Path) -> ResultTable:
+    """Give the final table of a completed run.
+
+    Raises
+    ------
+    GleanError
+        The folder is no run's, or the run ended before its final test.
+    """
+    return _conclusion_of(folder).result_table(folder)
+
+
+def rewrite_report(folder: Path, *, growth: bool, measured: Callable[[int], None]) -> WrittenReport:
+    """Measure what is missing and write the report of a run anew.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    growth : bool
+        Measure what more bakeries bring, unless that was done before; takes minutes.
+    measured : callable
+        Told after each number of bakeries that was measured.
+
+    Raises
+    ------
+    GleanError
+        The folder is no run's.
+    """
+    run = read_run(folder)
+    conclusion = _conclusion_of(folder)
+    if growth and run.status == "completed" and not (folder / "growth.csv").exists():
+        from glean.client_app import app as client_app
+
+        for bakeries in conclusion.measure_sizes(folder, client_app):
+            measured(bakeries)
+    path = conclusion.write_report(folder)
+    return WrittenReport(path, run.status == "failed", run.reason)
+
+
+def write_client_page(folder: Path, client: str) -> Path:
+    """Write the page of one client of a completed run; its path.
+
+    Raises
+    ------
+    GleanError
+        The folder is no run's, the run has no such client, or its workload makes no such pages.
+    """
+    return _conclusion_of(folder).write_client_page(folder, client)
+
+
+def _conclusion_of(folder: Path) -> Conclusion:
+    workload = read_run(folder).settings.get("workload", DEFAULT_WORKLOAD)
+    if workload not in WORKLOADS:
+        raise GleanError(
+            f"{folder}: found the workload {workload!r}; known are {', '.join(WORKLOADS)}. Was the "
+            "run made by another version of Glean?"
+        )
+    return conclusion_of(workload)

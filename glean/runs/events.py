@@ -1,0 +1,294 @@
+"""The events of a run: each kind with its fields, as `events.jsonl` has them, and its sentence.
+
+A line of `events.jsonl` is the time, the kind and the fields, in this order. Whoever tells people
+of an event (the terminal, the report, a log) takes its sentence from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import UnionType
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened in a run."""
+
+    kind: ClassVar[str]
+    """What `events.jsonl` calls it."""
+
+    words: ClassVar[str] = ""
+    """The sentence, with the fields' names in braces."""
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words for people, without the number of the round."""
+        return self.words.format_map(vars(self))
+
+    def to_row(self) -> dict[str, Any]:
+        """Write kind and fields, in the order of `events.jsonl`, which adds the time."""
+        return {"event": self.kind, **{f.name: getattr(self, f.name) for f in fields(self)}}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read the fields of a row of this kind; others are passed over.
+
+        Raises
+        ------
+        ValueError
+            A field is missing or of another type.
+        """
+        found = {f.name: _read(row.get(f.name)) for f in fields(cls)}
+        wanted = get_type_hints(cls)
+        for name, value in found.items():
+            if not _fits(value, wanted[name]):
+                raise ValueError(f"{cls.kind}: found {name} {value!r}; wanted {wanted[name]}")
+        return cls(**found)
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """Enough clients are registered, and the rounds begin."""
+
+    kind: ClassVar[str] = "run_started"
+    bakeries: tuple[str, ...]
+    rounds: int
+
+    @property
+    def sentence(self) -> str:
+        """How many take part, and for how long."""
+        return f"{len(self.bakeries)} bakeries, {self.rounds} rounds"
+
+
+@dataclass(frozen=True)
+class RunResumed(Event):
+    """A run goes on where another was interrupted.
+
+    Parameters
+    ----------
+    run : str
+        Folder of the interrupted run.
+    round : int or None
+        The round after which it goes on; None where it begins anew.
+    passed_over : tuple of str
+        Sentences on rounds that can't be continued.
+    """
+
+    kind: ClassVar[str] = "run_resumed"
+    run: str
+    round: int | None
+    passed_over: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Where it goes on."""
+        if self.round is None:
+            return f"begins anew: no round of {self.run} can be continued"
+        return f"continues {self.run} after round {self.round}"
+
+
+@dataclass(frozen=True)
+class BakeryNotTrained(Event):
+    """A bakery takes part, yet is not learned from."""
+
+    kind: ClassVar[str] = "bakery_not_trained"
+    words: ClassVar[str] = "{bakery}: {reason}"
+    bakery: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BakeryJoined(Event):
+    """A bakery came after the beginning."""
+
+    kind: ClassVar[str] = "bakery_joined"
+    words: ClassVar[str] = "{bakery} has joined"
+    round: int
+    bakery: str
+
+
+@dataclass(frozen=True)
+class BakeryMissing(Event):
+    """A bakery is gone or owes a reply.
+
+    Parameters
+    ----------
+    round : int
+        In which round it was noticed.
+    bakery : str
+        Who.
+    since : str
+        UTC time at which it was last heard of.
+    seconds : float
+        How long ago that was.
+    """
+
+    kind: ClassVar[str] = "bakery_missing"
+    words: ClassVar[str] = "{bakery} is missing; last heard of {seconds:.0f} s ago"
+    round: int
+    bakery: str
+    since: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BakeryReturned(Event):
+    """A bakery that was missing is there again.
+
+    Parameters
+    ----------
+    round : int
+        From which round on.
+    bakery : str
+        Who.
+    seconds : float
+        How long it was away.
+    """
+
+    kind: ClassVar[str] = "bakery_returned"
+    words: ClassVar[str] = "{bakery} is back after {seconds:.0f} s"
+    round: int
+    bakery: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WaitingForBakeries(Event):
+    """Too few are there for a round.
+
+    Parameters
+    ----------
+    round : int
+        The round that waits.
+    present, wanted : int
+        How many are there, and must be.
+    missing : mapping of str to float
+        Who is missing -> seconds since it was last heard of.
+    """
+
+    kind: ClassVar[str] = "waiting_for_bakeries"
+    words: ClassVar[str] = "waiting for bakeries: {present} of {wanted}"
+    round: int
+    present: int
+    wanted: int
+    missing: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class BakeryFailed(Event):
+    """The reply of a bakery didn't come or was refused."""
+
+    kind: ClassVar[str] = "bakery_failed"
+    words: ClassVar[str] = "{bakery}: {reason}"
+    round: int
+    bakery: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SumLost(Event):
+    """A secure sum can't be unmasked."""
+
+    kind: ClassVar[str] = "sum_lost"
+    words: ClassVar[str] = "a secure sum is lost, those who are left go on: {reason}"
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class TreesGivenUp(Event):
+    """The trees of a round are grown anew, since sums for them didn't fit together."""
+
+    kind: ClassVar[str] = "trees_given_up"
+    words: ClassVar[str] = "trees are given up and grown anew: {reason}"
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class RoundFinished(Event):
+    """A round is over and its model was scored.
+
+    Parameters
+    ----------
+    round : int
+        Its number; 0 is the model that a run started from.
+    bakeries, replies, failures : int
+        How many were asked, answered, and failed.
+    metrics : mapping of str to float or None
+        Validation scores by the names that the workload gives them, its primary one first; None
+        for one that isn't finite. In `events.jsonl` each is a field of its own.
+    bytes_down, bytes_up : int
+        Payload bytes to and from clients.
+    seconds : float
+        How long it took.
+    """
+
+    kind: ClassVar[str] = "round_finished"
+    round: int
+    bakeries: int
+    replies: int
+    failures: int
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    bytes_down: int = 0
+    bytes_up: int = 0
+    seconds: float = 0.0
+
+    @property
+    def sentence(self) -> str:
+        """Which round, and its scores by the workload's names."""
+        scores = [f"{k} {v:.3f}" for k, v in self.metrics.items() if v is not None]
+        return f"round {self.round} is finished: {', '.join(scores) or 'no score'}"
+
+    def to_row(self) -> dict[str, Any]:
+        """Write the metrics as fields, where `metrics` stands."""
+        row: dict[str, Any] = {}
+        for name, value in super().to_row().items():
+            row |= value if name == "metrics" else {name: value}
+        return row
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Read a row: numbers with names of their own are metrics."""
+        own = {f.name for f in fields(cls)} | {"time", "event"}
+        metrics = {k: v for k, v in row.items() if k not in own and _fits(v, float | None)}
+        return super().from_row({**row, "metrics": metrics})
+
+
+@dataclass(frozen=True)
+class RunFinished(Event):
+    """The last event of a run: "completed" or "failed", and then why."""
+
+    kind: ClassVar[str] = "run_finished"
+    status: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """How it ended."""
+        return f"the run {self.status}" + (f": {self.reason}" if self.reason else "")
+
+
+KINDS = {kind.kind: kind for kind in Event.__subclasses__()}
+"""Every kind of event by the name that `events.jsonl` calls it."""
+
+
+def event_of(row: Mapping[str, Any]) -> Event | None:
+    """Read a row of `events.jsonl`; None for a kind that isn't known, or a damaged row."""
+    kind = KINDS.get(str(row.get("event")))
+    try:
+        return None if kind is None else kind.from_row(row)
+    except ValueError:
+        return None
+
+
+def _read(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    kinds = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)
+    plain = [get_origin(kind) or kind for kind in kinds]
+    return isinstance(value, (*plain, int) if float in plain else tuple(plain))

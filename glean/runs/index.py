@@ -1,0 +1,106 @@
+"""The runs in a results' folder: listed, found, and read. Nothing else reads a `run.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glean.errors import GleanError
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What the `run.json` of a run says.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    facts : mapping
+        All of `run.json`; keys that an older version didn't write are missing.
+    """
+
+    folder: Path
+    facts: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        """Either "running", "completed" or "failed"; "" where nothing is said."""
+        return str(self.facts.get("status") or "")
+
+    @property
+    def reason(self) -> str:
+        """Why it failed; "" where nothing is said."""
+        return str(self.facts.get("reason") or "")
+
+    @property
+    def engine(self) -> str:
+        """Either "inprocess", "ray" or "deployment"; "" where nothing is said."""
+        return str(self.facts.get("engine") or "")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Run config of the run, kebab-case; empty where nothing is said."""
+        found = self.facts.get("settings")
+        return found if isinstance(found, dict) else {}
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's: it has a `run.json`, be it damaged."""
+    return (folder / "run.json").is_file()
+
+
+def read_run(folder: Path) -> StoredRun:
+    """Read the `run.json` of a run.
+
+    Raises
+    ------
+    GleanError
+        It is missing or damaged.
+    """
+    path = folder / "run.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GleanError(
+            f"{folder}: found no run.json; wanted the folder of a run, like results/latest"
+        ) from error
+    except ValueError as error:
+        raise GleanError(f"{path}: can't be read as JSON ({error}); run again") from error
+    if not isinstance(facts, dict):
+        raise GleanError(f"{path}: found a {type(facts).__name__}; wanted a JSON object; run again")
+    return StoredRun(folder, facts)
+
+
+def find_run(results: Path, which: int | str) -> Path | None:
+    """Find the folder of a run, None while there is none.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of the runs.
+    which : int or str
+        The run's id; "latest"; or the path of its folder, from `results` or from here.
+    """
+    if isinstance(which, int) or which.isdecimal():
+        return next(iter(sorted(results.glob(f"*-{which}"))), None)
+    paths = (results / which, Path(which))
+    return next((path.resolve() for path in paths if is_run(path)), None)
+
+
+def list_runs(results: Path) -> list[StoredRun]:
+    """Read every run of a results' folder, the newest first; damaged ones are left out."""
+    folders = [path.parent for path in results.glob("*/run.json") if path.parent.name != LATEST]
+    return [run for folder in sorted(folders, reverse=True) if (run := _readable(folder))]
+
+
+def _readable(folder: Path) -> StoredRun | None:
+    try:
+        return read_run(folder)
+    except GleanError:
+        return None

@@ -1,0 +1,145 @@
+"""The kinds of events: what stands in `events.jsonl`, and what people are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glean.runs.events import (
+    KINDS,
+    BakeryFailed,
+    BakeryJoined,
+    BakeryMissing,
+    BakeryNotTrained,
+    BakeryReturned,
+    Event,
+    RoundFinished,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    SumLost,
+    TreesGivenUp,
+    WaitingForBakeries,
+    event_of,
+)
+from glean.runs.folder import RunFolder, known_events
+
+METRICS = {"wape": 0.25, "mae": None}
+
+EVENTS: list[tuple[Event, str, str]] = [
+    (
+        RunStarted(("A", "B"), 3),
+        '"event": "run_started", "bakeries": ["A", "B"], "rounds": 3',
+        "2 bakeries, 3 rounds",
+    ),
+    (
+        RunResumed("old", 2, ("round 3 can't be continued: cut short",)),
+        '"event": "run_resumed", "run": "old", "round": 2, '
+        '"passed_over": ["round 3 can\'t be continued: cut short"]',
+        "continues old after round 2",
+    ),
+    (
+        RunResumed("old", None, ()),
+        '"event": "run_resumed", "run": "old", "round": null, "passed_over": []',
+        "begins anew: no round of old can be continued",
+    ),
+    (
+        BakeryNotTrained("A", "7 days"),
+        '"event": "bakery_not_trained", "bakery": "A", "reason": "7 days"',
+        "A: 7 days",
+    ),
+    (
+        BakeryJoined(2, "A"),
+        '"event": "bakery_joined", "round": 2, "bakery": "A"',
+        "A has joined",
+    ),
+    (
+        BakeryMissing(2, "A", "2024-05-01T10:00:00+00:00", 61.2),
+        '"event": "bakery_missing", "round": 2, "bakery": "A", '
+        '"since": "2024-05-01T10:00:00+00:00", "seconds": 61.2',
+        "A is missing; last heard of 61 s ago",
+    ),
+    (
+        BakeryReturned(3, "A", 90.0),
+        '"event": "bakery_returned", "round": 3, "bakery": "A", "seconds": 90.0',
+        "A is back after 90 s",
+    ),
+    (
+        WaitingForBakeries(1, 1, 2, {"A": 3.5}),
+        '"event": "waiting_for_bakeries", "round": 1, "present": 1, "wanted": 2, '
+        '"missing": {"A": 3.5}',
+        "waiting for bakeries: 1 of 2",
+    ),
+    (
+        BakeryFailed(1, "{A}", "no {reply}"),
+        '"event": "bakery_failed", "round": 1, "bakery": "{A}", "reason": "no {reply}"',
+        "{A}: no {reply}",
+    ),
+    (
+        SumLost(1, "2 are left"),
+        '"event": "sum_lost", "round": 1, "reason": "2 are left"',
+        "a secure sum is lost, those who are left go on: 2 are left",
+    ),
+    (
+        TreesGivenUp(1, "counts differ"),
+        '"event": "trees_given_up", "round": 1, "reason": "counts differ"',
+        "trees are given up and grown anew: counts differ",
+    ),
+    (
+        RoundFinished(1, 3, 2, 1, METRICS, 10, 20, 0.5),
+        '"event": "round_finished", "round": 1, "bakeries": 3, "replies": 2, "failures": 1, '
+        '"wape": 0.25, "mae": null, "bytes_down": 10, "bytes_up": 20, "seconds": 0.5',
+        "round 1 is finished: wape 0.250",
+    ),
+    (
+        RunFinished("failed", "no flour"),
+        '"event": "run_finished", "status": "failed", "reason": "no flour"',
+        "the run failed: no flour",
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "line", "sentence"), EVENTS)
+def test_an_event_has_its_line_and_its_sentence(event: Event, line: str, sentence: str) -> None:
+    """The fields and their order are a contract; read again, the line is the same event."""
+    assert json.dumps(event.to_row()) == "{" + line + "}"
+    assert event.sentence == sentence
+    assert event_of(json.loads("{" + line + "}")) == event
+
+
+def test_every_kind_is_in_the_table() -> None:
+    """A new kind is tested here too."""
+    assert set(KINDS) == {event.kind for event, _, _ in EVENTS}
+
+
+def test_a_line_begins_with_the_time(tmp_path: Path) -> None:
+    """The folder adds it."""
+    folder = RunFolder.create(tmp_path, run_id=1)
+    folder.append_event(BakeryJoined(2, "A"))
+    line = (folder.path / "events.jsonl").read_text()
+    assert list(json.loads(line)) == ["time", "event", "round", "bakery"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"event": "oven_lit", "round": 1},
+        {"event": ["bakery_joined"], "round": 1, "bakery": "A"},
+        {"event": "bakery_joined", "round": 1},
+        {"event": "bakery_joined", "round": "one", "bakery": "A"},
+        {"event": "bakery_missing", "round": 1, "bakery": "A", "since": "", "seconds": None},
+        {"event": "run_started", "bakeries": 3, "rounds": 3},
+    ],
+)
+def test_what_is_unknown_or_damaged_is_no_event(tmp_path: Path, row: dict[str, Any]) -> None:
+    """Those around it are read all the same, and a field too many is passed over."""
+    good = {"event": "bakery_joined", "round": 1, "bakery": "A", "since": "noon"}
+    lines = [json.dumps(good), json.dumps(row), "[]", "{", json.dumps(good)]
+    path = tmp_path / "events.jsonl"
+    path.write_text("\n".join(lines) + "\n" + json.dumps(good)[:-3])
+    assert event_of(row) is None
+    assert known_events(path) == [BakeryJoined(1, "A")] * 2
