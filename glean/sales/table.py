@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from glean.metric_sums import ALL_CLIENTS
+
 KEYS = ("date", "bakery", "product")
 """Columns that name a row; no two rows agree in all of them."""
 
@@ -26,7 +28,7 @@ FORMAT = (
 ONE_PRODUCT = "all"
 """The product of a table without a product column."""
 
-ALL_BAKERIES = "(all)"
+ALL_BAKERIES = ALL_CLIENTS
 """Stands for all bakeries in the files of a run, so no bakery may be called that."""
 
 
