@@ -6,9 +6,9 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,31 +44,28 @@ class Secrets:
     def __or__(self, other: Secrets) -> Secrets:
         return Secrets(self.words | other.words, self.numbers | other.numbers)
 
-    def in_message(self, message: Message) -> list[str]:
-        """Name what a message gives away."""
-        if message.has_error():
-            return self.in_values([message.error.reason])
-        return self.in_record(message.content)
-
-    def in_record(self, record: RecordDict) -> list[str]:
-        """Name what a record gives away."""
-        values: list[Any] = [dict(item) for item in record.config_records.values()]
-        values += [dict(item) for item in record.metric_records.values()]
-        values += [a.data for item in record.array_records.values() for a in item.values()]
-        return self.in_values(values)
-
     def in_values(self, values: Iterable[Any]) -> list[str]:
         """Name what values of any kind give away, whatever they are wrapped in."""
-        found = []
-        kept = self.numbers - _public_numbers()
-        with np.errstate(over="ignore"):
-            for atom in _atoms(list(values)):
-                if isinstance(atom, np.ndarray):
-                    numbers = {*atom.tolist(), *atom.astype(np.float32).tolist()}
-                    found += [f"number {number!r}" for number in numbers & kept]
-                else:
-                    found += [f"word {word!r}" for word in self.words if _holds(atom, word)]
-        return found
+        atoms = _Atoms()
+        atoms.take(list(values))
+        found = sorted(atoms.numbers & (self.numbers - _public_numbers()))
+        words = [word for word in self.words if atoms.have(word)]
+        return [f"number {number!r}" for number in found] + [f"word {word!r}" for word in words]
+
+
+def values_of(message: Message) -> list[Any]:
+    """All that a message holds, for `Secrets.in_values`."""
+    if message.has_error():
+        return [message.error.reason]
+    return values_in(message.content)
+
+
+def values_in(record: RecordDict) -> list[Any]:
+    """All that a record holds."""
+    values: list[Any] = [dict(item) for item in record.config_records.values()]
+    values += [dict(item) for item in record.metric_records.values()]
+    values += [a.data for item in record.array_records.values() for a in item.values()]
+    return values
 
 
 def secrets_of(table: SalesTable, paths: Iterable[Path] = ()) -> Secrets:
@@ -95,35 +92,57 @@ def _public_numbers() -> frozenset[float]:
     return frozenset(float(np.float32(edge)) for column in edges for edge in column)
 
 
-def _holds(text: str | bytes, word: str) -> bool:
-    if isinstance(text, str):
-        return word in text
-    return any(word.encode(code) in text for code in ("utf-8", "utf-16-le", "utf-16-be"))
+class _Atoms:
+    """All numbers and texts in values, out of JSON, model files and arrays as well."""
 
+    def __init__(self) -> None:
+        self._arrays: list[NDArray[np.float64]] = [np.empty(0)]
+        self._texts: set[str] = set()
+        self._contents: set[bytes] = set()
 
-def _atoms(value: Any) -> Iterator[NDArray[np.float64] | str | bytes]:
-    """All numbers and texts in a value, out of JSON, model files and arrays as well."""
-    match value:
-        case Mapping():
-            for key, inner in value.items():
-                yield from _atoms(key)
-                yield from _atoms(inner)
-        case bool() | None:
-            return
-        case int() | float() | np.number():
-            yield np.array([value], dtype=np.float64)
-        case np.ndarray():
-            yield value.ravel().astype(np.float64)
-        case str():
-            yield value
-            yield np.array(_NUMBER.findall(value), dtype=np.float64)
-            yield from _atoms(_out_of_json(value))
-        case bytes() | bytearray():
-            yield bytes(value)
-            yield from _atoms(_out_of_bytes(bytes(value)))
-        case _:
-            for inner in value:
-                yield from _atoms(inner)
+    def take(self, value: Any) -> None:
+        """Take a value apart."""
+        match value:
+            case bool() | None:
+                return
+            case Mapping():
+                self.take([*value.keys(), *value.values()])
+            case int() | float() | np.number():
+                self._arrays.append(np.array([value], dtype=np.float64))
+            case np.ndarray():
+                self._arrays.append(value.ravel().astype(np.float64))
+            case str() if value not in self._texts:
+                self._texts.add(value)
+                self._arrays.append(np.array(_NUMBER.findall(value), dtype=np.float64))
+                self.take(_out_of_json(value))
+            case bytes() | bytearray() if value not in self._contents:
+                self._contents.add(bytes(value))
+                self.take(_out_of_bytes(bytes(value)))
+            case str() | bytes() | bytearray():
+                return  # was taken before
+            case _:
+                for inner in value:
+                    self.take(inner)
+
+    @property
+    def numbers(self) -> set[float]:
+        """The numbers, as they are and in single precision."""
+        found = np.unique(np.concatenate(self._arrays))
+        with np.errstate(over="ignore"):
+            return {*found.tolist(), *found.astype(np.float32).tolist()}
+
+    def have(self, word: str) -> bool:
+        """Whether a word is in a text, or its code in bytes."""
+        codes = [word.encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be")]
+        return word in self._text or any(code in self._content for code in codes)
+
+    @cached_property
+    def _text(self) -> str:
+        return "\0".join(self._texts)
+
+    @cached_property
+    def _content(self) -> bytes:
+        return b"\0\0".join(self._contents)
 
 
 def _out_of_json(text: str) -> Any:

@@ -123,9 +123,19 @@ def copy_checkout(folder: Path) -> Path:
     for name in listed.stdout.split("\0"):
         if name and (REPOSITORY / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
+            shutil.copy2(REPOSITORY / name, folder / name)
+    copy_package(folder)
     commit(folder)
     return folder
+
+
+def copy_package(folder: Path) -> None:
+    """Copy the package with what Python and Numba have compiled of it.
+
+    Each process of a run on a copy would spend seconds to compile that anew.
+    """
+    half_written = shutil.ignore_patterns("*.tmp*", "*.pyc.*")
+    shutil.copytree(REPOSITORY / "glean", folder / "glean", ignore=half_written, dirs_exist_ok=True)
 
 
 def commit(folder: Path) -> None:

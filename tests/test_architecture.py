@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,14 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
 
 
-def names_in(path: Path) -> set[str]:
-    return set(imported(ast.parse(path.read_text(encoding="utf-8"))))
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def names_in(path: Path) -> frozenset[str]:
+    return frozenset(imported(tree_of(path)))
 
 
 def depth(part: str) -> int:
@@ -186,7 +193,7 @@ def test_one_module_reads_run_json() -> None:
     named = {
         str(path.relative_to(PACKAGE))
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Constant) and node.value == "run.json"
     }
     assert named == {"runs/index.py", "runs/folder.py"}
@@ -213,7 +220,7 @@ def test_a_library_has_only_its_importer(library: str, importers: set[str]) -> N
 def test_slow_libraries_are_imported_where_they_are_used() -> None:
     """At the top of a module they would slow down the start of every process."""
     for path in modules():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         at_top = ast.Module(
             [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)], []
         )
@@ -226,7 +233,7 @@ def test_only_the_command_line_prints_and_exits() -> None:
     for path in modules():
         if part_of(path) in ("cli", "__main__"):
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path)
         called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         assert not called & {"print", "exit", "quit", "sys.exit", "os._exit"}, path
 

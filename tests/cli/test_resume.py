@@ -47,6 +47,7 @@ def simulate(*words: str | Path) -> Result:
     return CliRunner().invoke(app, typed)
 
 
+@pytest.mark.slow
 def test_killed_in_round_4_of_6_and_resumed_the_model_is_the_same(
     tmp_path: Path, three_bakeries: str
 ) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 
+from glean.evaluation.figures.plot_style import Canvas
 from glean.evaluation.pages.report import run_summary, write_report
 from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.summary import Summary
@@ -151,8 +154,11 @@ class Page(HTMLParser):
         self.text += data
 
 
-def report_of(folder: Path) -> Page:
-    return Page(write_report(folder).read_text(encoding="utf-8"))
+def report_of(folder: Path, *, drawn: bool = False) -> Page:
+    """The page; unless it shall be drawn without pictures, which take most of the time."""
+    not_drawn = mock.patch.object(Canvas, "png", return_value=b"")
+    with nullcontext() if drawn else not_drawn:
+        return Page(write_report(folder).read_text(encoding="utf-8"))
 
 
 def summary_of(folder: Path) -> Summary:

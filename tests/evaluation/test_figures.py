@@ -41,7 +41,7 @@ def test_many_bakeries_are_a_scatter(tmp_path: Path) -> None:
     scores = score_file(folder)
     scores.loc[scores["bakery"] == "007", "wape"] *= 20
     scores.to_csv(folder / "bakeries.csv", index=False)
-    text = report_of(folder).text
+    text = report_of(folder, drawn=True).text
     assert "One point a bakery" in text
     assert "1 with a larger error stand at the edge" in text
 

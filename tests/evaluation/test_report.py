@@ -146,7 +146,7 @@ def test_thin_runs_have_a_page(
             if column in table:
                 table[column] = 0.0
         table.head(1).to_csv(folder / name, index=False)
-    assert "What the federation did" in report_of(folder).text
+    assert "What the federation did" in report_of(folder, drawn=True).text
     Console(file=io.StringIO()).print(
         final_result(summary_result(summary_of(folder), units_label="units"))
     )

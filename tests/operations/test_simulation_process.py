@@ -30,6 +30,7 @@ from tests import processes
 from tests.processes import REPOSITORY
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("nothing_left"),
     pytest.mark.skipif(sys.platform == "win32", reason="signals and sessions are POSIX's"),
 ]
@@ -168,7 +169,6 @@ def test_it_ends_when_who_started_it_is_killed(tmp_path: Path, three_bakeries: s
     assert not processes.survivors([])
 
 
-@pytest.mark.slow
 def test_a_stopped_run_on_ray_leaves_nothing(tmp_path: Path, three_bakeries: str) -> None:
     """Neither Flower's processes nor Ray's; its folder says how it ended."""
     wanted = prepared(three_bakeries, tmp_path, rounds=ENDLESS, engine="ray")

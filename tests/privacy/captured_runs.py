@@ -36,7 +36,7 @@ from glean.federation.wire.sum_messages import (
 from glean.sales.table import SalesTable
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import SMALL, CapturingGrid, member_nodes
-from tests.leaks import Secrets
+from tests.leaks import Secrets, values_in, values_of
 
 BAKERIES = ("Nordbrot", "Ostbrot", "Westbrot")
 
@@ -109,21 +109,15 @@ def value_in(record: RecordDict) -> Any:
     return None
 
 
-def leaks_in(record: RecordDict, secrets: Secrets) -> list[str]:
-    """What a record gives away, as it is and field by field: bytes may be joined in it."""
+def fields_in(record: RecordDict) -> list[Any]:
+    """All that a record holds, as it is and field by field: bytes may be joined in it."""
     value = value_in(record)
-    found = [] if value is None else secrets.in_values(vars(value).values())
-    return secrets.in_record(record) + found
+    return values_in(record) + ([] if value is None else [*vars(value).values()])
 
 
 def leaks(messages: Iterable[Message], secrets: Secrets) -> list[str]:
     """What the messages give away."""
-    return [
-        found
-        for message in messages
-        for found in (
-            secrets.in_message(message)
-            if message.has_error()
-            else leaks_in(message.content, secrets)
-        )
-    ]
+    values: list[Any] = []
+    for message in messages:
+        values += values_of(message) if message.has_error() else fields_in(message.content)
+    return secrets.in_values(values)

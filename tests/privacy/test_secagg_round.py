@@ -65,7 +65,7 @@ def test_a_third_may_vanish_in_any_phase(count: int, phase: str) -> None:
     assert len(total.counted) == count - lost
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.data())
 def test_whoever_vanishes_when_the_sum_is_right(data: st.DataObject) -> None:
     """A run of steps in which up to a third go for good, each at a random moment of a step."""
@@ -87,7 +87,7 @@ def test_whoever_vanishes_when_the_sum_is_right(data: st.DataObject) -> None:
         absent |= set(now)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_large_federation_loses_a_third_over_its_steps(seed: int) -> None:
     """Of 45 bakeries three vanish in each of five steps, silent or mute; nobody else is lost."""
     secagg_clients, rng = agreed(45, seed=bytes([seed])), np.random.default_rng(seed)

@@ -86,8 +86,7 @@ def insert_after(path: Path, line: str, text: str) -> None:
 def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package whose apps fail as the environment variable TEST_FAILURE says."""
     folder = tmp_path_factory.mktemp("failing")
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(REPOSITORY / "glean", folder / "glean", ignore=ignored)
+    processes.copy_package(folder)
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     insert_after(
         folder / "glean" / "client_app.py",
@@ -160,6 +159,7 @@ SUMMED = {
 }
 
 
+@pytest.mark.long
 def test_ray_makes_the_model_of_this_process_from_summed_histograms(
     tmp_path: Path, three_bakeries: str
 ) -> None:

@@ -138,14 +138,18 @@ def test_two_jobs_on_one_node(user: User) -> None:
     assert (user.project / "results" / "latest").resolve() in folders
 
 
-WORDS = {
-    "flwr run": f"flwr run . cluster-cpu {SHORT}",
-    "glean simulate": "glean simulate --profile cluster-cpu.toml --bakeries 5 "
-    "--set num-server-rounds=2 --set baselines=false",
-}
+WORDS = [
+    # A run by these words on two nodes is in `test_scancel_ends_everything`, to its first round.
+    pytest.param(f"flwr run . cluster-cpu {SHORT}", id="flwr run", marks=pytest.mark.long),
+    pytest.param(
+        "glean simulate --profile cluster-cpu.toml --bakeries 5 "
+        "--set num-server-rounds=2 --set baselines=false",
+        id="glean simulate",
+    ),
+]
 
 
-@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+@pytest.mark.parametrize("words", WORDS)
 def test_ray_spans_two_nodes(words: str, user: User) -> None:
     """All CPUs of both nodes; the run works as ever, by Flower's command and by Glean's."""
     job = user.submit(words, "--nodes", "2", "--cpus", "2")

@@ -18,6 +18,8 @@ import pytest
 from tests import processes
 from tests.processes import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 SUBMIT = REPOSITORY / "submit-job.sh"
 PROFILES = ("cluster-cpu.toml", "cluster-gpu.toml")
 

@@ -67,7 +67,6 @@ def test_masks_change_no_byte_of_the_model_and_no_score(
 
 SIX = tuple({"partition-id": k} for k in range(6))
 FEW_LEARN: dict[str, dict[str, ConfigValue]] = {
-    "drawn": {"fraction_train": 0.5},
     "drawn, few judge": {"fraction_train": 0.5, "fraction_evaluate": 0.6},
     "too young": {"newcomer_fraction": 0.5, "newcomer_days": 10},
 }

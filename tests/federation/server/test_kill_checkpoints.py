@@ -29,7 +29,9 @@ from glean.runs.folder import (
 from glean.settings import RunSettings
 from tests.processes import REPOSITORY
 
-KILLS = 20
+pytestmark = pytest.mark.slow
+
+KILLS = 12
 ROUNDS = 6
 BAKERIES = 30
 TABLES = round_tables(ErrorSums.COLUMNS)
@@ -143,7 +145,7 @@ def last_runs(results: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.split("-")[1]))[-2:]
 
 
-def test_twenty_kills_leave_nothing_that_can_not_be_read(prepared: Path, tmp_path: Path) -> None:
+def test_kills_leave_nothing_that_can_not_be_read(prepared: Path, tmp_path: Path) -> None:
     """Models, tables, `run.json`, events, the checkpoint and the link, at moments drawn by seed.
 
     What is half written lies beside the files by names of its own, and is deleted on resuming.

@@ -58,7 +58,7 @@ def test_a_run_cut_off_and_resumed_ends_as_if_it_had_not_been(
     changes: dict[str, ConfigValue], tmp_path: Path, three_bakeries: str
 ) -> None:
     """Model, scores and tables have the same bytes, whatever is averaged, drawn or kept."""
-    config = config_of(three_bakeries, num_server_rounds=5, **changes)
+    config = config_of(three_bakeries, num_server_rounds=4, **changes)
     whole = run(tmp_path / "whole", config)
     out = tmp_path / "out"
     old = cut_off(out, config, round_number=3)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,16 +58,39 @@ def model_path(folder: Path) -> Path:
     return path
 
 
+Earlier = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def now(tables: tuple[str, str]) -> str:
+    """The table as it is now."""
+    return tables[1]
+
+
+@pytest.fixture(scope="module")
+def earlier(tables: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Earlier:
+    """Give the model that a run with these changes made a month ago."""
+    made: dict[str, Path] = {}
+
+    def model_of(**changes: ConfigValue) -> Path:
+        key = str(sorted(changes.items()))
+        if key not in made:
+            folder = tmp_path_factory.mktemp("then")
+            made[key] = model_path(run(folder, config_of(tables[0], **changes)))
+        return made[key]
+
+    return model_of
+
+
 @pytest.mark.parametrize("changes", AGGREGATIONS.values(), ids=AGGREGATIONS)
 def test_a_run_goes_on_from_an_earlier_model(
-    changes: dict[str, ConfigValue], tmp_path: Path, tables: tuple[str, str]
+    changes: dict[str, ConfigValue], tmp_path: Path, earlier: Earlier, now: str
 ) -> None:
     """It is scored before the first round, and judged in the end on the rows of all methods.
 
     Both by hand: its forecasts of every bakery's validation and test window of the longer table.
     """
-    then, now = tables
-    before = model_path(run(tmp_path / "then", config_of(then, **changes)))
+    before = earlier(**changes)
     config = config_of(now, start_from=str(before), baselines=True, **changes)
     folder = run(tmp_path / "now", config)
     model = read_model(before.read_bytes())
@@ -95,10 +120,9 @@ def test_a_run_goes_on_from_an_earlier_model(
     assert kept.read_bytes() == before.read_bytes()
 
 
-def test_new_trees_stand_behind_the_old_ones(tmp_path: Path, tables: tuple[str, str]) -> None:
+def test_new_trees_stand_behind_the_old_ones(tmp_path: Path, earlier: Earlier, now: str) -> None:
     """Round by round more trees, and the model of last month is the beginning of each."""
-    then, now = tables
-    before = model_path(run(tmp_path / "then", config_of(then)))
+    before = earlier()
     old = Forest.from_bytes(before.read_bytes())
     folder = run(tmp_path / "now", config_of(now, start_from=str(before)))
     for number in (1, 2):
@@ -108,10 +132,9 @@ def test_new_trees_stand_behind_the_old_ones(tmp_path: Path, tables: tuple[str, 
         assert model.first(old.tree_count).to_bytes() == before.read_bytes()
 
 
-def test_what_makes_it_worse_is_not_kept(tmp_path: Path, tables: tuple[str, str]) -> None:
+def test_what_makes_it_worse_is_not_kept(tmp_path: Path, earlier: Earlier, now: str) -> None:
     """Where no round is better than the model that the run started from, that one is the result."""
-    then, now = tables
-    before = model_path(run(tmp_path / "then", config_of(then, num_server_rounds=10)))
+    before = earlier(num_server_rounds=10)
     greedy: dict[str, ConfigValue] = {"learning_rate": 1.0, "max_depth": 12, "reg_lambda": 0.0}
     config = config_of(now, start_from=str(before), aggregation="cyclic", **greedy)
     folder = run(tmp_path / "now", config | {"early-stopping-rounds": 2, "num-server-rounds": 9})
@@ -126,10 +149,11 @@ def test_what_makes_it_worse_is_not_kept(tmp_path: Path, tables: tuple[str, str]
     pd.testing.assert_frame_equal(federated, start)
 
 
-def test_nodes_with_tables_of_their_own_go_on_too(tmp_path: Path, tables: tuple[str, str]) -> None:
+def test_nodes_with_tables_of_their_own_go_on_too(
+    tmp_path: Path, earlier: Earlier, now: str
+) -> None:
     """As in a deployment, where no rival is pooled; the scores are those of the simulation."""
-    then, now = tables
-    before = model_path(run(tmp_path / "then", config_of(then)))
+    before = earlier()
     simulated = run(tmp_path / "simulated", config_of(now, start_from=str(before)))
     whole = pd.read_csv(now)
     nodes: list[dict[str, ConfigValue]] = []
@@ -149,15 +173,14 @@ CUTS += [(kind, number, number - 2) for kind in ("histogram", "refit") for numbe
 
 @pytest.mark.parametrize(("kind", "round_number", "complete"), CUTS)
 def test_it_can_be_interrupted_and_resumed(
-    kind: str, round_number: int, complete: int, tmp_path: Path, tables: tuple[str, str]
+    kind: str, round_number: int, complete: int, tmp_path: Path, earlier: Earlier, now: str
 ) -> None:
     """From its own folder, which holds all that it needs: last month's model may be gone by then.
 
     What is made of sums is asked for while the model of the round before is still to be scored.
     """
-    then, now = tables
     changes = {**AGGREGATIONS[kind], "num_server_rounds": 5, "subsample": 0.7}
-    before = model_path(run(tmp_path / "then", config_of(then, **AGGREGATIONS[kind])))
+    before = Path(shutil.copy(earlier(**AGGREGATIONS[kind]), tmp_path))
     config = config_of(now, start_from=str(before), **changes)
     whole = run(tmp_path / "whole", config)
     old = cut_off(tmp_path / "now", config, round_number=round_number)
@@ -180,10 +203,11 @@ def boast(message: Message, name: str, honest: Honest) -> Message:
     return reply
 
 
-def test_impossible_scores_cost_only_their_sender(tmp_path: Path, tables: tuple[str, str]) -> None:
+def test_impossible_scores_cost_only_their_sender(
+    tmp_path: Path, earlier: Earlier, now: str
+) -> None:
     """The run completes; who sent them is named, and stays in the table with the other methods."""
-    then, now = tables
-    before = model_path(run(tmp_path / "then", config_of(then)))
+    before = earlier()
     config = config_of(now, start_from=str(before))
     folder = run(tmp_path / "now", config, app=MeddledApp(boast))
     failures = {event.bakery: event.reason for event in read_results(folder).failures}

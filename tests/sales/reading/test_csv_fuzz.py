@@ -19,7 +19,7 @@ from glean.sales.synthetic.bakeries import synthetic_bakery
 from glean.sales.table import SalesTable
 from glean.sales.writing import write_sales
 
-CASES = 300
+CASES = 120
 
 
 def _cut(data: bytes, draw: random.Random) -> bytes:
@@ -109,7 +109,7 @@ def _outcome(action: Callable[[], object]) -> str:
 def test_damaged_csv_files_never_end_in_a_traceback(
     tmp_path: Path, small_table: SalesTable
 ) -> None:
-    """300 seeded ways to damage a file: reading, checking and importing survive each."""
+    """120 seeded ways to damage a file: reading, checking and importing survive each."""
     path = tmp_path / "shop.csv"
     write_sales(small_table, path)
     good = path.read_bytes()
@@ -143,8 +143,8 @@ def test_damaged_archives_never_end_in_a_traceback(
     write_sales(small_table, path)
     good = path.read_bytes()
     outcomes: Counter[str] = Counter()
-    for case in range(100):
+    for case in range(60):
         draw = _seeded(case)
         path.write_bytes(draw.choice([_cut, _nulls, _random_bytes])(good, draw))
         outcomes[_outcome(lambda: read_sales(path))] += 1
-    assert outcomes["refused"] > 50
+    assert outcomes["refused"] > 30
