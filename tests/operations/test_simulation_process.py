@@ -169,6 +169,7 @@ def test_it_ends_when_who_started_it_is_killed(tmp_path: Path, three_bakeries: s
     assert not processes.survivors([])
 
 
+@pytest.mark.long
 def test_a_stopped_run_on_ray_leaves_nothing(tmp_path: Path, three_bakeries: str) -> None:
     """Neither Flower's processes nor Ray's; its folder says how it ended."""
     wanted = prepared(three_bakeries, tmp_path, rounds=ENDLESS, engine="ray")

@@ -111,6 +111,7 @@ def test_flower_s_own_command_does_the_run(checkout: Checkout) -> None:
     assert git_status(checkout.folder) == ""
 
 
+@pytest.mark.long
 def test_run_config_and_another_number_of_bakeries(checkout: Checkout) -> None:
     """`--run-config` beats the file, `--federation-config` says how many bakeries."""
     config = ("--run-config", "num-server-rounds=1")
