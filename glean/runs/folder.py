@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
+from glean.regular_files import absolute_path
 from glean.runs.events import Event, event_of
 
 LOG = logging.getLogger("glean")
@@ -59,7 +60,8 @@ class RunFolder:
             The folder can't be made.
         """
         now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
-        path = results.resolve() / f"{now}-{run_id}"
+        results = absolute_path(results)
+        path = results / f"{now}-{run_id}"
         try:
             path.mkdir(parents=True)
             (path / "models").mkdir()
@@ -68,7 +70,7 @@ class RunFolder:
         folder = cls(path)
         if facts is not None:
             folder.write_run(facts)
-        _point_at(results.resolve() / "latest", path)
+        _point_at(results / "latest", path)
         return folder
 
     def write_run(self, content: Mapping[str, Any]) -> None:
@@ -194,7 +196,7 @@ def _fresh_link(run: Path) -> Path:
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
 

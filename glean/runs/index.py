@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import GleanError
+from glean.regular_files import read_regular, words_of
 
 LATEST = "latest"
 
@@ -65,12 +66,16 @@ def read_run(folder: Path) -> StoredRun:
     """
     path = folder / "run.json"
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        facts = json.loads(read_regular(path))
+    except FileNotFoundError as error:
         raise GleanError(
             f"{folder}: found no run.json; wanted the folder of a run, like results/latest"
         ) from error
-    except ValueError as error:
+    except OSError as error:
+        raise GleanError(
+            f"{words_of(error)}; wanted the folder of a run, like results/latest"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise GleanError(f"{path}: can't be read as JSON ({error}); run again") from error
     if not isinstance(facts, dict):
         raise GleanError(f"{path}: found a {type(facts).__name__}; wanted a JSON object; run again")

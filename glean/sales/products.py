@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from glean.errors import Problem, SalesError
+from glean.regular_files import read_regular
 
 USUAL_SERVICE_LEVEL = 0.8
 """Share of the days on which a product shouldn't sell out, where neither price and cost nor a
@@ -147,7 +148,7 @@ _COLUMNS = "the columns " + ", ".join(item.name for item in fields(Product))
 
 def _rows_of(path: Path) -> list[list[str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         found = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SalesError([Problem(str(path), None, "", found, "a CSV file in UTF-8")]) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.server.state_file import STATE_SUFFIX
+from glean.regular_files import absolute_path
 from glean.runs.code_version import code_fingerprint
 from glean.runs.index import read_run
 from glean.runs.process_tree import still_runs
@@ -116,7 +117,7 @@ def resumed_config(run: Path, given: Mapping[str, ConfigValue]) -> dict[str, Con
     """
     facts = read_interrupted(run)
     check_same_settings(facts, given)
-    return {**settings_of(facts).to_config(), **given, "resume": str(run.resolve())}
+    return {**settings_of(facts).to_config(), **given, "resume": str(absolute_path(run))}
 
 
 def _no_run(run: Path, why: str) -> FederationError:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
+from glean.regular_files import read_regular
 from glean.sales.reading.encodings import (
     decode,
     detect_encoding,
@@ -100,16 +101,16 @@ def read_bytes(path: Path) -> bytes:
     """
     source = str(path)
     try:
-        if not path.exists():
-            raise refused(source, "no such file", "the path of a table")
-        if path.is_dir():
-            raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
-        data = path.read_bytes()
+        data = read_regular(path)
         if data.startswith(_GZIP_MAGIC) or path.suffix.lower() == ".gz":
             data = gzip.decompress(data)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         wanted = "a whole gzip file; copy or download it again"
         raise refused(source, f"a damaged gzip file ({error})", wanted) from None
+    except FileNotFoundError:
+        raise refused(source, "no such file", "the path of a table") from None
+    except IsADirectoryError:
+        raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet") from None
     except OSError as error:
         raise refused(source, f"a file that can't be read ({error.strerror})", "a file") from None
     if data.startswith(_WORKBOOK_MAGICS):
