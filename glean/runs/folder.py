@@ -155,6 +155,8 @@ def reason_of(error: BaseException) -> str:
     """Say why a run failed, as `run.json` holds it."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
+    if isinstance(error, SystemExit):
+        return "Flower ended it: it was stopped, or the SuperLink has gone"
     return str(error) or type(error).__name__
 
 
