@@ -45,8 +45,10 @@ def main(grid: Grid, context: Context) -> None:
             _run(grid, RunSettings.from_config(config), record)
     except BaseException as error:
         reason = reason_of(error)
-        record.end("failed", reason=reason)
-        LOG.error("%s%s", FAILED, reason)  # noqa: TRY400
+        try:
+            record.end("failed", reason=reason)
+        finally:
+            LOG.error("%s%s", FAILED, reason)  # noqa: TRY400
         raise
     LOG.info("%s%s", REPORT, record.folder.path / "report.html")
     LOG.info(COMPLETED)

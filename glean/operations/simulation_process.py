@@ -20,10 +20,10 @@ import psutil
 
 from glean.errors import FederationError
 from glean.federation.launch.watchdog import watch
-from glean.operations.progress import FAILED, GONE, RUNNING, RunProgress, read_progress
+from glean.operations.progress import RunProgress, read_progress
 from glean.operations.simulation import PreparedSimulation
 from glean.operations.simulation_worker import ERROR, RUN_ID, write_request
-from glean.runs.index import find_run, is_run
+from glean.runs.index import FAILED, GONE, RUNNING, find_run, is_run
 from glean.runs.process_tree import end_tree, signals_held_back
 
 POLL_S = 0.1

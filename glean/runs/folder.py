@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
-from glean.regular_files import absolute_path
+from glean.regular_files import absolute_path, words_of
 from glean.runs.events import Event, event_of
 
 LOG = logging.getLogger("glean")
@@ -33,6 +33,10 @@ def round_tables(metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
     }
 
 
+RESERVE = ".reserve-00000000"
+"""A file of zeros in the folder of a run that goes on: deleted, it makes room on a full disk."""
+
+_RESERVE_BYTES = 64 * 1024
 _HALF_WRITTEN = re.compile(r"\..+-[0-9a-f]{8}")
 
 
@@ -65,11 +69,12 @@ class RunFolder:
         try:
             path.mkdir(parents=True)
             (path / "models").mkdir()
+            folder = cls(path)
+            if facts is not None:
+                folder.write_run(facts)
+                folder.write_bytes(RESERVE, bytes(_RESERVE_BYTES))
         except OSError as error:
             raise FederationError(f"can't write results to {results}: {error}") from error
-        folder = cls(path)
-        if facts is not None:
-            folder.write_run(facts)
         _point_at(results / "latest", path)
         return folder
 
@@ -151,12 +156,19 @@ def clear_leftovers(run: Path) -> None:
             LOG.warning("%s, left by a kill, can't be deleted: %s", path, error)
 
 
+def discard_reserve(run: Path) -> None:
+    """Delete a run's reserve: what is written next is how it ended."""
+    (run / RESERVE).unlink(missing_ok=True)
+
+
 def reason_of(error: BaseException) -> str:
     """Say why a run failed, as `run.json` holds it."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if isinstance(error, SystemExit):
         return "Flower ended it: it was stopped, or the SuperLink has gone"
+    if isinstance(error, OSError):
+        return words_of(error)
     return str(error) or type(error).__name__
 
 
