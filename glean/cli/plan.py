@@ -59,11 +59,12 @@ def forecast(
     from glean.cli.planned import forecast_table, show
     from glean.operations.forecast import make_forecast
     from glean.operations.output_files import check_outputs, write_outputs
+    from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
     check_outputs(out)
     context, _ = _context(model, sales, bakery, products, region, start, open_)
     made = make_forecast(context, days=days, known_future=_known_future(coming, context))
-    write_outputs({out: made.table.to_csv(index=False, lineterminator="\n")})
+    write_outputs({out: to_spreadsheet_csv(made.table)})
     show(forecast_table(made.rows, bakery=context.name))
     typer.echo(f"{context.client_model.selection.reason}\nforecast: {absolute_path(out)}")
     say_what_is_unknown(made.unknown)
@@ -91,6 +92,7 @@ def plan(
     from glean.cli.planned import plan_table, show
     from glean.operations.output_files import check_outputs, write_outputs
     from glean.operations.plan import make_plan
+    from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
     check_outputs(out)
     table = out.with_suffix(".csv")
@@ -100,7 +102,7 @@ def plan(
     context, listed = _context(model, sales, bakery, products, region, date, open_)
     known_future = _known_future(coming, context)
     made = make_plan(context, listed, date=_day("--date", date), known_future=known_future)
-    write_outputs({out: made.page, table: made.table.to_csv(index=False, lineterminator="\n")})
+    write_outputs({out: made.page, table: to_spreadsheet_csv(made.table)})
     show(plan_table(made.plan))
     typer.echo(f"to print: {absolute_path(out)}\nas a table: {absolute_path(table)}")
     say_what_is_unknown(made.unknown)

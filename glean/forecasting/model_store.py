@@ -139,7 +139,9 @@ def _shares(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _residuals_of(errors: Mapping[str, Any]) -> Residuals:
-    found = {name: np.array(errors[name], dtype=kind) for name, kind in _RESIDUALS.items()}
+    found: dict[str, Any] = {
+        name: np.array(errors[name], dtype=kind) for name, kind in _RESIDUALS.items()
+    }
     if len({array.shape for array in found.values()}) != 1 or found["days"].ndim != 1:
         raise ValueError("found past errors of different lengths")
     return Residuals(**found)

@@ -17,6 +17,7 @@ from typing import Any
 from glean.errors import FederationError
 from glean.regular_files import absolute_path, words_of
 from glean.runs.events import Event, event_of
+from glean.runs.spreadsheet_cells import escape_cell
 
 LOG = logging.getLogger("glean")
 
@@ -37,6 +38,7 @@ RESERVE = ".reserve-00000000"
 """A file of zeros in the folder of a run that goes on: deleted, it makes room on a full disk."""
 
 _RESERVE_BYTES = 64 * 1024
+_NAME = "bakery"
 _HALF_WRITTEN = re.compile(r"\..+-[0-9a-f]{8}")
 
 
@@ -116,7 +118,7 @@ class RunFolder:
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         if not before:
             writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(_escaped(row) for row in rows)
         write_whole(path, before + text.getvalue().encode())
 
     def write_bytes(self, name: str, content: bytes) -> Path:
@@ -205,6 +207,11 @@ def _point_at(link: Path, target: Path) -> None:
 
 def _fresh_link(run: Path) -> Path:
     return run.with_name(f".latest-{run.name}")
+
+
+def _escaped(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Escape the one text of a row of the `round_tables`: numbers may be texts of digits here."""
+    return {**row, _NAME: escape_cell(str(row[_NAME]))} if _NAME in row else row
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

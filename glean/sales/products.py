@@ -15,6 +15,7 @@ from pathlib import Path
 
 from glean.errors import Problem, SalesError
 from glean.regular_files import read_regular
+from glean.runs.spreadsheet_cells import unescape_cell
 
 USUAL_SERVICE_LEVEL = 0.8
 """Share of the days on which a product shouldn't sell out, where neither price and cost nor a
@@ -164,7 +165,7 @@ def _product_of(row: Mapping[str, str], source: str, line: int) -> tuple[Product
     for item in fields(Product):
         text = row.get(item.name, "")
         if item.type == "str":
-            values[item.name] = text
+            values[item.name] = unescape_cell(text)
         elif text:
             number = _number(text)
             low, high, wanted = _RANGES.get(item.name, (0.0, math.inf, "a number from 0 up"))

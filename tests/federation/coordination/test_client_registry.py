@@ -72,7 +72,7 @@ def test_who_comes_back_is_asked_again(number: int, tmp_path: Path) -> None:
 
 
 def test_an_impostor_doesn_t_keep_out_the_node_that_had_the_name(tmp_path: Path) -> None:
-    """Both claim it in the same moment: the one that had it before is let in, the other is named."""
+    """Both claim it in the same moment: the one that had it is let in, the other is named."""
     village = village_of("Anna", "Bruno")
     with scripted_exchange(village, tmp_path) as talking_to:
         clients = talking_to.clients

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flwr.app import Message
@@ -31,7 +32,7 @@ NOTES = {
 }
 
 
-def lying(message: Message, honest: Honest, **lies: object) -> Message:
+def lying(message: Message, honest: Honest, **lies: Any) -> Message:
     info = ClientInfo.from_record(honest().content)
     return Message(replace(info, **lies).to_record(), reply_to=message)
 
