@@ -173,7 +173,7 @@ class SimulationProcess:
 
 def _start(scratch: Path) -> subprocess.Popen[bytes]:
     with (scratch / _LOG).open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - our own words
+        return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
             [sys.executable, "-m", "glean.operations.simulation_worker", str(scratch)],
             env={"OMP_NUM_THREADS": "1", **os.environ},
             stdin=subprocess.DEVNULL,

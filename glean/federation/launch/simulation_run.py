@@ -36,7 +36,7 @@ FIRST_LOOK_S, LOOK_EVERY_S = 8.0, 2.0
 
 _LARGEST_RUN_ID = 2**62
 _LONGEST_ROOT = 16
-_TMP = Path("/tmp")  # noqa: S108 - short is what counts; what is made in it has a name of its own
+_TMP = Path("/tmp")  # noqa: S108 # nosec B108 # must be short; what is made in it has a name of its own
 
 
 @dataclass(frozen=True)
