@@ -26,11 +26,11 @@ def friendly_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise  # whoever read what is printed has had enough
     except (GleanError, OSError) as error:
-        typer.echo(_words(error), err=True)
+        typer.echo(_message(error), err=True)
         raise typer.Exit(BAD_INPUT) from None
 
 
-def _words(error: GleanError | OSError) -> str:
+def _message(error: GleanError | OSError) -> str:
     if isinstance(error, GleanError):
         return str(error)
     return words_of(error) if _has_working_directory() else no_working_directory()

@@ -35,6 +35,7 @@ def read_interrupted(run: Path) -> Mapping[str, Any]:
     if not stored.status:
         raise _no_run(run, "it says nothing of a status; wanted a run's folder")
     facts, status = stored.facts, stored.status
+    _check_facts(run, facts)
     code = facts.get("code", "unknown")
     if status == "completed":
         raise FederationError(
@@ -53,6 +54,14 @@ def read_interrupted(run: Path) -> Mapping[str, Any]:
             f"again, or begin a run with this one and start-from={_newest_model(run)}"
         )
     return facts
+
+
+def _check_facts(run: Path, facts: Mapping[str, Any]) -> None:
+    earlier, nodes = facts.get("resumed_from") or "", facts.get("nodes", 0)
+    if not isinstance(earlier, str) or (earlier and Path(earlier) == run):
+        raise _no_run(run, f"found resumed_from {earlier!r:.80}; wanted an earlier run's folder")
+    if type(nodes) is not int:
+        raise _no_run(run, f"found nodes {nodes!r:.80}; wanted a whole number")
 
 
 def settings_of(facts: Mapping[str, Any]) -> RunSettings:
