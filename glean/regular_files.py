@@ -19,17 +19,27 @@ _KINDS = {
 }
 
 
+MOST_BYTES = 2**30
+"""More than any table or model has; as cells it would take many times the memory."""
+
+TOO_LARGE = f"larger than {MOST_BYTES // 2**20:,} MB"
+
+
 def read_regular(path: Path) -> bytes:
     """Read a file that a person named.
 
     Raises
     ------
     OSError
-        It can't be read, or is a pipe, a device or a socket; `strerror` says so.
+        It can't be read, has more than `MOST_BYTES`, or is a pipe, a device or a socket;
+        `strerror` says so.
     """
-    kind = _KINDS.get(stat.S_IFMT(path.stat().st_mode))
+    found = path.stat()
+    kind = _KINDS.get(stat.S_IFMT(found.st_mode))
     if kind is not None:
         raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
+    if found.st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, TOO_LARGE, str(path))
     return path.read_bytes()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glean.errors import GleanError
-from glean.regular_files import absolute_path, read_regular
+from glean.regular_files import MOST_BYTES, absolute_path, read_regular
 
 
 def test_a_file_is_read_also_through_a_link(tmp_path: Path) -> None:
@@ -32,6 +32,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="a pipe, not a file"):
         read_regular(tmp_path / "pipe")
+
+
+def test_a_file_beyond_any_table_is_not_read(tmp_path: Path) -> None:
+    """It takes no room on the disk, and would in memory."""
+    with (tmp_path / "sparse.csv").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(OSError, match="larger than 1,024 MB"):
+        read_regular(tmp_path / "sparse.csv")
 
 
 def test_links_in_a_circle_are_said_to_be_so(tmp_path: Path) -> None:

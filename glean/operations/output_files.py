@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,13 +26,15 @@ def check_outputs(*paths: Path) -> None:
         try:
             folder, mode = place.parent.stat().st_mode, _mode(place)
         except OSError as error:
-            raise _unwritable(path, words_of(error)) from None
+            raise _unwritable(path, f"{words_of(error)}; make the folder") from None
         if not stat.S_ISDIR(folder):
-            raise _unwritable(path, f"{place.parent} is no folder")
+            raise _unwritable(path, f"{place.parent} is no folder; make one")
+        if not os.access(place if stat.S_ISCHR(mode) else place.parent, os.W_OK):
+            raise _unwritable(path, "you may not write there; get leave")
         if stat.S_ISDIR(mode):
             raise _unwritable(path, "a folder is there; name a file in it")
         if mode and not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
-            raise _unwritable(path, "what is there is no file")
+            raise _unwritable(path, "what is there is no file; move it away")
 
 
 def write_outputs(texts: Mapping[Path, str]) -> None:
@@ -50,7 +54,9 @@ def write_outputs(texts: Mapping[Path, str]) -> None:
             else:
                 write_whole(place, text.encode())
         except OSError as error:
-            raise _unwritable(path, error.strerror or str(error)) from None
+            why = error.strerror or str(error)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise _unwritable(path, f"{why}; make room there" if full else why) from None
 
 
 def _mode(path: Path) -> int:
@@ -62,6 +68,4 @@ def _mode(path: Path) -> int:
 
 
 def _unwritable(path: Path, why: str) -> GleanError:
-    return GleanError(
-        f"--out {path} can't be written: {why}. Choose another place, or make room there"
-    )
+    return GleanError(f"--out {path} can't be written: {why}, or choose another place")

@@ -17,7 +17,10 @@ LATEST = "latest"
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
-GONE = "its process has gone without a word: it was killed, or the machine went down"
+GONE = (
+    "its process has gone without a word: it was killed, or the machine went down; --resume with "
+    "its folder goes on with it"
+)
 """Reason of a run that couldn't say how it ended."""
 
 
