@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 
 import psutil
@@ -89,4 +89,5 @@ def _watch(
             orphaned()
     finally:
         for process in (*own.children(recursive=True), own):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
