@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from glean.metric_sums import ALL_CLIENTS
+from glean.runs.log_lines import visible
 
 LONGEST_NAME = 100
 """Characters."""
@@ -61,8 +62,7 @@ def shown(text: str, *, most: int = LONGEST_TEXT) -> str:
     """
     cut = text[:most]
     lines = "; ".join(line.strip() for line in cut.split("\n") if line.strip())
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in lines)
-    return safe + (f"... ({len(text):,} characters)" if len(text) > most else "")
+    return visible(lines) + (f"... ({len(text):,} characters)" if len(text) > most else "")
 
 
 def _is_path(name: str, *, own_table: bool) -> bool:
