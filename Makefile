@@ -23,6 +23,7 @@ test-all: test
 lint: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive glean
 
 types: $(STAMP)
 	$(BIN)/mypy

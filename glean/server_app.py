@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.grids.engine import engine_of, started_by_flower
+from glean.federation.launch.parent_watch import ORPHANED, ended_with_superlink
 from glean.federation.server.conclusion import FinishedRounds, conclusion_of
 from glean.federation.server.setup import (
     ClientInfos,
@@ -39,11 +41,14 @@ def main(grid: Grid, context: Context) -> None:
     record = RunRecord.begin(config, run_id=context.run_id, engine=engine_of(grid))
     LOG.info("%s%s", RESULTS, record.folder.path)
     try:
-        _run(grid, RunSettings.from_config(config), record)
+        with ended_with_superlink(partial(record.end, "failed", reason=ORPHANED)):
+            _run(grid, RunSettings.from_config(config), record)
     except BaseException as error:
         reason = reason_of(error)
-        record.end("failed", reason=reason)
-        LOG.error("%s%s", FAILED, reason)  # noqa: TRY400
+        try:
+            record.end("failed", reason=reason)
+        finally:
+            LOG.error("%s%s", FAILED, reason)  # noqa: TRY400
         raise
     LOG.info("%s%s", REPORT, record.folder.path / "report.html")
     LOG.info(COMPLETED)

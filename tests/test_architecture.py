@@ -22,6 +22,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "metric_sums",
             "metrics",
             "node_settings",
+            "regular_files",
             "seeds",
             "setting_fields",
             "settings",

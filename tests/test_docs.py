@@ -13,7 +13,7 @@ from glean.runs.code_version import PACKAGE
 ROOT = PACKAGE.parent
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md")),
 ]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
@@ -46,6 +46,14 @@ def test_every_file_and_module_that_a_page_names_exists(page: Path) -> None:
     modules = set(re.findall(r"(?<![\w./])glean(?:\.[a-z_]+)+", text)) - NO_MODULES
     assert [path for path in sorted(files) if not is_there(path)] == []
     assert [name for name in sorted(modules) if not is_module(name)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_page_names_is_one(page: Path) -> None:
+    """What is said to hold by a test that there isn't holds by nothing."""
+    for name, test in re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text(encoding="utf-8")):
+        tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+        assert test in {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}, test
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -14,6 +14,7 @@ from glean.cli.errors import friendly_errors
 from glean.cli.plan import forecast, plan
 from glean.cli.run import run
 from glean.cli.simulate import simulate
+from glean.regular_files import absolute_path
 
 app = typer.Typer(
     name="glean",
@@ -60,7 +61,7 @@ def report(
     if bakery:
         from glean.operations.report import write_client_page
 
-        typer.echo(f"page of {bakery}: {write_client_page(run.resolve(), bakery)}")
+        typer.echo(f"page of {bakery}: {write_client_page(absolute_path(run), bakery)}")
         return
     show_report(run, growth=growth)
 

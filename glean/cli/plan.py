@@ -11,6 +11,8 @@ import typer
 from glean.cli.coming import Coming
 from glean.cli.errors import friendly_errors
 from glean.cli.typed_days import day_of, weekdays_of
+from glean.errors import SettingsError
+from glean.regular_files import absolute_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,12 +58,15 @@ def forecast(
     from glean.cli.coming import say_what_is_unknown
     from glean.cli.planned import forecast_table, show
     from glean.operations.forecast import make_forecast
+    from glean.operations.output_files import check_outputs, write_outputs
+    from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
+    check_outputs(out)
     context, _ = _context(model, sales, bakery, products, region, start, open_)
     made = make_forecast(context, days=days, known_future=_known_future(coming, context))
-    out.write_text(made.table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    write_outputs({out: to_spreadsheet_csv(made.table)})
     show(forecast_table(made.rows, bakery=context.name))
-    typer.echo(f"{context.client_model.selection.reason}\nforecast: {out.resolve()}")
+    typer.echo(f"{context.client_model.selection.reason}\nforecast: {absolute_path(out)}")
     say_what_is_unknown(made.unknown)
 
 
@@ -85,16 +90,21 @@ def plan(
     """
     from glean.cli.coming import say_what_is_unknown
     from glean.cli.planned import plan_table, show
+    from glean.operations.output_files import check_outputs, write_outputs
     from glean.operations.plan import make_plan
+    from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
+    check_outputs(out)
+    table = out.with_suffix(".csv")
+    if table == out:
+        raise SettingsError(f"--out: found {out}; wanted a page like bake-plan.html, not its table")
+    check_outputs(table)
     context, listed = _context(model, sales, bakery, products, region, date, open_)
     known_future = _known_future(coming, context)
     made = make_plan(context, listed, date=_day("--date", date), known_future=known_future)
-    out.write_text(made.page, encoding="utf-8")
-    table = out.with_suffix(".csv")
-    table.write_text(made.table.to_csv(index=False, lineterminator="\n"), encoding="utf-8")
+    write_outputs({out: made.page, table: to_spreadsheet_csv(made.table)})
     show(plan_table(made.plan))
-    typer.echo(f"to print: {out.resolve()}\nas a table: {table.resolve()}")
+    typer.echo(f"to print: {absolute_path(out)}\nas a table: {absolute_path(table)}")
     say_what_is_unknown(made.unknown)
 
 

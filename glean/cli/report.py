@@ -9,6 +9,7 @@ from rich.console import Console
 
 from glean.cli.tables import final_result
 from glean.operations.report import result_of_run, rewrite_report
+from glean.regular_files import absolute_path
 
 
 def show_results(folder: Path) -> None:
@@ -26,7 +27,7 @@ def show_report(folder: Path, *, growth: bool) -> None:
     typer.Exit
         The run failed: its report says why, and so does the terminal.
     """
-    folder = folder.resolve()
+    folder = absolute_path(folder)
     report = rewrite_report(folder, growth=growth, measured=_say_measured)
     if report.failed:
         typer.echo(f"this run failed: {report.reason}\nreport: {report.path}", err=True)

@@ -54,20 +54,22 @@ def run(
 
 
 def _run(connection: str, overrides: dict[str, ConfigValue], scratch: Path) -> None:
-    from glean.federation.launch.deployment_run import flwr_cli_of, follow_run
+    from glean.federation.launch.deployment_run import RunOutcome, flwr_cli_of, follow_run
     from glean.federation.launch.flower_app import copy_app
 
+    outcome = RunOutcome()
     cli = flwr_cli_of(connection, scratch)
     with ended_by_signals():
         run_id = cli.submit(copy_app(scratch), run_config=overrides)
         typer.echo(f"run {run_id} started at {connection!r}", err=True)
         try:
-            outcome = follow_run(cli, run_id, lambda line: typer.echo(line, err=True))
+            follow_run(cli, run_id, lambda line: typer.echo(line, err=True), outcome=outcome)
         except KeyboardInterrupt:
             typer.echo(_goes_on(run_id, connection), err=True)
             raise
         except FederationError as error:
-            typer.echo(f"lost sight of the run: {error}\n{_goes_on(run_id, connection)}", err=True)
+            next_steps = f"{_goes_on(run_id, connection)}\n{_resumes(outcome, connection)}"
+            typer.echo(f"lost sight of the run: {error}\n{next_steps}", err=True)
             raise typer.Exit(RUN_FAILED) from None
     if outcome.reason:
         where = f"\nits folder, at the server: {outcome.results}" if outcome.results else ""
@@ -84,6 +86,14 @@ def _show(outcome: RunOutcome, run_id: int) -> None:
     from glean.cli.report import show_results
 
     show_results(folder)
+
+
+def _resumes(outcome: RunOutcome, connection: str) -> str:
+    folder = outcome.results or "FOLDER"
+    return (
+        "If it has ended (its run.json, at the server, names a process that has gone), continue it "
+        f"there: glean run {connection} --resume {folder}"
+    )
 
 
 def _goes_on(run_id: int, connection: str) -> str:

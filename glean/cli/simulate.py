@@ -56,8 +56,9 @@ def simulate(
     Exit codes: 0 completed, 1 failed, 2 not a run that can be done, 130 ended by Ctrl-C, 143 by
     kill.
     """
-    from glean.operations.progress import COMPLETED, read_progress
+    from glean.operations.progress import read_progress
     from glean.operations.simulation import prepare_simulation
+    from glean.runs.index import COMPLETED
 
     given = typed_settings(set_ or [], sales=sales, resume=resume)
     prepared = prepare_simulation(

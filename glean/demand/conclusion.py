@@ -33,6 +33,7 @@ from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate
 from glean.learning.xgboost_library import load_xgboost
 from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder
+from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
 
 
@@ -164,8 +165,7 @@ def _sorted(scores: Sequence[BakeryScore]) -> list[BakeryScore]:
 
 
 def _write_csv(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
-    text = frame.to_csv(index=False, lineterminator="\n", date_format="%Y-%m-%d")
-    folder.write_bytes(name, text.encode())
+    folder.write_bytes(name, to_spreadsheet_csv(frame).encode())
 
 
 CONCLUSION = DemandConclusion()

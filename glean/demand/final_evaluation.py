@@ -22,6 +22,7 @@ from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_store import StoredModel, to_files
 from glean.forecasting.rolling_origin import residuals
 from glean.runs.client_home import keep_files, keep_model
+from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
 LOG = logging.getLogger("glean")
 
@@ -97,7 +98,7 @@ def _keep(
     home = Path(bakery.node.home)
     try:
         path = keep_model(home, model, bakery=bakery.sales.name, run_id=run_id)
-        scores = score_frame(rows).to_csv(index=False, lineterminator="\n")
+        scores = to_spreadsheet_csv(score_frame(rows))
         keep_files(home, {"bakeries.csv": scores.encode()})
         if own is not None:
             keep_files(home, to_files(_kept(bakery, own)))

@@ -18,6 +18,7 @@ from glean.federation.workload.registry import workload_of
 from glean.metric_sums import ALL_CLIENTS, MetricSums, metric_label
 from glean.runs.index import read_run
 from glean.runs.results import Columns, read_table
+from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
 
 FEDERATED, START = "federated", "start-from"
@@ -47,9 +48,7 @@ class PlainConclusion:
         if replies := run.loop.test_start(run.result):
             rows += _rows(run, replies, (FEDERATED,), shown_as=START)
         table = pd.DataFrame(rows)
-        run.folder.write_bytes(
-            "bakeries.csv", table.to_csv(index=False, lineterminator="\n").encode()
-        )
+        run.folder.write_bytes("bakeries.csv", to_spreadsheet_csv(table).encode())
         return _sentence(_totals(table, workload.metrics))
 
     def write_report(self, folder: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.aggregation.error_histogram import ErrorDistribution
-from glean.errors import GleanError
+from glean.errors import GleanError, ModelError
 from glean.forecasting.forecast_model import ForecastModel
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_store import NAMES_OF_FILES
@@ -88,4 +88,10 @@ def _errors_of_run(folder: Path) -> ErrorDistribution | None:
     path = folder / ERRORS_FILE
     if not path.is_file():
         return None
-    return ErrorDistribution.from_json(path.read_text(encoding="utf-8"))
+    try:
+        return ErrorDistribution.from_json(path.read_text(encoding="utf-8"))
+    except (ModelError, UnicodeDecodeError) as error:
+        raise GleanError(
+            f"{path} is damaged: {error}. Put the file back, or delete it to go on without the "
+            "other bakeries' errors"
+        ) from error

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,16 @@ from glean.forecasting.residuals import Residuals
 ABOUT_FILE = "own.json"
 PERSONALIZED_FILE = "personal.model"
 LOCAL_FILE = "alone.model"
+
+_RESIDUALS = {
+    "days": np.int64,
+    "forecast": np.float64,
+    "units": np.float64,
+    "fitted": np.bool_,
+    "near_holiday": np.bool_,
+}
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
 NAMES_OF_FILES = (PERSONALIZED_FILE, LOCAL_FILE, ABOUT_FILE)
 """In the order in which they are written: the last one says that the others are there."""
 
@@ -99,31 +111,17 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
         for name, content in parts.items():
             if hashlib.sha256(content).hexdigest() != about[name]:
                 raise ModelError(f"{ABOUT_FILE} was made with another {name} model than is there")
-        selection = ModelSelection(
-            {
-                method: float(about["weights"][method])
-                for method in NAMES
-                if method in about["weights"]
-            },
-            str(about["reason"]),
-        )
+        weights = {name: about["weights"][name] for name in NAMES if name in about["weights"]}
+        selection = ModelSelection(_shares(weights), str(about["reason"]))
         personalized = PersonalizedModel(
             read_model(files[PERSONALIZED_FILE]),
-            BiasCorrection({str(k): float(v) for k, v in about["factors"].items()}),
-            float(about["trees_share"]),
-            float(about["level_share"]),
+            BiasCorrection(_shares(about["factors"])),
+            *_shares({name: about[name] for name in ("trees_share", "level_share")}).values(),
         )
-        errors = about["errors"]
-        residuals = Residuals(
-            np.array(errors["days"], dtype=np.int64),
-            np.array(errors["forecast"], dtype=np.float64),
-            np.array(errors["units"], dtype=np.float64),
-            np.array(errors["fitted"], dtype=bool),
-            np.array(errors["near_holiday"], dtype=bool),
-        )
+        residuals = _residuals_of(about["errors"])
         region = str(about["region"])
         prior = _prior_of(about["prior"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _DAMAGE as error:
         raise ModelError(
             f"{ABOUT_FILE} can't be read ({error!r:.100}); take part in a run again"
         ) from error
@@ -131,6 +129,22 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
         read_model(shared), personalized, read_model(files[LOCAL_FILE]), selection, prior
     )
     return StoredModel(model, residuals, region)
+
+
+def _shares(found: Mapping[str, Any]) -> dict[str, float]:
+    shares = {str(name): float(value) for name, value in found.items()}
+    if not all(0.0 <= share < math.inf for share in shares.values()):
+        raise ValueError(f"found {found!r:.60}; wanted numbers from 0 up")
+    return shares
+
+
+def _residuals_of(errors: Mapping[str, Any]) -> Residuals:
+    found: dict[str, Any] = {
+        name: np.array(errors[name], dtype=kind) for name, kind in _RESIDUALS.items()
+    }
+    if len({array.shape for array in found.values()}) != 1 or found["days"].ndim != 1:
+        raise ValueError("found past errors of different lengths")
+    return Residuals(**found)
 
 
 def _prior_to_json(prior: Calibration | None) -> dict[str, object] | None:
@@ -148,4 +162,6 @@ def _prior_of(found: dict[str, object] | None) -> Calibration | None:
     scores, levels, weekdays = (
         np.array(found[name], dtype=np.float64) for name in ("scores", "levels", "weekdays")
     )
+    if scores.shape != levels.shape or scores.ndim != 1 or weekdays.shape != (7,):
+        raise ValueError("found a prior of other lengths")
     return Calibration(chance, share, scores, levels, weekdays, holiday)

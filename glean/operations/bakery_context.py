@@ -14,6 +14,7 @@ from glean.forecasting.context import (
     read_context,
     with_client_model,
 )
+from glean.regular_files import absolute_path
 from glean.sales.products import Product
 from glean.sales.reading.sales_file import read_sales
 from glean.sales.table import KEYS, SalesTable
@@ -95,7 +96,7 @@ def make_context(
     if first_day is not None and sales.rows.empty:
         today = first_day - pd.Timedelta(days=1)
     context = read_context(
-        model.resolve(),
+        absolute_path(model),
         sales,
         bakery=bakery or next(iter(sales.bakeries), NO_NAME),
         products=products,

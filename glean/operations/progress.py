@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from glean.runs.events import BakeryFailed, RoundFinished, RunStarted
 from glean.runs.folder import known_events
-from glean.runs.index import StoredRun, read_run
-from glean.runs.process_tree import still_runs
-
-RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
-
-GONE = "its process has gone without a word"
-"""Reason of a run that was killed."""
+from glean.runs.index import COMPLETED, read_run
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ def read_progress(folder: Path) -> RunProgress:
     folder : Path
         A run's folder.
     """
-    status, reason = _status_of(folder)
+    run = read_run(folder)
     bakeries: tuple[str, ...] = ()
     done = rounds = 0
     score: float | None = None
@@ -80,20 +73,6 @@ def read_progress(folder: Path) -> RunProgress:
                 score = score if primary is None else primary
             case BakeryFailed():
                 failures.append(event)
-    return RunProgress(folder, status, reason, bakeries, done, rounds, score, tuple(failures))
-
-
-def _status_of(folder: Path) -> tuple[str, str]:
-    run = read_run(folder)
-    if _is_gone(run):
-        run = read_run(folder)  # it may have ended as it should in between
-        if _is_gone(run):
-            return FAILED, GONE
-    return run.status, run.reason
-
-
-def _is_gone(run: StoredRun) -> bool:
-    """Whether a run that hasn't ended has no process any more; of another machine nobody knows."""
-    process = run.facts.get("process") or {}
-    here = process.get("host") == socket.gethostname()
-    return run.status == RUNNING and here and not still_runs(process)
+    return RunProgress(
+        folder, run.status, run.reason, bakeries, done, rounds, score, tuple(failures)
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from glean.errors import FederationError
 from glean.federation.launch.flower_app import app_config
 from glean.federation.server.interrupted_run import resumed_config
+from glean.regular_files import absolute_path
 from glean.settings import ConfigValue
 
 _PATHS = ("sales", "products", "resume", "start-from")
@@ -41,7 +42,7 @@ def deployment_overrides(given: Mapping[str, ConfigValue]) -> dict[str, ConfigVa
     """
     if not given.get("resume"):
         return {**given, **absolute_paths(given)}
-    run = Path(str(given["resume"])).resolve()
+    run = absolute_path(Path(str(given["resume"])))
     if not run.is_dir():
         raise FederationError(
             f"resume: found no folder {run} here; wanted that of the interrupted run, which is on "
@@ -53,12 +54,12 @@ def deployment_overrides(given: Mapping[str, ConfigValue]) -> dict[str, ConfigVa
 def absolute_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
     """Give the paths among settings as absolute ones, since Flower's processes sit elsewhere."""
     return {
-        key: str(Path(str(value)).resolve())
+        key: str(absolute_path(Path(str(value))))
         for key, value in config.items()
         if key in _PATHS and value
     }
 
 
 def _resumed(given: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
-    run = Path(str(given["resume"])).resolve()
+    run = absolute_path(Path(str(given["resume"])))
     return resumed_config(run, {"output-dir": str(run.parent), **given, **absolute_paths(given)})

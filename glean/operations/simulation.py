@@ -14,6 +14,7 @@ from glean.federation.launch.simulation_run import Simulation
 from glean.federation.server.interrupted_run import read_interrupted
 from glean.federation.workload.registry import workload_of
 from glean.operations.run_config import simulation_overrides
+from glean.regular_files import absolute_path, read_regular
 from glean.settings import ConfigValue, RoundSettings, RunSettings
 
 Engine = Literal["ray", "inprocess"]
@@ -74,7 +75,7 @@ def prepare_simulation(
     simulation = Simulation(
         bakeries=count,
         overrides=overrides,
-        results=(results or Path(settings.output_dir or "results")).resolve(),
+        results=absolute_path(results or Path(settings.output_dir or "results")),
         profile={} if profile is None else _read_profile(profile),
     )
     return PreparedSimulation(simulation, engine, settings.rounds.num_server_rounds)
@@ -154,7 +155,7 @@ def _count_before(settings: RunSettings) -> int | None:
 
 def _read_profile(path: Path) -> dict[str, ConfigValue]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_regular(path).decode())
     except (OSError, ValueError) as error:
         raise GleanError(f"--profile {path}: {error}") from error
     nested = [key for key, value in content.items() if isinstance(value, dict)]

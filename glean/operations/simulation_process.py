@@ -20,10 +20,10 @@ import psutil
 
 from glean.errors import FederationError
 from glean.federation.launch.watchdog import watch
-from glean.operations.progress import FAILED, GONE, RUNNING, RunProgress, read_progress
+from glean.operations.progress import RunProgress, read_progress
 from glean.operations.simulation import PreparedSimulation
 from glean.operations.simulation_worker import ERROR, RUN_ID, write_request
-from glean.runs.index import find_run, is_run
+from glean.runs.index import FAILED, GONE, RUNNING, find_run, is_run
 from glean.runs.process_tree import end_tree, signals_held_back
 
 POLL_S = 0.1
@@ -173,7 +173,7 @@ class SimulationProcess:
 
 def _start(scratch: Path) -> subprocess.Popen[bytes]:
     with (scratch / _LOG).open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - our own words
+        return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
             [sys.executable, "-m", "glean.operations.simulation_worker", str(scratch)],
             env={"OMP_NUM_THREADS": "1", **os.environ},
             stdin=subprocess.DEVNULL,

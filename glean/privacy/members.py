@@ -138,9 +138,17 @@ def read_members(content: bytes) -> tuple[Member, ...]:
             raise CertificateError(
                 f"members.json: found format {found['format']!r}; wanted {_FORMAT}"
             )
-        return tuple(Member(**member) for member in found["members"])
-    except (ValueError, TypeError, KeyError) as error:
+        members = tuple(Member(**member) for member in found["members"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CertificateError(f"members.json isn't a list of members: {error!r}") from error
+    for member in members:
+        wrong = [value for value in asdict(member).values() if not isinstance(value, str)]
+        if wrong:
+            raise CertificateError(
+                f"members.json: found {wrong[0]!r:.80} for a member's name or key; wanted text in "
+                "quotes, as `glean certificates` wrote it: take the operator's file again"
+            )
+    return members
 
 
 def _public_line(key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> str:

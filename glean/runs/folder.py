@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
+from glean.regular_files import absolute_path, words_of
 from glean.runs.events import Event, event_of
+from glean.runs.spreadsheet_cells import escape_cell
 
 LOG = logging.getLogger("glean")
 
@@ -32,6 +34,11 @@ def round_tables(metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
     }
 
 
+RESERVE = ".reserve-00000000"
+"""A file of zeros in the folder of a run that goes on: deleted, it makes room on a full disk."""
+
+_RESERVE_BYTES = 64 * 1024
+_NAME = "bakery"
 _HALF_WRITTEN = re.compile(r"\..+-[0-9a-f]{8}")
 
 
@@ -59,16 +66,18 @@ class RunFolder:
             The folder can't be made.
         """
         now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
-        path = results.resolve() / f"{now}-{run_id}"
+        results = absolute_path(results)
+        path = results / f"{now}-{run_id}"
         try:
             path.mkdir(parents=True)
             (path / "models").mkdir()
+            folder = cls(path)
+            if facts is not None:
+                folder.write_run(facts)
+                folder.write_bytes(RESERVE, bytes(_RESERVE_BYTES))
         except OSError as error:
             raise FederationError(f"can't write results to {results}: {error}") from error
-        folder = cls(path)
-        if facts is not None:
-            folder.write_run(facts)
-        _point_at(results.resolve() / "latest", path)
+        _point_at(results / "latest", path)
         return folder
 
     def write_run(self, content: Mapping[str, Any]) -> None:
@@ -109,7 +118,7 @@ class RunFolder:
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         if not before:
             writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(_escaped(row) for row in rows)
         write_whole(path, before + text.getvalue().encode())
 
     def write_bytes(self, name: str, content: bytes) -> Path:
@@ -149,10 +158,19 @@ def clear_leftovers(run: Path) -> None:
             LOG.warning("%s, left by a kill, can't be deleted: %s", path, error)
 
 
+def discard_reserve(run: Path) -> None:
+    """Delete a run's reserve: what is written next is how it ended."""
+    (run / RESERVE).unlink(missing_ok=True)
+
+
 def reason_of(error: BaseException) -> str:
     """Say why a run failed, as `run.json` holds it."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
+    if isinstance(error, SystemExit):
+        return "Flower ended it: it was stopped, or the SuperLink has gone"
+    if isinstance(error, OSError):
+        return words_of(error)
     return str(error) or type(error).__name__
 
 
@@ -191,10 +209,15 @@ def _fresh_link(run: Path) -> Path:
     return run.with_name(f".latest-{run.name}")
 
 
+def _escaped(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Escape the one text of a row of the `round_tables`: numbers may be texts of digits here."""
+    return {**row, _NAME: escape_cell(str(row[_NAME]))} if _NAME in row else row
+
+
 def _event(line: bytes) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from glean.errors import GleanError
+from glean.regular_files import read_regular, words_of
+from glean.runs.process_tree import still_runs
 
 LATEST = "latest"
+
+RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
+
+GONE = (
+    "its process has gone without a word: it was killed, or the machine went down; --resume with "
+    "its folder goes on with it"
+)
+"""Reason of a run that couldn't say how it ended."""
 
 
 @dataclass(frozen=True)
@@ -23,20 +34,23 @@ class StoredRun:
         The run's folder.
     facts : mapping
         All of `run.json`; keys that an older version didn't write are missing.
+    gone : bool
+        Whether it says that it runs, yet its process, on this machine, doesn't any more.
     """
 
     folder: Path
     facts: Mapping[str, Any]
+    gone: bool = False
 
     @property
     def status(self) -> str:
-        """Either "running", "completed" or "failed"; "" where nothing is said."""
-        return str(self.facts.get("status") or "")
+        """Either "running", "completed" or "failed", also of a run that was killed; or ""."""
+        return FAILED if self.gone else str(self.facts.get("status") or "")
 
     @property
     def reason(self) -> str:
         """Why it failed; "" where nothing is said."""
-        return str(self.facts.get("reason") or "")
+        return GONE if self.gone else str(self.facts.get("reason") or "")
 
     @property
     def engine(self) -> str:
@@ -56,25 +70,44 @@ def is_run(folder: Path) -> bool:
 
 
 def read_run(folder: Path) -> StoredRun:
-    """Read the `run.json` of a run.
+    """Read the `run.json` of a run, and see whether a run that goes on still has its process.
+
+    Of a process of another machine nobody knows: its run goes on as far as its file says.
 
     Raises
     ------
     GleanError
         It is missing or damaged.
     """
+    facts = _read_facts(folder)
+    if _is_gone(facts):
+        facts = _read_facts(folder)  # it may have ended as it should in between
+    return StoredRun(folder, facts, gone=_is_gone(facts))
+
+
+def _is_gone(facts: Mapping[str, Any]) -> bool:
+    process = facts.get("process")
+    here = isinstance(process, dict) and process.get("host") == socket.gethostname()
+    return here and facts.get("status") == RUNNING and not still_runs(process)
+
+
+def _read_facts(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        facts = json.loads(read_regular(path))
+    except FileNotFoundError as error:
         raise GleanError(
             f"{folder}: found no run.json; wanted the folder of a run, like results/latest"
         ) from error
-    except ValueError as error:
+    except OSError as error:
+        raise GleanError(
+            f"{words_of(error)}; wanted the folder of a run, like results/latest"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise GleanError(f"{path}: can't be read as JSON ({error}); run again") from error
     if not isinstance(facts, dict):
         raise GleanError(f"{path}: found a {type(facts).__name__}; wanted a JSON object; run again")
-    return StoredRun(folder, facts)
+    return facts
 
 
 def find_run(results: Path, which: int | str) -> Path | None:

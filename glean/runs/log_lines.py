@@ -14,10 +14,23 @@ FAILED, COMPLETED = "the run failed: ", "the run completed"
 _LOG = logging.getLogger("glean")
 
 
+def visible(text: str) -> str:
+    r"""Write what a terminal would obey, and not show, as Python writes it.
+
+    Examples
+    --------
+    >>> print(visible("cold\x1b[2J"))
+    cold\x1b[2J
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class _Marking(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Mark every line, those of a traceback too."""
-        return "\n".join(MARK + line for line in super().format(record).splitlines())
+        return "\n".join(MARK + visible(line) for line in super().format(record).split("\n"))
 
 
 class _Shared(logging.StreamHandler[TextIO]):

@@ -39,8 +39,16 @@ def still_runs(described: Any) -> bool:
     try:
         process = psutil.Process(described["pid"])
         same = abs(process.create_time() - described["began"]) < 1
-        return described["host"] == socket.gethostname() and same and _runs(process)
+        return described["host"] == socket.gethostname() and same and runs(process)
     except (psutil.Error, KeyError, TypeError, ValueError):
+        return False
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether it still does something: a zombie waits for a parent that may never ask."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
@@ -102,16 +110,8 @@ def _family(root: psutil.Process, sessions: set[int]) -> list[psutil.Process]:
 
 def _wait_for_the_end(processes: list[psutil.Process], patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline and any(_runs(process) for process in processes):
+    while time.monotonic() < deadline and any(runs(process) for process in processes):
         time.sleep(_POLL_S)
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Whether it still does something: a zombie waits for a parent that may never ask."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _session(pid: int) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from glean.runs.code_version import code_fingerprint
 from glean.runs.events import RunFinished
-from glean.runs.folder import RunFolder, utc_now
+from glean.runs.folder import RunFolder, discard_reserve, utc_now
 from glean.runs.process_tree import this_process
 from glean.settings import ConfigValue
 
@@ -66,11 +66,17 @@ class RunRecord:
     def end(
         self, status: str, *, reason: str = "", before_last: Callable[[], object] | None = None
     ) -> None:
-        """Write how the run ended; `before_last` still belongs to it, and may fail it."""
+        """Write how the run ended; `before_last` still belongs to it, and may fail it.
+
+        A full disk is no reason not to say so: the run's reserve makes room.
+        """
+        if status != "completed":
+            discard_reserve(self.folder.path)
         self.note(status=status, reason=reason, end=utc_now())
         if before_last is not None:
             before_last()
         self.folder.append_event(RunFinished(status, reason))
+        discard_reserve(self.folder.path)
 
 
 def _versions() -> dict[str, str]:

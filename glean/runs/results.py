@@ -1,7 +1,8 @@
 """The tables of a run's folder as frames: read once, with their columns checked.
 
 Which tables there are, and what stands in them, the caller says. Text stays text: the names in
-them are the users' own, so that "007" is no number and "NA" no missing value.
+them are the users' own, so that "007" is no number and "NA" no missing value, and what was escaped
+for spreadsheets is as it was.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from glean.errors import GleanError
+from glean.runs.spreadsheet_cells import unescape_cell
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def read_table(path: Path, columns: Columns) -> pd.DataFrame | None:
 
 
 def _typed(column: pd.Series[str], *, text: bool) -> pd.Series[Any]:
-    return column if text else column.where(column != "", "nan").astype("float64")
+    return (
+        column.map(unescape_cell) if text else column.where(column != "", "nan").astype("float64")
+    )
 
 
 def _days(path: Path, column: pd.Series[str]) -> pd.Series[Any]:

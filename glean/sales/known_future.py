@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
+from glean.runs.spreadsheet_cells import unescape_cell
 from glean.sales.reading.sales_file import in_file_order
 from glean.sales.reading.sheet import Sheet, Texts, texts_of
 from glean.sales.reading.text_files import open_text_sheet
@@ -180,7 +181,7 @@ def _dates(sheet: Sheet, days: pd.DatetimeIndex) -> tuple[NDArray[np.datetime64]
 
 
 def _products(sheet: Sheet, products: Sequence[str]) -> tuple[Texts, list[Problem]]:
-    names = texts_of([text.strip() for text in sheet.cells["product"]])
+    names = texts_of([unescape_cell(text.strip()) for text in sheet.cells["product"]])
     problems = []
     for name in dict.fromkeys(names):
         if name not in (ALL_PRODUCTS, *products):

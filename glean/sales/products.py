@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from glean.errors import Problem, SalesError
+from glean.regular_files import read_regular
+from glean.runs.spreadsheet_cells import unescape_cell
 
 USUAL_SERVICE_LEVEL = 0.8
 """Share of the days on which a product shouldn't sell out, where neither price and cost nor a
@@ -147,7 +149,7 @@ _COLUMNS = "the columns " + ", ".join(item.name for item in fields(Product))
 
 def _rows_of(path: Path) -> list[list[str]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         found = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SalesError([Problem(str(path), None, "", found, "a CSV file in UTF-8")]) from error
@@ -163,7 +165,7 @@ def _product_of(row: Mapping[str, str], source: str, line: int) -> tuple[Product
     for item in fields(Product):
         text = row.get(item.name, "")
         if item.type == "str":
-            values[item.name] = text
+            values[item.name] = unescape_cell(text)
         elif text:
             number = _number(text)
             low, high, wanted = _RANGES.get(item.name, (0.0, math.inf, "a number from 0 up"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from glean.errors import GleanError
+from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.sales.table import SalesTable
 
 
@@ -71,7 +72,7 @@ def _encoded(table: SalesTable, path: Path) -> bytes:
     rows["date"] = rows["date"].dt.strftime("%Y-%m-%d")
     for name in rows.columns[rows.dtypes == "float64"]:
         rows[name] = _shortest(rows[name])
-    data = rows.to_csv(index=False, lineterminator="\n").encode()
+    data = to_spreadsheet_csv(rows).encode()
     return gzip.compress(data, mtime=0) if path.suffix == ".gz" else data
 
 

@@ -157,6 +157,7 @@ def test_folders_closed_to_the_user_are_told(
     result = glean_data(*till(tmp_path))
     assert result.exit_code == BAD_INPUT, result.output
     assert "table.csv: can't be written (Permission denied)" in result.output
+    monkeypatch.setattr("glean.sales.reading.text_files.read_regular", closed_to_us)
     with pytest.raises(SalesError, match="can't be read \\(Permission denied\\)"):
         read_sales(tmp_path / "till.csv")
 

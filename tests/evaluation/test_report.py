@@ -15,6 +15,7 @@ from rich.console import Console
 from glean.cli.tables import final_result
 from glean.errors import GleanError
 from glean.evaluation.pages.report import write_report
+from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
 from tests.evaluation.made_runs import (
@@ -233,6 +234,20 @@ def test_damaged_folders_are_named(run: Path, name: str, content: str | None, sa
     with pytest.raises(GleanError, match=name) as caught:
         write_report(run)
     assert said in str(caught.value)
+
+
+def test_tables_of_column_names_only_are_as_good_as_none(run: Path) -> None:
+    """As a bakery leaves them that had no day to plan; the page says what wasn't measured."""
+    for name, columns in TABLES.items():
+        (run / name).write_text(",".join(columns) + "\n", encoding="utf-8")
+    for name in ("forecasts.csv", "truth.csv", "growth.csv", "rounds.csv", "bakery_rounds.csv"):
+        header, *_ = (run / name).read_text(encoding="utf-8").splitlines()
+        (run / name).write_text(header + "\n", encoding="utf-8")
+    text = report_of(run).text
+    assert "What the federation did" in text
+    assert "there is no plan.csv" in text
+    results = read_results(run)
+    assert (results.plans, results.days, results.choices, results.growth) == (None,) * 4
 
 
 def test_the_same_run_gives_the_same_page(run: Path) -> None:

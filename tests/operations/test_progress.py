@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from glean.operations.progress import (
-    COMPLETED,
-    FAILED,
-    GONE,
-    RUNNING,
-    read_progress,
-)
+from glean.operations.progress import read_progress
 from glean.runs.events import BakeryFailed, RoundFinished, RunStarted
+from glean.runs.index import COMPLETED, FAILED, GONE, RUNNING
 from glean.runs.record import RunRecord
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from glean.demand import conclusion
 from glean.errors import FederationError
-from glean.operations.progress import COMPLETED, FAILED, GONE, RUNNING, RunProgress
+from glean.operations.progress import RunProgress
 from glean.operations.simulation import (
     Engine,
     PreparedSimulation,
@@ -25,6 +25,7 @@ from glean.operations.simulation import (
 )
 from glean.operations.simulation_process import SimulationProcess
 from glean.operations.simulation_worker import read_request, write_request
+from glean.runs.index import COMPLETED, FAILED, GONE, RUNNING
 from glean.settings import ConfigValue
 from tests import processes
 from tests.processes import REPOSITORY

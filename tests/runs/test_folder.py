@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import errno
 import json
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from glean.errors import FederationError
 from glean.runs.events import BakeryFailed, RoundFinished, RunFinished
-from glean.runs.folder import RunFolder, write_whole
+from glean.runs.folder import RunFolder, read_events, reason_of, write_whole
 
 METRICS = ("wape", "mae", "rmse", "mape")
 ROUND = "round,bakeries,replies,failures,wape,mae,rmse,mape,bytes_down,bytes_up,seconds"
@@ -135,6 +136,30 @@ def test_events_are_a_line_each_with_time_and_name(tmp_path: Path) -> None:
     assert (first["bakery"], first["reason"]) == ("Bäckerei", "one\ntwo\u2028three")
     assert second["event"] == "run_finished"
     assert dt.datetime.fromisoformat(first["time"]) <= dt.datetime.fromisoformat(second["time"])
+
+
+def test_a_line_that_is_nested_without_end_is_no_event(tmp_path: Path) -> None:
+    """The lines around it are."""
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"event": "a"}\n' + "[" * 200_000 + '\n[]\n{"event": "b"}\n')
+    assert [event["event"] for event in read_events(path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/r/model.ubj"),
+            "/r/model.ubj: No space",
+        ),
+        (SystemExit(1), "Flower ended it"),
+        (KeyboardInterrupt(), "interrupted"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_a_reason_is_never_empty(error: BaseException, said: str) -> None:
+    """Nor a number that only Flower knows the meaning of."""
+    assert reason_of(error).startswith(said)
 
 
 def test_run_json_is_replaced_as_a_whole(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from glean.errors import GleanError
 from glean.runs.folder import RunFolder
-from glean.runs.index import find_run, is_run, list_runs, read_run
+from glean.runs.index import GONE, find_run, is_run, list_runs, read_run
+from glean.runs.process_tree import this_process
 
 
 def made(results: Path, name: str, **facts: object) -> Path:
@@ -37,6 +38,7 @@ def test_a_run_says_what_its_file_says(tmp_path: Path) -> None:
         (b"{", "can't be read as JSON"),
         (b"\xff", "can't be read as JSON"),
         (b"[]", "found a list; wanted a JSON object"),
+        (b"[" * 200_000, "can't be read as JSON"),
     ],
 )
 def test_a_damaged_run_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
@@ -47,6 +49,36 @@ def test_a_damaged_run_is_named(tmp_path: Path, content: bytes | None, said: str
         read_run(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert is_run(tmp_path) == (content is not None)
+
+
+@pytest.mark.parametrize("change", [{"began": 1.0}, {"pid": 2**22 + 1}, {"pid": "7"}])
+def test_a_run_that_was_killed_has_failed(tmp_path: Path, change: dict[str, object]) -> None:
+    """For every reader, whatever its file says for good; its facts stay as they are."""
+    killed = made(tmp_path, "killed", status="running", process=this_process() | change)
+    run = read_run(killed)
+    assert (run.status, run.reason, run.facts["status"]) == ("failed", GONE, "running")
+    assert [found.status for found in list_runs(tmp_path)] == ["failed"]
+
+
+def test_a_run_that_goes_on_or_may_go_on_is_not_taken_for_dead(tmp_path: Path) -> None:
+    """Of a process of another machine, or one that nobody wrote down, nobody knows."""
+    for name, process in {
+        "here": this_process(),
+        "elsewhere": {"host": "elsewhere", "pid": 1, "began": 1.0},
+        "unknown": None,
+        "damaged": [1],
+    }.items():
+        run = read_run(made(tmp_path, name, status="running", process=process))
+        assert (run.status, run.reason) == ("running", ""), name
+
+
+def test_a_run_s_file_that_is_a_circle_of_links_is_named(tmp_path: Path) -> None:
+    """It is there, and can't be read."""
+    (tmp_path / "run.json").symlink_to("run.json")
+    with pytest.raises(
+        GleanError, match=r"run\.json: .*symbolic links; wanted the folder of a run"
+    ):
+        read_run(tmp_path)
 
 
 def test_a_run_is_found_by_id_name_path_or_as_the_latest(tmp_path: Path) -> None:

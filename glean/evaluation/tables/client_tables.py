@@ -31,6 +31,7 @@ from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.rolling_origin import RollingQuantiles, rolling_quantiles
 from glean.metrics import Floats
+from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.sales.products import Product, read_products
 from glean.seeds import derived_seed
 
@@ -184,12 +185,7 @@ def client_tables(
 
 def to_texts(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     """Write tables as CSV, numbers to six digits."""
-    return {
-        name: table.to_csv(
-            index=False, lineterminator="\n", date_format="%Y-%m-%d", float_format="%.6g"
-        )
-        for name, table in tables.items()
-    }
+    return {name: to_spreadsheet_csv(table, float_format="%.6g") for name, table in tables.items()}
 
 
 def _days(

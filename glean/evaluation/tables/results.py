@@ -30,7 +30,7 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class RunResults(RunOutline):
-    """Contents of a run folder; None stands for a file that isn't there.
+    """Contents of a run folder; None stands for a file that isn't there or lacks rows.
 
     Parameters
     ----------
@@ -74,12 +74,17 @@ def read_results(folder: Path) -> RunResults:
     return RunResults(
         **vars(outline),
         scores=tables["bakeries.csv"],
-        forecasts=tables["forecasts.csv"],
-        truth=tables["truth.csv"],
-        growth=tables["growth.csv"],
-        days=tables["days.csv"],
-        plans=tables["plan.csv"],
-        alone=tables["alone.csv"],
-        coverage=tables["coverage.csv"],
-        choices=tables["choice.csv"],
+        forecasts=_with_rows(tables["forecasts.csv"]),
+        truth=_with_rows(tables["truth.csv"]),
+        growth=_with_rows(tables["growth.csv"]),
+        days=_with_rows(tables["days.csv"]),
+        plans=_with_rows(tables["plan.csv"]),
+        alone=_with_rows(tables["alone.csv"]),
+        coverage=_with_rows(tables["coverage.csv"]),
+        choices=_with_rows(tables["choice.csv"]),
     )
+
+
+def _with_rows(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Take a table of column names only for none."""
+    return None if table is None or table.empty else table

@@ -24,6 +24,7 @@ from glean.privacy.mask_messages import UnmaskRequest
 from glean.privacy.mask_serialization import read_client, read_key, write_client, write_key
 from glean.privacy.members import read_members
 from glean.privacy.secagg_client import SecAggClient
+from glean.regular_files import read_regular
 from glean.runs.code_version import code_fingerprint
 
 Encoded = NDArray[np.int64]
@@ -156,7 +157,7 @@ def _file(node: NodeSettings, key: str) -> bytes:
             "certificates` made it. Or let the operator run with secure-sums=false"
         )
     try:
-        return Path(path).read_bytes()
+        return read_regular(Path(path))
     except OSError as error:
         raise SettingsError(
             f"node config {key}: {path} can't be read ({error.strerror})"

@@ -85,6 +85,10 @@ class ClientRegistry:
         node = self._nodes.get(name)
         return node in self._connected and node != by_other_than
 
+    def had(self, name: str, node: int) -> bool:
+        """Whether this node was the last to register with this name."""
+        return self._nodes.get(name) == node
+
     def register(self, name: str, node: int) -> float | None:
         """Let a bakery in; for how many seconds it was missing, None where it wasn't known."""
         away = self._clock() - self._last_seen[name] if name in self._nodes else None

@@ -19,6 +19,7 @@ from glean.federation.coordination.availability import REGISTRATION_S, Availabil
 from glean.federation.coordination.client_registry import Clock
 from glean.federation.coordination.grid_messenger import GridMessenger, Traffic, pause_s
 from glean.federation.coordination.registration import INFO
+from glean.federation.wire.client_names import shown
 from glean.federation.wire.flower_errors import reason_of_reply
 from glean.federation.wire.messages import ClientInfo, InfoRequest
 from glean.runs.events import BakeryFailed, BakeryNotTrained
@@ -160,6 +161,7 @@ class ClientExchange:
 
     def report_failure(self, bakery: str, reason: str, *, round_number: int) -> None:
         """Write down that a bakery's reply is missing or was refused."""
+        reason = shown(reason)
         self.failures += 1
         self.last_failure = f"{bakery}: {reason}"
         self.folder.append_event(BakeryFailed(round_number, bakery, reason))
@@ -167,6 +169,7 @@ class ClientExchange:
 
     def report_untrained(self, bakery: str, note: str) -> None:
         """Write down that a bakery takes part and is not learned from, and its reason."""
+        note = shown(note)
         self.folder.append_event(BakeryNotTrained(bakery, note))
         forecast = "its products are forecast from their 7th trading day on"
         LOG.warning("%s is not trained on, %s: %s", bakery, forecast, note)

@@ -6,13 +6,14 @@ when bakeries are let in, which is between two rounds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flwr.app import Message, MessageType
 
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.client_registry import ClientRegistry
 from glean.federation.coordination.grid_messenger import GridMessenger
+from glean.federation.wire.client_names import name_objection, shown
 from glean.federation.wire.flower_errors import reason_of_reply
 from glean.federation.wire.messages import ClientInfo, InfoRequest
 from glean.runs.code_version import check_code
@@ -22,6 +23,10 @@ RETRY_S = 60.0
 """After so long a node that was turned away is asked again: what was wrong may be mended."""
 
 _ADVICE = "give each its own (node config bakery)"
+
+
+Claims = list[tuple[int, ClientInfo]]
+"""Nodes that say that they are one and the same client."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ class Registration:
     def register(self) -> RegistrationResult:
         """Let those in that have replied and may take part."""
         result = RegistrationResult()
-        for name, claims in sorted(self._claims(result).items()):
+        for name, every_claim in sorted(self._claims(result).items()):
+            claims = self._without_impostors(name, every_claim, result)
             reason = self._objection(name, [node for node, _ in claims])
             if reason:
                 result.refused.append((name, reason))
@@ -109,6 +115,17 @@ class Registration:
                     self._registry.back_off(node)
         return result
 
+    def _without_impostors(self, name: str, claims: Claims, result: RegistrationResult) -> Claims:
+        """Keep the node that had a name before, if it claims it again; turn others away."""
+        known = [claim for claim in claims if self._registry.had(name, claim[0])]
+        if not name or not known:
+            return claims
+        for node, _ in claims:
+            if node != known[0][0]:
+                self._registry.back_off(node, for_s=RETRY_S)
+                result.refused.append((f"node {node}", f"{shown(name)} is another node: {_ADVICE}"))
+        return known
+
     def _register(self, name: str, node: int, info: ClientInfo, result: RegistrationResult) -> None:
         result.infos[name] = info
         away = self._registry.register(name, node)
@@ -120,23 +137,23 @@ class Registration:
         self._asked = {i: node for i, node in self._asked.items() if node in connected}
         self._replies = {node: a for node, a in self._replies.items() if node in connected}
 
-    def _claims(self, result: RegistrationResult) -> dict[str, list[tuple[int, ClientInfo]]]:
+    def _claims(self, result: RegistrationResult) -> dict[str, Claims]:
         """Read the replies: name -> who claims it; what can't be read is refused."""
         self._forget_gone()
-        claims: dict[str, list[tuple[int, ClientInfo]]] = {}
+        claims: dict[str, Claims] = {}
         for node, reply in sorted(self._replies.items()):
             try:
                 info = _read(reply)
             except (ModelError, FederationError) as error:
                 self._registry.back_off(node, for_s=RETRY_S)
-                result.refused.append((f"node {node}", str(error)))
+                result.refused.append((f"node {node}", shown(str(error))))
             else:
                 claims.setdefault(info.bakery, []).append((node, info))
         self._replies.clear()
         return claims
 
     def _objection(self, name: str, nodes: list[int]) -> str:
-        """Say why a name can't be let in: which of two is the right one can't be known."""
+        """Say why a name can't be let in: which of two newcomers is the right one isn't known."""
         if name and len(nodes) > 1:
             return f"{len(nodes)} nodes have this name: {_ADVICE}"
         if name and self._registry.taken(name, by_other_than=nodes[0]):
@@ -148,5 +165,8 @@ def _read(reply: Message) -> ClientInfo:
     if reply.has_error():
         raise FederationError(reason_of_reply(reply.error.reason or ""))
     info = ClientInfo.from_record(reply.content)
+    objection = name_objection(info.bakery, own_table=info.own_table)
+    if objection:
+        raise FederationError(objection)
     check_code(info.code)
-    return info
+    return replace(info, note=shown(info.note))

@@ -48,7 +48,7 @@ def check_sender(name: str, reply: Reply) -> None:
     """
     check_code(reply.code)
     if reply.bakery != name:
-        raise FederationError(f"the reply says it comes from {reply.bakery!r}; wanted {name!r}")
+        raise FederationError(f"the reply says it comes from {reply.bakery!r:.80}; wanted {name!r}")
 
 
 def check_sum_reply(

@@ -29,8 +29,20 @@ CONNECTIONS = {
 
 
 def flower_home() -> Path:
-    """Folder of Flower's configuration: `FLWR_HOME`, or `.flwr` at home."""
-    return Path(os.environ.get("FLWR_HOME") or Path.home() / ".flwr").expanduser()
+    """Folder of Flower's configuration: `FLWR_HOME`, or `.flwr` at home.
+
+    Raises
+    ------
+    FederationError
+        It is a file: Flower itself would try for a long time.
+    """
+    home = Path(os.environ.get("FLWR_HOME") or Path.home() / ".flwr").expanduser()
+    if os.path.lexists(home) and not home.is_dir():
+        raise FederationError(
+            f"{home}: found what is no folder; wanted one for Flower's configuration: move it away "
+            "or let FLWR_HOME name another"
+        )
+    return home
 
 
 def find_connection(name: str) -> dict[str, Any]:
@@ -120,4 +132,6 @@ def _replace(path: Path, content: bytes) -> None:
 def _let_flower_write_its_own() -> None:
     """Have Flower make its default file first: it only does so where there is none."""
     flwr = Path(sys.executable).with_name("flwr")
-    subprocess.run([flwr, "config", "list"], capture_output=True, check=False)  # noqa: S603
+    subprocess.run(  # noqa: S603 # nosec B603 # our own words to Flower's own command
+        [flwr, "config", "list"], capture_output=True, check=False
+    )

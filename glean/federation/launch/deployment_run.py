@@ -82,7 +82,9 @@ def flwr_cli_of(connection: str, scratch: Path) -> FlwrCli:
     return FlwrCli(connection, scratch, {**os.environ, **quiet})
 
 
-def follow_run(cli: FlwrCli, run_id: int, say: Callable[[str], None]) -> RunOutcome:
+def follow_run(
+    cli: FlwrCli, run_id: int, say: Callable[[str], None], *, outcome: RunOutcome | None = None
+) -> RunOutcome:
     """Follow a run until it is over.
 
     Parameters
@@ -93,6 +95,8 @@ def follow_run(cli: FlwrCli, run_id: int, say: Callable[[str], None]) -> RunOutc
         The run.
     say : callable
         Told each line that the ServerApp logs, as it does.
+    outcome : RunOutcome, optional
+        Takes in what is known, also where it ends in an error.
 
     Returns
     -------
@@ -104,7 +108,7 @@ def follow_run(cli: FlwrCli, run_id: int, say: Callable[[str], None]) -> RunOutc
     FederationError
         The SuperLink can't be reached any more.
     """
-    outcome, read = RunOutcome(), 0
+    outcome, read = outcome or RunOutcome(), 0
     for _ in range(_ATTEMPTS):
         again = read
         for line in _lines(cli, run_id):

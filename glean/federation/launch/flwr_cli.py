@@ -86,7 +86,7 @@ class FlwrCli:
 
     def follow_log(self, run_id: int) -> subprocess.Popen[str]:
         """Start a command whose output is all that a run has logged and will log, until it ends."""
-        return subprocess.Popen(  # noqa: S603 - our own words to Flower's own command
+        return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words to Flower's own command
             self._command("log", str(run_id), self.connection, "--stream"),
             env={**self.environment, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
@@ -121,7 +121,7 @@ class FlwrCli:
         return [str(Path(sys.executable).with_name("flwr")), *words]
 
     def _done(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - our own words to Flower's own command
+        return subprocess.run(  # noqa: S603 # nosec B603 # our own words to Flower's own command
             command,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,13 @@ from glean.federation.launch.flower_app import app_config, copy_app
 from glean.federation.launch.superlink import SuperLink, local_superlink
 from glean.federation.wire.flower_errors import causes
 from glean.runs.events import RunFinished
-from glean.runs.folder import RunFolder, known_events, reason_of, utc_now
+from glean.runs.folder import (
+    RunFolder,
+    discard_reserve,
+    known_events,
+    reason_of,
+    utc_now,
+)
 from glean.runs.index import StoredRun, find_run, read_run
 from glean.settings import ConfigValue
 
@@ -29,7 +36,7 @@ FIRST_LOOK_S, LOOK_EVERY_S = 8.0, 2.0
 
 _LARGEST_RUN_ID = 2**62
 _LONGEST_ROOT = 16
-_TMP = Path("/tmp")  # noqa: S108 - short is what counts; what is made in it has a name of its own
+_TMP = Path("/tmp")  # noqa: S108 # nosec B108 # must be short; what is made in it has a name of its own
 
 
 @dataclass(frozen=True)
@@ -85,9 +92,8 @@ class Simulation:
         try:
             run_inprocess(server_app, grid, self.run_config)
         except Exception as error:
-            folder = find_run(self.results, run_id)
-            if folder is None:
-                raise FederationError(str(error)) from error
+            if not _says_how_it_ended(find_run(self.results, run_id)):
+                raise FederationError(reason_of(error)) from error
         return _found(self.results, run_id)
 
     def on_ray(self, started: Callable[[int], None]) -> Path:
@@ -122,8 +128,11 @@ class Simulation:
         superlink.end()
         folder = find_run(self.results, run_id) if run_id is not None else None
         if folder is not None:
-            shutil.copy(superlink.log, folder / "superlink.log")
-            _close(folder, reason)
+            # On a disk that is full the reason still reaches the terminal.
+            with suppress(OSError):
+                _close(folder, reason)
+            with suppress(OSError):
+                shutil.copy(superlink.log, folder / "superlink.log")
 
 
 _RESOURCES: dict[str, ConfigValue] = {"client-resources-num-cpus": 1}
@@ -135,14 +144,22 @@ def _scratch_root() -> str:
     return usual if len(usual) <= _LONGEST_ROOT or not _TMP.is_dir() else str(_TMP)
 
 
+def _says_how_it_ended(folder: Path | None) -> bool:
+    try:
+        return folder is not None and read_run(folder).status not in ("running", "")
+    except GleanError:
+        return False
+
+
 def _close(folder: Path, reason: str) -> None:
     """Say in the folder of a run that was cut off that it failed, unless it says how it ended."""
     try:
         run = read_run(folder)
     except GleanError:
         run = StoredRun(folder, {})
-    if run.status not in ("running", ""):
+    if run.status not in ("running", "") and not run.gone:
         return
+    discard_reserve(folder)
     ended = {"status": "failed", "reason": reason, "end": utc_now()}
     RunFolder(folder).write_run({**run.facts, **ended})
     RunFolder(folder).append_event(RunFinished("failed", reason))

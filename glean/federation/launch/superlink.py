@@ -136,7 +136,7 @@ def _start(
     port: int, control_port: int, log: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words to Flower's own command
             [
                 _script("flower-superlink"), "--insecure", "--simulation",
                 "--isolation", "subprocess", "--disable-runtime-dependency-installation",
@@ -152,10 +152,12 @@ def _start(
 
 
 def _wait_until_healthy(superlink: SuperLink, port: int) -> None:
+    health = f"http://127.0.0.1:{port}/health"
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline and superlink.alive():
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1.0):
+            # The address is our own.
+            with urllib.request.urlopen(health, timeout=1.0):  # nosec B310
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(POLL_S)

@@ -26,7 +26,7 @@ def watch(pid: int) -> subprocess.Popen[bytes]:
     Popen
         The watcher; it goes by itself when its standard input is closed.
     """
-    return subprocess.Popen(  # noqa: S603 - our own words
+    return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
         [sys.executable, "-m", "glean.federation.launch.watchdog", str(pid)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -31,6 +31,7 @@ from glean.runs.folder import (
     read_events,
     round_tables,
 )
+from glean.runs.spreadsheet_cells import unescape_cell
 from glean.settings import RunSettings
 
 LOG = logging.getLogger("glean")
@@ -191,7 +192,8 @@ def _table(run: Path, name: str, metrics: tuple[str, ...]) -> list[dict[str, str
     whole = text.endswith("\n") and all(len(row) == len(columns) for row in rows)
     if not whole or tuple(header) != columns or not all(row[0].isdecimal() for row in rows):
         raise _damaged(path)
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    texts = ([unescape_cell(cell) for cell in row] for row in rows)
+    return [dict(zip(columns, row, strict=True)) for row in texts]
 
 
 def _damaged(path: Path) -> FederationError:

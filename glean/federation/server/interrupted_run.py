@@ -8,6 +8,7 @@ from typing import Any
 
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.server.state_file import STATE_SUFFIX
+from glean.regular_files import absolute_path
 from glean.runs.code_version import code_fingerprint
 from glean.runs.index import read_run
 from glean.runs.process_tree import still_runs
@@ -34,6 +35,7 @@ def read_interrupted(run: Path) -> Mapping[str, Any]:
     if not stored.status:
         raise _no_run(run, "it says nothing of a status; wanted a run's folder")
     facts, status = stored.facts, stored.status
+    _check_facts(run, facts)
     code = facts.get("code", "unknown")
     if status == "completed":
         raise FederationError(
@@ -52,6 +54,14 @@ def read_interrupted(run: Path) -> Mapping[str, Any]:
             f"again, or begin a run with this one and start-from={_newest_model(run)}"
         )
     return facts
+
+
+def _check_facts(run: Path, facts: Mapping[str, Any]) -> None:
+    earlier, nodes = facts.get("resumed_from") or "", facts.get("nodes", 0)
+    if not isinstance(earlier, str) or (earlier and Path(earlier) == run):
+        raise _no_run(run, f"found resumed_from {earlier!r:.80}; wanted an earlier run's folder")
+    if type(nodes) is not int:
+        raise _no_run(run, f"found nodes {nodes!r:.80}; wanted a whole number")
 
 
 def settings_of(facts: Mapping[str, Any]) -> RunSettings:
@@ -116,7 +126,7 @@ def resumed_config(run: Path, given: Mapping[str, ConfigValue]) -> dict[str, Con
     """
     facts = read_interrupted(run)
     check_same_settings(facts, given)
-    return {**settings_of(facts).to_config(), **given, "resume": str(run.resolve())}
+    return {**settings_of(facts).to_config(), **given, "resume": str(absolute_path(run))}
 
 
 def _no_run(run: Path, why: str) -> FederationError:

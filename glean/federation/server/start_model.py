@@ -15,6 +15,7 @@ from glean.federation.coordination.global_model import GlobalModel, read_global_
 from glean.federation.server.checkpoint import Checkpoint, read_checkpoint, take_over
 from glean.federation.server.interrupted_run import check_same_settings
 from glean.federation.server.training_state import TrainingState
+from glean.regular_files import absolute_path, read_regular
 from glean.runs.folder import RunFolder
 from glean.settings import ConfigValue, RunSettings
 
@@ -107,7 +108,7 @@ def read_start(settings: RunSettings) -> GlobalModel | None:
     if not path:
         return None
     try:
-        return read_global_model(Path(path).read_bytes(), settings)
+        return read_global_model(read_regular(Path(path)), settings)
     except OSError as error:
         raise SettingsError(
             f"start-from: {path} can't be read ({error.strerror}); wanted the absolute path of a "
@@ -123,5 +124,7 @@ def read_start(settings: RunSettings) -> GlobalModel | None:
 def resolve_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
     """Make the paths of `resume` and `start-from` absolute, before `results/latest` moves on."""
     given = {key: config[key] for key in ("resume", "start-from") if config.get(key)}
-    resolved = {key: str(Path(path).resolve()) for key, path in given.items() if type(path) is str}
+    resolved = {
+        key: str(absolute_path(Path(path))) for key, path in given.items() if type(path) is str
+    }
     return {**config, **resolved}

@@ -94,7 +94,7 @@ class SumRequest:
             found = json.loads(text)
             found |= {name: tuple(found[name]) for name in ("parts", "contributes", "scale")}
             request = cls(**found)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ModelError(f"the request of a sum can't be read: {error!r:.200}") from error
         if not {*request.contributes} <= {*request.parts}:
             raise ModelError(

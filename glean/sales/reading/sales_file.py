@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from glean.errors import Problem, SalesError
+from glean.runs.spreadsheet_cells import unescape_cell
 from glean.sales.reading.checks import typed_rows, wanted_name
 from glean.sales.reading.day_rows import repeated_days, table_of
 from glean.sales.reading.parquet_files import open_parquet_sheet
@@ -88,6 +89,9 @@ def read_draft(path: Path, *, returns: str | None = None) -> Draft:
     columns = {name: name for name in sheet.cells if name in FORMAT or _has_numbers(sheet, name)}
     rows, found = typed_rows(sheet, columns)
     problems += found
+    if not _is_parquet(path):
+        names = [name for name in ("bakery", "product") if name in rows]
+        rows = rows.assign(**{name: rows[name].map(unescape_cell) for name in names})
     if "units" in rows:
         rows, found = settle_returns(sheet, rows, "units", returns)
         problems += found
@@ -110,7 +114,7 @@ def read_sheet(path: Path) -> tuple[Sheet, list[Problem]]:
     SalesError
         Nothing of the file can be read.
     """
-    if path.suffix.lower() in (".parquet", ".pq"):
+    if _is_parquet(path):
         return open_parquet_sheet(path), []
     opened = open_text_sheet(path)
     return opened.sheet, _unlike_the_format(opened) + list(opened.problems)
@@ -146,6 +150,10 @@ def stem_of(path: Path) -> str:
 
 MOST_COLUMNS = 12
 """Columns that a message lists."""
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in (".parquet", ".pq")
 
 
 def _has_numbers(sheet: Sheet, name: str) -> bool:

@@ -6,6 +6,7 @@ Nothing is repaired silently: lines that don't fit the header come back as probl
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import re
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
+from glean.regular_files import MOST_BYTES, TOO_LARGE, read_regular
 from glean.sales.reading.encodings import (
     decode,
     detect_encoding,
@@ -100,21 +102,30 @@ def read_bytes(path: Path) -> bytes:
     """
     source = str(path)
     try:
-        if not path.exists():
-            raise refused(source, "no such file", "the path of a table")
-        if path.is_dir():
-            raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet")
-        data = path.read_bytes()
+        data = read_regular(path)
         if data.startswith(_GZIP_MAGIC) or path.suffix.lower() == ".gz":
-            data = gzip.decompress(data)
+            data = _unpacked(data)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         wanted = "a whole gzip file; copy or download it again"
         raise refused(source, f"a damaged gzip file ({error})", wanted) from None
+    except FileNotFoundError:
+        raise refused(source, "no such file", "the path of a table") from None
+    except IsADirectoryError:
+        raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet") from None
     except OSError as error:
         raise refused(source, f"a file that can't be read ({error.strerror})", "a file") from None
     if data.startswith(_WORKBOOK_MAGICS):
         raise refused(source, "a workbook or zip file", "a CSV file; save the sheet as CSV")
     return data
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Unpack no more than fits: a small file may hold gigabytes of nothing."""
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        unpacked = file.read(MOST_BYTES + 1)
+    if len(unpacked) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"{TOO_LARGE} once unpacked")
+    return unpacked
 
 
 def _without_statement(text: str) -> tuple[str, str]:

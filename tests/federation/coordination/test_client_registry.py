@@ -71,6 +71,23 @@ def test_who_comes_back_is_asked_again(number: int, tmp_path: Path) -> None:
         assert talking_to.details_of("bakery_joined") == []
 
 
+def test_an_impostor_doesn_t_keep_out_the_node_that_had_the_name(tmp_path: Path) -> None:
+    """Both claim it in the same moment: the one that had it is let in, the other is named."""
+    village = village_of("Anna", "Bruno")
+    with scripted_exchange(village, tmp_path) as talking_to:
+        clients = talking_to.clients
+        clients.register(at_least=2)
+        village.leave(12)
+        assert clients.gather(at_least=1, round_number=1) == {}
+        village.add(11 + 66, "Bruno")
+        village.come(12)
+        assert list(clients.gather(at_least=2, round_number=2)) == ["Bruno"]
+        assert talking_to.ask_all(2) == {"Anna", "Bruno"}
+        ((number, who, reason),) = talking_to.details_of("bakery_failed", "bakery", "reason")
+        assert (number, who) == (2, "node 77")
+        assert reason.startswith("Bruno is another node")
+
+
 def test_who_joins_late_is_introduced_once(tmp_path: Path) -> None:
     """Seen between two rounds it is let in before the next; known ones aren't asked anew."""
     village = village_of("Anna", "Bruno")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from hypothesis import strategies as st
 
 from glean.errors import FederationError
 from glean.federation.launch import connections
-from glean.federation.launch.connections import CONNECTIONS, add_connections, flower_home
+from glean.federation.launch.connections import (
+    CONNECTIONS,
+    add_connections,
+    find_connection,
+    flower_home,
+)
 
 NAMES = ["local-simulation", "cluster-cpu", "cluster-gpu"]
 
@@ -50,6 +56,20 @@ def test_a_second_time_nothing_is_written(config: Path) -> None:
     before, stamp = config.read_bytes(), config.stat().st_mtime_ns
     assert add_connections() == []
     assert (config.read_bytes(), config.stat().st_mtime_ns) == (before, stamp)
+
+
+@pytest.mark.parametrize("use", [add_connections, lambda: find_connection("here")])
+def test_a_home_that_is_a_file_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: Callable[[], object]
+) -> None:
+    """Without a try of Flower's, which takes long and says nothing."""
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.setattr(connections, "_let_flower_write_its_own", lambda: pytest.fail("tried"))
+    for name in ("file", "loop"):
+        monkeypatch.setenv("FLWR_HOME", str(tmp_path / name))
+        with pytest.raises(FederationError, match=rf"{name}: found what is no folder; wanted one"):
+            use()
 
 
 OLD = """# my own, don't touch

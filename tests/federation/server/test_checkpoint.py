@@ -14,6 +14,7 @@ import pytest
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.server.checkpoint import read_checkpoint, take_over
 from glean.federation.server.interrupted_run import resumed_config
+from glean.runs.code_version import code_fingerprint
 from glean.runs.events import RunFinished
 from glean.runs.folder import RunFolder, clear_leftovers, read_events
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
@@ -141,6 +142,21 @@ def test_what_can_not_be_continued_is_refused(spoil: Change, words: str, old: Pa
     spoil(old)
     with pytest.raises(GleanError, match=words):
         read_checkpoint(old)
+
+
+@pytest.mark.parametrize(
+    "change", [{"resumed_from": "ITSELF"}, {"resumed_from": 7}, {"nodes": "many"}, {"nodes": None}]
+)
+def test_a_run_that_says_nonsense_of_itself_is_refused(
+    change: dict[str, object], tmp_path: Path
+) -> None:
+    """One that it itself continues would be followed without end."""
+    facts = {"status": "failed", "code": code_fingerprint()} | change
+    if facts.get("resumed_from") == "ITSELF":
+        facts["resumed_from"] = str(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    with pytest.raises(FederationError, match=r"resume: .* has no run\.json of a run: found "):
+        read_checkpoint(tmp_path)
 
 
 def test_a_run_of_older_code_says_so(old: Path) -> None:

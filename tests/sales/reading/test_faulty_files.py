@@ -48,6 +48,17 @@ BAD_FILES: dict[str, tuple[bytes | str, list[str]]] = {
 }
 
 
+def test_a_packed_file_that_unpacks_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a small file only so much is unpacked as a table can have."""
+    monkeypatch.setattr("glean.sales.reading.text_files.MOST_BYTES", 1000)
+    path = tmp_path / "sales.csv.gz"
+    path.write_bytes(gzip.compress(GOOD.encode() + b"\n" * 100_000))
+    with pytest.raises(SalesError, match=r"can't be read .*larger than .* once unpacked"):
+        read_sales(path)
+
+
 BAD_CELLS: list[tuple[str, str, list[str]]] = [
     ("date", "02.05.2024", ["'02.05.2024'", "a date like 2019-07-01"]),
     ("date", "2024-02-30", ["'2024-02-30'", "a date like", "there is no such day"]),
