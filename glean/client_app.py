@@ -10,7 +10,7 @@ from functools import lru_cache
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from glean.errors import FederationError
+from glean.errors import FederationError, RefusalError
 from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
 from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
@@ -34,6 +34,8 @@ def info(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         request = InfoRequest.from_record(message.content)
         client = _client_of(context, newcomer=request.newcomer)
+        if client is not None:
+            client.policy.check_run()
         return _reply(client.info() if client else IDLE_NODE_INFO, message, context)
 
 
@@ -121,6 +123,11 @@ def _errors_kept_here(context: Context) -> Iterator[None]:
     except Exception as error:
         if not deployed:
             raise
+        if isinstance(error, RefusalError):
+            LOG.warning("refused (%s): %s", error.kind, error)
+            raise FederationError(
+                f"the bakery refuses: {error.kind}; its own log says more"
+            ) from None
         LOG.exception("this bakery can't answer the server")
         kind = type(error).__name__
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
@@ -148,4 +155,5 @@ def _client(context: Context, task: Task | KeyTask | UnmaskTask) -> Client:
     client = _client_of(context, newcomer=task.newcomer)
     if client is None:
         raise FederationError("this node plays no bakery and can't be given a task")
+    client.policy.check_run()
     return client

@@ -138,9 +138,12 @@ def read_members(content: bytes) -> tuple[Member, ...]:
             raise CertificateError(
                 f"members.json: found format {found['format']!r}; wanted {_FORMAT}"
             )
-        return tuple(Member(**member) for member in found["members"])
+        members = tuple(Member(**member) for member in found["members"])
     except (ValueError, TypeError, KeyError) as error:
         raise CertificateError(f"members.json isn't a list of members: {error!r}") from error
+    if len({member.bakery for member in members}) < len(members):
+        raise CertificateError("members.json: found a name twice; wanted each member once")
+    return members
 
 
 def _public_line(key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> str:

@@ -9,6 +9,7 @@ from flwr.app import RecordDict
 
 from glean.aggregation.update import share_weight
 from glean.errors import FederationError
+from glean.federation.client.policy import ClientPolicy
 from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.messages import (
     ClientInfo,
@@ -50,6 +51,7 @@ class Client:
         self.settings = settings
         self.name = partition.name
         self.own_table = partition.own_table
+        self.policy = ClientPolicy(node, settings, self.own_table)
 
     @property
     def trains(self) -> bool:
@@ -85,7 +87,10 @@ class Client:
         ------
         FederationError
             There are no rows to learn from.
+        RefusalError
+            The run is made of sums.
         """
+        self.policy.check_update()
         weight = self.training_weight(task.spec)
         trainer = self.trainer(task.spec)
         held = trainer.catch_up(task, ClientState(state))
@@ -101,7 +106,14 @@ class Client:
         )
 
     def evaluate(self, task: Task, state: RecordDict) -> EvaluateReply:
-        """Score the global model on the validation rows."""
+        """Score the global model on the validation rows.
+
+        Raises
+        ------
+        RefusalError
+            Scores leave only in sums.
+        """
+        self.policy.check_scores()
         trainer = self.trainer(task.spec)
         held = trainer.catch_up(task, ClientState(state))
         sums = trainer.validate() if held else workload_of(self.settings).metrics()

@@ -20,6 +20,8 @@ from glean.runs.code_version import code_fingerprint
 
 Encoded = NDArray[np.int64]
 
+_TOTALS_LENGTH = 2
+
 
 class SumResponder:
     """Answers one task.
@@ -43,28 +45,32 @@ class SumResponder:
         self._client = client
         self._task = task
         self._state = state
-        self.request = SumRequest.from_json(task.request)
+        self._told = SumRequest.from_json(task.request)
+        self.request = self._told
         self._trainer = client.trainer(task.spec)
 
     def answer(self) -> SumReply:
         """Compute what is asked; or say that the model or the keys for it aren't here."""
-        request = self.request
-        if self._needs_model() and not self._trainer.catch_up(self._task, ClientState(self._state)):
-            return self._reply(lacks_model=True)
         secagg = None
-        if request.masked:
+        if self._told.masked:
             secagg = StoredSecAggClient.of(self._client, self._task, self._state)
             if secagg is None:
                 return self._reply(lacks_keys=True)
+            self.request = self._told.at(secagg.place)
+        request = self.request
+        self._client.policy.check_request(request, self._task.structures)
+        context = secagg.context(self._task, self._told) if secagg else None
+        if self._needs_model() and not self._trainer.catch_up(self._task, ClientState(self._state)):
+            return self._reply(lacks_model=True)
         scored = request.with_scores or SCORES in request.contributes
         sums = self._trainer.validate() if scored else None
         proposal = self._proposal() if request.proposes else b""
         encoded = self._encoded(sums)
         vector = b""
         if len(encoded):
-            vector = (
-                secagg.masked(encoded, self._task) if secagg else encoded.astype("<i8").tobytes()
-            )
+            vector = encoded.astype("<i8").tobytes()
+            if secagg is not None and context is not None:
+                vector = secagg.masked(encoded, self._task, context)
         shown = sums.as_tuple if sums is not None and request.with_scores else ()
         return self._reply(sums=shown, proposal=proposal, vector=vector)
 
@@ -107,12 +113,12 @@ class SumResponder:
     def _part(self, part: str, sums: MetricSums | None) -> Encoded:
         """Make a part of the vector; zeros where others contribute it."""
         request = self.request
+        if part not in request.contributes:
+            return np.zeros(self._length(part), dtype=np.int64)
         if part == TOTALS:
             return self._totals()
         if part == FINAL:
             return self._final()
-        if part not in request.contributes:
-            return np.zeros(self._length(part), dtype=np.int64)
         if part == SCORES:
             assert sums is not None, "scores that are contributed were made"
             return encode_sums(
@@ -125,8 +131,13 @@ class SumResponder:
         return self._trainer.contribute(part, self._task, request, weight=weight, seed=seed)
 
     def _length(self, part: str) -> int:
+        workload = workload_of(self._client.settings)
+        if part == TOTALS:
+            return _TOTALS_LENGTH
         if part == SCORES:
-            return workload_of(self._client.settings).metrics.length()
+            return workload.metrics.length()
+        if part == FINAL:
+            return len(workload.final_methods) * len(workload.final_unit_powers)
         return self._trainer.length(part, self._task, self.request)
 
     def _totals(self) -> Encoded:

@@ -91,7 +91,12 @@ class SecAggServer:
     def bitmap(self, names: Iterable[str]) -> bytes:
         """Write who takes part in a sum, for a message."""
         assert self._cohort is not None, "keys were advertised"
-        return self._cohort.bitmap(names).to_bytes(self._cohort.bitmap_bytes, "big")
+        return self.members_of(names).to_bytes(self._cohort.bitmap_bytes, "big")
+
+    def members_of(self, names: Iterable[str]) -> int:
+        """Write names as a set over those who hold each other's keys."""
+        assert self._cohort is not None, "keys were advertised"
+        return self._cohort.bitmap(names)
 
     def cohort_for(self, name: str) -> bytes:
         """Give everybody's keys to a bakery that lacks them; nothing to the others."""
