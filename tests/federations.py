@@ -114,11 +114,11 @@ class Federation:
 
 
 def member_nodes(
-    folder: Path, tables: Mapping[str, Path], *, homes: bool = False, **policy: ConfigValue
+    folder: Path, tables: Mapping[str, Path], *, homes: bool = False
 ) -> list[dict[str, ConfigValue]]:
     """Node configs of bakeries with tables of their own, and the keys of members for sums.
 
-    Three are enough for a sum unless `policy`, keys with "_" for "-", says otherwise.
+    Three are enough for a sum.
     """
     keys = {bakery: new_keys(bakery) for bakery in tables}
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +131,7 @@ def member_nodes(
         node = {"sales": tables[bakery], "bakery": bakery, "signing-key": signing}
         node |= {"members": members} | ({"home": folder / bakery} if homes else {})
         told: dict[str, ConfigValue] = {key: str(value) for key, value in node.items()}
-        policy = {"min_contributors": 3} | policy
-        nodes.append(told | {key.replace("_", "-"): value for key, value in policy.items()})
+        nodes.append(told | {"min-contributors": 3})
     return nodes
 
 

@@ -65,7 +65,8 @@ def deployed(
     for name, rows in random_table(bakeries=bakeries, days=80).rows.groupby("bakery"):
         tables[str(name)] = out / f"{name}.csv"
         rows.to_csv(tables[str(name)], index=False)
-    nodes = member_nodes(out / "keys", tables, **dict(policy or {}))
+    told = {key.replace("_", "-"): value for key, value in (policy or {}).items()}
+    nodes = [node | told for node in member_nodes(out / "keys", tables)]
     settings = small_settings("", **{**REFIT, **changes})
     found = federation_of(out / "run", settings, nodes=nodes, grid_type=LyingGrid)
     assert isinstance(found.grid, LyingGrid)

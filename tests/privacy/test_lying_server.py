@@ -12,6 +12,7 @@ from glean.errors import FederationError
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.secagg_server import SecAggServer
 from glean.federation.grids.inprocess import as_server
+from glean.federation.wire.model_state import trees_state
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import LEAVES, SCORES, TOTALS, SumRequest
 from glean.learning.forest import Forest
@@ -68,10 +69,27 @@ LIES: Mapping[str, Lie] = {
     "another round": lambda name, task: (
         task if name == VICTIM else replace(task, round=task.round + 1)
     ),
+    "another model, by its own name": lambda name, task: (
+        task if name == VICTIM else with_model(task, value=0.5)
+    ),
     "another rate": lambda name, task: (
         task if name == VICTIM else replace(task, learning_rate=0.01)
     ),
 }
+
+
+def with_model(task: SumTask, *, value: float, renamed: bool = True) -> SumTask:
+    """The same task about another model: a leaf more, under its name or that of the honest one."""
+    found, leaf = found_model(task), np.array([value], np.float32)
+    ends = np.full(1, -1, np.int32)
+    zeros = np.zeros(1, np.int32)
+    forest = replace(found, trees=(*found.trees, Tree(ends, ends, zeros, leaf, zeros.astype("u1"))))
+    state = trees_state("", forest) if renamed else task.state
+    return replace(task, base="", model=forest.to_bytes(), state=state)
+
+
+def found_model(task: SumTask) -> Forest:
+    return Forest.from_bytes(task.model)
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
@@ -94,6 +112,19 @@ def test_a_lie_told_to_all_is_refused(lying: tuple[Federation, GlobalModel, Lyin
         asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
     assert refusals(found) == {"too few contributors"}
     assert not grid.replies
+
+
+def test_another_model_under_the_same_name_is_refused(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """A bakery works out the name of the state itself."""
+    found, model, grid = lying
+    grid.lie = lambda name, task: (
+        task if name == VICTIM or not task.model else with_model(task, value=0.5, renamed=False)
+    )
+    with pytest.raises(FederationError, match="ModelError at the bakery"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert {*grid.replies} == {VICTIM}
 
 
 def test_others_who_are_to_contribute_nothing_refuse(

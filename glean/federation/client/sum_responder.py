@@ -13,7 +13,6 @@ from glean.federation.wire.final_test_sums import kept_encoded
 from glean.federation.wire.messages import identity_of
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import FINAL, SCORES, TOTALS, WEIGHTS, SumRequest
-from glean.federation.workload.client_state import ClientState
 from glean.federation.workload.registry import workload_of
 from glean.metric_sums import MetricSums
 from glean.runs.code_version import code_fingerprint
@@ -60,7 +59,7 @@ class SumResponder:
         request = self.request
         self._client.policy.check_request(request, self._task.structures)
         context = secagg.context(self._task, self._told) if secagg else None
-        if self._needs_model() and not self._trainer.catch_up(self._task, ClientState(self._state)):
+        if self._needs_model() and not self._client.catch_up(self._task, self._state):
             return self._reply(lacks_model=True)
         scored = request.with_scores or SCORES in request.contributes
         sums = self._trainer.validate() if scored else None

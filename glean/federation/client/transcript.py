@@ -28,7 +28,7 @@ def transcript_digest(
     ----------
     task : SumTask
         What is asked. The part of the model that it brings isn't in the digest, as each bakery gets
-        what it lacks; the name of the model's state is, which is made of all its trees or weights.
+        what it lacks; the name of the model's state is, which `check_state` holds it to.
     settings : RunSettings
         The run's, as this bakery was told.
     members : iterable of Member

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.lying_server import deployed, refusals
 NAMES = [f"bakery {k}" for k in range(5)]
 
 
-def policy(run: dict[str, ConfigValue] | None = None, **node: ConfigValue) -> ClientPolicy:
+def policy(run: Mapping[str, ConfigValue] | None = None, /, **node: ConfigValue) -> ClientPolicy:
     told = NodeSettings.from_config(
         {"sales": "/a/table", **{key.replace("_", "-"): value for key, value in node.items()}}
     )
