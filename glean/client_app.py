@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
@@ -13,6 +14,7 @@ from flwr.clientapp import ClientApp
 from glean.errors import FederationError, RefusalError
 from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
 from glean.federation.client.disclosure import Reply, disclosed
+from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.sum_responder import SumResponder
 from glean.federation.wire.messages import FinalTask, InfoRequest, Task
@@ -52,8 +54,10 @@ def contribute(message: Message, context: Context) -> Message:
     """Give this client's part of a sum."""
     with _errors_kept_here(context):
         task = SumTask.from_record(message.content)
-        responder = SumResponder(_client(context, task), task, context.state)
-        return _reply(responder.answer(), message, context, request=responder.request)
+        client, journal = _client(context, task), _journal(context)
+        with journal.alone():
+            responder = SumResponder(client, task, context.state, journal)
+            return _reply(responder.answer(), message, context, request=responder.request)
 
 
 @app.train("keys")
@@ -69,7 +73,10 @@ def unmask(message: Message, context: Context) -> Message:
     """Help to take the masks off a sum."""
     with _errors_kept_here(context):
         task = UnmaskTask.from_record(message.content)
-        return _reply(unmask_reply(_client(context, task), task, context.state), message, context)
+        client, journal = _client(context, task), _journal(context)
+        with journal.alone():
+            reply = unmask_reply(client, task, context.state, journal)
+            return _reply(reply, message, context)
 
 
 @app.evaluate()
@@ -149,6 +156,11 @@ def _node(config: tuple[tuple[str, ConfigValue], ...]) -> NodeSettings:
 def _settings(config: tuple[tuple[str, ConfigValue], ...]) -> RunSettings:
     """Check a run config; each of a run's many messages comes with the same one."""
     return RunSettings.from_config(dict(config))
+
+
+def _journal(context: Context) -> JournalStore:
+    node = _node(tuple(context.node_config.items()))
+    return JournalStore(context.state, Path(node.home) if node.home else None, str(context.run_id))
 
 
 def _client(context: Context, task: Task | KeyTask | UnmaskTask) -> Client:

@@ -57,6 +57,7 @@ def deployed(
     *,
     bakeries: int = 5,
     policy: Mapping[str, ConfigValue] | None = None,
+    homes: bool = False,
     **changes: ConfigValue,
 ) -> tuple[Federation, LyingGrid]:
     """Bakeries with tables of their own and signed keys, and a server that may lie to them."""
@@ -66,7 +67,7 @@ def deployed(
         tables[str(name)] = out / f"{name}.csv"
         rows.to_csv(tables[str(name)], index=False)
     told = {key.replace("_", "-"): value for key, value in (policy or {}).items()}
-    nodes = [node | told for node in member_nodes(out / "keys", tables)]
+    nodes = [node | told for node in member_nodes(out / "keys", tables, homes=homes)]
     settings = small_settings("", **{**REFIT, **changes})
     found = federation_of(out / "run", settings, nodes=nodes, grid_type=LyingGrid)
     assert isinstance(found.grid, LyingGrid)

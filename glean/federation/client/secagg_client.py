@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from glean.errors import SettingsError
 from glean.federation.client.client import Client
+from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.members_file import all_members, members_of, node_file
-from glean.federation.client.step_journal import StepJournal, part_name
+from glean.federation.client.step_journal import part_name
 from glean.federation.client.transcript import transcript_digest
 from glean.federation.wire.sum_messages import (
     KeyReply,
@@ -31,7 +32,6 @@ Encoded = NDArray[np.int64]
 
 _NAME = "glean-masks"
 _KEY, _CLIENT = "key", "client"
-_JOURNAL = "glean-steps"
 
 _cached: dict[str, tuple[bytes, SecAggClient]] = {}
 """By client: the last state that this process wrote, and what it was written from."""
@@ -104,7 +104,9 @@ class StoredSecAggClient:
         context.check(_participants(task))
         return context
 
-    def masked(self, encoded: Encoded, task: SumTask, context: StepContext) -> bytes:
+    def masked(
+        self, encoded: Encoded, task: SumTask, context: StepContext, journal: JournalStore
+    ) -> bytes:
         """Mask a vector for a sum.
 
         Raises
@@ -112,17 +114,18 @@ class StoredSecAggClient:
         SecureSumError
             The sum was masked before, or too few take part.
         RefusalError
-            The run had this step before, maybe with other keys.
+            The run had this step before, maybe with other keys; or the journal says that a state
+            was put back.
         """
-        if self._client.own_table:
-            asked = _asked(task, self._secagg_client.cohort)
-            _write_journal(_journal(self._state).masked(task.number, asked), self._state)
+        asked = _asked(task, self._secagg_client.cohort) if self._client.own_table else {}
+        entry = journal.read().masked(task.number, asked)
         masked = self._secagg_client.mask(
             encoded.view(np.uint64),
             step=task.number,
             participants=_participants(task),
             context=context,
         )
+        journal.write(entry)
         _save(self._secagg_client, self._state)
         return masked.to_bytes()
 
@@ -145,7 +148,9 @@ def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
     return KeyReply(client.name, code_fingerprint(), advertisement.to_bytes())
 
 
-def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskResult:
+def unmask_reply(
+    client: Client, task: UnmaskTask, state: RecordDict, journal: JournalStore
+) -> UnmaskResult:
     """Reply with what the server needs to unmask a sum.
 
     Raises
@@ -159,10 +164,11 @@ def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskR
     if secagg_client is None:
         raise SettingsError("found no keys here for the sum; they went with the node's last state")
     request = UnmaskRequest.from_bytes(task.request)
+    entry = journal.read()
+    if request.asked is SeedRequest.SHARES:
+        entry = entry.unmasked(frozenset(secagg_client.cohort.names_in(request.bitmap)))
     answer = secagg_client.unmask(request)
-    if client.own_table and request.asked is SeedRequest.SHARES:
-        senders = frozenset(secagg_client.cohort.names_in(request.bitmap))
-        _write_journal(_journal(state).unmasked(senders), state)
+    journal.write(entry.noted())
     _save(secagg_client, state)
     return UnmaskResult(client.name, code_fingerprint(), answer.to_bytes())
 
@@ -179,17 +185,6 @@ def _asked(task: SumTask, cohort: Cohort) -> dict[str, frozenset[str]]:
         part_name(part, *about): frozenset(cohort.names_in(members))
         for part, members in zip(request.parts, request.contributor_sets(), strict=True)
     }
-
-
-def _journal(state: RecordDict) -> StepJournal:
-    found = state.get(_JOURNAL)
-    if not isinstance(found, ConfigRecord):
-        return StepJournal()
-    return StepJournal.from_json(str(found[_JOURNAL]))
-
-
-def _write_journal(journal: StepJournal, state: RecordDict) -> None:
-    state[_JOURNAL] = ConfigRecord({_JOURNAL: journal.to_json()})
 
 
 def _load(bakery: str, state: RecordDict) -> SecAggClient | None:

@@ -78,7 +78,11 @@ class StepJournal:
                     "once, since the difference of two tells of a single bakery. Nothing is "
                     "revealed",
                 )
-        return replace(self, count=self.count + 1, opened={**self.opened, **found})
+        return replace(self, opened={**self.opened, **found})
+
+    def noted(self) -> Self:
+        """Note that something more was given away."""
+        return replace(self, count=self.count + 1)
 
     def to_json(self) -> str:
         """Write it; `from_json` reads it."""

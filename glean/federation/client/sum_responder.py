@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from glean.aggregation.metric_sums import encode, encode_sums
 from glean.federation.client.client import Client
+from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.secagg_client import StoredSecAggClient
 from glean.federation.wire.final_test_sums import kept_encoded
 from glean.federation.wire.messages import identity_of
@@ -33,6 +34,8 @@ class SumResponder:
         What is asked.
     state : RecordDict
         The node's own state.
+    journal : JournalStore
+        What was done for sums before.
 
     Attributes
     ----------
@@ -40,10 +43,13 @@ class SumResponder:
         What is asked, in detail.
     """
 
-    def __init__(self, client: Client, task: SumTask, state: RecordDict) -> None:
+    def __init__(
+        self, client: Client, task: SumTask, state: RecordDict, journal: JournalStore
+    ) -> None:
         self._client = client
         self._task = task
         self._state = state
+        self._journal = journal
         self._told = SumRequest.from_json(task.request)
         self.request = self._told
         self._trainer = client.trainer(task.spec)
@@ -69,7 +75,7 @@ class SumResponder:
         if len(encoded):
             vector = encoded.astype("<i8").tobytes()
             if secagg is not None and context is not None:
-                vector = secagg.masked(encoded, self._task, context)
+                vector = secagg.masked(encoded, self._task, context, self._journal)
         shown = sums.as_tuple if sums is not None and request.with_scores else ()
         return self._reply(sums=shown, proposal=proposal, vector=vector)
 
