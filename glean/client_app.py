@@ -55,7 +55,7 @@ def contribute(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         task = SumTask.from_record(message.content)
         client, journal = _client(context, task), _journal(context)
-        with journal.alone():
+        with journal.locked():
             responder = SumResponder(client, task, context.state, journal)
             return _reply(responder.answer(), message, context, request=responder.request)
 
@@ -74,7 +74,7 @@ def unmask(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         task = UnmaskTask.from_record(message.content)
         client, journal = _client(context, task), _journal(context)
-        with journal.alone():
+        with journal.locked():
             reply = unmask_reply(client, task, context.state, journal)
             return _reply(reply, message, context)
 

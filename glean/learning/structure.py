@@ -52,10 +52,10 @@ def leaf_count(forest: Forest) -> int:
 
 def deepest(forest: Forest) -> int:
     """Count the levels of splits of the deepest tree; 0 where all are leaves."""
-    return max((_levels(tree) for tree in forest.trees), default=0)
+    return max((_depth(tree) for tree in forest.trees), default=0)
 
 
-def _levels(tree: Tree) -> int:
+def _depth(tree: Tree) -> int:
     levels, nodes = -1, np.zeros(1, dtype=np.int64)
     while len(nodes):
         levels += 1

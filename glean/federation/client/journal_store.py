@@ -87,7 +87,7 @@ class JournalStore:
         self.state[_NAME] = ConfigRecord({_NAME: journal.to_json()})
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep other ClientApps of this bakery off its sums, for the time of a `with`.
 
         Raises

@@ -95,13 +95,13 @@ def test_a_home_that_was_put_back_is_noticed(tmp_path: Path) -> None:
 def test_one_sum_at_a_time(tmp_path: Path) -> None:
     """A second ClientApp of the same bakery is turned away while the first is at work."""
     with (
-        store(tmp_path).alone(),
+        store(tmp_path).locked(),
         pytest.raises(RefusalError, match="one at a time") as refused,
-        store(tmp_path).alone(),
+        store(tmp_path).locked(),
     ):
         pass
     assert kind_of(refused) == "another sum at work"
-    with store(tmp_path).alone(), store(None).alone():
+    with store(tmp_path).locked(), store(None).locked():
         pass
 
 
@@ -127,7 +127,7 @@ def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """Before anything is masked."""
     (tmp_path / "file").write_text("", encoding="utf-8")
     broken = store(tmp_path / "file")
-    for act in (broken.read, lambda: broken.write(StepJournal()), broken.alone().__enter__):
+    for act in (broken.read, lambda: broken.write(StepJournal()), broken.locked().__enter__):
         with pytest.raises(FederationError, match="can't be used for the journal"):
             act()
 
