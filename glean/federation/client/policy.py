@@ -144,7 +144,7 @@ class ClientPolicy:
                 f"found a request for {', '.join(request.parts)} without a mask; wanted masked "
                 "ones, as secure-sums or privacy says. Nothing is sent",
             )
-        if request.proposes and self.settings.rounds.kind.leaf_values != "refit":
+        if request.proposes and not self.settings.rounds.kind.proposals:
             raise RefusalError(
                 STRUCTURES,
                 "found a request for structures of trees; wanted none, as only bagging with "
