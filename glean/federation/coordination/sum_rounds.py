@@ -213,7 +213,7 @@ class SumRounds:
                 self.manager.clients.report_failure(name, str(error), round_number=wanted.number)
             else:
                 if masked and reply.lacks_keys:
-                    self._secagg.forget_keys_of(name)
+                    self._secagg.forget_keys_of(name, wanted.number)
                 else:
                     found[name] = reply
         return found
