@@ -9,6 +9,7 @@ neighbours give away the seeds of this one step.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,7 +35,7 @@ from glean.privacy.mask_seeds import (
     self_key,
     share_seed,
 )
-from glean.privacy.step_context import UNBOUND, StepContext
+from glean.privacy.step_context import DIGEST_BYTES, UNBOUND, StepContext
 
 _STEPS = 1 << 64
 
@@ -53,6 +54,8 @@ class StepMemory:
         Of whom it revealed shares; None while it hasn't.
     context : StepContext
         What it was told.
+    opened : bytes
+        SHA-256 of the encrypted shares that it has opened, 32 bytes; zeros before.
     """
 
     step: int = 0
@@ -60,6 +63,7 @@ class StepMemory:
     gone: int = 0
     sent: int | None = None
     context: StepContext = UNBOUND
+    opened: bytes = bytes(DIGEST_BYTES)
 
 
 class SecAggClient:
@@ -218,7 +222,10 @@ class SecAggClient:
             raise self._refusal(
                 f"{len(request.encrypted_shares)} shares came of {len(neighbours)} neighbours"
             )
-        self.memory = replace(self.memory, sent=sent)
+        opened = hashlib.sha256(b"".join(request.encrypted_shares)).digest()
+        if self.memory.opened not in (StepMemory.opened, opened):
+            raise self._refusal("other shares of the same step were revealed before")
+        self.memory = replace(self.memory, sent=sent, opened=opened)
         bound = self._bound
         decrypted = (
             self.keys.decrypt_share(other, encrypted, step=request.step, context=bound)

@@ -13,7 +13,15 @@ from glean.privacy.mask_seeds import Words
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.secagg_round import SecAggRound
 from glean.privacy.step_context import StepContext
-from tests.secagg_clients import agreed, plain_sum, restarted, shares_of, unmasked, vectors
+from tests.secagg_clients import (
+    agreed,
+    masked_by_all,
+    plain_sum,
+    restarted,
+    shares_of,
+    unmasked,
+    vectors,
+)
 
 ALL = 0b11111
 
@@ -112,3 +120,17 @@ def test_nonces_of_shares_are_drawn() -> None:
     )
     nonces = {share[:12] for masked in (one, other) for share in masked.encrypted_shares}
     assert len(nonces) == 4
+
+
+def test_of_a_step_that_was_masked_twice_one_vector_is_opened() -> None:
+    """By a bakery whose state was put back: the others have opened shares of its first vector."""
+    secagg_clients = agreed(3)
+    again = restarted(secagg_clients[0])
+    first = masked_by_all(secagg_clients, vectors(3))
+    second = [again.mask(vectors(1)[0], step=1, participants=0b111), *first[1:]]
+    for holder in secagg_clients[1:]:
+        holder.unmask(shares_of(holder, first, 0b111))
+        for one in (holder, restarted(holder)):
+            with pytest.raises(SecureSumError, match="other shares of the same step"):
+                one.unmask(shares_of(one, second, 0b111))
+        holder.unmask(shares_of(holder, first, 0b111))
