@@ -12,9 +12,11 @@ from glean.errors import FederationError
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.secagg_server import SecAggServer
 from glean.federation.grids.inprocess import as_server
+from glean.federation.server.training_loop import TrainingResult
+from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.model_state import trees_state
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import LEAVES, SCORES, TOTALS, SumRequest
+from glean.federation.wire.sum_request import FINAL, LEAVES, SCORES, TOTALS, SumRequest
 from glean.learning.forest import Forest
 from glean.learning.structure import leaf_count
 from glean.learning.tree import Tree
@@ -187,6 +189,23 @@ def test_a_sum_that_was_opened_is_not_opened_without_somebody(
     silent = {name: replace(request, contributes=part_of(name, part)) for name in NAMES}
     with pytest.raises(FederationError, match="a sum opened already"):
         asked(found, model, silent, length=length)
+
+
+def test_a_final_test_is_not_summed_without_somebody(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """Another final test is another sum: of the model that a run started from, say."""
+    found, model, grid = lying
+    found.test(TrainingResult(model, 1, 2))
+    states = [host.context.state for host in grid._hosts.values()]
+    kept = [state.array_records["glean-final"]["glean-final"].numpy() for state in states]
+    request = replace(scores(found), parts=(FINAL,), contributes=(FINAL,))
+    asked(found, model, dict.fromkeys(NAMES, request), length=kept[0].size)
+    with pytest.raises(FederationError, match="a sum opened already"):
+        asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
+    for host, sums in zip(grid._hosts.values(), kept, strict=True):
+        keep(sums + 1, host.context.state)
+    asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
 
 
 def part_of(name: str, part: str) -> tuple[str, ...]:

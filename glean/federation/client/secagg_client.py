@@ -12,6 +12,7 @@ from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.members_file import all_members, members_of, node_file
 from glean.federation.client.step_journal import part_name
 from glean.federation.client.transcript import transcript_digest
+from glean.federation.wire.final_test_sums import kept_digest
 from glean.federation.wire.sum_messages import (
     KeyReply,
     KeyTask,
@@ -19,7 +20,7 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
-from glean.federation.wire.sum_request import SumRequest
+from glean.federation.wire.sum_request import FINAL, SumRequest
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
@@ -117,7 +118,7 @@ class StoredSecAggClient:
             The run had this step before, maybe with other keys; or the journal says that a state
             was put back.
         """
-        asked = _asked(task, self._secagg_client.cohort) if self._client.own_table else {}
+        asked = self._asked(task) if self._client.own_table else {}
         entry = journal.read().masked(task.number, asked)
         masked = self._secagg_client.mask(
             encoded.view(np.uint64),
@@ -128,6 +129,18 @@ class StoredSecAggClient:
         journal.write(entry)
         _save(self._secagg_client, self._state)
         return masked.to_bytes()
+
+    def _asked(self, task: SumTask) -> dict[str, frozenset[str]]:
+        """Name each part of a sum by what it is about, and those who contribute it."""
+        request, cohort = SumRequest.from_json(task.request), self._secagg_client.cohort
+        about = (task.state, task.structures, request.histogram_request, request.scale)
+        tested = kept_digest(self._state)
+        return {
+            part_name(part, *about, tested if part == FINAL else ""): frozenset(
+                cohort.names_in(members)
+            )
+            for part, members in zip(request.parts, request.contributor_sets(), strict=True)
+        }
 
 
 def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
@@ -175,16 +188,6 @@ def unmask_reply(
 
 def _participants(task: SumTask) -> int:
     return int.from_bytes(task.participants, "big")
-
-
-def _asked(task: SumTask, cohort: Cohort) -> dict[str, frozenset[str]]:
-    """Name each part of a sum by what it is about, and those who contribute it."""
-    request = SumRequest.from_json(task.request)
-    about = (task.state, task.structures, request.histogram_request, request.scale)
-    return {
-        part_name(part, *about): frozenset(cohort.names_in(members))
-        for part, members in zip(request.parts, request.contributor_sets(), strict=True)
-    }
 
 
 def _load(bakery: str, state: RecordDict) -> SecAggClient | None:

@@ -136,13 +136,12 @@ class SumResponder:
         return self._trainer.contribute(part, self._task, request, weight=weight, seed=seed)
 
     def _length(self, part: str) -> int:
-        workload = workload_of(self._client.settings)
         if part == TOTALS:
             return _TOTALS_LENGTH
         if part == SCORES:
-            return workload.metrics.length()
+            return workload_of(self._client.settings).metrics.length()
         if part == FINAL:
-            return len(workload.final_methods) * len(workload.final_unit_powers)
+            return len(self._final())
         return self._trainer.length(part, self._task, self.request)
 
     def _totals(self) -> Encoded:
