@@ -73,6 +73,8 @@ class AggregationKind:
         Whether a sum that can't be masked is none, in a simulation too.
     leaves_are_sums : bool
         Whether leaves come from sums, so that a loss whose leaves are medians is refused.
+    proposals : bool
+        Whether some clients propose structures of trees, without leaf values.
     one_boosting_step : bool
         Whether the trees of a round are grown on the same margins.
     has_state : bool
@@ -88,6 +90,7 @@ class AggregationKind:
     cpu_only: bool = False
     always_masked: bool = False
     leaves_are_sums: bool = False
+    proposals: bool = False
     one_boosting_step: bool = False
     has_state: bool = False
 
@@ -110,6 +113,7 @@ KINDS: tuple[AggregationKind, ...] = (
         leaf_values="refit",
         rate=REFIT_RATE,
         leaves_are_sums=True,
+        proposals=True,
     ),
     AggregationKind(
         "bagging",

@@ -6,13 +6,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from glean.errors import FederationError
+from glean.errors import FederationError, RefusalError
 from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
 from glean.federation.client.disclosure import Reply, disclosed
+from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.sum_responder import SumResponder
 from glean.federation.wire.messages import FinalTask, InfoRequest, Task
@@ -34,6 +36,8 @@ def info(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         request = InfoRequest.from_record(message.content)
         client = _client_of(context, newcomer=request.newcomer)
+        if client is not None:
+            client.policy.check_run()
         return _reply(client.info() if client else IDLE_NODE_INFO, message, context)
 
 
@@ -50,8 +54,10 @@ def contribute(message: Message, context: Context) -> Message:
     """Give this client's part of a sum."""
     with _errors_kept_here(context):
         task = SumTask.from_record(message.content)
-        responder = SumResponder(_client(context, task), task, context.state)
-        return _reply(responder.answer(), message, context, request=responder.request)
+        client, journal = _client(context, task), _journal(context)
+        with journal.locked():
+            responder = SumResponder(client, task, context.state, journal)
+            return _reply(responder.answer(), message, context, request=responder.request)
 
 
 @app.train("keys")
@@ -67,7 +73,10 @@ def unmask(message: Message, context: Context) -> Message:
     """Help to take the masks off a sum."""
     with _errors_kept_here(context):
         task = UnmaskTask.from_record(message.content)
-        return _reply(unmask_reply(_client(context, task), task, context.state), message, context)
+        client, journal = _client(context, task), _journal(context)
+        with journal.locked():
+            reply = unmask_reply(client, task, context.state, journal)
+            return _reply(reply, message, context)
 
 
 @app.evaluate()
@@ -121,6 +130,11 @@ def _errors_kept_here(context: Context) -> Iterator[None]:
     except Exception as error:
         if not deployed:
             raise
+        if isinstance(error, RefusalError):
+            LOG.warning("refused (%s): %s", error.kind, error)
+            raise FederationError(
+                f"the bakery refuses: {error.kind}; its own log says more"
+            ) from None
         LOG.exception("this bakery can't answer the server")
         kind = type(error).__name__
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
@@ -144,8 +158,14 @@ def _settings(config: tuple[tuple[str, ConfigValue], ...]) -> RunSettings:
     return RunSettings.from_config(dict(config))
 
 
+def _journal(context: Context) -> JournalStore:
+    node = _node(tuple(context.node_config.items()))
+    return JournalStore(context.state, Path(node.home) if node.home else None, str(context.run_id))
+
+
 def _client(context: Context, task: Task | KeyTask | UnmaskTask) -> Client:
     client = _client_of(context, newcomer=task.newcomer)
     if client is None:
         raise FederationError("this node plays no bakery and can't be given a task")
+    client.policy.check_run()
     return client

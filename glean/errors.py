@@ -67,3 +67,19 @@ class CertificateError(GleanError):
 
 class SecureSumError(GleanError):
     """A masked sum can't be taken, or a message about one isn't what it should be."""
+
+
+class RefusalError(GleanError):
+    """A bakery doesn't do what the server asks.
+
+    Parameters
+    ----------
+    kind : str
+        What was refused, in a few words without any figure: all that the server is told.
+    text : str
+        The whole story, for the bakery's own log.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        self.kind = kind
+        super().__init__(text)

@@ -10,10 +10,15 @@ from glean.errors import SettingsError
 from glean.setting_fields import TYPE_WORDS, ConfigValue, key_of
 
 NODE_KEYS = (
-    "sales", "bakery", "home", "signing-key", "members", "partition-id", "num-partitions",
+    "sales", "bakery", "home", "signing-key", "members", "privacy", "min-contributors",
+    "share-scores", "trusted-members", "partition-id", "num-partitions",
 )  # fmt: skip
 """Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
 
+FEWEST_CONTRIBUTORS = 3
+"""The lowest `min-contributors`: of two each could subtract its own part from a sum."""
+
+_CHOICES = {"privacy": ("", "sums", "noise"), "share-scores": ("", "yes", "no")}
 _FLOWERS_KEYS = {"partition": "partition-id", "partitions": "num-partitions"}
 
 
@@ -40,6 +45,17 @@ class NodeSettings:
         Folder in which the bakery keeps the model; "" for none.
     signing_key, members : str
         Paths of its private signing key and of the list of members, for secure sums.
+    privacy : str
+        What a run must promise: "sums" masked sums, "noise" noise in them besides; "" what the run
+        says of itself.
+    min_contributors : int
+        So many members that count each part of a sum needs; 0: five with a table of its own, and
+        no such floor in a simulation.
+    share_scores : str
+        "no" refuses a run that shows its scores; "" and "yes" go by the run.
+    trusted_members : str
+        Which members count: names with commas between them, or the path of a list of members that
+        its owner has confirmed; "" all of `members`.
     """
 
     partition: int = 0
@@ -49,6 +65,10 @@ class NodeSettings:
     home: str = ""
     signing_key: str = ""
     members: str = ""
+    privacy: str = ""
+    min_contributors: int = 0
+    share_scores: str = ""
+    trusted_members: str = ""
 
     @classmethod
     def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
@@ -57,8 +77,8 @@ class NodeSettings:
         Raises
         ------
         SettingsError
-            A value of the wrong type, a partition below 0, or a key that there isn't; or it
-            names neither a table nor the bakery of a simulation.
+            A value of the wrong type or out of range, or a key that there isn't; or it names
+            neither a table nor the bakery of a simulation.
         """
         unknown = sorted(config.keys() - NODE_KEYS)
         if unknown:
@@ -83,4 +103,18 @@ class NodeSettings:
             raise SettingsError(
                 f"node config partition-id: found {found['partition']}; wanted one from 0 up"
             )
+        _check_policy(cls(**found))
         return cls(**found)
+
+
+def _check_policy(node: NodeSettings) -> None:
+    for key, choices in _CHOICES.items():
+        value = getattr(node, key.replace("-", "_"))
+        if value not in choices:
+            wanted = ", ".join(repr(choice) for choice in choices)
+            raise SettingsError(f"node config {key}: found {value!r}; wanted one of {wanted}")
+    if node.min_contributors and node.min_contributors < FEWEST_CONTRIBUTORS:
+        raise SettingsError(
+            f"node config min-contributors: found {node.min_contributors}; wanted "
+            f"{FEWEST_CONTRIBUTORS} or more, since of fewer each can tell the others' from a sum"
+        )

@@ -141,7 +141,8 @@ class Deployment:
         home, key = self.home(bakery), self.keys[bakery]
         return (
             f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{home}' "
-            f"signing-key='{key / 'signing-key'}' members='{key / 'members.json'}'"
+            f"signing-key='{key / 'signing-key'}' members='{key / 'members.json'}' "
+            "min-contributors=3"
         )
 
     def end(self) -> None:

@@ -116,7 +116,10 @@ class Federation:
 def member_nodes(
     folder: Path, tables: Mapping[str, Path], *, homes: bool = False
 ) -> list[dict[str, ConfigValue]]:
-    """Node configs of bakeries with tables of their own, and the keys of members for sums."""
+    """Node configs of bakeries with tables of their own, and the keys of members for sums.
+
+    Three are enough for a sum.
+    """
     keys = {bakery: new_keys(bakery) for bakery in tables}
     folder.mkdir(parents=True, exist_ok=True)
     members = folder / "members.json"
@@ -127,7 +130,8 @@ def member_nodes(
         signing.write_bytes(own.signing_key)
         node = {"sales": tables[bakery], "bakery": bakery, "signing-key": signing}
         node |= {"members": members} | ({"home": folder / bakery} if homes else {})
-        nodes.append({key: str(value) for key, value in node.items()})
+        told: dict[str, ConfigValue] = {key: str(value) for key, value in node.items()}
+        nodes.append(told | {"min-contributors": 3})
     return nodes
 
 

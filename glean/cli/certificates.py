@@ -32,19 +32,67 @@ def certificates(
         list[str] | None,
         typer.Option(help="Name or address by which bakeries reach the server; may be repeated."),
     ] = None,
-    bakery: Annotated[
-        list[str] | None, typer.Option(help="A bakery's name; may be repeated.")
+    member: Annotated[
+        list[Path] | None,
+        typer.Option(help="A bakery's member.json, from its --own; may be repeated."),
     ] = None,
+    bakery: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a bakery whose keys are made here too; for rehearsals."),
+    ] = None,
+    own: Annotated[
+        str, typer.Option(metavar="NAME", help="At a bakery: make its own keys in DIR.")
+    ] = "",
+    fingerprints: Annotated[
+        bool, typer.Option("--fingerprints", help="Show those of DIR's members.json, to compare.")
+    ] = False,
 ) -> None:
     """Make the certificates and keys of a federation across machines; nothing is overwritten.
 
-    Prints what to type next. For bakeries that join later: glean certificates DIR --bakery NAME.
+    At a bakery: glean certificates DIR --own NAME. At the operator's: glean certificates DIR
+    --host HOST --member FILE, and later --member FILE alone. Prints what to type next.
     """
+    if own or fingerprints:
+        _check_alone(bool(host or member or bakery or (own and fingerprints)))
+        for line in _own_keys(folder, own) if own else _fingerprints(folder):
+            typer.echo(line)
+        return
     from glean.privacy.certificate_folder import make_certificates
+    from glean.privacy.own_keys import read_public_halves
 
-    made = make_certificates(folder, hosts=host or [], bakeries=bakery or [])
+    members = [read_public_halves(path) for path in member or []]
+    made = make_certificates(folder, hosts=host or [], bakeries=bakery or [], members=members)
     for line in (*_made(made), *_for_the_operator(made), *_for_the_bakeries(made)):
         typer.echo(line)
+
+
+def _check_alone(others: bool) -> None:
+    from glean.errors import SettingsError
+
+    if others:
+        raise SettingsError(
+            "--own and --fingerprints are for a bakery: found other options beside one of them; "
+            "wanted it alone"
+        )
+
+
+def _own_keys(folder: Path, bakery: str) -> Iterable[str]:
+    from glean.privacy.own_keys import PUBLIC_FILE, make_own_keys
+
+    made = make_own_keys(folder, bakery)
+    yield f"in {made.folder}:"
+    yield f"  node-key, signing-key: private, of {bakery}; they never leave this machine"
+    yield f"  {PUBLIC_FILE}: their public halves; send it to the operator"
+    yield ""
+    yield f"fingerprint of the signing key: {made.fingerprint}"
+    yield "read it to the other bakeries, and have them read theirs, not by way of the operator"
+
+
+def _fingerprints(folder: Path) -> Iterable[str]:
+    from glean.privacy.own_keys import fingerprint, members_in
+
+    for member in members_in(folder):
+        yield f"{fingerprint(member)}  {member.bakery}"
 
 
 def superlink_command(folder: Path) -> list[str]:
@@ -87,7 +135,8 @@ def _made(made: CreatedFiles) -> Iterable[str]:
         hosts = ", ".join(made.server.hosts)
         yield f"  server.pem, server.key: for {hosts}, until {made.server.until}"
     for bakery, home in made.bakeries.items():
-        yield f"  {home.relative_to(made.folder)}: keys of {bakery}"
+        whose = "for" if bakery in made.own_keys else "keys of"
+        yield f"  {home.relative_to(made.folder)}: {whose} {bakery}"
     if made.bakeries and not made.new:
         yield "members.json is new in all folders: send it to the bakeries that were there before"
     if made.certified and not made.new:
@@ -115,7 +164,11 @@ def _for_the_operator(made: CreatedFiles) -> Iterable[str]:
 def _for_the_bakeries(made: CreatedFiles) -> Iterable[str]:
     host = made.server.hosts[0] if made.server else "SERVER"
     for bakery, home in made.bakeries.items():
-        yield from ("", f"At {bakery}, to which {home} goes as {_SHOP / 'keys'}:", "")
+        if bakery in made.own_keys:
+            goes = f"to which ca.crt and members.json of {home} go, into {_SHOP / 'keys'}"
+        else:
+            goes = f"to which {home} goes as {_SHOP / 'keys'}"
+        yield from ("", f"At {bakery}, {goes}:", "")
         yield from _command(supernode_command(bakery, host=host))
     if made.bakeries:
         yield from ("", f"Then, on the server: glean run {CONNECTION}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.demand.error_parts import error_part, error_part_length, training_totals
-from glean.errors import ModelError
+from glean.errors import ModelError, RefusalError
 from glean.features.matrix import FeatureMatrix
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
@@ -78,9 +78,27 @@ def _read(content: bytes) -> Forest:
 
 
 @lru_cache(maxsize=2)
-def _histogram_request(growth: str, layout: BinLayout) -> HistogramRequest:
-    """Read what is wanted; in one process, all bakeries get the same words."""
-    return HistogramRequest.from_json(growth, layout=layout)
+def _histogram_request(
+    growth: str, layout: BinLayout, boosting: BoostingSettings
+) -> HistogramRequest:
+    """Read what is wanted; in one process, all bakeries get the same words.
+
+    Raises
+    ------
+    RefusalError
+        It is of more or deeper trees than the run's settings say.
+    """
+    found = HistogramRequest.from_json(growth, layout=layout)
+    most = boosting.trees_per_round * boosting.num_parallel_tree
+    depth = max(int(tree.splits.depths().max()) for tree in found.trees)
+    if len(found.trees) > most or depth > boosting.max_depth:
+        raise RefusalError(
+            "structures beyond the settings",
+            f"found a request for histograms of {len(found.trees)} trees, {depth} levels deep; "
+            f"wanted at most {most} trees of {boosting.max_depth} levels, as the run's settings "
+            "say. Nothing is sent",
+        )
+    return found
 
 
 class TreeTrainer:
@@ -211,7 +229,7 @@ class TreeTrainer:
         return np.maximum(relative, 0.0) * self._validation_rows.level
 
     def _request(self, request: SumRequest) -> HistogramRequest:
-        return _histogram_request(request.histogram_request, self._layout)
+        return _histogram_request(request.histogram_request, self._layout, self._boosting)
 
     def _added(self, held: MarginCache, news: Forest, state: str) -> MarginCache:
         """Add trees to the margins: on the bins, unless they began elsewhere than in this Glean."""

@@ -9,7 +9,7 @@ import numpy as np
 from glean.learning.bin_layout import BinLayout
 from glean.learning.binned_trees import at_public_edges
 from glean.learning.forest import Forest
-from glean.learning.tree import NO_NODE, Nodes
+from glean.learning.tree import NO_NODE, Nodes, Tree
 
 
 def on_public_edges(forest: Forest, layout: BinLayout) -> Forest:
@@ -48,3 +48,17 @@ def structure_of(forest: Forest, layout: BinLayout) -> Forest:
 def leaf_count(forest: Forest) -> int:
     """Count the leaves of all trees."""
     return int(sum((tree.left == NO_NODE).sum() for tree in forest.trees))
+
+
+def deepest(forest: Forest) -> int:
+    """Count the levels of splits of the deepest tree; 0 where all are leaves."""
+    return max((_depth(tree) for tree in forest.trees), default=0)
+
+
+def _depth(tree: Tree) -> int:
+    levels, nodes = -1, np.zeros(1, dtype=np.int64)
+    while len(nodes):
+        levels += 1
+        inner = nodes[tree.left[nodes] != NO_NODE]
+        nodes = np.concatenate([tree.left[inner], tree.right[inner]]).astype(np.int64)
+    return levels

@@ -5,7 +5,6 @@ The server's own files lie at its top; each bakery's folder below `bakeries/` is
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from glean.privacy.certificates import (
     general_name,
     read_server_certificate,
 )
+from glean.privacy.key_files import CLOSED_FOLDER, write_new
 from glean.privacy.members import (
     BakeryKeys,
     Member,
@@ -28,9 +28,6 @@ from glean.privacy.members import (
     read_members,
     write_members,
 )
-
-_FOR_ITS_OWNER, _FOR_ALL, _CLOSED_FOLDER = 0o600, 0o644, 0o700
-_PRIVATE = {"ca.key", "server.key", "node-key", "signing-key"}
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,8 @@ class CreatedFiles:
         The server's certificate, new or not; None when it isn't kept there any more.
     bakeries : dict of str to Path
         New bakeries and their folders.
+    own_keys : frozenset of str
+        Those of them that made their keys themselves.
     """
 
     folder: Path
@@ -56,12 +55,17 @@ class CreatedFiles:
     certified: bool
     server: ServerCertificate | None
     bakeries: dict[str, Path]
+    own_keys: frozenset[str] = frozenset()
 
 
 def make_certificates(
-    folder: Path, *, hosts: Sequence[str], bakeries: Sequence[str]
+    folder: Path,
+    *,
+    hosts: Sequence[str],
+    bakeries: Sequence[str] = (),
+    members: Sequence[Member] = (),
 ) -> CreatedFiles:
-    """Make a federation's certificates and keys, or those of bakeries that join it later.
+    """Make a federation's certificates, and take up bakeries, now or later.
 
     Parameters
     ----------
@@ -70,7 +74,9 @@ def make_certificates(
     hosts : sequence of str
         Names and addresses by which bakeries reach the server; needed for a new folder.
     bakeries : sequence of str
-        New bakeries' names.
+        Names of new bakeries for which keys are made here, as in a rehearsal on one machine.
+    members : sequence of Member
+        Public halves of new bakeries that made their keys themselves.
 
     Returns
     -------
@@ -85,7 +91,7 @@ def make_certificates(
     """
     folder = folder.absolute()
     try:
-        return _make(folder, tuple(dict.fromkeys(hosts)), bakeries)
+        return _make(folder, tuple(dict.fromkeys(hosts)), bakeries, members)
     except OSError as error:
         raise CertificateError(
             f"{folder} can't be used for certificates: {error.strerror or error} "
@@ -93,12 +99,15 @@ def make_certificates(
         ) from error
 
 
-def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> CreatedFiles:
+def _make(
+    folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str], own: Sequence[Member]
+) -> CreatedFiles:
     before = _members(folder)
     members = before or ()
-    others = [member.bakery for member in members if member.bakery not in bakeries]
-    names = folder_names([*others, *bakeries])
-    homes = {bakery: folder / "bakeries" / names[bakery] for bakery in bakeries}
+    joining = [*bakeries, *(member.bakery for member in own)]
+    others = [member.bakery for member in members if member.bakery not in joining]
+    names = folder_names([*others, *joining])
+    homes = {bakery: folder / "bakeries" / names[bakery] for bakery in joining}
     for host in hosts:
         general_name(host)
     _refuse_what_is_there(folder, before, hosts, homes)
@@ -106,19 +115,25 @@ def _make(folder: Path, hosts: tuple[str, ...], bakeries: Sequence[str]) -> Crea
         raise CertificateError(
             f"{folder} holds no federation yet; wanted the server's name or address by --host"
         )
-    if not hosts and not bakeries:
-        raise CertificateError(f"{folder} is complete; wanted a new bakery's name by --bakery")
+    if not hosts and not joining:
+        raise CertificateError(f"{folder} is complete; wanted a new bakery by --member or --bakery")
     _server_files(folder, hosts, new=before is None)
-    keys = {home: new_keys(name) for name, home in homes.items()}
-    listed = write_members([*members, *(bakery.member for bakery in keys.values())])
-    for home, bakery in keys.items():
-        _bakery_files(home, bakery, authority=(folder / "ca.crt").read_bytes(), listed=listed)
+    keys: list[BakeryKeys | Member] = [*map(new_keys, bakeries), *own]
+    listed = write_members([*members, *map(_public, keys)])
+    for key in keys:
+        home = homes[_public(key).bakery]
+        _bakery_files(home, key, authority=(folder / "ca.crt").read_bytes(), listed=listed)
     if before is None or keys:
         _replace(folder / "members.json", listed)
     for copy in (_home(folder, member.bakery) / "members.json" for member in members):
         if keys and copy.exists():
             _replace(copy, listed)
-    return CreatedFiles(folder, before is None, bool(hosts), _server(folder), homes)
+    made = frozenset(member.bakery for member in own)
+    return CreatedFiles(folder, before is None, bool(hosts), _server(folder), homes, made)
+
+
+def _public(keys: BakeryKeys | Member) -> Member:
+    return keys.member if isinstance(keys, BakeryKeys) else keys
 
 
 def _server(folder: Path) -> ServerCertificate | None:
@@ -160,9 +175,9 @@ def _server_files(folder: Path, hosts: tuple[str, ...], *, new: bool) -> None:
         return
     if new:
         authority = Authority.create()
-        folder.mkdir(mode=_CLOSED_FOLDER, parents=True, exist_ok=True)
-        _write(folder / "ca.key", authority.key_pem)
-        _write(folder / "ca.crt", authority.certificate_pem)
+        folder.mkdir(mode=CLOSED_FOLDER, parents=True, exist_ok=True)
+        write_new(folder / "ca.key", authority.key_pem)
+        write_new(folder / "ca.crt", authority.certificate_pem)
     elif not (folder / "ca.key").exists():
         raise CertificateError(
             f"{folder} has no ca.key; wanted the one that ca.crt was made with, to certify a "
@@ -173,21 +188,24 @@ def _server_files(folder: Path, hosts: tuple[str, ...], *, new: bool) -> None:
             certificate=(folder / "ca.crt").read_bytes(), key=(folder / "ca.key").read_bytes()
         )
     certificate, key = authority.certify_server(hosts)
-    _write(folder / "server.key", key)
-    _write(folder / "server.pem", certificate)
+    write_new(folder / "server.key", key)
+    write_new(folder / "server.pem", certificate)
 
 
-def _bakery_files(home: Path, keys: BakeryKeys, *, authority: bytes, listed: bytes) -> None:
+def _bakery_files(
+    home: Path, keys: BakeryKeys | Member, *, authority: bytes, listed: bytes
+) -> None:
     """Write a bakery's folder so that it is there whole or not at all."""
-    home.parent.mkdir(mode=_CLOSED_FOLDER, exist_ok=True)
+    home.parent.mkdir(mode=CLOSED_FOLDER, exist_ok=True)
     fresh = home.with_name(f".{home.name}-{secrets.token_hex(4)}")
     try:
-        fresh.mkdir(mode=_CLOSED_FOLDER)
-        _write(fresh / "node-key", keys.node_key)
-        _write(fresh / "node-key.pub", f"{keys.member.node_key}\n".encode())
-        _write(fresh / "signing-key", keys.signing_key)
-        _write(fresh / "ca.crt", authority)
-        _write(fresh / "members.json", listed)
+        fresh.mkdir(mode=CLOSED_FOLDER)
+        write_new(fresh / "node-key.pub", f"{_public(keys).node_key}\n".encode())
+        if isinstance(keys, BakeryKeys):
+            write_new(fresh / "node-key", keys.node_key)
+            write_new(fresh / "signing-key", keys.signing_key)
+        write_new(fresh / "ca.crt", authority)
+        write_new(fresh / "members.json", listed)
         fresh.rename(home)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -197,17 +215,8 @@ def _bakery_files(home: Path, keys: BakeryKeys, *, authority: bytes, listed: byt
 def _replace(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
-        _write(fresh, content)
+        write_new(fresh, content)
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a new file; a private key is never readable for others, not even for a moment."""
-    mode = _FOR_ITS_OWNER if path.name in _PRIVATE else _FOR_ALL
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

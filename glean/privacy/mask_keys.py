@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import (
+    X25519PrivateKey,
+    X25519PublicKey,
+)
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_public_key
 
 from glean.errors import SecureSumError
@@ -91,6 +94,22 @@ class KeyAdvertisement:
                 f"key advertisement of {self.bakery!r}: its signature doesn't fit; wanted one by "
                 f"the signing key in members.json over this key and epoch {epoch!r}. Somebody "
                 "stands between, or it is of another run: nothing is masked"
+            ) from error
+
+    def check_key(self) -> None:
+        """Refuse a key with which nobody could agree on anything.
+
+        Raises
+        ------
+        SecureSumError
+            It is a point of low order: everybody would refuse the whole cohort for it.
+        """
+        try:
+            X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(self.public_key))
+        except ValueError as error:
+            raise SecureSumError(
+                f"key advertisement of {self.bakery!r}: its key can't be used ({error}); wanted an "
+                "X25519 key"
             ) from error
 
     def to_bytes(self) -> bytes:

@@ -12,11 +12,12 @@ from enum import IntEnum
 import numpy as np
 
 from glean.errors import SecureSumError
+from glean.privacy.mask_pairs import NONCE_BYTES
 from glean.privacy.mask_seeds import SEED_BYTES, SHARE_BYTES, Words
 from glean.privacy.mask_wire import Reader
 
-ENCRYPTED_SHARE_BYTES = SHARE_BYTES + 16
-"""A share encrypted for its holder, with the tag of the cipher."""
+ENCRYPTED_SHARE_BYTES = NONCE_BYTES + SHARE_BYTES + 16
+"""A share encrypted for its holder, with its nonce and the tag of the cipher."""
 
 NO_SHARE = b"\xff" * SHARE_BYTES
 """A share that its holder couldn't decrypt; no residue of the field is written like it."""
@@ -58,7 +59,7 @@ class MaskedInput:
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        head = b"GM1" + self.step.to_bytes(8, "big") + len(self.encrypted_shares).to_bytes(2, "big")
+        head = b"GM2" + self.step.to_bytes(8, "big") + len(self.encrypted_shares).to_bytes(2, "big")
         size = len(self.vector).to_bytes(4, "big")
         vector = self.vector.astype("<u8", copy=False).tobytes()
         return b"".join((head, size, self.sealed, self.commitment, *self.encrypted_shares, vector))
@@ -72,7 +73,7 @@ class MaskedInput:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "masked input", mark=b"GM1")
+        reader = Reader(content, "masked input", mark=b"GM2")
         step, count, size = reader.number(8), reader.number(2), reader.number(4)
         sealed, commitment = reader.take(SHARE_BYTES), reader.take(SHARE_BYTES)
         encrypted_shares = _pieces(reader, count, ENCRYPTED_SHARE_BYTES)

@@ -6,6 +6,8 @@ out. Only `SecAggClient` has any use for them, on the bakery's own machine.
 
 from __future__ import annotations
 
+import secrets
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -16,9 +18,13 @@ from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_seeds import pairwise_seed
 from glean.privacy.mask_wire import text_field
+from glean.privacy.step_context import DIGEST_BYTES
 
 PAIR_BYTES = 64
 """A key from which step seeds are derived, and one that encrypts shares: 32 bytes each."""
+
+NONCE_BYTES = 12
+"""Drawn for each share: a pair's key encrypts far fewer than the 2**32 that this is safe for."""
 
 _CONTEXT = b"glean secure sums: pair 1"
 
@@ -47,8 +53,8 @@ class PairKeys:
         self._cohort = cohort
         self._ciphers: dict[int, AESGCM] = {}
 
-    def seed(self, other: int, step: int) -> bytes:
-        """Derive the pair's seed of a step, the same on both sides.
+    def seed(self, other: int, step: int, told: bytes = bytes(DIGEST_BYTES)) -> bytes:
+        """Derive the pair's seed of a step, the same on both sides if both were told the same.
 
         Parameters
         ----------
@@ -56,16 +62,18 @@ class PairKeys:
             The neighbour's place.
         step : int
             Number of the step.
+        told : bytes
+            Digest of what this side was told of the step.
 
         Raises
         ------
         SecureSumError
             The neighbour's public key can't be used.
         """
-        return pairwise_seed(self._key(other)[: PAIR_BYTES // 2], step)
+        return pairwise_seed(self._key(other)[: PAIR_BYTES // 2], step, told)
 
     def encrypt_share(self, other: int, share: bytes, *, step: int, context: bytes) -> bytes:
-        """Encrypt a share for a neighbour, once a step.
+        """Encrypt a share for a neighbour, under a nonce that is drawn.
 
         Parameters
         ----------
@@ -77,15 +85,24 @@ class PairKeys:
             Number of the step.
         context : bytes
             What both must agree on, or it can't be decrypted.
+
+        Returns
+        -------
+        bytes
+            Nonce and ciphertext. A nonce out of the step would repeat in a bakery whose state was
+            put back, and two shares under one nonce give each other away.
         """
-        return self._cipher(other).encrypt(_number(self.place, step), share, context)
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        bound = _number(self.place, step) + context
+        return nonce + self._cipher(other).encrypt(nonce, share, bound)
 
     def decrypt_share(
         self, other: int, encrypted: bytes, *, step: int, context: bytes
     ) -> bytes | None:
         """Decrypt a neighbour's share; None when it isn't one of this step and context."""
         try:
-            return self._cipher(other).decrypt(_number(other, step), encrypted, context)
+            nonce, content = encrypted[:NONCE_BYTES], encrypted[NONCE_BYTES:]
+            return self._cipher(other).decrypt(nonce, content, _number(other, step) + context)
         except InvalidTag:
             return None
 
@@ -116,5 +133,5 @@ class PairKeys:
 
 
 def _number(sender: int, step: int) -> bytes:
-    """Make a nonce: under a pair's key each of the two encrypts one share a step."""
+    """Say whose share it is, of which step."""
     return sender.to_bytes(4, "big") + step.to_bytes(8, "big")

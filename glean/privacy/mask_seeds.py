@@ -32,13 +32,24 @@ FIELD = 2**127 - 1
 
 _WORD_BYTES = 8
 _FROM_ZERO = modes.CTR(bytes(16))
-_STEP, _SELF = b"glean secure sums: step 1", b"glean secure sums: self 1"
+_STEP, _SELF = b"glean secure sums: step 2", b"glean secure sums: self 1"
 _SEAL, _COMMITMENT = b"glean secure sums: seal 1", b"glean secure sums: check 1"
 
 
-def pairwise_seed(pair_key: bytes, step: int) -> bytes:
-    """Derive a pair's seed for one step; it tells nothing about the key or other steps' seeds."""
-    return HKDFExpand(hashes.SHA256(), SEED_BYTES, _STEP + step.to_bytes(8, "big")).derive(pair_key)
+def pairwise_seed(pair_key: bytes, step: int, told: bytes = b"") -> bytes:
+    """Derive a pair's seed for one step; it tells nothing about the key or other steps' seeds.
+
+    Parameters
+    ----------
+    pair_key : bytes
+        What the two share.
+    step : int
+        Number of the step.
+    told : bytes
+        Digest of what the server told: two that were told different things derive other seeds.
+    """
+    info = _STEP + step.to_bytes(8, "big") + told
+    return HKDFExpand(hashes.SHA256(), SEED_BYTES, info).derive(pair_key)
 
 
 def self_key(seed: int) -> bytes:

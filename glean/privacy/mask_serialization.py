@@ -11,8 +11,9 @@ from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_pairs import PAIR_BYTES
 from glean.privacy.mask_wire import Reader, text_field
 from glean.privacy.secagg_client import SecAggClient, StepMemory
+from glean.privacy.step_context import DIGEST_BYTES, StepContext
 
-_KEY_MARK, _STATE_MARK = b"GK1", b"GS1"
+_KEY_MARK, _STATE_MARK = b"GK1", b"GS2"
 _PRIVATE_BYTES = 32
 
 
@@ -48,6 +49,7 @@ def write_client(secagg_client: SecAggClient) -> bytes:
             bitmap.to_bytes(size, "big")
             for bitmap in (memory.participants, memory.gone, memory.sent or 0)
         ),
+        memory.context.to_bytes(size) + memory.opened,
         len(secagg_client.keys.known).to_bytes(4, "big"),
         *(place.to_bytes(4, "big") + key for place, key in secagg_client.keys.known.items()),
     ]
@@ -67,10 +69,11 @@ def read_client(content: bytes) -> SecAggClient:
     cohort = Cohort.from_bytes(reader.take(reader.number(4)))
     step, sent, size = reader.number(8), reader.flag(), cohort.bitmap_bytes
     participants, gone, senders = (reader.number(size) for _ in range(3))
+    context, opened = StepContext.read(reader, size), reader.take(DIGEST_BYTES)
     count = reader.number(4)
     pairs = {reader.number(4): reader.take(PAIR_BYTES) for _ in range(count)}
     reader.end()
-    memory = StepMemory(step, participants, gone, senders if sent else None)
+    memory = StepMemory(step, participants, gone, senders if sent else None, context, opened)
     return SecAggClient(key_pair, cohort, pairs=pairs, memory=memory)
 
 

@@ -148,6 +148,8 @@ def read_members(content: bytes) -> tuple[Member, ...]:
                 f"members.json: found {wrong[0]!r:.80} for a member's name or key; wanted text in "
                 "quotes, as `glean certificates` wrote it: take the operator's file again"
             )
+    if len({member.bakery for member in members}) < len(members):
+        raise CertificateError("members.json: found a name twice; wanted each member once")
     return members
 
 

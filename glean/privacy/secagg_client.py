@@ -9,6 +9,7 @@ neighbours give away the seeds of this one step.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +35,7 @@ from glean.privacy.mask_seeds import (
     self_key,
     share_seed,
 )
+from glean.privacy.step_context import DIGEST_BYTES, UNBOUND, StepContext
 
 _STEPS = 1 << 64
 
@@ -50,12 +52,18 @@ class StepMemory:
         Sets over the cohort: who masked with it, and of whom it revealed a pair's seed.
     sent : int or None
         Of whom it revealed shares; None while it hasn't.
+    context : StepContext
+        What it was told.
+    opened : bytes
+        SHA-256 of the encrypted shares that it has opened, 32 bytes; zeros before.
     """
 
     step: int = 0
     participants: int = 0
     gone: int = 0
     sent: int | None = None
+    context: StepContext = UNBOUND
+    opened: bytes = bytes(DIGEST_BYTES)
 
 
 class SecAggClient:
@@ -102,7 +110,14 @@ class SecAggClient:
             key_pair.private_key, self.place, cohort=cohort, known={} if pairs is None else pairs
         )
 
-    def mask(self, vector: Words, *, step: int, participants: int) -> MaskedInput:
+    def mask(
+        self,
+        vector: Words,
+        *,
+        step: int,
+        participants: int,
+        context: StepContext = UNBOUND,
+    ) -> MaskedInput:
         """Mask a vector.
 
         Parameters
@@ -114,6 +129,9 @@ class SecAggClient:
             vector is sent, for the same reason.
         participants : int
             Set over the cohort: who is asked to send in this step; the same for everybody.
+        context : StepContext
+            What this bakery was told. Its digest must be the same for everybody, or what comes of
+            the vectors is noise.
 
         Returns
         -------
@@ -125,20 +143,23 @@ class SecAggClient:
         SecureSumError
             The step isn't greater, fewer than three take part, this bakery isn't among them, or
             too few of its neighbours are.
+        RefusalError
+            Too few contribute a part of the vector.
         """
         assert vector.dtype == np.uint64, "sums are taken in the ring of uint64"
         assert vector.ndim == 1, "a vector has one axis"
         neighbours = self._admitted(step, participants)
-        self.memory = StepMemory(step, participants)
+        context.check(participants)
+        self.memory = StepMemory(step, participants, context=context)
         seed = new_self_seed()
         masked = vector + mask_stream(self_key(seed), len(vector))
         for other in neighbours:  # of a pair the one adds what the other subtracts
-            mask = mask_stream(self.keys.seed(other, step), len(vector))
+            mask = mask_stream(self.keys.seed(other, step, context.digest), len(vector))
             (np.add if self.place < other else np.subtract)(masked, mask, out=masked)
         shares = share_seed(seed, holders=len(neighbours), needed=threshold(len(neighbours)))
-        context = self._context
+        bound = self._bound
         encrypted_shares = tuple(
-            self.keys.encrypt_share(other, share, step=step, context=context)
+            self.keys.encrypt_share(other, share, step=step, context=bound)
             for other, share in zip(neighbours, shares, strict=True)
         )
         sealed = seal(seed, shares, step=step)
@@ -167,6 +188,8 @@ class SecAggClient:
         SecureSumError
             The request is about another step, contradicts an earlier one, calls this bakery gone,
             or leaves too few senders to hide among.
+        RefusalError
+            It leaves too few of those who contribute a part of the vector.
         """
         if request.step != self.memory.step:
             raise SecureSumError(
@@ -184,7 +207,9 @@ class SecAggClient:
         self._hidden(self.memory.participants & ~gone)
         self.memory = replace(self.memory, gone=gone)
         neighbours = self.cohort.neighbours_in(self.place, request.bitmap)
-        found = tuple(self.keys.seed(other, request.step) for other in neighbours)
+        found = tuple(
+            self.keys.seed(other, request.step, self.memory.context.digest) for other in neighbours
+        )
         return UnmaskReply(request.step, SeedRequest.SEEDS, found)
 
     def _shares(self, request: UnmaskRequest) -> UnmaskReply:
@@ -197,10 +222,13 @@ class SecAggClient:
             raise self._refusal(
                 f"{len(request.encrypted_shares)} shares came of {len(neighbours)} neighbours"
             )
-        self.memory = replace(self.memory, sent=sent)
-        context = self._context
+        opened = hashlib.sha256(b"".join(request.encrypted_shares)).digest()
+        if self.memory.opened not in (StepMemory.opened, opened):
+            raise self._refusal("other shares of the same step were revealed before")
+        self.memory = replace(self.memory, sent=sent, opened=opened)
+        bound = self._bound
         decrypted = (
-            self.keys.decrypt_share(other, encrypted, step=request.step, context=context)
+            self.keys.decrypt_share(other, encrypted, step=request.step, context=bound)
             for other, encrypted in zip(neighbours, request.encrypted_shares, strict=True)
         )
         found = tuple(NO_SHARE if share is None else share for share in decrypted)
@@ -231,11 +259,13 @@ class SecAggClient:
         neighbours = self.cohort.neighbours_in(self.place, self.memory.participants)
         left = self.cohort.neighbours_in(self.place, senders)
         _enough(senders.bit_count(), len(left), of=len(neighbours))
+        self.memory.context.check(senders)
 
     @property
-    def _context(self) -> bytes:
-        """What a share is bound to: who takes part in the step."""
-        return self.memory.participants.to_bytes(self.cohort.bitmap_bytes, "big")
+    def _bound(self) -> bytes:
+        """What a share is bound to: who takes part in the step, and what was told of it."""
+        participants = self.memory.participants.to_bytes(self.cohort.bitmap_bytes, "big")
+        return participants + self.memory.context.digest
 
     def _refusal(self, found: str) -> SecureSumError:
         return SecureSumError(

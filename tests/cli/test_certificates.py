@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -95,6 +96,85 @@ def test_it_never_prints_a_secret(tmp_path: Path) -> None:
     lines = {line for path in keys for line in path.read_text().splitlines()}
     assert len(keys) == 4
     assert not [line for line in lines if line in output]
+
+
+def test_a_bakery_makes_its_own_keys_and_the_operator_holds_public_halves(tmp_path: Path) -> None:
+    """No private half is on the operator's side; the commands are the same."""
+    shop, keys = tmp_path / "shop", tmp_path / "keys"
+    made = certificates(shop, "--own", "Rue Mouffetard")
+    assert made.exit_code == 0, made.output
+    assert (shop / "node-key").stat().st_mode & 0o077 == 0
+    assert (shop / "signing-key").stat().st_mode & 0o077 == 0
+    done = certificates(keys, "--host", HOST, "--member", shop / "member.json")
+    assert done.exit_code == 0, done.output
+    home = keys / "bakeries" / "Rue-Mouffetard"
+    assert {path.name for path in home.iterdir()} == {"node-key.pub", "ca.crt", "members.json"}
+    private = {path.name for path in keys.rglob("*key") if path.is_file()}
+    assert private == {"ca.key", "server.key"}
+    assert (home / "node-key.pub").read_bytes() == (shop / "node-key.pub").read_bytes()
+    assert f"to which ca.crt and members.json of {home} go, into /srv/bakery/keys" in done.output
+    (register,) = commands(done.output, "flwr supernode register")
+    assert register[-2] == str(home / "node-key.pub")
+    assert len(commands(done.output, "flower-supernode")) == 1
+
+
+def test_members_compare_fingerprints(tmp_path: Path) -> None:
+    """What a bakery reads out when it makes its keys, the others see in their list."""
+    said = [certificates(tmp_path / name, "--own", name).output for name in ("Nord", "Süd")]
+    read = [re.findall(r"signing key: (.*)", output)[0] for output in said]
+    files = [tmp_path / name / "member.json" for name in ("Nord", "Süd")]
+    certificates(tmp_path / "keys", "--host", HOST, "--member", files[0], "--member", files[1])
+    shown = certificates(tmp_path / "keys", "--fingerprints").output
+    assert shown == f"{read[0]}  Nord\n{read[1]}  Süd\n"
+    assert len(set(read)) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--own", "Nord", "--host", HOST], "wanted it alone"),
+        (["--own", "Nord", "--fingerprints"], "wanted it alone"),
+        (["--own", " "], "wanted a name of at most 80 characters"),
+        (["--fingerprints"], "members.json can't be read"),
+        (["--host", HOST, "--member", "nowhere.json"], "nowhere.json can't be read"),
+    ],
+)
+def test_bad_words_about_own_keys_end_with_2(words: list[str], said: str, tmp_path: Path) -> None:
+    """And a message; no folder is made."""
+    done = certificates(tmp_path / "keys", *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not (tmp_path / "keys").exists()
+
+
+def test_own_keys_are_never_overwritten(tmp_path: Path) -> None:
+    """A second call names what is there, and leaves it."""
+    certificates(tmp_path, "--own", "Nord")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    done = certificates(tmp_path, "--own", "Nord")
+    assert done.exit_code == 2
+    assert "found node-key, node-key.pub, signing-key, member.json" in done.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("damage", ["signing_key", "node_key", "two", "no list"])
+def test_public_halves_that_are_none_are_refused(damage: str, tmp_path: Path) -> None:
+    """Before anything is written: keys swapped, another line, two members, no list."""
+    certificates(tmp_path / "shop", "--own", "Nord")
+    path = tmp_path / "shop" / "member.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    member = content["members"][0]
+    if damage == "two":
+        content["members"].append(member | {"bakery": "Süd"})
+    elif damage == "no list":
+        content = {}
+    else:
+        member[damage] = {"signing_key": member["node_key"], "node_key": "ssh-rsa AAAA"}[damage]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    done = certificates(tmp_path / "keys", "--host", HOST, "--member", path)
+    assert done.exit_code == 2
+    assert "member" in done.stderr
+    assert not (tmp_path / "keys").exists()
 
 
 def test_a_later_bakery_needs_less(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,8 +15,8 @@ import pandas as pd
 import pytest
 from flwr.app import Message, RecordDict
 
-from glean.demand.tree_trainer import MarginCache, TreeTrainer
-from glean.errors import ModelError
+from glean.demand.tree_trainer import MarginCache, TreeTrainer, _histogram_request
+from glean.errors import ModelError, RefusalError
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import Task
@@ -232,3 +233,17 @@ def test_a_bakery_that_forgets_gets_the_whole_model_in_the_same_round(
     asked, again = [grid.counts for grid in grids if isinstance(grid, Counting)]
     assert (asked["train"], asked["evaluate"]) == (9, 9)
     assert (again["train"], again["evaluate"]) == (9 + 2, 9 + 3)
+
+
+@pytest.mark.parametrize(("trees", "levels"), [(2, 1), (1, 3)])
+def test_histograms_beyond_the_settings_are_refused(trees: int, levels: int) -> None:
+    """A server's own splits, with a row a node: the settings say one tree of two levels."""
+    node = list(range(0, 2 * levels, 2))
+    zeros = [0] * levels
+    tree = {"seed": 1, "columns": [0], "wanted": [2 * levels], "node": node}
+    tree |= {"column": zeros, "edge": zeros, "default_left": zeros}
+    text = json.dumps({"subsample": 1.0, "trees": [tree] * trees})
+    boosting = BoostingSettings(max_depth=2)
+    layout = BinLayout(DEFINITION, boosting.bins)
+    with pytest.raises(RefusalError, match=f"{trees} trees, {levels} levels deep"):
+        _histogram_request(text, layout, boosting)

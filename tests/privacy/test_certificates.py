@@ -209,7 +209,7 @@ def test_a_call_that_asks_for_nothing_is_refused(tmp_path: Path) -> None:
         made(tmp_path / "keys", hosts=[])
     assert not (tmp_path / "keys").exists()
     folder = made(tmp_path / "keys").folder
-    with pytest.raises(CertificateError, match="wanted a new bakery's name by --bakery"):
+    with pytest.raises(CertificateError, match="wanted a new bakery by --member or --bakery"):
         made(folder, hosts=[], bakeries=[])
 
 

@@ -173,13 +173,20 @@ def test_the_page_quotes_what_people_see() -> None:
 
 @pytest.mark.usefixtures("nothing_left")
 def test_the_printed_commands_make_a_federation(tmp_path: Path) -> None:
-    """What `glean certificates` prints is typed, on other ports and with another shop's folder."""
+    """What `glean certificates` prints is typed, on other ports and with another shop's folder.
+
+    The bakery makes its own keys; the operator sends back what everybody may have.
+    """
     port, keys, shop = free_port(), tmp_path / "keys", tmp_path / "shop"
-    words = ["certificates", str(keys), "--host", "127.0.0.1", "--bakery", "Rue Mouffetard"]
+    words = ["certificates", str(shop / "keys"), "--own", "Rue Mouffetard"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    words = ["certificates", str(keys), "--host", "127.0.0.1"]
+    words += ["--member", str(shop / "keys" / "member.json")]
     printed = CliRunner().invoke(app, words).output
     printed = printed.replace(":443", f":{port}").replace("8000", str(port))
     printed = printed.replace("/srv/bakery", str(shop))
-    shutil.copytree(keys / "bakeries" / "Rue-Mouffetard", shop / "keys")
+    for name in ("ca.crt", "members.json"):
+        shutil.copy(keys / "bakeries" / "Rue-Mouffetard" / name, shop / "keys")
     (tmp_path / "flower").mkdir()
     stanza = "\n".join(re.findall(r"^  (\[superlink.*|\w[\w-]+ = .*)$", printed, re.MULTILINE))
     (tmp_path / "flower" / "config.toml").write_text(stanza, encoding="utf-8")

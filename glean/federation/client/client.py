@@ -9,6 +9,7 @@ from flwr.app import RecordDict
 
 from glean.aggregation.update import share_weight
 from glean.errors import FederationError
+from glean.federation.client.policy import ClientPolicy
 from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.messages import (
     ClientInfo,
@@ -19,6 +20,7 @@ from glean.federation.wire.messages import (
     TrainReply,
     identity_of,
 )
+from glean.federation.wire.model_state import check_state
 from glean.federation.workload.client_state import ClientState
 from glean.federation.workload.protocols import FinalScores, LocalTrainer, Partition
 from glean.federation.workload.registry import workload_of
@@ -50,6 +52,7 @@ class Client:
         self.settings = settings
         self.name = partition.name
         self.own_table = partition.own_table
+        self.policy = ClientPolicy(node, settings, self.own_table)
 
     @property
     def trains(self) -> bool:
@@ -78,6 +81,17 @@ class Client:
         """Give what learns and scores here."""
         return self.partition.trainer(spec)
 
+    def catch_up(self, task: Task, state: RecordDict) -> bool:
+        """Take the model of a task; False where it continues one that isn't held here.
+
+        Raises
+        ------
+        ModelError
+            It isn't the model that the task names.
+        """
+        check_state(task, model=self.settings.rounds.kind.model)
+        return self.trainer(task.spec).catch_up(task, ClientState(state))
+
     def train(self, task: Task, state: RecordDict) -> TrainReply:
         """Learn what the global model lacks here.
 
@@ -85,10 +99,13 @@ class Client:
         ------
         FederationError
             There are no rows to learn from.
+        RefusalError
+            The run is made of sums.
         """
+        self.policy.check_update()
         weight = self.training_weight(task.spec)
         trainer = self.trainer(task.spec)
-        held = trainer.catch_up(task, ClientState(state))
+        held = self.catch_up(task, state)
         model = trainer.train(task, seed=self.training_seed(task.round)) if held else b""
         return TrainReply(
             bakery=self.name,
@@ -101,9 +118,16 @@ class Client:
         )
 
     def evaluate(self, task: Task, state: RecordDict) -> EvaluateReply:
-        """Score the global model on the validation rows."""
+        """Score the global model on the validation rows.
+
+        Raises
+        ------
+        RefusalError
+            Scores leave only in sums.
+        """
+        self.policy.check_scores()
         trainer = self.trainer(task.spec)
-        held = trainer.catch_up(task, ClientState(state))
+        held = self.catch_up(task, state)
         sums = trainer.validate() if held else workload_of(self.settings).metrics()
         return EvaluateReply(
             bakery=self.name, code=code_fingerprint(), lacks_model=not held, sums=sums.as_tuple

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from flwr.app import ConfigRecord, RecordDict
 from numpy.typing import NDArray
 
 from glean.errors import SettingsError
 from glean.federation.client.client import Client
+from glean.federation.client.journal_store import JournalStore
+from glean.federation.client.members_file import all_members, members_of, node_file
+from glean.federation.client.step_journal import part_name
+from glean.federation.client.transcript import transcript_digest
+from glean.federation.wire.final_test_sums import kept_digest
 from glean.federation.wire.sum_messages import (
     KeyReply,
     KeyTask,
@@ -17,14 +20,13 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
-from glean.node_settings import NodeSettings
+from glean.federation.wire.sum_request import FINAL, SumRequest
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
-from glean.privacy.mask_messages import UnmaskRequest
+from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
 from glean.privacy.mask_serialization import read_client, read_key, write_client, write_key
-from glean.privacy.members import read_members
 from glean.privacy.secagg_client import SecAggClient
-from glean.regular_files import read_regular
+from glean.privacy.step_context import StepContext
 from glean.runs.code_version import code_fingerprint
 
 Encoded = NDArray[np.int64]
@@ -41,15 +43,23 @@ class StoredSecAggClient:
 
     Parameters
     ----------
+    client : Client
+        The client.
     secagg_client : SecAggClient
         Its keys, and what it may not contradict.
     state : RecordDict
         The node's own state.
     """
 
-    def __init__(self, secagg_client: SecAggClient, state: RecordDict) -> None:
+    def __init__(self, client: Client, secagg_client: SecAggClient, state: RecordDict) -> None:
+        self._client = client
         self._secagg_client = secagg_client
         self._state = state
+
+    @property
+    def place(self) -> int:
+        """The client's place in the cohort."""
+        return self._secagg_client.place
 
     @classmethod
     def of(cls, client: Client, task: SumTask, state: RecordDict) -> StoredSecAggClient | None:
@@ -65,27 +75,72 @@ class StoredSecAggClient:
         if task.cohort and _KEY in _record(state):
             cohort = Cohort.from_bytes(task.cohort)
             if client.own_table:
-                cohort.verify(read_members(_file(client.node, "members")))
+                cohort.verify(all_members(client.node))
             secagg_client = SecAggClient(read_key(_bytes(state, _KEY)), cohort)
             _save(secagg_client, state)
-            return cls(secagg_client, state)
+            return cls(client, secagg_client, state)
         found = _load(client.name, state)
-        return cls(found, state) if found else None
+        return cls(client, found, state) if found else None
 
-    def masked(self, encoded: Encoded, task: SumTask) -> bytes:
+    def context(self, task: SumTask, request: SumRequest) -> StepContext:
+        """Bind a sum to what was told of it, and refuse one with too few contributors.
+
+        Raises
+        ------
+        ModelError
+            The request isn't the same for all.
+        RefusalError
+            Too few whom the owner has confirmed contribute a part.
+        """
+        client, cohort = self._client, self._secagg_client.cohort
+        members = members_of(client.node, cohort) if client.own_table else ()
+        contributors = client.policy.contributors(
+            request.contributor_sets(), cohort, members, own=client.name
+        )
+        context = StepContext(
+            transcript_digest(task, client.settings, members),
+            contributors,
+            client.policy.min_contributors,
+        )
+        context.check(_participants(task))
+        return context
+
+    def masked(
+        self, encoded: Encoded, task: SumTask, context: StepContext, journal: JournalStore
+    ) -> bytes:
         """Mask a vector for a sum.
 
         Raises
         ------
         SecureSumError
             The sum was masked before, or too few take part.
+        RefusalError
+            The run had this step before, maybe with other keys; or the journal says that a state
+            was put back.
         """
-        participants = int.from_bytes(task.participants, "big")
+        asked = self._asked(task) if self._client.own_table else {}
+        entry = journal.read().masked(task.number, asked)
         masked = self._secagg_client.mask(
-            encoded.view(np.uint64), step=task.number, participants=participants
+            encoded.view(np.uint64),
+            step=task.number,
+            participants=_participants(task),
+            context=context,
         )
+        journal.write(entry)
         _save(self._secagg_client, self._state)
         return masked.to_bytes()
+
+    def _asked(self, task: SumTask) -> dict[str, frozenset[str]]:
+        """Name each part of a sum by what it is about, and those who contribute it."""
+        request, cohort = SumRequest.from_json(task.request), self._secagg_client.cohort
+        about = (task.state, task.structures, request.histogram_request, request.scale)
+        tested = kept_digest(self._state)
+        return {
+            part_name(part, *about, tested if part == FINAL else ""): frozenset(
+                cohort.names_in(members)
+            )
+            for part, members in zip(request.parts, request.contributor_sets(), strict=True)
+        }
 
 
 def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
@@ -99,25 +154,40 @@ def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
     own = KeyPair.new(client.name, epoch=task.epoch)
     advertisement = own.advertisement
     if client.own_table:
-        advertisement = advertisement.signed(_file(client.node, "signing-key"), epoch=task.epoch)
+        advertisement = advertisement.signed(
+            node_file(client.node, "signing-key"), epoch=task.epoch
+        )
     state[_NAME] = ConfigRecord({_KEY: write_key(own)})
     return KeyReply(client.name, code_fingerprint(), advertisement.to_bytes())
 
 
-def unmask_reply(client: Client, task: UnmaskTask, state: RecordDict) -> UnmaskResult:
+def unmask_reply(
+    client: Client, task: UnmaskTask, state: RecordDict, journal: JournalStore
+) -> UnmaskResult:
     """Reply with what the server needs to unmask a sum.
 
     Raises
     ------
     SecureSumError
         The request contradicts an earlier one, or too few are left.
+    RefusalError
+        Too few contributors are left, or the sum was opened before over others.
     """
     secagg_client = _load(client.name, state)
     if secagg_client is None:
         raise SettingsError("found no keys here for the sum; they went with the node's last state")
-    answer = secagg_client.unmask(UnmaskRequest.from_bytes(task.request))
+    request = UnmaskRequest.from_bytes(task.request)
+    entry = journal.read()
+    if request.asked is SeedRequest.SHARES:
+        entry = entry.unmasked(frozenset(secagg_client.cohort.names_in(request.bitmap)))
+    answer = secagg_client.unmask(request)
+    journal.write(entry.noted())
     _save(secagg_client, state)
     return UnmaskResult(client.name, code_fingerprint(), answer.to_bytes())
+
+
+def _participants(task: SumTask) -> int:
+    return int.from_bytes(task.participants, "big")
 
 
 def _load(bakery: str, state: RecordDict) -> SecAggClient | None:
@@ -147,18 +217,3 @@ def _bytes(state: RecordDict, name: str) -> bytes:
     content = _record(state)[name]
     assert isinstance(content, bytes), "Glean wrote it"
     return content
-
-
-def _file(node: NodeSettings, key: str) -> bytes:
-    path = {"members": node.members, "signing-key": node.signing_key}[key]
-    if not path:
-        raise SettingsError(
-            f"node config: found no {key}; secure sums between machines want one, as `glean "
-            "certificates` made it. Or let the operator run with secure-sums=false"
-        )
-    try:
-        return read_regular(Path(path))
-    except OSError as error:
-        raise SettingsError(
-            f"node config {key}: {path} can't be read ({error.strerror})"
-        ) from error

@@ -8,17 +8,19 @@ from numpy.typing import NDArray
 
 from glean.aggregation.metric_sums import encode, encode_sums
 from glean.federation.client.client import Client
+from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.secagg_client import StoredSecAggClient
 from glean.federation.wire.final_test_sums import kept_encoded
 from glean.federation.wire.messages import identity_of
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import FINAL, SCORES, TOTALS, WEIGHTS, SumRequest
-from glean.federation.workload.client_state import ClientState
 from glean.federation.workload.registry import workload_of
 from glean.metric_sums import MetricSums
 from glean.runs.code_version import code_fingerprint
 
 Encoded = NDArray[np.int64]
+
+_TOTALS_LENGTH = 2
 
 
 class SumResponder:
@@ -32,6 +34,8 @@ class SumResponder:
         What is asked.
     state : RecordDict
         The node's own state.
+    journal : JournalStore
+        What was done for sums before.
 
     Attributes
     ----------
@@ -39,32 +43,39 @@ class SumResponder:
         What is asked, in detail.
     """
 
-    def __init__(self, client: Client, task: SumTask, state: RecordDict) -> None:
+    def __init__(
+        self, client: Client, task: SumTask, state: RecordDict, journal: JournalStore
+    ) -> None:
         self._client = client
         self._task = task
         self._state = state
-        self.request = SumRequest.from_json(task.request)
+        self._journal = journal
+        self._told = SumRequest.from_json(task.request)
+        self.request = self._told
         self._trainer = client.trainer(task.spec)
 
     def answer(self) -> SumReply:
         """Compute what is asked; or say that the model or the keys for it aren't here."""
-        request = self.request
-        if self._needs_model() and not self._trainer.catch_up(self._task, ClientState(self._state)):
-            return self._reply(lacks_model=True)
         secagg = None
-        if request.masked:
+        if self._told.masked:
             secagg = StoredSecAggClient.of(self._client, self._task, self._state)
             if secagg is None:
                 return self._reply(lacks_keys=True)
+            self.request = self._told.at(secagg.place)
+        request = self.request
+        self._client.policy.check_request(request, self._task.structures)
+        context = secagg.context(self._task, self._told) if secagg else None
+        if self._needs_model() and not self._client.catch_up(self._task, self._state):
+            return self._reply(lacks_model=True)
         scored = request.with_scores or SCORES in request.contributes
         sums = self._trainer.validate() if scored else None
         proposal = self._proposal() if request.proposes else b""
         encoded = self._encoded(sums)
         vector = b""
         if len(encoded):
-            vector = (
-                secagg.masked(encoded, self._task) if secagg else encoded.astype("<i8").tobytes()
-            )
+            vector = encoded.astype("<i8").tobytes()
+            if secagg is not None and context is not None:
+                vector = secagg.masked(encoded, self._task, context, self._journal)
         shown = sums.as_tuple if sums is not None and request.with_scores else ()
         return self._reply(sums=shown, proposal=proposal, vector=vector)
 
@@ -107,12 +118,12 @@ class SumResponder:
     def _part(self, part: str, sums: MetricSums | None) -> Encoded:
         """Make a part of the vector; zeros where others contribute it."""
         request = self.request
+        if part not in request.contributes:
+            return np.zeros(self._length(part), dtype=np.int64)
         if part == TOTALS:
             return self._totals()
         if part == FINAL:
             return self._final()
-        if part not in request.contributes:
-            return np.zeros(self._length(part), dtype=np.int64)
         if part == SCORES:
             assert sums is not None, "scores that are contributed were made"
             return encode_sums(
@@ -125,8 +136,12 @@ class SumResponder:
         return self._trainer.contribute(part, self._task, request, weight=weight, seed=seed)
 
     def _length(self, part: str) -> int:
+        if part == TOTALS:
+            return _TOTALS_LENGTH
         if part == SCORES:
             return workload_of(self._client.settings).metrics.length()
+        if part == FINAL:
+            return len(self._final())
         return self._trainer.length(part, self._task, self.request)
 
     def _totals(self) -> Encoded:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, Self
 
+from glean.federation.wire.model_state import trees_state, weights_state
 from glean.federation.workload.registry import workload_of
 from glean.learning.forest import FEATURES_KEY, Forest
 from glean.learning.model_weights import Weights
@@ -32,7 +32,7 @@ class TreeModel:
     @classmethod
     def of(cls, forest: Forest) -> Self:
         """Start from a forest."""
-        return cls(forest, {_digest(forest.to_bytes()): forest.tree_count})
+        return cls(forest, {trees_state("", forest): forest.tree_count})
 
     @property
     def spec(self) -> str:
@@ -54,9 +54,9 @@ class TreeModel:
         return held, _tail_bytes(self.forest, self.states[held])
 
     def grown(self, forest: Forest) -> Self:
-        """Go on to a forest that begins with this one."""
-        news = _tail_bytes(forest, self.forest.tree_count)
-        name = _digest(self.state.encode() + news)
+        """Go on to a forest that begins with this one; without new trees the state is the same."""
+        news = replace(forest, trees=forest.trees[self.forest.tree_count :])
+        name = trees_state(self.state, news)
         return replace(self, forest=forest, states=self.states | {name: forest.tree_count})
 
     def to_bytes(self) -> bytes:
@@ -79,7 +79,7 @@ class WeightModel:
     @property
     def state(self) -> str:
         """Name of the present state."""
-        return _digest(self.to_bytes())
+        return weights_state(self.to_bytes())
 
     def since(self, _held: str) -> tuple[str, bytes]:
         """Give the whole weights, whatever the bakery holds."""
@@ -113,7 +113,3 @@ def read_global_model(content: bytes, settings: RunSettings) -> GlobalModel:
 def _tail_bytes(forest: Forest, start: int) -> bytes:
     """Write the trees from `start` on, once for all bakeries that lack the same ones."""
     return replace(forest, trees=forest.trees[start:]).to_bytes()
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

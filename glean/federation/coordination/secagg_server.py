@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
@@ -27,6 +28,9 @@ LOG = logging.getLogger("glean")
 
 ADVERTISE_KEYS = "train.keys"
 UNMASK = "train.unmask"
+
+MOST_LOSSES = 2
+"""So often in a row a bakery may have lost its keys before the others go on without it."""
 
 Encoded = NDArray[np.int64]
 
@@ -50,6 +54,7 @@ class SecAggServer:
         self._clients = manager.clients
         self._cohort: Cohort | None = None
         self._informed: set[str] = set()
+        self._losses: Counter[str] = Counter()
         self.without_keys: set[str] = set()
         self._run = secrets.token_hex(8)
         self._epochs = 0
@@ -91,15 +96,29 @@ class SecAggServer:
     def bitmap(self, names: Iterable[str]) -> bytes:
         """Write who takes part in a sum, for a message."""
         assert self._cohort is not None, "keys were advertised"
-        return self._cohort.bitmap(names).to_bytes(self._cohort.bitmap_bytes, "big")
+        return self.members_of(names).to_bytes(self._cohort.bitmap_bytes, "big")
+
+    def members_of(self, names: Iterable[str]) -> int:
+        """Write names as a set over those who hold each other's keys."""
+        assert self._cohort is not None, "keys were advertised"
+        return self._cohort.bitmap(names)
 
     def cohort_for(self, name: str) -> bytes:
         """Give everybody's keys to a bakery that lacks them; nothing to the others."""
         assert self._cohort is not None, "keys were advertised"
         return b"" if name in self._informed else self._cohort.to_bytes()
 
-    def forget_keys_of(self, name: str) -> None:
-        """Note that a bakery has lost its keys: all make new ones before the next sum."""
+    def forget_keys_of(self, name: str, number: int) -> None:
+        """Note that a bakery has lost its keys: all make new ones before the next sum.
+
+        Unless it says so again and again without a vector in between: then the others go on
+        without it, as one bakery mustn't stop a run.
+        """
+        self._losses[name] += 1
+        if self._losses[name] > MOST_LOSSES:
+            reason = f"it says {self._losses[name]} times in a row that it lacks the keys it made"
+            self._clients.report_failure(name, reason, round_number=number)
+            return
         LOG.info("%s has lost its keys: all make new ones", name)
         self.without_keys.add(name)
         self._cohort = None
@@ -144,6 +163,8 @@ class SecAggServer:
         if cohort is None:
             raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
         self._informed |= vectors.keys()
+        for name in vectors:
+            del self._losses[name]
         summed = SecAggRound(
             cohort, step=sum_number, participants=cohort.bitmap(names), length=length
         )
@@ -213,4 +234,5 @@ def _add_advertisement(advertisements: list[KeyAdvertisement], name: str, conten
     advertisement = KeyAdvertisement.from_bytes(content)
     if advertisement.bakery != name:
         raise SecureSumError(f"found a key of {advertisement.bakery!r}; wanted one of {name!r}")
+    advertisement.check_key()
     advertisements.append(advertisement)

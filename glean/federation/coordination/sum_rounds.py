@@ -8,7 +8,7 @@ a sum it is lost, which is said, and those who are there make new keys and sum a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from flwr.app import RecordDict
@@ -149,11 +149,16 @@ class SumRounds:
                 self._secagg.abandon(str(error), number)
                 lost += 1
                 if lost == ATTEMPTS:
-                    raise FederationError(
-                        f"round {number}: {lost} secure sums were lost in a row: {error}"
-                    ) from error
+                    raise self._gave_up(number, lost, error) from error
             left = self._left_after_loss(wanted, replies)
         return _plain(self._ask(wanted, left), requests, length)
+
+    def _gave_up(self, number: int, lost: int, error: SecureSumError) -> FederationError:
+        said = self.manager.clients.last_failure
+        last = f" The last reason that was given: {said}" if said else ""
+        return FederationError(
+            f"round {number}: {lost} secure sums were lost in a row: {error}.{last}"
+        )
 
     def _masked_replies(
         self, wanted: _Sum, left: Mapping[str, SumRequest]
@@ -208,7 +213,7 @@ class SumRounds:
                 self.manager.clients.report_failure(name, str(error), round_number=wanted.number)
             else:
                 if masked and reply.lacks_keys:
-                    self._secagg.forget_keys_of(name)
+                    self._secagg.forget_keys_of(name, wanted.number)
                 else:
                     found[name] = reply
         return found
@@ -217,10 +222,7 @@ class SumRounds:
         self, asked: Mapping[str, SumRequest], masked: tuple[str, ...], structures: bytes
     ) -> Callable[[str, Task], RecordDict]:
         """Give what makes a bakery's record of its task; most bakeries share one."""
-        texts = {
-            request: replace(request, masked=bool(masked)).to_json()
-            for request in {*asked.values()}
-        }
+        texts = self._request_texts(asked, masked=bool(masked))
         participants = self._secagg.bitmap(masked) if masked else b""
         records: dict[SumTask, RecordDict] = {}
 
@@ -238,6 +240,16 @@ class SumRounds:
             return records[sum_task]
 
         return record_of
+
+    def _request_texts(
+        self, asked: Mapping[str, SumRequest], *, masked: bool
+    ) -> dict[SumRequest, str]:
+        """Write what bakeries are asked; of a masked sum the same for all, or it's noise."""
+        if masked:
+            return dict.fromkeys(
+                asked.values(), SumRequest.shared(asked, self._secagg.members_of).to_json()
+            )
+        return {request: request.to_json() for request in {*asked.values()}}
 
     def _summed_totals(self, number: int) -> Totals:
         num_clients = len(self.manager.clients.registered)

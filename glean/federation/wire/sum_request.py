@@ -7,7 +7,9 @@ numbers modulo 2**64: what is no count is rounded to fixed point, by a public sc
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 from glean.errors import ModelError
@@ -29,6 +31,9 @@ LEAVES = "leaves"
 
 HISTOGRAMS = "histograms"
 """Gradient and hessian histograms of the nodes that are to be split next."""
+
+_TUPLES = ("parts", "contributes", "scale", "contributors")
+_SET = re.compile(r"[0-9a-f]{1,65536}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ class SumRequest:
         Whether the vector is to be masked.
     scale : tuple of float
         Numbers that a part of the workload's own needs; else empty.
+    contributors : tuple of str
+        For each part the set over the cohort of those who contribute it, hexadecimal: in a request
+        that is the same for all, in place of `contributes`.
+    scorers : str
+        Likewise, in place of `with_scores`.
 
     Examples
     --------
@@ -75,6 +85,64 @@ class SumRequest:
     histogram_request: str = ""
     masked: bool = False
     scale: tuple[float, ...] = ()
+    contributors: tuple[str, ...] = ()
+    scorers: str = ""
+
+    @classmethod
+    def shared(
+        cls, requests: Mapping[str, SumRequest], bitmap: Callable[[Collection[str]], int]
+    ) -> SumRequest:
+        """Make the one request from which each bakery reads what it contributes itself.
+
+        What all bakeries are told is then the same to the byte, so that masks can be bound to it.
+
+        Parameters
+        ----------
+        requests : mapping of str to SumRequest
+            What each bakery is asked; alike but for `contributes` and `with_scores`.
+        bitmap : callable
+            Writes names as a set over the cohort.
+        """
+        common = {replace(one, contributes=(), with_scores=False) for one in requests.values()}
+        assert len(common) == 1, "bakeries of a sum differ only in what they contribute"
+        (request,) = common
+        contributors = tuple(
+            f"{bitmap([name for name, one in requests.items() if part in one.contributes]):x}"
+            for part in request.parts
+        )
+        scorers = bitmap([name for name, one in requests.items() if one.with_scores])
+        return replace(request, masked=True, contributors=contributors, scorers=f"{scorers:x}")
+
+    def contributor_sets(self) -> tuple[int, ...]:
+        """Give for each part the set of those who contribute it.
+
+        Raises
+        ------
+        ModelError
+            The request isn't one for all.
+        """
+        sets = [*self.contributors, self.scorers]
+        told = self.contributes or self.with_scores or self.proposes
+        if told or len(self.contributors) != len(self.parts) or not all(map(_is_set, sets)):
+            raise ModelError(
+                "the request of a masked sum: found one for a single bakery; wanted the same for "
+                "all, with those who contribute each of its parts"
+            )
+        return tuple(int(part, 16) for part in self.contributors)
+
+    def at(self, place: int) -> SumRequest:
+        """Read from a request for all what the bakery at a place of the cohort is asked.
+
+        Raises
+        ------
+        ModelError
+            The request isn't one for all.
+        """
+        sets = self.contributor_sets()
+        own = tuple(
+            part for part, members in zip(self.parts, sets, strict=True) if members >> place & 1
+        )
+        return replace(self, contributes=own, with_scores=bool(int(self.scorers, 16) >> place & 1))
 
     def to_json(self) -> str:
         """Write it for a message."""
@@ -92,7 +160,7 @@ class SumRequest:
         """
         try:
             found = json.loads(text)
-            found |= {name: tuple(found[name]) for name in ("parts", "contributes", "scale")}
+            found |= {name: tuple(found[name]) for name in _TUPLES}
             request = cls(**found)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ModelError(f"the request of a sum can't be read: {error!r:.200}") from error
@@ -102,3 +170,7 @@ class SumRequest:
                 f"{request.parts!r:.200}; wanted some of them"
             )
         return request
+
+
+def _is_set(text: object) -> bool:
+    return isinstance(text, str) and _SET.fullmatch(text) is not None

@@ -32,6 +32,9 @@ from tests.tables import random_table
 Change = Callable[[SumReply], dict[str, object]]
 
 BAD = "bakery 1"
+PLACE = 1
+"""Of the bad bakery among those who have keys."""
+
 KINDS: dict[str, dict[str, ConfigValue]] = {
     "histogram": {"aggregation": "histogram"},
     "refit": {"leaf_values": "refit"},
@@ -61,7 +64,8 @@ def damaging(change: Change, applies: Callable[[SumRequest], bool]) -> MeddledAp
         reply = honest()
         if name != BAD or message.metadata.message_type != SUM:
             return reply
-        if not applies(SumRequest.from_json(SumTask.from_record(message.content).request)):
+        request = SumRequest.from_json(SumTask.from_record(message.content).request)
+        if not applies(request.at(PLACE) if request.masked else request):
             return reply
         told = SumReply.from_record(reply.content)
         return Message(replace(told, **change(told)).to_record(), reply_to=message)  # type: ignore[arg-type]

@@ -49,13 +49,14 @@ def test_a_stranger_gets_the_whole_model() -> None:
 
 
 def test_every_state_has_a_name_of_its_own() -> None:
-    """Rounds, other trees and other features don't share names; equal histories do."""
+    """Rounds, other trees and other features don't share names; equal trees do."""
     seasonal = Forest.empty(
         type(DEFINITION)(horizon_days=1, season=True), objective="reg:squarederror"
     )
-    models = [*model_after([2, 0, 1]), *model_after([2, 0, 1], seed=5)[1:], TreeModel.of(seasonal)]
+    models = [*model_after([2, 1, 1]), *model_after([2, 1, 1], seed=5)[1:], TreeModel.of(seasonal)]
     assert len({model.state for model in models}) == len(models)
-    assert model_after([2, 0, 1])[-1].state == models[3].state
+    assert model_after([2, 1, 0, 1])[-1].state == models[3].state
+    assert TreeModel.of(models[3].forest).state == models[3].state
 
 
 def test_growing_leaves_the_model_before_as_it_was() -> None:

@@ -1,0 +1,141 @@
+"""Where a bakery keeps its journal of sums: in its node's state and, a second time, in its home.
+
+Flower hands out the state, the home is the bakery's own. Where the two don't agree, one of them was
+put back, or two ClientApps were at work on one state: masks could then cover two vectors.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flwr.app import ConfigRecord, RecordDict
+
+from glean.errors import FederationError, RefusalError
+from glean.federation.client.step_journal import StepJournal
+from glean.runs.folder import write_whole
+
+FILE = "sums.json"
+PUT_BACK, AT_WORK = "a state or home that was put back", "another sum at work"
+
+_LOCK = ".sums.lock"
+_NAME = "glean-steps"
+
+
+@dataclass(frozen=True)
+class JournalStore:
+    """One bakery's journal in one run.
+
+    Parameters
+    ----------
+    state : RecordDict
+        The node's own state.
+    home : Path or None
+        The bakery's folder; without it nothing is kept twice, and nothing put back is noticed.
+    run : str
+        The run.
+    """
+
+    state: RecordDict
+    home: Path | None
+    run: str
+
+    def read(self) -> StepJournal:
+        """Give the journal so far.
+
+        Raises
+        ------
+        RefusalError
+            State and home don't agree.
+        FederationError
+            The home can't be read.
+        """
+        held, kept = self._held(), self._kept()
+        if held is None:
+            # A SuperNode that was started anew has no state, and so no keys: it makes new ones.
+            return kept or StepJournal(run=self.run)
+        if self.home is not None and (kept is None or kept.count != held.count):
+            found = "none" if kept is None else f"{kept.count} entries"
+            raise RefusalError(
+                PUT_BACK,
+                f"{self.home / FILE}: found {found} of this run; wanted {held.count}, as the "
+                "node's own state has them. One of them was put back from a copy, or a message "
+                "failed halfway. Nothing is sent, as a mask could be used twice: start the "
+                "SuperNode anew, so that it makes new keys",
+            )
+        return held
+
+    def write(self, journal: StepJournal) -> None:
+        """Keep it, on disk first: whatever is sent comes after.
+
+        Raises
+        ------
+        FederationError
+            The home can't be written to.
+        """
+        journal = replace(journal, run=self.run)
+        if self.home is not None:
+            try:
+                self.home.mkdir(parents=True, exist_ok=True)
+                write_whole(self.home / FILE, journal.to_json().encode())
+            except OSError as error:
+                raise self._unusable(error) from error
+        self.state[_NAME] = ConfigRecord({_NAME: journal.to_json()})
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other ClientApps of this bakery off its sums, for the time of a `with`.
+
+        Raises
+        ------
+        RefusalError
+            One is at work.
+        FederationError
+            The home can't be written to.
+        """
+        if self.home is None:
+            yield
+            return
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.home / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RefusalError(
+                    AT_WORK,
+                    f"{self.home}: found another sum of this bakery at work; wanted one at a time. "
+                    "Give each SuperNode a home of its own",
+                ) from error
+            yield
+        finally:
+            os.close(lock)
+
+    def _held(self) -> StepJournal | None:
+        found = self.state.get(_NAME)
+        return StepJournal.from_json(str(found[_NAME])) if isinstance(found, ConfigRecord) else None
+
+    def _kept(self) -> StepJournal | None:
+        """Read the home's copy; None where it is of another run, or there is none."""
+        if self.home is None:
+            return None
+        try:
+            journal = StepJournal.from_json((self.home / FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._unusable(error) from error
+        return journal if journal.run == self.run else None
+
+    def _unusable(self, error: Exception) -> FederationError:
+        return FederationError(
+            f"home {self.home} can't be used for the journal of sums: {error}. Let the "
+            "SuperNode's user write there, or name another folder in its --node-config"
+        )

@@ -1,0 +1,57 @@
+"""What a bakery was told of a sum, as one digest from which its masks derive.
+
+A server that tells two bakeries different things gets noise from them: they share no masks. So
+everything counts here that bears on what a vector means, and that an honest server tells all alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from glean.federation.wire.sum_messages import SumTask
+from glean.privacy.members import Member
+from glean.settings import RunSettings
+
+_DOMAIN = b"glean sums: transcript 1"
+_OWN = ("device",)
+"""Settings that a bakery's own environment may change (`GLEAN_DEVICE`): not the server's word."""
+
+
+def transcript_digest(
+    task: SumTask, settings: RunSettings, members: Iterable[Member] = ()
+) -> bytes:
+    """Digest what a bakery was told of a sum.
+
+    Parameters
+    ----------
+    task : SumTask
+        What is asked. The part of the model that it brings isn't in the digest, as each bakery gets
+        what it lacks; the name of the model's state is, which `check_state` holds it to.
+    settings : RunSettings
+        The run's, as this bakery was told.
+    members : iterable of Member
+        Those who take part, as this bakery's own list has them; none in a simulation.
+
+    Returns
+    -------
+    bytes
+        SHA-256, 32 bytes.
+    """
+    told = settings.to_config()
+    fields = [
+        task.number,
+        task.round,
+        task.spec,
+        task.state,
+        task.learning_rate,
+        task.request,
+        {key: value for key, value in told.items() if key not in _OWN},
+        [[member.bakery, member.signing_key] for member in members],
+    ]
+    content = [json.dumps(fields, sort_keys=True).encode(), task.structures, task.participants]
+    digest = hashlib.sha256(_DOMAIN)
+    for part in content:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()

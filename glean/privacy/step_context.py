@@ -1,0 +1,73 @@
+"""What a bakery was told of one step of secure sums, and among whom its vector has to be hidden.
+
+A digest and sets over the cohort come in from who reads the server's request; `SecAggClient`
+derives the step's masks from the digest, and refuses what would leave too few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glean.errors import RefusalError
+from glean.privacy.mask_wire import Reader
+
+DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What binds the masks of a step.
+
+    Parameters
+    ----------
+    digest : bytes
+        SHA-256 of all that the bakery was told; 32 bytes, zeros where nothing binds. Two bakeries
+        that were told different things share no mask and can't open each other's shares.
+    contributors : tuple of int
+        For each part of the vector the set over the cohort of those who contribute it and count.
+    at_least : int
+        So many of them a part needs, among those asked and among those who sent.
+    """
+
+    digest: bytes = bytes(DIGEST_BYTES)
+    contributors: tuple[int, ...] = ()
+    at_least: int = 0
+
+    def check(self, senders: int) -> None:
+        """Refuse a sum in which too few stand behind a part.
+
+        Parameters
+        ----------
+        senders : int
+            Set over the cohort: whose vectors are to be in the sum.
+
+        Raises
+        ------
+        RefusalError
+            They are fewer than `at_least`.
+        """
+        counts = [(part & senders).bit_count() for part in self.contributors]
+        if counts and min(counts) < self.at_least:
+            raise RefusalError(
+                "too few contributors",
+                f"secure sum: found {min(counts)} contributors that count for a part of the "
+                f"vector; wanted {self.at_least} or more. Let more bakeries join, confirm those "
+                "that you know (node config trusted-members), or lower min-contributors",
+            )
+
+    def to_bytes(self, bitmap_bytes: int) -> bytes:
+        """Write it, sets in so many bytes each; `read` reads it."""
+        count = len(self.contributors).to_bytes(2, "big")
+        sets = (part.to_bytes(bitmap_bytes, "big") for part in self.contributors)
+        return b"".join((self.digest, self.at_least.to_bytes(4, "big"), count, *sets))
+
+    @classmethod
+    def read(cls, reader: Reader, bitmap_bytes: int) -> StepContext:
+        """Read it as a part of another message."""
+        digest, at_least = reader.take(DIGEST_BYTES), reader.number(4)
+        count = reader.number(2)
+        return cls(digest, tuple(reader.number(bitmap_bytes) for _ in range(count)), at_least)
+
+
+UNBOUND = StepContext()
+"""Binds nothing and asks for nobody."""

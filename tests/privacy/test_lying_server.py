@@ -1,0 +1,258 @@
+"""A server that lies about what it asks: no bakery's numbers come of it, and bakeries say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glean.errors import FederationError
+from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.secagg_server import SecAggServer
+from glean.federation.grids.inprocess import as_server
+from glean.federation.server.training_loop import TrainingResult
+from glean.federation.wire.final_test_sums import keep
+from glean.federation.wire.model_state import trees_state
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import FINAL, LEAVES, SCORES, TOTALS, SumRequest
+from glean.learning.forest import Forest
+from glean.learning.structure import leaf_count
+from glean.learning.tree import Tree
+from glean.metrics import ErrorSums
+from tests.federations import Federation
+from tests.lying_server import Lie, LyingGrid, asked, deployed, refusals, with_request
+
+NAMES = [f"bakery {k}" for k in range(5)]
+VICTIM, OTHERS = "bakery 2", [f"bakery {k}" for k in (0, 1, 3, 4)]
+ONLY_VICTIM, EVERYBODY = f"{1 << 2:x}", f"{(1 << 5) - 1:x}"
+LENGTH = ErrorSums.length()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Federation, GlobalModel]:
+    """Five bakeries after two honest rounds; three are enough for a sum."""
+    found, _ = deployed(tmp_path_factory.mktemp("five"))
+    return found, found.run().model
+
+
+@pytest.fixture
+def lying(
+    run: tuple[Federation, GlobalModel], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Federation, GlobalModel, LyingGrid]]:
+    """The same, where the server's own conscience is off; the events begin anew."""
+    found, model = run
+    monkeypatch.setattr(SecAggServer, "check", lambda *_: None)
+    (found.folder.path / "events.jsonl").unlink(missing_ok=True)
+    assert isinstance(found.grid, LyingGrid)
+    found.grid.replies.clear()
+    yield found, model, found.grid
+    found.grid.lie = None
+
+
+def scores(found: Federation) -> SumRequest:
+    with as_server(found.grid):
+        totals = found.rounds.sum_rounds.totals(1)
+    return SumRequest(
+        (SCORES,), (SCORES,), unit_weight=totals.unit_weight, num_clients=totals.num_clients
+    )
+
+
+def to_others(**changes: object) -> Lie:
+    """Tell everybody but the victim another request."""
+    return lambda name, task: task if name == VICTIM else with_request(task, **changes)
+
+
+LIES: Mapping[str, Lie] = {
+    "other contributors for the others": to_others(contributors=("f",)),
+    "another unit for the others": to_others(unit_weight=1e30),
+    "another number of clients": to_others(num_clients=6),
+    "another round": lambda name, task: (
+        task if name == VICTIM else replace(task, round=task.round + 1)
+    ),
+    "another model, by its own name": lambda name, task: (
+        task if name == VICTIM else with_model(task, value=0.5)
+    ),
+    "another rate": lambda name, task: (
+        task if name == VICTIM else replace(task, learning_rate=0.01)
+    ),
+}
+
+
+def with_model(task: SumTask, *, value: float, renamed: bool = True) -> SumTask:
+    """The same task about another model: a leaf more, under its name or that of the honest one."""
+    found, leaf = found_model(task), np.array([value], np.float32)
+    ends = np.full(1, -1, np.int32)
+    zeros = np.zeros(1, np.int32)
+    forest = replace(found, trees=(*found.trees, Tree(ends, ends, zeros, leaf, zeros.astype("u1"))))
+    state = trees_state("", forest) if renamed else task.state
+    return replace(task, base="", model=forest.to_bytes(), state=state)
+
+
+def found_model(task: SumTask) -> Forest:
+    return Forest.from_bytes(task.model)
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_bakeries_that_are_told_different_things_give_no_sum(
+    lie: Lie, lying: tuple[Federation, GlobalModel, LyingGrid]
+) -> None:
+    """Shares are bound to what was told: the victim's don't open, nor do the others' for it."""
+    found, model, grid = lying
+    grid.lie = lie
+    with pytest.raises(FederationError, match="secure sums were lost in a row"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert {*grid.replies} == {*NAMES}
+
+
+def test_a_lie_told_to_all_is_refused(lying: tuple[Federation, GlobalModel, LyingGrid]) -> None:
+    """One contributor among five who take part is too few, for each of them."""
+    found, model, grid = lying
+    grid.lie = lambda _, task: with_request(task, contributors=(ONLY_VICTIM,))
+    with pytest.raises(FederationError, match="too few contributors"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert refusals(found) == {"too few contributors"}
+    assert not grid.replies
+
+
+def test_another_model_under_the_same_name_is_refused(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """A bakery works out the name of the state itself."""
+    found, model, grid = lying
+    grid.lie = lambda name, task: (
+        task if name == VICTIM or not task.model else with_model(task, value=0.5, renamed=False)
+    )
+    with pytest.raises(FederationError, match="ModelError at the bakery"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert {*grid.replies} == {VICTIM}
+
+
+def test_others_who_are_to_contribute_nothing_refuse(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """The victim alone is told that all contribute; its vector stays masked with theirs."""
+    found, model, grid = lying
+    grid.lie = to_others(contributors=(ONLY_VICTIM,))
+    with pytest.raises(FederationError, match="too few contributors"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert {*grid.replies} == {VICTIM}
+
+
+def test_a_request_for_one_bakery_alone_is_refused(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """A masked sum's request names the contributors of each part, and nothing else says it."""
+    found, model, grid = lying
+    grid.lie = lambda _, task: with_request(task, contributes=(SCORES,), contributors=())
+    with pytest.raises(FederationError, match="ModelError at the bakery"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert not grid.replies
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"masked": False, "contributes": (SCORES,), "contributors": ()}, "unmasked"),
+        ({"scorers": EVERYBODY}, "scores in the clear"),
+    ],
+)
+def test_numbers_in_the_clear_are_refused(
+    changes: Mapping[str, object],
+    kind: str,
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The settings of the run say masked and hidden; the server is told the kind, the log more."""
+    found, model, grid = lying
+    grid.lie = lambda _, task: with_request(task, **changes)
+    with pytest.raises(FederationError, match=f"the bakery refuses: {kind}"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert refusals(found) == {kind}
+    assert "Nothing is sent" in caplog.text
+    assert not grid.replies
+
+
+@pytest.mark.parametrize("part", [TOTALS, SCORES])
+def test_a_sum_that_was_opened_is_not_opened_without_somebody(
+    part: str, lying: tuple[Federation, GlobalModel, LyingGrid]
+) -> None:
+    """Rows and levels, or scores of one model: the difference would be the victim's."""
+    found, model, _ = lying
+    request = replace(scores(found), parts=(part,), contributes=(part,))
+    length = 2 if part == TOTALS else LENGTH
+    whole = asked(found, model, dict.fromkeys(NAMES, request), length=length)
+    assert whole == asked(found, model, dict.fromkeys(NAMES, request), length=length)
+    with pytest.raises(FederationError, match="a sum opened already"):
+        asked(found, model, dict.fromkeys(OTHERS, request), length=length)
+    silent = {name: replace(request, contributes=part_of(name, part)) for name in NAMES}
+    with pytest.raises(FederationError, match="a sum opened already"):
+        asked(found, model, silent, length=length)
+
+
+def test_a_final_test_is_not_summed_without_somebody(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """Another final test is another sum: of the model that a run started from, say."""
+    found, model, grid = lying
+    found.test(TrainingResult(model, 1, 2))
+    states = [host.context.state for host in grid._hosts.values()]
+    kept = [state.array_records["glean-final"]["glean-final"].numpy() for state in states]
+    request = replace(scores(found), parts=(FINAL,), contributes=(FINAL,))
+    asked(found, model, dict.fromkeys(NAMES, request), length=kept[0].size)
+    with pytest.raises(FederationError, match="a sum opened already"):
+        asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
+    for host, sums in zip(grid._hosts.values(), kept, strict=True):
+        keep(sums + 1, host.context.state)
+    asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
+
+
+def part_of(name: str, part: str) -> tuple[str, ...]:
+    return () if name == VICTIM else (part,)
+
+
+def deep_tree(levels: int) -> Tree:
+    """A chain of splits on one column."""
+    nodes = 2 * levels + 1
+    left = np.full(nodes, -1, np.int32)
+    left[: 2 * levels : 2] = np.arange(1, nodes, 2)
+    right = np.where(left >= 0, left + 1, -1).astype(np.int32)
+    zeros = np.zeros(nodes, np.int32)
+    return Tree(left, right, zeros, zeros.astype(np.float32), zeros.astype(np.uint8))
+
+
+@pytest.mark.parametrize(("trees", "levels"), [(1, 3), (11, 2)])
+def test_structures_beyond_the_settings_are_refused(
+    trees: int, levels: int, lying: tuple[Federation, GlobalModel, LyingGrid]
+) -> None:
+    """A server's own trees, with a row a leaf: the settings say two levels and ten trees."""
+    found, model, _ = lying
+    forest = replace(model.forest, trees=(deep_tree(levels),) * trees)  # type: ignore[union-attr]
+    request = replace(scores(found), parts=(LEAVES,), contributes=(LEAVES,), rows=100)
+    with pytest.raises(FederationError, match="structures beyond the settings"):
+        asked(
+            found,
+            model,
+            dict.fromkeys(NAMES, request),
+            length=2 * leaf_count(forest),
+            structures=Forest.to_bytes(forest),
+        )
+    assert refusals(found) == {"structures beyond the settings"}
+
+
+def test_a_step_is_not_done_twice(lying: tuple[Federation, GlobalModel, LyingGrid]) -> None:
+    """Nor with new keys: the number of a sum only goes up in a run."""
+    found, model, grid = lying
+    number = iter((10**6, 10**6 - 1, 5, 10**6))
+
+    def lie(_: str, task: SumTask) -> SumTask:
+        return replace(task, number=numbers[task.number])
+
+    numbers: dict[int, int] = {}
+    first = found.rounds.sum_rounds._number + 1
+    numbers |= {first + k: next(number) for k in range(4)}
+    grid.lie = lie
+    with pytest.raises(FederationError, match="lost in a row"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert refusals(found) == {"a step done already"}
