@@ -26,19 +26,18 @@ class NodeCounts:
 
     Parameters
     ----------
-    least : int64 array of shape (node_count,)
-        As many at least, in the order of trees and nodes.
-    bakeries : tuple of str
-        Who was counted and is still there.
+    counts : int64 array of shape (node_count,)
+        In the order of trees and nodes.
+    bakeries : frozenset of str
+        Who was counted.
     """
 
-    least: Encoded
-    bakeries: tuple[str, ...]
+    counts: Encoded
+    bakeries: frozenset[str]
 
-    def without(self, gone: Collection[str]) -> NodeCounts:
-        """Give the counts of those who stay, each of whom may have been in any node."""
-        stay = tuple(name for name in self.bakeries if name not in gone)
-        return NodeCounts(self.least - (len(self.bakeries) - len(stay)), stay)
+    def least_among(self, names: Collection[str]) -> Encoded:
+        """Give the counts of some of them at least, as the others may have been in any node."""
+        return self.counts - len(self.bakeries - {*names})
 
 
 def node_count(structures: Forest) -> int:

@@ -46,7 +46,8 @@ def random_counts(rng: np.random.Generator, tree: Tree) -> NDArray[np.int64]:
     there[leaves] = rng.random((leaves.sum(), BAKERIES)) < rng.choice([0.2, 0.5, 0.9])
     for node in np.flatnonzero(~leaves)[::-1]:
         there[node] = there[tree.left[node]] | there[tree.right[node]]
-    return there.sum(axis=1)
+    counts: NDArray[np.int64] = there.sum(axis=1)
+    return counts
 
 
 def outline(tree: Tree, node: int = 0) -> object:

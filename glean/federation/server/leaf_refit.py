@@ -41,10 +41,10 @@ class LeafRefitStrategy(PipelinedStrategy):
         proposed = self._structures(number, model)
         counts = self._counted(number, model, proposed) if self._floor else None
         for attempt in retries(self._manager, number):
-            if counts is None:
-                structures, asked = proposed, self._trainers(number, attempt.spent)
-            else:
-                structures, asked = self._merged(proposed, counts, number), list(counts.bakeries)
+            structures, asked = proposed, self._trainers(number, attempt.spent)
+            if counts is not None:
+                asked = [name for name in asked if name in counts.bakeries]
+                structures = self._merged(proposed, counts.least_among(asked), number)
             attempt.asked = asked
             length = refit.encoded_length(structures)
             result = self._sum_rounds.run(
@@ -61,8 +61,7 @@ class LeafRefitStrategy(PipelinedStrategy):
                 news = self._refitted(structures, result.total[:length], number)
                 grown = model.grown(model.forest.plus(news.trees))
                 return RoundResult(grown, len(asked), len(learned), state)
-            if counts is not None:
-                counts = counts.without(result.absent)
+            if result.absent:
                 attempt.asked = sorted(result.absent)
         raise self._manager.failed(f"the leaf sums of round {number}")
 
@@ -87,12 +86,12 @@ class LeafRefitStrategy(PipelinedStrategy):
                 structures=structures.to_bytes(),
             )
             if result.replies:
-                return NodeCounts(result.total, tuple(result.replies))
+                return NodeCounts(result.total, frozenset(result.replies))
         raise self._manager.failed(f"the counts of round {number}")
 
-    def _merged(self, structures: Forest, counts: NodeCounts, number: int) -> Forest:
+    def _merged(self, structures: Forest, counts: refit.Encoded, number: int) -> Forest:
         try:
-            return merged_leaves(structures, counts.least, floor=self._floor)
+            return merged_leaves(structures, counts, floor=self._floor)
         except ModelError as error:
             raise FederationError(
                 f"round {number}: min-contributors wants {self._floor} bakeries in every leaf: "
