@@ -15,6 +15,9 @@ NODE_KEYS = (
 )  # fmt: skip
 """Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
 
+DEFAULT_MIN_CONTRIBUTORS = 5
+"""Where bakeries have tables of their own, unless it is said otherwise."""
+
 FEWEST_CONTRIBUTORS = 3
 """The lowest `min-contributors`: of two each could subtract its own part from a sum."""
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from glean.aggregation_kinds import AggregationKind, aggregation_names, kind_of
 from glean.errors import SettingsError
+from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
 from glean.setting_fields import (
     INF,
     TYPE_WORDS,
@@ -147,6 +148,9 @@ class RunSettings:
     seed: int = number(42, 0, 2**31 - 1, "seed of everything that is drawn")
     baselines: bool = plain(True, "also score local, pooled and the habits")
     secure_sums: bool = plain(True, "mask sums; no effect where nothing is masked")
+    min_contributors: int = number(
+        0, 0, 1_000_000, "bakeries in each leaf and sum; 0: 5 in a deployment with masks"
+    )
     share_scores: str = choice("auto", ("auto", "yes", "no"), "who sees a bakery's scores")
     device: str = choice("auto", ("auto", "cpu", "gpu"), "where trees are grown")
     resume: str = plain("", "absolute path of the folder of a run to continue")
@@ -211,6 +215,11 @@ class RunSettings:
             Says which.
         """
         kind = self.rounds.kind
+        if 0 < self.min_contributors < FEWEST_CONTRIBUTORS:
+            raise SettingsError(
+                f"min-contributors: found {self.min_contributors}; wanted 0 or one from "
+                f"{FEWEST_CONTRIBUTORS} up: of two each would know the other's part"
+            )
         if self.device == "gpu" and kind.cpu_only:
             raise SettingsError(
                 f"device: found 'gpu'; {kind.name} learns on the CPU: wanted 'cpu' or 'auto'"
@@ -220,6 +229,14 @@ class RunSettings:
                 "objective: found 'reg:absoluteerror', whose leaves are medians and no sums; "
                 "wanted another one, or aggregation=bagging with leaf-values=scaled"
             )
+
+    def contributors_floor(self, *, deployed: bool) -> int:
+        """How many bakeries what is opened has to be of; 0: however few.
+
+        In a simulation, where all tables are the operator's own, only where it is asked for.
+        """
+        default = DEFAULT_MIN_CONTRIBUTORS if deployed and self.secure_sums else 0
+        return self.min_contributors or default
 
     def shows_scores(self, *, deployed: bool) -> bool:
         """Whether each bakery's scores may be seen; "auto": everywhere but in a deployment.

@@ -68,7 +68,7 @@ def deployed(
         rows.to_csv(tables[str(name)], index=False)
     told = {key.replace("_", "-"): value for key, value in (policy or {}).items()}
     nodes = [node | told for node in member_nodes(out / "keys", tables, homes=homes)]
-    settings = small_settings("", **{**REFIT, **changes})
+    settings = small_settings("", **{**REFIT, "min_contributors": 3, **changes})
     found = federation_of(out / "run", settings, nodes=nodes, grid_type=LyingGrid)
     assert isinstance(found.grid, LyingGrid)
     found.grid.replies = {}

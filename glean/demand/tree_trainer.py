@@ -14,7 +14,7 @@ from glean.errors import ModelError, RefusalError
 from glean.features.matrix import FeatureMatrix
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, SumRequest
+from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, PRESENCE, SumRequest
 from glean.federation.workload.client_state import ClientState
 from glean.learning.bin_layout import BinLayout
 from glean.learning.boosting import TreeLearner
@@ -176,6 +176,8 @@ class TreeTrainer:
         """Say how many numbers a part of the vector has."""
         if part == LEAVES:
             return 2 * leaf_count(_read(task.structures))
+        if part == PRESENCE:
+            return sum(len(tree) for tree in _read(task.structures).trees)
         if part == HISTOGRAMS:
             return self._request(request).size(self._layout)
         return error_part_length(part)
@@ -183,8 +185,10 @@ class TreeTrainer:
     def contribute(
         self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
     ) -> Encoded:
-        """Sum gradients and hessians by leaf or bin, or errors over the validation rows."""
+        """Sum gradients and hessians by leaf or bin, or errors; or say which nodes have rows."""
         del weight, seed  # rows carry their weights; nothing is drawn here
+        if part == PRESENCE:
+            return self._histograms.presence(_read(task.structures).trees)
         if part not in (LEAVES, HISTOGRAMS):
             return error_part(
                 part, self._predict_validation(), self._validation_rows.units, request

@@ -24,7 +24,7 @@ from glean.learning.kernels import kernels
 from glean.learning.loss import Loss
 from glean.learning.node_partition import NodePartition
 from glean.learning.row_sample import row_keys, sampled
-from glean.learning.tree import Tree
+from glean.learning.tree import NO_NODE, Nodes, Tree
 from glean.settings import BoostingSettings
 
 Floats = NDArray[np.float64]
@@ -173,6 +173,38 @@ class GradientHistograms:
         for leaves in self._reached(nodes):
             kernels().sum_by_leaf(leaves, gradients, sums)
         return sums[nodes.leaves]
+
+    def presence(self, trees: Sequence[Tree]) -> Whole:
+        """Say in which nodes there are rows that weigh something.
+
+        Parameters
+        ----------
+        trees : sequence of Tree
+            Structures on public edges.
+
+        Returns
+        -------
+        int64 array of shape (nodes,)
+            1 or 0, tree by tree in the order of their nodes.
+
+        Raises
+        ------
+        ModelError
+            A tree isn't one, or splits elsewhere than at a public edge.
+        """
+        binned_nodes, nodes = binned(tuple(trees), self._layout), Nodes.of(trees)
+        weighs = self._weight > 0.0
+        reached = np.zeros(len(binned_nodes.splits), dtype=np.bool_)
+        for leaves in self._reached(binned_nodes):
+            reached[leaves[:, weighs]] = True
+        present = np.zeros(len(nodes.left), dtype=np.bool_)
+        present[nodes.left == NO_NODE] = reached[binned_nodes.leaves]
+        inner = np.flatnonzero(nodes.left != NO_NODE)
+        origin = nodes.starts[nodes.tree_numbers[inner]]
+        left, right = origin + nodes.left[inner], origin + nodes.right[inner]
+        for _ in range(binned_nodes.depth):
+            present[inner] = present[left] | present[right]
+        return present.astype(np.int64)
 
     def _reached(self, nodes: BinnedTrees) -> Iterator[NDArray[np.uint32]]:
         """Find the leaf of each row, shape (trees, rows), some trees at a time."""

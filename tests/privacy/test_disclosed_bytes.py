@@ -147,6 +147,7 @@ def test_no_row_level_or_path_is_in_any_message_of_a_deployment(
     (app / "pyproject.toml").write_text(project)
     out = tmp_path / "out"
     config = {"num-server-rounds": 1, "test-days": 14, "output-dir": str(out), "max-depth": 2}
+    config["min-contributors"] = len(BAKERIES)
     words = " ".join(f"{key}={json.dumps(value)}" for key, value in config.items())
     with deployment(tmp_path / "deployed", {b: tables[b] for b in BAKERIES}) as deployed:
         submitted = deployed.flwr(

@@ -30,6 +30,7 @@ HISTOGRAM = {
     "test-days": 14,
     "validation-days": 14,
     "min-available-bakeries": 3,
+    "min-contributors": 3,
     "baselines": "false",
 }
 

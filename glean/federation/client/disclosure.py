@@ -10,6 +10,7 @@ from glean.federation.wire.sum_request import (
     FINAL,
     HISTOGRAMS,
     LEAVES,
+    PRESENCE,
     SCORES,
     TOTALS,
     WEIGHTS,
@@ -28,6 +29,7 @@ _PARTS = {
     FINAL: "its results on the test window",
     WEIGHTS: "the model's weights after training here, times its training weight",
     LEAVES: "its gradient and hessian sums of each leaf",
+    PRESENCE: "in which nodes of the trees it has rows",
     HISTOGRAMS: "its gradient and hessian sums of each public bin",
 }
 

@@ -14,13 +14,10 @@ from glean.federation.client.members_file import TrustedMembers
 from glean.federation.wire.sum_request import SumRequest
 from glean.learning.forest import Forest
 from glean.learning.structure import deepest
-from glean.node_settings import NodeSettings
+from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, NodeSettings
 from glean.privacy.cohort import Cohort
 from glean.privacy.members import Member
 from glean.settings import RunSettings
-
-DEFAULT_MIN_CONTRIBUTORS = 5
-"""Of a bakery with a table of its own, unless its node config says otherwise."""
 
 UNMASKED, CLEAR_SCORES = "unmasked", "scores in the clear"
 STRUCTURES, NO_NOISE = "structures beyond the settings", "a run without noise"

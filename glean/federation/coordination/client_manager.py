@@ -92,6 +92,11 @@ class ClientManager:
         return self.settings.secure_sums and (enough or self.requires_secagg)
 
     @property
+    def contributors_floor(self) -> int:
+        """How many bakeries what is opened has to be of."""
+        return self.settings.contributors_floor(deployed=self.deployed)
+
+    @property
     def shows_scores(self) -> bool:
         """Whether the server may see each bakery's scores."""
         return self.settings.shows_scores(deployed=self.deployed)
@@ -125,9 +130,19 @@ class ClientManager:
         FederationError
             They can't for too long.
         """
-        if self.deployed and there < FEWEST_BAKERIES:
+        fewest = max(FEWEST_BAKERIES, self.contributors_floor)
+        if self.deployed and there < fewest:
             least = self.settings.rounds.min_available_bakeries
-            self.gather(number, at_least=max(FEWEST_BAKERIES, least))
+            try:
+                self.gather(number, at_least=max(fewest, least))
+            except FederationError as error:
+                missing = fewest - len(self.clients.present)
+                if missing <= 0:
+                    raise
+                raise FederationError(
+                    f"{error}. So that no sum tells of few, min-contributors wants {fewest} "
+                    f"bakeries in each: {missing} more are missing"
+                ) from error
 
     def present_trainers(self, number: int) -> tuple[str, ...]:
         """Name the bakeries that are there and can be learned from.

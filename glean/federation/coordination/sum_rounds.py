@@ -62,11 +62,14 @@ class SumResult:
         The sum.
     requests : mapping of str to SumRequest
         What they were asked.
+    absent : frozenset of str
+        Who was missing, so that the sum stayed unopened.
     """
 
     replies: dict[str, SumReply]
     total: Encoded
     requests: Mapping[str, SumRequest]
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,19 @@ class _Sum:
     requests: Mapping[str, SumRequest]
     length: int
     structures: bytes
+    complete: bool
+
+    def absent(self, names: Collection[str]) -> frozenset[str]:
+        """Name who keeps the sum unopened: contributors of its first part that aren't there."""
+        return frozenset(
+            name
+            for name, request in self.requests.items()
+            if self.complete and request.parts[0] in request.contributes and name not in names
+        )
+
+    def unopened(self, absent: frozenset[str]) -> SumResult:
+        """Give the result without replies."""
+        return SumResult({}, np.zeros(self.length, dtype=np.int64), self.requests, absent)
 
 
 class SumRounds:
@@ -117,6 +133,7 @@ class SumRounds:
         *,
         length: int,
         structures: bytes = b"",
+        complete: bool = False,
     ) -> SumResult:
         """Make one sum.
 
@@ -132,17 +149,22 @@ class SumRounds:
             Numbers of the vector; 0 where nothing is summed.
         structures : bytes
             Model file of the trees whose leaves are wanted.
+        complete : bool
+            Whether it stays unopened, without replies, where one is missing who was asked for the
+            first part.
 
         Raises
         ------
         FederationError
             Vectors are to be masked, and too few bakeries are left for it.
         """
-        wanted = _Sum(number, model, requests, length, structures)
+        wanted = _Sum(number, model, requests, length, structures, complete)
         left = dict(requests)
         lost = 0
         while length and self.manager.uses_secagg(_contributors(left)):
             names, replies = self._masked_replies(wanted, left)
+            if absent := wanted.absent(replies):
+                return wanted.unopened(absent)
             try:
                 return self._unmasked(wanted, names, replies)
             except SecureSumError as error:
@@ -151,7 +173,10 @@ class SumRounds:
                 if lost == ATTEMPTS:
                     raise self._gave_up(number, lost, error) from error
             left = self._left_after_loss(wanted, replies)
-        return _plain(self._ask(wanted, left), requests, length)
+        replies = self._ask(wanted, left)
+        if absent := wanted.absent(replies):
+            return wanted.unopened(absent)
+        return _plain(replies, requests, length)
 
     def _gave_up(self, number: int, lost: int, error: SecureSumError) -> FederationError:
         said = self.manager.clients.last_failure

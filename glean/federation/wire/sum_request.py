@@ -29,6 +29,9 @@ WEIGHTS = "weights"
 LEAVES = "leaves"
 """Gradient and hessian sums of each leaf of the structures."""
 
+PRESENCE = "presence"
+"""By node of the structures, 1 where the bakery has rows in it."""
+
 HISTOGRAMS = "histograms"
 """Gradient and hessian histograms of the nodes that are to be split next."""
 

@@ -1,0 +1,56 @@
+"""What does it cost that no leaf is opened below a floor? WAPE on the test windows, by the floor.
+
+The default job, refitted leaves, with `min-contributors` off, 3 and 5: the last model's WAPE,
+exchanges a round and bytes; sums without masks, as the model is the same. Run
+`python -m benchmarks.leaf_floor` (options: names of jobs).
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.evaluated_run import evaluated_run
+from benchmarks.jobs import JOBS, Job
+
+FLOORS = (0, 3, 5)
+WANTED = ("synthetic-5", "synthetic-40", "restaurants-100")
+
+
+def measure(job: Job, scratch: Path) -> pd.DataFrame:
+    """Give a row for each floor that the job has bakeries enough for."""
+    rows = []
+    for floor in FLOORS:
+        if floor > job.bakeries:
+            continue
+        settings = job.settings(scratch, min_contributors=str(floor), secure_sums="false")
+        run = evaluated_run(settings, job.bakeries, scratch / f"{job.name}-{floor}")
+        rows.append(
+            {
+                "job": job.name,
+                "floor": floor,
+                "WAPE": run.last_wape,
+                "exchanges a round": run.exchanges_a_round,
+                "MB": (run.total.bytes_down + run.total.bytes_up) / 1e6,
+            }
+        )
+    table = pd.DataFrame(rows)
+    table["to no floor"] = table["WAPE"] / table["WAPE"][0]
+    return table
+
+
+def main() -> int:
+    """Print a table a job."""
+    names = sys.argv[1:] or WANTED
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in names:
+            if JOBS[name].available():
+                print(measure(JOBS[name], Path(scratch)).to_string(index=False), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""Leaves that too few bakeries reach are merged, against a plain recursion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from glean.aggregation.leaf_floor import merged_leaves, node_count
+from glean.errors import ModelError
+from glean.learning.forest import Forest
+from glean.learning.tree import NO_NODE, Nodes, Tree
+
+BAKERIES = 7
+
+
+def random_tree(rng: np.random.Generator, *, depth: int = 4) -> Tree:
+    """A tree whose nodes stand in the order in which they were split."""
+    left, right, level = [NO_NODE], [NO_NODE], [(0, 0)]
+    while level:
+        node, above = level.pop(0)
+        if above < depth and rng.random() < 0.8:
+            left[node], right[node] = len(left), len(left) + 1
+            left += [NO_NODE] * 2
+            right += [NO_NODE] * 2
+            level += [(left[node], above + 1), (right[node], above + 1)]
+    inner = np.array(left) != NO_NODE
+    size = len(left)
+    return Tree(
+        left=np.array(left, dtype=np.int32),
+        right=np.array(right, dtype=np.int32),
+        split_feature=np.where(inner, rng.integers(0, 5, size), 0).astype(np.int32),
+        value=np.where(inner, rng.normal(size=size), 0).astype(np.float32),
+        default_left=np.where(inner, rng.integers(0, 2, size), 0).astype(np.uint8),
+    )
+
+
+def random_counts(rng: np.random.Generator, tree: Tree) -> NDArray[np.int64]:
+    """Counts by node of bakeries, each of which reaches some of the leaves."""
+    there = np.zeros((len(tree), BAKERIES), dtype=bool)
+    leaves = tree.left == NO_NODE
+    there[leaves] = rng.random((leaves.sum(), BAKERIES)) < rng.choice([0.2, 0.5, 0.9])
+    for node in np.flatnonzero(~leaves)[::-1]:
+        there[node] = there[tree.left[node]] | there[tree.right[node]]
+    counts: NDArray[np.int64] = there.sum(axis=1)
+    return counts
+
+
+def outline(tree: Tree, node: int = 0) -> object:
+    """A tree as nested tuples of its splits."""
+    if tree.left[node] == NO_NODE:
+        return float(tree.value[node])
+    split = (int(tree.split_feature[node]), float(tree.value[node]), int(tree.default_left[node]))
+    return split, outline(tree, tree.left[node]), outline(tree, tree.right[node])
+
+
+def merged_outline(tree: Tree, counts: NDArray[np.int64], floor: int, node: int = 0) -> object:
+    """The same after merging, by the words of the rule."""
+    left, right = tree.left[node], tree.right[node]
+    if left == NO_NODE or counts[left] < floor or counts[right] < floor:
+        return 0.0
+    split = (int(tree.split_feature[node]), float(tree.value[node]), int(tree.default_left[node]))
+    return (
+        split,
+        merged_outline(tree, counts, floor, left),
+        merged_outline(tree, counts, floor, right),
+    )
+
+
+def forest_of(*trees: Tree) -> Forest:
+    return Forest("reg:squarederror", tuple("abcde"), trees)
+
+
+@given(st.integers(0, 10_000), st.integers(0, BAKERIES))
+def test_each_leaf_has_bakeries_enough(seed: int, floor: int) -> None:
+    """Every tree is the one that a plain recursion gives, and still a tree."""
+    rng = np.random.default_rng(seed)
+    trees = [random_tree(rng) for _ in range(3)]
+    counts = [random_counts(rng, tree) for tree in trees]
+    forest = forest_of(*trees)
+    assert node_count(forest) == sum(map(len, counts))
+    if min(count[0] for count in counts) < floor:
+        with pytest.raises(ModelError, match=f"wanted {floor}"):
+            merged_leaves(forest, np.concatenate(counts), floor=floor)
+        return
+    merged = merged_leaves(forest, np.concatenate(counts), floor=floor)
+    Nodes.of(merged.trees).checked(columns=5)
+    for tree, before, count in zip(merged.trees, trees, counts, strict=True):
+        assert outline(tree) == merged_outline(before, count, floor)
+
+
+def test_a_node_without_enough_takes_its_sibling_with_it() -> None:
+    """One thin side is enough: its sum would be the difference."""
+    tree = Tree(
+        left=np.array([1, NO_NODE, NO_NODE], dtype=np.int32),
+        right=np.array([2, NO_NODE, NO_NODE], dtype=np.int32),
+        split_feature=np.zeros(3, dtype=np.int32),
+        value=np.array([0.5, 0, 0], dtype=np.float32),
+        default_left=np.zeros(3, dtype=np.uint8),
+    )
+    counts = np.array([7, 6, 2])
+    assert len(merged_leaves(forest_of(tree), counts, floor=3).trees[0]) == 1
+    assert len(merged_leaves(forest_of(tree), counts, floor=2).trees[0]) == 3
+
+
+def test_counts_of_other_trees_are_refused() -> None:
+    """Their number tells."""
+    forest = forest_of(random_tree(np.random.default_rng(1)))
+    with pytest.raises(ModelError, match="wanted one for each of"):
+        merged_leaves(replace(forest), np.ones(1000, dtype=np.int64), floor=1)
