@@ -21,6 +21,8 @@ FLOW: tuple[frozenset[str], ...] = (
             "metric_sums",
             "metrics",
             "node_settings",
+            "noise_settings",
+            "round_settings",
             "seeds",
             "setting_fields",
             "settings",

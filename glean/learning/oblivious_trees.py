@@ -30,7 +30,7 @@ synthetic-40 over epsilons from 1 to 4; deeper leaves hold more noise, shallower
 TREES_PER_ROUND = 10
 """Trees whose average is one step; chosen with `DEPTH`, of 5, 10 and 20."""
 
-LEAVES_PER_ROUND = TREES_PER_ROUND * 2**DEPTH
+LEAVES_PER_ROUND: int = TREES_PER_ROUND * 2**DEPTH
 
 BASE_COLUMN = "weekday_mean_8"
 """What training begins at: the product's mean on this weekday over eight weeks."""

@@ -84,8 +84,10 @@ class Client:
         Raises
         ------
         FederationError
-            There are no rows to learn from.
+            There are no rows to learn from, or the run's settings want noise on what leaves.
         """
+        if self.settings.noise.wanted:
+            raise FederationError("the server asks for trees, which privacy=noise doesn't open")
         weight = self.training_weight(task.spec)
         trainer = self.trainer(task.spec)
         held = trainer.catch_up(task, ClientState(state))

@@ -78,6 +78,7 @@ class _Sum:
     requests: Mapping[str, SumRequest]
     length: int
     structures: bytes
+    at_least: int
 
 
 class SumRounds:
@@ -117,6 +118,7 @@ class SumRounds:
         *,
         length: int,
         structures: bytes = b"",
+        at_least: int = 0,
     ) -> SumResult:
         """Make one sum.
 
@@ -132,13 +134,16 @@ class SumRounds:
             Numbers of the vector; 0 where nothing is summed.
         structures : bytes
             Model file of the trees whose leaves are wanted.
+        at_least : int
+            Vectors that must have come before a masked sum is opened.
 
         Raises
         ------
         FederationError
-            Vectors are to be masked, and too few bakeries are left for it.
+            Vectors are to be masked, and too few bakeries are left for it, or fewer sent one than
+            wanted.
         """
-        wanted = _Sum(number, model, requests, length, structures)
+        wanted = _Sum(number, model, requests, length, structures, at_least)
         left = dict(requests)
         lost = 0
         while length and self.manager.uses_secagg(_contributors(left)):
@@ -167,6 +172,11 @@ class SumRounds:
     def _unmasked(
         self, wanted: _Sum, names: tuple[str, ...], replies: Mapping[str, SumReply]
     ) -> SumResult:
+        if len(replies) < wanted.at_least:
+            raise FederationError(
+                f"round {wanted.number}: found {len(replies)} vectors for a sum that is opened "
+                f"with {wanted.at_least} or more only, which carry the noise accounted for"
+            )
         senders, total = self._secagg.total(
             self._number,
             names,

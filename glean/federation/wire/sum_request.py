@@ -30,6 +30,15 @@ LEAVES = "leaves"
 HISTOGRAMS = "histograms"
 """Gradient and hessian histograms of the nodes that are to be split next."""
 
+DAY_HESSIANS = "day hessians"
+"""Weight of the rows in each leaf of all random trees of a run; no day adds more than a bound."""
+
+DAY_GRADIENTS = "day gradients"
+"""Clipped gradient sums of each leaf of a round's random trees; no day adds more than a bound."""
+
+CLIPPED_SCORE = "clipped score"
+"""The primary metric over the validation window, clipped to 0 to 1."""
+
 
 @dataclass(frozen=True)
 class SumRequest:
