@@ -18,6 +18,11 @@ HESSIAN_SHARE = 0.15
 """Of the squared mu that training has: what the hessians get, the rest is the rounds'. Between
 0.05 and 0.3 it hardly moved the WAPE on validation windows."""
 
+RECORDS_OF_A_DAY = 62
+"""Days whose records a day's sales enter: its own, the 28 next (lags, means, the level), four more
+on its weekday, and the same weekdays a year after the first 29, which are told relative to their
+level."""
+
 RELIED_SHARE = (2, 3)
 """Of the roster: so many bakeries give the noise that is accounted, also where a third has gone."""
 
@@ -74,6 +79,14 @@ class NoiseBudget:
         """
         noise = [self.hessians, *[self.gradients] * self.rounds]
         return epsilon_of(composed(1.0 / each for each in noise), self.delta)
+
+    @property
+    def spent_of_a_days_sales(self) -> float:
+        """Account for a day's sales, which enter the records of `RECORDS_OF_A_DAY`: an epsilon.
+
+        A group of so many has as many times the mu (Dong, Roth and Su).
+        """
+        return epsilon_of(RECORDS_OF_A_DAY * self.mu, self.delta)
 
 
 def relied_on(parties: int) -> int:

@@ -9,14 +9,18 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import build_features
 from glean.federation.wire.noised_parts import part_deviation
 from glean.federation.wire.sum_request import CLIPPED_SCORE, DAY_GRADIENTS, DAY_HESSIANS
 from glean.learning.day_sums import UNIT
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND
 from glean.privacy.discrete_gaussian import divergence_of_sum
 from glean.privacy.gaussian_dp import composed, delta_of, epsilon_of, mu_of
-from glean.privacy.noise_budget import NoiseBudget, part_of, relied_on
+from glean.privacy.noise_budget import RECORDS_OF_A_DAY, NoiseBudget, part_of, relied_on
+from glean.sales.table import SalesTable
 from glean.settings import RunSettings
+from tests.tables import random_table
 
 Floats = NDArray[np.float64]
 
@@ -157,6 +161,22 @@ def test_two_thirds_of_the_roster_give_the_accounted_noise(parties: int) -> None
         each = part_of(deviation, parties=parties)
         assert each * math.sqrt(relied_on(parties)) >= deviation
         assert (each - 1) * math.sqrt(relied_on(parties)) < deviation
+
+
+@pytest.mark.parametrize("closed_weekday", [None, 6])
+def test_a_days_sales_enter_the_records_of_62_days(closed_weekday: int | None) -> None:
+    """Counted by changing one day's sales: the days on which a feature or the target moves."""
+    made = random_table(days=1300, products=1, closed_weekday=closed_weekday)
+    rows = made.rows.reset_index(drop=True)
+    changed = rows.copy()
+    changed.loc[420, "units"] += 1.0
+    definition = FeatureDefinition(horizon_days=1, season=True)
+    before, after = (build_features(SalesTable(each), definition) for each in (rows, changed))
+    moved = (before.x != after.x) & ~(np.isnan(before.x) & np.isnan(after.x))
+    days = before.keys["date"][moved.any(axis=1) | (before.y != after.y)].nunique()
+    assert days == RECORDS_OF_A_DAY
+    budget = NoiseBudget(4.0, 1e-6, rounds=20)
+    assert budget.spent_of_a_days_sales == pytest.approx(1595, abs=2)
 
 
 def test_without_noise_nobody_adds_any() -> None:

@@ -90,6 +90,25 @@ def test_twice_with_noise_the_trees_are_equal_and_no_byte_of_the_leaves_is(
         assert each.table("rounds.csv")["replies"].tolist() == [3, 3, 3]
 
 
+def test_a_run_says_what_it_spends_and_of_what(
+    tmp_path: Path, three_bakeries: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The unit beside the epsilon, and what the same run promises a day's sales."""
+    config = config_of(three_bakeries, **(NOISED | {"epsilon": 2.0, "num_server_rounds": 1}))
+    with caplog.at_level("INFO"):
+        folder = run(tmp_path, config)
+    (told,) = [line for line in caplog.messages if "carries noise" in line]
+    assert "epsilon 2 (delta 1e-06) for a bakery's day of training records" in told
+    assert "up to 62 days, " in told
+    settings = facts_of(folder)["settings"]
+    assert (settings["privacy"], settings["epsilon"], settings["aggregation"]) == (
+        "noise",
+        2.0,
+        "oblivious",
+    )
+    assert "round 1: validation WAPE" in caplog.text
+
+
 def test_only_the_last_model_is_scored_and_that_with_noise(
     tmp_path: Path, three_bakeries: str
 ) -> None:
