@@ -13,19 +13,29 @@ from glean.errors import FederationError
 from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation
 from glean.federation.wire.sum_request import SumRequest
 from glean.privacy.discrete_gaussian import sample
+from glean.privacy.noise_budget import relied_on
 from glean.settings import RunSettings
 
 Encoded = NDArray[np.int64]
 
 
-def check_noised(request: SumRequest, settings: RunSettings) -> None:
+def check_noised(request: SumRequest, settings: RunSettings, *, participants: int) -> None:
     """Refuse what a run with noise doesn't open, whatever the server asks for.
+
+    Parameters
+    ----------
+    request : SumRequest
+        What it asks for.
+    settings : RunSettings
+        The run's.
+    participants : int
+        Bakeries whose masks cancel in this sum: those who can give the noise.
 
     Raises
     ------
     FederationError
-        A part carries no noise, the vector isn't to be masked, or scores or trees are wanted as
-        they are.
+        A part carries no noise, the vector isn't to be masked, scores or trees are wanted as they
+        are, or fewer take part than the noise of such a roster relies on.
     """
     if not settings.noise.wanted:
         return
@@ -36,6 +46,12 @@ def check_noised(request: SumRequest, settings: RunSettings) -> None:
         raise FederationError(
             f"the server asks for {', '.join(wrong)}, which a run with privacy=noise doesn't open; "
             f"wanted {', '.join(sorted(NOISED_PARTS))}, masked"
+        )
+    # Of a roster made larger each would add less; but then so many must be in the masks too.
+    if request.parts and participants < (least := relied_on(request.num_clients)):
+        raise FederationError(
+            f"found {participants} bakeries in a sum whose noise relies on {least} of "
+            f"{request.num_clients}; wanted as many"
         )
 
 

@@ -65,7 +65,8 @@ class SumResponder:
             It isn't what a run with these settings opens.
         """
         request = self.request
-        check_noised(request, self._client.settings)
+        taking_part = int.from_bytes(self._task.participants, "big").bit_count()
+        check_noised(request, self._client.settings, participants=taking_part)
         if self._needs_model() and not self._trainer.catch_up(self._task, ClientState(self._state)):
             return self._reply(lacks_model=True)
         secagg = None
