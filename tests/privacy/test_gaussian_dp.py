@@ -168,8 +168,7 @@ def test_a_days_sales_enter_the_records_of_62_days(closed_weekday: int | None) -
     """Counted by changing one day's sales: the days on which a feature or the target moves."""
     made = random_table(days=1300, products=1, closed_weekday=closed_weekday)
     rows = made.rows.reset_index(drop=True)
-    changed = rows.copy()
-    changed.loc[420, "units"] += 1.0
+    changed = rows.assign(units=rows["units"] + (rows.index == 420))
     definition = FeatureDefinition(horizon_days=1, season=True)
     before, after = (build_features(SalesTable(each), definition) for each in (rows, changed))
     moved = (before.x != after.x) & ~(np.isnan(before.x) & np.isnan(after.x))
