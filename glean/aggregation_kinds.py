@@ -48,6 +48,13 @@ bakery's trees as they are: the same rule serves both, and `histogram`."""
 REFIT_RATE = TreeRate(total=16.0, largest=0.8)
 """For refitted leaves, whose average over many structures is a smoother step."""
 
+OBLIVIOUS_RATE = TreeRate(total=70.0, largest=3.5)
+"""For random trees, of which each sees little of a residual: a step is of what a tree sees, and
+the mean of all rows, which all trees see, is added apart from it. From 4 on it may diverge."""
+
+AUTO = "auto"
+"""Value of the setting `aggregation` by which the setting `privacy` decides."""
+
 
 @dataclass(frozen=True)
 class AggregationKind:
@@ -79,6 +86,10 @@ class AggregationKind:
         Whether the trees of a round are grown on the same margins.
     has_state : bool
         Whether its strategy has a state of its own, never empty, which checkpoints keep.
+    squared_error_only : bool
+        Whether it is for the objective "reg:squarederror" alone.
+    unfit_for_noise : str
+        Why it can't be trained where `privacy` is "noise"; "" where it can.
     """
 
     name: str
@@ -93,6 +104,8 @@ class AggregationKind:
     proposals: bool = False
     one_boosting_step: bool = False
     has_state: bool = False
+    squared_error_only: bool = False
+    unfit_for_noise: str = "what it opens carries no noise"
 
     @property
     def averages_weights(self) -> bool:
@@ -114,6 +127,7 @@ KINDS: tuple[AggregationKind, ...] = (
         rate=REFIT_RATE,
         leaves_are_sums=True,
         proposals=True,
+        unfit_for_noise="its structures are grown on rows, and tell of them",
     ),
     AggregationKind(
         "bagging",
@@ -122,6 +136,7 @@ KINDS: tuple[AggregationKind, ...] = (
         leaf_values="scaled",
         rate=TREE_RATE,
         sums=False,
+        unfit_for_noise="each bakery's trees leave it as they are",
     ),
     AggregationKind(
         "cyclic",
@@ -129,12 +144,27 @@ KINDS: tuple[AggregationKind, ...] = (
         "glean.federation.server.cyclic:CyclicStrategy",
         rate=TREE_RATE,
         sums=False,
+        unfit_for_noise="each bakery's trees leave it as they are",
     ),
     AggregationKind(
         "fedavg",
         "weights",
         "glean.federation.server.fedavg:FedAvgStrategy",
         cpu_only=True,
+        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
+    ),
+    AggregationKind(
+        "oblivious",
+        "trees",
+        "glean.federation.server.oblivious:ObliviousStrategy",
+        rate=OBLIVIOUS_RATE,
+        cpu_only=True,
+        always_masked=True,
+        leaves_are_sums=True,
+        one_boosting_step=True,
+        has_state=True,
+        squared_error_only=True,
+        unfit_for_noise="",
     ),
     AggregationKind(
         "histogram",
@@ -145,23 +175,39 @@ KINDS: tuple[AggregationKind, ...] = (
         always_masked=True,
         leaves_are_sums=True,
         one_boosting_step=True,
+        unfit_for_noise="its structures follow from rows, and its many cells want much noise",
     ),
 )
 
+_UNDER: dict[bool, str] = {False: "bagging", True: "oblivious"}
+"""What "auto" stands for without noise, and with it."""
+
+
+def automatic(*, noised: bool) -> str:
+    """Name the aggregation that "auto" stands for.
+
+    Examples
+    --------
+    >>> automatic(noised=True)
+    'oblivious'
+    """
+    return _UNDER[noised]
+
 
 def aggregation_names() -> tuple[str, ...]:
-    """Values of the setting `aggregation`, each once, in the order of the table."""
-    return tuple(dict.fromkeys(kind.name for kind in KINDS))
+    """Values of the setting `aggregation`, each once: "auto", then in the order of the table."""
+    return tuple(dict.fromkeys((AUTO, *(kind.name for kind in KINDS))))
 
 
 def kind_of(name: str, *, leaf_values: str) -> AggregationKind:
-    """Find the row for two settings that were checked.
+    """Find the row for two settings that were checked; "auto" is what it is without noise.
 
     Examples
     --------
     >>> kind_of("fedavg", leaf_values="refit").suffix
     '.npz'
     """
+    name = automatic(noised=False) if name == AUTO else name
     return next(
         kind for kind in KINDS if kind.name == name and kind.leaf_values in ("", leaf_values)
     )

@@ -74,6 +74,17 @@ class MetricSums:
             raise ModelError(f"found a negative sum of errors: {sums}")
         return sums
 
+    @classmethod
+    def of_primary(cls, value: float) -> Self:
+        """Make sums of which only the primary metric is known, like a mean over clients.
+
+        Raises
+        ------
+        ModelError
+            This kind of sums can't say that.
+        """
+        raise ModelError(f"{cls.__name__} can't be told by {cls.COLUMNS[0]} {value:g} alone")
+
     def __add__(self, other: Self) -> Self:
         return type(self)(*(a + b for a, b in zip(self.as_tuple, other.as_tuple, strict=True)))
 

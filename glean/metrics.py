@@ -72,6 +72,17 @@ class ErrorSums(MetricSums):
             relative_error=float((np.abs(error[sold]) / units[sold]).sum()),
         )
 
+    @classmethod
+    def of_primary(cls, value: float) -> ErrorSums:
+        """Make sums whose WAPE is `value`, at least 0; the other metrics are NaN.
+
+        Examples
+        --------
+        >>> ErrorSums.of_primary(0.2).metrics()
+        {'wape': 0.2, 'mae': nan, 'rmse': nan, 'mape': nan}
+        """
+        return cls(units=1.0, abs_error=max(value, 0.0))
+
     def metrics(self) -> dict[str, float]:
         """Give WAPE, MAE, RMSE and MAPE."""
         return {"wape": self.wape, "mae": self.mae, "rmse": self.rmse, "mape": self.mape}

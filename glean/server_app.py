@@ -19,8 +19,10 @@ from glean.federation.server.setup import (
     training_loop,
 )
 from glean.federation.server.start_model import resolve_paths, take_start_model
+from glean.federation.wire.noised_parts import budget_of
 from glean.learning.learning_rates import learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
+from glean.privacy.noise_budget import RECORDS_OF_A_DAY
 from glean.runs.events import RunStarted
 from glean.runs.folder import reason_of
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
@@ -98,6 +100,19 @@ def _announce(
             clients.report_untrained(name, info.note)
     if settings.secure_sums:
         LOG.info("%s", _about_masks(settings, infos, deployed=deployed))
+    if settings.noise.wanted:
+        LOG.info("%s", _about_noise(settings))
+
+
+def _about_noise(settings: RunSettings) -> str:
+    """Say what the run spends, and of whom."""
+    budget = budget_of(settings)
+    return (
+        f"what is opened carries noise: epsilon {budget.spent:.3g} (delta {budget.delta:g}) for a "
+        "bakery's day of training records; for a day's sales, which enter the records of up to "
+        f"{RECORDS_OF_A_DAY} days, {budget.spent_of_a_days_sales:,.0f}; for all days of a product "
+        "it promises nothing (docs/privacy.md)"
+    )
 
 
 def _about_masks(settings: RunSettings, infos: ClientInfos, *, deployed: bool) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self
 
-from glean.aggregation_kinds import AggregationKind, aggregation_names, kind_of
+from glean.aggregation_kinds import AUTO, automatic
 from glean.errors import SettingsError
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
+from glean.noise_settings import NoiseSettings, noise_problems
+from glean.round_settings import RoundSettings
 from glean.setting_fields import (
     INF,
     TYPE_WORDS,
@@ -98,35 +100,12 @@ class TableSettings:
     )
 
 
-@dataclass(frozen=True)
-class RoundSettings:
-    """How the rounds of the federation go."""
-
-    aggregation: str = choice("bagging", aggregation_names, "how updates become the global model")
-    leaf_values: str = choice("refit", ("refit", "scaled"), "leaf values of bagging")
-    proposals_per_round: int = number(10, 1, 1000, "tree structures a round, refitted leaves")
-    fedavg_model: str = choice("neural", ("neural", "poisson"), "what fedavg averages")
-    num_server_rounds: int = number(20, 1, 10_000, "rounds of the federation")
-    learning_rate: float = number(0.0, 0.0, 1.0, "step size; 0: by the rule in the README")
-    early_stopping_rounds: int = number(0, 0, 10_000, "rounds without progress; 0: off")
-    fraction_train: float = number(1.0, 0.001, 1.0, "share of the bakeries that train in a round")
-    fraction_evaluate: float = number(1.0, 0.001, 1.0, "share of the bakeries that score a round")
-    min_available_bakeries: int = number(2, 1, 1_000_000, "bakeries to wait for")
-    round_timeout_s: int = number(600, 1, 86_400, "seconds to wait for replies")
-    newcomer_fraction: float = number(0.0, 0.0, 1.0, "share of bakeries cut to a short history")
-    newcomer_days: int = number(30, 0, 60, "days that such a bakery keeps")
-
-    @property
-    def kind(self) -> AggregationKind:
-        """The aggregation's row in the table."""
-        return kind_of(self.aggregation, leaf_values=self.leaf_values)
-
-
 _GROUPS: dict[str, type] = {
     "rounds": RoundSettings,
     "boosting": BoostingSettings,
     "windows": WindowSettings,
     "table": TableSettings,
+    "noise": NoiseSettings,
 }
 
 
@@ -140,10 +119,11 @@ class RunSettings:
     3
     """
 
-    rounds: RoundSettings = RoundSettings()
+    rounds: RoundSettings = field(default_factory=RoundSettings)
     boosting: BoostingSettings = BoostingSettings()
     windows: WindowSettings = WindowSettings()
     table: TableSettings = TableSettings()
+    noise: NoiseSettings = field(default_factory=NoiseSettings)
     workload: str = choice(DEFAULT_WORKLOAD, lambda: tuple(WORKLOADS), "what is learned from what")
     seed: int = number(42, 0, 2**31 - 1, "seed of everything that is drawn")
     baselines: bool = plain(True, "also score local, pooled and the habits")
@@ -200,11 +180,14 @@ class RunSettings:
         return settings
 
     def _for_workload(self) -> Self:
-        """Take an aggregation that the workload's model can be trained by."""
+        """Take an aggregation that the workload's model can be trained by, by name."""
+        name = self.rounds.aggregation
         aggregations = WORKLOADS[self.workload].aggregations
-        if not aggregations or self.rounds.aggregation in aggregations:
-            return self
-        return replace(self, rounds=replace(self.rounds, aggregation=aggregations[0]))
+        if aggregations and name not in aggregations:
+            name = aggregations[0]
+        if name == AUTO:
+            name = automatic(noised=self.noise.wanted)
+        return replace(self, rounds=replace(self.rounds, aggregation=name))
 
     def check_together(self) -> None:
         """Refuse settings that are fine by themselves and don't go together.
@@ -224,6 +207,22 @@ class RunSettings:
             raise SettingsError(
                 f"device: found 'gpu'; {kind.name} learns on the CPU: wanted 'cpu' or 'auto'"
             )
+        if kind.squared_error_only and self.boosting.objective != "reg:squarederror":
+            raise SettingsError(
+                f"objective: found {self.boosting.objective!r}; {kind.name} is for squared error: "
+                "wanted 'reg:squarederror'"
+            )
+        problems = [
+            *noise_problems(
+                self.noise,
+                self.rounds,
+                secure_sums=self.secure_sums,
+                share_scores=self.share_scores,
+                resume=self.resume,
+            )
+        ]
+        if problems:
+            raise SettingsError("\n".join(problems))
         if self.boosting.objective == "reg:absoluteerror" and kind.leaves_are_sums:
             raise SettingsError(
                 "objective: found 'reg:absoluteerror', whose leaves are medians and no sums; "

@@ -88,8 +88,8 @@ def test_an_unknown_key_is_named_with_those_that_are_known() -> None:
         (
             "aggregation",
             "boosting",
-            "aggregation: found 'boosting'; wanted one of 'bagging', 'cyclic', "
-            "'fedavg', 'histogram'",
+            "aggregation: found 'boosting'; wanted one of 'auto', 'bagging', "
+            "'cyclic', 'fedavg', 'oblivious', 'histogram'",
         ),
         ("device", "cuda", "device: found 'cuda'; wanted one of 'auto', 'cpu', 'gpu'"),
         ("test-start", "1.7.2019", "test-start: found '1.7.2019'; wanted a date like 2019-07-01"),

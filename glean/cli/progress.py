@@ -72,7 +72,8 @@ def _show(bar: Progress, task: Any, event: Event) -> None:
                 bar.console.print(line, markup=False, soft_wrap=True)
         case RoundFinished():
             name, score = next(iter(event.metrics.items()), ("", None))
-            note = f"validation {metric_label(name)} {score:.3f}" if score is not None else ""
+            scored = score is not None
+            note = f"validation {metric_label(name)} {score:.3f}" if scored else "not scored"
             bar.update(task, completed=event.round, note=note)
             if not bar.console.is_terminal:
                 bar.console.print(f"round {event.round}: {note}")

@@ -28,9 +28,11 @@ def sum_errors(run: FinishedRounds) -> ErrorDistribution | None:
     """Sum up how far the final model is off on validation windows.
 
     Only where somebody is to forecast by it or to compare, and where sums are masked or the tables
-    are the operator's anyhow; and a run doesn't fail by it.
+    are the operator's anyhow, and want no noise; and a run doesn't fail by it.
     """
     settings = run.settings
+    if settings.noise.wanted:
+        return None  # these sums carry no noise
     if (run.deployed and not settings.secure_sums) or not (run.deployed or settings.baselines):
         return None
     manager, sum_rounds = run.loop.manager, run.loop.sum_rounds

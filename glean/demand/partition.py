@@ -91,4 +91,10 @@ class BakeryPartition:
         settings = self.rows.settings
         if settings.rounds.kind.averages_weights:
             return WeightTrainer(*windows, kind=settings.rounds.fedavg_model)
-        return TreeTrainer(*windows, boosting=settings.boosting, device=settings.tree_device)
+        return TreeTrainer(
+            *windows,
+            boosting=settings.boosting,
+            device=settings.tree_device,
+            seed=settings.seed,
+            rounds=settings.rounds.num_server_rounds,
+        )

@@ -14,15 +14,25 @@ from glean.errors import ModelError, RefusalError
 from glean.features.matrix import FeatureMatrix
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, PRESENCE, SumRequest
+from glean.federation.wire.sum_request import (
+    DAY_GRADIENTS,
+    DAY_HESSIANS,
+    HISTOGRAMS,
+    LEAVES,
+    PRESENCE,
+    SumRequest,
+)
 from glean.federation.workload.client_state import ClientState
 from glean.learning.bin_layout import BinLayout
 from glean.learning.boosting import TreeLearner
+from glean.learning.day_sums import DaySums
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
 from glean.learning.gradient_histograms import GradientHistograms
 from glean.learning.histogram_request import HistogramRequest
+from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees
 from glean.learning.structure import leaf_count, on_public_edges, structure_of
+from glean.learning.tree import Tree
 from glean.metrics import ErrorSums
 from glean.settings import BoostingSettings
 
@@ -112,6 +122,8 @@ class TreeTrainer:
         How trees are grown.
     device : str
         "cpu" or "gpu".
+    seed, rounds : int
+        The run's, from which random trees are drawn.
     """
 
     def __init__(
@@ -121,8 +133,12 @@ class TreeTrainer:
         *,
         boosting: BoostingSettings,
         device: str,
+        seed: int = 0,
+        rounds: int = 0,
     ) -> None:
         self._boosting = boosting
+        self._seed = seed
+        self._rounds = rounds
         self._validation_rows = validation
         self._rows = training
         self._cached: MarginCache | None = None
@@ -141,6 +157,10 @@ class TreeTrainer:
     @cached_property
     def _histograms(self) -> GradientHistograms:
         return GradientHistograms(self._rows, self._layout, self._boosting)
+
+    @cached_property
+    def _day_sums(self) -> DaySums:
+        return DaySums(self._rows, self._layout)
 
     @cached_property
     def _validation_histograms(self) -> GradientHistograms:
@@ -180,6 +200,9 @@ class TreeTrainer:
             return sum(len(tree) for tree in _read(task.structures).trees)
         if part == HISTOGRAMS:
             return self._request(request).size(self._layout)
+        if part in (DAY_HESSIANS, DAY_GRADIENTS):
+            rounds = self._rounds if part == DAY_HESSIANS else 1
+            return LEAVES_PER_ROUND * rounds
         return error_part_length(part)
 
     def contribute(
@@ -189,6 +212,11 @@ class TreeTrainer:
         del weight, seed  # rows carry their weights; nothing is drawn here
         if part == PRESENCE:
             return self._histograms.presence(_read(task.structures).trees)
+        if part == DAY_HESSIANS:
+            rounds = range(1, self._rounds + 1)
+            return np.concatenate([self._day_sums.hessians(self._random_trees(n)) for n in rounds])
+        if part == DAY_GRADIENTS:
+            return self._day_sums.gradients(self._margins.training, self._random_trees(task.round))
         if part not in (LEAVES, HISTOGRAMS):
             return error_part(
                 part, self._predict_validation(), self._validation_rows.units, request
@@ -221,6 +249,12 @@ class TreeTrainer:
         self._cached = self._added(held, _read(task.model), task.state)
         self._cached.save(state)
         return True
+
+    def _random_trees(self, number: int) -> tuple[Tree, ...]:
+        """Draw the random trees of a round here, so that the server has no say in them."""
+        if not 1 <= number <= self._rounds:
+            raise ModelError(f"found the round {number}; wanted one of {self._rounds}")
+        return random_trees(self._layout, seed=self._seed, number=number)
 
     @property
     def _margins(self) -> MarginCache:

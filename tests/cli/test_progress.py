@@ -52,5 +52,5 @@ def test_it_tells_who_comes_and_goes(tmp_path: Path, capsys: pytest.CaptureFixtu
         "round 1: validation WAPE 0.250",
         "[Bruno] is back after 90 s",
         "Cleo has joined",
-        "round 2:",
+        "round 2: not scored",
     ]

@@ -98,10 +98,12 @@ class Client:
         Raises
         ------
         FederationError
-            There are no rows to learn from.
+            There are no rows to learn from, or the run's settings want noise on what leaves.
         RefusalError
             The run is made of sums.
         """
+        if self.settings.noise.wanted:
+            raise FederationError("the server asks for trees, which privacy=noise doesn't open")
         self.policy.check_update()
         weight = self.training_weight(task.spec)
         trainer = self.trainer(task.spec)

@@ -7,6 +7,9 @@ import json
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, TrainReply
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
 from glean.federation.wire.sum_request import (
+    CLIPPED_SCORE,
+    DAY_GRADIENTS,
+    DAY_HESSIANS,
     FINAL,
     HISTOGRAMS,
     LEAVES,
@@ -31,6 +34,9 @@ _PARTS = {
     LEAVES: "its gradient and hessian sums of each leaf",
     PRESENCE: "in which nodes of the trees it has rows",
     HISTOGRAMS: "its gradient and hessian sums of each public bin",
+    DAY_HESSIANS: "the weight of its rows in each leaf of random trees",
+    DAY_GRADIENTS: "its clipped gradient sums of each leaf of random trees",
+    CLIPPED_SCORE: "one score over its validation window",
 }
 
 

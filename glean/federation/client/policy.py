@@ -67,7 +67,7 @@ class ClientPolicy:
             Says which setting.
         """
         wanted, kind = self.node.privacy, self.settings.rounds.kind
-        if wanted == "noise":
+        if wanted == "noise" and not self.settings.noise.wanted:
             raise RefusalError(
                 NO_NOISE,
                 "node config privacy: found 'noise'; this run's sums carry no noise: nothing is "

@@ -9,12 +9,22 @@ from numpy.typing import NDArray
 from glean.aggregation.metric_sums import encode, encode_sums
 from glean.federation.client.client import Client
 from glean.federation.client.journal_store import JournalStore
+from glean.federation.client.noised_vector import check_noised, noise_on
 from glean.federation.client.secagg_client import StoredSecAggClient
 from glean.federation.wire.final_test_sums import kept_encoded
 from glean.federation.wire.messages import identity_of
+from glean.federation.wire.noised_parts import NOISED_PARTS
 from glean.federation.wire.sum_messages import SumReply, SumTask
-from glean.federation.wire.sum_request import FINAL, SCORES, TOTALS, WEIGHTS, SumRequest
+from glean.federation.wire.sum_request import (
+    CLIPPED_SCORE,
+    FINAL,
+    SCORES,
+    TOTALS,
+    WEIGHTS,
+    SumRequest,
+)
 from glean.federation.workload.registry import workload_of
+from glean.learning.day_sums import UNIT
 from glean.metric_sums import MetricSums
 from glean.runs.code_version import code_fingerprint
 
@@ -55,7 +65,15 @@ class SumResponder:
         self._trainer = client.trainer(task.spec)
 
     def answer(self) -> SumReply:
-        """Compute what is asked; or say that the model or the keys for it aren't here."""
+        """Compute what is asked; or say that the model or the keys for it aren't here.
+
+        Raises
+        ------
+        FederationError
+            It isn't what a run with these settings opens.
+        RefusalError
+            It goes against the bakery's own policy.
+        """
         secagg = None
         if self._told.masked:
             secagg = StoredSecAggClient.of(self._client, self._task, self._state)
@@ -64,10 +82,12 @@ class SumResponder:
             self.request = self._told.at(secagg.place)
         request = self.request
         self._client.policy.check_request(request, self._task.structures)
+        taking_part = int.from_bytes(self._task.participants, "big").bit_count()
+        check_noised(request, self._client.settings, participants=taking_part)
         context = secagg.context(self._task, self._told) if secagg else None
         if self._needs_model() and not self._client.catch_up(self._task, self._state):
             return self._reply(lacks_model=True)
-        scored = request.with_scores or SCORES in request.contributes
+        scored = request.with_scores or {SCORES, CLIPPED_SCORE} & {*request.contributes}
         sums = self._trainer.validate() if scored else None
         proposal = self._proposal() if request.proposes else b""
         encoded = self._encoded(sums)
@@ -118,6 +138,8 @@ class SumResponder:
     def _part(self, part: str, sums: MetricSums | None) -> Encoded:
         """Make a part of the vector; zeros where others contribute it."""
         request = self.request
+        if part in NOISED_PARTS:
+            return self._noised(part, sums)
         if part not in request.contributes:
             return np.zeros(self._length(part), dtype=np.int64)
         if part == TOTALS:
@@ -132,8 +154,23 @@ class SumResponder:
         weight = 0.0
         if part == WEIGHTS:
             weight = self._client.training_weight(self._task.spec) / request.unit_weight
+        return self._contribute(part, weight)
+
+    def _contribute(self, part: str, weight: float = 0.0) -> Encoded:
         seed = self._client.training_seed(self._task.round)
-        return self._trainer.contribute(part, self._task, request, weight=weight, seed=seed)
+        return self._trainer.contribute(part, self._task, self.request, weight=weight, seed=seed)
+
+    def _noised(self, part: str, sums: MetricSums | None) -> Encoded:
+        """Make a part that carries noise where the run wants it; who adds nothing adds noise."""
+        if part not in self.request.contributes:
+            found = np.zeros(self._length(part), dtype=np.int64)
+        elif part == CLIPPED_SCORE:
+            assert sums is not None, "a score that is contributed was made"
+            found = _clipped(sums.primary)
+        else:
+            found = self._contribute(part)
+        settings, parties = self._client.settings, self.request.num_clients
+        return found + noise_on(part, len(found), settings, parties=parties)
 
     def _length(self, part: str) -> int:
         if part == TOTALS:
@@ -142,6 +179,8 @@ class SumResponder:
             return workload_of(self._client.settings).metrics.length()
         if part == FINAL:
             return len(self._final())
+        if part == CLIPPED_SCORE:
+            return 1
         return self._trainer.length(part, self._task, self.request)
 
     def _totals(self) -> Encoded:
@@ -157,3 +196,9 @@ class SumResponder:
             unit_weight=self.request.unit_weight,
             num_clients=self.request.num_clients,
         )
+
+
+def _clipped(score: float) -> Encoded:
+    """Write a score between 0 and 1 for a sum; one that can't be had counts as the worst."""
+    kept = min(max(score, 0.0), 1.0) if np.isfinite(score) else 1.0
+    return np.array([int(kept * UNIT)], dtype=np.int64)

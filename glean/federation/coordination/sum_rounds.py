@@ -82,6 +82,7 @@ class _Sum:
     length: int
     structures: bytes
     complete: bool
+    at_least: int
 
     def absent(self, names: Collection[str]) -> frozenset[str]:
         """Name who keeps the sum unopened: contributors of its first part that aren't there."""
@@ -134,6 +135,7 @@ class SumRounds:
         length: int,
         structures: bytes = b"",
         complete: bool = False,
+        at_least: int = 0,
     ) -> SumResult:
         """Make one sum.
 
@@ -152,13 +154,16 @@ class SumRounds:
         complete : bool
             Whether it stays unopened, without replies, where one is missing who was asked for the
             first part.
+        at_least : int
+            Vectors that must have come before a masked sum is opened.
 
         Raises
         ------
         FederationError
-            Vectors are to be masked, and too few bakeries are left for it.
+            Vectors are to be masked, and too few bakeries are left for it, or fewer sent one than
+            wanted.
         """
-        wanted = _Sum(number, model, requests, length, structures, complete)
+        wanted = _Sum(number, model, requests, length, structures, complete, at_least)
         left = dict(requests)
         lost = 0
         while length and self.manager.uses_secagg(_contributors(left)):
@@ -197,6 +202,11 @@ class SumRounds:
     def _unmasked(
         self, wanted: _Sum, names: tuple[str, ...], replies: Mapping[str, SumReply]
     ) -> SumResult:
+        if len(replies) < wanted.at_least:
+            raise FederationError(
+                f"round {wanted.number}: found {len(replies)} vectors for a sum that is opened "
+                f"with {wanted.at_least} or more only, which carry the noise accounted for"
+            )
         senders, total = self._secagg.total(
             self._number,
             names,

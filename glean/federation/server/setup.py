@@ -99,8 +99,13 @@ def training_loop(
     Raises
     ------
     FederationError
-        None of them has enough to learn from.
+        None of them has enough to learn from, or noise is wanted where bakeries have own tables.
     """
+    if settings.noise.wanted and any(info.own_table for info in infos.values()):
+        raise FederationError(
+            "privacy: found 'noise' in a deployment, where a bakery would have to keep a ledger of "
+            "what each day has spent, which it can't yet; wanted 'auto' or 'sums'"
+        )
     if not any(info.trains for info in infos.values()):
         notes = "; ".join(f"{name}: {info.note}" for name, info in infos.items())
         raise FederationError(f"no bakery has enough to learn from. {notes}")

@@ -211,9 +211,9 @@ class TrainingLoop:
         ]
         self._clients.folder.append_round(self._metrics.COLUMNS, row, client_rows)
         self._clients.folder.append_event(RoundFinished.from_row(_finite_only(row)))
-        label = metric_label(self._metrics.COLUMNS[0])
-        values = (number, label, total.primary, result.replies)
-        LOG.info("round %d: validation %s %.4f, %d replies", *values)
+        score = f"validation {metric_label(self._metrics.COLUMNS[0])} {total.primary:.4f}"
+        words = score if math.isfinite(total.primary) else "not scored"
+        LOG.info("round %d: %s, %d replies", number, words, result.replies)
         return total.primary
 
     def _keep(self, number: int, result: RoundResult) -> None:

@@ -35,6 +35,15 @@ PRESENCE = "presence"
 HISTOGRAMS = "histograms"
 """Gradient and hessian histograms of the nodes that are to be split next."""
 
+DAY_HESSIANS = "day hessians"
+"""Weight of the rows in each leaf of all random trees of a run; no day adds more than a bound."""
+
+DAY_GRADIENTS = "day gradients"
+"""Clipped gradient sums of each leaf of a round's random trees; no day adds more than a bound."""
+
+CLIPPED_SCORE = "clipped score"
+"""The primary metric over the validation window, clipped to 0 to 1."""
+
 _TUPLES = ("parts", "contributes", "scale", "contributors")
 _SET = re.compile(r"[0-9a-f]{1,65536}")
 

@@ -50,7 +50,7 @@ def test_the_config_is_the_one_that_stands_in_the_checkout() -> None:
 def test_an_installed_wheel_has_its_own_config() -> None:
     """Next to the package lies a stranger's project, which is none of ours."""
     assert app_project()["project"]["name"] == "glean"
-    assert app_config()["aggregation"] == "bagging"
+    assert app_config()["aggregation"] == "auto"
 
 
 def test_without_a_project_next_to_it_the_package_s_own_counts(wheel: Path) -> None:

@@ -1,0 +1,137 @@
+"""Rounds of `oblivious`: random trees that all know from the seed get leaves from sums over all.
+
+Two kinds of sums make the model: the weight in each leaf of all rounds' trees, once before the
+first round, and gradients by leaf, once a round. With `privacy=noise` both carry noise, and so
+does the only score, that of the last model; nothing else is opened.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glean.aggregation.oblivious import decoded, leaf_values
+from glean.federation.coordination.client_manager import ClientManager
+from glean.federation.coordination.global_model import GlobalModel, TreeModel
+from glean.federation.coordination.metric_rounds import Scores
+from glean.federation.coordination.retries import retries
+from glean.federation.coordination.sum_rounds import SumResult, SumRounds
+from glean.federation.server.first_model import first_trees, tree_layout
+from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
+from glean.federation.server.round_result import RoundResult
+from glean.federation.wire.noised_parts import part_deviation
+from glean.federation.wire.sum_request import (
+    CLIPPED_SCORE,
+    DAY_GRADIENTS,
+    DAY_HESSIANS,
+    SumRequest,
+)
+from glean.federation.workload.registry import workload_of
+from glean.learning.day_sums import UNIT
+from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees, with_base, with_leaves
+from glean.metric_sums import ALL_CLIENTS
+from glean.privacy.noise_budget import relied_on
+
+Floats = NDArray[np.float64]
+
+
+class ObliviousStrategy(PipelinedStrategy):
+    """One exchange a round and one before the first; its state are the hessians of all rounds."""
+
+    def __init__(self, manager: ClientManager, sum_rounds: SumRounds) -> None:
+        super().__init__(manager, sum_rounds)
+        self._layout = tree_layout(manager)
+        self._noised = self._settings.noise.wanted
+
+    def first_model(self) -> TreeModel:
+        """Begin with the base, which nobody is asked for."""
+        return TreeModel.of(with_base(first_trees(self._manager).forest, self._layout))
+
+    def init(self, model: GlobalModel) -> bytes:
+        """Sum up the weight in each leaf of all rounds' trees, float64.
+
+        Raises
+        ------
+        FederationError
+            Nobody gave a valid reply, or too few for the noise that is accounted.
+        """
+        length = LEAVES_PER_ROUND * self._settings.rounds.num_server_rounds
+        nothing = PiggybackedEvaluation(self._manager, wanted=False)
+        _, result = self._summed(DAY_HESSIANS, 1, model, length, nothing)
+        return decoded(result.total).tobytes()
+
+    def evaluate(self, number: int, model: GlobalModel, state: bytes) -> Scores:
+        """Score a model; with noise only the last one, as a mean over bakeries.
+
+        Raises
+        ------
+        FederationError
+            As `init`.
+        """
+        if not self._noised:
+            return super().evaluate(number, model, state)
+        if number < self._settings.rounds.num_server_rounds:
+            return {}
+        nothing = PiggybackedEvaluation(self._manager, wanted=False)
+        _, result = self._summed(CLIPPED_SCORE, number, model, 1, nothing)
+        mean = float(decoded(result.total)[0]) / len(result.replies)
+        return {ALL_CLIENTS: workload_of(self._settings).metrics.of_primary(mean)}
+
+    def _train(
+        self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
+    ) -> RoundResult:
+        assert isinstance(model, TreeModel), "random trees are trees"
+        asked, result = self._summed(DAY_GRADIENTS, number, model, LEAVES_PER_ROUND, evaluation)
+        learned = [name for name in asked if name in result.replies]
+        values = leaf_values(
+            decoded(result.total[:LEAVES_PER_ROUND]),
+            np.frombuffer(state).reshape(-1, LEAVES_PER_ROUND)[number - 1],
+            noise=self._noise(DAY_GRADIENTS, len(learned)),
+            learning_rate=self._manager.learning_rate,
+        )
+        trees = random_trees(self._layout, seed=self._settings.seed, number=number)
+        grown = model.grown(model.forest.plus(with_leaves(trees, values)))
+        return RoundResult(grown, len(asked), len(learned), state)
+
+    def _summed(
+        self,
+        part: str,
+        number: int,
+        model: GlobalModel,
+        length: int,
+        evaluation: PiggybackedEvaluation,
+    ) -> tuple[tuple[str, ...], SumResult]:
+        """Have all who can learn sum a part; who was asked, and what came."""
+        for attempt in retries(self._manager, number):
+            asked = self._manager.sample_trainers(number, without=attempt.spent)
+            attempt.asked = asked
+            result = self._sum_rounds.run(
+                number,
+                model,
+                self._asking(part, number, asked, evaluation),
+                length=length + evaluation.length,
+                at_least=relied_on(self._roster) if self._noised else 0,
+            )
+            evaluation.take(result)
+            if any(name in result.replies for name in asked):
+                return asked, result
+        raise self._manager.failed(f"the {part} of round {number}")
+
+    def _asking(
+        self, part: str, number: int, asked: tuple[str, ...], evaluation: PiggybackedEvaluation
+    ) -> dict[str, SumRequest]:
+        if not self._noised:
+            return self._requests(part, asked, evaluation, number=number)
+        return dict.fromkeys(asked, SumRequest((part,), (part,), num_clients=self._roster))
+
+    @property
+    def _roster(self) -> int:
+        """Bakeries that can learn and ever registered: two thirds of them give the whole noise."""
+        return len(self._manager.trainers)
+
+    def _noise(self, part: str, senders: int) -> float:
+        """Give the standard deviation of the noise in a sum of so many vectors."""
+        each = part_deviation(part, self._settings, parties=self._roster)
+        return each * math.sqrt(senders) / UNIT

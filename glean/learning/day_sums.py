@@ -1,0 +1,147 @@
+"""Sums by leaf to which no single day of a bakery can add more than a stated amount.
+
+Rows of one bakery and trees on public edges come in, whole numbers go out, ready for noise and
+masks. The unit of privacy is a bakery's day of training records, all its products: without it, any
+of the vectors here would move by no more than its sensitivity, in L2.
+
+How: a row's weight is its level, at most `LARGEST_LEVEL`, so between 0 and 1; the rows of a day
+weigh at most `DAY_WEIGHT` together; residuals are clipped to `LARGEST_RESIDUAL`; and a day's
+vector of gradients is shortened to `DAY_GRADIENT` where it is longer. What is clipped is public:
+no bound here follows from anybody's rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from glean.features.matrix import FeatureMatrix
+from glean.learning.bin_layout import BinLayout
+from glean.learning.binned_trees import BinnedTrees
+from glean.learning.kernels import kernels
+from glean.learning.tree import Tree
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Whole = NDArray[np.int64]
+
+LARGEST_LEVEL = 50.0
+"""Units a day beyond which a product's rows weigh no more; with the clipped residual the most that
+one row can add. From 20 to 400 it hardly moved the WAPE on validation windows."""
+
+LARGEST_RESIDUAL = 0.25
+"""A residual counts up to a quarter of the product's level."""
+
+DAY_WEIGHT = 6.0
+"""What all rows of a day weigh at most: six products at `LARGEST_LEVEL` or more."""
+
+DAY_GRADIENT = 2.0
+"""Length at which a day's vector of gradients is cut; of synthetic days nine in ten are shorter."""
+
+BITS = 20
+"""Binary places of the fixed point."""
+
+UNIT = float(2**BITS)
+
+GRADIENT_SENSITIVITY = DAY_GRADIENT
+"""What a day moves the gradient sums of one round by, in L2."""
+
+
+def hessian_sensitivity(trees: int) -> float:
+    """Give what a day moves the hessian sums of so many trees by, in L2.
+
+    In each tree its rows weigh `DAY_WEIGHT` at most, in one leaf or in several.
+    """
+    return DAY_WEIGHT * math.sqrt(trees)
+
+
+class DaySums:
+    """One bakery's rows, ready to be summed by leaf.
+
+    Parameters
+    ----------
+    features : FeatureMatrix
+        Rows of one bakery; those with NaN `y` add nothing.
+    layout : BinLayout
+        The public bins.
+    """
+
+    def __init__(self, features: FeatureMatrix, layout: BinLayout) -> None:
+        assert features.definition == layout.definition, "the bins are of other columns"
+        self._layout = layout
+        self._sold = np.isfinite(features.y)
+        rows = features.rows(self._sold)
+        self._bins = layout.binned(rows.x)
+        self._y = rows.y.astype(np.float64)
+        days, dates = pd.factorize(rows.keys["date"])
+        self._days = days.astype(np.int64)
+        self._day_count = len(dates)
+        self._weight = _limited(np.minimum(rows.weight, LARGEST_LEVEL) / LARGEST_LEVEL, self._days)
+
+    def hessians(self, trees: Sequence[Tree]) -> Whole:
+        """Sum the weights of the rows in each leaf.
+
+        Parameters
+        ----------
+        trees : sequence of Tree
+            On public edges.
+
+        Returns
+        -------
+        int64 array of shape (leaves,)
+            In multiples of 2**-`BITS`, tree by tree in the order of their nodes. A day's part is at
+            most `hessian_sensitivity` long.
+        """
+        leaves, count = self._leaves(trees)
+        weight = np.floor(self._weight * UNIT)
+        sums = np.bincount(leaves.ravel(), np.tile(weight, len(leaves)), minlength=count)
+        return sums.astype(np.int64)  # exact: whole numbers below 2**53
+
+    def gradients(self, margin: Singles, trees: Sequence[Tree]) -> Whole:
+        """Sum the clipped gradients of squared error, forecast less actual, of each leaf.
+
+        Parameters
+        ----------
+        margin : float32 array of shape (rows,)
+            Where the model stands on all rows of the matrix.
+        trees : sequence of Tree
+            On public edges.
+
+        Returns
+        -------
+        int64 array of shape (leaves,)
+            As `hessians`; a day's part is at most `GRADIENT_SENSITIVITY` long.
+        """
+        leaves, count = self._leaves(trees)
+        off = margin[self._sold].astype(np.float64) - self._y
+        gradient = np.clip(off, -LARGEST_RESIDUAL, LARGEST_RESIDUAL) * self._weight
+        by_day = np.bincount(
+            (self._days * count + leaves).ravel(),
+            np.tile(gradient, len(leaves)),
+            minlength=self._day_count * count,
+        ).reshape(self._day_count, count)
+        length = np.sqrt((by_day**2).sum(axis=1))
+        kept = DAY_GRADIENT / np.maximum(length, DAY_GRADIENT)
+        # Rounded towards zero, so that a day gets no longer by it.
+        whole = np.trunc(by_day * kept[:, None] * UNIT).astype(np.int64)
+        sums: Whole = whole.sum(axis=0)
+        return sums
+
+    def _leaves(self, trees: Sequence[Tree]) -> tuple[Whole, int]:
+        """Find the leaf of each row, counted over all trees, shape (trees, rows); their number."""
+        nodes = BinnedTrees.of(trees, self._layout)
+        reached = np.empty((len(trees), len(self._bins)), dtype=np.uint32)
+        kernels().find_leaves(self._bins, nodes.roots, nodes.depth, nodes.splits, reached)
+        place = np.empty(len(nodes.splits), dtype=np.int64)
+        place[nodes.leaves] = np.arange(len(nodes.leaves))
+        return place[reached], len(nodes.leaves)
+
+
+def _limited(weight: Floats, days: Whole) -> Floats:
+    """Shorten the weights of days that weigh more than `DAY_WEIGHT`."""
+    total = np.bincount(days, weight)
+    return weight * (DAY_WEIGHT / np.maximum(total, DAY_WEIGHT))[days]

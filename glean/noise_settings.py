@@ -1,0 +1,66 @@
+"""The settings of what the server may open: sums, or sums with noise; and what goes with noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from glean.round_settings import RoundSettings
+from glean.setting_fields import choice, number
+
+
+@dataclass(frozen=True)
+class NoiseSettings:
+    """What the server may open of the sums over all bakeries."""
+
+    privacy: str = choice("auto", ("auto", "noise", "sums"), "sums as they are, or with noise")
+    epsilon: float = number(4.0, 0.01, 50.0, "what a run spends of a day's privacy, with noise")
+    delta: float = number(1e-6, 1e-12, 1e-2, "chance that epsilon doesn't bound, with noise")
+
+    @property
+    def wanted(self) -> bool:
+        """Whether sums carry noise; "auto" is without, as long as bakeries keep no ledger."""
+        return self.privacy == "noise"
+
+
+def noise_problems(
+    noise: NoiseSettings,
+    rounds: RoundSettings,
+    *,
+    secure_sums: bool,
+    share_scores: str,
+    resume: str,
+) -> Iterator[str]:
+    """Say what of a run's settings doesn't go together with noise, a line each."""
+    if not noise.wanted:
+        return
+    if rounds.kind.unfit_for_noise:
+        yield (
+            f"aggregation: found {rounds.aggregation!r} with privacy=noise: "
+            f"{rounds.kind.unfit_for_noise}; wanted 'auto' or 'oblivious'"
+        )
+    if not secure_sums:
+        yield (
+            "secure-sums: found false with privacy=noise: the noise comes in parts, and each "
+            "bakery's part alone hides too little; wanted true"
+        )
+    if share_scores == "no":
+        yield (
+            "share-scores: found 'no' with privacy=noise: the sums of the final test carry no "
+            "noise yet; wanted 'auto' or 'yes'"
+        )
+    if rounds.fraction_train < 1.0:
+        yield (
+            f"fraction-train: found {rounds.fraction_train} with privacy=noise: two thirds of all "
+            "bakeries give the noise that is accounted; wanted 1"
+        )
+    if rounds.early_stopping_rounds > 0:
+        yield (
+            f"early-stopping-rounds: found {rounds.early_stopping_rounds} with privacy=noise, "
+            "where only the last model is scored; wanted 0"
+        )
+    if resume:
+        yield (
+            "resume: found a run with privacy=noise: a step that is repeated is a new release, "
+            "which isn't accounted yet; wanted a new run"
+        )

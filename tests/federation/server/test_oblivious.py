@@ -1,0 +1,256 @@
+"""Random trees over messages and masks: with noise equal in structure and never in bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flwr.app import Message
+from numpy.typing import NDArray
+from scipy import stats
+
+from benchmarks.privacy_curve import OpenJob, train
+from glean.errors import FederationError
+from glean.features.bakery_rows import bakery_rows_of
+from glean.federation.client import sum_responder
+from glean.federation.client.client import client_of
+from glean.federation.client.noised_vector import check_noised
+from glean.federation.coordination.global_model import TreeModel
+from glean.federation.coordination.secagg_server import UNMASK
+from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.grids.inprocess import as_server
+from glean.federation.server.oblivious import ObliviousStrategy
+from glean.federation.wire.noised_parts import part_deviation
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import (
+    CLIPPED_SCORE,
+    DAY_GRADIENTS,
+    DAY_HESSIANS,
+    SCORES,
+    TOTALS,
+    SumRequest,
+)
+from glean.learning.bin_layout import BinLayout
+from glean.learning.day_sums import UNIT
+from glean.learning.forest import Forest
+from glean.learning.oblivious_trees import LEAVES_PER_ROUND, TREES_PER_ROUND
+from glean.learning.structure import structure_of
+from glean.node_settings import NodeSettings
+from glean.settings import ConfigValue, RunSettings
+from tests.federations import (
+    CapturingGrid,
+    Federation,
+    Honest,
+    MeddledApp,
+    events,
+    federation_of,
+    member_nodes,
+    small_settings,
+)
+from tests.inprocess_runs import config_of, cut_off, facts_of, run
+
+OPEN: dict[str, ConfigValue] = {
+    "aggregation": "oblivious",
+    "secure_sums": True,
+    "learning_rate": 0.0,
+    "num_server_rounds": 3,
+}
+NOISED = OPEN | {"aggregation": "auto", "privacy": "noise"}
+
+
+def hessians_of(federation: Federation) -> NDArray[np.float64]:
+    """What the server opens before the first round."""
+    strategy = ObliviousStrategy(federation.rounds.manager, federation.rounds.sum_rounds)
+    with as_server(federation.grid):
+        return np.frombuffer(strategy.init(strategy.first_model()))
+
+
+def structure(forest: Forest) -> bytes:
+    return structure_of(forest, BinLayout(forest.definition, 32)).to_bytes()
+
+
+def test_twice_with_noise_the_trees_are_equal_and_no_byte_of_the_leaves_is(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """The same cohort, the same questions; other leaves, by noise that no seed leads to."""
+    settings = small_settings(three_bakeries, **NOISED)
+    assert settings.rounds.aggregation == "oblivious"
+    found = [federation_of(tmp_path / name, settings) for name in ("one", "two")]
+    models = [each.run().model for each in found]
+    assert all(isinstance(model, TreeModel) for model in models)
+    forests = [model.forest for model in models if isinstance(model, TreeModel)]
+    assert [forest.tree_count for forest in forests] == [1 + 3 * TREES_PER_ROUND] * 2
+    assert structure(forests[0]) == structure(forests[1])
+    assert forests[0].to_bytes() != forests[1].to_bytes()
+    for each in found:
+        assert each.table("rounds.csv")["replies"].tolist() == [3, 3, 3]
+
+
+def test_a_run_says_what_it_spends_and_of_what(
+    tmp_path: Path, three_bakeries: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The unit beside the epsilon, and what the same run promises a day's sales."""
+    config = config_of(three_bakeries, **(NOISED | {"epsilon": 2.0, "num_server_rounds": 1}))
+    with caplog.at_level("INFO"):
+        folder = run(tmp_path, config)
+    (told,) = [line for line in caplog.messages if "carries noise" in line]
+    assert "epsilon 2 (delta 1e-06) for a bakery's day of training records" in told
+    assert "up to 62 days, " in told
+    settings = facts_of(folder)["settings"]
+    assert (settings["privacy"], settings["epsilon"], settings["aggregation"]) == (
+        "noise",
+        2.0,
+        "oblivious",
+    )
+    assert "round 1: validation WAPE" in caplog.text
+
+
+def test_only_the_last_model_is_scored_and_that_with_noise(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """Rounds can't be compared, so the last one is kept; no bakery's own score is in a file."""
+    federation = federation_of(tmp_path, small_settings(three_bakeries, **NOISED))
+    result = federation.run()
+    assert (result.best_round, result.last_round) == (3, 3)
+    rounds = federation.table("rounds.csv")
+    assert rounds["wape"].isna().tolist() == [True, True, False]
+    assert rounds["mae"].isna().all()
+    by_bakery = federation.table("bakery_rounds.csv")
+    assert by_bakery["bakery"].tolist() == ["(all)"]
+    assert by_bakery["n_examples"].tolist() == [0]
+
+
+def test_what_the_server_opens_has_the_accounted_noise(tmp_path: Path, three_bakeries: str) -> None:
+    """Over real messages and masks: the noised sum less the exact one; a false alarm in 1e6."""
+    noised = small_settings(three_bakeries, **NOISED)
+    exact = hessians_of(federation_of(tmp_path / "exact", small_settings(three_bakeries, **OPEN)))
+    opened = hessians_of(federation_of(tmp_path / "noised", noised))
+    assert len(opened) == 3 * LEAVES_PER_ROUND
+    deviation = part_deviation(DAY_HESSIANS, noised, parties=3) * math.sqrt(3) / UNIT
+    statistic = float((((opened - exact) / deviation) ** 2).sum())
+    low, high = stats.chi2.ppf([5e-7, 1 - 5e-7], len(opened))
+    assert low < statistic < high
+
+
+def test_no_message_of_a_noised_run_asks_for_an_exact_sum(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """Hessians once, gradients once a round, one score; all masked, nothing else."""
+    settings = small_settings(three_bakeries, **NOISED)
+    federation = federation_of(tmp_path, settings, grid_type=CapturingGrid)
+    federation.run()
+    assert isinstance(federation.grid, CapturingGrid)
+    tasks = [
+        SumTask.from_record(message.content)
+        for message in federation.grid.captured
+        if message.metadata.message_type == SUM and not message.metadata.reply_to_message_id
+    ]
+    requests = [SumRequest.from_json(task.request) for task in tasks]
+    assert all(request.masked and request.num_clients == 3 for request in requests)
+    parts = sorted(request.parts for request in requests)
+    assert parts == sorted([(DAY_HESSIANS,)] * 3 + [(DAY_GRADIENTS,)] * 9 + [(CLIPPED_SCORE,)] * 3)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SumRequest((TOTALS,), (TOTALS,), masked=True),
+        SumRequest((DAY_GRADIENTS, SCORES), (DAY_GRADIENTS,), masked=True),
+        SumRequest((DAY_GRADIENTS,), (DAY_GRADIENTS,)),
+        SumRequest(with_scores=True),
+        SumRequest(proposes=True),
+    ],
+)
+def test_a_bakery_refuses_what_carries_no_noise(request_: SumRequest) -> None:
+    """Whatever the server asks for: exact sums, scores or trees as they are, an unmasked vector."""
+    settings = RunSettings.from_config({"privacy": "noise"})
+    with pytest.raises(FederationError, match="privacy=noise doesn't open"):
+        check_noised(request_, settings, participants=3)
+    check_noised(request_, RunSettings(), participants=0)
+    fine = SumRequest((DAY_GRADIENTS,), (DAY_GRADIENTS,), num_clients=3, masked=True)
+    check_noised(fine, settings, participants=3)
+
+
+def test_a_roster_made_larger_is_noticed_by_who_is_in_the_masks() -> None:
+    """Else a server would have each add the small part of one in thousands."""
+    settings = RunSettings.from_config({"privacy": "noise"})
+    request = SumRequest((DAY_GRADIENTS,), (DAY_GRADIENTS,), num_clients=4, masked=True)
+    check_noised(request, settings, participants=3)
+    with pytest.raises(FederationError, match=r"found 3 bakeries .* relies on 4 of 5"):
+        check_noised(replace(request, num_clients=5), settings, participants=3)
+
+
+def test_who_is_told_to_add_nothing_adds_noise(three_bakeries: str) -> None:
+    """So the server gets no bakery's sum bare by letting the others fill in zeros."""
+    settings = small_settings(three_bakeries, **NOISED)
+    client = client_of(NodeSettings(), settings)
+    assert client is not None
+    responder = object.__new__(sum_responder.SumResponder)
+    responder._client = client
+    responder.request = SumRequest((CLIPPED_SCORE,), (), num_clients=3, masked=True)
+    drawn = [int(responder._noised(CLIPPED_SCORE, None)[0]) for _ in range(5)]
+    assert len(set(drawn)) == 5
+
+
+def test_without_noise_the_federation_is_the_arithmetic_of_the_curve(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """To the byte: so what `benchmarks.privacy_curve` measures is what a run trains."""
+    settings = small_settings(three_bakeries, **OPEN)
+    found = federation_of(tmp_path, settings).run().model
+    rows = [bakery_rows_of(NodeSettings(partition=k), settings) for k in range(3)]
+    assert isinstance(found, TreeModel)
+    job = OpenJob([each for each in rows if each is not None], found.forest.definition, "test")
+    plain = train(job, settings)
+    assert plain.first(found.forest.tree_count).to_bytes() == found.to_bytes()
+
+
+def test_without_noise_a_run_that_was_cut_off_ends_with_the_same_model(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """Its state, the hessians, goes on from the checkpoint; nobody is asked for them again."""
+    config = config_of(three_bakeries, **(OPEN | {"num_server_rounds": 5}))
+    whole = run(tmp_path / "whole", config)
+    old = cut_off(tmp_path / "out", config, round_number=4)
+    new = run(tmp_path / "out", config | {"resume": str(old)})
+    assert facts_of(new)["resumed_round"] > 0
+    assert (new / "model.ubj").read_bytes() == (whole / "model.ubj").read_bytes()
+
+
+def gone_from(bakeries: int, kind: str) -> Callable[[Message, str, Honest], Message]:
+    """Have so many bakeries fail at every message of a kind."""
+
+    def meddle(message: Message, name: str, honest: Honest) -> Message:
+        if message.metadata.message_type == kind and int(name.split()[1]) < bakeries:
+            raise RuntimeError("gone")
+        return honest()
+
+    return meddle
+
+
+def test_fewer_vectors_than_the_noise_relies_on_are_not_opened(
+    tmp_path: Path, three_bakeries: str
+) -> None:
+    """Of three bakeries two must have sent; of one vector nobody is asked to take off the masks."""
+    settings = small_settings(three_bakeries, **NOISED)
+    app = MeddledApp(gone_from(2, SUM))
+    federation = federation_of(tmp_path, settings, app=app, grid_type=CapturingGrid)
+    with pytest.raises(FederationError, match=r"found 1 vectors .* with 2 or more only"):
+        federation.run()
+    assert isinstance(federation.grid, CapturingGrid)
+    kinds = {message.metadata.message_type for message in federation.grid.captured}
+    assert UNMASK not in kinds
+    assert events(federation.folder)
+
+
+def test_a_deployment_doesnt_take_noise_yet(tmp_path: Path, three_bakeries: str) -> None:
+    """Its bakeries keep no ledger: refused before anything is asked but names."""
+    tables = {f"bakery {k}": Path(three_bakeries) for k in range(3)}
+    nodes = member_nodes(tmp_path / "members", tables)
+    settings = replace(small_settings(three_bakeries, **NOISED))
+    with pytest.raises(FederationError, match="privacy: found 'noise' in a deployment"):
+        federation_of(tmp_path / "out", settings, nodes=nodes)
