@@ -13,12 +13,12 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self
 
 from glean.aggregation_kinds import AUTO, automatic
+from glean.boosting_settings import BoostingSettings
 from glean.errors import SettingsError
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
 from glean.noise_settings import NoiseSettings, noise_problems
 from glean.round_settings import RoundSettings
 from glean.setting_fields import (
-    INF,
     TYPE_WORDS,
     ConfigValue,
     checked,
@@ -43,34 +43,6 @@ __all__ = [
 
 DEVICE_VARIABLE = "GLEAN_DEVICE"
 """Set by a cluster's job with GPUs, for a run whose `device` is "auto"."""
-
-
-@dataclass(frozen=True)
-class BoostingSettings:
-    """How trees are grown; XGBoost's meanings unless said otherwise."""
-
-    trees_per_round: int = number(1, 1, 100, "new trees a bakery sends in a round")
-    max_depth: int = number(6, 1, 12, "depth of a tree")
-    min_child_weight: float = number(20.0, 0.0, INF, "least hessian sum in a leaf")
-    reg_lambda: float = number(1.0, 0.0, INF, "L2 penalty on leaf values")
-    reg_alpha: float = number(0.0, 0.0, INF, "L1 penalty on leaf values")
-    gamma: float = number(0.0, 0.0, INF, "least gain of a split")
-    subsample: float = number(0.7, 0.05, 1.0, "share of the rows a tree sees")
-    colsample: float = number(0.5, 0.05, 1.0, "share of the features a tree sees")
-    num_parallel_tree: int = number(1, 1, 100, "trees of one boosting step (a random forest)")
-    objective: str = choice(
-        "reg:squarederror",
-        (
-            "reg:squarederror",
-            "reg:absoluteerror",
-            "reg:quantileerror",
-            "count:poisson",
-            "reg:tweedie",
-        ),
-        "loss that a tree reduces",
-    )
-    quantile_alpha: float = number(0.5, 0.01, 0.99, "quantile that reg:quantileerror aims at")
-    bins: int = number(32, 2, 256, "public bins of a feature, at most")
 
 
 @dataclass(frozen=True)
@@ -120,7 +92,7 @@ class RunSettings:
     """
 
     rounds: RoundSettings = field(default_factory=RoundSettings)
-    boosting: BoostingSettings = BoostingSettings()
+    boosting: BoostingSettings = field(default_factory=BoostingSettings)
     windows: WindowSettings = WindowSettings()
     table: TableSettings = TableSettings()
     noise: NoiseSettings = field(default_factory=NoiseSettings)

@@ -9,7 +9,8 @@ from typing import ClassVar
 import pytest
 from flwr.app import Message, RecordDict
 
-from glean.federation.coordination.sum_rounds import SumResult, SumRounds
+from glean.federation.coordination.sum_result import SumResult
+from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.sum_request import HISTOGRAMS
 from glean.settings import ConfigValue

@@ -17,6 +17,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "aggregation_kinds",
+            "boosting_settings",
             "classification",
             "errors",
             "metric_sums",

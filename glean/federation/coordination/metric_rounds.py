@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from glean.aggregation.metric_sums import decode_sums
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.retries import retries
-from glean.federation.coordination.sum_rounds import SumResult, SumRounds
+from glean.federation.coordination.sum_result import SumResult
+from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.wire.final_test_sums import summed
 from glean.federation.wire.sum_request import FINAL, SCORES, SumRequest
 from glean.federation.workload.registry import workload_of

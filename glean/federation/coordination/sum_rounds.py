@@ -14,13 +14,13 @@ import numpy as np
 from flwr.app import RecordDict
 from numpy.typing import NDArray
 
-from glean.aggregation.metric_sums import decode
 from glean.errors import FederationError, ModelError, SecureSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.reply_checks import check_length, check_sum_reply
 from glean.federation.coordination.retries import ATTEMPTS, retries
 from glean.federation.coordination.secagg_server import SecAggServer
+from glean.federation.coordination.sum_result import SumResult, Totals, plain_sum, totals_of
 from glean.federation.wire.messages import Task, identity_of
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import TOTALS, SumRequest
@@ -29,47 +29,6 @@ from glean.federation.workload.registry import workload_of
 SUM = "train.sum"
 
 Encoded = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What the federation's sums are relative to.
-
-    Parameters
-    ----------
-    rows : int
-        Training rows of all bakeries.
-    unit_weight : float
-        Their mean weight, that is the mean level.
-    num_clients : int
-        Bakeries that are asked at most.
-    """
-
-    rows: int
-    unit_weight: float
-    num_clients: int
-
-
-@dataclass(frozen=True)
-class SumResult:
-    """What came of a sum.
-
-    Parameters
-    ----------
-    replies : dict of str to SumReply
-        Of the bakeries whose vectors are in the sum, in text order.
-    total : int64 array of shape (length,)
-        The sum.
-    requests : mapping of str to SumRequest
-        What they were asked.
-    absent : frozenset of str
-        Who was missing, so that the sum stayed unopened.
-    """
-
-    replies: dict[str, SumReply]
-    total: Encoded
-    requests: Mapping[str, SumRequest]
-    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -181,7 +140,7 @@ class SumRounds:
         replies = self._ask(wanted, left)
         if absent := wanted.absent(replies):
             return wanted.unopened(absent)
-        return _plain(replies, requests, length)
+        return plain_sum(replies, requests, length)
 
     def _gave_up(self, number: int, lost: int, error: SecureSumError) -> FederationError:
         said = self.manager.clients.last_failure
@@ -293,19 +252,8 @@ class SumRounds:
             attempt.asked = sorted(self.manager.clients.present - attempt.spent)
             result = self.run(number, None, dict.fromkeys(attempt.asked, request), length=2)
             if result.replies:
-                return _totals_of(result.total, num_clients)
+                return totals_of(result.total, num_clients)
         raise self.manager.failed("the count of training rows")
-
-
-def _totals_of(total: Encoded, num_clients: int) -> Totals:
-    rows = int(total[0])
-    weight = float(decode(total[1:], num_clients=num_clients)[0])
-    if rows <= 0 or weight <= 0:
-        raise FederationError(
-            "the bakeries that are present have no rows to learn from: found "
-            f"{rows} rows that weigh {weight:g}"
-        )
-    return Totals(rows, weight / rows, num_clients)
 
 
 def _contributors(requests: Mapping[str, SumRequest]) -> int:
@@ -315,13 +263,3 @@ def _contributors(requests: Mapping[str, SumRequest]) -> int:
         (sum(part in request.contributes for request in requests.values()) for part in parts),
         default=0,
     )
-
-
-def _plain(
-    replies: Mapping[str, SumReply], requests: Mapping[str, SumRequest], length: int
-) -> SumResult:
-    total = np.zeros(length, dtype=np.uint64)
-    for reply in replies.values():
-        if length:
-            total += np.frombuffer(reply.vector, dtype="<u8")
-    return SumResult(dict(replies), total.view(np.int64), requests)

@@ -17,7 +17,8 @@ from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.metric_rounds import Scores
 from glean.federation.coordination.retries import retries
-from glean.federation.coordination.sum_rounds import SumResult, SumRounds
+from glean.federation.coordination.sum_result import SumResult
+from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.metric_rounds import Scores, scores_in, sum_scores
-from glean.federation.coordination.sum_rounds import SumResult, SumRounds
+from glean.federation.coordination.sum_result import SumResult
+from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.sum_request import SCORES, SumRequest
 from glean.federation.workload.registry import workload_of
