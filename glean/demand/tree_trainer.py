@@ -211,7 +211,7 @@ class TreeTrainer:
         """Sum gradients and hessians by leaf or bin, or errors; or say which nodes have rows."""
         del weight, seed  # rows carry their weights; nothing is drawn here
         if part == PRESENCE:
-            return self._histograms.presence(_read(task.structures).trees)
+            return self._histograms.occupied_nodes(_read(task.structures).trees)
         if part == DAY_HESSIANS:
             rounds = range(1, self._rounds + 1)
             return np.concatenate([self._day_sums.hessians(self._random_trees(n)) for n in rounds])

@@ -111,8 +111,9 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
         for name, content in parts.items():
             if hashlib.sha256(content).hexdigest() != about[name]:
                 raise ModelError(f"{ABOUT_FILE} was made with another {name} model than is there")
-        weights = {name: about["weights"][name] for name in NAMES if name in about["weights"]}
-        selection = ModelSelection(_shares(weights), str(about["reason"]))
+        weights = _shares(about["weights"])
+        chosen = {name: weights[name] for name in NAMES if name in weights}
+        selection = ModelSelection(chosen, str(about["reason"]))
         personalized = PersonalizedModel(
             read_model(files[PERSONALIZED_FILE]),
             BiasCorrection(_shares(about["factors"])),

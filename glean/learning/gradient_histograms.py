@@ -174,7 +174,7 @@ class GradientHistograms:
             kernels().sum_by_leaf(leaves, gradients, sums)
         return sums[nodes.leaves]
 
-    def presence(self, trees: Sequence[Tree]) -> Whole:
+    def occupied_nodes(self, trees: Sequence[Tree]) -> Whole:
         """Say in which nodes there are rows that weigh something.
 
         Parameters

@@ -139,7 +139,9 @@ def test_a_deployment_s_scores_stay_at_home(
     for node, name in zip(nodes, names, strict=True):
         keys = tmp_path / "keys" / "bakeries" / folder_name(name)
         node |= {"signing-key": str(keys / "signing-key"), "members": str(keys / "members.json")}
+        node["min-contributors"] = len(names)
     changes: dict[str, ConfigValue] = {"leaf-values": leaf_values, "secure-sums": True}
+    changes["min-contributors"] = len(names)
     changes |= {"baselines": True, "output-dir": str(tmp_path / "results")}
     config = small_settings("").to_config() | changes
     settings = RunSettings.from_config(config)

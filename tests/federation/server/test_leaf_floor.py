@@ -45,7 +45,7 @@ def captured(out: Path, sales: str, **changes: ConfigValue) -> tuple[Federation,
     return found, found.grid
 
 
-def opened(grid: CapturingGrid) -> Iterator[Forest]:
+def opened_structures(grid: CapturingGrid) -> Iterator[Forest]:
     """Structures whose leaf sums were asked for."""
     for message in grid.captured:
         task = value_in(message.content)
@@ -61,16 +61,18 @@ def fewest_in_a_leaf(forest: Forest, settings: RunSettings) -> int:
         assert bakery is not None
         rows = bakery.training(forest.definition)
         layout = BinLayout(forest.definition, settings.boosting.bins)
-        counts += GradientHistograms(rows, layout, settings.boosting).presence(forest.trees)
+        counts += GradientHistograms(rows, layout, settings.boosting).occupied_nodes(forest.trees)
     return int(counts[Nodes.of(forest.trees).left == NO_NODE].min())
 
 
 def test_no_leaf_is_opened_below_the_floor(tmp_path: Path, six_bakeries: str) -> None:
     """Counted by the bakeries' own rows; without a floor there are such leaves."""
     bare, grid = captured(tmp_path / "bare", six_bakeries)
-    assert min(fewest_in_a_leaf(forest, bare.settings) for forest in opened(grid)) < FLOOR
+    assert (
+        min(fewest_in_a_leaf(forest, bare.settings) for forest in opened_structures(grid)) < FLOOR
+    )
     floored, grid = captured(tmp_path / "floored", six_bakeries, min_contributors=FLOOR)
-    found = [fewest_in_a_leaf(forest, floored.settings) for forest in opened(grid)]
+    found = [fewest_in_a_leaf(forest, floored.settings) for forest in opened_structures(grid)]
     assert len(found) == 2 * BAKERIES
     assert min(found) >= FLOOR
 
