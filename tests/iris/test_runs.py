@@ -22,6 +22,8 @@ from tests.federations import Honest, MeddledApp
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 from tests.iris.test_workload import fedavg_by_hand, shares_of
 
+pytestmark = pytest.mark.slow
+
 SAME = ("model.npz", "bakeries.csv", "bakery_rounds.csv")
 """Files that hold no time."""
 

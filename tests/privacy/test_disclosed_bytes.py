@@ -18,6 +18,8 @@ from tests.leaks import Secrets, secrets_of
 from tests.privacy.captured_runs import BAKERIES, captured, fields_in, leaks, own_tables, sales_of
 from tests.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 HIDDEN: dict[str, ConfigValue] = {
     "secure-sums": True,
     "share-scores": "no",

@@ -33,6 +33,8 @@ from glean.settings import ConfigValue
 from tests.leaks import Secrets
 from tests.privacy.captured_runs import PRODUCTS, captured, leaks, own_tables, sales_of, value_in
 
+pytestmark = pytest.mark.slow
+
 
 def with_leaf(model: bytes, field: str, leaf: float) -> dict[str, object]:
     """Hide a number in the leaves of the first tree."""

@@ -196,6 +196,7 @@ def test_every_bakery_s_log_says_what_leaves_it(
         assert str(deployed.bakeries[name]) not in deployed.superlink_log
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("interrupted")
 def test_a_run_that_fails_ends_with_1(deployed: Deployment, tmp_path: Path) -> None:
     """Three bakeries are there and five wanted: it waits for as long as it may, then says so."""

@@ -65,6 +65,13 @@ def settings_words(config: dict[str, Any]) -> list[str]:
     return [word for key, value in config.items() for word in ("--set", f"{key}={value}")]
 
 
+def one_actor(folder: Path) -> list[str]:
+    """Let bakeries take turns in one process, where it doesn't matter that others are at work."""
+    profile = folder / "one-actor.toml"
+    profile.write_text(f"client-resources-num-cpus = {os.cpu_count()}\n")
+    return ["--profile", str(profile)]
+
+
 def facts_of(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return found
@@ -210,6 +217,7 @@ def test_the_exit_code_tells_the_truth(
     # With scaled leaves a round has one train phase, whose failures can be counted.
     words = settings_words(SHORT | {"num-server-rounds": 2, "leaf-values": "scaled"})
     command = [sys.executable, "-m", "glean", "simulate", "--sales", three_bakeries, *words]
+    command += one_actor(tmp_path)
     done = processes.run(*command, cwd=tmp_path, env=env)
     assert done.returncode == code, done.stderr
     assert told in done.stderr
@@ -284,7 +292,7 @@ def test_a_signal_ends_everything(
     env = processes.environment(tmp_path / "flower", TMPDIR=str(tmp_path))
     words = settings_words(SHORT | {"num-server-rounds": 5000})
     typed = subprocess.Popen(
-        [BIN / "glean", "simulate", "--sales", three_bakeries, *words],
+        [BIN / "glean", "simulate", "--sales", three_bakeries, *words, *one_actor(tmp_path)],
         cwd=tmp_path,
         env=env,
         stdin=subprocess.DEVNULL,

@@ -125,7 +125,7 @@ def test_two_jobs_on_one_node(user: User) -> None:
     """
     few = "--run-config 'num-server-rounds=1 baselines=false' --federation-config num-supernodes=2"
     jobs = [
-        user.submit(f"flwr run . cluster-cpu {SHORT}", "--cpus", "2"),
+        user.submit(f"flwr run . cluster-cpu {SHORT}", "--cpus", "1"),
         user.submit(
             f"cd '{user.project}' && flwr run . cluster-cpu {few}", "--cpus=2", folder=user.home
         ),
@@ -134,7 +134,8 @@ def test_two_jobs_on_one_node(user: User) -> None:
     folders = [results_in(user.log_of(job)) for job in jobs]
     assert complete(folders[0], bakeries=5, rounds=2)
     assert complete(folders[1], bakeries=2, rounds=1)
-    assert all("Ray: 1 node(s), 2 CPUs, 0 GPUs" in user.log_of(job) for job in jobs)
+    for job, cpus in zip(jobs, (1, 2), strict=True):
+        assert f"Ray: 1 node(s), {cpus} CPUs, 0 GPUs" in user.log_of(job)
     assert (user.project / "results" / "latest").resolve() in folders
 
 
@@ -152,9 +153,9 @@ WORDS = [
 @pytest.mark.parametrize("words", WORDS)
 def test_ray_spans_two_nodes(words: str, user: User) -> None:
     """All CPUs of both nodes; the run works as ever, by Flower's command and by Glean's."""
-    job = user.submit(words, "--nodes", "2", "--cpus", "2")
+    job = user.submit(words, "--nodes", "2", "--cpus", "1")
     assert user.end_of(job) == ("COMPLETED", 0), user.log_of(job)
-    assert "Ray: 2 node(s), 4 CPUs, 0 GPUs" in user.log_of(job)
+    assert "Ray: 2 node(s), 2 CPUs, 0 GPUs" in user.log_of(job)
     assert complete((user.project / "results" / "latest").resolve(), bakeries=5, rounds=2)
 
 
@@ -198,10 +199,10 @@ def test_a_gpu_job_without_a_gpu_fails(user: User) -> None:
     The submission waits and ends as the job does.
     """
     words = f"flwr run . cluster-gpu {SHORT}"
-    job = user.submit(words, "--gpu", "--wait")
+    job = user.submit(words, "--gpu", "--cpus", "2", "--wait")
     assert user.end_of(job) == ("FAILED", 1)
     assert "gres:gpu:1" in user.cluster.facts(job)["TresPerNode"]
-    assert "Ray: 1 node(s), 4 CPUs, 1 GPUs" in user.log_of(job)
+    assert "Ray: 1 node(s), 2 CPUs, 1 GPUs" in user.log_of(job)
     events = (results_in(user.log_of(job)) / "events.jsonl").read_text(encoding="utf-8")
     assert "device: found gpu; XGBoost finds none here and trained on cpu" in events
     assert "finished:failed" in user.log_of(job)
@@ -209,7 +210,7 @@ def test_a_gpu_job_without_a_gpu_fails(user: User) -> None:
 
 def test_scancel_ends_everything(user: User) -> None:
     """In the midst of a run, on both nodes; the log tells it."""
-    job = user.submit(f"flwr run . cluster-cpu {ENDLESS}", "--nodes", "2", "--cpus", "2")
+    job = user.submit(f"flwr run . cluster-cpu {ENDLESS}", "--nodes", "2", "--cpus", "1")
     wait_until(lambda: "round 1: validation WAPE" in user.log_of(job), "the first round")
     user.cluster.cancel(job)
     assert user.end_of(job)[0] == "CANCELLED"

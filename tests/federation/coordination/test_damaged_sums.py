@@ -29,6 +29,8 @@ from tests.federations import (
 )
 from tests.tables import random_table
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[SumReply], dict[str, object]]
 
 BAD = "bakery 1"

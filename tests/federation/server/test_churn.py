@@ -18,6 +18,8 @@ from tests.federation.server.churn_runs import GROWN, REFIT, TEN, checkpoints, l
 from tests.federations import Federation, events
 from tests.tables import random_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,8 @@ from tests.federations import federation_of, small_settings
 from tests.inprocess_runs import config_of, run
 from tests.tables import random_table
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("bakery 0", "bakery 1", "bakery 2")
 SUMMED: dict[str, dict[str, ConfigValue]] = {
     "histogram": {"aggregation": "histogram", "trees_per_round": 2, "subsample": 0.7},

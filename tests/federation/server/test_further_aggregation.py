@@ -27,6 +27,8 @@ from glean.runs.folder import RunFolder, checkpoint_name, read_events
 from glean.settings import ConfigValue, RunSettings, parse_text
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 
+pytestmark = pytest.mark.slow
+
 SERVER_RATE, BETA_1, BETA_2, TAU = 0.02, 0.9, 0.99, 1e-3
 
 FEDADAM = AggregationKind(

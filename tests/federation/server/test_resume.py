@@ -19,6 +19,8 @@ from glean.runs.folder import read_events
 from glean.settings import ConfigValue
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 
+pytestmark = pytest.mark.slow
+
 OVERSHOT: dict[str, ConfigValue] = {"learning_rate": 1.0, "max_depth": 6}
 """An early round is the best."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from glean.features.definition import FeatureDefinition
 from glean.forecasting.forecasters import read_model
 from glean.settings import ConfigValue, RunSettings
 from tests.inprocess_runs import run
+
+pytestmark = pytest.mark.slow
 
 BAKERIES = 10
 

@@ -31,6 +31,8 @@ from tests.federations import Honest, MeddledApp
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 from tests.tables import random_table
 
+pytestmark = pytest.mark.slow
+
 AGGREGATIONS: dict[str, dict[str, ConfigValue]] = {
     "bagging": {"num_parallel_tree": 2, "subsample": 0.7},
     "cyclic": {"aggregation": "cyclic"},
