@@ -231,8 +231,11 @@ def await_words(process: subprocess.Popen[bytes], log: Path, words: str, *, begi
 
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """End a process and all that it started with SIGKILL, as a power cut would."""
-    leads = process.poll() is None
-    family = psutil.Process(process.pid).children(recursive=True) if leads else []
+    family: list[psutil.Process] = []
+    if process.poll() is None:
+        leader = psutil.Process(process.pid)
+        # The leader first: it could start a child anew that ended before it.
+        family = [leader, *leader.children(recursive=True)]
     # What a process that is gone has left behind is still in its session.
     family += [other for other in psutil.process_iter() if session_of(other) == process.pid]
     processes.end(family)
