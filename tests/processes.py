@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from glean.runs.process_tree import runs
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 COMMAND_LIMIT_S = 240.0
@@ -73,7 +75,7 @@ def adopt_orphans(*, yes: bool) -> None:
 
 def descendants() -> list[psutil.Process]:
     """Every process that this one started, and what those started; no zombies."""
-    return [p for p in psutil.Process().children(recursive=True) if _lives(p)]
+    return [p for p in psutil.Process().children(recursive=True) if runs(p)]
 
 
 def survivors(since: Iterable[psutil.Process], *, limit_s: float = 10.0) -> list[psutil.Process]:
@@ -90,7 +92,7 @@ def survivors(since: Iterable[psutil.Process], *, limit_s: float = 10.0) -> list
 def end(processes: Sequence[psutil.Process]) -> None:
     """End these very processes by force."""
     for process in processes:
-        if _lives(process):
+        if runs(process):
             process.kill()
     psutil.wait_procs(processes, timeout=10.0)
 
@@ -143,10 +145,3 @@ def commit(folder: Path) -> None:
     someone = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     for words in (("init", "-q"), ("add", "-A"), (*someone, "commit", "-qm", "As it is")):
         subprocess.run(["git", "-C", str(folder), *words], check=True)
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

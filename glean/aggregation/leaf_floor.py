@@ -40,11 +40,6 @@ class NodeCounts:
         return self.counts - len(self.bakeries - {*names})
 
 
-def node_count(structures: Forest) -> int:
-    """Length of the vector of counts: a number for each node."""
-    return sum(len(tree) for tree in structures.trees)
-
-
 def merged_leaves(structures: Forest, counts: Encoded, *, floor: int) -> Forest:
     """Merge leaves that too few bakeries reach into their parents.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glean.demand.error_parts import error_part, error_part_length, training_totals
 from glean.errors import ModelError, RefusalError
 from glean.features.matrix import FeatureMatrix
+from glean.federation.client.policy import STRUCTURES
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import (
@@ -31,7 +32,7 @@ from glean.learning.forest import Forest
 from glean.learning.gradient_histograms import GradientHistograms
 from glean.learning.histogram_request import HistogramRequest
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees
-from glean.learning.structure import leaf_count, on_public_edges, structure_of
+from glean.learning.structure import leaf_count, node_count, on_public_edges, structure_of
 from glean.learning.tree import Tree
 from glean.metrics import ErrorSums
 from glean.settings import BoostingSettings
@@ -103,7 +104,7 @@ def _histogram_request(
     depth = max(int(tree.splits.depths().max()) for tree in found.trees)
     if len(found.trees) > most or depth > boosting.max_depth:
         raise RefusalError(
-            "structures beyond the settings",
+            STRUCTURES,
             f"found a request for histograms of {len(found.trees)} trees, {depth} levels deep; "
             f"wanted at most {most} trees of {boosting.max_depth} levels, as the run's settings "
             "say. Nothing is sent",
@@ -197,7 +198,7 @@ class TreeTrainer:
         if part == LEAVES:
             return 2 * leaf_count(_read(task.structures))
         if part == PRESENCE:
-            return sum(len(tree) for tree in _read(task.structures).trees)
+            return node_count(_read(task.structures))
         if part == HISTOGRAMS:
             return self._request(request).size(self._layout)
         if part in (DAY_HESSIANS, DAY_GRADIENTS):

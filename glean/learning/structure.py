@@ -50,6 +50,11 @@ def leaf_count(forest: Forest) -> int:
     return int(sum((tree.left == NO_NODE).sum() for tree in forest.trees))
 
 
+def node_count(forest: Forest) -> int:
+    """Count the nodes of all trees."""
+    return sum(len(tree) for tree in forest.trees)
+
+
 def deepest(forest: Forest) -> int:
     """Count the levels of splits of the deepest tree; 0 where all are leaves."""
     return max((_depth(tree) for tree in forest.trees), default=0)

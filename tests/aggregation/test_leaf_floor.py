@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glean.aggregation.leaf_floor import merged_leaves, node_count
+from glean.aggregation.leaf_floor import merged_leaves
 from glean.errors import ModelError
 from glean.learning.forest import Forest
+from glean.learning.structure import node_count
 from glean.learning.tree import NO_NODE, Nodes, Tree
 
 BAKERIES = 7

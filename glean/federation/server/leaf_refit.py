@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glean.aggregation import refit
-from glean.aggregation.leaf_floor import NodeCounts, merged_leaves, node_count
+from glean.aggregation.leaf_floor import NodeCounts, merged_leaves
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
@@ -17,6 +17,7 @@ from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedSt
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.sum_request import LEAVES, PRESENCE, SumRequest
 from glean.learning.forest import Forest
+from glean.learning.structure import node_count
 from glean.seeds import derived_seed, draw
 
 

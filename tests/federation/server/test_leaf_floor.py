@@ -84,6 +84,7 @@ def test_masks_change_no_byte(tmp_path: Path, six_bakeries: str) -> None:
         for masks in (False, True)
     ]
     first, second = (sorted((f.folder.path / "models").glob("*.ubj")) for f in models)
+    assert len(first) == 2
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
