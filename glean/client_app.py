@@ -110,9 +110,15 @@ def _reply(
 ) -> Message:
     """Answer the server; a client with data of its own is told what leaves it, and what not."""
     if is_deployed(context.node_config):
-        wording = workload_of(_settings(tuple(context.run_config.items()))).wording
-        number = message.metadata.group_id
-        LOG.info("%s", disclosed(reply, wording, round_number=number, request=request))
+        settings = _settings(tuple(context.run_config.items()))
+        said = disclosed(
+            reply,
+            workload_of(settings).wording,
+            round_number=message.metadata.group_id,
+            request=request,
+            noised=settings.noise.wanted,
+        )
+        LOG.info("%s", said)
     return Message(reply.to_record(), reply_to=message)
 
 

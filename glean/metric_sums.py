@@ -89,6 +89,17 @@ class MetricSums:
         return type(self)(*(a + b for a, b in zip(self.as_tuple, other.as_tuple, strict=True)))
 
 
+def written_score(value: float, noise: float | None, *, digits: int) -> str:
+    """Write a score, with the standard deviation of its noise if it has any.
+
+    Examples
+    --------
+    >>> written_score(0.1552, 0.0693, digits=3), written_score(0.1552, None, digits=3)
+    ('0.155 ± 0.069', '0.155')
+    """
+    return f"{value:.{digits}f}" + (f" ± {noise:.{digits}f}" if noise else "")
+
+
 _LONGEST_ACRONYM = 4
 
 

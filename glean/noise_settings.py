@@ -16,6 +16,7 @@ class NoiseSettings:
     privacy: str = choice("auto", ("auto", "noise", "sums"), "sums as they are, or with noise")
     epsilon: float = number(4.0, 0.01, 50.0, "what a run spends of a day's privacy, with noise")
     delta: float = number(1e-6, 1e-12, 1e-2, "chance that epsilon doesn't bound, with noise")
+    validation_scores: int = number(1, 1, 5, "rounds whose model is scored, with noise")
 
     @property
     def wanted(self) -> bool:
@@ -44,10 +45,10 @@ def noise_problems(
             "secure-sums: found false with privacy=noise: the noise comes in parts, and each "
             "bakery's part alone hides too little; wanted true"
         )
-    if share_scores == "no":
+    if share_scores == "yes":
         yield (
-            "share-scores: found 'no' with privacy=noise: the sums of the final test carry no "
-            "noise yet; wanted 'auto' or 'yes'"
+            "share-scores: found 'yes' with privacy=noise, where no bakery's scores leave it; "
+            "wanted 'auto' or 'no'"
         )
     if rounds.fraction_train < 1.0:
         yield (
@@ -57,7 +58,7 @@ def noise_problems(
     if rounds.early_stopping_rounds > 0:
         yield (
             f"early-stopping-rounds: found {rounds.early_stopping_rounds} with privacy=noise, "
-            "where only the last model is scored; wanted 0"
+            "where few models are scored, and those with noise; wanted 0"
         )
     if resume:
         yield (

@@ -85,6 +85,8 @@ def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
     record.note(best_round=result.best_round, last_round=result.last_round)
     summary = conclusion.conclude(finished)
     record.note(devices=sorted(loop.devices), bakeries=list(clients.registered))
+    if loop.noises_scores:
+        record.note(score_noise=loop.score_noise)
     record.end("completed", before_last=lambda: conclusion.write_report(record.folder.path))
     LOG.info("%s%s", SUMMARY, summary)
 

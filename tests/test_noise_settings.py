@@ -33,7 +33,7 @@ def test_the_default_opens_sums_and_noise_takes_random_trees() -> None:
         ({"aggregation": "fedavg"}, "a day can move thousands of weights"),
         ({"workload": "iris"}, "a day can move thousands of weights"),
         ({"secure-sums": False}, "secure-sums: found false with privacy=noise"),
-        ({"share-scores": "no"}, "share-scores: found 'no' with privacy=noise"),
+        ({"share-scores": "yes"}, "share-scores: found 'yes' with privacy=noise"),
         ({"fraction-train": 0.5}, "fraction-train: found 0.5 with privacy=noise"),
         ({"early-stopping-rounds": 2}, "early-stopping-rounds: found 2 with privacy=noise"),
         ({"resume": "/somewhere"}, "resume: found a run with privacy=noise"),

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from glean.metric_sums import metric_label
+from glean.metric_sums import metric_label, written_score
 from glean.runs.events import Event, RoundFinished, RunFinished, RunResumed, RunStarted
 from glean.runs.folder import known_events
 from glean.runs.index import find_run
@@ -72,8 +72,10 @@ def _show(bar: Progress, task: Any, event: Event) -> None:
                 bar.console.print(line, markup=False, soft_wrap=True)
         case RoundFinished():
             name, score = next(iter(event.metrics.items()), ("", None))
-            scored = score is not None
-            note = f"validation {metric_label(name)} {score:.3f}" if scored else "not scored"
+            note = "not scored"
+            if score is not None:
+                words = written_score(score, event.noise, digits=3)
+                note = f"validation {metric_label(name)} {words}"
             bar.update(task, completed=event.round, note=note)
             if not bar.console.is_terminal:
                 bar.console.print(f"round {event.round}: {note}")

@@ -18,11 +18,11 @@ from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
 from glean.evaluation.tables.federation_size import measure_sizes
-from glean.evaluation.tables.final_scores import final_scores
+from glean.evaluation.tables.final_scores import final_scores, noised_rows
 from glean.evaluation.tables.headline import headline
 from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
-from glean.evaluation.tables.scores import BakeryScore, score_frame
+from glean.evaluation.tables.scores import SCORE_COLUMNS, BakeryScore
 from glean.evaluation.tables.summary import METHOD_ORDER, summarise
 from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.federation.grids.inprocess import BakeryApp
@@ -55,12 +55,13 @@ class DemandConclusion:
         errors = sum_errors(run)
         if errors is not None:
             run.folder.write_bytes(ERRORS_FILE, errors.to_json().encode())
-        scores = final_scores(run, findings=errors.to_json() if errors is not None else "")
+        rows = _final_rows(run, findings=errors.to_json() if errors is not None else "")
         if not run.deployed:
-            scores += _Diagnosis(run, errors).write()
-        table = score_frame(_sorted(scores))
+            rows += [score.to_row() for score in _Diagnosis(run, errors).write()]
+        table = pd.DataFrame(_sorted(rows), columns=list(SCORE_COLUMNS))
         _write_csv(run.folder, "bakeries.csv", table)
-        return headline(summarise(table), units_label=run.settings.table.units_label)
+        summary = summarise(table, noise=run.loop.score_noise if run.loop.noises_scores else 0.0)
+        return headline(summary, units_label=run.settings.table.units_label)
 
     def write_report(self, folder: Path) -> Path:
         """Write `report.html`; its path."""
@@ -85,7 +86,7 @@ class DemandConclusion:
         results = read_results(folder)
         if results.scores is None:
             raise GleanError(f"{folder} has no bakeries.csv: the run ended before its final test")
-        summary = summarise(results.scores, truth=results.truth)
+        summary = summarise(results.scores, truth=results.truth, noise=results.score_noise)
         return summary_result(summary, units_label=results.units_label)
 
 
@@ -160,8 +161,15 @@ class _Diagnosis:
         return self.run.result.best_round
 
 
-def _sorted(scores: Sequence[BakeryScore]) -> list[BakeryScore]:
-    return sorted(scores, key=lambda score: (score.bakery, METHOD_ORDER.index(score.method)))
+def _final_rows(run: FinishedRounds, *, findings: str) -> list[dict[str, Any]]:
+    """Rows of `bakeries.csv` from the bakeries' final test."""
+    if run.loop.noises_scores:
+        return noised_rows(run)
+    return [score.to_row() for score in final_scores(run, findings=findings)]
+
+
+def _sorted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: (row["bakery"], METHOD_ORDER.index(row["method"])))
 
 
 def _write_csv(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:

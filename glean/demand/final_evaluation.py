@@ -9,10 +9,16 @@ from pathlib import Path
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.errors import FederationError
 from glean.evaluation.tables import backtest
-from glean.evaluation.tables.backtest import CLIENT_METHODS, START, evaluate_start, rows_to_json
+from glean.evaluation.tables.backtest import (
+    CLIENT_METHODS,
+    NOISED_METHODS,
+    START,
+    evaluate_start,
+    rows_to_json,
+)
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.scores import BakeryScore, score_frame
-from glean.evaluation.tables.summed_scores import sums_of
+from glean.evaluation.tables.summed_scores import sums_of, wapes_of
 from glean.features.bakery_rows import BakeryRows
 from glean.federation.wire.messages import FinalTask, Task
 from glean.federation.workload.protocols import FinalScores
@@ -38,7 +44,9 @@ def final_test(bakery: BakeryRows, task: FinalTask, *, run_id: int) -> FinalScor
     own = _client_model(bakery, task)
     rows = _scored(bakery, read_model(task.model), own)
     _keep(task.model, bakery, own, rows, run_id=run_id)
-    return FinalScores(rows_to_json(rows), sums_of(rows, CLIENT_METHODS))
+    return FinalScores(
+        rows_to_json(rows), sums_of(rows, CLIENT_METHODS), wapes_of(rows, NOISED_METHODS)
+    )
 
 
 def start_test(bakery: BakeryRows, task: Task) -> FinalScores:
@@ -58,7 +66,7 @@ def start_test(bakery: BakeryRows, task: Task) -> FinalScores:
         training=bakery.training(definition),
         test=bakery.test(definition),
     )
-    return FinalScores(rows_to_json([row]), sums_of([row], (START,)))
+    return FinalScores(rows_to_json([row]), sums_of([row], (START,)), wapes_of([row], (START,)))
 
 
 def _client_model(bakery: BakeryRows, task: FinalTask) -> ClientModel | None:

@@ -1,9 +1,10 @@
 """How much noise each release of a run wants for an epsilon, and what a bakery adds of it.
 
-A run opens three kinds of sums: the hessians of all its trees, once; gradients, once a round; and
-one score, after the last round. The first two are about training records, the score about the
-validation window, so no day is in both, and each side may spend the whole budget (parallel
-composition).
+A run opens three kinds of sums: the hessians of all its trees, once; gradients, once a round; and a
+few scores. The first two are about training records, scores about the records of the validation and
+the test window, so no day is in both, and each side may spend the whole budget (parallel
+composition). On its side each score is a release, and all of a run's together spend it: one bakery,
+whatever its windows hold, moves each by 1 at most.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class NoiseBudget:
         What the run may spend of a bakery's day of training records.
     rounds : int
         Releases of gradients.
+    scores : int
+        Scores that are opened, of the validation and the test window together.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class NoiseBudget:
     epsilon: float
     delta: float
     rounds: int
+    scores: int = 1
 
     @cached_property
     def mu(self) -> float:
@@ -65,8 +69,8 @@ class NoiseBudget:
 
     @property
     def score(self) -> float:
-        """Standard deviation of the noise on the sum of scores."""
-        return 1.0 / self.mu
+        """Standard deviation of the noise on the sum of one score."""
+        return math.sqrt(self.scores) / self.mu
 
     @property
     def spent(self) -> float:
@@ -79,6 +83,17 @@ class NoiseBudget:
         """
         noise = [self.hessians, *[self.gradients] * self.rounds]
         return epsilon_of(composed(1.0 / each for each in noise), self.delta)
+
+    @property
+    def spent_on_scores(self) -> float:
+        """Account for all scores together, from their noise: an epsilon of a bakery's windows.
+
+        Examples
+        --------
+        >>> round(NoiseBudget(4.0, 1e-6, rounds=20, scores=3).spent_on_scores, 9)
+        4.0
+        """
+        return epsilon_of(composed([1.0 / self.score] * self.scores), self.delta)
 
     @property
     def spent_of_a_days_sales(self) -> float:

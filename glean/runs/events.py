@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from types import UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
+from glean.metric_sums import written_score
+
 
 @dataclass(frozen=True)
 class Event:
@@ -224,6 +226,8 @@ class RoundFinished(Event):
         Payload bytes to and from clients.
     seconds : float
         How long it took.
+    noise : float or None
+        Standard deviation of the noise in the scores; None, and no field, where they have none.
     """
 
     kind: ClassVar[str] = "round_finished"
@@ -235,11 +239,13 @@ class RoundFinished(Event):
     bytes_down: int = 0
     bytes_up: int = 0
     seconds: float = 0.0
+    noise: float | None = None
 
     @property
     def sentence(self) -> str:
         """Which round, and its scores by the workload's names."""
-        scores = [f"{k} {v:.3f}" for k, v in self.metrics.items() if v is not None]
+        known = {name: value for name, value in self.metrics.items() if value is not None}
+        scores = [f"{k} {written_score(v, self.noise, digits=3)}" for k, v in known.items()]
         return f"round {self.round} is finished: {', '.join(scores) or 'no score'}"
 
     def to_row(self) -> dict[str, Any]:
@@ -247,7 +253,7 @@ class RoundFinished(Event):
         row: dict[str, Any] = {}
         for name, value in super().to_row().items():
             row |= value if name == "metrics" else {name: value}
-        return row
+        return row if self.noise else {name: v for name, v in row.items() if name != "noise"}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:

@@ -46,6 +46,11 @@ def learning_curve(
         f"Error of the shared model on each bakery's {scored_on}, which no model was fitted to "
         f"while the rounds went on. Lower is better; the model of round {best} was kept."
     )
+    if isinstance(noise := outline.run.facts.get("score_noise"), float):
+        caption = (
+            f"Error of the shared model on the {scored_on}, the mean over the bakeries, with noise "
+            f"of a standard deviation of {show(noise)}. Lower is better; the last model was kept."
+        )
     if (rounds["round"] == 0).any():
         caption += " Round 0 is the model that the run started from."
     if _draw_bakeries(canvas, outline.bakery_rounds, metric):

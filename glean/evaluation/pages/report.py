@@ -69,7 +69,7 @@ def run_summary(results: RunResults) -> Summary | None:
         The run says that it completed, yet `bakeries.csv` is missing.
     """
     if results.scores is not None:
-        return summarise(results.scores, truth=results.truth)
+        return summarise(results.scores, truth=results.truth, noise=results.score_noise)
     if results.run.status == "completed":
         raise GleanError(
             f"{results.run.folder}: found no bakeries.csv, though the run completed; was it "

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from glean.evaluation.pages import html
-from glean.evaluation.tables.headline import percent
+from glean.evaluation.tables.headline import percent, score_percent
 from glean.evaluation.tables.summary import GroupScore, Summary, ordered_methods
 from glean.features.definition import MIN_LEVEL_DAYS
 
@@ -46,7 +46,7 @@ def bakeries_table(scores: pd.DataFrame) -> str:
         [
             row["bakery"],
             row["cohort"],
-            f"{row['units']:,.0f}" if row["n_rows"] else "no judged day",
+            _sold(row["units"], row["n_rows"]),
             *(percent(shares.get((row["bakery"], method), math.nan)) for method in methods),
         ]
         for row in bakeries.head(_MOST_BAKERIES).to_dict("records")
@@ -60,5 +60,12 @@ def bakeries_table(scores: pd.DataFrame) -> str:
     return html.table(caption, ["bakery", "cohort", "sold on judged days", *methods], rows)
 
 
+def _sold(units: float, rows: float) -> str:
+    """Write what was sold; a dash where the bakeries keep that to themselves."""
+    if math.isnan(rows):
+        return "-"
+    return f"{units:,.0f}" if rows else "no judged day"
+
+
 def _cells(score: GroupScore) -> tuple[str, str]:
-    return percent(score.wape), "-" if math.isnan(score.rmse) else f"{score.rmse:.1f}"
+    return score_percent(score), "-" if math.isnan(score.rmse) else f"{score.rmse:.1f}"

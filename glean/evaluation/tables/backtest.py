@@ -15,6 +15,10 @@ from glean.forecasting.forecast_model import ForecastModel
 CLIENT_METHODS = ("federated", "personalised", "chosen", "local", "weekday-mean", "last-week")
 """Methods that a bakery judges by itself."""
 
+NOISED_METHODS = ("federated", "weekday-mean")
+"""Those that a run with noise scores at the server: they forecast a test row by that row and the
+model. The others learn from training rows, whose privacy the model has spent."""
+
 START = "start-from"
 """Method: the model that the run started from, before it learned from the newer rows."""
 

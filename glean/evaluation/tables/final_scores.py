@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from glean.errors import FederationError, ModelError
 from glean.evaluation.tables.backtest import (
     CLIENT_METHODS,
+    NOISED_METHODS,
     START,
     rows_from_json,
     start_row_from_json,
@@ -14,6 +16,7 @@ from glean.evaluation.tables.backtest import (
 from glean.evaluation.tables.scores import BakeryScore
 from glean.evaluation.tables.summed_scores import scores_of
 from glean.federation.server.conclusion import FinishedRounds
+from glean.sales.table import ALL_BAKERIES
 
 _NO_DAY = (
     "no bakery has a day in the test window that could be judged: see events.jsonl, and the "
@@ -53,6 +56,28 @@ def final_scores(run: FinishedRounds, *, findings: str) -> list[BakeryScore]:
     if not any(score.n_rows for score in scores):
         raise FederationError(_NO_DAY)
     return scores + _start_scores(run, run.loop.test_start(run.result), scores)
+
+
+def noised_rows(run: FinishedRounds) -> list[dict[str, Any]]:
+    """Have the bakeries keep their scores, and give the means with noise as `bakeries.csv`.
+
+    A row a method for all bakeries together, of which only the WAPE is known.
+
+    Raises
+    ------
+    FederationError
+        No bakery gave valid scores, or too few did for the noise that is accounted.
+    """
+    methods = NOISED_METHODS if run.settings.baselines else NOISED_METHODS[:1]
+    run.loop.test(run.result, findings="")
+    means = run.loop.noised_test(run.result, methods=len(methods)).means
+    found = dict(zip(methods, means, strict=True))
+    if run.loop.test_start(run.result):
+        found[START] = run.loop.noised_test(run.result, methods=1).means[0]
+    return [
+        {"bakery": ALL_BAKERIES, "cohort": "established", "method": method, "wape": wape}
+        for method, wape in found.items()
+    ]
 
 
 def _summed_scores(run: FinishedRounds) -> list[BakeryScore]:

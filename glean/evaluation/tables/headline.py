@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import math
 
-from glean.evaluation.tables.summary import EQUAL_WITHIN, Comparison, MethodScore, Summary
+from glean.evaluation.tables.summary import (
+    EQUAL_WITHIN,
+    Comparison,
+    GroupScore,
+    MethodScore,
+    Summary,
+)
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -20,6 +26,9 @@ MEANINGS = {
 }
 """Method -> what it is, as half a sentence."""
 
+TOLD_APART = 2.0
+"""Standard deviations of the noise in a difference beyond which it says something."""
+
 _IN_A_SENTENCE = {
     "local": "alone",
     "weekday-mean": "with the mean of the last four same weekdays",
@@ -30,6 +39,17 @@ _IN_A_SENTENCE = {
 def percent(share: float) -> str:
     """Write a share as "18.2%", and a dash where there is none."""
     return "-" if math.isnan(share) else f"{100 * share:.1f}%"
+
+
+def score_percent(score: GroupScore) -> str:
+    """Write a WAPE as `percent` does, with the standard deviation of its noise if it has any.
+
+    Examples
+    --------
+    >>> score_percent(GroupScore(1, wape=0.155, rmse=math.nan, noise=0.069))
+    '15.5% ± 6.9%'
+    """
+    return percent(score.wape) + (f" ± {percent(score.noise)}" if score.noise else "")
 
 
 def points(difference: float) -> str:
@@ -50,14 +70,27 @@ def headline(summary: Summary, *, units_label: str) -> str:
     who = "bakeries" if summary.bakeries == 0 else _count(summary.bakeries)
     first = (
         f"With the federation the {who} would have been off by "
-        f"{percent(federated.everyone.wape)} {of_what(units_label)} on the test days"
+        f"{score_percent(federated.everyone)} {of_what(units_label)} on the test days"
     )
     baselines = [
-        f"{words} by {percent(baseline.everyone.wape)}"
+        f"{words} by {score_percent(baseline.everyone)}"
         for method, words in _IN_A_SENTENCE.items()
         if (baseline := _comparable(summary, method)) is not None
     ]
-    return "; ".join([first, ", ".join(baselines)] if baselines else [first]) + "."
+    sentence = "; ".join([first, ", ".join(baselines)] if baselines else [first]) + "."
+    return " ".join(filter(None, (sentence, noise_sentence(summary))))
+
+
+def noise_sentence(summary: Summary) -> str:
+    """Say what ± means, and what it hides; "" where scores have no noise."""
+    noise = max((score.everyone.noise for score in summary.methods), default=0.0)
+    if not noise:
+        return ""
+    return (
+        "Each is the mean over the bakeries with noise, whose standard deviation is behind the ±: "
+        f"differences of less than {100 * _margin(noise, noise):.0f} percentage points say nothing."
+        " Each bakery has its own scores, without noise, at home."
+    )
 
 
 def verdict(summary: Summary) -> str:
@@ -82,7 +115,7 @@ def verdict(summary: Summary) -> str:
         f'"{baseline_method}"'
         for baseline_method in ("weekday-mean", "last-week")
         if (baseline := _comparable(summary, baseline_method)) is not None
-        and baseline.everyone.wape < federated.everyone.wape
+        and baseline.everyone.wape < federated.everyone.wape - _doubt(federated, baseline)
     ]
     if better_baselines:
         sentences.append(
@@ -98,6 +131,12 @@ def gain_sentence(summary: Summary) -> str:
     if now is None or before is None:
         return ""
     change = now.everyone.wape - before.everyone.wape
+    if abs(change) < _doubt(now, before):
+        return (
+            "The model that this run started from, before: "
+            f"{score_percent(before.everyone)}, now {score_percent(now.everyone)}: too near for "
+            "the noise to say more."
+        )
     judged = {-1: "better", 0: "about equal", 1: "worse"}[_lean(now, before)]
     return (
         f"The model that this run started from, before: {percent(before.everyone.wape)}, now "
@@ -159,6 +198,15 @@ def _comparable(summary: Summary, method: str) -> MethodScore | None:
     if score is None or score in summary.incomplete or math.isnan(score.everyone.wape):
         return None
     return score
+
+
+def _doubt(ours: MethodScore, baseline: MethodScore) -> float:
+    """Give the difference of two scores below which it may be all noise; 0 without noise."""
+    return _margin(ours.everyone.noise, baseline.everyone.noise)
+
+
+def _margin(one: float, other: float) -> float:
+    return TOLD_APART * math.hypot(one, other)
 
 
 def _lean(ours: MethodScore, baseline: MethodScore) -> int:

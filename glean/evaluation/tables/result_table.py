@@ -11,7 +11,7 @@ from glean.evaluation.tables.headline import (
     gain_sentence,
     headline,
     incomplete_sentence,
-    percent,
+    score_percent,
     verdict,
 )
 from glean.evaluation.tables.summary import GroupScore, MethodScore, Summary
@@ -62,4 +62,4 @@ def _wape(score: MethodScore) -> float:
 
 
 def _cells(score: GroupScore) -> tuple[str, str]:
-    return percent(score.wape), "-" if math.isnan(score.rmse) else f"{score.rmse:.1f}"
+    return score_percent(score), "-" if math.isnan(score.rmse) else f"{score.rmse:.1f}"

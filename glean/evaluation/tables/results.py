@@ -56,6 +56,12 @@ class RunResults(RunOutline):
     choices: pd.DataFrame | None = None
 
     @property
+    def score_noise(self) -> float:
+        """Standard deviation of the noise in the run's scores; 0 where they have none."""
+        found = self.run.facts.get("score_noise")
+        return found if isinstance(found, float) else 0.0
+
+    @property
     def units_label(self) -> str:
         """What is counted: "units", or money."""
         return str(self.run.settings.get("units-label") or "units")

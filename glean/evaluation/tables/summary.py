@@ -42,11 +42,14 @@ class GroupScore:
         Sum of absolute errors / sum of units.
     rmse : float
         Root mean squared error over all rows, units.
+    noise : float
+        Standard deviation of the noise in `wape`, which then is a mean over bakeries; 0 for none.
     """
 
     bakeries: int
     wape: float
     rmse: float
+    noise: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,9 @@ class Summary:
         return tuple(score for score in self.methods if score.everyone.bakeries < most)
 
 
-def summarise(scores: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> Summary:
+def summarise(
+    scores: pd.DataFrame, *, truth: pd.DataFrame | None = None, noise: float = 0.0
+) -> Summary:
     """Add up the final scores of a run.
 
     Parameters
@@ -140,12 +145,15 @@ def summarise(scores: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> Sum
     truth : DataFrame, optional
         Columns of `truth.csv`: `bakery`, `units`, `abs_error`, `wape` of the true expected demand
         on the same test rows.
+    noise : float
+        Standard deviation of the noise in scores whose rows have a WAPE and nothing else.
     """
-    tested = scores[scores["n_rows"] > 0]
+    noised = scores["n_rows"].isna() & scores["wape"].notna()
+    tested = scores[(scores["n_rows"] > 0) | noised]
     single = tested[tested["bakery"] != ALL_BAKERIES]
     methods = ordered_methods(tested["method"].unique().tolist())
     return Summary(
-        methods=tuple(_method_score(tested, method) for method in methods),
+        methods=tuple(_method_score(tested, method, noise=noise) for method in methods),
         bakeries=int(single["bakery"].nunique()),
         federated_or_local=compare(single, "federated", baseline="local"),
         best_possible=None if truth is None else _best_possible(single, truth, methods),
@@ -179,17 +187,19 @@ def compare(scores: pd.DataFrame, method: str, *, baseline: str) -> Comparison |
     )
 
 
-def _method_score(tested: pd.DataFrame, method: str) -> MethodScore:
+def _method_score(tested: pd.DataFrame, method: str, *, noise: float) -> MethodScore:
     rows = tested[tested["method"] == method]
     return MethodScore(
         method=method,
-        everyone=_group_score(rows),
-        established=_group_score(rows[rows["cohort"] == "established"]),
-        newcomers=_group_score(rows[rows["cohort"] == "newcomer"]),
+        everyone=_group_score(rows, noise=noise),
+        established=_group_score(rows[rows["cohort"] == "established"], noise=noise),
+        newcomers=_group_score(rows[rows["cohort"] == "newcomer"], noise=noise),
     )
 
 
-def _group_score(rows: pd.DataFrame) -> GroupScore:
+def _group_score(rows: pd.DataFrame, *, noise: float = 0.0) -> GroupScore:
+    if len(rows) and bool(rows["n_rows"].isna().all()):
+        return GroupScore(len(rows), float(rows["wape"].mean()), float("nan"), noise)
     squared_error = float((rows["rmse"] ** 2 * rows["n_rows"]).sum())
     return GroupScore(
         bakeries=len(rows),

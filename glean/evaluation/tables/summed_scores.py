@@ -50,6 +50,12 @@ def sums_of(scores: Sequence[BakeryScore], methods: Sequence[str]) -> Floats:
     return np.nan_to_num(np.array(found, dtype=np.float64))
 
 
+def wapes_of(scores: Sequence[BakeryScore], methods: Sequence[str]) -> Floats:
+    """Give a bakery's WAPE by method, in this order; methods without a score have none."""
+    by_method = {score.method: score.wape for score in scores}
+    return np.array([by_method[name] for name in methods if name in by_method], dtype=np.float64)
+
+
 def scores_of(sums: Floats, methods: Sequence[str]) -> list[BakeryScore]:
     """Turn the sums of all bakeries, shape (methods, FIELDS), into one row a method.
 

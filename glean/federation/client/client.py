@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import lru_cache
 
 from flwr.app import RecordDict
@@ -28,6 +29,11 @@ from glean.node_settings import NodeSettings
 from glean.runs.code_version import code_fingerprint
 from glean.seeds import derived_seed
 from glean.settings import RunSettings
+
+LOG = logging.getLogger("glean")
+
+TOO_LITTLE = "too little to learn from; its own log says more"
+"""What a bakery says where it doesn't train and the run wants noise on all numbers of its own."""
 
 CACHED_CLIENTS = 10_000
 """Clients that one process keeps; in a simulation it plays many of them, each in every exchange."""
@@ -67,13 +73,17 @@ class Client:
         SettingsError
             The data doesn't fit the run's settings.
         """
+        note = self.partition.why_untrained
+        if note and self.own_table and self.settings.noise.wanted:
+            LOG.info("this bakery isn't learned from: %s", note)
+            note = TOO_LITTLE
         return ClientInfo(
             bakery=self.name,
             code=code_fingerprint(),
             partition=self.node.partition,
             trains=self.trains,
             own_table=self.own_table,
-            note=self.partition.why_untrained,
+            note=note,
             facts=json.dumps(self.partition.facts()),
         )
 
@@ -165,7 +175,7 @@ class Client:
         """Show the scores, or keep them back for the sum over all clients."""
         shown = self.settings.shows_scores(deployed=self.own_table)
         if not shown:
-            keep(scores.sums, state)
+            keep(scores.primary if self.settings.noise.wanted else scores.sums, state)
         return FinalReply(self.name, code_fingerprint(), scores.rows if shown else "")
 
 

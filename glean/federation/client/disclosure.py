@@ -7,6 +7,7 @@ import json
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, TrainReply
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
 from glean.federation.wire.sum_request import (
+    CLIPPED_FINAL,
     CLIPPED_SCORE,
     DAY_GRADIENTS,
     DAY_HESSIANS,
@@ -37,11 +38,17 @@ _PARTS = {
     DAY_HESSIANS: "the weight of its rows in each leaf of random trees",
     DAY_GRADIENTS: "its clipped gradient sums of each leaf of random trees",
     CLIPPED_SCORE: "one score over its validation window",
+    CLIPPED_FINAL: "its scores over its test window",
 }
 
 
 def disclosed(
-    reply: Reply, wording: Wording, *, round_number: str, request: SumRequest | None = None
+    reply: Reply,
+    wording: Wording,
+    *,
+    round_number: str,
+    request: SumRequest | None = None,
+    noised: bool = False,
 ) -> str:
     """Say what leaves the shop with a reply, and what doesn't.
 
@@ -55,12 +62,14 @@ def disclosed(
         The round that the server asked in; "0" or "" before the first.
     request : SumRequest, optional
         What a `SumReply` answers.
+    noised : bool
+        Whether the run's sums carry noise.
     """
     when = f" in round {round_number}" if round_number.strip("0") else ""
     if isinstance(reply, FinalReply):
         when = " after the last round"
     if isinstance(reply, SumReply) and request:
-        content = _summand(reply, request, wording)
+        content = _summand(reply, request, wording, noised=noised)
     else:
         content = _content(reply, wording)
     return f"to the server{when}: {content}; not: {wording.kept}"
@@ -102,7 +111,9 @@ def _trees(content: bytes) -> str:
     return f"{trees} ({len(content) / 1000:.1f} kB: public bin edges to split at)"
 
 
-def _summand(reply: SumReply, request: SumRequest, wording: Wording) -> str:
+def _summand(
+    reply: SumReply, request: SumRequest, wording: Wording, *, noised: bool = False
+) -> str:
     if reply.lacks_model or reply.lacks_keys:
         return _NOTHING_NEW
     sentences = [wording.of_sums(reply.sums)] if reply.sums else []
@@ -111,7 +122,13 @@ def _summand(reply: SumReply, request: SumRequest, wording: Wording) -> str:
         sentences.append(f"that it learned on {reply.device}")
     parts = {**_PARTS, **wording.parts}
     contributed = ", ".join(parts.get(part, part) for part in request.contributes) or "zeros"
-    if reply.vector and request.masked:
+    if reply.vector and noised:
+        sentences.append(
+            f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody until they are "
+            f"added to the other bakeries' ({contributed}, with noise); the server reads the sum "
+            "with the noise of all, which tells little of a day of this bakery (docs/privacy.md)"
+        )
+    elif reply.vector and request.masked:
         sentences.append(
             f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody until they are "
             f"added to the other bakeries' ({contributed}); the server reads the sum, which can "

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import FederationError
-from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation
-from glean.federation.wire.sum_request import SumRequest
+from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation, scored_rounds
+from glean.federation.wire.sum_request import CLIPPED_SCORE, SumRequest
 from glean.privacy.discrete_gaussian import sample
 from glean.privacy.noise_budget import relied_on
 from glean.settings import RunSettings
@@ -19,7 +19,9 @@ from glean.settings import RunSettings
 Encoded = NDArray[np.int64]
 
 
-def check_noised(request: SumRequest, settings: RunSettings, *, participants: int) -> None:
+def check_noised(
+    request: SumRequest, settings: RunSettings, *, participants: int, number: int
+) -> None:
     """Refuse what a run with noise doesn't open, whatever the server asks for.
 
     Parameters
@@ -30,12 +32,15 @@ def check_noised(request: SumRequest, settings: RunSettings, *, participants: in
         The run's.
     participants : int
         Bakeries whose masks cancel in this sum: those who can give the noise.
+    number : int
+        The round.
 
     Raises
     ------
     FederationError
         A part carries no noise, the vector isn't to be masked, scores or trees are wanted as they
-        are, or fewer take part than the noise of such a roster relies on.
+        are or in a round without a score, or fewer take part than the noise of such a roster relies
+        on.
     """
     if not settings.noise.wanted:
         return
@@ -46,6 +51,11 @@ def check_noised(request: SumRequest, settings: RunSettings, *, participants: in
         raise FederationError(
             f"the server asks for {', '.join(wrong)}, which a run with privacy=noise doesn't open; "
             f"wanted {', '.join(sorted(NOISED_PARTS))}, masked"
+        )
+    if CLIPPED_SCORE in request.parts and number not in (rounds := scored_rounds(settings)):
+        raise FederationError(
+            f"the server asks for a score of round {number}; this run scores "
+            f"{', '.join(map(str, sorted(rounds)))}, as validation-scores says"
         )
     # Of a roster made larger each would add less; but then so many must be in the masks too.
     if request.parts and participants < (least := relied_on(request.num_clients)):

@@ -20,7 +20,7 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
-from glean.federation.wire.sum_request import FINAL, SumRequest
+from glean.federation.wire.sum_request import CLIPPED_FINAL, FINAL, SumRequest
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
@@ -136,7 +136,7 @@ class StoredSecAggClient:
         about = (task.state, task.structures, request.histogram_request, request.scale)
         tested = kept_digest(self._state)
         return {
-            part_name(part, *about, tested if part == FINAL else ""): frozenset(
+            part_name(part, *about, tested if part in (FINAL, CLIPPED_FINAL) else ""): frozenset(
                 cohort.names_in(members)
             )
             for part, members in zip(request.parts, request.contributor_sets(), strict=True)

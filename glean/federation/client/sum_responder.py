@@ -11,11 +11,12 @@ from glean.federation.client.client import Client
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.noised_vector import check_noised, noise_on
 from glean.federation.client.secagg_client import StoredSecAggClient
-from glean.federation.wire.final_test_sums import kept_encoded
+from glean.federation.wire.final_test_sums import kept, kept_encoded
 from glean.federation.wire.messages import identity_of
 from glean.federation.wire.noised_parts import NOISED_PARTS
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import (
+    CLIPPED_FINAL,
     CLIPPED_SCORE,
     FINAL,
     SCORES,
@@ -83,7 +84,9 @@ class SumResponder:
         request = self.request
         self._client.policy.check_request(request, self._task.structures)
         taking_part = int.from_bytes(self._task.participants, "big").bit_count()
-        check_noised(request, self._client.settings, participants=taking_part)
+        check_noised(
+            request, self._client.settings, participants=taking_part, number=self._task.round
+        )
         context = secagg.context(self._task, self._told) if secagg else None
         if self._needs_model() and not self._client.catch_up(self._task, self._state):
             return self._reply(lacks_model=True)
@@ -101,7 +104,7 @@ class SumResponder:
 
     def _needs_model(self) -> bool:
         request = self.request
-        contributed = {*request.contributes} - {TOTALS, FINAL}
+        contributed = {*request.contributes} - {TOTALS, FINAL, CLIPPED_FINAL}
         return request.with_scores or request.proposes or bool(contributed)
 
     def _reply(
@@ -166,7 +169,9 @@ class SumResponder:
             found = np.zeros(self._length(part), dtype=np.int64)
         elif part == CLIPPED_SCORE:
             assert sums is not None, "a score that is contributed was made"
-            found = _clipped(sums.primary)
+            found = _clipped(np.array([sums.primary]))
+        elif part == CLIPPED_FINAL:
+            found = _clipped(kept(self._state))
         else:
             found = self._contribute(part)
         settings, parties = self._client.settings, self.request.num_clients
@@ -181,6 +186,8 @@ class SumResponder:
             return len(self._final())
         if part == CLIPPED_SCORE:
             return 1
+        if part == CLIPPED_FINAL:
+            return len(kept(self._state))
         return self._trainer.length(part, self._task, self.request)
 
     def _totals(self) -> Encoded:
@@ -198,7 +205,7 @@ class SumResponder:
         )
 
 
-def _clipped(score: float) -> Encoded:
-    """Write a score between 0 and 1 for a sum; one that can't be had counts as the worst."""
-    kept = min(max(score, 0.0), 1.0) if np.isfinite(score) else 1.0
-    return np.array([int(kept * UNIT)], dtype=np.int64)
+def _clipped(scores: NDArray[np.float64]) -> Encoded:
+    """Write scores between 0 and 1 for a sum; one that can't be had counts as the worst."""
+    known = np.where(np.isfinite(scores), scores, 1.0)
+    return (np.clip(known, 0.0, 1.0) * UNIT).astype(np.int64)

@@ -1,8 +1,8 @@
 """Rounds of `oblivious`: random trees that all know from the seed get leaves from sums over all.
 
 Two kinds of sums make the model: the weight in each leaf of all rounds' trees, once before the
-first round, and gradients by leaf, once a round. With `privacy=noise` both carry noise, and so
-does the only score, that of the last model; nothing else is opened.
+first round, and gradients by leaf, once a round. With `privacy=noise` both carry noise, and so do
+the few scores (`coordination/noised_scores.py`); nothing else is opened.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from glean.aggregation.oblivious import decoded, leaf_values
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
-from glean.federation.coordination.metric_rounds import Scores
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SumRounds
@@ -23,16 +22,9 @@ from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.noised_parts import part_deviation
-from glean.federation.wire.sum_request import (
-    CLIPPED_SCORE,
-    DAY_GRADIENTS,
-    DAY_HESSIANS,
-    SumRequest,
-)
-from glean.federation.workload.registry import workload_of
+from glean.federation.wire.sum_request import DAY_GRADIENTS, DAY_HESSIANS, SumRequest
 from glean.learning.day_sums import UNIT
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees, with_base, with_leaves
-from glean.metric_sums import ALL_CLIENTS
 from glean.privacy.noise_budget import relied_on
 
 Floats = NDArray[np.float64]
@@ -62,23 +54,6 @@ class ObliviousStrategy(PipelinedStrategy):
         nothing = PiggybackedEvaluation(self._manager, wanted=False)
         _, result = self._summed(DAY_HESSIANS, 1, model, length, nothing)
         return decoded(result.total).tobytes()
-
-    def evaluate(self, number: int, model: GlobalModel, state: bytes) -> Scores:
-        """Score a model; with noise only the last one, as a mean over bakeries.
-
-        Raises
-        ------
-        FederationError
-            As `init`.
-        """
-        if not self._noised:
-            return super().evaluate(number, model, state)
-        if number < self._settings.rounds.num_server_rounds:
-            return {}
-        nothing = PiggybackedEvaluation(self._manager, wanted=False)
-        _, result = self._summed(CLIPPED_SCORE, number, model, 1, nothing)
-        mean = float(decoded(result.total)[0]) / len(result.replies)
-        return {ALL_CLIENTS: workload_of(self._settings).metrics.of_primary(mean)}
 
     def _train(
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation

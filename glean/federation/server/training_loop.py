@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
+from typing import Any
 
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import TEST, TEST_START
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.grid_messenger import Traffic
-from glean.federation.coordination.metric_rounds import sum_final_test
+from glean.federation.coordination.metric_rounds import Scores, sum_final_test
+from glean.federation.coordination.noised_scores import NoisedScores, sum_noised_scores
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.final_evaluation import request_final_test
 from glean.federation.server.round_result import RoundResult
@@ -22,8 +24,10 @@ from glean.federation.server.state_file import write_state
 from glean.federation.server.strategy import strategy_of
 from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
+from glean.federation.wire.noised_parts import scored_rounds
+from glean.federation.wire.sum_request import CLIPPED_FINAL, CLIPPED_SCORE
 from glean.federation.workload.registry import workload_of
-from glean.metric_sums import metric_label
+from glean.metric_sums import ALL_CLIENTS, metric_label, written_score
 from glean.runs.events import RoundFinished
 from glean.runs.folder import checkpoint_name
 
@@ -67,6 +71,11 @@ class TrainingLoop:
         The bakeries.
     start : GlobalModel, optional
         The model to go on from; without it the first round begins with the strategy's own.
+
+    Attributes
+    ----------
+    score_noise : float
+        Standard deviation of the noise in the last score; 0 without noise, and before.
     """
 
     def __init__(self, manager: ClientManager, *, start: GlobalModel | None = None) -> None:
@@ -77,6 +86,8 @@ class TrainingLoop:
         self.sum_rounds = SumRounds(manager)
         self._strategy = strategy_of(manager, self.sum_rounds)
         self._metrics = workload_of(manager.settings).metrics
+        self._noised = manager.settings.noise.wanted
+        self.score_noise = 0.0
 
     @property
     def devices(self) -> frozenset[str]:
@@ -87,6 +98,11 @@ class TrainingLoop:
     def shows_scores(self) -> bool:
         """Whether the server may see each bakery's scores."""
         return self.manager.shows_scores
+
+    @property
+    def noises_scores(self) -> bool:
+        """Whether the server learns of the final test what noise is put on, and no more."""
+        return self._noised and not self.shows_scores
 
     def run(self, state: TrainingState | None = None) -> TrainingResult:
         """Run all rounds, or fewer where early stopping is on.
@@ -158,6 +174,16 @@ class TrainingLoop:
         """
         return sum_final_test(self.sum_rounds, result.last_round, methods=methods)
 
+    def noised_test(self, result: TrainingResult, *, methods: int) -> NoisedScores:
+        """Give the means of what bakeries made of the last test, by method, with noise.
+
+        Raises
+        ------
+        FederationError
+            Nobody gave a valid reply, or too few did for the noise that is accounted.
+        """
+        return self._noised_scores(CLIPPED_FINAL, result.last_round, None, length=methods)
+
     def test_start(self, result: TrainingResult) -> dict[str, str]:
         """Have every client score the model that the run started from, as `test` does.
 
@@ -193,9 +219,9 @@ class TrainingLoop:
     def _evaluate(self, number: int, result: RoundResult, start: _RoundStart) -> float:
         """Keep what came of a round, have its model scored, and write it down."""
         self._keep(number, result)
-        scores = self._strategy.evaluate(number, result.model, result.state)
+        scores = self._scored(number, result)
         total = reduce(add, scores.values(), self._metrics())
-        row = {
+        row: dict[str, Any] = {
             "round": number,
             "bakeries": result.asked,
             "replies": result.replies,
@@ -205,16 +231,39 @@ class TrainingLoop:
             "bytes_up": self._clients.traffic.up - start.traffic.up,
             "seconds": round(time.monotonic() - start.time, 3),
         }
-        client_rows = [
+        client_rows: list[dict[str, Any]] = [
             {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
             for name, sums in scores.items()
         ]
+        if self._noised:  # what isn't opened has an empty cell
+            row = _known_only(row)
+            client_rows = [_known_only(each) | {"n_examples": ""} for each in client_rows]
+        noise = self.score_noise if self._noised and scores else None
         self._clients.folder.append_round(self._metrics.COLUMNS, row, client_rows)
-        self._clients.folder.append_event(RoundFinished.from_row(_finite_only(row)))
-        score = f"validation {metric_label(self._metrics.COLUMNS[0])} {total.primary:.4f}"
+        event = RoundFinished.from_row(_finite_only({**row, **total.metrics()}))
+        self._clients.folder.append_event(replace(event, noise=noise))
+        score = written_score(total.primary, noise, digits=4)
+        score = f"validation {metric_label(self._metrics.COLUMNS[0])} {score}"
         words = score if math.isfinite(total.primary) else "not scored"
         LOG.info("round %d: %s, %d replies", number, words, result.replies)
-        return total.primary
+        # Rounds can't be compared by scores with noise: the last one's model is kept.
+        return math.nan if self._noised else total.primary
+
+    def _scored(self, number: int, result: RoundResult) -> Scores:
+        """Have the model of a round scored; with noise in a few rounds only."""
+        if not self._noised:
+            return self._strategy.evaluate(number, result.model, result.state)
+        if number not in scored_rounds(self._settings):
+            return {}
+        found = self._noised_scores(CLIPPED_SCORE, number, result.model, length=1)
+        return {ALL_CLIENTS: self._metrics.of_primary(found.means[0])}
+
+    def _noised_scores(
+        self, part: str, number: int, model: GlobalModel | None, *, length: int
+    ) -> NoisedScores:
+        found = sum_noised_scores(self.sum_rounds, part, number, model, length=length)
+        self.score_noise = found.deviation
+        return found
 
     def _keep(self, number: int, result: RoundResult) -> None:
         """Write the round's checkpoint; it counts once the round's row is written too."""
@@ -222,6 +271,11 @@ class TrainingLoop:
         assert bool(result.state) == kind.has_state, f"{kind.name} has a state or it has none"
         write_state(self._clients.folder, number, result.state)
         self._clients.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
+
+
+def _known_only(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave cells of what isn't known empty."""
+    return {n: "" if isinstance(v, float) and math.isnan(v) else v for n, v in row.items()}
 
 
 def _finite_only(row: Mapping[str, float]) -> dict[str, float | None]:

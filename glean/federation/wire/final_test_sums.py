@@ -22,8 +22,22 @@ _NAME = "glean-final"
 
 
 def keep(sums: Floats, state: RecordDict) -> None:
-    """Keep the sums of each method, shape (methods, fields), in a node's state."""
+    """Keep sums of each method, shape (methods, fields), or scores (methods,) in a node's state."""
     state[_NAME] = ArrayRecord({_NAME: Array.from_numpy_ndarray(sums)})
+
+
+def kept(state: RecordDict) -> Floats:
+    """Give back what was kept.
+
+    Raises
+    ------
+    FederationError
+        Nothing was.
+    """
+    found = state.array_records.get(_NAME)
+    if found is None:
+        raise FederationError("there are no results here; wanted those of the final test")
+    return found[_NAME].numpy()
 
 
 def kept_encoded(
@@ -47,12 +61,8 @@ def kept_encoded(
     FederationError
         None were kept, or one is too large to be added up.
     """
-    found = state.array_records.get(_NAME)
-    if found is None:
-        raise FederationError("there are no results here; wanted those of the final test")
-    sums = found[_NAME].numpy()
     scales = unit_weight ** np.array(unit_powers)
-    return encode((sums / scales).ravel(), num_clients=num_clients)
+    return encode((kept(state) / scales).ravel(), num_clients=num_clients)
 
 
 def kept_digest(state: RecordDict) -> str:

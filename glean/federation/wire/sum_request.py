@@ -44,6 +44,9 @@ DAY_GRADIENTS = "day gradients"
 CLIPPED_SCORE = "clipped score"
 """The primary metric over the validation window, clipped to 0 to 1."""
 
+CLIPPED_FINAL = "clipped final scores"
+"""The primary metric over the test window by method, each clipped to 0 to 1."""
+
 _TUPLES = ("parts", "contributes", "scale", "contributors")
 _SET = re.compile(r"[0-9a-f]{1,65536}")
 

@@ -38,10 +38,14 @@ class FinalScores:
         JSON list of its rows of `bakeries.csv`, for a server that may see them.
     sums : float64 array of shape (methods, fields)
         The same as numbers that can be added up over clients, for one that may not.
+    primary : float64 array of shape (noised methods,)
+        The primary metric of those methods that a run with noise scores; none where the workload
+        knows no noise.
     """
 
     rows: str
     sums: Floats
+    primary: Floats = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True)
