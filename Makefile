@@ -13,7 +13,7 @@ run: $(STAMP)
 test: $(STAMP)
 	@$(BIN)/glean setup
 	$(BIN)/pytest -n auto -m 'not slow and not long' --durations=15
-	$(BIN)/pytest -n 3 --dist loadfile -m 'slow and not long' --durations=15
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'slow and not long' --durations=15
 
 test-all: test
 	$(BIN)/pytest -m long

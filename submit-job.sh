@@ -239,7 +239,8 @@ wait_for_head() {
 
 # What srun runs on each further node.
 work() {
-    local own=''
+    # Not local: the trap of EXIT is run outside of this function.
+    own=''
     # Two nodes on one machine, as in the tests, share the folder.
     mkdir -m 700 "$RAY_TMPDIR" 2>/dev/null && own=$RAY_TMPDIR
     trap 'end_ray; rm -rf "$own"; exit 0' TERM USR1 EXIT

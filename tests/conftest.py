@@ -15,6 +15,21 @@ from tests.tables import random_table
 settings.register_profile("glean", deadline=None)
 settings.load_profile("glean")
 
+LONGEST_FILES = (
+    "test_slurm.py", "test_deployment_run.py", "test_ray.py", "test_wheel.py", "test_flwr_run.py",
+)  # fmt: skip
+"""By how long their slow tests take, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that none of them runs alone in the end.
+
+    With `--no-loadscope-reorder`: otherwise pytest-xdist takes the files with the most tests first.
+    """
+    later = len(LONGEST_FILES)
+    rank = {name: place for place, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: rank.get(item.path.name, later))
+
 
 @pytest.fixture(scope="session")
 def three_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
