@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import benchmarks.__main__ as bench
@@ -21,6 +22,7 @@ from benchmarks import (
     masks,
     merge,
     pooled,
+    privacy_curve,
     reference,
     scale,
     stock,
@@ -34,6 +36,7 @@ from benchmarks.rounds_run import Cost
 from benchmarks.stock_app import StockRound
 from benchmarks.stock_run import StockRun
 from benchmarks.variants import HISTOGRAM, MASKED, REFIT, SCALED, VARIANTS
+from glean.evaluation.tables.privacy_curve import COLUMNS
 from glean.settings import ConfigValue, RunSettings
 
 
@@ -155,6 +158,37 @@ def test_pooled_holds_medians(open_s: float, masked_s: float, missed: int) -> No
     """Three times the CPU of pooled XGBoost, six with masks; one slow repeat of three is none."""
     rounds = {HISTOGRAM: [open_s, 99.0, 0.0], HISTOGRAM + MASKED: [99.0, 0.0, masked_s]}
     assert len(pooled.Timings([2.0, 99.0, 1.0], rounds).misses()) == missed
+
+
+@pytest.mark.parametrize(
+    ("shared", "chosen", "newcomers", "missed"),
+    [
+        (0.1544, 0.1501, 0.184, []),
+        (0.1546, 0.1501, 0.184, ["shared model, beside sums"]),
+        (
+            0.2,
+            0.1501,
+            0.184,
+            ["shared model, beside sums", "shared model, beside the weekday-mean"],
+        ),
+        (0.15, 0.153, 0.184, ["chosen, beside sums"]),
+        (0.15, 0.1501, 0.185, ["newcomers' choice, beside alone"]),
+    ],
+)
+def test_the_curve_of_noise_holds_what_is_wanted_at_the_default_epsilon(
+    shared: float, chosen: float, newcomers: float, missed: list[str]
+) -> None:
+    """The shared model on the synthetic job only; what is chosen, and newcomers, on both."""
+    columns = dict.fromkeys(COLUMNS, 0.15) | {"bakeries": 40, "seed": 42}
+    sums = columns | {"privacy": "sums", "epsilon": np.nan, "epsilon_of_a_days_sales": np.nan}
+    found = {"wape_federated": shared, "wape_chosen": chosen, "newcomers_chosen": newcomers}
+    beside = {"wape_weekday_mean": 0.18, "newcomers_local": 0.2}
+    noise = columns | {"privacy": "noise", "epsilon": 4.0} | found | beside
+    curve = pd.DataFrame([sums, noise])
+    names = [line.split(": ")[1] for line in privacy_curve.misses("synthetic-40", curve)]
+    assert names == missed
+    other = privacy_curve.misses("restaurants-100", curve)
+    assert len(other) == sum(not name.startswith("shared") for name in missed)
 
 
 @pytest.mark.parametrize(("other", "code"), [("m", 0), ("n", 1)])

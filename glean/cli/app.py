@@ -12,6 +12,7 @@ from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
 from glean.cli.plan import forecast, plan
+from glean.cli.privacy_curve import privacy_curve
 from glean.cli.run import run
 from glean.cli.simulate import simulate
 from glean.regular_files import absolute_path
@@ -28,6 +29,7 @@ app.command()(run)
 app.command()(forecast)
 app.command()(plan)
 app.command()(certificates)
+app.command()(privacy_curve)
 
 
 @app.command()

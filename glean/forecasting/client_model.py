@@ -91,6 +91,7 @@ def fit_client_model(
     learning_rate: float,
     seed: int,
     prior: Calibration | None = None,
+    local: ForecastModel | None = None,
 ) -> ClientModel:
     """Refine the federation's model, train the bakery's own, and choose.
 
@@ -108,10 +109,13 @@ def fit_client_model(
         Seed of row and column sampling.
     prior : Calibration, optional
         How sure the federation's forecasts are at other bakeries.
+    local : ForecastModel, optional
+        The bakery's own model, where it has been trained before: the federation's has no part in
+        it.
     """
     how = LocalTraining(boosting, learning_rate, seed)
     personalized = personalize(model, training, validation, how=how)
-    local = model.train_local(training, validation, how)
+    local = local or model.train_local(training, validation, how)
     tried = _candidates(model, personalized, local, validation)
     selection = select_model(validation, tried, history_days=trading_days(training))
     return ClientModel(model, personalized, local, selection, prior)

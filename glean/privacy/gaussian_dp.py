@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 _STEPS = 200
 """Halvings of an interval; more than a float64 can tell apart."""
@@ -68,6 +69,7 @@ def epsilon_of(mu: float, delta: float) -> float:
     return high
 
 
+@lru_cache(maxsize=64)
 def mu_of(epsilon: float, delta: float) -> float:
     """Give the largest mu that is (epsilon, delta)-DP: what all releases of a run may add up to.
 

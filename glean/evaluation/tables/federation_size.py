@@ -8,8 +8,6 @@ begins from nothing, also where the run started from a model: a smaller one woul
 
 from __future__ import annotations
 
-import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,23 +16,18 @@ import pandas as pd
 
 from glean.errors import GleanError
 from glean.evaluation.tables.backtest import rows_from_json
+from glean.evaluation.tables.inprocess_federation import inprocess_federation
 from glean.evaluation.tables.scores import BakeryScore
 from glean.features.bakery_rows import bakery_rows_of
-from glean.federation.grids.inprocess import BakeryApp, InProcessGrid, as_server
-from glean.federation.server.setup import (
-    draw_newcomers,
-    negotiate_spec,
-    register_clients,
-    training_loop,
-)
+from glean.federation.grids.inprocess import BakeryApp
+from glean.federation.server.setup import draw_newcomers
 from glean.node_settings import NodeSettings
-from glean.runs.folder import RunFolder, write_whole
+from glean.runs.folder import write_whole
 from glean.runs.index import read_run
 from glean.sales.partitions import bakeries_of_run
 from glean.settings import RunSettings
 
 SIZES = (1, 2, 5, 10, 20, 40)
-_LARGEST_RUN_ID = 2**62
 METHODS = {
     "wape_federated": "federated",
     "wape_local": "local",
@@ -112,14 +105,7 @@ def _groups(nodes: Sequence[int], size: int) -> list[Sequence[int]]:
 def _federation(
     settings: RunSettings, nodes: Sequence[int], newcomers: Sequence[str], client_app: BakeryApp
 ) -> list[BakeryScore]:
-    config = settings.to_config()
-    run_id = secrets.randbelow(_LARGEST_RUN_ID)
-    grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=run_id)
-    with tempfile.TemporaryDirectory(prefix="glean-growth-") as scratch, as_server(grid):
-        folder = RunFolder.create(Path(scratch), run_id=run_id)
-        clients, bakeries, cut = register_clients(grid, settings, folder, newcomers=newcomers)
-        spec = negotiate_spec(bakeries, cut, settings)
-        rounds = training_loop(clients, settings, spec, bakeries, cut)
+    with inprocess_federation(settings, nodes, newcomers, client_app) as rounds:
         replies = rounds.test(rounds.run())
     return [score for name, text in replies.items() for score in rows_from_json(text, bakery=name)]
 

@@ -13,9 +13,7 @@ from flwr.app import Message
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.privacy_curve import OpenJob, train
 from glean.errors import FederationError
-from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.client import sum_responder
 from glean.federation.client.client import client_of
 from glean.federation.client.noised_vector import check_noised
@@ -194,19 +192,6 @@ def test_who_is_told_to_add_nothing_adds_noise(three_bakeries: str) -> None:
     responder.request = SumRequest((CLIPPED_SCORE,), (), num_clients=3, masked=True)
     drawn = [int(responder._noised(CLIPPED_SCORE, None)[0]) for _ in range(5)]
     assert len(set(drawn)) == 5
-
-
-def test_without_noise_the_federation_is_the_arithmetic_of_the_curve(
-    tmp_path: Path, three_bakeries: str
-) -> None:
-    """To the byte: so what `benchmarks.privacy_curve` measures is what a run trains."""
-    settings = small_settings(three_bakeries, **OPEN)
-    found = federation_of(tmp_path, settings).run().model
-    rows = [bakery_rows_of(NodeSettings(partition=k), settings) for k in range(3)]
-    assert isinstance(found, TreeModel)
-    job = OpenJob([each for each in rows if each is not None], found.forest.definition, "test")
-    plain = train(job, settings)
-    assert plain.first(found.forest.tree_count).to_bytes() == found.to_bytes()
 
 
 def test_without_noise_a_run_that_was_cut_off_ends_with_the_same_model(
