@@ -42,6 +42,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"forecasting"}),
     frozenset({"evaluation"}),
     frozenset({"demand", "iris"}),
+    frozenset({"audit"}),
     frozenset({"server_app", "client_app"}),
     frozenset({"operations"}),
     frozenset({"cli"}),

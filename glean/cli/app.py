@@ -69,6 +69,20 @@ def report(
 
 
 @app.command()
+@friendly_errors()
+def audit(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished simulation.")],
+) -> None:
+    """Attack a run with what its server and a member received, and say what they could read."""
+    from glean.operations.audit import write_audit
+
+    written = write_audit(absolute_path(run), lambda text: typer.echo(f"{text} ...", err=True))
+    for sentence in written.gist:
+        typer.echo(sentence)
+    typer.echo(f"page: {written.page}\nfigures: {written.figures}")
+
+
+@app.command()
 def version() -> None:
     """Say which version this is."""
     typer.echo(__version__)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.learning.bin_layout import BinLayout
-from glean.learning.kernels import BIN_BITS, COLUMN_BITS
+from glean.learning.kernels import BIN_BITS, COLUMN_BITS, kernels
 from glean.learning.tree import NO_NODE, Nodes, Tree
 
 Singles = NDArray[np.float32]
@@ -116,6 +116,40 @@ def binned(trees: tuple[Tree, ...], layout: BinLayout) -> BinnedTrees:
     The last ones are kept: in one process all bakeries follow the same trees, one after the other.
     """
     return BinnedTrees.of(trees, layout)
+
+
+def leaves_reached(
+    bins: NDArray[np.uint8], trees: Sequence[Tree], layout: BinLayout
+) -> tuple[Whole, int]:
+    """Find the leaf of each row in each tree.
+
+    Parameters
+    ----------
+    bins : uint8 array of shape (rows, columns)
+        From `BinLayout.binned`.
+    trees : sequence of Tree
+        On public edges.
+    layout : BinLayout
+        The public bins.
+
+    Returns
+    -------
+    leaves : int64 array of shape (trees, rows)
+        Counted over all trees, tree by tree in the order of their nodes.
+    count : int
+        Leaves of all trees.
+
+    Raises
+    ------
+    ModelError
+        A tree isn't one, or splits elsewhere than at a public edge.
+    """
+    nodes = BinnedTrees.of(trees, layout)
+    reached = np.empty((len(trees), len(bins)), dtype=np.uint32)
+    kernels().find_leaves(bins, nodes.roots, nodes.depth, nodes.splits, reached)
+    place = np.empty(len(nodes.splits), dtype=np.int64)
+    place[nodes.leaves] = np.arange(len(nodes.leaves))
+    return place[reached], len(nodes.leaves)
 
 
 def at_public_edges(tree: Tree, layout: BinLayout) -> Tree:

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from glean.features.matrix import FeatureMatrix
 from glean.learning.bin_layout import BinLayout
-from glean.learning.binned_trees import BinnedTrees
-from glean.learning.kernels import kernels
+from glean.learning.binned_trees import leaves_reached
 from glean.learning.tree import Tree
 
 Floats = NDArray[np.float64]
@@ -133,12 +132,7 @@ class DaySums:
 
     def _leaves(self, trees: Sequence[Tree]) -> tuple[Whole, int]:
         """Find the leaf of each row, counted over all trees, shape (trees, rows); their number."""
-        nodes = BinnedTrees.of(trees, self._layout)
-        reached = np.empty((len(trees), len(self._bins)), dtype=np.uint32)
-        kernels().find_leaves(self._bins, nodes.roots, nodes.depth, nodes.splits, reached)
-        place = np.empty(len(nodes.splits), dtype=np.int64)
-        place[nodes.leaves] = np.arange(len(nodes.leaves))
-        return place[reached], len(nodes.leaves)
+        return leaves_reached(self._bins, trees, self._layout)
 
 
 def _limited(weight: Floats, days: Whole) -> Floats:

@@ -1,0 +1,130 @@
+"""A simulation's training run again in this process, with everything that travelled kept.
+
+A run's folder holds no messages. With the same settings the same bakeries send the same numbers
+again, so the model has the same bytes; only masks, and noise where there is some, are drawn anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.grids.inprocess import BakeryApp, as_server
+from glean.federation.grids.recording import Exchange, RecordingGrid
+from glean.federation.server.setup import negotiate_spec, register_clients, training_loop
+from glean.federation.server.training_state import TrainingState
+from glean.learning.learning_rates import learning_rate_of
+from glean.runs.folder import RunFolder
+from glean.settings import RunSettings
+
+_LARGEST_RUN_ID = 2**62
+_FIRST_NODE = 2
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What a training left.
+
+    Parameters
+    ----------
+    exchanges : tuple of Exchange
+        All messages with their replies, in order.
+    model : GlobalModel
+        The model of the best round.
+    spec : str
+        The feature definition that was agreed on.
+    names : dict of int to str
+        The bakery that a partition plays.
+    """
+
+    exchanges: tuple[Exchange, ...]
+    model: GlobalModel
+    spec: str
+    names: dict[int, str]
+
+
+def run_again(
+    settings: RunSettings,
+    partitions: Sequence[int],
+    client_app: BakeryApp,
+    *,
+    newcomers: Sequence[str],
+    leaves: Mapping[int, int] | None = None,
+    start: TrainingState | None = None,
+) -> Rerun:
+    """Train with some of a simulation's bakeries, and keep what travelled.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        The run's.
+    partitions : sequence of int
+        Bakeries that are there.
+    client_app : BakeryApp
+        What plays them.
+    newcomers : sequence of str
+        Who was cut to a short history in the run.
+    leaves : mapping of int to int, optional
+        Partitions that go for good, and the first round without them.
+    start : TrainingState, optional
+        Where an interrupted run was, to go on from there.
+
+    Raises
+    ------
+    FederationError
+        No training came of it.
+    """
+    config = settings.to_config()
+    run_id = secrets.randbelow(_LARGEST_RUN_ID)
+    gone = {partitions.index(k) + _FIRST_NODE: number for k, number in (leaves or {}).items()}
+    grid = RecordingGrid(
+        client_app,
+        [{"partition-id": partition} for partition in partitions],
+        config,
+        run_id=run_id,
+        leaves=gone,
+    )
+    scratched = tempfile.TemporaryDirectory(prefix="glean-audit-")
+    with scratched as scratch, as_server(grid), _quiet():
+        folder = RunFolder.create(Path(scratch), run_id=run_id)
+        clients, infos, cut = register_clients(grid, settings, folder, newcomers=newcomers)
+        spec = negotiate_spec(infos, cut, settings)
+        result = training_loop(clients, settings, spec, infos, cut).run(start)
+    names = {info.partition: name for name, info in infos.items()}
+    return Rerun(tuple(grid.exchanges), result.model, spec, names)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log of a run that was made to be attacked from whoever reads of the attacks."""
+    log = logging.getLogger("glean")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def shortened(settings: RunSettings, rounds: int) -> RunSettings:
+    """Keep the settings of the first rounds of a run, the step size among them.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        The run's.
+    rounds : int
+        How many rounds are wanted.
+    """
+    kept = min(rounds, settings.rounds.num_server_rounds)
+    rate = learning_rate_of(settings.rounds)
+    return replace(
+        settings,
+        rounds=replace(settings.rounds, num_server_rounds=kept, learning_rate=rate),
+    )
