@@ -15,9 +15,10 @@ from glean.errors import FederationError, RefusalError
 from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
 from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.client.journal_store import JournalStore
+from glean.federation.client.privacy_account import PrivacyAccount
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.sum_responder import SumResponder
-from glean.federation.wire.messages import FinalTask, InfoRequest, Task
+from glean.federation.wire.messages import ClientInfo, FinalTask, InfoRequest, Task
 from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
 from glean.federation.wire.sum_request import SumRequest
 from glean.federation.workload.registry import workload_of
@@ -36,9 +37,7 @@ def info(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         request = InfoRequest.from_record(message.content)
         client = _client_of(context, newcomer=request.newcomer)
-        if client is not None:
-            client.policy.check_run()
-        return _reply(client.info() if client else IDLE_NODE_INFO, message, context)
+        return _reply(_info(client, context) if client else IDLE_NODE_INFO, message, context)
 
 
 @app.train()
@@ -56,7 +55,8 @@ def contribute(message: Message, context: Context) -> Message:
         task = SumTask.from_record(message.content)
         client, journal = _client(context, task), _journal(context)
         with journal.locked():
-            responder = SumResponder(client, task, context.state, journal)
+            account = PrivacyAccount.of(client, journal)
+            responder = SumResponder(client, task, context.state, journal, account)
             return _reply(responder.answer(), message, context, request=responder.request)
 
 
@@ -144,6 +144,12 @@ def _errors_kept_here(context: Context) -> Iterator[None]:
         LOG.exception("this bakery can't answer the server")
         kind = type(error).__name__
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
+
+
+def _info(client: Client, context: Context) -> ClientInfo:
+    client.policy.check_run()
+    account = PrivacyAccount.of(client, _journal(context))
+    return client.info(spent=client.trains and account is not None and not account.has_room())
 
 
 def _client_of(context: Context, *, newcomer: bool) -> Client | None:

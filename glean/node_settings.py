@@ -11,7 +11,7 @@ from glean.setting_fields import TYPE_WORDS, ConfigValue, key_of
 
 NODE_KEYS = (
     "sales", "bakery", "home", "signing-key", "members", "privacy", "min-contributors",
-    "share-scores", "trusted-members", "partition-id", "num-partitions",
+    "share-scores", "trusted-members", "epsilon-total", "partition-id", "num-partitions",
 )  # fmt: skip
 """Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
 
@@ -20,6 +20,9 @@ DEFAULT_MIN_CONTRIBUTORS = 5
 
 FEWEST_CONTRIBUTORS = 3
 """The lowest `min-contributors`: of two each could subtract its own part from a sum."""
+
+LARGEST_EPSILON_TOTAL = 1000.0
+"""Far beyond what says anything of a day."""
 
 _CHOICES = {"privacy": ("", "sums", "noise"), "share-scores": ("", "yes", "no")}
 _FLOWERS_KEYS = {"partition": "partition-id", "partitions": "num-partitions"}
@@ -59,6 +62,9 @@ class NodeSettings:
     trusted_members : str
         Which members count: names with commas between them, or the path of a list of members that
         its owner has confirmed; "" all of `members`.
+    epsilon_total : float
+        What a day of training records may spend over all runs with noise; 0: two full runs with
+        the default settings.
     """
 
     partition: int = 0
@@ -72,6 +78,7 @@ class NodeSettings:
     min_contributors: int = 0
     share_scores: str = ""
     trusted_members: str = ""
+    epsilon_total: float = 0.0
 
     @classmethod
     def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
@@ -93,6 +100,8 @@ class NodeSettings:
             key = _FLOWERS_KEYS.get(item.name, key_of(item))
             value = config.get(key, item.default)
             kind: type = type(item.default)
+            if kind is float and type(value) is int and abs(value) <= LARGEST_EPSILON_TOTAL:
+                value = float(value)
             if type(value) is not kind:
                 raise SettingsError(
                     f"node config {key}: found {value!r}; wanted {TYPE_WORDS[kind]}"
@@ -120,4 +129,9 @@ def _check_policy(node: NodeSettings) -> None:
         raise SettingsError(
             f"node config min-contributors: found {node.min_contributors}; wanted "
             f"{FEWEST_CONTRIBUTORS} or more, since of fewer each can tell the others' from a sum"
+        )
+    if not 0.0 <= node.epsilon_total <= LARGEST_EPSILON_TOTAL:  # NaN isn't either
+        raise SettingsError(
+            f"node config epsilon-total: found {node.epsilon_total}; wanted a number above 0, at "
+            f"most {LARGEST_EPSILON_TOTAL:g}, or 0 for two full runs with the default settings"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from glean.demand.final_evaluation import final_test, start_test
 from glean.demand.tree_trainer import TreeTrainer
@@ -14,6 +15,7 @@ from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.federation.wire.messages import FinalTask, Task
 from glean.federation.workload.protocols import FinalScores
+from glean.privacy.privacy_ledger import SCORED, TRAINING, Days
 
 Trainer = TreeTrainer | WeightTrainer
 
@@ -37,6 +39,13 @@ class BakeryPartition:
     def why_untrained(self) -> str:
         """Why there is nothing to learn from; "" where there is."""
         return self.rows.why_untrained
+
+    def days(self, window: str) -> Days:
+        """Give the dates of the table in a window."""
+        dates = self.rows.sales.table.rows["date"]
+        trains = dates < self.rows.windows.validation_start
+        inside = {TRAINING: trains, SCORED: ~trains}[window]
+        return frozenset(str(date) for date in pd.DatetimeIndex(dates[inside].unique()).date)
 
     def facts(self) -> dict[str, Any]:
         """Say whether the season can be learned here.

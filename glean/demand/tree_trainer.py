@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glean.demand.error_parts import error_part, error_part_length, training_totals
+from glean.demand.margin_cache import MarginCache
 from glean.errors import ModelError, RefusalError
 from glean.features.matrix import FeatureMatrix
 from glean.federation.client.policy import STRUCTURES
@@ -35,6 +35,7 @@ from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees
 from glean.learning.structure import leaf_count, node_count, on_public_edges, structure_of
 from glean.learning.tree import Tree
 from glean.metrics import ErrorSums
+from glean.privacy.privacy_ledger import Days
 from glean.settings import BoostingSettings
 
 LOG = logging.getLogger("glean")
@@ -46,40 +47,6 @@ Encoded = NDArray[np.int64]
 PROPOSED_SHARE = 0.1
 """Of `min-child-weight`: what a leaf of a proposed structure holds at least of its proposer's rows;
 chosen on validation windows."""
-
-_NAME = "glean-margins"
-
-
-@dataclass(frozen=True)
-class MarginCache:
-    """How far a bakery has followed the model; stays in its node's own state.
-
-    Parameters
-    ----------
-    state : str
-        Name of the model's state.
-    training, validation : float32 arrays of shape (rows,)
-        Margins of that state on the bakery's training and validation rows.
-    """
-
-    state: str
-    training: Singles
-    validation: Singles
-
-    @staticmethod
-    def state_in(kept: ClientState) -> str:
-        """Name of the state that a node's state is about; "" where there is none."""
-        return kept.text(_NAME)
-
-    @classmethod
-    def load(cls, kept: ClientState) -> MarginCache | None:
-        """Read it from a node's state; None where there is none."""
-        state = kept.text(_NAME)
-        return cls(state, **kept.arrays(_NAME)) if state else None
-
-    def save(self, kept: ClientState) -> None:
-        """Write it into a node's state."""
-        kept.put(_NAME, self.state, {"training": self.training, "validation": self.validation})
 
 
 @lru_cache(maxsize=4)
@@ -207,7 +174,14 @@ class TreeTrainer:
         return error_part_length(part)
 
     def contribute(
-        self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
+        self,
+        part: str,
+        task: SumTask,
+        request: SumRequest,
+        *,
+        weight: float,
+        seed: int,
+        days: Days | None = None,
     ) -> Encoded:
         """Sum gradients and hessians by leaf or bin, or errors; or say which nodes have rows."""
         del weight, seed  # rows carry their weights; nothing is drawn here
@@ -215,9 +189,11 @@ class TreeTrainer:
             return self._histograms.occupied_nodes(_read(task.structures).trees)
         if part == DAY_HESSIANS:
             rounds = range(1, self._rounds + 1)
-            return np.concatenate([self._day_sums.hessians(self._random_trees(n)) for n in rounds])
+            drawn = map(self._random_trees, rounds)
+            return np.concatenate([self._day_sums.hessians(trees, of=days) for trees in drawn])
         if part == DAY_GRADIENTS:
-            return self._day_sums.gradients(self._margins.training, self._random_trees(task.round))
+            trees = self._random_trees(task.round)
+            return self._day_sums.gradients(self._margins.training, trees, of=days)
         if part not in (LEAVES, HISTOGRAMS):
             return error_part(
                 part, self._predict_validation(), self._validation_rows.units, request

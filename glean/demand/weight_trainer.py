@@ -13,6 +13,7 @@ from glean.federation.workload import weight_trainer
 from glean.learning.model_weights import Weights
 from glean.learning.weight_models import fit_round, predict_weights, read_weights
 from glean.metrics import ErrorSums, Floats
+from glean.privacy.privacy_ledger import Days
 
 Encoded = NDArray[np.int64]
 
@@ -57,11 +58,18 @@ class WeightTrainer(weight_trainer.WeightTrainer):
         return super().length(part, task, request) if part == WEIGHTS else error_part_length(part)
 
     def contribute(
-        self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
+        self,
+        part: str,
+        task: SumTask,
+        request: SumRequest,
+        *,
+        weight: float,
+        seed: int,
+        days: Days | None = None,
     ) -> Encoded:
         """Train the task's weights, or sum errors over the validation rows."""
         if part == WEIGHTS:
-            return super().contribute(part, task, request, weight=weight, seed=seed)
+            return super().contribute(part, task, request, weight=weight, seed=seed, days=days)
         return error_part(
             part, self._predict_validation(self.weights), self._validation.units, request
         )

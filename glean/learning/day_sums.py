@@ -13,7 +13,7 @@ no bound here follows from anybody's rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -78,16 +78,18 @@ class DaySums:
         self._y = rows.y.astype(np.float64)
         days, dates = pd.factorize(rows.keys["date"])
         self._days = days.astype(np.int64)
-        self._day_count = len(dates)
+        self._dates = [str(date) for date in pd.DatetimeIndex(dates).date]
         self._weight = _limited(np.minimum(rows.weight, LARGEST_LEVEL) / LARGEST_LEVEL, self._days)
 
-    def hessians(self, trees: Sequence[Tree]) -> Whole:
+    def hessians(self, trees: Sequence[Tree], *, of: Collection[str] | None = None) -> Whole:
         """Sum the weights of the rows in each leaf.
 
         Parameters
         ----------
         trees : sequence of Tree
             On public edges.
+        of : collection of str, optional
+            Dates of the days that take part, like 2026-05-04; without it all do.
 
         Returns
         -------
@@ -96,11 +98,13 @@ class DaySums:
             most `hessian_sensitivity` long.
         """
         leaves, count = self._leaves(trees)
-        weight = np.floor(self._weight * UNIT)
+        weight = np.floor(self._weight * self._takes_part(of)[self._days] * UNIT)
         sums = np.bincount(leaves.ravel(), np.tile(weight, len(leaves)), minlength=count)
         return sums.astype(np.int64)  # exact: whole numbers below 2**53
 
-    def gradients(self, margin: Singles, trees: Sequence[Tree]) -> Whole:
+    def gradients(
+        self, margin: Singles, trees: Sequence[Tree], *, of: Collection[str] | None = None
+    ) -> Whole:
         """Sum the clipped gradients of squared error, forecast less actual, of each leaf.
 
         Parameters
@@ -109,6 +113,8 @@ class DaySums:
             Where the model stands on all rows of the matrix.
         trees : sequence of Tree
             On public edges.
+        of : collection of str, optional
+            As in `hessians`.
 
         Returns
         -------
@@ -121,14 +127,20 @@ class DaySums:
         by_day = np.bincount(
             (self._days * count + leaves).ravel(),
             np.tile(gradient, len(leaves)),
-            minlength=self._day_count * count,
-        ).reshape(self._day_count, count)
+            minlength=len(self._dates) * count,
+        ).reshape(len(self._dates), count)
         length = np.sqrt((by_day**2).sum(axis=1))
         kept = DAY_GRADIENT / np.maximum(length, DAY_GRADIENT)
         # Rounded towards zero, so that a day gets no longer by it.
         whole = np.trunc(by_day * kept[:, None] * UNIT).astype(np.int64)
-        sums: Whole = whole.sum(axis=0)
+        sums: Whole = whole[self._takes_part(of)].sum(axis=0)
         return sums
+
+    def _takes_part(self, dates: Collection[str] | None) -> NDArray[np.bool_]:
+        """Say of each day whether it takes part, shape (days,)."""
+        if dates is None:
+            return np.ones(len(self._dates), dtype=bool)
+        return np.array([date in dates for date in self._dates], dtype=bool)
 
     def _leaves(self, trees: Sequence[Tree]) -> tuple[Whole, int]:
         """Find the leaf of each row, counted over all trees, shape (trees, rows); their number."""

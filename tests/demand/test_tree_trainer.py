@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 from flwr.app import Message, RecordDict
 
-from glean.demand.tree_trainer import MarginCache, TreeTrainer, _histogram_request
+from glean.demand.margin_cache import MarginCache
+from glean.demand.tree_trainer import TreeTrainer, _histogram_request
 from glean.errors import ModelError, RefusalError
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.grids.inprocess import InProcessGrid

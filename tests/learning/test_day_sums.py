@@ -123,3 +123,21 @@ def test_the_bounds_are_reached() -> None:
     assert moved == pytest.approx(GRADIENT_SENSITIVITY, rel=1e-4)
     moved = np.linalg.norm(sums.hessians(TREES)) / UNIT
     assert moved == pytest.approx(hessian_sensitivity(len(TREES)), rel=1e-4)
+
+
+def test_only_days_that_take_part_are_summed() -> None:
+    """As if the other days had no rows; without a word all take part."""
+    features = bakery(60, products=4, seed=3)
+    margin = margins(features)
+    dates = features.keys["date"].dt.strftime("%Y-%m-%d")
+    of = {*dates.unique()[::3], "1999-12-31"}
+    kept = dates.isin(of).to_numpy()
+    some = DaySums(features.rows(kept), LAYOUT)
+    all_days = DaySums(features, LAYOUT)
+    np.testing.assert_array_equal(all_days.hessians(TREES, of=of), some.hessians(TREES))
+    np.testing.assert_array_equal(
+        all_days.gradients(margin, TREES, of=of), some.gradients(margin[kept], TREES)
+    )
+    for nobody in (all_days.hessians(TREES, of=()), all_days.gradients(margin, TREES, of=())):
+        assert not nobody.any()
+    np.testing.assert_array_equal(all_days.hessians(TREES, of={*dates}), all_days.hessians(TREES))

@@ -33,7 +33,8 @@ from glean.settings import RunSettings
 LOG = logging.getLogger("glean")
 
 TOO_LITTLE = "too little to learn from; its own log says more"
-"""What a bakery says where it doesn't train and the run wants noise on all numbers of its own."""
+"""What a bakery says where it doesn't train and the run wants noise on all numbers of its own; also
+where it isn't rows that it has too little of, but privacy."""
 
 CACHED_CLIENTS = 10_000
 """Clients that one process keeps; in a simulation it plays many of them, each in every exchange."""
@@ -65,8 +66,13 @@ class Client:
         """Whether there is something to learn from."""
         return not self.partition.why_untrained
 
-    def info(self) -> ClientInfo:
+    def info(self, *, spent: bool = False) -> ClientInfo:
         """Say who this is and whether there is enough to learn from.
+
+        Parameters
+        ----------
+        spent : bool
+            Whether no day of it can learn in this run, by the bakery's own ledger.
 
         Raises
         ------
@@ -74,14 +80,15 @@ class Client:
             The data doesn't fit the run's settings.
         """
         note = self.partition.why_untrained
-        if note and self.own_table and self.settings.noise.wanted:
+        if note and self.policy.keeps_ledger:
             LOG.info("this bakery isn't learned from: %s", note)
+        if (note or spent) and self.policy.keeps_ledger:
             note = TOO_LITTLE
         return ClientInfo(
             bakery=self.name,
             code=code_fingerprint(),
             partition=self.node.partition,
-            trains=self.trains,
+            trains=self.trains and not spent,
             own_table=self.own_table,
             note=note,
             facts=json.dumps(self.partition.facts()),

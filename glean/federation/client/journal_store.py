@@ -54,10 +54,11 @@ class JournalStore:
         FederationError
             The home can't be read.
         """
-        held, kept = self._held(), self._kept()
+        held, stored = self._held(), self._stored()
+        kept = stored if stored is not None and stored.run == self.run else None
         if held is None:
             # A SuperNode that was started anew has no state, and so no keys: it makes new ones.
-            return kept or StepJournal(run=self.run)
+            return kept or StepJournal(run=self.run, ledger=stored.ledger if stored else 0)
         if self.home is not None and (kept is None or kept.count != held.count):
             found = "none" if kept is None else f"{kept.count} entries"
             raise RefusalError(
@@ -68,6 +69,16 @@ class JournalStore:
                 "SuperNode anew, so that it makes new keys",
             )
         return held
+
+    def ledger_seen(self) -> int:
+        """Give the most releases that the ledger of privacy was seen with, here or at home.
+
+        Raises
+        ------
+        FederationError
+            The home can't be read.
+        """
+        return max(found.ledger if found else 0 for found in (self._held(), self._stored()))
 
     def write(self, journal: StepJournal) -> None:
         """Keep it, on disk first: whatever is sent comes after.
@@ -122,17 +133,16 @@ class JournalStore:
         found = self.state.get(_NAME)
         return StepJournal.from_json(str(found[_NAME])) if isinstance(found, ConfigRecord) else None
 
-    def _kept(self) -> StepJournal | None:
-        """Read the home's copy; None where it is of another run, or there is none."""
+    def _stored(self) -> StepJournal | None:
+        """Read the home's copy, of whatever run; None where there is none."""
         if self.home is None:
             return None
         try:
-            journal = StepJournal.from_json((self.home / FILE).read_text(encoding="utf-8"))
+            return StepJournal.from_json((self.home / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise self._unusable(error) from error
-        return journal if journal.run == self.run else None
 
     def _unusable(self, error: Exception) -> FederationError:
         return FederationError(

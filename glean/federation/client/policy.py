@@ -11,16 +11,19 @@ from dataclasses import dataclass
 
 from glean.errors import RefusalError
 from glean.federation.client.members_file import TrustedMembers
+from glean.federation.wire.noised_parts import whole_run
 from glean.federation.wire.sum_request import SumRequest
 from glean.learning.forest import Forest
 from glean.learning.structure import deepest
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, NodeSettings
 from glean.privacy.cohort import Cohort
 from glean.privacy.members import Member
+from glean.privacy.privacy_ledger import enough, epsilon_at, total_of
 from glean.settings import RunSettings
 
 UNMASKED, CLEAR_SCORES = "unmasked", "scores in the clear"
 STRUCTURES, NO_NOISE = "structures beyond the settings", "a run without noise"
+NO_LEDGER, BEYOND_TOTAL = "noise without a home for its ledger", "a run beyond epsilon-total"
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,16 @@ class ClientPolicy:
     def wants_masks(self) -> bool:
         """Whether a vector may leave under masks only."""
         return bool(self.node.privacy) or (self.own_table and self.settings.secure_sums)
+
+    @property
+    def keeps_ledger(self) -> bool:
+        """Whether this client counts what its days spend; a simulation's data is the operator's."""
+        return self.own_table and self.settings.noise.wanted
+
+    @property
+    def total(self) -> float:
+        """What a day may spend over all runs with noise, squared mu; no server has a say in it."""
+        return total_of(self.node.epsilon_total)
 
     @property
     def hides_scores(self) -> bool:
@@ -87,6 +100,8 @@ class ClientPolicy:
                 f"(share-scores={self.settings.share_scores!r}, secure-sums="
                 f"{str(self.settings.secure_sums).lower()}). Nothing is answered",
             )
+        if self.keeps_ledger:
+            self._check_ledger()
 
     def check_update(self) -> None:
         """Refuse to send an update of this client alone in a run that sums.
@@ -173,6 +188,24 @@ class ClientPolicy:
             member.bakery for member in members if trusted.confirms(member) or member.bakery == own
         )
         return tuple(part & confirmed for part in sets)
+
+    def _check_ledger(self) -> None:
+        if not self.node.home:
+            raise RefusalError(
+                NO_LEDGER,
+                "node config home: found none; wanted a folder where this bakery counts what each "
+                "of its days spends in runs with noise. Nothing is answered",
+            )
+        spends = whole_run(self.settings)
+        if not enough(self.total, spends):
+            total, noise = self.node.epsilon_total, self.settings.noise
+            found = f"{total:g}" if total else f"none, which is {epsilon_at(self.total):.3g}"
+            raise RefusalError(
+                BEYOND_TOTAL,
+                f"node config epsilon-total: found {found}; wanted {epsilon_at(spends):.3g} or "
+                f"more: so much of a day does this run spend by itself (epsilon {noise.epsilon:g}, "
+                f"delta {noise.delta:g}). Nothing is answered",
+            )
 
     def _check_structures(self, content: bytes) -> None:
         rounds, boosting = self.settings.rounds, self.settings.boosting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from flwr.app import ConfigRecord, RecordDict
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from glean.errors import SettingsError
 from glean.federation.client.client import Client
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.members_file import all_members, members_of, node_file
+from glean.federation.client.privacy_account import Charge
 from glean.federation.client.step_journal import part_name
 from glean.federation.client.transcript import transcript_digest
 from glean.federation.wire.final_test_sums import kept_digest
@@ -106,9 +109,14 @@ class StoredSecAggClient:
         return context
 
     def masked(
-        self, encoded: Encoded, task: SumTask, context: StepContext, journal: JournalStore
+        self,
+        encoded: Encoded,
+        task: SumTask,
+        context: StepContext,
+        journal: JournalStore,
+        charge: Charge | None,
     ) -> bytes:
-        """Mask a vector for a sum.
+        """Mask a vector for a sum; what it costs is on disk then, and that it was masked.
 
         Raises
         ------
@@ -117,6 +125,8 @@ class StoredSecAggClient:
         RefusalError
             The run had this step before, maybe with other keys; or the journal says that a state
             was put back.
+        FederationError
+            The home can't be written to.
         """
         asked = self._asked(task) if self._client.own_table else {}
         entry = journal.read().masked(task.number, asked)
@@ -126,6 +136,8 @@ class StoredSecAggClient:
             participants=_participants(task),
             context=context,
         )
+        if charge is not None:
+            entry = replace(entry, ledger=charge.write())
         journal.write(entry)
         _save(self._secagg_client, self._state)
         return masked.to_bytes()

@@ -37,6 +37,8 @@ class StepJournal:
         Who was to contribute to each part of that step.
     opened : mapping of str to str
         Each part that this client has helped to open -> digest of those whose numbers were in it.
+    ledger : int
+        Releases that the ledger of privacy had when it was last written, in this run or before.
     """
 
     run: str = ""
@@ -44,6 +46,7 @@ class StepJournal:
     step: int = 0
     asked: Sets = field(default_factory=dict)
     opened: Mapping[str, str] = field(default_factory=dict)
+    ledger: int = 0
 
     def masked(self, step: int, asked: Sets) -> Self:
         """Note that a vector is masked.

@@ -10,6 +10,7 @@ from glean.aggregation.metric_sums import encode, encode_sums
 from glean.federation.client.client import Client
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.noised_vector import check_noised, noise_on
+from glean.federation.client.privacy_account import Charge, PrivacyAccount
 from glean.federation.client.secagg_client import StoredSecAggClient
 from glean.federation.wire.final_test_sums import kept, kept_encoded
 from glean.federation.wire.messages import identity_of
@@ -27,6 +28,7 @@ from glean.federation.wire.sum_request import (
 from glean.federation.workload.registry import workload_of
 from glean.learning.day_sums import UNIT
 from glean.metric_sums import MetricSums
+from glean.privacy.privacy_ledger import Days
 from glean.runs.code_version import code_fingerprint
 
 Encoded = NDArray[np.int64]
@@ -47,6 +49,8 @@ class SumResponder:
         The node's own state.
     journal : JournalStore
         What was done for sums before.
+    account : PrivacyAccount or None
+        What the bakery's days have spent, where that is counted.
 
     Attributes
     ----------
@@ -54,13 +58,21 @@ class SumResponder:
         What is asked, in detail.
     """
 
+    _charge: Charge | None = None
+
     def __init__(
-        self, client: Client, task: SumTask, state: RecordDict, journal: JournalStore
+        self,
+        client: Client,
+        task: SumTask,
+        state: RecordDict,
+        journal: JournalStore,
+        account: PrivacyAccount | None,
     ) -> None:
         self._client = client
         self._task = task
         self._state = state
         self._journal = journal
+        self._account = account
         self._told = SumRequest.from_json(task.request)
         self.request = self._told
         self._trainer = client.trainer(task.spec)
@@ -73,7 +85,7 @@ class SumResponder:
         FederationError
             It isn't what a run with these settings opens.
         RefusalError
-            It goes against the bakery's own policy.
+            It goes against the bakery's own policy, or its ledger was put back.
         """
         secagg = None
         if self._told.masked:
@@ -93,12 +105,15 @@ class SumResponder:
         scored = request.with_scores or {SCORES, CLIPPED_SCORE} & {*request.contributes}
         sums = self._trainer.validate() if scored else None
         proposal = self._proposal() if request.proposes else b""
+        if self._account is not None:
+            lengths = {part: self._length(part) for part in request.contributes}
+            self._charge = self._account.charge(lengths, number=self._task.round)
         encoded = self._encoded(sums)
         vector = b""
         if len(encoded):
             vector = encoded.astype("<i8").tobytes()
             if secagg is not None and context is not None:
-                vector = secagg.masked(encoded, self._task, context, self._journal)
+                vector = secagg.masked(encoded, self._task, context, self._journal, self._charge)
         shown = sums.as_tuple if sums is not None and request.with_scores else ()
         return self._reply(sums=shown, proposal=proposal, vector=vector)
 
@@ -159,21 +174,25 @@ class SumResponder:
             weight = self._client.training_weight(self._task.spec) / request.unit_weight
         return self._contribute(part, weight)
 
-    def _contribute(self, part: str, weight: float = 0.0) -> Encoded:
+    def _contribute(self, part: str, weight: float = 0.0, days: Days | None = None) -> Encoded:
         seed = self._client.training_seed(self._task.round)
-        return self._trainer.contribute(part, self._task, self.request, weight=weight, seed=seed)
+        return self._trainer.contribute(
+            part, self._task, self.request, weight=weight, seed=seed, days=days
+        )
 
     def _noised(self, part: str, sums: MetricSums | None) -> Encoded:
         """Make a part that carries noise where the run wants it; who adds nothing adds noise."""
+        days = self._charge.days.get(part) if self._charge else None
         if part not in self.request.contributes:
             found = np.zeros(self._length(part), dtype=np.int64)
         elif part == CLIPPED_SCORE:
             assert sums is not None, "a score that is contributed was made"
-            found = _clipped(np.array([sums.primary]))
+            found = _clipped(np.array([sums.primary if days is None or days else np.nan]))
         elif part == CLIPPED_FINAL:
-            found = _clipped(kept(self._state))
+            scores = kept(self._state)
+            found = _clipped(scores if days is None or days else np.full(len(scores), np.nan))
         else:
-            found = self._contribute(part)
+            found = self._contribute(part, days=days)
         settings, parties = self._client.settings, self.request.num_clients
         return found + noise_on(part, len(found), settings, parties=parties)
 

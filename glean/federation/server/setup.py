@@ -103,8 +103,8 @@ def training_loop(
     """
     if settings.noise.wanted and any(info.own_table for info in infos.values()):
         raise FederationError(
-            "privacy: found 'noise' in a deployment, where a bakery would have to keep a ledger of "
-            "what each day has spent, which it can't yet; wanted 'auto' or 'sums'"
+            "privacy: found 'noise' in a deployment, where the sums of the final test carry no "
+            "noise yet; wanted 'auto' or 'sums'"
         )
     if not any(info.trains for info in infos.values()):
         notes = "; ".join(f"{name}: {info.note}" for name, info in infos.items())

@@ -1,4 +1,4 @@
-"""The parts of a vector that may carry noise, and how much of it each bakery adds.
+"""The parts of a vector that may carry noise: how much each bakery adds, and what it costs a day.
 
 Bakeries and server derive the same numbers from the run's settings and the size of the roster.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from glean.federation.wire.sum_request import (
     CLIPPED_FINAL,
@@ -17,23 +19,41 @@ from glean.federation.wire.sum_request import (
 from glean.learning.day_sums import GRADIENT_SENSITIVITY, UNIT, hessian_sensitivity
 from glean.learning.oblivious_trees import TREES_PER_ROUND
 from glean.privacy.noise_budget import NoiseBudget, part_of
+from glean.privacy.privacy_ledger import SCORED, TRAINING, Release
 from glean.settings import RunSettings
 
 FINAL_SCORES = 2
 """Scores of the final test that are accounted for: those of the shared model and of a habit. The
 model that a run started from is one more."""
 
-# Of a score one bakery moves the sum by 1 at most.
-_DEVIATIONS: dict[str, Callable[[NoiseBudget], float]] = {
-    DAY_HESSIANS: lambda b: b.hessians * hessian_sensitivity(b.rounds * TREES_PER_ROUND),
-    DAY_GRADIENTS: lambda b: b.gradients * GRADIENT_SENSITIVITY,
-    CLIPPED_SCORE: lambda b: b.score,
-    CLIPPED_FINAL: lambda b: b.score,
+
+@dataclass(frozen=True)
+class _NoisedPart:
+    """How a part is noised: whose days are in it, by how much of its sensitivity, and that."""
+
+    window: str
+    noise: Callable[[NoiseBudget], float]
+    sensitivity: Callable[[NoiseBudget], float]
+
+
+_PARTS: dict[str, _NoisedPart] = {
+    DAY_HESSIANS: _NoisedPart(
+        TRAINING,
+        lambda budget: budget.hessians,
+        lambda budget: hessian_sensitivity(budget.rounds * TREES_PER_ROUND),
+    ),
+    DAY_GRADIENTS: _NoisedPart(
+        TRAINING, lambda budget: budget.gradients, lambda _: GRADIENT_SENSITIVITY
+    ),
+    # Of a score one bakery moves the sum by 1 at most.
+    CLIPPED_SCORE: _NoisedPart(SCORED, lambda budget: budget.score, lambda _: 1.0),
+    CLIPPED_FINAL: _NoisedPart(SCORED, lambda budget: budget.score, lambda _: 1.0),
 }
 
-NOISED_PARTS = frozenset(_DEVIATIONS)
+NOISED_PARTS = frozenset(_PARTS)
 
 
+@lru_cache(maxsize=8)  # each of a run's many messages comes with the same settings
 def budget_of(settings: RunSettings) -> NoiseBudget:
     """Give the budget of a run with noise."""
     noise = settings.noise
@@ -74,7 +94,8 @@ def part_deviation(part: str, settings: RunSettings, *, parties: int) -> int:
     """
     if not settings.noise.wanted:
         return 0
-    deviation = _DEVIATIONS[part](budget_of(settings)) * UNIT
+    noised, budget = _PARTS[part], budget_of(settings)
+    deviation = noised.noise(budget) * noised.sensitivity(budget) * UNIT
     return part_of(deviation, parties=parties)
 
 
@@ -82,3 +103,30 @@ def score_deviation(settings: RunSettings, *, parties: int, senders: int) -> flo
     """Give the standard deviation of the noise in a score, the mean over so many bakeries."""
     each = part_deviation(CLIPPED_SCORE, settings, parties=parties)
     return each / UNIT / math.sqrt(senders)
+
+
+def release_of(part: str, settings: RunSettings, *, number: int, length: int = 1) -> Release:
+    """Say what a part costs a day, and what the run will still ask of it.
+
+    Parameters
+    ----------
+    part : str
+        One of `NOISED_PARTS`.
+    settings : RunSettings
+        The run's.
+    number : int
+        The round that asks for it.
+    length : int
+        Numbers of the part; of scores each is a release.
+    """
+    noised, budget = _PARTS[part], budget_of(settings)
+    rounds_ahead = {DAY_HESSIANS: budget.rounds, DAY_GRADIENTS: budget.rounds - number}
+    ahead = max(0, rounds_ahead.get(part, 0)) / budget.gradients**2
+    count = length if noised.window == SCORED else 1
+    return Release(noised.window, cost=count / noised.noise(budget) ** 2, ahead=ahead)
+
+
+def whole_run(settings: RunSettings) -> float:
+    """Give what a run costs a day of training records if nothing is repeated, squared mu."""
+    release = release_of(DAY_HESSIANS, settings, number=1)
+    return release.cost + release.ahead

@@ -17,6 +17,7 @@ from glean.federation.workload.weight_trainer import WeightTrainer
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
 from glean.node_settings import NodeSettings
+from glean.privacy.privacy_ledger import Days
 from glean.settings import RunSettings
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
@@ -50,6 +51,10 @@ class PlainPartition(WeightTrainer):
     def why_untrained(self) -> str:
         """Why there is nothing to learn from; "" where there is."""
         return "" if len(self._training[0]) else "it has no training rows; wanted one at least"
+
+    def days(self, _window: str) -> Days:
+        """Have no dates: weights carry no noise."""
+        return frozenset()
 
     def facts(self) -> dict[str, Any]:
         """Nothing has to be agreed on."""

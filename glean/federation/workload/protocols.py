@@ -22,6 +22,7 @@ from glean.learning.forest import Forest
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
 from glean.node_settings import NodeSettings
+from glean.privacy.privacy_ledger import Days
 from glean.settings import RunSettings
 
 Encoded = NDArray[np.int64]
@@ -101,9 +102,20 @@ class LocalTrainer(Protocol):
         """Say how many numbers a part of the vector has."""
 
     def contribute(
-        self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
+        self,
+        part: str,
+        task: SumTask,
+        request: SumRequest,
+        *,
+        weight: float,
+        seed: int,
+        days: Days | None = None,
     ) -> Encoded:
-        """Fill a part of the vector; `weight` is the client's in mean rows of the federation."""
+        """Fill a part of the vector.
+
+        `weight` is the client's in mean rows of the federation; in a part that carries noise, only
+        rows of `days` take part, where these are given.
+        """
 
 
 class Partition(Protocol):
@@ -120,6 +132,15 @@ class Partition(Protocol):
     @property
     def why_untrained(self) -> str:
         """Why there is nothing to learn from; "" where there is."""
+
+    def days(self, window: str) -> Days:
+        """Give the dates of the rows of a window that releases with noise are about.
+
+        Parameters
+        ----------
+        window : str
+            One of those of `glean/privacy/privacy_ledger.py`.
+        """
 
     def facts(self) -> dict[str, Any]:
         """Say what the server has to know to agree on a spec.

@@ -15,6 +15,7 @@ from glean.federation.wire.sum_request import WEIGHTS, SumRequest
 from glean.federation.workload.client_state import ClientState
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
+from glean.privacy.privacy_ledger import Days
 
 Encoded = NDArray[np.int64]
 
@@ -68,9 +69,17 @@ class WeightTrainer(ABC):
         return fedavg.encoded_length(self.read(task.model))
 
     def contribute(
-        self, part: str, task: SumTask, request: SumRequest, *, weight: float, seed: int
+        self,
+        part: str,
+        task: SumTask,
+        request: SumRequest,
+        *,
+        weight: float,
+        seed: int,
+        days: Days | None = None,
     ) -> Encoded:
         """Train the task's weights on this client's rows; its summand."""
+        del days  # weights carry no noise, and no day's part in them is told apart
         _check_part(part)
         fitted = self.fit(self.read(task.model), learning_rate=task.learning_rate, seed=seed)
         return fedavg.encoded(fitted, weight=weight, rows=request.rows)

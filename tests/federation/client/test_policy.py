@@ -17,6 +17,7 @@ from glean.privacy.members import Member, new_keys, write_members
 from glean.settings import ConfigValue, RunSettings
 from tests.lying_server import deployed, refusals
 
+HOME: dict[str, ConfigValue] = {"home": "/a/folder"}
 NAMES = [f"bakery {k}" for k in range(5)]
 
 
@@ -38,6 +39,10 @@ def kind_of(refused: pytest.ExceptionInfo[RefusalError]) -> str:
         ({"privacy": "sums"}, {"leaf-values": "scaled"}, "unmasked"),
         ({"privacy": "sums"}, {"aggregation": "cyclic"}, "unmasked"),
         ({"privacy": "noise"}, {}, "a run without noise"),
+        ({}, {"privacy": "noise"}, "noise without a home for its ledger"),
+        (HOME | {"epsilon_total": 3.9}, {"privacy": "noise"}, "a run beyond epsilon-total"),
+        (HOME, {"privacy": "noise", "epsilon": 6.0}, "a run beyond epsilon-total"),
+        (HOME, {"privacy": "noise", "delta": 1e-2}, "a run beyond epsilon-total"),
         ({"share_scores": "no"}, {"share-scores": "yes"}, "scores in the clear"),
         ({"share_scores": "no"}, {"secure-sums": False}, "scores in the clear"),
     ],
@@ -60,6 +65,9 @@ def test_a_run_against_the_policy_is_refused(
         ({"privacy": "sums"}, {"aggregation": "histogram"}),
         ({"share_scores": "no"}, {}),
         ({"share_scores": "yes"}, {"share-scores": "yes"}),
+        (HOME, {"privacy": "noise"}),
+        (HOME | {"epsilon_total": 4}, {"privacy": "noise"}),
+        (HOME | {"privacy": "noise", "epsilon_total": 8.0}, {"privacy": "noise", "epsilon": 8.0}),
     ],
 )
 def test_a_run_within_the_policy_is_joined(
@@ -106,6 +114,12 @@ def test_the_floor_is_five_unless_its_owner_says_otherwise(
     [
         ("min-contributors", 2, "wanted 3 or more"),
         ("min-contributors", -1, "wanted 3 or more"),
+        ("epsilon-total", "much", "wanted a number"),
+        ("epsilon-total", True, "wanted a number"),
+        ("epsilon-total", -1.0, "wanted a number above 0, at most 1000"),
+        ("epsilon-total", float("nan"), "wanted a number above 0, at most 1000"),
+        ("epsilon-total", float("inf"), "wanted a number above 0, at most 1000"),
+        ("epsilon-total", 10**400, "wanted a number"),
         ("privacy", "off", "wanted one of '', 'sums', 'noise'"),
         ("share-scores", "maybe", "wanted one of '', 'yes', 'no'"),
     ],

@@ -233,9 +233,9 @@ def test_fewer_vectors_than_the_noise_relies_on_are_not_opened(
 
 
 def test_a_deployment_doesnt_take_noise_yet(tmp_path: Path, three_bakeries: str) -> None:
-    """Its bakeries keep no ledger: refused before anything is asked but names."""
+    """Refused before anything is asked but names."""
     tables = {f"bakery {k}": Path(three_bakeries) for k in range(3)}
-    nodes = member_nodes(tmp_path / "members", tables)
+    nodes = member_nodes(tmp_path / "members", tables, homes=True)
     settings = replace(small_settings(three_bakeries, **NOISED))
     with pytest.raises(FederationError, match="privacy: found 'noise' in a deployment"):
         federation_of(tmp_path / "out", settings, nodes=nodes)

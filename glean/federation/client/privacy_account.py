@@ -1,0 +1,166 @@
+"""What a bakery's days spend in a run with noise: who takes part in a sum, and what that costs.
+
+A request of the server comes in, with what the bakery's ledger knows; out come the days whose
+records may be in its parts, and the ledger as it has to be on disk before these leave.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from glean.federation.client.client import Client
+from glean.federation.client.journal_store import JournalStore
+from glean.federation.client.ledger_store import LedgerStore
+from glean.federation.wire.noised_parts import release_of, whole_run
+from glean.federation.wire.sum_request import DAY_GRADIENTS
+from glean.privacy.privacy_ledger import TRAINING, Days, PrivacyLedger, Release, epsilon_at
+
+LOG = logging.getLogger("glean")
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a vector costs.
+
+    Parameters
+    ----------
+    store : LedgerStore
+        Where the ledger is kept.
+    ledger : PrivacyLedger
+        As it is once the vector has left.
+    days : mapping of str to frozenset of str
+        Part -> days that are in it; without any the part is noise alone.
+    """
+
+    store: LedgerStore
+    ledger: PrivacyLedger
+    days: Mapping[str, Days]
+
+    def write(self) -> int:
+        """Keep the ledger; how many releases it has now.
+
+        Raises
+        ------
+        FederationError
+            The home can't be written to: nothing may leave.
+        """
+        self.store.write(self.ledger)
+        return self.ledger.count
+
+
+@dataclass(frozen=True)
+class PrivacyAccount:
+    """One bakery's account in one run.
+
+    Parameters
+    ----------
+    client : Client
+        The bakery.
+    journal : JournalStore
+        Its journal of sums, which has seen the ledger.
+    store : LedgerStore
+        Its ledger.
+    """
+
+    client: Client
+    journal: JournalStore
+    store: LedgerStore
+
+    @classmethod
+    def of(cls, client: Client, journal: JournalStore) -> PrivacyAccount | None:
+        """Open a bakery's account; None where no ledger is kept."""
+        if not client.policy.keeps_ledger:
+            return None
+        assert journal.home is not None, "the policy refuses a run with noise without a home"
+        return cls(client, journal, LedgerStore(journal.home))
+
+    def has_room(self) -> bool:
+        """Whether any day can still learn in this run; says so in the bakery's log where none can.
+
+        Raises
+        ------
+        RefusalError, FederationError
+            The ledger can't be trusted, or not be read.
+        """
+        settings, ledger = self.client.settings, self._read()
+        if ledger.run == self.journal.run:
+            return bool(ledger.days)
+        one = release_of(DAY_GRADIENTS, settings, number=settings.rounds.num_server_rounds)
+        # How far a run had come that is resumed, the first sum will tell.
+        needed = Release(TRAINING, one.cost if settings.resume else whole_run(settings))
+        days = self.client.partition.days(TRAINING)
+        found = self._open(ledger, needed, days)
+        if not found:
+            LOG.warning(
+                "privacy: all %d days that this bakery could learn from have spent too much of "
+                "what epsilon-total=%.3g allows for this run. It takes no part in the training, "
+                "and still gets the model and its plan. Newer days have all of theirs",
+                len(days),
+                epsilon_at(self.client.policy.total),
+            )
+        return bool(found)
+
+    def charge(self, lengths: Mapping[str, int], *, number: int) -> Charge:
+        """Charge what this bakery contributes to the days that have room for it.
+
+        Parameters
+        ----------
+        lengths : mapping of str to int
+            Part with noise that it contributes -> how many numbers.
+        number : int
+            The round.
+
+        Raises
+        ------
+        RefusalError, FederationError
+            As `has_room`.
+        """
+        before = ledger = self._read()
+        days: dict[str, Days] = {}
+        for part, length in lengths.items():
+            release = release_of(part, self.client.settings, number=number, length=length)
+            ledger, days[part] = ledger.charged(
+                release,
+                self.client.partition.days(release.window),
+                run=self.journal.run,
+                total=self.client.policy.total,
+            )
+            self._tell(before, release, days[part])
+        return Charge(self.store, ledger, days)
+
+    def _read(self) -> PrivacyLedger:
+        return self.store.read(at_least=self.journal.ledger_seen())
+
+    def _open(self, ledger: PrivacyLedger, release: Release, days: Days) -> Days:
+        run, total = self.journal.run, self.client.policy.total
+        return ledger.open_days(release, days, run=run, total=total)
+
+    def _tell(self, before: PrivacyLedger, release: Release, taken: Days) -> None:
+        """Say in the bakery's log who is in and who stays out, where that is new."""
+        if release.window != TRAINING:
+            if not taken:
+                LOG.warning(
+                    "privacy: no day takes part in this run, or its scores were repeated more "
+                    "often than epsilon-total allows: this bakery's counts as the worst, with noise"
+                )
+        elif before.run != self.journal.run:
+            there = len(self.client.partition.days(TRAINING))
+            others = "" if len(taken) == there else f"; {_others(there - len(taken))}"
+            LOG.info(
+                "privacy: %d of this bakery's %d days take part in this run%s",
+                len(taken),
+                there,
+                others,
+            )
+        elif len(taken) < len(before.days):
+            LOG.warning(
+                "privacy: %d days leave this run before its end: steps were repeated, which spends "
+                "more than was reserved for them. They are in no sum any more",
+                len(before.days) - len(taken),
+            )
+
+
+def _others(count: int) -> str:
+    return f"the other {count} have spent too much of what epsilon-total allows for a whole run"
