@@ -30,7 +30,6 @@ def noise_problems(
     *,
     secure_sums: bool,
     share_scores: str,
-    resume: str,
 ) -> Iterator[str]:
     """Say what of a run's settings doesn't go together with noise, a line each."""
     if not noise.wanted:
@@ -59,9 +58,4 @@ def noise_problems(
         yield (
             f"early-stopping-rounds: found {rounds.early_stopping_rounds} with privacy=noise, "
             "where few models are scored, and those with noise; wanted 0"
-        )
-    if resume:
-        yield (
-            "resume: found a run with privacy=noise: a step that is repeated is a new release, "
-            "which isn't accounted yet; wanted a new run"
         )

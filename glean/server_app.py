@@ -109,11 +109,13 @@ def _announce(
 def _about_noise(settings: RunSettings) -> str:
     """Say what the run spends, and of whom."""
     budget = budget_of(settings)
+    twice = f" (up to {budget.spent_when_resumed:.3g} with the interrupted round, opened twice)"
     return (
         f"what is opened carries noise: epsilon {budget.spent:.3g} (delta {budget.delta:g}) for a "
-        "bakery's day of training records; for a day's sales, which enter the records of up to "
-        f"{RECORDS_OF_A_DAY} days, {budget.spent_of_a_days_sales:,.0f}; for all days of a product "
-        "it promises nothing (docs/privacy.md)"
+        f"bakery's day of training records{twice if settings.resume else ''}; for a day's sales, "
+        f"which enter the records of up to {RECORDS_OF_A_DAY} days, "
+        f"{budget.spent_of_a_days_sales:,.0f}; for all days of a product it promises nothing "
+        "(docs/privacy.md)"
     )
 
 

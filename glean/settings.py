@@ -190,7 +190,6 @@ class RunSettings:
                 self.rounds,
                 secure_sums=self.secure_sums,
                 share_scores=self.share_scores,
-                resume=self.resume,
             )
         ]
         if problems:

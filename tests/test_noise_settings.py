@@ -36,7 +36,6 @@ def test_the_default_opens_sums_and_noise_takes_random_trees() -> None:
         ({"share-scores": "yes"}, "share-scores: found 'yes' with privacy=noise"),
         ({"fraction-train": 0.5}, "fraction-train: found 0.5 with privacy=noise"),
         ({"early-stopping-rounds": 2}, "early-stopping-rounds: found 2 with privacy=noise"),
-        ({"resume": "/somewhere"}, "resume: found a run with privacy=noise"),
         ({"objective": "count:poisson"}, "oblivious is for squared error"),
     ],
 )

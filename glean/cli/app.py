@@ -13,6 +13,7 @@ from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
 from glean.cli.plan import forecast, plan
 from glean.cli.privacy_curve import privacy_curve
+from glean.cli.privacy_ledger import privacy_ledger
 from glean.cli.run import run
 from glean.cli.simulate import simulate
 from glean.regular_files import absolute_path
@@ -29,6 +30,7 @@ app.command()(run)
 app.command()(forecast)
 app.command()(plan)
 app.command()(certificates)
+app.command()(privacy_ledger)
 app.command()(privacy_curve)
 
 

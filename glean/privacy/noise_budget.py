@@ -85,6 +85,21 @@ class NoiseBudget:
         return epsilon_of(composed(1.0 / each for each in noise), self.delta)
 
     @property
+    def spent_when_resumed(self) -> float:
+        """Account for a run that was interrupted once, and resumed: at most so large an epsilon.
+
+        What was at work may have been opened, and is opened again: the gradients of a round, and
+        where no round was whole yet the hessians too.
+
+        Examples
+        --------
+        >>> round(NoiseBudget(4.0, 1e-6, rounds=20).spent_when_resumed, 2)
+        4.42
+        """
+        again = composed([self.mu, 1.0 / self.hessians, 1.0 / self.gradients])
+        return epsilon_of(again, self.delta)
+
+    @property
     def spent_on_scores(self) -> float:
         """Account for all scores together, from their noise: an epsilon of a bakery's windows.
 

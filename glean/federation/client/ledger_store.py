@@ -15,6 +15,7 @@ from glean.privacy.privacy_ledger import PrivacyLedger
 from glean.runs.folder import write_whole
 
 FILE = "privacy-ledger.json"
+UNUSABLE = "a ledger that can't be used"
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,7 @@ class LedgerStore:
         Raises
         ------
         RefusalError
-            It has fewer: it was put back from a copy, or deleted.
-        FederationError
-            It can't be read.
+            It has fewer: it was put back from a copy, or deleted. Or it can't be read.
         """
         path = self.home / FILE
         try:
@@ -50,10 +49,11 @@ class LedgerStore:
         except FileNotFoundError:
             ledger = PrivacyLedger()
         except (OSError, UnicodeDecodeError, FederationError) as error:
-            raise FederationError(
+            raise RefusalError(
+                UNUSABLE,
                 f"{path}, the ledger of what this bakery's days have spent: {error}. Nothing is "
-                "sent. Put back its last copy, or what is next best: a new home, whose ledger "
-                "knows of no day what it spent before"
+                "sent. Put back its newest copy; where there is none, a new home begins a ledger "
+                "that knows of no day what it spent before",
             ) from error
         if ledger.count < at_least:
             raise RefusalError(
@@ -70,7 +70,7 @@ class LedgerStore:
 
         Raises
         ------
-        FederationError
+        RefusalError
             The home can't be written to.
         """
         try:
@@ -78,9 +78,10 @@ class LedgerStore:
             write_whole(self.home / FILE, ledger.to_json().encode())
             _sync(self.home)
         except OSError as error:
-            raise FederationError(
+            raise RefusalError(
+                UNUSABLE,
                 f"home {self.home} can't be used for the ledger of what this bakery's days spend: "
-                f"{error}. Nothing is sent. Make room there, or let the SuperNode's user write"
+                f"{error}. Nothing is sent. Make room there, or let the SuperNode's user write",
             ) from error
 
 

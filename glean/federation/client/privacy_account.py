@@ -43,7 +43,7 @@ class Charge:
 
         Raises
         ------
-        FederationError
+        RefusalError
             The home can't be written to: nothing may leave.
         """
         self.store.write(self.ledger)
@@ -81,8 +81,10 @@ class PrivacyAccount:
 
         Raises
         ------
-        RefusalError, FederationError
+        RefusalError
             The ledger can't be trusted, or not be read.
+        FederationError
+            The journal can't be read.
         """
         settings, ledger = self.client.settings, self._read()
         if ledger.run == self.journal.run:

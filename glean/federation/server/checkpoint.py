@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def read_checkpoint(run: Path) -> Checkpoint:
     facts = read_interrupted(run)
     settings = settings_of(facts)
     metrics = workload_of(settings).metrics.COLUMNS
-    scored = _scored(run, metrics)
+    scored = _scored(run, metrics, noised=settings.noise.wanted)
     if not scored and facts.get("resumed_from"):
         return read_checkpoint(Path(facts["resumed_from"]))  # killed before it had taken over
     passed_over: list[str] = []
@@ -165,11 +166,13 @@ def _events(run: Path, number: int) -> Iterator[dict[str, Any]]:
             return
 
 
-def _scored(run: Path, metrics: tuple[str, ...]) -> list[tuple[int, float]]:
-    """List the rounds with their primary metrics."""
+def _scored(run: Path, metrics: tuple[str, ...], *, noised: bool) -> list[tuple[int, float]]:
+    """List the rounds with their primary metrics; with noise these choose nothing, and are NaN."""
     rows = _table(run, "rounds.csv", metrics)
     try:
-        found = [(int(row["round"]), float(row[metrics[0]])) for row in rows]
+        found = [
+            (int(row["round"]), math.nan if noised else float(row[metrics[0]])) for row in rows
+        ]
     except ValueError as error:
         raise _damaged(run / "rounds.csv") from error
     numbers = [number for number, _ in found]

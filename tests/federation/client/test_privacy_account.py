@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import math
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,18 +27,20 @@ from scipy import optimize, stats
 from glean.errors import FederationError, RefusalError
 from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition
-from glean.federation.client import noised_vector
+from glean.federation.client import ledger_store, noised_vector
 from glean.federation.client.client import TOO_LITTLE
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.ledger_store import FILE, LedgerStore
 from glean.federation.client.policy import ClientPolicy
 from glean.federation.client.privacy_account import PrivacyAccount
 from glean.federation.coordination.global_model import TreeModel
+from glean.federation.coordination.secagg_server import UNMASK
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.grids.inprocess import as_server
 from glean.federation.server.oblivious import ObliviousStrategy
 from glean.federation.server.training_loop import TrainingResult
-from glean.federation.wire.noised_parts import part_deviation, whole_run
+from glean.federation.server.training_state import TrainingState
+from glean.federation.wire.noised_parts import part_deviation, release_of, whole_run
 from glean.federation.wire.sum_request import (
     CLIPPED_SCORE,
     DAY_GRADIENTS,
@@ -51,10 +55,19 @@ from glean.operations.plan import make_plan
 from glean.privacy.noise_budget import relied_on
 from glean.privacy.privacy_ledger import SCORED, TRAINING, Days, PrivacyLedger
 from glean.settings import RunSettings
-from tests.federations import Federation, Honest
+from tests.federations import CapturingGrid, Federation, Honest
 from tests.noised_deployment import Bakeries, MeddledBakeries, noised
 
 DAY = pd.Timedelta(days=1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgetful_disk() -> Iterator[mock.Mock]:
+    """A disk that is quick, as a test's need not outlive a power cut."""
+    with mock.patch.object(os, "fsync") as synced:
+        yield synced
+
+
 NEVER = 200.0
 """An epsilon that stands for none."""
 
@@ -150,7 +163,6 @@ imported = st.tuples(st.integers(0, 9), st.integers(3, 12))
 events = st.lists(st.one_of(asked, imported), min_size=5, max_size=40)
 
 
-@mock.patch.object(os, "fsync", mock.Mock())  # a test's disk may forget
 @settings(max_examples=40)
 @given(total=st.sampled_from([0.0, 0.7, 4.0, 6.0, 9.0]), happens=events)
 def test_no_day_ever_spends_more_than_its_owner_allows(
@@ -199,26 +211,29 @@ def ledger_of(tmp_path: Path) -> LedgerStore:
     return LedgerStore(tmp_path / "home")
 
 
-def test_a_ledger_is_kept_in_a_new_home(tmp_path: Path) -> None:
+def test_a_ledger_is_kept_in_a_new_home(tmp_path: Path, forgetful_disk: mock.Mock) -> None:
     """An empty one is none at all; what can't be read or written is said, with the place."""
     store = ledger_of(tmp_path)
     assert store.read() == PrivacyLedger()
+    forgetful_disk.reset_mock()
     store.write(PrivacyLedger(count=3))
+    assert forgetful_disk.call_count == 2  # the file, and its name in the folder
     assert store.read(at_least=3).count == 3
     assert [path.name for path in store.home.iterdir()] == [FILE]
     with pytest.raises(RefusalError, match="found 3 releases; wanted 4") as refused:
         store.read(at_least=4)
     assert refused.value.kind == "a state or home that was put back"
     (store.home / FILE).write_text('{"count": ', encoding="utf-8")
-    with pytest.raises(FederationError, match=f"{FILE}, the ledger .* can't be read"):
+    with pytest.raises(RefusalError, match=f"{FILE}, the ledger .* can't be read") as refused:
         store.read()
+    assert refused.value.kind == "a ledger that can't be used"
     (store.home / FILE).unlink()
     with pytest.raises(RefusalError, match="or deleted"):
         store.read(at_least=3)
     (tmp_path / "file").write_text("", encoding="utf-8")
     broken = LedgerStore(tmp_path / "file")
     for act in (broken.read, lambda: broken.write(PrivacyLedger())):
-        with pytest.raises(FederationError, match="the ledger of what this bakery's days"):
+        with pytest.raises(RefusalError, match="the ledger of what this bakery's days"):
             act()
 
 
@@ -320,3 +335,125 @@ def test_a_bakery_without_any_left_gets_the_model_and_its_plan(
     context = make_context(bakeries.home(2), table, products={}, bakery="bakery 2")
     plan = make_plan(context, {}, date=None).plan
     assert [line.bake > 0 for line in plan.products] == [True, True]
+
+
+def rounds_from(found: Federation, state: TrainingState, rounds: int) -> TrainingState:
+    """Run some rounds."""
+    with as_server(found.grid):
+        for _ in range(rounds):
+            state = found.rounds._round(state)
+    return state
+
+
+def begun(found: Federation) -> TrainingState:
+    """Ask for what comes before the first round."""
+    with as_server(found.grid):
+        return found.rounds._begin()
+
+
+def test_a_resumed_run_is_charged_for_what_it_asks(tmp_path: Path) -> None:
+    """Its steps are new releases; with room for the rest of a run it goes on with the same days."""
+    bakeries = Bakeries(tmp_path, policy={"epsilon_total": 5.0})
+    run = noised(num_server_rounds=4)
+    broken = bakeries.meet(num_server_rounds=4)
+    after_two = rounds_from(broken, begun(broken), 2)
+    rounds_from(broken, after_two, 1)
+    days = bakeries.ledger().days
+    resumed = bakeries.meet(num_server_rounds=4, resume="/the/interrupted/run")
+    assert all(info.trains for info in resumed.bakeries.values())
+    rounds_from(resumed, after_two, 2)
+    round_ = release_of(DAY_GRADIENTS, run, number=1).cost
+    ledger = bakeries.ledger()
+    assert (ledger.days, ledger.count) == (days, 7)
+    assert spent(ledger) == {round(whole_run(run) + round_, 9)}
+    assert not any(info.trains for info in bakeries.meet(num_server_rounds=4).bakeries.values())
+
+
+def test_a_lost_sum_is_charged_and_so_is_its_repeat(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody opens a sum of which all were charged; it is made anew, and days run out of room."""
+    bakeries = Bakeries(tmp_path, policy={"epsilon_total": 4.0})
+    lost: list[str] = []
+
+    def meddle(message: Message, name: str, honest: Honest) -> Message:
+        if message.metadata.message_type == UNMASK and message.metadata.group_id == "2":
+            lost.append(name)
+            if len(lost) <= 3:
+                raise RuntimeError("the question is lost")
+        return honest()
+
+    found = bakeries.meet(app=MeddledBakeries(meddle), num_server_rounds=3)
+    before = rounds_from(found, begun(found), 1)
+    with caplog.at_level("WARNING"):
+        rounds_from(found, before, 2)
+    run = noised(num_server_rounds=3)
+    for bakery in range(3):
+        ledger = bakeries.ledger(bakery)
+        # Hessians, rounds 1 and 2, and 2 again; of round 3 and its score it sends noise.
+        assert ledger.count == 6
+        assert spent(ledger) == {round(whole_run(run), 9)}
+        assert ledger.days == frozenset()
+    assert "days leave this run before its end: steps were repeated" in caplog.text
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def test_a_kill_between_ledger_and_message_loses_no_charge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written stays charged, though it never left; the bakery goes on with new keys."""
+    bakeries = Bakeries(tmp_path)
+    found = bakeries.meet(num_server_rounds=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalStore, "write", mock.Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            begun(found)
+    assert bakeries.ledger().count == 1
+    bakeries.start_anew()
+    begun(bakeries.meet(num_server_rounds=2))
+    hessians = release_of(DAY_HESSIANS, noised(num_server_rounds=2), number=1).cost
+    assert bakeries.ledger().count == 2
+    assert spent(bakeries.ledger()) == {round(2 * hessians, 9)}
+
+
+def full_disk(path: Path, _content: bytes) -> Path:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def test_on_a_full_disk_nothing_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The bakery says why in one line; the server hears the kind."""
+    bakeries = Bakeries(tmp_path)
+    found = bakeries.meet(num_server_rounds=1, grid_type=CapturingGrid)
+    monkeypatch.setattr(ledger_store, "write_whole", full_disk)
+    with pytest.raises(FederationError):
+        begun(found)
+    assert "refused (a ledger that can't be used): home" in caplog.text
+    assert "No space left on device" in caplog.text
+    assert "Nothing is sent" in caplog.text
+    assert found.failures()
+    for *_, reason in found.failures():
+        assert "the bakery refuses: a ledger that can't be used; its own log says more" in reason
+    assert isinstance(found.grid, CapturingGrid)
+    sent = [m for m in found.grid.captured if m.metadata.message_type == SUM and m.has_content()]
+    assert not [m for m in sent if m.metadata.reply_to_message_id]
+    assert bakeries.ledger() == PrivacyLedger()
+
+
+def test_a_damaged_ledger_keeps_its_bakery_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before anything is asked but its name; the others meet."""
+    bakeries = Bakeries(tmp_path)
+    begun(bakeries.meet(num_server_rounds=1))
+    (bakeries.home(1) / FILE).write_text("{", encoding="utf-8")
+    found = bakeries.meet(num_server_rounds=1)
+    assert list(found.bakeries) == ["bakery 0", "bakery 2"]
+    assert "refused (a ledger that can't be used)" in caplog.text
+    (bakeries.home(1) / FILE).unlink()
+    assert list(bakeries.meet(num_server_rounds=1).bakeries) == ["bakery 0", "bakery 2"]
+    assert "refused (a state or home that was put back)" in caplog.text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from glean.federation.client.noised_vector import check_noised
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.coordination.secagg_server import UNMASK
 from glean.federation.coordination.sum_rounds import SUM
-from glean.federation.grids.inprocess import as_server
+from glean.federation.grids.inprocess import InProcessGrid, as_server
 from glean.federation.server.oblivious import ObliviousStrategy
 from glean.federation.wire.noised_parts import part_deviation
 from glean.federation.wire.sum_messages import SumTask
@@ -58,6 +60,25 @@ OPEN: dict[str, ConfigValue] = {
     "num_server_rounds": 3,
 }
 NOISED = OPEN | {"aggregation": "auto", "privacy": "noise"}
+
+
+class CountingGrid(InProcessGrid):
+    """Counts by part what bakeries are asked for."""
+
+    asked: Counter[str]
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        CountingGrid.asked = Counter()
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Send, and count."""
+        sent = list(messages)
+        for message in sent:
+            if message.metadata.message_type == SUM:
+                request = SumRequest.from_json(SumTask.from_record(message.content).request)
+                CountingGrid.asked.update(request.parts)
+        return super().push_messages(sent)
 
 
 def hessians_of(federation: Federation) -> NDArray[np.float64]:
@@ -204,6 +225,27 @@ def test_without_noise_a_run_that_was_cut_off_ends_with_the_same_model(
     new = run(tmp_path / "out", config | {"resume": str(old)})
     assert facts_of(new)["resumed_round"] > 0
     assert (new / "model.ubj").read_bytes() == (whole / "model.ubj").read_bytes()
+
+
+def test_with_noise_a_run_that_was_cut_off_goes_on_from_its_last_round(
+    tmp_path: Path, three_bakeries: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The hessians come from the checkpoint, the last model is kept, and the log says the cost."""
+    changes = NOISED | {"num_server_rounds": 4, "validation_scores": 4}
+    config = config_of(three_bakeries, **changes)
+    old = cut_off(tmp_path / "out", config, round_number=3)
+    with caplog.at_level("INFO"):
+        new = run(tmp_path / "out", config | {"resume": str(old)}, grid_type=CountingGrid)
+    facts = facts_of(new)
+    assert (facts["resumed_round"], facts["best_round"], facts["last_round"]) == (2, 4, 4)
+    assert "(up to 4.76 with the interrupted round, opened twice)" in caplog.text
+    assert CountingGrid.asked[DAY_HESSIANS] == 0
+    assert CountingGrid.asked[DAY_GRADIENTS] == 3 * 2
+    kept = [
+        Forest.from_bytes((folder / "models/round_002.ubj").read_bytes()) for folder in (old, new)
+    ]
+    whole = Forest.from_bytes((new / "model.ubj").read_bytes())
+    assert whole.first(kept[0].tree_count).to_bytes() == kept[0].to_bytes() == kept[1].to_bytes()
 
 
 def gone_from(bakeries: int, kind: str) -> Callable[[Message, str, Honest], Message]:

@@ -1,0 +1,119 @@
+"""A bakery's ledger for its owner: by range of days what was spent, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from glean.errors import FederationError
+from glean.federation.client.ledger_store import FILE, LedgerStore
+from glean.privacy.noise_budget import RECORDS_OF_A_DAY
+from glean.privacy.privacy_ledger import SCORED, TRAINING, PrivacyLedger, epsilon_at
+
+
+@dataclass(frozen=True)
+class SpentDays:
+    """Days that follow each other in the ledger and have spent the same.
+
+    Parameters
+    ----------
+    first, last : str
+        Dates like 2026-05-04.
+    count : int
+        Days between them that have records.
+    training, left, scored : float
+        What each has spent in its records, the largest epsilon of a run that still has room, and
+        what it has spent in scores: epsilons at the default `delta`.
+    """
+
+    first: str
+    last: str
+    count: int
+    training: float
+    left: float
+    scored: float
+
+
+@dataclass(frozen=True)
+class LedgerReport:
+    """What a ledger says.
+
+    Parameters
+    ----------
+    days : tuple of SpentDays
+        In the order of their dates.
+    sentences : tuple of str
+        What it means.
+    """
+
+    days: tuple[SpentDays, ...]
+    sentences: tuple[str, ...]
+
+
+def report_ledger(home: Path) -> LedgerReport:
+    """Read the ledger in a bakery's home.
+
+    Raises
+    ------
+    FederationError
+        There is none.
+    RefusalError
+        It can't be read.
+    """
+    ledger = LedgerStore(home).read()
+    if not ledger.count:
+        raise FederationError(
+            f"{home / FILE}: found no ledger; a bakery has one once it has taken part in a run "
+            "with noise (privacy=noise) with this home"
+        )
+    return LedgerReport(tuple(_ranges(ledger)), tuple(_sentences(ledger)))
+
+
+def _ranges(ledger: PrivacyLedger) -> Iterator[SpentDays]:
+    def amounts(day: str) -> tuple[float, float]:
+        # Costs that were added in another order may differ in the last digits.
+        both = (ledger.spent_on(day, window) for window in (TRAINING, SCORED))
+        training, scored = (round(amount, 12) for amount in both)
+        return training, scored
+
+    days = sorted({day for by_day in ledger.spent.values() for day in by_day})
+    for (training, scored), alike in groupby(days, key=amounts):
+        listed = list(alike)
+        yield SpentDays(
+            listed[0],
+            listed[-1],
+            len(listed),
+            epsilon_at(training),
+            epsilon_at(max(0.0, ledger.total - training)),
+            epsilon_at(scored),
+        )
+
+
+def _sentences(ledger: PrivacyLedger) -> Iterator[str]:
+    training = ledger.spent.get(TRAINING, {})
+    most = max(training.values(), default=0.0)
+    both = max(
+        (spent + ledger.spent_on(day, SCORED) for day, spent in training.items()), default=0.0
+    )
+    yield (
+        f"{ledger.count} sums with noise so far. A day may spend epsilon "
+        f"{epsilon_at(ledger.total):.3g} on training over all runs (epsilon-total; delta 1e-06). "
+        "Days that aren't listed have all of theirs"
+    )
+    if ledger.reserved:
+        yield (
+            f"run {ledger.run}: {len(ledger.days)} days take part, and epsilon "
+            f"{epsilon_at(ledger.reserved):.3g} of what they have left is reserved until it ends "
+            "or another run begins"
+        )
+    yield (
+        "'training' and 'scores' are about a day's records, all products of that day. Where a day "
+        f"has both, they add up in squares: to {epsilon_at(both):.3g} at most"
+    )
+    yield (
+        f"a day's sales enter the records of up to {RECORDS_OF_A_DAY} days: for them it is up to "
+        f"{epsilon_at(RECORDS_OF_A_DAY**2 * most):,.0f}, as good as nothing. For all days of one "
+        "product nothing is promised"
+    )
