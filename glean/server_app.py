@@ -74,7 +74,8 @@ def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
         engine="deployment" if deployed else record.engine,
         resumed_round=start.state.number if start.state else None,
     )
-    _announce(clients, infos, settings, deployed=deployed)
+    caution = conclusion.caution(settings, clients=sum(info.trains for info in infos.values()))
+    _announce(clients, infos, settings, deployed=deployed, caution=caution)
     spec = start.spec or negotiate_spec(infos, newcomers, settings)
     loop = training_loop(clients, settings, spec, infos, newcomers, start=start.model)
     result = loop.run(start.state)
@@ -92,10 +93,15 @@ def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
 
 
 def _announce(
-    clients: ClientExchange, infos: ClientInfos, settings: RunSettings, *, deployed: bool
+    clients: ClientExchange,
+    infos: ClientInfos,
+    settings: RunSettings,
+    *,
+    deployed: bool,
+    caution: str,
 ) -> None:
     rounds = settings.rounds.num_server_rounds
-    clients.folder.append_event(RunStarted(tuple(infos), rounds))
+    clients.folder.append_event(RunStarted(tuple(infos), rounds, caution or None))
     LOG.info("%d bakeries, %d rounds of %s", len(infos), rounds, settings.rounds.aggregation)
     for name, info in infos.items():
         if info.note:
@@ -104,6 +110,8 @@ def _announce(
         LOG.info("%s", _about_masks(settings, infos, deployed=deployed))
     if settings.noise.wanted:
         LOG.info("%s", _about_noise(settings))
+    if caution:
+        LOG.warning("%s", caution)
 
 
 def _about_noise(settings: RunSettings) -> str:
@@ -114,8 +122,9 @@ def _about_noise(settings: RunSettings) -> str:
         f"what is opened carries noise: epsilon {budget.spent:.3g} (delta {budget.delta:g}) for a "
         f"bakery's day of training records{twice if settings.resume else ''}; for a day's sales, "
         f"which enter the records of up to {RECORDS_OF_A_DAY} days, "
-        f"{budget.spent_of_a_days_sales:,.0f}; for all days of a product it promises nothing "
-        "(docs/privacy.md)"
+        f"{budget.spent_of_a_days_sales:,.0f}; for all days of a product it promises nothing. "
+        "Scores are means over the bakeries with noise too, whose standard deviation is behind the "
+        "± (docs/privacy.md)"
     )
 
 

@@ -67,6 +67,8 @@ def _show(bar: Progress, task: Any, event: Event) -> None:
     match event:
         case RunStarted():
             bar.update(task, description=f"{len(event.bakeries)} bakeries, round")
+            if event.caution:
+                bar.console.print(event.caution, markup=False, soft_wrap=True)
         case RunResumed():
             for line in (*event.passed_over, event.sentence):
                 bar.console.print(line, markup=False, soft_wrap=True)

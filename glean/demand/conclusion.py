@@ -12,6 +12,7 @@ import pandas as pd
 
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.error_sums import sum_errors
+from glean.demand.small_federation import caution
 from glean.errors import GleanError
 from glean.evaluation.pages.owner_page import write_owner_page
 from glean.evaluation.pages.report import write_report
@@ -43,6 +44,10 @@ class DemandConclusion:
     def run_facts(self, settings: RunSettings, *, deployed: bool) -> dict[str, Any]:
         """Say whether the bakeries are synthetic."""
         return {"synthetic": not settings.table.sales and not deployed}
+
+    def caution(self, settings: RunSettings, *, clients: int) -> str:
+        """Say where noise takes more from so many bakeries than the federation brings."""
+        return caution(settings, bakeries=clients)
 
     def conclude(self, run: FinishedRounds) -> str:
         """Have the final model tested and write the results; the summary as a sentence.

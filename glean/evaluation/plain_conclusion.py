@@ -33,6 +33,11 @@ class PlainConclusion:
         del settings, deployed
         return {}
 
+    def caution(self, settings: RunSettings, *, clients: int) -> str:
+        """Say nothing: no number of clients is known to be too few."""
+        del settings, clients
+        return ""
+
     def conclude(self, run: FinishedRounds) -> str:
         """Have the final model tested and write `bakeries.csv`; the summary as a sentence.
 

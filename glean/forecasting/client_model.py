@@ -92,6 +92,7 @@ def fit_client_model(
     seed: int,
     prior: Calibration | None = None,
     local: ForecastModel | None = None,
+    noised: bool = False,
 ) -> ClientModel:
     """Refine the federation's model, train the bakery's own, and choose.
 
@@ -112,12 +113,14 @@ def fit_client_model(
     local : ForecastModel, optional
         The bakery's own model, where it has been trained before: the federation's has no part in
         it.
+    noised : bool
+        Whether the federation's model was made with noise.
     """
     how = LocalTraining(boosting, learning_rate, seed)
     personalized = personalize(model, training, validation, how=how)
     local = local or model.train_local(training, validation, how)
     tried = _candidates(model, personalized, local, validation)
-    selection = select_model(validation, tried, history_days=trading_days(training))
+    selection = select_model(validation, tried, history_days=trading_days(training), noised=noised)
     return ClientModel(model, personalized, local, selection, prior)
 
 

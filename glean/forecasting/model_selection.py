@@ -63,7 +63,11 @@ class ModelSelection:
 
 
 def select_model(
-    validation: FeatureMatrix, forecasts: Mapping[str, Floats], *, history_days: int
+    validation: FeatureMatrix,
+    forecasts: Mapping[str, Floats],
+    *,
+    history_days: int,
+    noised: bool = False,
 ) -> ModelSelection:
     """Choose a bakery's forecast.
 
@@ -75,12 +79,17 @@ def select_model(
         Units by "personalised", "federated", "local" and "weekday-mean".
     history_days : int
         Trading days before the validation window.
+    noised : bool
+        Whether the federation's model was made with noise, which may have ruined it: it has no
+        share then where it is worse than the weekday-mean for sure.
     """
     days = trading_days(validation)
     usual = USUAL_LOCAL_SHARE * local_weight(history_days)
     share = usual
     if days:
         share = shrunk(_best_share(validation, forecasts), usual, days=days)
+    if noised and days >= FEWEST_DAYS and _ruined(validation, forecasts):
+        share = 1.0
     mixture = _mixture(share)
     errors = {method: wape(validation.units, f) for method, f in forecasts.items()}
     winner = _challenger(validation, forecasts, mixture) if days >= FEWEST_DAYS else ""
@@ -88,6 +97,14 @@ def select_model(
         return ModelSelection({winner: 1.0}, _reason_of_winner(winner, errors, days))
     error = wape(validation.units, ModelSelection(mixture, "").combine(forecasts))
     return ModelSelection(mixture, _reason_of_mixture(mixture, errors, error, days))
+
+
+def _ruined(validation: FeatureMatrix, forecasts: Mapping[str, Floats]) -> bool:
+    """Whether the refined model is worse than the habit by more than chance."""
+    off, habit = (
+        np.abs(forecasts[method] - validation.units) for method in ("personalised", "weekday-mean")
+    )
+    return _t_statistic(validation, off - habit) > LEAST_T
 
 
 def _mixture(local_share: float) -> dict[str, float]:

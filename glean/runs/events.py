@@ -52,11 +52,12 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """Enough clients are registered, and the rounds begin."""
+    """Enough clients are registered, and the rounds begin; maybe with a word of caution."""
 
     kind: ClassVar[str] = "run_started"
     bakeries: tuple[str, ...]
     rounds: int
+    caution: str | None = None
 
     @property
     def sentence(self) -> str:
@@ -211,12 +212,10 @@ class TreesGivenUp(Event):
 
 @dataclass(frozen=True)
 class RoundFinished(Event):
-    """A round is over and its model was scored.
+    """A round is over and its model was scored; 0 is the model that a run started from.
 
     Parameters
     ----------
-    round : int
-        Its number; 0 is the model that a run started from.
     bakeries, replies, failures : int
         How many were asked, answered, and failed.
     metrics : mapping of str to float or None
@@ -252,8 +251,9 @@ class RoundFinished(Event):
         """Write the metrics as fields, where `metrics` stands."""
         row: dict[str, Any] = {}
         for name, value in super().to_row().items():
-            row |= value if name == "metrics" else {name: value}
-        return row if self.noise else {name: v for name, v in row.items() if name != "noise"}
+            if name != "noise" or value:
+                row |= value if name == "metrics" else {name: value}
+        return row
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:

@@ -92,3 +92,19 @@ def test_a_choice_mixes_by_its_weights() -> None:
         2.5,
         5.0,
     ]
+
+
+@pytest.mark.parametrize("off_by", [0.4, 1.5])
+def test_a_shared_model_that_noise_ruined_has_no_share(off_by: float) -> None:
+    """Neither it nor its refinement, where the validation days say that the habit is better."""
+    tried = forecasts(personalised=off_by, federated=off_by, local=0.15, weekday_mean=0.15)
+    choice = select_model(ROWS, tried, history_days=900, noised=True)
+    assert choice.weights == {"local": 1.0}
+
+
+def test_a_shared_model_with_noise_keeps_its_share_where_it_is_as_good() -> None:
+    """What can't be told from chance is mixed as it is without noise."""
+    tried = forecasts(personalised=0.21)
+    choice = select_model(ROWS, tried, history_days=900, noised=True)
+    assert choice == select_model(ROWS, tried, history_days=900)
+    assert choice.weights["personalised"] > 0

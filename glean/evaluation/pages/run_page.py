@@ -65,6 +65,7 @@ def _page(
         f"Glean: {title.get(outline.run.status, 'This run is not finished')}",
         [
             _status(outline),
+            html.paragraph(outline.caution, kind="warning"),
             *result,
             html.section("Pictures", [html.figure(picture) for picture in drawn]),
             html.section(

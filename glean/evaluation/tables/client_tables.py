@@ -127,6 +127,7 @@ def client_model_of(
         learning_rate=learning_rate,
         seed=derived_seed(settings.seed, "local", bakery.sales.name),
         prior=None if errors is None else prior_calibration(errors),
+        noised=settings.noise.wanted,
     )
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from glean.runs.events import BakeryFailed, BakeryNotTrained, SumLost, TreesGivenUp
+from glean.runs.events import (
+    BakeryFailed,
+    BakeryNotTrained,
+    RunStarted,
+    SumLost,
+    TreesGivenUp,
+)
 from glean.runs.folder import known_events
 from glean.runs.index import StoredRun, read_run
 from glean.runs.results import Columns, read_table
@@ -29,6 +35,8 @@ class RunOutline:
         Sums that were lost, and trees that were grown anew.
     rounds, bakery_rounds : DataFrame or None
         `rounds.csv`, `bakery_rounds.csv`.
+    caution : str
+        What the run said before it began of so few clients; "" where nothing.
     """
 
     run: StoredRun
@@ -37,6 +45,7 @@ class RunOutline:
     given_up: tuple[SumLost | TreesGivenUp, ...] = ()
     rounds: pd.DataFrame | None = None
     bakery_rounds: pd.DataFrame | None = None
+    caution: str = ""
 
 
 def read_outline(folder: Path, *, metric: str) -> RunOutline:
@@ -64,4 +73,5 @@ def read_outline(folder: Path, *, metric: str) -> RunOutline:
         given_up=tuple(e for e in events if isinstance(e, SumLost | TreesGivenUp)),
         rounds=read_table(folder / "rounds.csv", Columns(("round", metric), ())),
         bakery_rounds=read_table(folder / "bakery_rounds.csv", clients),
+        caution=next((e.caution or "" for e in events if isinstance(e, RunStarted)), ""),
     )

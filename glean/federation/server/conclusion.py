@@ -84,6 +84,9 @@ class Conclusion(Protocol):
     def run_facts(self, settings: RunSettings, *, deployed: bool) -> dict[str, Any]:
         """Give what `run.json` says of the workload."""
 
+    def caution(self, settings: RunSettings, *, clients: int) -> str:
+        """Say before the rounds why so many clients may be too few for the settings; "" if not."""
+
     def conclude(self, run: FinishedRounds) -> str:
         """Have the final model tested and write the results; the summary as a sentence.
 

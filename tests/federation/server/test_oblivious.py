@@ -40,6 +40,8 @@ from glean.learning.forest import Forest
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND, TREES_PER_ROUND
 from glean.learning.structure import structure_of
 from glean.node_settings import NodeSettings
+from glean.runs.events import RunStarted
+from glean.runs.folder import known_events
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import (
     CapturingGrid,
@@ -126,6 +128,11 @@ def test_a_run_says_what_it_spends_and_of_what(
         "oblivious",
     )
     assert "round 1: validation WAPE" in caplog.text
+    (few,) = [line for line in caplog.messages if "3 bakeries are few for noise" in line]
+    (started,) = [e for e in known_events(folder / "events.jsonl") if isinstance(e, RunStarted)]
+    assert started.caution == few
+    said = [line for line in caplog.messages if line.startswith("round ") or line == few]
+    assert said[0] == few  # before the first round
 
 
 def test_only_the_last_model_is_scored_and_that_with_noise(
