@@ -27,7 +27,7 @@ ROUNDS = 3
 OF = 20
 """Rounds that the learning rate is for."""
 
-QUIET: Config = {"baselines": False, "min-contributors": BAKERIES}
+QUIET: Config = {"baselines": False, "min-contributors": BAKERIES, "privacy": "sums"}
 Run = Callable[[Config, Path], Path]
 
 

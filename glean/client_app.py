@@ -11,7 +11,7 @@ from pathlib import Path
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from glean.errors import FederationError, RefusalError
+from glean.errors import FederationError, RefusalError, SettingsError
 from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
 from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.client.journal_store import JournalStore
@@ -110,7 +110,7 @@ def _reply(
 ) -> Message:
     """Answer the server; a client with data of its own is told what leaves it, and what not."""
     if is_deployed(context.node_config):
-        settings = _settings(tuple(context.run_config.items()))
+        settings = _settings_of(context)
         said = disclosed(
             reply,
             workload_of(settings).wording,
@@ -154,7 +154,7 @@ def _info(client: Client, context: Context) -> ClientInfo:
 
 def _client_of(context: Context, *, newcomer: bool) -> Client | None:
     node = _node(tuple(context.node_config.items()))
-    settings = _settings(tuple(context.run_config.items()))
+    settings = _settings_of(context)
     return client_of(node, settings, newcomer=newcomer)
 
 
@@ -164,10 +164,19 @@ def _node(config: tuple[tuple[str, ConfigValue], ...]) -> NodeSettings:
     return NodeSettings.from_config(dict(config))
 
 
+def _settings_of(context: Context) -> RunSettings:
+    deployed = is_deployed(context.node_config)
+    try:
+        return _settings(tuple(context.run_config.items()), deployed=deployed)
+    except SettingsError as error:
+        # They are the server's own words: it may hear what is wrong with them.
+        raise RefusalError(f"the run's settings: {error}", str(error)) from error
+
+
 @lru_cache(maxsize=4)
-def _settings(config: tuple[tuple[str, ConfigValue], ...]) -> RunSettings:
+def _settings(config: tuple[tuple[str, ConfigValue], ...], *, deployed: bool) -> RunSettings:
     """Check a run config; each of a run's many messages comes with the same one."""
-    return RunSettings.from_config(dict(config))
+    return RunSettings.from_config(dict(config), deployed=deployed)
 
 
 def _journal(context: Context) -> JournalStore:

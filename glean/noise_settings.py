@@ -20,8 +20,26 @@ class NoiseSettings:
 
     @property
     def wanted(self) -> bool:
-        """Whether sums carry noise; "auto" is without, as long as bakeries keep no ledger."""
+        """Whether sums carry noise; "auto" has been resolved where bakeries have own tables."""
         return self.privacy == "noise"
+
+
+AUTOMATIC = (
+    "privacy: 'auto' is noise where bakeries have tables of their own; among bakeries that trust "
+    "each other and the operator privacy=sums opens sums as they are"
+)
+"""What is said behind a refusal to whom noise may surprise."""
+
+
+def resolved_privacy(privacy: str, *, deployed: bool) -> str:
+    """Take noise for "auto" where bakeries have tables of their own.
+
+    Examples
+    --------
+    >>> resolved_privacy("auto", deployed=True), resolved_privacy("sums", deployed=True)
+    ('noise', 'sums')
+    """
+    return "noise" if deployed and privacy == "auto" else privacy
 
 
 def noise_problems(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 from flwr.app import Context
@@ -27,7 +28,7 @@ from glean.runs.events import RunStarted
 from glean.runs.folder import reason_of
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
 from glean.runs.record import RunRecord
-from glean.settings import RunSettings
+from glean.settings import ConfigValue, RunSettings
 
 LOG = logging.getLogger("glean")
 
@@ -44,7 +45,7 @@ def main(grid: Grid, context: Context) -> None:
     LOG.info("%s%s", RESULTS, record.folder.path)
     try:
         with ended_with_superlink(partial(record.end, "failed", reason=ORPHANED)):
-            _run(grid, RunSettings.from_config(config), record)
+            _run(grid, config, record)
     except BaseException as error:
         reason = reason_of(error)
         try:
@@ -56,13 +57,15 @@ def main(grid: Grid, context: Context) -> None:
     LOG.info(COMPLETED)
 
 
-def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:
+def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord) -> None:
+    settings = RunSettings.from_config(config)
     if settings.resume:
         record.note(resumed_from=settings.resume)
     start = take_start_model(settings, record.folder)
     start.wait_for_nodes(grid, timeout_s=float(settings.rounds.round_timeout_s))
     clients, infos, newcomers = register_clients(grid, settings, record.folder)
     deployed = any(info.own_table for info in infos.values())
+    settings = RunSettings.from_config(config, deployed=deployed)
     conclusion = conclusion_of(settings.workload)
     record.note(
         settings=settings.to_config(),

@@ -16,7 +16,7 @@ from glean.aggregation_kinds import AUTO, automatic
 from glean.boosting_settings import BoostingSettings
 from glean.errors import SettingsError
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
-from glean.noise_settings import NoiseSettings, noise_problems
+from glean.noise_settings import AUTOMATIC, NoiseSettings, noise_problems, resolved_privacy
 from glean.round_settings import RoundSettings
 from glean.setting_fields import (
     TYPE_WORDS,
@@ -111,7 +111,11 @@ class RunSettings:
 
     @classmethod
     def from_config(
-        cls, config: Mapping[str, ConfigValue], environment: Mapping[str, str] = os.environ
+        cls,
+        config: Mapping[str, ConfigValue],
+        environment: Mapping[str, str] = os.environ,
+        *,
+        deployed: bool = False,
     ) -> Self:
         """Check a run config (kebab-case keys) and freeze it.
 
@@ -121,6 +125,8 @@ class RunSettings:
             What was given; a key that is missing has its default.
         environment : mapping
             Where `device` is "auto", its variable `GLEAN_DEVICE` may say which.
+        deployed : bool
+            Whether clients have data of their own: `privacy` "auto" is noise then.
 
         Raises
         ------
@@ -144,11 +150,18 @@ class RunSettings:
             values["device"] = _device_of(environment)
         if problems:
             raise SettingsError("\n".join(problems))
+        told = str(values.get("privacy", AUTO))
+        values["privacy"] = resolved_privacy(told, deployed=deployed)
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
         rest = {f.name: values[key_of(f)] for f in fields(cls) if key_of(f) in values}
         settings = cls(**groups, **rest)  # type: ignore[arg-type]
         settings = settings._for_workload()
-        settings.check_together()
+        try:
+            settings.check_together()
+        except SettingsError as error:
+            if told == settings.noise.privacy:
+                raise
+            raise SettingsError(f"{error}\n{AUTOMATIC}") from error
         return settings
 
     def _for_workload(self) -> Self:

@@ -45,6 +45,7 @@ SMALL: dict[str, ConfigValue] = {
     "baselines": False,
     "leaf-values": "scaled",
     "secure-sums": False,
+    "privacy": "sums",
 }
 
 

@@ -44,6 +44,11 @@ class Secrets:
     def __or__(self, other: Secrets) -> Secrets:
         return Secrets(self.words | other.words, self.numbers | other.numbers)
 
+    @property
+    def fractions(self) -> Secrets:
+        """Leave out whole numbers: by chance they stand in digests, which noise makes anew."""
+        return Secrets(self.words, frozenset(n for n in self.numbers if n != round(n)))
+
     def in_values(self, values: Iterable[Any]) -> list[str]:
         """Name what values of any kind give away, whatever they are wrapped in."""
         atoms = _Atoms()

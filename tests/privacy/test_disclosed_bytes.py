@@ -37,6 +37,7 @@ KINDS: dict[str, dict[str, ConfigValue]] = {
     "masked histogram": {**HIDDEN, "aggregation": "histogram"},
     "masked refit": {**HIDDEN, "leaf-values": "refit"},
     "masked network": {**HIDDEN, "aggregation": "fedavg"},
+    "noised": {**HIDDEN, "aggregation": "oblivious", "privacy": "noise"},
 }
 
 
@@ -46,6 +47,8 @@ def test_no_row_level_or_path_is_in_any_message(
 ) -> None:
     """A simulation on one table, and nodes with tables of their own: nothing is given away."""
     changes = KINDS[kind]
+    if changes.get("privacy") == "noise":
+        secrets = secrets.fractions
     spread: list[dict[str, ConfigValue]] = [{"partition-id": k} for k in range(3)]
     sales: dict[str, ConfigValue] = {"sales": str(tables["all"]), "baselines": False}
     simulated = captured(tmp_path / "simulated", spread, changes=changes | sales)
@@ -149,7 +152,7 @@ def test_no_row_level_or_path_is_in_any_message_of_a_deployment(
     (app / "pyproject.toml").write_text(project)
     out = tmp_path / "out"
     config = {"num-server-rounds": 1, "test-days": 14, "output-dir": str(out), "max-depth": 2}
-    config["min-contributors"] = len(BAKERIES)
+    config |= {"min-contributors": len(BAKERIES), "privacy": "sums"}
     words = " ".join(f"{key}={json.dumps(value)}" for key, value in config.items())
     with deployment(tmp_path / "deployed", {b: tables[b] for b in BAKERIES}) as deployed:
         submitted = deployed.flwr(

@@ -39,6 +39,7 @@ QUICK = {
     # Each exchange takes seconds here; steps and masks have `test_deployment_sums.py`.
     "leaf-values": "scaled",
     "secure-sums": "false",
+    "privacy": "sums",
 }
 
 

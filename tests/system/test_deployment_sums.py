@@ -1,4 +1,7 @@
-"""Histograms under masks between machines: keys are signed, and checked by list of members."""
+"""Histograms under masks between machines: keys are signed, and checked by list of members.
+
+And what a run is where nothing is said of privacy: noised.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ HISTOGRAM = {
     "validation-days": 14,
     "min-available-bakeries": 3,
     "min-contributors": 3,
+    "privacy": "sums",
     "baselines": "false",
 }
 
@@ -47,9 +51,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         yield found
 
 
-def glean_run(deployed: Deployment, results: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """`glean run` to its end; and the folder that it leaves."""
+def glean_run(
+    deployed: Deployment, results: Path, *, without: frozenset[str] = frozenset()
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """`glean run` to its end, without some of the settings; and the folder that it leaves."""
     settings: dict[str, Any] = {**HISTOGRAM, "output-dir": results}
+    settings = {key: value for key, value in settings.items() if key not in without}
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     done = run(
         BIN / "glean",
@@ -82,6 +89,27 @@ def test_three_bakeries_grow_trees_under_masks(deployed: Deployment, tmp_path: P
         assert (deployed.home(name) / "model.ubj").read_bytes() == (
             folder / "model.ubj"
         ).read_bytes()
+
+
+def test_without_a_word_of_privacy_the_server_gets_noise(
+    deployed: Deployment, tmp_path: Path
+) -> None:
+    """Random trees, a noised score behind a ± on the terminal, full scores at each bakery only."""
+    done, folder = glean_run(deployed, tmp_path, without=frozenset({"aggregation", "privacy"}))
+    assert done.returncode == 0, done.stdout + done.stderr
+    settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))["settings"]
+    assert (settings["privacy"], settings["aggregation"]) == ("noise", "oblivious")
+    assert "3 bakeries are few for noise" in done.stderr
+    assert "whose standard deviation is behind the ±" in " ".join(done.stdout.split())
+    scores = pd.read_csv(folder / "bakeries.csv")
+    assert scores["method"].tolist() == ["federated"]
+    assert scores[["units", "abs_error", "n_rows", "mae"]].isna().all(axis=None)
+    for name in NAMES:
+        own = pd.read_csv(deployed.home(name) / "bakeries.csv")
+        assert own[["units", "abs_error", "n_rows", "mae"]].notna().all(axis=None)
+        assert "with noise); the server reads the sum with the noise of all" in (
+            deployed.node_log(name)
+        )
 
 
 def test_keys_of_strangers_are_refused_in_words(deployed: Deployment, tmp_path: Path) -> None:

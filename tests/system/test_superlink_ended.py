@@ -23,6 +23,7 @@ ENDLESS = {
     "max-depth": 2,
     "leaf-values": "scaled",
     "secure-sums": "false",
+    "privacy": "sums",
     "baselines": "false",
 }
 

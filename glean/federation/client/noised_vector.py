@@ -31,7 +31,7 @@ def check_noised(
     settings : RunSettings
         The run's.
     participants : int
-        Bakeries whose masks cancel in this sum: those who can give the noise.
+        Bakeries in this sum's masks whom the owner has confirmed: those whose noise counts.
     number : int
         The round.
 

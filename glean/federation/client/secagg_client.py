@@ -108,6 +108,13 @@ class StoredSecAggClient:
         context.check(_participants(task))
         return context
 
+    def confirmed(self, task: SumTask) -> int:
+        """Count those who take part and whom the owner has confirmed: whose noise is relied on."""
+        cohort, client = self._secagg_client.cohort, self._client
+        members = members_of(client.node, cohort) if client.own_table else ()
+        sets = client.policy.contributors((_participants(task),), cohort, members, own=client.name)
+        return sets[0].bit_count()
+
     def masked(
         self,
         encoded: Encoded,

@@ -95,10 +95,8 @@ class SumResponder:
             self.request = self._told.at(secagg.place)
         request = self.request
         self._client.policy.check_request(request, self._task.structures)
-        taking_part = int.from_bytes(self._task.participants, "big").bit_count()
-        check_noised(
-            request, self._client.settings, participants=taking_part, number=self._task.round
-        )
+        giving = secagg.confirmed(self._task) if secagg else 0
+        check_noised(request, self._client.settings, participants=giving, number=self._task.round)
         context = secagg.context(self._task, self._told) if secagg else None
         if self._needs_model() and not self._client.catch_up(self._task, self._state):
             return self._reply(lacks_model=True)

@@ -99,13 +99,8 @@ def training_loop(
     Raises
     ------
     FederationError
-        None of them has enough to learn from, or noise is wanted where bakeries have own tables.
+        None of them has enough to learn from.
     """
-    if settings.noise.wanted and any(info.own_table for info in infos.values()):
-        raise FederationError(
-            "privacy: found 'noise' in a deployment, where the sums of the final test carry no "
-            "noise yet; wanted 'auto' or 'sums'"
-        )
     if not any(info.trains for info in infos.values()):
         notes = "; ".join(f"{name}: {info.note}" for name, info in infos.items())
         raise FederationError(f"no bakery has enough to learn from. {notes}")

@@ -50,7 +50,6 @@ from tests.federations import (
     MeddledApp,
     events,
     federation_of,
-    member_nodes,
     small_settings,
 )
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
@@ -279,12 +278,3 @@ def test_fewer_vectors_than_the_noise_relies_on_are_not_opened(
     kinds = {message.metadata.message_type for message in federation.grid.captured}
     assert UNMASK not in kinds
     assert events(federation.folder)
-
-
-def test_a_deployment_doesnt_take_noise_yet(tmp_path: Path, three_bakeries: str) -> None:
-    """Refused before anything is asked but names."""
-    tables = {f"bakery {k}": Path(three_bakeries) for k in range(3)}
-    nodes = member_nodes(tmp_path / "members", tables, homes=True)
-    settings = replace(small_settings(three_bakeries, **NOISED))
-    with pytest.raises(FederationError, match="privacy: found 'noise' in a deployment"):
-        federation_of(tmp_path / "out", settings, nodes=nodes)
