@@ -17,6 +17,7 @@ from glean.audit.leaf_sums import LeafSums
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Whole = NDArray[np.int64]
 
 TOLERANCE = 0.05
 """A level, or units, counts as recovered within this share of the truth."""
@@ -51,15 +52,32 @@ class Claims:
         """Say which of a bakery's product-days some claim is right about, shape (rows,)."""
         found = np.zeros(len(truth), dtype=np.bool_)
         for leaves in truth.leaves(self.sums.trees):
-            off = np.maximum(
-                np.abs(self.levels[leaves] - truth.level) / truth.level,
-                np.abs(self.units[leaves] - truth.units) / _scale(truth.units),
-            )
-            right = np.flatnonzero(off <= TOLERANCE)  # NaN isn't
-            closest = right[np.lexsort((off[right], leaves[right]))]
-            _, first = np.unique(leaves[closest], return_index=True)
-            found[closest[first]] = True
+            found |= recovered_by_leaf(self.levels, self.units, leaves, truth)
         return found
+
+
+def recovered_by_leaf(levels: Floats, units: Floats, leaves: Whole, truth: BakeryTruth) -> Mask:
+    """Say which product-days the claims about one tree's leaves are right about.
+
+    Parameters
+    ----------
+    levels, units : float64 arrays of shape (leaves,)
+        What is claimed of a row of each; NaN where nothing is.
+    leaves : int64 array of shape (rows,)
+        The leaf of each of the bakery's rows.
+    truth : BakeryTruth
+        The bakery.
+    """
+    off = np.maximum(
+        np.abs(levels[leaves] - truth.level) / truth.level,
+        np.abs(units[leaves] - truth.units) / _scale(truth.units),
+    )
+    right = np.flatnonzero(off <= TOLERANCE)  # NaN isn't
+    closest = right[np.lexsort((off[right], leaves[right]))]
+    _, first = np.unique(leaves[closest], return_index=True)
+    found = np.zeros(len(truth), dtype=np.bool_)
+    found[closest[first]] = True
+    return found
 
 
 def is_recovered(claimed: Floats, truth: Floats) -> Mask:
