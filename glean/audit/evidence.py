@@ -11,12 +11,14 @@ from glean.audit.leaf_sums import LeafSums, opened_leaves
 from glean.audit.members_view import MembersView
 from glean.audit.received import Received, received_by_server
 from glean.audit.rerun import Rerun, run_again, shortened
+from glean.errors import GleanError
 from glean.features.definition import FeatureDefinition
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.training_state import Best, TrainingState
 from glean.learning.bin_layout import BinLayout
 from glean.node_settings import FEWEST_CONTRIBUTORS
+from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.settings import RunSettings
 
 MOST_VICTIMS = 5
@@ -134,8 +136,8 @@ def gathered(
 
     Raises
     ------
-    FederationError
-        Without one of them no training comes of it.
+    GleanError
+        They are too few for a run without one of them.
     """
     names = whole.rerun.names
     bakeries = {
@@ -149,6 +151,7 @@ def gathered(
         for partition, name in sorted(names.items())
     }
     learners = {k: name for k, name in names.items() if len(bakeries[name])}
+    check_enough(whole.settings, len(learners))
     victims = sorted(learners, key=lambda k: (len(bakeries[names[k]]), k))[:MOST_VICTIMS]
     settings = _for_fewer(whole.settings, len(learners) - 1)
     start = _after_a_round(whole)
@@ -175,6 +178,23 @@ def gathered(
             )
             churned[name] = Observed(left, three)
     return Evidence(whole, without, resumed, churned, bakeries)
+
+
+def check_enough(settings: RunSettings, learners: int) -> None:
+    """Refuse a run that can't be made again without one of its bakeries.
+
+    Raises
+    ------
+    GleanError
+        Says how many are wanted.
+    """
+    masked = settings.min_contributors or settings.rounds.kind.always_masked
+    least = 1 + (FEWEST_BAKERIES if masked else 1)
+    if learners < least:
+        raise GleanError(
+            f"found {learners} bakeries that learn; wanted {least} or more with these settings: "
+            "each attack is compared with the same one on a run without a bakery"
+        )
 
 
 def _for_fewer(settings: RunSettings, learners: int) -> RunSettings:

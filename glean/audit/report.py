@@ -174,6 +174,10 @@ _CHECKS: tuple[tuple[Callable[[StoredRun], str], Callable[[StoredRun], bool]], .
         lambda run: run.settings.get("workload", DEFAULT_WORKLOAD) != DEFAULT_WORKLOAD,
     ),
     (
+        lambda _: "found no number of bakeries in its run.json; simulate anew",
+        lambda run: type(run.facts.get("nodes")) is not int,
+    ),
+    (
         lambda _: (
             "found a run that went on from another (resume, start-from); wanted one that began "
             "anew: audit the first one"

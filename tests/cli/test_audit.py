@@ -68,6 +68,7 @@ REFUSED = [
     ({"engine": "deployment"}, "Audit a simulation with the same settings"),
     ({"settings": {"workload": "iris"}}, "found a run of the workload iris"),
     ({"settings": {"resume": "/old"}}, "wanted one that began anew"),
+    ({"nodes": None}, "found no number of bakeries"),
     ({"settings": {"aggregation": "cyclic"}}, "found aggregation=cyclic"),
     ({"settings": {"leaf-values": "scaled"}}, "with leaf-values=scaled"),
     ({"settings": {"objective": "count:poisson"}}, "found objective=count:poisson"),
