@@ -17,13 +17,13 @@ def small_sales(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def telling(small_sales: Path) -> Attacked:
-    """Without noise and without a floor."""
-    return attacked(small_sales, TELLING)
+    """Without noise and without a floor, with scores that are hidden."""
+    return attacked(small_sales, TELLING, share_scores="no")
 
 
 @pytest.fixture(scope="session")
 def floored(small_sales: Path) -> Attacked:
-    """Without noise, with at least three bakeries in each leaf, and scores that are hidden."""
+    """The same with at least three bakeries in each leaf."""
     return attacked(small_sales, TELLING, min_contributors=3, share_scores="no")
 
 
