@@ -84,6 +84,16 @@ class Bakeries:
                 kept[kept["bakery"] == name].to_csv(path, index=False)
         self.start_anew()
 
+    def export_anew(self, bakery: int) -> None:
+        """Bring a bakery's rows under another path, another name, other products, and shuffled."""
+        node = self.nodes[bakery]
+        rows = pd.read_csv(str(node["sales"])).sample(frac=1.0, random_state=3)
+        rows["bakery"] = "its new name"
+        rows["product"] = "new " + rows["product"]
+        node["sales"] = str(self.folder / "exported anew.csv")
+        rows.to_csv(str(node["sales"]), index=False)
+        self.start_anew()
+
     def start_anew(self) -> None:
         """Forget what this process has read: a bakery's ClientApp is a process for each message."""
         client_of.cache_clear()

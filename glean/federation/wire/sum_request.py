@@ -184,6 +184,11 @@ class SumRequest:
                 f"the request of a sum wants {request.contributes!r:.200} of the parts "
                 f"{request.parts!r:.200}; wanted some of them"
             )
+        if len({*request.parts}) < len(request.parts):
+            # Of one with noise two copies would tell more than one is accounted for.
+            raise ModelError(
+                f"the request of a sum has the parts {request.parts!r:.200}; wanted each once"
+            )
         return request
 
 

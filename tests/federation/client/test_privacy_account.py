@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
+from glean.demand.partition import BakeryPartition
 from glean.errors import FederationError, RefusalError
 from glean.features.bakery_rows import bakery_rows_of
 from glean.features.definition import FeatureDefinition
@@ -163,7 +164,7 @@ imported = st.tuples(st.integers(0, 9), st.integers(3, 12))
 events = st.lists(st.one_of(asked, imported), min_size=5, max_size=40)
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(total=st.sampled_from([0.0, 0.7, 4.0, 6.0, 9.0]), happens=events)
 def test_no_day_ever_spends_more_than_its_owner_allows(
     total: float, happens: list[tuple[Any, ...]]
@@ -309,6 +310,21 @@ def test_a_month_later_only_new_days_learn(
     assert grown.forest.tree_count == model.forest.tree_count + TREES_PER_ROUND
 
 
+def test_a_day_is_a_date_under_whatever_name_it_comes(tmp_path: Path) -> None:
+    """Another path, other products, another order of rows: it has spent what it has spent."""
+    bakeries = Bakeries(tmp_path, policy={"epsilon_total": 4.0})
+    begun(bakeries.meet(num_server_rounds=1))
+    spent_up = bakeries.ledger()
+    bakeries.export_anew(0)
+    found = bakeries.meet(num_server_rounds=1)
+    assert not any(info.trains for info in found.bakeries.values())
+    rows = bakery_rows_of(NodeSettings.from_config(bakeries.nodes[0]), found.settings)
+    assert rows is not None
+    assert BakeryPartition(rows).days(TRAINING) == frozenset(spent_up.spent[TRAINING])
+    assert bakeries.ledger() == spent_up
+
+
+@pytest.mark.slow
 def test_a_bakery_without_any_left_gets_the_model_and_its_plan(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

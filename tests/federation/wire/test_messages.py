@@ -25,6 +25,7 @@ from glean.federation.wire.messages import (
     TrainReply,
 )
 from glean.federation.wire.record_form import payload_bytes
+from glean.federation.wire.sum_request import LEAVES, SCORES, SumRequest
 from glean.metrics import ErrorSums
 from tests.matrices import random_forest
 
@@ -217,6 +218,21 @@ def test_impossible_sums_are_refused(sums: tuple[float, ...], message: str) -> N
     """A wrong number of sums, or a negative one that can't be, is a model error."""
     with pytest.raises(ModelError, match=message):
         ErrorSums.from_values(sums)
+
+
+@pytest.mark.parametrize(
+    ("parts", "contributes", "message"),
+    [
+        ((LEAVES,), (SCORES,), "wanted some of them"),
+        ((LEAVES, SCORES, LEAVES), (LEAVES,), "wanted each once"),
+    ],
+)
+def test_a_request_that_is_none_is_refused(
+    parts: tuple[str, ...], contributes: tuple[str, ...], message: str
+) -> None:
+    """Of a part that is named twice a bakery would draw the noise twice, and count it once."""
+    with pytest.raises(ModelError, match=message):
+        SumRequest.from_json(SumRequest(parts, contributes).to_json())
 
 
 def test_only_the_signed_error_may_be_negative() -> None:
