@@ -50,12 +50,14 @@ class MeddledBakeries(ClientApp):
 
 
 class Bakeries:
-    """Three bakeries' machines.
+    """Bakeries' machines.
 
     Parameters
     ----------
     folder : Path
         Where their tables and homes are.
+    bakeries : int
+        How many; 3 unless said otherwise.
     days : int
         Of their tables.
     policy : mapping, optional
@@ -63,10 +65,15 @@ class Bakeries:
     """
 
     def __init__(
-        self, folder: Path, *, days: int = 80, policy: Mapping[str, ConfigValue] | None = None
+        self,
+        folder: Path,
+        *,
+        bakeries: int = 3,
+        days: int = 80,
+        policy: Mapping[str, ConfigValue] | None = None,
     ) -> None:
         self.folder = folder
-        self._table = random_table(bakeries=3, days=200).rows
+        self._table = random_table(bakeries=bakeries, days=200).rows
         self.tables = {name: folder / f"{name}.csv" for name in self._table["bakery"].unique()}
         folder.mkdir(parents=True, exist_ok=True)
         self.write_tables(days)

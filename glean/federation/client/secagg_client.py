@@ -23,7 +23,7 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
-from glean.federation.wire.sum_request import CLIPPED_FINAL, FINAL, SumRequest
+from glean.federation.wire.sum_request import FINAL, SumRequest
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
@@ -135,7 +135,8 @@ class StoredSecAggClient:
         FederationError
             The home can't be written to.
         """
-        asked = self._asked(task) if self._client.own_table else {}
+        # What was charged for is a release of its own, with noise of its own: it may be repeated.
+        asked = self._asked(task) if self._client.own_table and charge is None else {}
         entry = journal.read().masked(task.number, asked)
         masked = self._secagg_client.mask(
             encoded.view(np.uint64),
@@ -155,7 +156,7 @@ class StoredSecAggClient:
         about = (task.state, task.structures, request.histogram_request, request.scale)
         tested = kept_digest(self._state)
         return {
-            part_name(part, *about, tested if part in (FINAL, CLIPPED_FINAL) else ""): frozenset(
+            part_name(part, *about, tested if part == FINAL else ""): frozenset(
                 cohort.names_in(members)
             )
             for part, members in zip(request.parts, request.contributor_sets(), strict=True)

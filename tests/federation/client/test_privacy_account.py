@@ -413,6 +413,27 @@ def test_a_lost_sum_is_charged_and_so_is_its_repeat(
     assert "days leave this run before its end: steps were repeated" in caplog.text
 
 
+def test_a_lost_sum_is_made_again_over_others(tmp_path: Path) -> None:
+    """Two have opened their part of it; over fewer it has noise of its own, and is charged."""
+    bakeries = Bakeries(tmp_path, bakeries=4)
+    last, before_last = "bakery 3", "bakery 2"
+    lost: list[str] = []
+
+    def meddle(message: Message, name: str, honest: Honest) -> Message:
+        kind, about = message.metadata.message_type, message.metadata.group_id
+        if kind == UNMASK and about == "1" and name in (last, before_last) and name not in lost:
+            lost.append(name)
+            raise RuntimeError("the question is lost")
+        if kind == SUM and name == last and lost:
+            raise RuntimeError("gone")
+        return honest()
+
+    found = bakeries.meet(app=MeddledBakeries(meddle), num_server_rounds=1)
+    begun(found)
+    assert lost == [before_last, last]
+    assert [bakeries.ledger(bakery).count for bakery in range(4)] == [2, 2, 2, 1]
+
+
 class Killed(BaseException):
     """The process is gone."""
 
