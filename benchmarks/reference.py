@@ -1,7 +1,8 @@
-"""The reference jobs, whole: WAPE of every method on the test windows.
+"""The reference jobs, whole: WAPE of every method on the test windows, in both modes of privacy.
 
 Run `python -m benchmarks.reference [--engine ray|inprocess] [JOB...]`; without names all jobs run
 whose tables are here (GLEAN_TABLES). A name may be followed by settings: `chain max-depth=4`.
+Each job runs in mode "sums", and once more with `privacy=noise`, unless the settings say which.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ def run_job(job: Job, engine: str, scratch: Path, *settings: str) -> Path:
     return (out / "latest").resolve()
 
 
+BOTH_MODES = ("federated", "chosen")
+"""Methods that the mode of privacy moves, of which both figures are shown."""
+
+
 def scores(run: Path) -> dict[str, float]:
     """WAPE by method over all bakeries, and that of the best possible forecast."""
     results = read_results(run)
@@ -39,6 +44,15 @@ def scores(run: Path) -> dict[str, float]:
     found = {method.method: method.everyone.wape for method in summary.methods}
     if results.truth is not None:
         found["best possible"] = results.truth["abs_error"].sum() / results.truth["units"].sum()
+    return found
+
+
+def scores_of_modes(job: Job, engine: str, scratch: Path, *settings: str) -> dict[str, float]:
+    """WAPE by method in mode "sums", or the settings' own; "noise: METHOD" by `BOTH_MODES`."""
+    found = scores(run_job(job, engine, scratch, *settings))
+    if not any(word.startswith(("privacy=", "aggregation=")) for word in settings):
+        noised = scores(run_job(job, engine, scratch, *settings, "privacy=noise"))
+        found |= {f"noise: {method}": noised[method] for method in BOTH_MODES}
     return found
 
 
@@ -54,7 +68,7 @@ def main() -> None:
     rows = {}
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
-            rows[name] = scores(run_job(JOBS[name], engine, Path(scratch), *settings))
+            rows[name] = scores_of_modes(JOBS[name], engine, Path(scratch), *settings)
     print(f"WAPE on the test windows, engine {engine}, settings {settings or 'default'}")
     print(pd.DataFrame(rows).T.to_string(float_format="%.3f", na_rep="-"))
 

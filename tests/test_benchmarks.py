@@ -161,6 +161,37 @@ def test_pooled_holds_medians(open_s: float, masked_s: float, missed: int) -> No
 
 
 @pytest.mark.parametrize(
+    ("settings", "runs"),
+    [
+        ((), [(), ("privacy=noise",)]),
+        (("max-depth=4",), [("max-depth=4",), ("max-depth=4", "privacy=noise")]),
+        (("privacy=sums",), [("privacy=sums",)]),
+        (("aggregation=cyclic",), [("aggregation=cyclic",)]),
+    ],
+)
+def test_a_reference_job_shows_both_modes_unless_one_is_asked_for(
+    settings: tuple[str, ...],
+    runs: list[tuple[str, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Of the second run only what the mode moves; local and the habits are the first one's."""
+    ran: list[tuple[str, ...]] = []
+
+    def run_job(_: Job, _engine: str, scratch: Path, *told: str) -> Path:
+        ran.append(told)
+        return scratch
+
+    found = {"federated": 0.2, "chosen": 0.1, "local": 0.3}
+    monkeypatch.setattr(reference, "run_job", run_job)
+    monkeypatch.setattr(reference, "scores", lambda _: dict(found))
+    both = {"noise: federated": 0.2, "noise: chosen": 0.1} if len(runs) == 2 else {}
+    job = Job("made-up", 3)
+    assert reference.scores_of_modes(job, "inprocess", tmp_path, *settings) == found | both
+    assert ran == runs
+
+
+@pytest.mark.parametrize(
     ("shared", "chosen", "newcomers", "missed"),
     [
         (0.1544, 0.1501, 0.184, []),

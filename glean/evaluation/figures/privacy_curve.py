@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from glean.evaluation.figures.plot_style import COLOURS, Canvas, Picture
+from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, Picture
 from glean.evaluation.tables.headline import of_what
 from glean.evaluation.tables.privacy_curve import SUMS
 from glean.evaluation.tables.privacy_summary import means_and_worst
@@ -37,6 +37,7 @@ def privacy_picture(curve: pd.DataFrame, bakeries: int, *, units_label: str) -> 
     for method, label in _BASELINES:
         level = float(means[f"wape_{method.replace('-', '_')}"].iloc[0])
         canvas.axes.axhline(level, linestyle=":", color=COLOURS[method], label=label)
+    canvas.axes.plot([], [], "--", color=GREY, linewidth=1.2, label="the same, in mode sums")
     canvas.axes.set_xticks(noised.index, labels=[_tick(found) for _, found in noised.iterrows()])
     canvas.label(
         x="epsilon for a day of records (for a day's sales)", y=f"WAPE (% {of_what(units_label)})"

@@ -76,7 +76,9 @@ class _CountedBakery:
         trees = TreeForecaster(Forest.empty(definition, objective=settings.boosting.objective))
         return cls(rows, trees.train_local(rows.training, rows.validation, how), how)
 
-    def evaluate(self, model: ForecastModel) -> tuple[dict[str, ErrorSums], dict[str, float]]:
+    def evaluate(
+        self, model: ForecastModel, *, noised: bool
+    ) -> tuple[dict[str, ErrorSums], dict[str, float]]:
         """Errors by method on the test window; how much of the chosen forecast is the own model."""
         own = fit_client_model(
             model,
@@ -86,6 +88,7 @@ class _CountedBakery:
             learning_rate=self.how.learning_rate,
             seed=self.how.seed,
             local=self.local,
+            noised=noised,
         )
         units, found = self.rows.test.units, own.forecasts(self.rows.test)
         share = own.selection.weights.get("local", 0.0)
@@ -103,7 +106,6 @@ class _Federation:
         settings: RunSettings,
         client_app: BakeryApp,
     ) -> None:
-        self._settings = settings
         self._newcomers = newcomers
         self._client_app = client_app
         self._nodes = range(len(bakeries))
@@ -124,7 +126,8 @@ class _Federation:
     def evaluate(self, privacy: str, settings: RunSettings) -> dict[str, float]:
         """Train with these settings; WAPE by method, and the mean shares of own models."""
         model = self._sums(settings) if privacy == SUMS else self._random_trees(settings)
-        found = [each.evaluate(model) for each in self._counted]
+        noised = settings.noise.wanted
+        found = [each.evaluate(model, noised=noised) for each in self._counted]
         sums = {m: reduce(add, [errors[m] for errors, _ in found], ErrorSums()) for m in METHODS}
         shares = sum((Counter(shares) for _, shares in found), Counter())
         return {method: sums[method].wape for method in METHODS} | {
