@@ -208,7 +208,7 @@ def _for_fewer(settings: RunSettings, learners: int) -> RunSettings:
 
 
 def _after_a_round(whole: Observed) -> TrainingState | None:
-    """Give the state after the first round; a run with noise can't be resumed."""
+    """Give the state after the first round; with noise a resumed run opens no levels anew."""
     forest = whole.member.models.get(2)
     if whole.settings.noise.wanted or forest is None or not whole.leaves:
         return None

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import pytest
+
 from glean.audit import evidence
 from glean.audit.evidence import Evidence, Observed, gathered, whole_run
 from glean.client_app import app as glean_app
 from glean.settings import ConfigValue, RunSettings
+from tests.churn import stop_the_clock
 from tests.federations import SMALL
 from tests.tables import random_table
 
@@ -53,5 +56,6 @@ def attacked(sales: Path, config: dict[str, ConfigValue], **changes: ConfigValue
     own = {key.replace("_", "-"): value for key, value in changes.items()}
     settings = RunSettings.from_config(config | {"sales": str(sales)} | own)
     whole = whole_run(settings, BAKERIES, glean_app, newcomers=())
-    with mock.patch.object(evidence, "MOST_VICTIMS", 2):
+    with mock.patch.object(evidence, "MOST_VICTIMS", 2), pytest.MonkeyPatch.context() as patch:
+        stop_the_clock(patch)
         return Attacked(whole, gathered(whole, glean_app, newcomers=(), said=lambda _: None))
