@@ -147,7 +147,7 @@ def _cells(audit: Audit) -> str:
     )
     if found.single_rows >= 0:
         said += f", {found.single_rows:,} a single row"
-    said += f". The thinnest holds rows of {found.fewest}."
+    said += f". In the thinnest the rows are of {found.fewest}."
     if audit.settings.noise.wanted:
         said += " They carry noise, so that this doesn't show."
     return html.paragraph(f"{said} This is counted from inside; the server isn't told.")

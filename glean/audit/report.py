@@ -161,8 +161,8 @@ _CHECKS: tuple[tuple[Callable[[StoredRun], str], Callable[[StoredRun], bool]], .
     (
         lambda _: (
             "found the run of a deployment, whose tables aren't here; its messages can't be had "
-            "again. Audit a simulation with the same settings and as many bakeries: "
-            "`glean simulate`, then `glean audit`"
+            "again. Audit a simulation with the same settings and as many bakeries (with "
+            "privacy=noise if its sums carried noise): `glean simulate`, then `glean audit`"
         ),
         lambda run: run.engine == "deployment",
     ),
