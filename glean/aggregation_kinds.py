@@ -90,6 +90,8 @@ class AggregationKind:
         Whether it is for the objective "reg:squarederror" alone.
     unfit_for_noise : str
         Why it can't be trained where `privacy` is "noise"; "" where it can.
+    unfit_for_floor : str
+        Why it can't be trained with a floor under all that is opened; "" where it can.
     """
 
     name: str
@@ -106,6 +108,7 @@ class AggregationKind:
     has_state: bool = False
     squared_error_only: bool = False
     unfit_for_noise: str = "what it opens carries no noise"
+    unfit_for_floor: str = ""
 
     @property
     def averages_weights(self) -> bool:
@@ -176,6 +179,7 @@ KINDS: tuple[AggregationKind, ...] = (
         leaves_are_sums=True,
         one_boosting_step=True,
         unfit_for_noise="its structures follow from rows, and its many cells want much noise",
+        unfit_for_floor="it opens each bin of each node, however few have rows in it",
     ),
 )
 

@@ -37,7 +37,8 @@ def info(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         request = InfoRequest.from_record(message.content)
         client = _client_of(context, newcomer=request.newcomer)
-        return _reply(_info(client, context) if client else IDLE_NODE_INFO, message, context)
+        found = _info(client, context, request.challenge) if client else IDLE_NODE_INFO
+        return _reply(found, message, context)
 
 
 @app.train()
@@ -53,7 +54,8 @@ def contribute(message: Message, context: Context) -> Message:
     """Give this client's part of a sum."""
     with _errors_kept_here(context):
         task = SumTask.from_record(message.content)
-        client, journal = _client(context, task), _journal(context)
+        client = _client(context, task)
+        journal = _journal(context, client)
         with journal.locked():
             account = PrivacyAccount.of(client, journal)
             responder = SumResponder(client, task, context.state, journal, account)
@@ -73,7 +75,8 @@ def unmask(message: Message, context: Context) -> Message:
     """Help to take the masks off a sum."""
     with _errors_kept_here(context):
         task = UnmaskTask.from_record(message.content)
-        client, journal = _client(context, task), _journal(context)
+        client = _client(context, task)
+        journal = _journal(context, client)
         with journal.locked():
             reply = unmask_reply(client, task, context.state, journal)
             return _reply(reply, message, context)
@@ -146,10 +149,11 @@ def _errors_kept_here(context: Context) -> Iterator[None]:
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
 
 
-def _info(client: Client, context: Context) -> ClientInfo:
+def _info(client: Client, context: Context, challenge: str) -> ClientInfo:
     client.policy.check_run()
-    account = PrivacyAccount.of(client, _journal(context))
-    return client.info(spent=client.trains and account is not None and not account.has_room())
+    account = PrivacyAccount.of(client, _journal(context, client))
+    spent = client.trains and account is not None and not account.has_room()
+    return client.info(challenge, spent=spent)
 
 
 def _client_of(context: Context, *, newcomer: bool) -> Client | None:
@@ -179,9 +183,11 @@ def _settings(config: tuple[tuple[str, ConfigValue], ...], *, deployed: bool) ->
     return RunSettings.from_config(dict(config), deployed=deployed)
 
 
-def _journal(context: Context) -> JournalStore:
-    node = _node(tuple(context.node_config.items()))
-    return JournalStore(context.state, Path(node.home) if node.home else None, str(context.run_id))
+def _journal(context: Context, client: Client) -> JournalStore:
+    home = Path(client.node.home) if client.node.home else None
+    # A simulation's clients have no home, and their many messages no use for the days.
+    newest = client.newest if home else ""
+    return JournalStore(context.state, home, str(context.run_id), newest)
 
 
 def _client(context: Context, task: Task | KeyTask | UnmaskTask) -> Client:

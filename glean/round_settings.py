@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from glean.aggregation_kinds import AUTO, AggregationKind, aggregation_names, kind_of
@@ -30,3 +31,22 @@ class RoundSettings:
     def kind(self) -> AggregationKind:
         """The aggregation's row in the table."""
         return kind_of(self.aggregation, leaf_values=self.leaf_values)
+
+
+def floor_problems(rounds: RoundSettings, floor: int, *, deployed: bool) -> Iterator[str]:
+    """Say what of the rounds would open sums of fewer than a floor, a line each; nothing for 0."""
+    kind = rounds.kind
+    if not floor:
+        return
+    where = "in a deployment with masks" if deployed else f"with min-contributors={floor}"
+    if kind.unfit_for_floor:
+        yield (
+            f"aggregation: found {kind.name!r} {where}: {kind.unfit_for_floor}, and no sum may be "
+            f"of fewer than {floor}; wanted 'bagging', whose thin leaves are merged"
+        )
+    if kind.sums and rounds.fraction_train < 1.0:
+        yield (
+            f"fraction-train: found {rounds.fraction_train} {where}: each round would be of "
+            "another draw, and the difference of two can be of few; wanted 1. Sums of changing "
+            "draws want privacy=noise, which so far is for fraction-train=1 too"
+        )

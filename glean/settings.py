@@ -8,7 +8,7 @@ of range is refused by name, with the value and what is allowed.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from glean.boosting_settings import BoostingSettings
 from glean.errors import SettingsError
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
 from glean.noise_settings import AUTOMATIC, NoiseSettings, noise_problems, resolved_privacy
-from glean.round_settings import RoundSettings
+from glean.round_settings import RoundSettings, floor_problems
 from glean.setting_fields import (
     TYPE_WORDS,
     ConfigValue,
@@ -198,12 +198,13 @@ class RunSettings:
                 "wanted 'reg:squarederror'"
             )
         problems = [
+            *self.floor_problems(deployed=False),
             *noise_problems(
                 self.noise,
                 self.rounds,
                 secure_sums=self.secure_sums,
                 share_scores=self.share_scores,
-            )
+            ),
         ]
         if problems:
             raise SettingsError("\n".join(problems))
@@ -212,6 +213,11 @@ class RunSettings:
                 "objective: found 'reg:absoluteerror', whose leaves are medians and no sums; "
                 "wanted another one, or aggregation=bagging with leaf-values=scaled"
             )
+
+    def floor_problems(self, *, deployed: bool) -> Iterator[str]:
+        """Say what doesn't go together with a floor under what is opened, a line each."""
+        floor = 0 if self.noise.wanted else self.contributors_floor(deployed=deployed)
+        yield from floor_problems(self.rounds, floor, deployed=deployed)
 
     def contributors_floor(self, *, deployed: bool) -> int:
         """How many bakeries what is opened has to be of; 0: however few.

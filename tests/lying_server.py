@@ -57,6 +57,7 @@ def deployed(
     *,
     bakeries: int = 5,
     policy: Mapping[str, ConfigValue] | None = None,
+    policy_of: Mapping[str, Mapping[str, ConfigValue]] | None = None,
     homes: bool = False,
     **changes: ConfigValue,
 ) -> tuple[Federation, LyingGrid]:
@@ -66,13 +67,20 @@ def deployed(
     for name, rows in random_table(bakeries=bakeries, days=80).rows.groupby("bakery"):
         tables[str(name)] = out / f"{name}.csv"
         rows.to_csv(tables[str(name)], index=False)
-    told = {key.replace("_", "-"): value for key, value in (policy or {}).items()}
-    nodes = [node | told for node in member_nodes(out / "keys", tables, homes=homes)]
+    nodes = [
+        node | in_kebab_case({**(policy or {}), **(policy_of or {}).get(str(node["bakery"]), {})})
+        for node in member_nodes(out / "keys", tables, homes=homes)
+    ]
     settings = small_settings("", **{**REFIT, "min_contributors": 3, **changes})
     found = federation_of(out / "run", settings, nodes=nodes, grid_type=LyingGrid)
     assert isinstance(found.grid, LyingGrid)
     found.grid.replies = {}
     return found, found.grid
+
+
+def in_kebab_case(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:
+    """Keys as a node config has them."""
+    return {key.replace("_", "-"): value for key, value in config.items()}
 
 
 def with_request(task: SumTask, **changes: object) -> SumTask:

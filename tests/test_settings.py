@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,30 @@ def test_covariates_are_split_at_commas() -> None:
 def test_a_gpu_is_only_used_when_asked_for(device: str, used: str) -> None:
     """ "auto" means the processor: a bakery's table is too small for a GPU to win."""
     assert RunSettings.from_config({"device": device}).tree_device == used
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"aggregation": "histogram"}, "aggregation: found 'histogram' {}: it opens each bin"),
+        ({"fraction-train": 0.5}, "fraction-train: found 0.5 {}: each round would be of another"),
+        ({"aggregation": "fedavg", "fraction-train": 0.5}, "fraction-train: found 0.5 {}"),
+    ],
+)
+def test_what_opens_sums_of_few_is_refused_under_a_floor(
+    changes: dict[str, ConfigValue], message: str
+) -> None:
+    """In a simulation where one is set; in a deployment, with masks, of its own accord."""
+    with pytest.raises(SettingsError, match=re.escape(message.format("with min-contributors=4"))):
+        RunSettings.from_config({**changes, "min-contributors": 4})
+    free = RunSettings.from_config(changes)
+    assert not [*free.floor_problems(deployed=False)]
+    (problem,) = free.floor_problems(deployed=True)
+    assert problem.startswith(message.format("in a deployment with masks"))
+    open_run = RunSettings.from_config({**changes, "secure-sums": False})
+    assert not [*open_run.floor_problems(deployed=True)]
+    trees: dict[str, ConfigValue] = {"aggregation": "cyclic", "fraction-train": 0.5}
+    assert not [*RunSettings.from_config(trees).floor_problems(deployed=True)]
 
 
 def test_a_node_config_is_read() -> None:

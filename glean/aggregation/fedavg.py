@@ -1,7 +1,9 @@
 """Federated averaging: the weighted mean of the bakeries' weights (McMahan et al. 2017).
 
 The mean comes from one sum of whole numbers, so that nobody has to see a summand: each bakery sends
-its weights times its aggregation weight, rounded to fixed point, and that weight.
+its weights times its aggregation weight, rounded to fixed point, and that weight. Without the last,
+what training changed can be summed up and divided by the weight that all had together (the fixed
+denominator of McMahan et al. 2018): so who is missing takes no step, and its weight isn't told.
 """
 
 from __future__ import annotations
@@ -57,6 +59,26 @@ def encoded(weights: Weights, *, weight: float, rows: int) -> Encoded:
     return rounded
 
 
+def encoded_steps(after: Weights, before: Weights, *, weight: float, rows: int) -> Encoded:
+    """Write what training changed as a summand, shape (encoded_length - 1,).
+
+    Parameters
+    ----------
+    after, before : Weights
+        After training, and the global ones that it began with.
+    weight, rows
+        As for `encoded`.
+
+    Raises
+    ------
+    ModelError
+        A weight isn't finite or beyond what is sane.
+    """
+    found = encoded(after, weight=weight, rows=rows) - encoded(before, weight=weight, rows=rows)
+    steps: Encoded = found[:-1]
+    return steps
+
+
 def mean(total: Encoded, *, like: Weights, rows: int) -> Weights:
     """Read the weighted mean from the sum of all bakeries' summands.
 
@@ -77,7 +99,33 @@ def mean(total: Encoded, *, like: Weights, rows: int) -> Weights:
     values = np.ldexp(total.astype(np.float64), -_bits(rows))
     if values[-1] <= 0:
         raise ModelError(f"found {values[-1]:g} as the sum of all weights; wanted one above zero")
-    flat = (values[:-1] / values[-1]).astype(np.float32)
+    return _weights_of(values[:-1] / values[-1], like)
+
+
+def stepped(total: Encoded, *, like: Weights, rows: int) -> Weights:
+    """Go a step on from the global weights, by the sum of some bakeries' `encoded_steps`.
+
+    Parameters
+    ----------
+    total : int64 array of shape (encoded_length - 1,)
+        The sum.
+    like : Weights
+        The global weights so far.
+    rows : int
+        As for `encoded`; the weight of all bakeries, those that are missing with them.
+
+    Raises
+    ------
+    ModelError
+        The result isn't one of sane weights.
+    """
+    held = np.concatenate([values.ravel() for values in like.arrays.values()])
+    return _weights_of(held + np.ldexp(total.astype(np.float64), -_bits(rows)) / rows, like)
+
+
+def _weights_of(values: NDArray[np.float64], like: Weights) -> Weights:
+    """Read weights one after the other, of the shapes of others."""
+    flat = values.astype(np.float32)
     if not (np.abs(flat) <= LARGEST_WEIGHT).all():
         raise ModelError("the mean of the weights isn't sane: a bakery's vector was damaged")
     arrays, start = {}, 0

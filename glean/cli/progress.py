@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from glean.metric_sums import metric_label, written_score
-from glean.runs.events import Event, RoundFinished, RunFinished, RunResumed, RunStarted
+from glean.runs.event_row import Event
+from glean.runs.events import RoundFinished, RunFinished, RunResumed, RunStarted
 from glean.runs.folder import known_events
 from glean.runs.index import find_run
 

@@ -48,6 +48,7 @@ def error_distribution(
 ) -> ErrorDistribution | None:
     """Sum up how far a model is off on the validation windows of those who train.
 
+    Where scores are hidden, of those who score: sums over two sets would tell who is in one only.
     None where they are too few to hide each other, or fell silent.
 
     Raises
@@ -55,7 +56,8 @@ def error_distribution(
     FederationError
         The sums are lost.
     """
-    names = [name for name in manager.trainers if name in manager.clients.present]
+    trainers = [name for name in manager.trainers if name in manager.clients.present]
+    names = trainers if manager.shows_scores else sum_rounds.scorers()
     if len(names) < FEWEST_BAKERIES:
         return None
     totals = sum_rounds.totals(number)

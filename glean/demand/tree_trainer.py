@@ -19,6 +19,7 @@ from glean.federation.wire.sum_request import (
     DAY_GRADIENTS,
     DAY_HESSIANS,
     HISTOGRAMS,
+    LEAF_GRADIENTS,
     LEAVES,
     PRESENCE,
     SumRequest,
@@ -164,6 +165,8 @@ class TreeTrainer:
         """Say how many numbers a part of the vector has."""
         if part == LEAVES:
             return 2 * leaf_count(_read(task.structures))
+        if part == LEAF_GRADIENTS:
+            return leaf_count(_read(task.structures))
         if part == PRESENCE:
             return node_count(_read(task.structures))
         if part == HISTOGRAMS:
@@ -194,18 +197,19 @@ class TreeTrainer:
         if part == DAY_GRADIENTS:
             trees = self._random_trees(task.round)
             return self._day_sums.gradients(self._margins.training, trees, of=days)
-        if part not in (LEAVES, HISTOGRAMS):
+        if part not in (LEAVES, LEAF_GRADIENTS, HISTOGRAMS):
             return error_part(
                 part, self._predict_validation(), self._validation_rows.units, request
             )
         scale = FixedPoint.for_rows(request.rows)
-        if part == LEAVES:
-            return self._histograms.leaf_sums(
+        if part != HISTOGRAMS:
+            sums = self._histograms.leaf_sums(
                 self._margins.training,
                 _read(task.structures).trees,
                 unit_weight=request.unit_weight,
                 scale=scale,
-            ).ravel()
+            )
+            return sums.ravel() if part == LEAVES else sums[:, 0]
         return self._histograms.histograms(
             self._margins.training,
             self._request(request),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from glean.demand.error_parts import error_part, error_part_length, training_totals
 from glean.features.matrix import FeatureMatrix
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import WEIGHTS, SumRequest
+from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS, SumRequest
 from glean.federation.workload import weight_trainer
 from glean.learning.model_weights import Weights
 from glean.learning.weight_models import fit_round, predict_weights, read_weights
@@ -55,7 +55,9 @@ class WeightTrainer(weight_trainer.WeightTrainer):
 
     def length(self, part: str, task: SumTask, request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
-        return super().length(part, task, request) if part == WEIGHTS else error_part_length(part)
+        if part in (WEIGHTS, WEIGHT_STEPS):
+            return super().length(part, task, request)
+        return error_part_length(part)
 
     def contribute(
         self,
@@ -68,7 +70,7 @@ class WeightTrainer(weight_trainer.WeightTrainer):
         days: Days | None = None,
     ) -> Encoded:
         """Train the task's weights, or sum errors over the validation rows."""
-        if part == WEIGHTS:
+        if part in (WEIGHTS, WEIGHT_STEPS):
             return super().contribute(part, task, request, weight=weight, seed=seed, days=days)
         return error_part(
             part, self._predict_validation(self.weights), self._validation.units, request

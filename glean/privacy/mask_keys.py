@@ -8,24 +8,21 @@ an epoch, usually a run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.asymmetric.x25519 import (
     X25519PrivateKey,
     X25519PublicKey,
 )
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_public_key
 
 from glean.errors import SecureSumError
 from glean.privacy.mask_wire import Reader, text_field
 from glean.privacy.members import Member
+from glean.privacy.signing import fits, sign
 
 PUBLIC_KEY_BYTES, SIGNATURE_BYTES = 32, 64
 _CONTEXT = b"glean secure sums: key offer 1"
 _ADVERTISEMENT_MARK = b"GO1"
-_AS_MADE = "wanted it as `glean certificates` made it"
 
 
 @dataclass(frozen=True)
@@ -61,13 +58,7 @@ class KeyAdvertisement:
         SecureSumError
             The key isn't one.
         """
-        try:
-            key = load_pem_private_key(signing_key, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise SecureSumError(f"signing-key can't be read: {error}; {_AS_MADE}") from error
-        if not isinstance(key, ed25519.Ed25519PrivateKey):
-            raise SecureSumError(f"signing-key is no Ed25519 key; {_AS_MADE}")
-        return KeyAdvertisement(self.bakery, self.public_key, key.sign(self._statement(epoch)))
+        return replace(self, signature=sign(signing_key, self._statement(epoch)))
 
     def verify(self, member: Member, *, epoch: str) -> None:
         """Check the signature against the key in the member list.
@@ -77,24 +68,12 @@ class KeyAdvertisement:
         SecureSumError
             It isn't this member's signature over this key and epoch.
         """
-        try:
-            key = load_ssh_public_key(member.signing_key.encode())
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise SecureSumError(
-                f"members.json: signing key of {member.bakery!r} can't be read; {_AS_MADE}"
-            ) from error
-        if not isinstance(key, ed25519.Ed25519PublicKey):
-            raise SecureSumError(
-                f"members.json: signing key of {member.bakery!r} is no Ed25519 key; {_AS_MADE}"
-            )
-        try:
-            key.verify(self.signature, self._statement(epoch))
-        except InvalidSignature as error:
+        if not fits(self.signature, self._statement(epoch), member):
             raise SecureSumError(
                 f"key advertisement of {self.bakery!r}: its signature doesn't fit; wanted one by "
                 f"the signing key in members.json over this key and epoch {epoch!r}. Somebody "
                 "stands between, or it is of another run: nothing is masked"
-            ) from error
+            )
 
     def check_key(self) -> None:
         """Refuse a key with which nobody could agree on anything.

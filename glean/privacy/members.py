@@ -78,7 +78,8 @@ def folder_name(bakery: str) -> str:
     Raises
     ------
     CertificateError
-        The name is too long, has none of either, or what Flower's node config can't hold.
+        The name is too long, has none of either, parts of a path, or what Flower's node config
+        can't hold.
     """
     safe = re.sub(r"[^\w.]+", "-", unicodedata.normalize("NFC", bakery)).strip("-._")
     if (
@@ -86,11 +87,11 @@ def folder_name(bakery: str) -> str:
         or bakery != bakery.strip()
         or len(bakery) > _LONGEST_NAME
         or not bakery.isprintable()
-        or re.search(r'["\\]', bakery)
+        or re.search(r'["\\/]', bakery)
     ):
         raise CertificateError(
             f"bakery: found {bakery!r}; wanted a name of at most {_LONGEST_NAME} characters with "
-            'letters or digits, no space at its ends, no " and no backslash'
+            'letters or digits, no space at its ends, no ", no slash and no backslash'
         )
     return safe
 

@@ -8,46 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from types import UnionType
-from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self
 
 from glean.metric_sums import written_score
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened in a run."""
-
-    kind: ClassVar[str]
-    """What `events.jsonl` calls it."""
-
-    words: ClassVar[str] = ""
-    """The sentence, with the fields' names in braces."""
-
-    @property
-    def sentence(self) -> str:
-        """What happened, in words for people, without the number of the round."""
-        return self.words.format_map(vars(self))
-
-    def to_row(self) -> dict[str, Any]:
-        """Write kind and fields, in the order of `events.jsonl`, which adds the time."""
-        return {"event": self.kind, **{f.name: getattr(self, f.name) for f in fields(self)}}
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
-        """Read the fields of a row of this kind; others are passed over.
-
-        Raises
-        ------
-        ValueError
-            A field is missing or of another type.
-        """
-        found = {f.name: _read(row.get(f.name)) for f in fields(cls)}
-        wanted = get_type_hints(cls)
-        for name, value in found.items():
-            if not _fits(value, wanted[name]):
-                raise ValueError(f"{cls.kind}: found {name} {value!r}; wanted {wanted[name]}")
-        return cls(**found)
+from glean.runs.event_row import Event, fits
 
 
 @dataclass(frozen=True)
@@ -211,6 +175,16 @@ class TreesGivenUp(Event):
 
 
 @dataclass(frozen=True)
+class RoundUnscored(Event):
+    """A model isn't scored, as some are missing with whom scores were opened before."""
+
+    kind: ClassVar[str] = "round_unscored"
+    words: ClassVar[str] = "not scored: the difference to earlier scores would tell of {missing}"
+    round: int
+    missing: str
+
+
+@dataclass(frozen=True)
 class RoundFinished(Event):
     """A round is over and its model was scored; 0 is the model that a run started from.
 
@@ -259,7 +233,7 @@ class RoundFinished(Event):
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Read a row: numbers with names of their own are metrics."""
         own = {f.name for f in fields(cls)} | {"time", "event"}
-        metrics = {k: v for k, v in row.items() if k not in own and _fits(v, float | None)}
+        metrics = {k: v for k, v in row.items() if k not in own and fits(v, float | None)}
         return super().from_row({**row, "metrics": metrics})
 
 
@@ -288,13 +262,3 @@ def event_of(row: Mapping[str, Any]) -> Event | None:
         return None if kind is None else kind.from_row(row)
     except ValueError:
         return None
-
-
-def _read(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _fits(value: Any, wanted: Any) -> bool:
-    kinds = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)
-    plain = [get_origin(kind) or kind for kind in kinds]
-    return isinstance(value, (*plain, int) if float in plain else tuple(plain))

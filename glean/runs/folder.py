@@ -16,7 +16,8 @@ from typing import Any
 
 from glean.errors import FederationError
 from glean.regular_files import absolute_path, words_of
-from glean.runs.events import Event, event_of
+from glean.runs.event_row import Event
+from glean.runs.events import event_of
 from glean.runs.spreadsheet_cells import escape_cell
 
 LOG = logging.getLogger("glean")

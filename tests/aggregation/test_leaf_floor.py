@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glean.aggregation.leaf_floor import merged_leaves
+from glean.aggregation.leaf_floor import CountedLeaves, NodeCounts
 from glean.errors import ModelError
 from glean.learning.forest import Forest
 from glean.learning.structure import node_count
@@ -72,6 +72,12 @@ def merged_outline(tree: Tree, counts: NDArray[np.int64], floor: int, node: int 
     )
 
 
+def merged_leaves(forest: Forest, counts: NDArray[np.int64], *, floor: int) -> Forest:
+    """Merged among all who were counted."""
+    found = CountedLeaves(forest, NodeCounts(counts, frozenset("abc")))
+    return found.among("abc", floor=floor).structures
+
+
 def forest_of(*trees: Tree) -> Forest:
     return Forest("reg:squarederror", tuple("abcde"), trees)
 
@@ -113,3 +119,49 @@ def test_counts_of_other_trees_are_refused() -> None:
     forest = forest_of(random_tree(np.random.default_rng(1)))
     with pytest.raises(ModelError, match="wanted one for each of"):
         merged_leaves(replace(forest), np.ones(1000, dtype=np.int64), floor=1)
+
+
+def leaf_sums(tree: Tree, hessians: NDArray[np.int64], *, node: int = 0) -> int:
+    """The hessians of all leaves below a node, by recursion; leaves in the order of nodes."""
+    if tree.left[node] == NO_NODE:
+        leaves = np.flatnonzero(tree.left == NO_NODE)
+        return int(hessians[np.searchsorted(leaves, node)])
+    children = (int(tree.left[node]), int(tree.right[node]))
+    return sum(leaf_sums(tree, hessians, node=child) for child in children)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 2))
+def test_hessians_that_serve_again_are_those_of_the_leaves_merged(seed: int, gone: int) -> None:
+    """Without some of those counted more leaves are thin; each has the sum of what it merges."""
+    rng = np.random.default_rng(seed)
+    tree = random_tree(rng)
+    counts, names = random_counts(rng, tree), frozenset("abcdefg")
+    hessians = rng.integers(1, 100, int((tree.left == NO_NODE).sum()))
+    opened = CountedLeaves(forest_of(tree), NodeCounts(counts, names)).with_hessians(hessians)
+    left = sorted(names)[gone:]
+    if counts[0] - gone < 2:
+        return
+    again = opened.among(left, floor=2)
+    (merged,) = again.structures.trees
+    assert outline(merged) == merged_outline(tree, counts - gone, 2)
+    sums = again.sums_with(np.arange(int((merged.left == NO_NODE).sum()))).reshape(-1, 2)
+    assert sums[:, 0].tolist() == list(range(len(sums)))
+    assert sums[:, 1].sum() == hessians.sum() == leaf_sums(tree, hessians)
+    assert sums[:, 1].tolist() == hessians_in_order(tree, counts - gone, hessians)
+
+
+def hessians_in_order(
+    tree: Tree, counts: NDArray[np.int64], hessians: NDArray[np.int64]
+) -> list[int]:
+    """Hessians of the merged tree's leaves, level by level."""
+    found, level = [], [0]
+    while level:
+        below: list[int] = []
+        for node in level:
+            left, right = int(tree.left[node]), int(tree.right[node])
+            if left == NO_NODE or min(counts[left], counts[right]) < 2:
+                found.append(leaf_sums(tree, hessians, node=node))
+            else:
+                below += [left, right]
+        level = below
+    return found

@@ -98,6 +98,15 @@ def test_what_wasnt_measured_is_left_out_with_a_reason(
     assert said in text
 
 
+def test_a_kept_round_that_nobody_could_score_is_said_to_be_one(run: Path) -> None:
+    """Its cells are empty; the lowest of the others is marked."""
+    rounds = pd.read_csv(run / "rounds.csv")
+    rounds.loc[rounds["round"] == 11, "wape"] = None
+    rounds.to_csv(run / "rounds.csv", index=False)
+    said = "the model of round 11 was kept, which nobody could score."
+    assert said in " ".join(report_of(run).text.split())
+
+
 def without_local(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[scores["method"] != "local"]
 

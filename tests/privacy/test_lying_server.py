@@ -9,14 +9,22 @@ import numpy as np
 import pytest
 
 from glean.errors import FederationError
-from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.cohort_memory import CohortMemory
+from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.secagg_server import SecAggServer
 from glean.federation.grids.inprocess import as_server
 from glean.federation.server.training_loop import TrainingResult
 from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.model_state import trees_state
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import FINAL, LEAVES, SCORES, TOTALS, SumRequest
+from glean.federation.wire.sum_request import (
+    FINAL,
+    LEAF_GRADIENTS,
+    LEAVES,
+    SCORES,
+    TOTALS,
+    SumRequest,
+)
 from glean.learning.forest import Forest
 from glean.learning.structure import leaf_count
 from glean.learning.tree import Tree
@@ -44,6 +52,7 @@ def lying(
     """The same, where the server's own conscience is off; the events begin anew."""
     found, model = run
     monkeypatch.setattr(SecAggServer, "check", lambda *_: None)
+    monkeypatch.setattr(CohortMemory, "too_like", lambda *_: None)
     (found.folder.path / "events.jsonl").unlink(missing_ok=True)
     assert isinstance(found.grid, LyingGrid)
     found.grid.replies.clear()
@@ -65,7 +74,6 @@ def to_others(**changes: object) -> Lie:
 
 
 LIES: Mapping[str, Lie] = {
-    "other contributors for the others": to_others(contributors=("f",)),
     "another unit for the others": to_others(unit_weight=1e30),
     "another number of clients": to_others(num_clients=6),
     "another round": lambda name, task: (
@@ -140,6 +148,17 @@ def test_others_who_are_to_contribute_nothing_refuse(
     assert {*grid.replies} == {VICTIM}
 
 
+def test_others_who_are_told_of_fewer_contributors_refuse(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """Scores were opened over all five in the run."""
+    found, model, grid = lying
+    grid.lie = to_others(contributors=("f",))
+    with pytest.raises(FederationError, match="too like a sum opened already"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert {*grid.replies} == {VICTIM}
+
+
 def test_a_request_for_one_bakery_alone_is_refused(
     lying: tuple[Federation, GlobalModel, LyingGrid],
 ) -> None:
@@ -191,10 +210,51 @@ def test_a_sum_that_was_opened_is_not_opened_without_somebody(
         asked(found, model, silent, length=length)
 
 
+def test_scores_are_not_opened_for_another_model_without_somebody(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """Units and rows of a validation window are the same whatever the model."""
+    found, model, grid = lying
+    request = scores(found)
+    asked(found, model, dict.fromkeys(NAMES, request), length=LENGTH)
+    grid.replies.clear()
+    assert isinstance(model, TreeModel)
+    other = TreeModel.of(replace(model.forest, trees=model.forest.trees[:-1]))
+    with pytest.raises(FederationError, match="too like a sum opened already"):
+        asked(found, other, dict.fromkeys(OTHERS, request), length=LENGTH)
+    assert refusals(found) == {"too like a sum opened already"}
+    assert not grid.replies
+    asked(found, other, dict.fromkeys(NAMES, request), length=LENGTH)
+
+
+def test_hessians_are_not_opened_without_somebody_and_gradients_are(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """All leaves of a tree add up to the totals, which were opened with the victim."""
+    found, model, grid = lying
+    assert isinstance(model, TreeModel)
+    forest = replace(model.forest, trees=model.forest.trees[:1])
+    leaves = leaf_count(forest)
+    request = replace(scores(found), parts=(LEAVES,), contributes=(LEAVES,), rows=10_000)
+    structures = Forest.to_bytes(forest)
+    with pytest.raises(FederationError, match="too like a sum opened already"):
+        asked(
+            found,
+            model,
+            dict.fromkeys(OTHERS, request),
+            length=2 * leaves,
+            structures=structures,
+        )
+    assert not grid.replies
+    gradients = replace(request, parts=(LEAF_GRADIENTS,), contributes=(LEAF_GRADIENTS,))
+    told = dict.fromkeys(OTHERS, gradients)
+    assert any(asked(found, model, told, length=leaves, structures=structures))
+
+
 def test_a_final_test_is_not_summed_without_somebody(
     lying: tuple[Federation, GlobalModel, LyingGrid],
 ) -> None:
-    """Another final test is another sum: of the model that a run started from, say."""
+    """Nor is another one, of the model that a run started from, say: it has the same rows."""
     found, model, grid = lying
     found.test(TrainingResult(model, 1, 2))
     states = [host.context.state for host in grid._hosts.values()]
@@ -205,7 +265,9 @@ def test_a_final_test_is_not_summed_without_somebody(
         asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
     for host, sums in zip(grid._hosts.values(), kept, strict=True):
         keep(sums + 1, host.context.state)
-    asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
+    with pytest.raises(FederationError, match="too like a sum opened already"):
+        asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
+    asked(found, model, dict.fromkeys(NAMES, request), length=kept[0].size)
 
 
 def part_of(name: str, part: str) -> tuple[str, ...]:

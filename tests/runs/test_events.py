@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from glean.runs.event_row import Event
 from glean.runs.events import (
     KINDS,
     BakeryFailed,
@@ -15,8 +16,8 @@ from glean.runs.events import (
     BakeryMissing,
     BakeryNotTrained,
     BakeryReturned,
-    Event,
     RoundFinished,
+    RoundUnscored,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -87,6 +88,11 @@ EVENTS: list[tuple[Event, str, str]] = [
         TreesGivenUp(1, "counts differ"),
         '"event": "trees_given_up", "round": 1, "reason": "counts differ"',
         "trees are given up and grown anew: counts differ",
+    ),
+    (
+        RoundUnscored(3, "A, B"),
+        '"event": "round_unscored", "round": 3, "missing": "A, B"',
+        "not scored: the difference to earlier scores would tell of A, B",
     ),
     (
         RoundFinished(1, 3, 2, 1, METRICS, 10, 20, 0.5),

@@ -1,4 +1,4 @@
-"""Histograms under masks between machines: keys are signed, and checked by list of members.
+"""Leaf sums under masks between machines: keys are signed, and checked by list of members.
 
 And what a run is where nothing is said of privacy: noised.
 """
@@ -26,8 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 LIMIT_S = 600.0
 
 NAMES = ("Markt", "Hafen", "Bahnhof")
-HISTOGRAM = {
-    "aggregation": "histogram",
+REFIT = {
     "num-server-rounds": 2,
     "max-depth": 3,
     "test-days": 14,
@@ -55,7 +54,7 @@ def glean_run(
     deployed: Deployment, results: Path, *, without: frozenset[str] = frozenset()
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """`glean run` to its end, without some of the settings; and the folder that it leaves."""
-    settings: dict[str, Any] = {**HISTOGRAM, "output-dir": results}
+    settings: dict[str, Any] = {**REFIT, "output-dir": results}
     settings = {key: value for key, value in settings.items() if key not in without}
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     done = run(
@@ -77,7 +76,7 @@ def test_three_bakeries_grow_trees_under_masks(deployed: Deployment, tmp_path: P
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert (facts["status"], facts["engine"]) == ("completed", "deployment")
     forest = Forest.from_bytes((folder / "models" / "round_002.ubj").read_bytes())
-    assert forest.tree_count == 2
+    assert forest.tree_count == 2 * len(NAMES)
     rounds = pd.read_csv(folder / "rounds.csv")
     assert rounds["replies"].tolist() == [3, 3]
     assert rounds["failures"].tolist() == [0, 0]

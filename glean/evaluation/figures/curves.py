@@ -38,13 +38,14 @@ def learning_curve(
     if outline.rounds is None or outline.rounds[metric].notna().sum() == 0:
         return LeftOut(name, title, "No round of this run has a validation score.")
     rounds = outline.rounds.dropna(subset=[metric])
-    best = _best_round(rounds, outline.run.facts.get("best_round"), metric)
+    told = outline.run.facts.get("best_round")
+    best = _best_round(rounds, told, metric)
     best_value = float(rounds.loc[rounds["round"] == best, metric].iloc[0])
     show = percent if share else "{:.4f}".format
     canvas = Canvas(title)
     caption = (
         f"Error of the shared model on each bakery's {scored_on}, which no model was fitted to "
-        f"while the rounds went on. Lower is better; the model of round {best} was kept."
+        f"while the rounds went on. Lower is better; the model of {_kept(told, best)}."
     )
     if isinstance(noise := outline.run.facts.get("score_noise"), float):
         caption = (
@@ -55,7 +56,8 @@ def learning_curve(
         caption += " Round 0 is the model that the run started from."
     if _draw_bakeries(canvas, outline.bakery_rounds, metric):
         caption += " Grey: the bakeries one by one."
-    _draw_federation(canvas, rounds, metric, f"kept: round {best}, {show(best_value)}", best)
+    marked = "kept" if told == best else "lowest"
+    _draw_federation(canvas, rounds, metric, f"{marked}: round {best}, {show(best_value)}", best)
     canvas.label(x="round", y=axis)
     if share:
         canvas.percent("y")
@@ -128,6 +130,13 @@ def _best_round(rounds: pd.DataFrame, told: Any, metric: str) -> int:
     if isinstance(told, int) and bool((rounds["round"] == told).any()):
         return told
     return int(rounds["round"].to_numpy()[rounds[metric].to_numpy().argmin()])
+
+
+def _kept(told: Any, best: int) -> str:
+    """Say which round's model was kept, and where it has no score."""
+    if not isinstance(told, int) or told == best:
+        return f"round {best} was kept"
+    return f"round {told} was kept, which nobody could score"
 
 
 def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None, metric: str) -> bool:

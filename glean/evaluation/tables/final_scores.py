@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from glean.evaluation.tables.scores import BakeryScore
 from glean.evaluation.tables.summed_scores import scores_of
 from glean.federation.server.conclusion import FinishedRounds
 from glean.sales.table import ALL_BAKERIES
+
+LOG = logging.getLogger("glean")
 
 _NO_DAY = (
     "no bakery has a day in the test window that could be judged: see events.jsonl, and the "
@@ -87,7 +90,10 @@ def _summed_scores(run: FinishedRounds) -> list[BakeryScore]:
     if not scores:
         raise FederationError(_NO_DAY)
     if run.loop.test_start(run.result):
-        scores += scores_of(run.loop.summed_test(run.result, methods=1), (START,))
+        try:
+            scores += scores_of(run.loop.summed_test(run.result, methods=1), (START,))
+        except FederationError as error:
+            LOG.warning("the model that the run started from isn't scored: %s", error)
     return scores
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from glean.runs.events import (
     BakeryFailed,
     BakeryNotTrained,
+    RoundUnscored,
     RunStarted,
     SumLost,
     TreesGivenUp,
@@ -31,7 +32,7 @@ class RunOutline:
         Replies of clients that were missing or refused.
     left_out : tuple of BakeryNotTrained
         Clients that are scored, but not trained on.
-    given_up : tuple of SumLost or TreesGivenUp
+    given_up : tuple of SumLost, TreesGivenUp or RoundUnscored
         Sums that were lost, and trees that were grown anew.
     rounds, bakery_rounds : DataFrame or None
         `rounds.csv`, `bakery_rounds.csv`.
@@ -42,7 +43,7 @@ class RunOutline:
     run: StoredRun
     failures: tuple[BakeryFailed, ...] = ()
     left_out: tuple[BakeryNotTrained, ...] = ()
-    given_up: tuple[SumLost | TreesGivenUp, ...] = ()
+    given_up: tuple[SumLost | TreesGivenUp | RoundUnscored, ...] = ()
     rounds: pd.DataFrame | None = None
     bakery_rounds: pd.DataFrame | None = None
     caution: str = ""
@@ -70,7 +71,7 @@ def read_outline(folder: Path, *, metric: str) -> RunOutline:
         run=run,
         failures=tuple(e for e in events if isinstance(e, BakeryFailed)),
         left_out=tuple(e for e in events if isinstance(e, BakeryNotTrained)),
-        given_up=tuple(e for e in events if isinstance(e, SumLost | TreesGivenUp)),
+        given_up=tuple(e for e in events if isinstance(e, SumLost | TreesGivenUp | RoundUnscored)),
         rounds=read_table(folder / "rounds.csv", Columns(("round", metric), ())),
         bakery_rounds=read_table(folder / "bakery_rounds.csv", clients),
         caution=next((e.caution or "" for e in events if isinstance(e, RunStarted)), ""),

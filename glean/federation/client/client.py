@@ -10,6 +10,7 @@ from flwr.app import RecordDict
 
 from glean.aggregation.update import share_weight
 from glean.errors import FederationError
+from glean.federation.client.members_file import node_file
 from glean.federation.client.policy import ClientPolicy
 from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.messages import (
@@ -26,6 +27,8 @@ from glean.federation.workload.client_state import ClientState
 from glean.federation.workload.protocols import FinalScores, LocalTrainer, Partition
 from glean.federation.workload.registry import workload_of
 from glean.node_settings import NodeSettings
+from glean.privacy.privacy_ledger import SCORED
+from glean.privacy.signing import claim
 from glean.runs.code_version import code_fingerprint
 from glean.seeds import derived_seed
 from glean.settings import RunSettings
@@ -66,24 +69,34 @@ class Client:
         """Whether there is something to learn from."""
         return not self.partition.why_untrained
 
-    def info(self, *, spent: bool = False) -> ClientInfo:
+    @property
+    def newest(self) -> str:
+        """The last day of the data, which new data changes; "" where it has none."""
+        return max(self.partition.days(SCORED), default="")
+
+    def info(self, challenge: str = "", *, spent: bool = False) -> ClientInfo:
         """Say who this is and whether there is enough to learn from.
 
         Parameters
         ----------
+        challenge : str
+            What a bakery with a signing key signs with its name, so that nobody else can claim it.
         spent : bool
             Whether no day of it can learn in this run, by the bakery's own ledger.
 
         Raises
         ------
         SettingsError
-            The data doesn't fit the run's settings.
+            The data doesn't fit the run's settings, or the signing key can't be read.
+        SecureSumError
+            The signing key is none.
         """
         note = self.partition.why_untrained
         if note and self.policy.keeps_ledger:
             LOG.info("this bakery isn't learned from: %s", note)
         if (note or spent) and self.policy.keeps_ledger:
             note = TOO_LITTLE
+        signs = challenge and self.own_table and self.node.signing_key
         return ClientInfo(
             bakery=self.name,
             code=code_fingerprint(),
@@ -92,6 +105,8 @@ class Client:
             own_table=self.own_table,
             note=note,
             facts=json.dumps(self.partition.facts()),
+            min_contributors=self.policy.min_contributors,
+            proof=claim(node_file(self.node, "signing-key"), self.name, challenge) if signs else "",
         )
 
     def trainer(self, spec: str) -> LocalTrainer:

@@ -13,10 +13,12 @@ from glean.federation.wire.sum_request import (
     DAY_HESSIANS,
     FINAL,
     HISTOGRAMS,
+    LEAF_GRADIENTS,
     LEAVES,
     PRESENCE,
     SCORES,
     TOTALS,
+    WEIGHT_STEPS,
     WEIGHTS,
     SumRequest,
 )
@@ -31,8 +33,10 @@ _PARTS = {
     TOTALS: "the number of its training rows and the sum of their levels",
     SCORES: "the sums of errors over its validation window",
     FINAL: "its results on the test window",
+    WEIGHT_STEPS: "what training here changed in the model's weights, times its training weight",
     WEIGHTS: "the model's weights after training here, times its training weight",
     LEAVES: "its gradient and hessian sums of each leaf",
+    LEAF_GRADIENTS: "its gradient sums of each leaf",
     PRESENCE: "in which nodes of the trees it has rows",
     HISTOGRAMS: "its gradient and hessian sums of each public bin",
     DAY_HESSIANS: "the weight of its rows in each leaf of random trees",
@@ -102,7 +106,12 @@ def _content(reply: Reply, wording: Wording) -> str:
 def _info(reply: ClientInfo, wording: Wording) -> str:
     note = f", the note {reply.note!r}" if reply.note else ""
     facts = wording.of_info(reply.trains, json.loads(reply.facts))
-    return f"the name {reply.bakery!r}, the version of the code here ({reply.code}), {facts}{note}"
+    floor = f", that it wants {reply.min_contributors} bakeries in each sum"
+    proof = ", a signature by which nobody else can claim the name"
+    return (
+        f"the name {reply.bakery!r}, the version of the code here ({reply.code}), {facts}{note}"
+        f"{floor if reply.min_contributors else ''}{proof if reply.proof else ''}"
+    )
 
 
 def _trees(content: bytes) -> str:

@@ -38,11 +38,14 @@ class JournalStore:
         The bakery's folder; without it nothing is kept twice, and nothing put back is noticed.
     run : str
         The run.
+    newest : str
+        The last day of the bakery's data.
     """
 
     state: RecordDict
     home: Path | None
     run: str
+    newest: str = ""
 
     def read(self) -> StepJournal:
         """Give the journal so far.
@@ -58,7 +61,7 @@ class JournalStore:
         kept = stored if stored is not None and stored.run == self.run else None
         if held is None:
             # A SuperNode that was started anew has no state, and so no keys: it makes new ones.
-            return kept or StepJournal(run=self.run, ledger=stored.ledger if stored else 0)
+            return kept or (stored or StepJournal()).next_run(self.run, newest=self.newest)
         if self.home is not None and (kept is None or kept.count != held.count):
             found = "none" if kept is None else f"{kept.count} entries"
             raise RefusalError(

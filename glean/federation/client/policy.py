@@ -24,6 +24,7 @@ from glean.settings import RunSettings
 UNMASKED, CLEAR_SCORES = "unmasked", "scores in the clear"
 STRUCTURES, NO_NOISE = "structures beyond the settings", "a run without noise"
 NO_LEDGER, BEYOND_TOTAL = "noise without a home for its ledger", "a run beyond epsilon-total"
+OPENS_FEW = "a run that opens sums of few"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class ClientPolicy:
         """Contributors that each part of a sum needs; 0 where none are asked for."""
         default = DEFAULT_MIN_CONTRIBUTORS if self.own_table else 0
         return self.node.min_contributors or default
+
+    @property
+    def cohorts_floor(self) -> int:
+        """By how many two cohorts have to differ of which something is opened; 0 under noise."""
+        return 0 if self.settings.noise.wanted else self.min_contributors
 
     @property
     def wants_masks(self) -> bool:
@@ -92,6 +98,13 @@ class ClientPolicy:
                 f"node config privacy: found {wanted!r}; the run has secure-sums="
                 f"{str(self.settings.secure_sums).lower()} and aggregation={kind.name}: wanted "
                 "masked sums of all. Nothing is answered",
+            )
+        if self.own_table and self.settings.secure_sums and kind.unfit_for_floor:
+            raise RefusalError(
+                OPENS_FEW,
+                f"found aggregation={kind.name!r}: {kind.unfit_for_floor}; wanted sums of "
+                f"{self.min_contributors} or more only (node config min-contributors). Nothing is "
+                "answered",
             )
         if self.node.share_scores == "no" and self.settings.shows_scores(deployed=self.own_table):
             raise RefusalError(

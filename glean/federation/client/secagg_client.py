@@ -130,14 +130,15 @@ class StoredSecAggClient:
         SecureSumError
             The sum was masked before, or too few take part.
         RefusalError
-            The run had this step before, maybe with other keys; or the journal says that a state
-            was put back.
+            The run had this step before, maybe with other keys; a cohort differs by too few from
+            one that was opened; or the journal says that a state was put back.
         FederationError
             The home can't be written to.
         """
         # What was charged for is a release of its own, with noise of its own: it may be repeated.
         asked = self._asked(task) if self._client.own_table and charge is None else {}
-        entry = journal.read().masked(task.number, asked)
+        floor = self._client.policy.cohorts_floor
+        entry = journal.read().masked(task.number, asked, floor=floor)
         masked = self._secagg_client.mask(
             encoded.view(np.uint64),
             step=task.number,

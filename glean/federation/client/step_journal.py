@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from glean.errors import FederationError, RefusalError
+from glean.federation.wire.opened_cohorts import OpenedCohorts, rows_told
 
 DONE_ALREADY, OPENED_ALREADY = "a step done already", "a sum opened already"
+TOO_LIKE = "too like a sum opened already"
 
 Sets = Mapping[str, frozenset[str]]
 """By part of a sum, named with all that it is about: whose numbers are in it."""
@@ -29,6 +31,8 @@ class StepJournal:
     ----------
     run : str
         The run.
+    newest : str
+        The last day of the client's data in it.
     count : int
         Entries so far; each writes the journal anew.
     step : int
@@ -37,24 +41,40 @@ class StepJournal:
         Who was to contribute to each part of that step.
     opened : mapping of str to str
         Each part that this client has helped to open -> digest of those whose numbers were in it.
+    cohorts : OpenedCohorts
+        Of whom this client has helped to open counts, totals, hessians and scores.
+    floor : int
+        By how many the cohorts of the last step have to differ from these; 0 asks for nothing.
     ledger : int
         Releases that the ledger of privacy had when it was last written, in this run or before.
     """
 
     run: str = ""
+    newest: str = ""
     count: int = 0
     step: int = 0
     asked: Sets = field(default_factory=dict)
     opened: Mapping[str, str] = field(default_factory=dict)
+    cohorts: OpenedCohorts = field(default_factory=OpenedCohorts)
+    floor: int = 0
     ledger: int = 0
 
-    def masked(self, step: int, asked: Sets) -> Self:
+    def masked(self, step: int, asked: Sets, *, floor: int = 0) -> Self:
         """Note that a vector is masked.
+
+        Parameters
+        ----------
+        step : int
+            Number of the step.
+        asked : mapping of str to frozenset of str
+            Who is to contribute to each part of it.
+        floor : int
+            By how many its cohorts have to differ from those that were opened.
 
         Raises
         ------
         RefusalError
-            The step isn't greater than the last one.
+            The step isn't greater than the last one, or a cohort differs by too few.
         """
         if step <= self.step:
             raise RefusalError(
@@ -62,7 +82,8 @@ class StepJournal:
                 f"found step {step} of the run's sums after step {self.step}; wanted a greater "
                 "one: no step is done twice. Nothing is sent",
             )
-        return replace(self, count=self.count + 1, step=step, asked=asked)
+        self._with_cohorts(asked, floor)
+        return replace(self, count=self.count + 1, step=step, asked=asked, floor=floor)
 
     def unmasked(self, senders: frozenset[str]) -> Self:
         """Note that shares are revealed for the sum over some senders.
@@ -70,9 +91,11 @@ class StepJournal:
         Raises
         ------
         RefusalError
-            A part of it was opened before, over others.
+            A part of it was opened before, over others, or something of the same rows over a
+            cohort that differs by too few.
         """
-        found = {part: _digest(names & senders) for part, names in self.asked.items()}
+        sent = {part: names & senders for part, names in self.asked.items()}
+        found = {part: _digest(names) for part, names in sent.items()}
         for part, digest in found.items():
             if self.opened.get(part, digest) != digest:
                 raise RefusalError(
@@ -81,7 +104,18 @@ class StepJournal:
                     "once, since the difference of two tells of a single bakery. Nothing is "
                     "revealed",
                 )
-        return replace(self, opened={**self.opened, **found})
+        cohorts = self._with_cohorts(sent, self.floor)
+        return replace(self, opened={**self.opened, **found}, cohorts=cohorts)
+
+    def next_run(self, run: str, *, newest: str) -> Self:
+        """Begin a further run's; of the same data the cohorts stay, as sums would be the same."""
+        return replace(
+            type(self)(),
+            run=run,
+            newest=newest,
+            ledger=self.ledger,
+            cohorts=self.cohorts if newest == self.newest else OpenedCohorts(),
+        )
 
     def noted(self) -> Self:
         """Note that something more was given away."""
@@ -90,7 +124,8 @@ class StepJournal:
     def to_json(self) -> str:
         """Write it; `from_json` reads it."""
         asked = {part: sorted(names) for part, names in self.asked.items()}
-        return json.dumps({**vars(self), "asked": asked, "opened": dict(self.opened)})
+        changed = {"asked": asked, "opened": dict(self.opened), "cohorts": self.cohorts.to_lists()}
+        return json.dumps({**vars(self), **changed})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -104,14 +139,36 @@ class StepJournal:
         try:
             found = json.loads(text)
             asked = {part: frozenset(names) for part, names in found.pop("asked").items()}
-            return cls(**found, asked=asked)
+            cohorts = OpenedCohorts.from_lists(found.pop("cohorts", {}))
+            return cls(**found, asked=asked, cohorts=cohorts)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise FederationError(f"the journal of sums can't be read: {error!r:.200}") from error
+
+    def _with_cohorts(self, sets: Sets, floor: int) -> OpenedCohorts:
+        """Add who is in a sum to whom was opened, or refuse it."""
+        cohorts = self.cohorts
+        for part, names in sets.items():
+            rows = rows_told(part.rpartition(" ")[0])
+            near = cohorts.too_like(rows, names, floor=floor) if rows else None
+            if near is not None:
+                raise RefusalError(
+                    TOO_LIKE,
+                    f"found a sum about {rows} rows over {_listed(names)}, where one over "
+                    f"{_listed(near)} was opened; wanted the same ones, or {floor} or more to "
+                    f"differ, since the difference tells of {_listed(names ^ near)}. Nothing is "
+                    "sent or revealed",
+                )
+            cohorts = cohorts.plus(rows, names) if rows else cohorts
+        return cohorts
 
 
 def part_name(part: str, *about: object) -> str:
     """Name a part of a sum by all that it is about, so that the same isn't opened twice."""
     return f"{part} {hashlib.sha256(repr(about).encode()).hexdigest()[:32]}"
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "nobody"
 
 
 def _digest(names: frozenset[str]) -> str:

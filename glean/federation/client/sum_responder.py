@@ -22,6 +22,7 @@ from glean.federation.wire.sum_request import (
     FINAL,
     SCORES,
     TOTALS,
+    WEIGHT_STEPS,
     WEIGHTS,
     SumRequest,
 )
@@ -129,7 +130,8 @@ class SumResponder:
         proposal: bytes = b"",
         vector: bytes = b"",
     ) -> SumReply:
-        learned = bool(proposal) or WEIGHTS in self.request.contributes
+        trained = {WEIGHTS, WEIGHT_STEPS} & {*self.request.contributes}
+        learned = bool(proposal) or bool(trained)
         return SumReply(
             bakery=self._client.name,
             code=code_fingerprint(),
@@ -168,7 +170,7 @@ class SumResponder:
                 sums, unit_weight=request.unit_weight, num_clients=request.num_clients
             )
         weight = 0.0
-        if part == WEIGHTS:
+        if part in (WEIGHTS, WEIGHT_STEPS):
             weight = self._client.training_weight(self._task.spec) / request.unit_weight
         return self._contribute(part, weight)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from glean.errors import FederationError
 from glean.federation.coordination.client_registry import ClientRegistry, Clock
 from glean.federation.coordination.grid_messenger import GridMessenger, pause_s
+from glean.federation.coordination.member_list import MemberList
 from glean.federation.coordination.registration import Registration
 from glean.federation.wire.messages import ClientInfo
 from glean.runs.events import (
@@ -50,6 +51,8 @@ class Availability:
         The time in seconds, and a pause of so many.
     report : callable
         Takes who was turned away, why, and in which round.
+    members : MemberList, optional
+        Who may be let in.
     """
 
     def __init__(
@@ -60,9 +63,10 @@ class Availability:
         clock: Clock,
         sleep: Callable[[float], None],
         report: Report,
+        members: MemberList | None = None,
     ) -> None:
         self.registry = ClientRegistry(clock)
-        self._registration = Registration(messenger, self.registry)
+        self._registration = Registration(messenger, self.registry, members=members)
         self._messenger = messenger
         self._folder = folder
         self._clock = clock
@@ -88,6 +92,11 @@ class Availability:
         """Note that a bakery owes a reply: it has to register before it is asked again."""
         self.registry.mark_missing(name)
         self._report_missing(name, round_number)
+
+    def leave_out(self, name: str, round_number: int) -> None:
+        """Ask a bakery no more, unless its node leaves and comes back."""
+        self.registry.back_off(self.registry.node(name))
+        self.mark_missing(name, round_number)
 
     def gather(
         self, at_least: int, *, timeout_s: float, patience_s: float, round_number: int

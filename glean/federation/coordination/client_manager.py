@@ -14,6 +14,7 @@ from flwr.app import RecordDict
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.quorum import leave_out_too_wary, own_floors
 from glean.federation.coordination.reply_checks import check_sender
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, Task, TrainReply
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
@@ -93,8 +94,9 @@ class ClientManager:
 
     @property
     def contributors_floor(self) -> int:
-        """How many bakeries what is opened has to be of."""
-        return self.settings.contributors_floor(deployed=self.deployed)
+        """How many bakeries what is opened has to be of, by the run and by each that is there."""
+        own = own_floors(self.infos, self.clients.present) if self.settings.secure_sums else {}
+        return max([self.settings.contributors_floor(deployed=self.deployed), *own.values()])
 
     @property
     def shows_scores(self) -> bool:
@@ -139,6 +141,10 @@ class ClientManager:
                 missing = fewest - len(self.clients.present)
                 if missing <= 0:
                     raise
+                own = own_floors(self.infos, self.clients.present)
+                enough = max(FEWEST_BAKERIES, self.settings.contributors_floor(deployed=True))
+                if leave_out_too_wary(self.clients, own, at_least=enough, number=number):
+                    return
                 raise FederationError(
                     f"{error}. So that no sum tells of few, min-contributors wants {fewest} "
                     f"bakeries in each: {missing} more are missing"

@@ -18,6 +18,7 @@ from glean.errors import ModelError
 from glean.federation.coordination.availability import REGISTRATION_S, Availability
 from glean.federation.coordination.client_registry import Clock
 from glean.federation.coordination.grid_messenger import GridMessenger, Traffic, pause_s
+from glean.federation.coordination.member_list import MemberList
 from glean.federation.coordination.registration import INFO
 from glean.federation.wire.client_names import shown
 from glean.federation.wire.flower_errors import reason_of_reply
@@ -50,6 +51,8 @@ class ClientExchange:
         How long to wait for the replies of a phase, and for bakeries enough, seconds.
     clock, sleep : callable
         The time in seconds, and a pause of so many.
+    members : MemberList, optional
+        Who may take part, where the server knows.
     """
 
     grid: Grid
@@ -57,6 +60,7 @@ class ClientExchange:
     timeout_s: float
     clock: Clock = field(default_factory=lambda: time.monotonic)
     sleep: Callable[[float], None] = field(default_factory=lambda: time.sleep)
+    members: MemberList | None = None
     failures: int = 0
     last_failure: str = ""
 
@@ -68,6 +72,7 @@ class ClientExchange:
             clock=self.clock,
             sleep=self.sleep,
             report=lambda who, why, number: self.report_failure(who, why, round_number=number),
+            members=self.members,
         )
         self._registry = self._availability.registry
 
@@ -166,6 +171,11 @@ class ClientExchange:
         self.last_failure = f"{bakery}: {reason}"
         self.folder.append_event(BakeryFailed(round_number, bakery, reason))
         LOG.warning("round %d: %s left out: %s", round_number, bakery, reason)
+
+    def leave_out(self, bakery: str, reason: str, *, round_number: int) -> None:
+        """Go on without a bakery, and write down why."""
+        self.report_failure(bakery, reason, round_number=round_number)
+        self._availability.leave_out(bakery, round_number)
 
     def report_untrained(self, bakery: str, note: str) -> None:
         """Write down that a bakery takes part and is not learned from, and its reason."""

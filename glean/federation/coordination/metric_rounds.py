@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glean.aggregation.metric_sums import decode_sums
+from glean.errors import FederationError
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.wire.final_test_sums import summed
+from glean.federation.wire.opened_cohorts import TEST, VALIDATION
 from glean.federation.wire.sum_request import FINAL, SCORES, SumRequest
 from glean.federation.workload.registry import workload_of
 from glean.metric_sums import ALL_CLIENTS, MetricSums
+from glean.runs.events import RoundUnscored
+
+LOG = logging.getLogger("glean")
 
 Scores = Mapping[str, MetricSums]
 """By client; or one entry, `ALL_CLIENTS`, where each keeps its own."""
@@ -25,6 +31,8 @@ Floats = NDArray[np.float64]
 
 def sum_scores(sum_rounds: SumRounds, number: int, model: GlobalModel) -> Scores:
     """Have bakeries score a model on their validation windows, in a sum of its own.
+
+    Empty, which is said, where it could only be opened over others than a sum before.
 
     Raises
     ------
@@ -36,12 +44,23 @@ def sum_scores(sum_rounds: SumRounds, number: int, model: GlobalModel) -> Scores
     metrics = workload_of(manager.settings).metrics
     length = metrics.length() * len(request.parts)
     for attempt in retries(manager, number):
-        attempt.asked = manager.sample_evaluators(without=attempt.spent)
+        attempt.asked = sum_rounds.scorers(without=attempt.spent)
+        if request.parts and not attempt.asked:
+            _report_unscored(sum_rounds, number)
+            return {}
         asked = dict.fromkeys(attempt.asked, request)
         result = sum_rounds.run(number, model, asked, length=length)
+        if result.absent:
+            attempt.asked = sorted(result.absent)
         if result.replies and (scores := scores_in(metrics, result, hidden=bool(request.parts))):
             return scores
     raise manager.failed(f"the evaluate phase of round {number}")
+
+
+def _report_unscored(sum_rounds: SumRounds, number: int) -> None:
+    unscored = RoundUnscored(number, sum_rounds.cohorts.missing(VALIDATION))
+    sum_rounds.manager.clients.folder.append_event(unscored)
+    LOG.warning("round %d: %s", number, unscored.sentence)
 
 
 def scores_in(metrics: type[MetricSums], result: SumResult, *, hidden: bool) -> Scores:
@@ -65,15 +84,23 @@ def sum_final_test(sum_rounds: SumRounds, number: int, *, methods: int) -> Float
     Raises
     ------
     FederationError
-        Nobody gave a valid reply.
+        Nobody gave a valid reply, or it could only be opened over others than one before.
     """
     manager = sum_rounds.manager
     request = _relative_request(sum_rounds, number, FINAL)
     powers = workload_of(manager.settings).final_unit_powers
     for attempt in retries(manager, number):
-        attempt.asked = sorted(manager.clients.present - attempt.spent)
+        there = manager.clients.present - attempt.spent
+        attempt.asked = sum_rounds.cohorts.choose(TEST, there, there=there, steady=True)
+        if there and not attempt.asked:
+            raise FederationError(
+                "the final scores can't be summed up: earlier ones were, with "
+                f"{sum_rounds.cohorts.missing(TEST)}, and the difference would tell theirs"
+            )
         asked = dict.fromkeys(attempt.asked, request)
         result = sum_rounds.run(number, None, asked, length=methods * len(powers))
+        if result.absent:
+            attempt.asked = sorted(result.absent)
         if result.replies:
             return summed(
                 result.total,

@@ -6,13 +6,15 @@ when bakeries are let in, which is between two rounds.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field, replace
 
 from flwr.app import Message, MessageType
 
-from glean.errors import FederationError, ModelError
+from glean.errors import FederationError, ModelError, SecureSumError
 from glean.federation.coordination.client_registry import ClientRegistry
 from glean.federation.coordination.grid_messenger import GridMessenger
+from glean.federation.coordination.member_list import MemberList
 from glean.federation.wire.client_names import name_objection, shown
 from glean.federation.wire.flower_errors import reason_of_reply
 from glean.federation.wire.messages import ClientInfo, InfoRequest
@@ -21,6 +23,8 @@ from glean.runs.code_version import check_code
 INFO = MessageType.QUERY
 RETRY_S = 60.0
 """After so long a node that was turned away is asked again: what was wrong may be mended."""
+
+_MOST_CONTRIBUTORS = 1_000_000
 
 _ADVICE = "give each its own (node config bakery)"
 
@@ -57,11 +61,21 @@ class Registration:
         The way to nodes.
     registry : ClientRegistry
         Who is there.
+    members : MemberList, optional
+        Those who may be let in; each has to prove its name then.
     """
 
-    def __init__(self, messenger: GridMessenger, registry: ClientRegistry) -> None:
+    def __init__(
+        self,
+        messenger: GridMessenger,
+        registry: ClientRegistry,
+        *,
+        members: MemberList | None = None,
+    ) -> None:
         self._messenger = messenger
         self._registry = registry
+        self._members = members
+        self._challenge = secrets.token_hex(16) if members else ""
         self._asked: dict[str, int] = {}
         self._replies: dict[int, Message] = {}
         self._reported: set[str] = set()
@@ -80,7 +94,7 @@ class Registration:
         self._forget_gone()
         waiting = {*self._asked.values(), *self._replies}
         unregistered = [node for node in self._registry.unregistered() if node not in waiting]
-        request = InfoRequest(newcomer=False).to_record()
+        request = InfoRequest(newcomer=False, challenge=self._challenge).to_record()
         self._asked |= self._messenger.send(
             INFO, dict.fromkeys(unregistered, request), round_number=round_number
         )
@@ -144,13 +158,23 @@ class Registration:
         for node, reply in sorted(self._replies.items()):
             try:
                 info = _read(reply)
-            except (ModelError, FederationError) as error:
+                self._check_name(info)
+            except (ModelError, FederationError, SecureSumError) as error:
                 self._registry.back_off(node, for_s=RETRY_S)
                 result.refused.append((f"node {node}", shown(str(error))))
             else:
                 claims.setdefault(info.bakery, []).append((node, info))
         self._replies.clear()
         return claims
+
+    def _check_name(self, info: ClientInfo) -> None:
+        """Refuse a name that isn't proved, where the server knows the members."""
+        if self._members is not None and info.own_table:
+            objection = self._members.objection(info.bakery, info.proof, self._challenge)
+            if objection:
+                raise FederationError(
+                    f"found the name {shown(info.bakery, most=40)!r}: {objection}"
+                )
 
     def _objection(self, name: str, nodes: list[int]) -> str:
         """Say why a name can't be let in: which of two newcomers is the right one isn't known."""
@@ -169,4 +193,9 @@ def _read(reply: Message) -> ClientInfo:
     if objection:
         raise FederationError(objection)
     check_code(info.code)
+    if not 0 <= info.min_contributors <= _MOST_CONTRIBUTORS:
+        raise FederationError(
+            f"found min-contributors {info.min_contributors}; wanted one from 0 to "
+            f"{_MOST_CONTRIBUTORS:,}"
+        )
     return replace(info, note=shown(info.note))

@@ -35,6 +35,20 @@ MOST_LOSSES = 2
 Encoded = NDArray[np.int64]
 
 
+class UnopenedError(SecureSumError):
+    """A sum is left masked, as it would tell of those who are missing.
+
+    Parameters
+    ----------
+    absent : frozenset of str
+        Who they are.
+    """
+
+    def __init__(self, absent: frozenset[str]) -> None:
+        super().__init__(f"without {', '.join(sorted(absent))} the sum isn't opened")
+        self.absent = absent
+
+
 class SecAggServer:
     """Secure sums over the bakeries of a federation.
 
@@ -123,6 +137,18 @@ class SecAggServer:
         self.without_keys.add(name)
         self._cohort = None
 
+    def agreed(self) -> Cohort:
+        """Give everybody's keys.
+
+        Raises
+        ------
+        SecureSumError
+            A bakery has lost its own since.
+        """
+        if self._cohort is None:
+            raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
+        return self._cohort
+
     def total(
         self,
         sum_number: int,
@@ -131,6 +157,7 @@ class SecAggServer:
         *,
         length: int,
         number: int,
+        check: Callable[[tuple[str, ...]], None] = lambda _: None,
     ) -> tuple[tuple[str, ...], Encoded]:
         """Unmask a sum.
 
@@ -146,6 +173,8 @@ class SecAggServer:
             Numbers of each.
         number : int
             The round.
+        check : callable
+            Raises where the sum over those whose vectors count isn't to be opened.
 
         Returns
         -------
@@ -159,9 +188,7 @@ class SecAggServer:
         SecureSumError
             Too few are left to unmask it.
         """
-        cohort = self._cohort
-        if cohort is None:
-            raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
+        cohort = self.agreed()
         self._informed |= vectors.keys()
         for name in vectors:
             del self._losses[name]
@@ -170,7 +197,7 @@ class SecAggServer:
         )
         for name, vector in vectors.items():
             self._try(name, number, partial(summed.take_input, name, vector))
-        self._unmask(summed, number)
+        self._unmask(summed, number, check)
         total: Encoded = summed.result().view(np.int64)
         return summed.counted, total
 
@@ -202,17 +229,32 @@ class SecAggServer:
         for name, reply in self._manager.replies(
             ADVERTISE_KEYS, records, KeyReply, number=number
         ).items():
-            self._try(
-                name, number, partial(_add_advertisement, advertisements, name, reply.advertisement)
-            )
+            try:
+                advertisements.append(self._checked_key(name, reply.advertisement, epoch))
+            except SecureSumError as error:
+                # Each key agreement would fail by it again, and the others would refuse all keys.
+                self._clients.leave_out(name, str(error), round_number=number)
         self.check(len(advertisements), number)
         self._cohort = Cohort.of(advertisements, epoch=epoch, seed=secrets.token_bytes(16))
         self._informed = set()
         self.without_keys -= {*names}
 
-    def _unmask(self, summed: SecAggRound, number: int) -> None:
+    def _checked_key(self, name: str, content: bytes, epoch: str) -> KeyAdvertisement:
+        """Read a key for sums, and check what the other bakeries will check."""
+        advertisement = KeyAdvertisement.from_bytes(content)
+        if advertisement.bakery != name:
+            raise SecureSumError(f"found a key of {advertisement.bakery!r}; wanted one of {name!r}")
+        advertisement.check_key()
+        if self._clients.members is not None:
+            self._clients.members.check(advertisement, epoch=epoch)
+        return advertisement
+
+    def _unmask(
+        self, summed: SecAggRound, number: int, check: Callable[[tuple[str, ...]], None]
+    ) -> None:
         newcomers = self._manager.newcomers
         while requests := summed.unmask_requests():
+            check(summed.counted)
             records = {
                 name: UnmaskTask(name in newcomers, request.to_bytes()).to_record()
                 for name, request in requests.items()
@@ -228,11 +270,3 @@ class SecAggServer:
             take()
         except SecureSumError as error:
             self._clients.report_failure(name, str(error), round_number=number)
-
-
-def _add_advertisement(advertisements: list[KeyAdvertisement], name: str, content: bytes) -> None:
-    advertisement = KeyAdvertisement.from_bytes(content)
-    if advertisement.bakery != name:
-        raise SecureSumError(f"found a key of {advertisement.bakery!r}; wanted one of {name!r}")
-    advertisement.check_key()
-    advertisements.append(advertisement)

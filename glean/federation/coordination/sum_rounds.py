@@ -8,7 +8,7 @@ a sum it is lost, which is said, and those who are there make new keys and sum a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from flwr.app import RecordDict
@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from glean.errors import FederationError, ModelError, SecureSumError
 from glean.federation.coordination.client_manager import ClientManager
+from glean.federation.coordination.cohort_memory import CohortMemory
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.reply_checks import check_length, check_sum_reply
 from glean.federation.coordination.retries import ATTEMPTS, retries
-from glean.federation.coordination.secagg_server import SecAggServer
+from glean.federation.coordination.secagg_server import SecAggServer, UnopenedError
 from glean.federation.coordination.sum_result import SumResult, Totals, plain_sum, totals_of
+from glean.federation.coordination.wanted_sum import WantedSum, fewest_contributors
 from glean.federation.wire.messages import Task, identity_of
+from glean.federation.wire.opened_cohorts import VALIDATION
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import TOTALS, SumRequest
 from glean.federation.workload.registry import workload_of
@@ -31,31 +34,6 @@ SUM = "train.sum"
 Encoded = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class _Sum:
-    """One sum to be made, as `SumRounds.run` is given it."""
-
-    number: int
-    model: GlobalModel | None
-    requests: Mapping[str, SumRequest]
-    length: int
-    structures: bytes
-    complete: bool
-    at_least: int
-
-    def absent(self, names: Collection[str]) -> frozenset[str]:
-        """Name who keeps the sum unopened: contributors of its first part that aren't there."""
-        return frozenset(
-            name
-            for name, request in self.requests.items()
-            if self.complete and request.parts[0] in request.contributes and name not in names
-        )
-
-    def unopened(self, absent: frozenset[str]) -> SumResult:
-        """Give the result without replies."""
-        return SumResult({}, np.zeros(self.length, dtype=np.int64), self.requests, absent)
-
-
 class SumRounds:
     """Has bakeries sum.
 
@@ -63,13 +41,23 @@ class SumRounds:
     ----------
     manager : ClientManager
         The bakeries.
+
+    Attributes
+    ----------
+    cohorts : CohortMemory
+        Of whom what was opened.
+
+    Raises
+    ------
+    FederationError
+        What a run that is resumed had opened can't be read.
     """
 
     def __init__(self, manager: ClientManager) -> None:
         self.manager = manager
+        self.cohorts = CohortMemory(manager)
         self._secagg = SecAggServer(manager)
         self._number = 0
-        self._totals: Totals | None = None
 
     def totals(self, number: int) -> Totals:
         """Sum up rows and weights, once a run.
@@ -81,9 +69,18 @@ class SumRounds:
         FederationError
             Nobody has rows to learn from.
         """
-        if self._totals is None:
-            self._totals = self._summed_totals(number)
-        return self._totals
+        if self.cohorts.totals is None:
+            self.cohorts.note_totals(self._summed_totals(number))
+        assert self.cohorts.totals is not None, "they were noted"
+        return self.cohorts.totals
+
+    def scorers(self, *, without: Collection[str] = ()) -> tuple[str, ...]:
+        """Name who scores in a sum: where there is a floor, the same as before, all or nobody."""
+        drawn = self.manager.sample_evaluators(without=without)
+        if self.manager.shows_scores:
+            return drawn
+        there = self.manager.clients.present - {*without}
+        return self.cohorts.choose(VALIDATION, drawn, there=there, steady=True)
 
     def run(
         self,
@@ -96,7 +93,7 @@ class SumRounds:
         complete: bool = False,
         at_least: int = 0,
     ) -> SumResult:
-        """Make one sum.
+        """Make one sum; unopened, without replies, where it would tell of the few who are missing.
 
         Parameters
         ----------
@@ -122,15 +119,17 @@ class SumRounds:
             Vectors are to be masked, and too few bakeries are left for it, or fewer sent one than
             wanted.
         """
-        wanted = _Sum(number, model, requests, length, structures, complete, at_least)
+        wanted = WantedSum(number, model, requests, length, structures, complete, at_least)
         left = dict(requests)
         lost = 0
-        while length and self.manager.uses_secagg(_contributors(left)):
+        while length and self.manager.uses_secagg(fewest_contributors(left)):
             names, replies = self._masked_replies(wanted, left)
-            if absent := wanted.absent(replies):
-                return wanted.unopened(absent)
             try:
-                return self._unmasked(wanted, names, replies)
+                self._secagg.agreed()
+                self._check_opens(wanted, replies)
+                return self._noted(self._unmasked(wanted, names, replies))
+            except UnopenedError as stop:
+                return wanted.unopened(stop.absent)
             except SecureSumError as error:
                 self._secagg.abandon(str(error), number)
                 lost += 1
@@ -138,9 +137,37 @@ class SumRounds:
                     raise self._gave_up(number, lost, error) from error
             left = self._left_after_loss(wanted, replies)
         replies = self._ask(wanted, left)
-        if absent := wanted.absent(replies):
-            return wanted.unopened(absent)
-        return plain_sum(replies, requests, length)
+        try:
+            self._check_opens(wanted, replies)
+        except UnopenedError as stop:
+            return wanted.unopened(stop.absent)
+        return self._noted(plain_sum(replies, requests, length))
+
+    def _check_opens(self, wanted: WantedSum, senders: Collection[str]) -> None:
+        """Stop a sum over some senders that isn't to be opened.
+
+        Raises
+        ------
+        UnopenedError
+            Some are missing whom it would tell of.
+        FederationError
+            Nobody is missing, and it would tell of somebody all the same.
+        """
+        if absent := wanted.absent(senders):
+            raise UnopenedError(absent)
+        if near := self.cohorts.too_like(wanted.requests, senders):
+            if missing := wanted.requests.keys() - {*senders}:
+                raise UnopenedError(frozenset(missing))
+            raise FederationError(
+                f"round {wanted.number}: the sum over {', '.join(sorted(senders))} isn't opened: "
+                f"one over {', '.join(sorted(near))} was, and the difference would tell of fewer "
+                f"than {self.cohorts.floor}. Wait until those who are missing are back, or for "
+                "newer rows"
+            )
+
+    def _noted(self, result: SumResult) -> SumResult:
+        self.cohorts.note(result.requests, result.replies)
+        return result
 
     def _gave_up(self, number: int, lost: int, error: SecureSumError) -> FederationError:
         said = self.manager.clients.last_failure
@@ -150,16 +177,16 @@ class SumRounds:
         )
 
     def _masked_replies(
-        self, wanted: _Sum, left: Mapping[str, SumRequest]
+        self, wanted: WantedSum, left: Mapping[str, SumRequest]
     ) -> tuple[tuple[str, ...], dict[str, SumReply]]:
         """Ask those who hold each other's keys for masked vectors; who they are, what came."""
         names = self._secagg.prepare(left, wanted.number)
         asked = {name: wanted.requests[name] for name in names}
-        self._secagg.check(_contributors(asked), wanted.number)
+        self._secagg.check(fewest_contributors(asked), wanted.number)
         return names, self._ask(wanted, asked, masked=names)
 
     def _unmasked(
-        self, wanted: _Sum, names: tuple[str, ...], replies: Mapping[str, SumReply]
+        self, wanted: WantedSum, names: tuple[str, ...], replies: Mapping[str, SumReply]
     ) -> SumResult:
         if len(replies) < wanted.at_least:
             raise FederationError(
@@ -172,10 +199,13 @@ class SumRounds:
             {name: reply.vector for name, reply in replies.items()},
             length=wanted.length,
             number=wanted.number,
+            check=partial(self._check_opens, wanted),
         )
         return SumResult({name: replies[name] for name in senders}, total, wanted.requests)
 
-    def _left_after_loss(self, wanted: _Sum, replies: Collection[str]) -> dict[str, SumRequest]:
+    def _left_after_loss(
+        self, wanted: WantedSum, replies: Collection[str]
+    ) -> dict[str, SumRequest]:
         if self.manager.requires_secagg:
             return dict(wanted.requests)
         # Who is there and sent nothing would do so again; the others can go on.
@@ -183,7 +213,7 @@ class SumRounds:
         return {name: wanted.requests[name] for name in usable & self.manager.clients.present}
 
     def _ask(
-        self, wanted: _Sum, asked: Mapping[str, SumRequest], *, masked: tuple[str, ...] = ()
+        self, wanted: WantedSum, asked: Mapping[str, SumRequest], *, masked: tuple[str, ...] = ()
     ) -> dict[str, SumReply]:
         """Ask everyone; the replies that can be trusted. Who lost its keys is none of them."""
         self._number += 1
@@ -249,17 +279,14 @@ class SumRounds:
         num_clients = len(self.manager.clients.registered)
         request = SumRequest((TOTALS,), (TOTALS,), num_clients=num_clients)
         for attempt in retries(self.manager, number):
-            attempt.asked = sorted(self.manager.clients.present - attempt.spent)
+            attempt.asked = sorted(self._with_rows(number) - attempt.spent)
             result = self.run(number, None, dict.fromkeys(attempt.asked, request), length=2)
             if result.replies:
                 return totals_of(result.total, num_clients)
         raise self.manager.failed("the count of training rows")
 
-
-def _contributors(requests: Mapping[str, SumRequest]) -> int:
-    """Count the bakeries that contribute the part of the vector that the fewest contribute."""
-    parts = {part for request in requests.values() for part in request.parts}
-    return min(
-        (sum(part in request.contributes for request in requests.values()) for part in parts),
-        default=0,
-    )
+    def _with_rows(self, number: int) -> frozenset[str]:
+        """Name who is asked for totals; with a floor only those who learn, who alone add to it."""
+        if self.cohorts.floor and self.manager.settings.rounds.kind.sums:
+            return frozenset(self.manager.present_trainers(number))
+        return self.manager.clients.present

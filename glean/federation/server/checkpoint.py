@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -166,13 +165,15 @@ def _events(run: Path, number: int) -> Iterator[dict[str, Any]]:
             return
 
 
-def _scored(run: Path, metrics: tuple[str, ...], *, noised: bool) -> list[tuple[int, float]]:
-    """List the rounds with their primary metrics; with noise these choose nothing, and are NaN."""
+def _scored(run: Path, metrics: tuple[str, ...], *, noised: bool) -> list[tuple[int, float | None]]:
+    """List the rounds with their primary metrics; None where one wasn't scored.
+
+    With noise these choose nothing, and are None.
+    """
     rows = _table(run, "rounds.csv", metrics)
     try:
-        found = [
-            (int(row["round"]), math.nan if noised else float(row[metrics[0]])) for row in rows
-        ]
+        cells = [(int(row["round"]), row[metrics[0]]) for row in rows]
+        found = [(number, float(cell) if cell and not noised else None) for number, cell in cells]
     except ValueError as error:
         raise _damaged(run / "rounds.csv") from error
     numbers = [number for number, _ in found]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from glean.aggregation import fedavg
 from glean.federation.coordination.global_model import GlobalModel, WeightModel
 from glean.federation.coordination.retries import retries
 from glean.federation.server.first_model import first_weights
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
-from glean.federation.wire.sum_request import WEIGHTS
+from glean.federation.wire.opened_cohorts import TRAINING
+from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS
 
 
 class FedAvgStrategy(PipelinedStrategy):
-    """Sums weights times the bakeries' own weight, and divides by the sum of these."""
+    """Sums weights times the bakeries' own weight, and divides by the sum of these.
+
+    With a floor under what is opened, and somebody missing of those whose own weights were summed
+    up: sums what training changed, and divides by the weight of all.
+    """
 
     def first_model(self) -> WeightModel:
         """Draw the weights before the first round."""
@@ -22,18 +29,30 @@ class FedAvgStrategy(PipelinedStrategy):
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, WeightModel), "fedavg averages weights"
-        length = fedavg.encoded_length(model.weights)
         for attempt in retries(self._manager, number):
-            asked = self._manager.sample_trainers(number, without=attempt.spent)
+            part, asked = self._learners(
+                self._manager.sample_trainers(number, without=attempt.spent)
+            )
             attempt.asked = asked
-            requests = self._requests(WEIGHTS, asked, evaluation, number=number)
+            length = fedavg.encoded_length(model.weights) - (part == WEIGHT_STEPS)
+            requests = self._requests(part, asked, evaluation, number=number)
             result = self._sum_rounds.run(
                 number, model, requests, length=length + evaluation.length
             )
             evaluation.take(result)
+            if result.absent:
+                attempt.asked = sorted(result.absent)
             learned = [name for name in asked if name in result.replies]
             if learned:
                 rows = self._sum_rounds.totals(number).rows
-                weights = fedavg.mean(result.total[:length], like=model.weights, rows=rows)
+                make = fedavg.stepped if part == WEIGHT_STEPS else fedavg.mean
+                weights = make(result.total[:length], like=model.weights, rows=rows)
                 return RoundResult(WeightModel(weights), len(asked), len(learned), state)
         raise self._manager.failed(f"the train phase of round {number}")
+
+    def _learners(self, there: Sequence[str]) -> tuple[str, Sequence[str]]:
+        """Say which sum is made, and over whom."""
+        cohorts = self._sum_rounds.cohorts
+        if chosen := cohorts.choose(TRAINING, there, there=there):
+            return WEIGHTS, chosen
+        return WEIGHT_STEPS, cohorts.left_of(TRAINING, there)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from glean.aggregation import refit
-from glean.aggregation.leaf_floor import NodeCounts, merged_leaves
+from glean.aggregation.leaf_floor import CountedLeaves, NodeCounts
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
@@ -13,9 +13,11 @@ from glean.federation.coordination.reply_checks import TreeChecks
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_rounds import Encoded, SumRounds
 from glean.federation.server.first_model import first_trees, tree_layout
+from glean.federation.server.kept_leaves import KeptLeaves
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
-from glean.federation.wire.sum_request import LEAVES, PRESENCE, SumRequest
+from glean.federation.wire.opened_cohorts import TRAINING
+from glean.federation.wire.sum_request import LEAF_GRADIENTS, LEAVES, PRESENCE, SumRequest
 from glean.learning.forest import Forest
 from glean.learning.structure import node_count
 from glean.seeds import derived_seed, draw
@@ -25,11 +27,14 @@ class LeafRefitStrategy(PipelinedStrategy):
     """Two exchanges a round: structures from a few bakeries, leaf sums from all.
 
     With a floor under leaves there is one between them: how many bakeries have rows in each node.
+    Where a bakery that was counted is gone, neither counts nor hessians are opened without it: the
+    structures of an earlier round serve again, with their hessians and fresh gradient sums.
     """
 
     def __init__(self, manager: ClientManager, sum_rounds: SumRounds) -> None:
         super().__init__(manager, sum_rounds)
         self._checks = TreeChecks(manager.settings, manager.spec, tree_layout(manager))
+        self._kept = KeptLeaves(manager.clients.folder)
 
     def first_model(self) -> TreeModel:
         """Begin without trees."""
@@ -39,28 +44,35 @@ class LeafRefitStrategy(PipelinedStrategy):
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, TreeModel), "refitted leaves are those of trees"
-        proposed = self._structures(number, model)
-        counts = self._counted(number, model, proposed) if self._floor else None
+        proposed = None if self._floor else self._structures(number, model)
+        leaves = self._counted(number, model) if self._floor else None
         for attempt in retries(self._manager, number):
-            structures, asked = proposed, self._trainers(number, attempt.spent)
-            if counts is not None:
-                asked = [name for name in asked if name in counts.bakeries]
-                structures = self._merged(proposed, counts.least_among(asked), number)
+            there = self._trainers(number, attempt.spent)
+            if self._floor:
+                leaves = self._leaves(leaves, there, number, model)
+            structures = leaves.structures if leaves else proposed
+            assert structures is not None, "proposed, or counted"
+            asked = [name for name in there if leaves is None or name in leaves.counts.bakeries]
             attempt.asked = asked
-            length = refit.encoded_length(structures)
+            again = leaves is not None and leaves.hessians is not None
+            length = refit.encoded_length(structures) // (1 + again)
             result = self._sum_rounds.run(
                 number,
                 model,
-                self._requests(LEAVES, asked, evaluation, number=number),
+                self._requests(
+                    LEAF_GRADIENTS if again else LEAVES, asked, evaluation, number=number
+                ),
                 length=length + evaluation.length,
                 structures=structures.to_bytes(),
-                complete=counts is not None,
+                complete=leaves is not None,
             )
             evaluation.take(result)
             learned = [name for name in asked if name in result.replies]
             if learned:
-                news = self._refitted(structures, result.total[:length], number)
-                grown = model.grown(model.forest.plus(news.trees))
+                sums = self._noted(leaves, result.total[:length])
+                grown = model.grown(
+                    model.forest.plus(self._refitted(structures, sums, number).trees)
+                )
                 return RoundResult(grown, len(asked), len(learned), state)
             if result.absent:
                 attempt.asked = sorted(result.absent)
@@ -70,29 +82,85 @@ class LeafRefitStrategy(PipelinedStrategy):
     def _floor(self) -> int:
         return self._manager.contributors_floor
 
-    def _counted(self, number: int, model: TreeModel, structures: Forest) -> NodeCounts:
-        """Count the bakeries that have rows in each node.
+    def _counted(
+        self, number: int, model: TreeModel, spent: frozenset[str] = frozenset()
+    ) -> CountedLeaves | None:
+        """Have structures proposed, and count the bakeries that have rows in each node.
 
-        Once a round: counted anew without one bakery, the difference would be that bakery's.
+        Nobody is counted anew without one bakery, as the difference would be that bakery's; nor
+        over others than counts were opened before. None where nobody may be counted.
         """
-        unscored = PiggybackedEvaluation(self._manager, wanted=False)
+        if not self._countable(number, spent):
+            return None
+        proposed = self._structures(number, model)
+        unscored = PiggybackedEvaluation(self._sum_rounds, wanted=False)
         for attempt in retries(self._manager, number):
-            asked = self._trainers(number, attempt.spent)
-            attempt.asked = asked
+            attempt.asked = self._countable(number, spent | attempt.spent)
+            if not attempt.asked:
+                return None
             result = self._sum_rounds.run(
                 number,
                 model,
-                self._requests(PRESENCE, asked, unscored, number=number),
-                length=node_count(structures),
-                structures=structures.to_bytes(),
+                self._requests(PRESENCE, attempt.asked, unscored, number=number),
+                length=node_count(proposed),
+                structures=proposed.to_bytes(),
             )
             if result.replies:
-                return NodeCounts(result.total, frozenset(result.replies))
+                counts = NodeCounts(result.total, frozenset(result.replies))
+                return self._merged(CountedLeaves(proposed, counts), counts.bakeries, number)
+            if result.absent:
+                attempt.asked = sorted(result.absent)
         raise self._manager.failed(f"the counts of round {number}")
 
-    def _merged(self, structures: Forest, counts: refit.Encoded, number: int) -> Forest:
+    def _countable(self, number: int, spent: frozenset[str]) -> tuple[str, ...]:
+        """Name who may be counted: nobody who joined alone, and nobody where one is missing.
+
+        Unless no leaves have been opened yet that could serve again: then so many others are left
+        out with the missing one that the difference tells of none of them alone.
+        """
+        there, cohorts = self._trainers(number, spent), self._sum_rounds.cohorts
+        chosen = cohorts.choose(TRAINING, there, there=there)
+        if chosen or self._kept.serving(number):
+            return chosen
+        seed = derived_seed(self._settings.seed, "left out", number)
+        return cohorts.enough_fewer(TRAINING, there, seed=seed)
+
+    def _leaves(
+        self,
+        counted: CountedLeaves | None,
+        there: Sequence[str],
+        number: int,
+        model: TreeModel,
+    ) -> CountedLeaves:
+        """Give the leaves to sum up: those counted; if one of them is gone, earlier ones."""
+        if counted is not None and counted.counts.bakeries <= {*there}:
+            return counted
+        leaves = self._kept.serving(number)
+        if leaves is not None:
+            return self._merged(leaves, leaves.counts.bakeries & {*there}, number)
+        spent = frozenset(self._manager.trainers) - {*there}
+        leaves = self._counted(number, model, spent)
+        if leaves is None:
+            missing = self._sum_rounds.cohorts.missing(TRAINING)
+            raise FederationError(
+                f"round {number}: {missing or 'a bakery'} is missing with whom counts were opened, "
+                "no leaves have been opened yet that could serve again, and too few are left to "
+                "begin with fewer: wait until it is back, or for newer rows, and begin anew"
+            )
+        return leaves
+
+    def _noted(self, leaves: CountedLeaves | None, sums: Encoded) -> Encoded:
+        """Put hessians to gradient sums that came alone; keep those that came, to serve again."""
+        if leaves is None:
+            return sums
+        if leaves.hessians is not None:
+            return leaves.sums_with(sums)
+        self._kept.add(leaves.with_hessians(sums[1::2]))
+        return sums
+
+    def _merged(self, leaves: CountedLeaves, names: Collection[str], number: int) -> CountedLeaves:
         try:
-            return merged_leaves(structures, counts, floor=self._floor)
+            return leaves.among(names, floor=self._floor)
         except ModelError as error:
             raise FederationError(
                 f"round {number}: min-contributors wants {self._floor} bakeries in every leaf: "

@@ -51,7 +51,7 @@ class ObliviousStrategy(PipelinedStrategy):
             Nobody gave a valid reply, or too few for the noise that is accounted.
         """
         length = LEAVES_PER_ROUND * self._settings.rounds.num_server_rounds
-        nothing = PiggybackedEvaluation(self._manager, wanted=False)
+        nothing = PiggybackedEvaluation(self._sum_rounds, wanted=False)
         _, result = self._summed(DAY_HESSIANS, 1, model, length, nothing)
         return decoded(result.total).tobytes()
 
@@ -91,6 +91,8 @@ class ObliviousStrategy(PipelinedStrategy):
                 at_least=relied_on(self._roster) if self._noised else 0,
             )
             evaluation.take(result)
+            if result.absent:
+                attempt.asked = sorted(result.absent)
             if any(name in result.replies for name in asked):
                 return asked, result
         raise self._manager.failed(f"the {part} of round {number}")

@@ -33,8 +33,8 @@ class PiggybackedEvaluation:
 
     Parameters
     ----------
-    manager : ClientManager
-        The bakeries.
+    sum_rounds : SumRounds
+        Sums over the bakeries.
     wanted : bool
         False: nothing is to be scored.
 
@@ -44,21 +44,22 @@ class PiggybackedEvaluation:
         Those that came; empty before.
     """
 
-    def __init__(self, manager: ClientManager, *, wanted: bool) -> None:
-        self._manager = manager
+    def __init__(self, sum_rounds: SumRounds, *, wanted: bool) -> None:
+        self._sum_rounds = sum_rounds
+        self._manager = sum_rounds.manager
         self.wanted = wanted
         self.scores: Scores = {}
-        self._metrics = workload_of(manager.settings).metrics
+        self._metrics = workload_of(self._manager.settings).metrics
 
     @property
     def evaluators(self) -> tuple[str, ...]:
         """Bakeries that are to score in the next sum."""
-        return self._manager.sample_evaluators() if self.wanted else ()
+        return self._sum_rounds.scorers() if self.wanted else ()
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Parts of the vector that the scores take."""
-        return (SCORES,) if self.wanted and not self._manager.shows_scores else ()
+        return (SCORES,) if self.evaluators and not self._manager.shows_scores else ()
 
     @property
     def length(self) -> int:
@@ -68,7 +69,8 @@ class PiggybackedEvaluation:
     def take(self, result: SumResult) -> None:
         """Read the scores of a sum in which they were asked for, if they were."""
         if self.wanted and result.replies:
-            self.scores = scores_in(self._metrics, result, hidden=bool(self.parts))
+            hidden = not self._manager.shows_scores
+            self.scores = scores_in(self._metrics, result, hidden=hidden)
             self.wanted = not self.scores
 
 
@@ -108,7 +110,7 @@ class PipelinedStrategy(ABC):
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead.learned_from == (number, model.state, state):
             return ahead.result
-        evaluation = PiggybackedEvaluation(self._manager, wanted=False)
+        evaluation = PiggybackedEvaluation(self._sum_rounds, wanted=False)
         return self._train(number, model, state, evaluation)
 
     def evaluate(self, number: int, model: GlobalModel, state: bytes) -> Scores:
@@ -121,7 +123,7 @@ class PipelinedStrategy(ABC):
         """
         if number >= self._settings.rounds.num_server_rounds:
             return sum_scores(self._sum_rounds, number, model)
-        evaluation = PiggybackedEvaluation(self._manager, wanted=True)
+        evaluation = PiggybackedEvaluation(self._sum_rounds, wanted=True)
         result = self._train(number + 1, model, state, evaluation)
         self._ahead = _Ahead((number + 1, model.state, state), result)
         return evaluation.scores or sum_scores(self._sum_rounds, number, model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from glean.errors import FederationError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.member_list import MemberList
 from glean.federation.server.training_loop import TrainingLoop
 from glean.federation.wire.messages import ClientInfo
 from glean.federation.workload.registry import workload_of
@@ -50,8 +52,11 @@ def register_clients(
     ------
     FederationError
         Too few bakeries can take part.
+    SettingsError, CertificateError
+        The list of members that the environment names can't be read.
     """
-    clients = ClientExchange(grid, folder, float(settings.rounds.round_timeout_s))
+    members = MemberList.of(os.environ)
+    clients = ClientExchange(grid, folder, float(settings.rounds.round_timeout_s), members=members)
     bakeries = clients.register(at_least=settings.rounds.min_available_bakeries)
     if newcomers is None:
         newcomers = draw_newcomers(tuple(bakeries), settings)
@@ -99,8 +104,11 @@ def training_loop(
     Raises
     ------
     FederationError
-        None of them has enough to learn from.
+        None of them has enough to learn from, or the settings aren't for bakeries with own tables.
     """
+    deployed = any(info.own_table for info in infos.values())
+    if problems := [*settings.floor_problems(deployed=deployed)]:
+        raise FederationError("\n".join(problems))
     if not any(info.trains for info in infos.values()):
         notes = "; ".join(f"{name}: {info.note}" for name, info in infos.items())
         raise FederationError(f"no bakery has enough to learn from. {notes}")

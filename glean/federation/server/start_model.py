@@ -11,9 +11,11 @@ from pathlib import Path
 from flwr.serverapp import Grid
 
 from glean.errors import ModelError, SettingsError
+from glean.federation.coordination.cohort_memory import FILE as COHORTS_FILE
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.checkpoint import Checkpoint, read_checkpoint, take_over
 from glean.federation.server.interrupted_run import check_same_settings
+from glean.federation.server.kept_leaves import FILE as LEAVES_FILE
 from glean.federation.server.training_state import TrainingState
 from glean.regular_files import absolute_path, read_regular
 from glean.runs.folder import RunFolder
@@ -76,7 +78,16 @@ def take_start_model(settings: RunSettings, folder: RunFolder) -> StartModel:
     found = read_start_model(settings)
     if found.checkpoint is not None:
         take_over(found.checkpoint, folder)
+        for run in (found.checkpoint.run, Path(settings.resume)):
+            take_opened(run, folder)
     return found
+
+
+def take_opened(run: Path, folder: RunFolder) -> None:
+    """Take over of whom an interrupted run had opened what, and the leaves that serve again."""
+    for name in (COHORTS_FILE, LEAVES_FILE):
+        if (run / name).is_file():
+            folder.write_bytes(name, (run / name).read_bytes())
 
 
 def read_start_model(settings: RunSettings) -> StartModel:

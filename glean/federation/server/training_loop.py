@@ -43,8 +43,8 @@ class TrainingResult:
     model : GlobalModel
         The model of the best round.
     best_round : int
-        The round with the lowest primary metric on the validation rows; the last where none was
-        scored. 0 is the model that the run started from.
+        The round with the lowest primary metric on the validation rows; the last where that one
+        wasn't scored. 0 is the model that the run started from.
     last_round : int
         The last round that was run.
     """
@@ -216,7 +216,7 @@ class TrainingLoop:
         self._clients.failures = 0
         return _RoundStart(time.monotonic(), replace(self._clients.traffic))
 
-    def _evaluate(self, number: int, result: RoundResult, start: _RoundStart) -> float:
+    def _evaluate(self, number: int, result: RoundResult, start: _RoundStart) -> float | None:
         """Keep what came of a round, have its model scored, and write it down."""
         self._keep(number, result)
         scores = self._scored(number, result)
@@ -235,7 +235,7 @@ class TrainingLoop:
             {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
             for name, sums in scores.items()
         ]
-        if self._noised:  # what isn't opened has an empty cell
+        if self._noised or not scores:  # what isn't opened has an empty cell
             row = _known_only(row)
             client_rows = [_known_only(each) | {"n_examples": ""} for each in client_rows]
         noise = self.score_noise if self._noised and scores else None
@@ -247,7 +247,7 @@ class TrainingLoop:
         words = score if math.isfinite(total.primary) else "not scored"
         LOG.info("round %d: %s, %d replies", number, words, result.replies)
         # Rounds can't be compared by scores with noise: the last one's model is kept.
-        return math.nan if self._noised else total.primary
+        return total.primary if scores and not self._noised else None
 
     def _scored(self, number: int, result: RoundResult) -> Scores:
         """Have the model of a round scored; with noise in a few rounds only."""

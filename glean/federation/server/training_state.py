@@ -17,24 +17,33 @@ class Best:
     Parameters
     ----------
     round : int
-        The round with the lowest primary metric; the last as long as nothing could be scored.
+        The round with the lowest primary metric; the last as long as nothing could be scored, and
+        where it couldn't be.
     metric : float
-        Its primary metric on the validation rows; infinite as long as nothing could be scored.
+        The lowest primary metric on the validation rows; infinite as long as nothing could be
+        scored.
     """
 
     round: int = 0
     metric: float = math.inf
 
     @classmethod
-    def of(cls, scored: Iterable[tuple[int, float]]) -> Best:
+    def of(cls, scored: Iterable[tuple[int, float | None]]) -> Best:
         """Find the best of rounds with their metrics, in the order in which they were run."""
         best = cls()
         for number, metric in scored:
             best = best.or_better(number, metric)
         return best
 
-    def or_better(self, number: int, metric: float) -> Best:
-        """Compare with a further round; its metric is NaN where it couldn't be scored."""
+    def or_better(self, number: int, metric: float | None) -> Best:
+        """Compare with a further round.
+
+        Its metric is NaN where the model can't forecast, and None where nobody was to score it:
+        then it is taken, as a model that has learned more, and the next one is compared with what
+        was scored before.
+        """
+        if metric is None:
+            return Best(number, self.metric)
         if metric < self.metric or math.isinf(self.metric):
             return Best(number, metric if math.isfinite(metric) else math.inf)
         return self
@@ -70,7 +79,7 @@ class TrainingState:
         return cls(0, first, Best(), first, strategy_state)
 
     def after(
-        self, number: int, model: GlobalModel, metric: float, *, strategy_state: bytes
+        self, number: int, model: GlobalModel, metric: float | None, *, strategy_state: bytes
     ) -> Self:
         """Go on to the model and the strategy's state of a further round."""
         best = self.best.or_better(number, metric)

@@ -21,9 +21,12 @@ class InfoRequest(Flat):
     ----------
     newcomer : bool
         Whether the bakery shall play a newcomer, and answer as one (simulation only).
+    challenge : str
+        What a bakery with a signing key signs together with its name; "" asks for no signature.
     """
 
     newcomer: bool
+    challenge: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class ClientInfo(Flat):
         A sentence for the operator, "" if all is well.
     facts : str
         JSON of what the workload's server has to know to agree on a spec.
+    min_contributors : int
+        So many bakeries it wants in each sum; 0 where it asks for none.
+    proof : str
+        Its signature over name and challenge, hexadecimal; "" without a signing key.
     """
 
     bakery: str
@@ -55,6 +62,8 @@ class ClientInfo(Flat):
     own_table: bool
     note: str
     facts: str = "{}"
+    min_contributors: int = 0
+    proof: str = ""
 
 
 @dataclass(frozen=True)

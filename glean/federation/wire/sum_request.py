@@ -26,8 +26,14 @@ FINAL = "final"
 WEIGHTS = "weights"
 """Weights after training, times the bakery's own weight; and that."""
 
+WEIGHT_STEPS = "weight steps"
+"""What training changed in the weights, times the bakery's own weight; and not that."""
+
 LEAVES = "leaves"
 """Gradient and hessian sums of each leaf of the structures."""
+
+LEAF_GRADIENTS = "leaf gradients"
+"""Gradient sums alone of each leaf of the structures."""
 
 PRESENCE = "presence"
 """By node of the structures, 1 where the bakery has rows in it."""

@@ -11,7 +11,7 @@ from glean.aggregation import fedavg
 from glean.errors import ModelError
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import WEIGHTS, SumRequest
+from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS, SumRequest
 from glean.federation.workload.client_state import ClientState
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
@@ -66,7 +66,7 @@ class WeightTrainer(ABC):
     def length(self, part: str, task: SumTask, _request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
         _check_part(part)
-        return fedavg.encoded_length(self.read(task.model))
+        return fedavg.encoded_length(self.read(task.model)) - (part == WEIGHT_STEPS)
 
     def contribute(
         self,
@@ -81,10 +81,13 @@ class WeightTrainer(ABC):
         """Train the task's weights on this client's rows; its summand."""
         del days  # weights carry no noise, and no day's part in them is told apart
         _check_part(part)
-        fitted = self.fit(self.read(task.model), learning_rate=task.learning_rate, seed=seed)
+        before = self.read(task.model)
+        fitted = self.fit(before, learning_rate=task.learning_rate, seed=seed)
+        if part == WEIGHT_STEPS:
+            return fedavg.encoded_steps(fitted, before, weight=weight, rows=request.rows)
         return fedavg.encoded(fitted, weight=weight, rows=request.rows)
 
 
 def _check_part(part: str) -> None:
-    if part != WEIGHTS:
+    if part not in (WEIGHTS, WEIGHT_STEPS):
         raise ModelError(f"found the part {part!r:.80} of a vector; a model of weights has none")

@@ -8,21 +8,33 @@ from pathlib import Path
 import pytest
 from flwr.app import RecordDict
 
+from glean.client_app import app
 from glean.errors import FederationError, RefusalError
 from glean.federation.client.journal_store import FILE, JournalStore
 from glean.federation.client.step_journal import StepJournal, part_name
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.grids.inprocess import as_server
-from glean.federation.wire.sum_request import SCORES, SumRequest
+from glean.federation.server.setup import negotiate_spec, register_clients, training_loop
+from glean.federation.wire.sum_request import (
+    LEAF_GRADIENTS,
+    LEAVES,
+    PRESENCE,
+    SCORES,
+    TOTALS,
+    SumRequest,
+)
 from glean.metrics import ErrorSums
+from glean.runs.folder import RunFolder
 from tests.federations import Federation
-from tests.lying_server import deployed, refusals
+from tests.lying_server import LyingGrid, deployed, refusals
 
 EVERYBODY = frozenset({"a", "b", "c", "d"})
 
 
-def store(home: Path | None, state: RecordDict | None = None, run: str = "1") -> JournalStore:
-    return JournalStore(RecordDict() if state is None else state, home, run)
+def store(
+    home: Path | None, state: RecordDict | None = None, run: str = "1", newest: str = "2024-03-01"
+) -> JournalStore:
+    return JournalStore(RecordDict() if state is None else state, home, run, newest)
 
 
 def kind_of(refused: pytest.ExceptionInfo[RefusalError]) -> str:
@@ -36,7 +48,8 @@ def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
     kept.write(entry)
     assert kept.read() == store(tmp_path).read() == kept.read()
     assert kept.read().step == 3
-    assert store(tmp_path, run="2").read() == StepJournal(run="2")
+    later = store(tmp_path, run="2", newest="2024-03-02").read()
+    assert later == StepJournal(run="2", newest="2024-03-02")
     assert store(None, kept.state).read().step == 3
 
 
@@ -61,6 +74,46 @@ def test_what_was_opened_is_not_opened_for_others() -> None:
             entry.unmasked(senders)
         assert kind_of(refused) == "a sum opened already"
     journal.masked(2, {part_name(SCORES, "another state"): fewer}).unmasked(fewer)
+
+
+def test_a_cohort_that_differs_by_few_opens_nothing_of_the_same_rows(tmp_path: Path) -> None:
+    """Neither as it is asked nor as it was sent; gradient sums, other rows and no floor do."""
+    kept = store(tmp_path)
+    kept.write(kept.read().masked(1, {part_name(LEAVES, 1): EVERYBODY}, floor=3))
+    kept.write(kept.read().unmasked(EVERYBODY))
+    journal, fewer = kept.read(), EVERYBODY - {"a"}
+    with pytest.raises(
+        RefusalError, match="found a sum about training rows over b, c, d"
+    ) as refused:
+        journal.masked(2, {part_name(PRESENCE, 2): fewer}, floor=3)
+    assert kind_of(refused) == "too like a sum opened already"
+    asked = journal.masked(2, {part_name(TOTALS, 2): EVERYBODY}, floor=3)
+    with pytest.raises(RefusalError, match="the difference tells of a"):
+        asked.unmasked(fewer)
+    asked.unmasked(EVERYBODY)
+    for part, names, floor in (
+        (LEAF_GRADIENTS, fewer, 3),
+        (SCORES, fewer, 3),
+        (PRESENCE, fewer, 0),
+        (PRESENCE, EVERYBODY | {"e", "f", "g"}, 3),
+    ):
+        journal.masked(2, {part_name(part, 2): names}, floor=floor).unmasked(names)
+
+
+def test_a_further_run_on_the_same_data_knows_who_was_in_sums(tmp_path: Path) -> None:
+    """With one bakery fewer nothing of its rows is opened, until the table has a further day."""
+    kept, fewer = store(tmp_path), EVERYBODY - {"a"}
+    kept.write(kept.read().masked(5, {part_name(TOTALS, 1): EVERYBODY}, floor=3))
+    kept.write(kept.read().unmasked(EVERYBODY))
+    again = store(tmp_path, run="2").read()
+    assert (again.step, again.opened) == (0, {})
+    asked = {part_name(TOTALS, 1): fewer}
+    with pytest.raises(RefusalError, match="the difference tells of a"):
+        again.masked(1, asked, floor=3)
+    store(tmp_path, run="2").write(again.masked(1, {part_name(TOTALS, 1): EVERYBODY}, floor=3))
+    with pytest.raises(RefusalError, match="the difference tells of a"):
+        store(tmp_path, run="3").read().masked(1, asked, floor=3)
+    store(tmp_path, run="3", newest="2024-03-02").read().masked(1, asked, floor=3)
 
 
 def test_a_state_that_was_put_back_is_noticed(tmp_path: Path) -> None:
@@ -145,7 +198,7 @@ def senders(found: Federation, model: GlobalModel) -> list[str]:
 
 
 def test_a_bakery_whose_state_was_put_back_stays_silent(tmp_path: Path) -> None:
-    """The others go on without it; started anew, it makes new keys and is back."""
+    """No scores are opened without it; started anew, it makes new keys and is back."""
     found, grid = deployed(tmp_path, homes=True)
     start = found.rounds._strategy.first_model()
     with as_server(grid):
@@ -154,7 +207,24 @@ def test_a_bakery_whose_state_was_put_back_stays_silent(tmp_path: Path) -> None:
     old = copy.deepcopy(host.context.state)
     model = found.run().model
     host.context.state = old
-    assert senders(found, start) == [f"bakery {k}" for k in range(1, 5)]
+    assert senders(found, start) == []
     assert refusals(found) == {"a state or home that was put back"}
     host.context.state = RecordDict()
     assert senders(found, model) == [f"bakery {k}" for k in range(5)]
+
+
+def test_a_job_that_is_run_again_without_one_bakery_opens_nothing(tmp_path: Path) -> None:
+    """Each bakery's home remembers with whom; the tables have no further day."""
+    found, _ = deployed(tmp_path, homes=True, num_server_rounds=1)
+    found.run()
+    nodes = [dict(host.context.node_config) for host in found.grid._hosts.values()]
+    grid = LyingGrid(app, nodes[:4], found.settings.to_config(), run_id=2)
+    grid.replies = {}
+    folder = RunFolder.create(tmp_path / "again", run_id=2)
+    with as_server(grid):
+        clients, infos, newcomers = register_clients(grid, found.settings, folder)
+        spec = negotiate_spec(infos, newcomers, found.settings)
+        loop = training_loop(clients, found.settings, spec, infos, newcomers)
+        with pytest.raises(FederationError, match="too like a sum opened already"):
+            loop.run()
+    assert not [reply for reply in grid.replies.values() if reply.vector]

@@ -15,6 +15,8 @@ from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.members import Member, new_keys, write_members
 from glean.settings import ConfigValue, RunSettings
+from tests.churn import stop_the_clock
+from tests.federations import events
 from tests.lying_server import deployed, refusals
 
 HOME: dict[str, ConfigValue] = {"home": "/a/folder"}
@@ -45,6 +47,8 @@ def kind_of(refused: pytest.ExceptionInfo[RefusalError]) -> str:
         (HOME, {"privacy": "noise", "delta": 1e-2}, "a run beyond epsilon-total"),
         ({"share_scores": "no"}, {"share-scores": "yes"}, "scores in the clear"),
         ({"share_scores": "no"}, {"secure-sums": False}, "scores in the clear"),
+        ({}, {"aggregation": "histogram"}, "a run that opens sums of few"),
+        ({"privacy": "sums"}, {"aggregation": "histogram"}, "a run that opens sums of few"),
     ],
 )
 def test_a_run_against_the_policy_is_refused(
@@ -62,7 +66,6 @@ def test_a_run_against_the_policy_is_refused(
         ({}, {"secure-sums": False}),
         ({}, {"share-scores": "yes"}),
         ({"privacy": "sums"}, {}),
-        ({"privacy": "sums"}, {"aggregation": "histogram"}),
         ({"share_scores": "no"}, {}),
         ({"share_scores": "yes"}, {"share-scores": "yes"}),
         (HOME, {"privacy": "noise"}),
@@ -92,7 +95,7 @@ def test_a_server_is_held_to_the_settings_that_it_told() -> None:
     with pytest.raises(RefusalError, match="scores as they are"):
         strict.check_scores()
     with pytest.raises(RefusalError, match="structures"):
-        policy({"aggregation": "histogram"}).check_request(SumRequest(proposes=True), b"")
+        policy({"aggregation": "fedavg"}).check_request(SumRequest(proposes=True), b"")
     open_run = policy({"secure-sums": False})
     open_run.check_request(SumRequest((SCORES,), (SCORES,), with_scores=True), b"")
 
@@ -176,12 +179,29 @@ def test_five_confirmed_members_learn_together(tmp_path: Path) -> None:
     assert not refusals(found)
 
 
-def test_four_bakeries_are_too_few_by_default(tmp_path: Path) -> None:
-    """The run ends with what the bakeries refused, and the events have it."""
+def test_four_bakeries_are_too_few_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five is each bakery's own word: the run waits for one more, and names that it is missing."""
+    stop_the_clock(monkeypatch)
     found, _ = deployed(tmp_path, bakeries=4, policy={"min_contributors": 0})
-    with pytest.raises(FederationError, match="the bakery refuses: too few contributors"):
+    with pytest.raises(FederationError, match=r"min-contributors wants 5 .*: 1 more are missing"):
         found.run()
-    assert refusals(found) == {"too few contributors"}
+    assert not refusals(found)
+
+
+def test_one_that_wants_more_than_there_are_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others waited for it to have enough; its word doesn't stop them."""
+    stop_the_clock(monkeypatch)
+    found, _ = deployed(tmp_path, policy_of={"bakery 2": {"min_contributors": 7}})
+    assert found.run().last_round == 2
+    waiting = [e for e in events(found.folder) if e["event"] == "waiting_for_bakeries"]
+    assert {(event["present"], event["wanted"]) for event in waiting} == {(5, 7)}
+    ((_, name, reason),) = found.failures()
+    assert (name, reason) == ("bakery 2", "its own min-contributors wants 7 in each sum; found 5")
+    assert found.table("rounds.csv")["replies"].tolist() == [4, 4]
 
 
 def test_a_bakery_that_refuses_the_run_is_turned_away_with_the_kind(tmp_path: Path) -> None:

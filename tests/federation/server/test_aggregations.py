@@ -32,7 +32,8 @@ PACKAGE = Path(glean.__file__).parent
 def manager_of(**config: ConfigValue) -> ClientManager:
     """Ten bakeries that are there and can be learned from."""
     named = {key.replace("_", "-"): value for key, value in config.items()}
-    clients: Any = SimpleNamespace(present=frozenset(NAMES))
+    folder = SimpleNamespace(path=Path("no such folder"))
+    clients: Any = SimpleNamespace(present=frozenset(NAMES), folder=folder)
     infos = {
         name: ClientInfo(
             bakery=name,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neural_network import MLPRegressor
 
-from glean.aggregation.fedavg import encoded, encoded_length, mean
+from glean.aggregation.fedavg import encoded, encoded_length, encoded_steps, mean, stepped
 from glean.errors import ModelError
 from glean.learning import neural
 from glean.learning.model_weights import Weights
@@ -49,6 +49,25 @@ def test_a_file_gives_back_its_weights(kind: str) -> None:
     assert again.spec == DEFINITION.to_json()
     with np.load(io.BytesIO(weights.to_npz()), allow_pickle=False) as held:
         assert all(np.array_equal(held[k], again.arrays[k]) for k in weights.arrays)
+
+
+def test_steps_of_all_lead_to_the_mean_and_who_is_missing_takes_none() -> None:
+    """With the fixed denominator: the global weights, and each one's share of what it changed."""
+    rows, shares = 1_000, {1: 600.0, 2: 300.0, 3: 100.0}
+    start = random_weights("poisson", 0)
+    after = {k: random_weights("poisson", k) for k in shares}
+    steps = {k: encoded_steps(after[k], start, weight=shares[k], rows=rows) for k in shares}
+    assert {len(step) for step in steps.values()} == {encoded_length(start) - 1}
+    sums = [encoded(after[k], weight=shares[k], rows=rows) for k in shares]
+    whole = stepped(np.sum([*steps.values()], axis=0), like=start, rows=rows)
+    wanted = mean(np.sum(sums, axis=0), like=start, rows=rows)
+    some = stepped(steps[1] + steps[3], like=start, rows=rows)
+    for name, held in start.arrays.items():
+        assert np.allclose(whole.arrays[name], wanted.arrays[name], atol=1e-6)
+        moved = 0.6 * (after[1].arrays[name] - held) + 0.1 * (after[3].arrays[name] - held)
+        assert np.allclose(some.arrays[name], held + moved, atol=1e-6)
+    with pytest.raises(ModelError, match="isn't sane"):
+        stepped(np.full(encoded_length(start) - 1, 2**61), like=start, rows=rows)
 
 
 @pytest.mark.parametrize("kind", KINDS)

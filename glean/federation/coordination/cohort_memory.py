@@ -1,0 +1,145 @@
+"""Of whom the server has opened counts, totals, hessians and scores in a run; it is kept on disk.
+
+Only where something is asked of a sum's contributors (`min-contributors`, in a deployment five) and
+sums carry no noise. `OpenedCohorts` says what may follow; a run that resumes goes on from the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from glean.errors import FederationError
+from glean.federation.coordination.client_manager import ClientManager
+from glean.federation.coordination.sum_result import Totals
+from glean.federation.wire.opened_cohorts import Cohort, OpenedCohorts, rows_told
+from glean.federation.wire.sum_request import SumRequest
+from glean.seeds import draw
+
+FILE = "cohorts.json"
+
+
+class CohortMemory:
+    """Remembers what was opened over whom.
+
+    Parameters
+    ----------
+    manager : ClientManager
+        The clients.
+
+    Attributes
+    ----------
+    totals : Totals or None
+        What sums are relative to, once it was opened.
+
+    Raises
+    ------
+    FederationError
+        The file of a run that is resumed can't be read.
+    """
+
+    def __init__(self, manager: ClientManager) -> None:
+        self._manager = manager
+        self._opened, self.totals = _read(manager.clients.folder.path / FILE)
+
+    @property
+    def floor(self) -> int:
+        """By how many two cohorts have to differ; 0 where nothing is asked."""
+        return 0 if self._manager.settings.noise.wanted else self._manager.contributors_floor
+
+    def choose(
+        self, rows: str, wanted: Collection[str], *, there: Collection[str], steady: bool = False
+    ) -> tuple[str, ...]:
+        """Choose over whom a sum about some rows is opened; nobody where it may be over none.
+
+        Parameters
+        ----------
+        rows : str
+            What it is about, from `opened_cohorts`.
+        wanted : collection of str
+            Who would be asked.
+        there : collection of str
+            Who could be.
+        steady : bool
+            Whether a cohort that was opened before is preferred to a new one.
+        """
+        before = self._opened.within(rows, there)
+        allowed = self._opened.too_like(rows, wanted, floor=self.floor) is None
+        if allowed and not (self.floor and steady and before):
+            return tuple(sorted(wanted))
+        return tuple(sorted(before or ()))
+
+    def enough_fewer(self, rows: str, there: Collection[str], *, seed: int) -> tuple[str, ...]:
+        """Choose some of those who are there, so few that their sums tell of no few others.
+
+        Who isn't among them is left out by a draw; nobody where not so many are there.
+        """
+        left = list(draw(sorted(there), len(there), seed=seed))
+        while len(left) >= self.floor and self._opened.too_like(rows, left, floor=self.floor):
+            left.pop()
+        return tuple(sorted(left)) if len(left) >= self.floor else ()
+
+    def left_of(self, rows: str, there: Collection[str]) -> tuple[str, ...]:
+        """Name those who are there of the opened cohort of which most are."""
+        left = ({*one} & {*there} for one in self._opened.cohorts.get(rows, ()))
+        return tuple(sorted(max(left, key=len, default=())))
+
+    def too_like(
+        self, requests: Mapping[str, SumRequest], senders: Collection[str]
+    ) -> Cohort | None:
+        """Find an opened cohort that forbids to open a sum over some senders."""
+        for rows, names in _cohorts(requests, senders):
+            if found := self._opened.too_like(rows, names, floor=self.floor):
+                return found
+        return None
+
+    def missing(self, rows: str) -> str:
+        """Say who of the first opened cohort isn't there."""
+        first = self._opened.cohorts.get(rows, (frozenset(),))[0]
+        return ", ".join(sorted(first - self._manager.clients.present))
+
+    def note(self, requests: Mapping[str, SumRequest], senders: Collection[str]) -> None:
+        """Note that a sum over some senders was opened."""
+        opened = self._opened
+        for rows, names in _cohorts(requests, senders):
+            opened = opened.plus(rows, names)
+        self._keep(opened, self.totals)
+
+    def note_totals(self, totals: Totals) -> None:
+        """Note what sums are relative to."""
+        self._keep(self._opened, totals)
+
+    def _keep(self, opened: OpenedCohorts, totals: Totals | None) -> None:
+        if (opened, totals) != (self._opened, self.totals):
+            self._opened, self.totals = opened, totals
+            if self.floor:
+                told = {"totals": asdict(totals) if totals else None, "opened": opened.to_lists()}
+                self._manager.clients.folder.write_bytes(FILE, json.dumps(told).encode())
+
+
+def _cohorts(
+    requests: Mapping[str, SumRequest], senders: Collection[str]
+) -> list[tuple[str, frozenset[str]]]:
+    """Give for each part of a sum that tells of rows which, and whose numbers are in it."""
+    parts = dict.fromkeys(part for request in requests.values() for part in request.parts)
+    return [
+        (rows, frozenset(name for name in senders if part in requests[name].contributes))
+        for part in parts
+        if (rows := rows_told(part))
+    ]
+
+
+def _read(path: Path) -> tuple[OpenedCohorts, Totals | None]:
+    if not path.is_file():
+        return OpenedCohorts(), None
+    try:
+        found = json.loads(path.read_bytes())
+        totals = Totals(**found["totals"]) if found["totals"] else None
+        return OpenedCohorts.from_lists(found["opened"]), totals
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise FederationError(
+            f"resume: {path.name} is damaged ({error!r:.80}); wanted what the interrupted run had "
+            "opened, without which nothing may be opened: put the file back"
+        ) from error
