@@ -10,7 +10,7 @@ from glean.audit.bakery_truth import BakeryTruth, open_bakery
 from glean.audit.leaf_sums import LeafSums, opened_leaves
 from glean.audit.members_view import MembersView
 from glean.audit.received import Received, received_by_server
-from glean.audit.rerun import Rerun, run_again, shortened
+from glean.audit.rerun import FIRST_NODE, Rerun, run_again, shortened
 from glean.errors import GleanError
 from glean.features.definition import FeatureDefinition
 from glean.federation.coordination.global_model import TreeModel
@@ -28,7 +28,6 @@ CHURN_ROUND = 3
 """First round without the bakery that leaves; in the two before it there is something to compare
 with."""
 
-_FIRST_NODE = 2
 
 Said = Callable[[str], None]
 
@@ -67,7 +66,7 @@ class Observed:
     @cached_property
     def member(self) -> MembersView:
         """What a member was told; all are told the same of models."""
-        return MembersView.of(self.rerun.exchanges, _FIRST_NODE)
+        return MembersView.of(self.rerun.exchanges, FIRST_NODE)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.grids.inprocess import BakeryApp, as_server
+from glean.federation.grids.inprocess import SERVER_NODE, BakeryApp, as_server
 from glean.federation.grids.recording import Exchange, RecordingGrid
 from glean.federation.server.setup import negotiate_spec, register_clients, training_loop
 from glean.federation.server.training_state import TrainingState
@@ -23,8 +23,10 @@ from glean.learning.learning_rates import learning_rate_of
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
 
+FIRST_NODE = SERVER_NODE + 1
+"""The node of the first partition that is there."""
+
 _LARGEST_RUN_ID = 2**62
-_FIRST_NODE = 2
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def run_again(
     """
     config = settings.to_config()
     run_id = secrets.randbelow(_LARGEST_RUN_ID)
-    gone = {partitions.index(k) + _FIRST_NODE: number for k, number in (leaves or {}).items()}
+    gone = {partitions.index(k) + FIRST_NODE: number for k, number in (leaves or {}).items()}
     grid = RecordingGrid(
         client_app,
         [{"partition-id": partition} for partition in partitions],
