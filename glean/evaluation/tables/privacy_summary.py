@@ -14,9 +14,9 @@ from glean.privacy.noise_budget import RECORDS_OF_A_DAY
 _KEYS = ["bakeries", "privacy", "epsilon", "epsilon_of_a_days_sales"]
 _NAMES = {
     SUMS: "sums as they are",
-    NO_NOISE: "random trees, no noise",
+    NO_NOISE: "no noise",
     "weekday-mean": "weekday-mean",
-    "local": "local: each alone",
+    "local": "each alone",
 }
 
 
@@ -63,7 +63,7 @@ def curve_table(curve: pd.DataFrame, bakeries: int) -> ResultTable:
             "shared\nmodel",
             "\nchosen",
             "own model\nin chosen",
-            "newcomers:\nshared model",
+            "newcomers\nshared model",
             "\nchosen",
         ),
         rows=(
