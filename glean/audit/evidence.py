@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from glean.audit.bakery_truth import BakeryTruth, open_bakery
 from glean.audit.leaf_sums import LeafSums, opened_leaves
@@ -159,23 +159,14 @@ def gathered(
         name = names[victim]
         said(f"runs without {name}")
         others = [partition for partition in sorted(names) if partition != victim]
-        two = shortened(settings, 2)
-        without[name] = Observed(
-            run_again(settings, others, client_app, newcomers=newcomers), settings
-        )
+        again = partial(run_again, client_app=client_app, newcomers=newcomers)
+        without[name] = Observed(again(settings, others), settings)
         if start is not None:
-            again = run_again(two, others, client_app, newcomers=newcomers, start=start)
-            resumed[name] = Observed(again, two)
+            two, opened = shortened(settings, 2), whole.rerun.opened
+            resumed[name] = Observed(again(two, others, start=start, opened=opened), two)
         if not settings.noise.wanted:
-            three = shortened(settings, CHURN_ROUND)
-            left = run_again(
-                three,
-                sorted(names),
-                client_app,
-                newcomers=newcomers,
-                leaves={victim: CHURN_ROUND},
-            )
-            churned[name] = Observed(left, three)
+            three, leaves = shortened(settings, CHURN_ROUND), {victim: CHURN_ROUND}
+            churned[name] = Observed(again(three, sorted(names), leaves=leaves), three)
     return Evidence(whole, without, resumed, churned, bakeries)
 
 

@@ -73,12 +73,15 @@ def _by_claims(
 def _by_differences(
     evidence: Evidence, attack: str, others: Mapping[str, Observed], number: int
 ) -> Finding:
-    """Subtract a run without the bakery; for chance, one without another bakery."""
+    """Subtract a run without the bakery; for chance, one without another bakery.
+
+    Where a run opens no leaves anew there is nothing to subtract.
+    """
 
     def claims(absent: str) -> list[Claims]:
         whole = [one for one in evidence.whole.leaves if one.round == number]
         other = [one for one in others[absent].leaves if one.round == number]
-        return [Claims.single_rows(one.less(two)) for one, two in zip(whole, other, strict=True)]
+        return [Claims.single_rows(one.less(two)) for one, two in zip(whole, other, strict=False)]
 
     there = _each(evidence, claims)
     not_there = _each(evidence, lambda name: claims(evidence.another(name)))

@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from glean.federation.coordination.cohort_memory import FILE as COHORTS_FILE
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.grids.inprocess import SERVER_NODE, BakeryApp, as_server
 from glean.federation.grids.recording import Exchange, RecordingGrid
+from glean.federation.server.kept_leaves import FILE as LEAVES_FILE
 from glean.federation.server.setup import negotiate_spec, register_clients, training_loop
 from glean.federation.server.training_state import TrainingState
 from glean.learning.learning_rates import learning_rate_of
@@ -43,12 +45,15 @@ class Rerun:
         The feature definition that was agreed on.
     names : dict of int to str
         The bakery that a partition plays.
+    opened : dict of str to bytes
+        Files of the run's folder that say of whom what was opened, by name.
     """
 
     exchanges: tuple[Exchange, ...]
     model: GlobalModel
     spec: str
     names: dict[int, str]
+    opened: dict[str, bytes]
 
 
 def run_again(
@@ -59,6 +64,7 @@ def run_again(
     newcomers: Sequence[str],
     leaves: Mapping[int, int] | None = None,
     start: TrainingState | None = None,
+    opened: Mapping[str, bytes] | None = None,
 ) -> Rerun:
     """Train with some of a simulation's bakeries, and keep what travelled.
 
@@ -76,6 +82,8 @@ def run_again(
         Partitions that go for good, and the first round without them.
     start : TrainingState, optional
         Where an interrupted run was, to go on from there.
+    opened : mapping of str to bytes, optional
+        What its folder says of whom what was opened.
 
     Raises
     ------
@@ -95,11 +103,19 @@ def run_again(
     scratched = tempfile.TemporaryDirectory(prefix="glean-audit-")
     with scratched as scratch, as_server(grid), _quiet():
         folder = RunFolder.create(Path(scratch), run_id=run_id)
+        for name, content in (opened or {}).items():
+            folder.write_bytes(name, content)
         clients, infos, cut = register_clients(grid, settings, folder, newcomers=newcomers)
         spec = negotiate_spec(infos, cut, settings)
         result = training_loop(clients, settings, spec, infos, cut).run(start)
+        left = _opened_files(folder.path)
     names = {info.partition: name for name, info in infos.items()}
-    return Rerun(tuple(grid.exchanges), result.model, spec, names)
+    return Rerun(tuple(grid.exchanges), result.model, spec, names, left)
+
+
+def _opened_files(folder: Path) -> dict[str, bytes]:
+    paths = (folder / name for name in (COHORTS_FILE, LEAVES_FILE))
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 
 @contextmanager
