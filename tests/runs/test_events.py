@@ -33,7 +33,7 @@ METRICS = {"wape": 0.25, "mae": None}
 EVENTS: list[tuple[Event, str, str]] = [
     (
         RunStarted(("A", "B"), 3),
-        '"event": "run_started", "bakeries": ["A", "B"], "rounds": 3',
+        '"event": "run_started", "bakeries": ["A", "B"], "rounds": 3, "caution": null',
         "2 bakeries, 3 rounds",
     ),
     (
