@@ -102,7 +102,7 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     insert_after(
         folder / "glean" / "server_app.py",
-        "def _run(grid: Grid, settings: RunSettings, record: RunRecord) -> None:\n",
+        "def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord) -> None:\n",
         FAILING_SERVER,
     )
     insert_after(
