@@ -88,6 +88,9 @@ class AggregationKind:
         Whether its strategy has a state of its own, never empty, which checkpoints keep.
     squared_error_only : bool
         Whether it is for the objective "reg:squarederror" alone.
+    chance_setback : float
+        By which share a round may make the validation score worse by chance
+        (`python -m benchmarks.setbacks` measures it); one that makes it worse is taken back.
     unfit_for_noise : str
         Why it can't be trained where `privacy` is "noise"; "" where it can.
     unfit_for_floor : str
@@ -107,6 +110,7 @@ class AggregationKind:
     one_boosting_step: bool = False
     has_state: bool = False
     squared_error_only: bool = False
+    chance_setback: float = 0.05
     unfit_for_noise: str = "what it opens carries no noise"
     unfit_for_floor: str = ""
 
@@ -147,6 +151,7 @@ KINDS: tuple[AggregationKind, ...] = (
         "glean.federation.server.cyclic:CyclicStrategy",
         rate=TREE_RATE,
         sums=False,
+        chance_setback=0.3,
         unfit_for_noise="each bakery's trees leave it as they are",
     ),
     AggregationKind(
@@ -154,6 +159,7 @@ KINDS: tuple[AggregationKind, ...] = (
         "weights",
         "glean.federation.server.fedavg:FedAvgStrategy",
         cpu_only=True,
+        chance_setback=0.3,
         unfit_for_noise="a day can move thousands of weights, and each would want its noise",
     ),
     AggregationKind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -60,6 +61,17 @@ class ClassificationSums(MetricSums):
     def accuracy(self) -> float:
         """Share of hits; NaN without rows."""
         return self.hits / self.rows if self.rows else float("nan")
+
+    def impossible(self, slack: float = 0.0) -> str:
+        """Say why no rows can have these sums; "" where some can."""
+        if why := super().impossible(slack):
+            return why
+        if self.hits > self.rows + 2 * slack:
+            return f"found more hits than rows: {self}"
+        most = -math.log(SMALLEST_PROBABILITY) * (self.rows + slack) + slack
+        if self.log_losses > most * (1.0 + 1e-9):
+            return f"found log losses beyond those of the smallest probability: {self}"
+        return ""
 
     def metrics(self) -> dict[str, float]:
         """Give log loss and accuracy."""

@@ -61,6 +61,13 @@ class FederationError(GleanError):
     """A run can't start or can't go on."""
 
 
+class ImpossibleSumError(FederationError):
+    """An opened sum that no rows can have: somebody sent what isn't of its own rows.
+
+    Whose part it was, the sum doesn't tell where it was masked.
+    """
+
+
 class CertificateError(GleanError):
     """Certificates or keys can't be made or read as asked."""
 

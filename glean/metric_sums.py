@@ -15,6 +15,9 @@ from glean.errors import ModelError
 ALL_CLIENTS = "(all)"
 """Stands for all clients together, where each keeps its own sums to itself."""
 
+LARGEST_SUM = 1e30
+"""More than a client's errors, or their squares, come to in any unit; sums of many are finite."""
+
 
 @dataclass(frozen=True)
 class MetricSums:
@@ -64,15 +67,30 @@ class MetricSums:
         Raises
         ------
         ModelError
-            There aren't as many as there should be, or one that can't be negative is.
+            There aren't as many as there should be, or no rows can have them (`impossible`).
         """
         names = [item.name for item in fields(cls)]
         if len(values) != len(names):
             raise ModelError(f"found {len(values)} sums of errors; wanted {len(names)}")
         sums = cls(*values)
-        if min(v for n, v in zip(names, values, strict=True) if n not in cls.SIGNED) < 0:
-            raise ModelError(f"found a negative sum of errors: {sums}")
+        if why := sums.impossible():
+            raise ModelError(why)
         return sums
+
+    def impossible(self, slack: float = 0.0) -> str:
+        """Say why no rows can have these sums; "" where some can.
+
+        Parameters
+        ----------
+        slack : float
+            What rounding may have added to a field or taken from it.
+        """
+        named = dict(zip([item.name for item in fields(self)], self.as_tuple, strict=True))
+        if not all(abs(value) <= LARGEST_SUM for value in named.values()):
+            return f"found a sum of errors that isn't finite or beyond {LARGEST_SUM:g}: {self}"
+        if min(value for name, value in named.items() if name not in self.SIGNED) < -slack:
+            return f"found a negative sum of errors: {self}"
+        return ""
 
     @classmethod
     def of_primary(cls, value: float) -> Self:

@@ -83,6 +83,26 @@ class ErrorSums(MetricSums):
         """
         return cls(units=1.0, abs_error=max(value, 0.0))
 
+    def impossible(self, slack: float = 0.0) -> str:
+        """Say why no rows can have these sums; "" where some can.
+
+        The bias is at most the absolute error, and that squared at most the rows times the squared
+        error (Cauchy and Schwarz).
+        """
+        if why := super().impossible(slack):
+            return why
+        # Floats that were added up in another order differ by some last digits.
+        near = 1.0 + 1e-9
+        if abs(self.signed_error) > self.abs_error * near + 2 * slack:
+            return f"found a bias beyond the absolute error: {self}"
+        if self.sold_rows > self.rows + 2 * slack:
+            return f"found more rows that sold than rows: {self}"
+        most = (self.rows + slack) * (self.squared_error + slack) * near
+        least = max(self.abs_error - slack, 0.0)
+        if least * least > most:
+            return f"found an absolute error that its squares don't allow: {self}"
+        return ""
+
     def metrics(self) -> dict[str, float]:
         """Give WAPE, MAE, RMSE and MAPE."""
         return {"wape": self.wape, "mae": self.mae, "rmse": self.rmse, "mape": self.mape}

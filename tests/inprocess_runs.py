@@ -61,6 +61,7 @@ def cut_off(
     round_number: int,
     kind: str = "train",
     then: Callable[[], None] | None = None,
+    nodes: Sequence[Mapping[str, ConfigValue]] = THREE,
 ) -> Path:
     """Run until a bakery is asked in a round: there the server is gone. The folder that it leaves.
 
@@ -70,6 +71,8 @@ def cut_off(
         Phase: "train", "evaluate" or "evaluate.test".
     then : callable, optional
         What ends the server; otherwise an exception does.
+    nodes : sequence of mapping
+        Node configs.
     """
 
     def meddle(message: Message, _name: str, honest: Honest) -> Message:
@@ -79,7 +82,7 @@ def cut_off(
         return honest()
 
     try:
-        run(out, config, app=MeddledApp(meddle))
+        run(out, config, app=MeddledApp(meddle), nodes=nodes)
     except CutOffError:
         return (out / "latest").resolve()
     raise AssertionError(f"round {round_number} had no {kind} phase")

@@ -16,6 +16,7 @@ import pytest
 import benchmarks.__main__ as bench
 from benchmarks import (
     accuracy,
+    attacks,
     engines,
     iris,
     many_bakeries,
@@ -299,3 +300,32 @@ def test_exchanges_are_counted_up_to_each_model(
     assert spent.exchanges == total
     assert len(federation.checkpoints()) == len(federation.validation_curve()) == 2
     assert min(spent.bytes_down, spent.bytes_up, spent.server_s) > 0
+
+
+@pytest.mark.parametrize(
+    ("stopped", "chosen", "code"), [("", 0.202, 0), ("", 0.203, 1), ("no bakery is left", 0.2, 1)]
+)
+def test_attacks_may_stop_no_run_and_harm_nobody_s_own_choice(
+    stopped: str,
+    chosen: float,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With the checks, what bakeries bake by may be 1% worse than alone."""
+    asked = []
+
+    def measure(
+        _settings: RunSettings, numbers: range, honest: range, attack: str, _out: Path
+    ) -> attacks.AttackedRun:
+        asked.append((attack, len(numbers), len(honest)))
+        return attacks.AttackedRun(
+            0.3 if attack else 0.15, chosen, 0.2, 3, stopped if attack else ""
+        )
+
+    monkeypatch.setattr(attacks, "measure", measure)
+    words = ["attacks", "--bakeries", "10", "--kinds", "refit", "--attacks", "zeros"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert attacks.main() == code
+    assert asked == [("", 9, 9), *[("zeros", 10, 9)] * 2, ("", 7, 7), *[("zeros", 10, 7)] * 2]
+    assert "+100.0%" in capsys.readouterr().out

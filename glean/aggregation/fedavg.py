@@ -135,6 +135,11 @@ def _weights_of(values: NDArray[np.float64], like: Weights) -> Weights:
     return Weights(like.kind, like.spec, arrays)
 
 
+def total_weight(total: Encoded, *, rows: int) -> float:
+    """Read what all bakeries weigh together, in mean rows, from the sum of their summands."""
+    return math.ldexp(float(total[-1]), -_bits(rows))
+
+
 def _bits(rows: int) -> int:
     """Binary places such that weights of `LARGEST_WEIGHT` times twice the rows can't wrap."""
     return _RING_BITS - math.ceil(math.log2(2 * LARGEST_WEIGHT * rows))

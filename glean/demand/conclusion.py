@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pandas as pd
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.error_sums import sum_errors
 from glean.demand.small_federation import caution
-from glean.errors import GleanError
+from glean.errors import GleanError, ImpossibleSumError
 from glean.evaluation.pages.owner_page import write_owner_page
 from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
@@ -36,6 +37,8 @@ from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
+
+LOG = logging.getLogger("glean")
 
 
 class DemandConclusion:
@@ -60,7 +63,11 @@ class DemandConclusion:
         errors = sum_errors(run)
         if errors is not None:
             run.folder.write_bytes(ERRORS_FILE, errors.to_json().encode())
-        rows = _final_rows(run, findings=errors.to_json() if errors is not None else "")
+        try:
+            rows = _final_rows(run, findings=errors.to_json() if errors is not None else "")
+        except ImpossibleSumError as error:
+            LOG.warning("no final scores, as the sum of them can't be: %s", error)
+            rows = []
         if not run.deployed:
             rows += [score.to_row() for score in _Diagnosis(run, errors).write()]
         table = pd.DataFrame(_sorted(rows), columns=list(SCORE_COLUMNS))

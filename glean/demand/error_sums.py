@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from glean.aggregation.error_histogram import (
     COUNTS_LENGTH,
@@ -12,8 +15,8 @@ from glean.aggregation.error_histogram import (
     variance_of,
 )
 from glean.aggregation.metric_sums import decode
-from glean.demand.error_parts import ERROR_COUNTS, MOMENTS
-from glean.errors import FederationError
+from glean.demand.error_parts import ERROR_COUNTS, MOMENTS, Encoded
+from glean.errors import FederationError, ImpossibleSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.sum_rounds import SumRounds
@@ -63,14 +66,36 @@ def error_distribution(
     totals = sum_rounds.totals(number)
     base = SumRequest((), (), unit_weight=totals.unit_weight, num_clients=totals.num_clients)
     request = replace(base, parts=(MOMENTS,), contributes=(MOMENTS,))
-    result = sum_rounds.run(number, model, dict.fromkeys(names, request), length=MOMENTS_LENGTH)
+    result = sum_rounds.run(
+        number,
+        model,
+        dict.fromkeys(names, request),
+        length=MOMENTS_LENGTH,
+        check=partial(_check_possible, most=np.inf),
+    )
     scale = variance_of(decode(result.total, num_clients=totals.num_clients))
     if scale is None or len(result.replies) < FEWEST_BAKERIES:
         return None
     request = replace(base, parts=(ERROR_COUNTS,), contributes=(ERROR_COUNTS,), scale=scale)
     asked = dict.fromkeys(result.replies, request)
-    result = sum_rounds.run(number, model, asked, length=COUNTS_LENGTH)
+    rows = float(decode(result.total, num_clients=totals.num_clients)[0])
+    result = sum_rounds.run(
+        number,
+        model,
+        asked,
+        length=COUNTS_LENGTH,
+        check=partial(_check_possible, most=rows + 1.0),
+    )
     counted = result.total.tolist()
-    if len(result.replies) < FEWEST_BAKERIES or min(counted) < 0 or not sum(counted):
+    if len(result.replies) < FEWEST_BAKERIES or not sum(counted):
         return None
     return ErrorDistribution(scale[0] * totals.unit_weight, scale[1], tuple(counted))
+
+
+def _check_possible(total: Encoded, *, most: float) -> None:
+    """Refuse sums and counts of errors that are negative, or beyond all rows together."""
+    if (total < 0).any() or total.astype(np.float64).sum() > most:
+        raise ImpossibleSumError(
+            f"found sums of errors from {total.min()} to {total.max()}; wanted none below zero, "
+            f"and counts of at most {most:g} rows in all"
+        )

@@ -72,6 +72,39 @@ class Loss:
         """Largest weight of a leaf; 0: any."""
         return POISSON_MAX_DELTA_STEP if self.objective == "count:poisson" else 0.0
 
+    @property
+    def largest_hessian(self) -> float:
+        """Largest hessian of a row of weight 1."""
+        curved = self.objective in ("count:poisson", "reg:tweedie")
+        return GRADIENT_BOUND if curved else 1.0
+
+    def gradient_bounds(self, hessian: Floats, weight: float) -> tuple[Floats, Floats]:
+        """Bound gradient sums by the hessian sums of the same rows.
+
+        Parameters
+        ----------
+        hessian : float64 array
+            Sums over any rows.
+        weight : float
+            What these rows weigh at most.
+
+        Returns
+        -------
+        low, high : float64 arrays like `hessian`
+            With e = exp(m) and what `gradients` clips: of "count:poisson" the gradient e - y is at
+            most the hessian exp(0.7) e; of "reg:tweedie" it is the difference of two terms, neither
+            negative, whose mean is the hessian; of the others the hessian is the weight.
+        """
+        match self.objective:
+            case "count:poisson":
+                return np.full_like(hessian, -GRADIENT_BOUND * weight), hessian
+            case "reg:tweedie":
+                return -2.0 * hessian, 2.0 * hessian
+            case "reg:quantileerror":
+                return -self.quantile * hessian, (1.0 - self.quantile) * hessian
+            case _:
+                return -GRADIENT_BOUND * hessian, GRADIENT_BOUND * hessian
+
     def gradients(self, y: Singles, margin: Singles) -> tuple[Floats, Floats]:
         """Differentiate the loss of each row once and twice.
 

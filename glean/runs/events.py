@@ -1,17 +1,19 @@
 """The events of a run: each kind with its fields, as `events.jsonl` has them, and its sentence.
 
 A line of `events.jsonl` is the time, the kind and the fields, in this order. Whoever tells people
-of an event (the terminal, the report, a log) takes its sentence from here.
+of an event (the terminal, the report, a log) takes its sentence from here. What came to nothing has
+events in `setback_events.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from glean.metric_sums import written_score
 from glean.runs.event_row import Event, fits
+from glean.runs.setback_events import Setback
 
 
 @dataclass(frozen=True)
@@ -155,36 +157,6 @@ class BakeryFailed(Event):
 
 
 @dataclass(frozen=True)
-class SumLost(Event):
-    """A secure sum can't be unmasked."""
-
-    kind: ClassVar[str] = "sum_lost"
-    words: ClassVar[str] = "a secure sum is lost, those who are left go on: {reason}"
-    round: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class TreesGivenUp(Event):
-    """The trees of a round are grown anew, since sums for them didn't fit together."""
-
-    kind: ClassVar[str] = "trees_given_up"
-    words: ClassVar[str] = "trees are given up and grown anew: {reason}"
-    round: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class RoundUnscored(Event):
-    """A model isn't scored, as some are missing with whom scores were opened before."""
-
-    kind: ClassVar[str] = "round_unscored"
-    words: ClassVar[str] = "not scored: the difference to earlier scores would tell of {missing}"
-    round: int
-    missing: str
-
-
-@dataclass(frozen=True)
 class RoundFinished(Event):
     """A round is over and its model was scored; 0 is the model that a run started from.
 
@@ -251,7 +223,7 @@ class RunFinished(Event):
         return f"the run {self.status}" + (f": {self.reason}" if self.reason else "")
 
 
-KINDS = {kind.kind: kind for kind in Event.__subclasses__()}
+KINDS = {kind.kind: kind for kind in {*Event.__subclasses__(), *get_args(Setback)}}
 """Every kind of event by the name that `events.jsonl` calls it."""
 
 

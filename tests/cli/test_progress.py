@@ -15,11 +15,10 @@ from glean.runs.events import (
     RoundFinished,
     RunFinished,
     RunStarted,
-    SumLost,
-    TreesGivenUp,
     WaitingForBakeries,
 )
 from glean.runs.folder import RunFolder
+from glean.runs.setback_events import SumLost, TreesGivenUp
 
 
 def test_it_tells_who_comes_and_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

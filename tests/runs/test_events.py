@@ -17,16 +17,21 @@ from glean.runs.events import (
     BakeryNotTrained,
     BakeryReturned,
     RoundFinished,
-    RoundUnscored,
     RunFinished,
     RunResumed,
     RunStarted,
-    SumLost,
-    TreesGivenUp,
     WaitingForBakeries,
     event_of,
 )
 from glean.runs.folder import RunFolder, known_events
+from glean.runs.setback_events import (
+    RoundGivenUp,
+    RoundTakenBack,
+    RoundUnscored,
+    SumLost,
+    SumRefused,
+    TreesGivenUp,
+)
 
 METRICS = {"wape": 0.25, "mae": None}
 
@@ -83,6 +88,22 @@ EVENTS: list[tuple[Event, str, str]] = [
         SumLost(1, "2 are left"),
         '"event": "sum_lost", "round": 1, "reason": "2 are left"',
         "a secure sum is lost, those who are left go on: 2 are left",
+    ),
+    (
+        SumRefused(2, "leaves, scores", "found -1"),
+        '"event": "sum_refused", "round": 2, "parts": "leaves, scores", "reason": "found -1"',
+        "a sum of leaves, scores is refused, since somebody sent what can't be: found -1",
+    ),
+    (
+        RoundGivenUp(2, "found -1"),
+        '"event": "round_given_up", "round": 2, "reason": "found -1"',
+        "the round is given up, the model stays as it was: found -1",
+    ),
+    (
+        RoundTakenBack(3, 0.25),
+        '"event": "round_taken_back", "round": 3, "setback": 0.25',
+        "the round is taken back: on validation days its model is 25% worse than the one before, "
+        "which chance doesn't make",
     ),
     (
         TreesGivenUp(1, "counts differ"),

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glean.errors import FederationError, ModelError
+from glean.errors import FederationError, ImpossibleSumError, ModelError
 from glean.evaluation.tables.backtest import (
     CLIENT_METHODS,
     NOISED_METHODS,
@@ -17,6 +17,8 @@ from glean.evaluation.tables.backtest import (
 from glean.evaluation.tables.scores import BakeryScore
 from glean.evaluation.tables.summed_scores import scores_of
 from glean.federation.server.conclusion import FinishedRounds
+from glean.federation.wire.sum_request import FINAL
+from glean.runs.setback_events import SumRefused
 from glean.sales.table import ALL_BAKERIES
 
 LOG = logging.getLogger("glean")
@@ -44,6 +46,8 @@ def final_scores(run: FinishedRounds, *, findings: str) -> list[BakeryScore]:
 
     Raises
     ------
+    ImpossibleSumError
+        Only the sum over all is opened, and no rows can have it.
     FederationError
         No bakery gave valid scores, or none has a day that could be scored.
     """
@@ -85,16 +89,24 @@ def noised_rows(run: FinishedRounds) -> list[dict[str, Any]]:
 
 def _summed_scores(run: FinishedRounds) -> list[BakeryScore]:
     """One row a method for all bakeries, each of which keeps its own at home."""
-    sums = run.loop.summed_test(run.result, methods=len(CLIENT_METHODS))
-    scores = scores_of(sums, CLIENT_METHODS)
+    scores = _scores_in_sum(run, CLIENT_METHODS)
     if not scores:
         raise FederationError(_NO_DAY)
     if run.loop.test_start(run.result):
         try:
-            scores += scores_of(run.loop.summed_test(run.result, methods=1), (START,))
+            scores += _scores_in_sum(run, (START,))
         except FederationError as error:
             LOG.warning("the model that the run started from isn't scored: %s", error)
     return scores
+
+
+def _scores_in_sum(run: FinishedRounds, methods: Sequence[str]) -> list[BakeryScore]:
+    sums = run.loop.summed_test(run.result, methods=len(methods))
+    try:
+        return scores_of(sums, methods)
+    except ModelError as error:
+        run.folder.append_event(SumRefused(run.result.last_round, FINAL, str(error)))
+        raise ImpossibleSumError(str(error)) from error
 
 
 def _start_scores(

@@ -7,17 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from glean.runs.events import (
-    BakeryFailed,
-    BakeryNotTrained,
-    RoundUnscored,
-    RunStarted,
-    SumLost,
-    TreesGivenUp,
-)
+from glean.runs.events import BakeryFailed, BakeryNotTrained, RunStarted
 from glean.runs.folder import known_events
 from glean.runs.index import StoredRun, read_run
 from glean.runs.results import Columns, read_table
+from glean.runs.setback_events import Setback
 
 
 @dataclass(frozen=True)
@@ -32,8 +26,8 @@ class RunOutline:
         Replies of clients that were missing or refused.
     left_out : tuple of BakeryNotTrained
         Clients that are scored, but not trained on.
-    given_up : tuple of SumLost, TreesGivenUp or RoundUnscored
-        Sums that were lost, and trees that were grown anew.
+    given_up : tuple of Setback
+        Sums that were lost or refused, trees that were grown anew, rounds that don't count.
     rounds, bakery_rounds : DataFrame or None
         `rounds.csv`, `bakery_rounds.csv`.
     caution : str
@@ -43,7 +37,7 @@ class RunOutline:
     run: StoredRun
     failures: tuple[BakeryFailed, ...] = ()
     left_out: tuple[BakeryNotTrained, ...] = ()
-    given_up: tuple[SumLost | TreesGivenUp | RoundUnscored, ...] = ()
+    given_up: tuple[Setback, ...] = ()
     rounds: pd.DataFrame | None = None
     bakery_rounds: pd.DataFrame | None = None
     caution: str = ""
@@ -71,7 +65,7 @@ def read_outline(folder: Path, *, metric: str) -> RunOutline:
         run=run,
         failures=tuple(e for e in events if isinstance(e, BakeryFailed)),
         left_out=tuple(e for e in events if isinstance(e, BakeryNotTrained)),
-        given_up=tuple(e for e in events if isinstance(e, SumLost | TreesGivenUp | RoundUnscored)),
+        given_up=tuple(e for e in events if isinstance(e, Setback)),
         rounds=read_table(folder / "rounds.csv", Columns(("round", metric), ())),
         bakery_rounds=read_table(folder / "bakery_rounds.csv", clients),
         caution=next((e.caution or "" for e in events if isinstance(e, RunStarted)), ""),

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from glean.errors import FederationError
 from glean.federation.coordination.client_manager import ClientManager
+from glean.federation.coordination.secagg_server import UnopenedError
 from glean.federation.coordination.sum_result import Totals
+from glean.federation.coordination.wanted_sum import WantedSum
 from glean.federation.wire.opened_cohorts import Cohort, OpenedCohorts, rows_told
 from glean.federation.wire.sum_request import SumRequest
 from glean.seeds import draw
@@ -94,6 +96,27 @@ class CohortMemory:
             if found := self._opened.too_like(rows, names, floor=self.floor):
                 return found
         return None
+
+    def check_opens(self, wanted: WantedSum, senders: Collection[str]) -> None:
+        """Stop a sum over some senders that isn't to be opened.
+
+        Raises
+        ------
+        UnopenedError
+            Some are missing whom it would tell of.
+        FederationError
+            Nobody is missing, and it would tell of somebody all the same.
+        """
+        if absent := wanted.absent(senders):
+            raise UnopenedError(absent)
+        if near := self.too_like(wanted.requests, senders):
+            if missing := wanted.requests.keys() - {*senders}:
+                raise UnopenedError(frozenset(missing))
+            raise FederationError(
+                f"round {wanted.number}: the sum over {', '.join(sorted(senders))} isn't opened: "
+                f"one over {', '.join(sorted(near))} was, and the difference would tell of fewer "
+                f"than {self.floor}. Wait until those who are missing are back, or for newer rows"
+            )
 
     def missing(self, rows: str) -> str:
         """Say who of the first opened cohort isn't there."""

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.aggregation.metric_sums import decode_sums
-from glean.errors import FederationError
+from glean.aggregation.metric_sums import decode, decode_sums
+from glean.errors import FederationError, ImpossibleSumError
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.coordination.wanted_sum import Check, Encoded
 from glean.federation.wire.final_test_sums import summed
 from glean.federation.wire.opened_cohorts import TEST, VALIDATION
 from glean.federation.wire.sum_request import FINAL, SCORES, SumRequest
 from glean.federation.workload.registry import workload_of
 from glean.metric_sums import ALL_CLIENTS, MetricSums
-from glean.runs.events import RoundUnscored
+from glean.runs.setback_events import RoundUnscored
 
 LOG = logging.getLogger("glean")
 
@@ -27,6 +28,9 @@ Scores = Mapping[str, MetricSums]
 """By client; or one entry, `ALL_CLIENTS`, where each keeps its own."""
 
 Floats = NDArray[np.float64]
+
+ONE = np.ones(1, dtype=np.int64)
+"""The finest step of a sum: what rounding a summand moves it by at most."""
 
 
 def sum_scores(sum_rounds: SumRounds, number: int, model: GlobalModel) -> Scores:
@@ -49,7 +53,9 @@ def sum_scores(sum_rounds: SumRounds, number: int, model: GlobalModel) -> Scores
             _report_unscored(sum_rounds, number)
             return {}
         asked = dict.fromkeys(attempt.asked, request)
-        result = sum_rounds.run(number, model, asked, length=length)
+        result = sum_rounds.run(
+            number, model, asked, length=length, check=_scores_check(metrics, request)
+        )
         if result.absent:
             attempt.asked = sorted(result.absent)
         if result.replies and (scores := scores_in(metrics, result, hidden=bool(request.parts))):
@@ -64,7 +70,13 @@ def _report_unscored(sum_rounds: SumRounds, number: int) -> None:
 
 
 def scores_in(metrics: type[MetricSums], result: SumResult, *, hidden: bool) -> Scores:
-    """Read the scores of a sum: by bakery, or at the end of the vector for all of them."""
+    """Read the scores of a sum: by bakery, or at the end of the vector for all of them.
+
+    Raises
+    ------
+    ImpossibleSumError
+        No rows can have the sum.
+    """
     if not hidden:
         return {n: metrics.from_values(r.sums) for n, r in result.replies.items() if r.sums}
     evaluators = [name for name in result.replies if SCORES in result.requests[name].contributes]
@@ -72,10 +84,25 @@ def scores_in(metrics: type[MetricSums], result: SumResult, *, hidden: bool) -> 
         return {}
     request = result.requests[evaluators[0]]
     encoded = result.total[-metrics.length() :]
+    _scores_check(metrics, request)(encoded)
     sums = decode_sums(
         metrics, encoded, unit_weight=request.unit_weight, num_clients=request.num_clients
     )
     return {ALL_CLIENTS: sums}
+
+
+def _scores_check(metrics: type[MetricSums], request: SumRequest) -> Check:
+    """Give what refuses a sum of scores that no rows can have; a sum of nothing passes."""
+
+    def check(total: Encoded) -> None:
+        if not len(total):
+            return
+        relative = decode_sums(metrics, total, unit_weight=1.0, num_clients=request.num_clients)
+        slack = request.num_clients * float(decode(ONE, num_clients=request.num_clients)[0])
+        if why := relative.impossible(slack):
+            raise ImpossibleSumError(f"{why}, relative to the mean row")
+
+    return check
 
 
 def sum_final_test(sum_rounds: SumRounds, number: int, *, methods: int) -> Floats:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from glean.aggregation.count_bounds import check_clipped_scores
 from glean.aggregation.oblivious import decoded
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_rounds import SumRounds
-from glean.federation.wire.noised_parts import score_deviation
+from glean.federation.wire.noised_parts import part_deviation, score_deviation
 from glean.federation.wire.sum_request import SumRequest
+from glean.learning.day_sums import UNIT
 from glean.privacy.noise_budget import relied_on
 
 
@@ -38,16 +42,22 @@ def sum_noised_scores(
 
     Raises
     ------
+    ImpossibleSumError
+        Scores from 0 to 1 can't add up to the sum, whatever the noise.
     FederationError
         Nobody gave a valid reply, or too few for the noise that is accounted.
     """
     manager = sum_rounds.manager
     parties = len(manager.trainers)
     request = SumRequest((part,), (part,), num_clients=parties)
+    noise = part_deviation(part, manager.settings, parties=parties) * math.sqrt(parties) / UNIT
+    check = partial(check_clipped_scores, contributors=parties, noise=noise)
     for attempt in retries(manager, number):
         attempt.asked = manager.sample_trainers(number, without=attempt.spent)
         asked = dict.fromkeys(attempt.asked, request)
-        result = sum_rounds.run(number, model, asked, length=length, at_least=relied_on(parties))
+        result = sum_rounds.run(
+            number, model, asked, length=length, at_least=relied_on(parties), check=check
+        )
         if senders := len(result.replies):
             means = np.clip(decoded(result.total) / senders, 0.0, 1.0)
             deviation = score_deviation(manager.settings, parties=parties, senders=senders)

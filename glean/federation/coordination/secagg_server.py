@@ -22,7 +22,7 @@ from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyAdvertisement
 from glean.privacy.secagg_round import SecAggRound
-from glean.runs.events import SumLost
+from glean.runs.setback_events import SumLost
 
 LOG = logging.getLogger("glean")
 
@@ -206,6 +206,14 @@ class SecAggServer:
         self._cohort = None
         self._clients.folder.append_event(SumLost(number, reason))
         LOG.warning("round %d: a secure sum is lost, those who are left go on: %s", number, reason)
+
+    def gave_up(self, number: int, lost: int, error: SecureSumError) -> FederationError:
+        """Say that no further secure sum is tried in a round, after so many lost ones."""
+        said = self._clients.last_failure
+        last = f" The last reason that was given: {said}" if said else ""
+        return FederationError(
+            f"round {number}: {lost} secure sums were lost in a row: {error}.{last}"
+        )
 
     def _there(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(name for name in names if name in self._clients.present))

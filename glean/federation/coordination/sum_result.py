@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glean.aggregation import count_bounds
 from glean.aggregation.metric_sums import decode
 from glean.errors import FederationError
+from glean.federation.coordination.reply_checks import check_length
 from glean.federation.wire.sum_messages import SumReply
 from glean.federation.wire.sum_request import SumRequest
 
@@ -73,6 +75,30 @@ def totals_of(total: Encoded, num_clients: int) -> Totals:
             f"{rows} rows that weigh {weight:g}"
         )
     return Totals(rows, weight / rows, num_clients)
+
+
+def check_totals(total: Encoded, *, num_clients: int) -> None:
+    """Check a sum that `totals_of` reads.
+
+    Raises
+    ------
+    ImpossibleSumError
+        No rows can have it.
+    """
+    weight = float(decode(total[1:], num_clients=num_clients)[0])
+    count_bounds.check_totals(total, weight=weight, contributors=num_clients)
+
+
+def summand(vector: bytes, length: int) -> Encoded:
+    """Read a vector that carries no mask.
+
+    Raises
+    ------
+    ModelError
+        It isn't of so many words.
+    """
+    check_length(vector, length)
+    return np.frombuffer(vector, dtype="<i8").astype(np.int64)
 
 
 def plain_sum(

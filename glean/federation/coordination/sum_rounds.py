@@ -2,36 +2,49 @@
 
 With masks a sum takes two exchanges, the vectors and the unmasking of their sum. A bakery that goes
 in between spoils neither; its reply counts if its vector had come. Where too few are left to unmask
-a sum it is lost, which is said, and those who are there make new keys and sum again.
+a sum it is lost, which is said, and those who are there make new keys and sum again. A sum that no
+rows can have is refused, and made again; without masks it is a vector that is refused, and named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import logging
+from collections.abc import Collection, Mapping
 from functools import partial
 
-import numpy as np
-from flwr.app import RecordDict
-from numpy.typing import NDArray
-
-from glean.errors import FederationError, ModelError, SecureSumError
+from glean.aggregation.sum_bounds import SumBounds, without_rows
+from glean.errors import ImpossibleSumError, ModelError, SecureSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.cohort_memory import CohortMemory
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.coordination.reply_checks import check_length, check_sum_reply
+from glean.federation.coordination.reply_checks import check_sum_reply
 from glean.federation.coordination.retries import ATTEMPTS, retries
 from glean.federation.coordination.secagg_server import SecAggServer, UnopenedError
-from glean.federation.coordination.sum_result import SumResult, Totals, plain_sum, totals_of
-from glean.federation.coordination.wanted_sum import WantedSum, fewest_contributors
-from glean.federation.wire.messages import Task, identity_of
+from glean.federation.coordination.sum_result import (
+    SumResult,
+    Totals,
+    check_totals,
+    plain_sum,
+    totals_of,
+)
+from glean.federation.coordination.sum_task_records import record_maker
+from glean.federation.coordination.wanted_sum import (
+    Check,
+    WantedSum,
+    fewest_contributors,
+    unchecked,
+)
+from glean.federation.wire.messages import identity_of
 from glean.federation.wire.opened_cohorts import VALIDATION
-from glean.federation.wire.sum_messages import SumReply, SumTask
+from glean.federation.wire.sum_messages import SumReply
 from glean.federation.wire.sum_request import TOTALS, SumRequest
 from glean.federation.workload.registry import workload_of
+from glean.learning.loss import Loss
+from glean.runs.setback_events import SumRefused
+
+LOG = logging.getLogger("glean")
 
 SUM = "train.sum"
-
-Encoded = NDArray[np.int64]
 
 
 class SumRounds:
@@ -58,6 +71,7 @@ class SumRounds:
         self.cohorts = CohortMemory(manager)
         self._secagg = SecAggServer(manager)
         self._number = 0
+        self._counted: frozenset[str] = frozenset()
 
     def totals(self, number: int) -> Totals:
         """Sum up rows and weights, once a run.
@@ -82,6 +96,20 @@ class SumRounds:
         there = self.manager.clients.present - {*without}
         return self.cohorts.choose(VALIDATION, drawn, there=there, steady=True)
 
+    def bounds(self, number: int, contributors: Collection[str]) -> SumBounds:
+        """Bound the sums of rows of some bakeries, by the totals.
+
+        Raises
+        ------
+        FederationError
+            As `totals`.
+        """
+        loss = Loss.of(self.manager.settings.boosting)
+        if self.manager.settings.noise.wanted:
+            return without_rows(loss, len(contributors))
+        rows = self.totals(number).rows
+        return SumBounds(loss, rows, 1 + len({*contributors} - self._counted))
+
     def run(
         self,
         number: int,
@@ -92,8 +120,12 @@ class SumRounds:
         structures: bytes = b"",
         complete: bool = False,
         at_least: int = 0,
+        check: Check = unchecked,
     ) -> SumResult:
-        """Make one sum; unopened, without replies, where it would tell of the few who are missing.
+        """Make one sum; anew where it can't be, as often as a phase is begun.
+
+        With noise it isn't made anew: that would be another release, which nobody accounts for. It
+        stays unopened, without replies, where it would tell of the few who are missing.
 
         Parameters
         ----------
@@ -112,69 +144,62 @@ class SumRounds:
             first part.
         at_least : int
             Vectors that must have come before a masked sum is opened.
+        check : callable
+            Refuses a sum that no rows can have.
 
         Raises
         ------
+        ImpossibleSumError
+            No rows can have the sum.
         FederationError
             Vectors are to be masked, and too few bakeries are left for it, or fewer sent one than
             wanted.
         """
-        wanted = WantedSum(number, model, requests, length, structures, complete, at_least)
-        left = dict(requests)
+        wanted = WantedSum(number, model, requests, length, structures, complete, at_least, check)
+        attempts = 1 if self.manager.settings.noise.wanted else ATTEMPTS
+        for attempt in range(1, attempts + 1):
+            result = self._summed(wanted)
+            self.cohorts.note(requests, result.replies)
+            try:
+                if result.replies and length:
+                    check(result.total)
+            except ImpossibleSumError as error:
+                self._report_refused(wanted, str(error))
+                if attempt == attempts:
+                    raise
+            else:
+                break
+        return result
+
+    def _summed(self, wanted: WantedSum) -> SumResult:
+        """Make a sum, by secure sums where it is to be masked."""
+        left = dict(wanted.requests)
         lost = 0
-        while length and self.manager.uses_secagg(fewest_contributors(left)):
+        while wanted.length and self.manager.uses_secagg(fewest_contributors(left)):
             names, replies = self._masked_replies(wanted, left)
             try:
                 self._secagg.agreed()
-                self._check_opens(wanted, replies)
-                return self._noted(self._unmasked(wanted, names, replies))
+                self.cohorts.check_opens(wanted, replies)
+                return self._unmasked(wanted, names, replies)
             except UnopenedError as stop:
                 return wanted.unopened(stop.absent)
             except SecureSumError as error:
-                self._secagg.abandon(str(error), number)
+                self._secagg.abandon(str(error), wanted.number)
                 lost += 1
                 if lost == ATTEMPTS:
-                    raise self._gave_up(number, lost, error) from error
+                    raise self._secagg.gave_up(wanted.number, lost, error) from error
             left = self._left_after_loss(wanted, replies)
         replies = self._ask(wanted, left)
         try:
-            self._check_opens(wanted, replies)
+            self.cohorts.check_opens(wanted, replies)
         except UnopenedError as stop:
             return wanted.unopened(stop.absent)
-        return self._noted(plain_sum(replies, requests, length))
+        return plain_sum(replies, wanted.requests, wanted.length)
 
-    def _check_opens(self, wanted: WantedSum, senders: Collection[str]) -> None:
-        """Stop a sum over some senders that isn't to be opened.
-
-        Raises
-        ------
-        UnopenedError
-            Some are missing whom it would tell of.
-        FederationError
-            Nobody is missing, and it would tell of somebody all the same.
-        """
-        if absent := wanted.absent(senders):
-            raise UnopenedError(absent)
-        if near := self.cohorts.too_like(wanted.requests, senders):
-            if missing := wanted.requests.keys() - {*senders}:
-                raise UnopenedError(frozenset(missing))
-            raise FederationError(
-                f"round {wanted.number}: the sum over {', '.join(sorted(senders))} isn't opened: "
-                f"one over {', '.join(sorted(near))} was, and the difference would tell of fewer "
-                f"than {self.cohorts.floor}. Wait until those who are missing are back, or for "
-                "newer rows"
-            )
-
-    def _noted(self, result: SumResult) -> SumResult:
-        self.cohorts.note(result.requests, result.replies)
-        return result
-
-    def _gave_up(self, number: int, lost: int, error: SecureSumError) -> FederationError:
-        said = self.manager.clients.last_failure
-        last = f" The last reason that was given: {said}" if said else ""
-        return FederationError(
-            f"round {number}: {lost} secure sums were lost in a row: {error}.{last}"
-        )
+    def _report_refused(self, wanted: WantedSum, reason: str) -> None:
+        event = SumRefused(wanted.number, wanted.parts, reason)
+        self.manager.clients.folder.append_event(event)
+        LOG.warning("round %d: %s", wanted.number, event.sentence)
 
     def _masked_replies(
         self, wanted: WantedSum, left: Mapping[str, SumRequest]
@@ -188,18 +213,14 @@ class SumRounds:
     def _unmasked(
         self, wanted: WantedSum, names: tuple[str, ...], replies: Mapping[str, SumReply]
     ) -> SumResult:
-        if len(replies) < wanted.at_least:
-            raise FederationError(
-                f"round {wanted.number}: found {len(replies)} vectors for a sum that is opened "
-                f"with {wanted.at_least} or more only, which carry the noise accounted for"
-            )
+        wanted.check_enough(replies)
         senders, total = self._secagg.total(
             self._number,
             names,
             {name: reply.vector for name, reply in replies.items()},
             length=wanted.length,
             number=wanted.number,
-            check=partial(self._check_opens, wanted),
+            check=partial(self.cohorts.check_opens, wanted),
         )
         return SumResult({name: replies[name] for name in senders}, total, wanted.requests)
 
@@ -223,7 +244,13 @@ class SumRounds:
             wanted.model,
             number=wanted.number,
             form=SumReply,
-            record_of=self._record_maker(asked, masked, wanted.structures),
+            record_of=record_maker(
+                asked,
+                number=self._number,
+                structures=wanted.structures,
+                masked=masked,
+                secagg=self._secagg,
+            ),
         )
         found: dict[str, SumReply] = {}
         identity = identity_of(self.manager.spec)
@@ -232,8 +259,8 @@ class SumRounds:
             try:
                 check_sum_reply(reply, asked[name], identity=identity, metrics=metrics)
                 if not masked:
-                    check_length(reply.vector, wanted.length)
-            except ModelError as error:
+                    wanted.check_plain(reply.vector)
+            except (ModelError, ImpossibleSumError) as error:
                 self.manager.clients.report_failure(name, str(error), round_number=wanted.number)
             else:
                 if masked and reply.lacks_keys:
@@ -242,46 +269,20 @@ class SumRounds:
                     found[name] = reply
         return found
 
-    def _record_maker(
-        self, asked: Mapping[str, SumRequest], masked: tuple[str, ...], structures: bytes
-    ) -> Callable[[str, Task], RecordDict]:
-        """Give what makes a bakery's record of its task; most bakeries share one."""
-        texts = self._request_texts(asked, masked=bool(masked))
-        participants = self._secagg.bitmap(masked) if masked else b""
-        records: dict[SumTask, RecordDict] = {}
-
-        def record_of(name: str, task: Task) -> RecordDict:
-            sum_task = SumTask(
-                **vars(task),
-                number=self._number,
-                request=texts[asked[name]],
-                structures=structures,
-                participants=participants,
-                cohort=self._secagg.cohort_for(name) if masked else b"",
-            )
-            if sum_task not in records:
-                records[sum_task] = sum_task.to_record()
-            return records[sum_task]
-
-        return record_of
-
-    def _request_texts(
-        self, asked: Mapping[str, SumRequest], *, masked: bool
-    ) -> dict[SumRequest, str]:
-        """Write what bakeries are asked; of a masked sum the same for all, or it's noise."""
-        if masked:
-            return dict.fromkeys(
-                asked.values(), SumRequest.shared(asked, self._secagg.members_of).to_json()
-            )
-        return {request: request.to_json() for request in {*asked.values()}}
-
     def _summed_totals(self, number: int) -> Totals:
         num_clients = len(self.manager.clients.registered)
         request = SumRequest((TOTALS,), (TOTALS,), num_clients=num_clients)
         for attempt in retries(self.manager, number):
             attempt.asked = sorted(self._with_rows(number) - attempt.spent)
-            result = self.run(number, None, dict.fromkeys(attempt.asked, request), length=2)
+            result = self.run(
+                number,
+                None,
+                dict.fromkeys(attempt.asked, request),
+                length=2,
+                check=partial(check_totals, num_clients=num_clients),
+            )
             if result.replies:
+                self._counted = frozenset(result.replies)
                 return totals_of(result.total, num_clients)
         raise self.manager.failed("the count of training rows")
 

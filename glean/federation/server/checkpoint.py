@@ -10,7 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -20,6 +22,7 @@ from typing import Any
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.interrupted_run import read_interrupted, settings_of
+from glean.federation.server.lost_rounds import lost_rounds, unscored_rounds
 from glean.federation.server.state_file import STATE_SUFFIX, read_state
 from glean.federation.server.training_state import Best, TrainingState
 from glean.federation.workload.registry import workload_of
@@ -31,6 +34,7 @@ from glean.runs.folder import (
     read_events,
     round_tables,
 )
+from glean.runs.setback_events import RoundGivenUp, RoundTakenBack
 from glean.runs.spreadsheet_cells import unescape_cell
 from glean.settings import RunSettings
 
@@ -94,8 +98,10 @@ def read_checkpoint(run: Path) -> Checkpoint:
     if not scored and facts.get("resumed_from"):
         return read_checkpoint(Path(facts["resumed_from"]))  # killed before it had taken over
     passed_over: list[str] = []
+    lost = lost_rounds(run)
     while scored:
-        number, best = scored[-1][0], Best.of(scored)
+        number = scored[-1][0]
+        best = Best.of(pair for pair in scored if not _without_model(*pair, lost))
         try:
             model, best_model = (_model(run, n, settings) for n in (number, best.round))
             start = _model(run, 0, settings) if settings.start_from else None
@@ -104,7 +110,15 @@ def read_checkpoint(run: Path) -> Checkpoint:
             passed_over.append(f"round {number} can't be continued: {error}")
             scored.pop()
         else:
-            state = TrainingState(number, model, best, best_model, strategy_state)
+            state = TrainingState(
+                number,
+                model,
+                best,
+                best_model,
+                strategy_state,
+                {} if settings.noise.wanted else _primaries(run, number, lost, metrics),
+                _lost_in_a_row(lost, number),
+            )
             return Checkpoint(run, facts, state, start, tuple(passed_over), metrics)
     return Checkpoint(run, facts, None, None, tuple(passed_over), metrics)
 
@@ -166,20 +180,50 @@ def _events(run: Path, number: int) -> Iterator[dict[str, Any]]:
 
 
 def _scored(run: Path, metrics: tuple[str, ...], *, noised: bool) -> list[tuple[int, float | None]]:
-    """List the rounds with their primary metrics; None where one wasn't scored.
+    """List the rounds with what they are compared by, as `RoundScore.metric` has it.
 
-    With noise these choose nothing, and are None.
+    Why a cell is empty the events say.
     """
     rows = _table(run, "rounds.csv", metrics)
+    unscored = {} if noised else unscored_rounds(run)
     try:
         cells = [(int(row["round"]), row[metrics[0]]) for row in rows]
-        found = [(number, float(cell) if cell and not noised else None) for number, cell in cells]
+        found = [
+            (number, float(cell) if cell and not noised else unscored.get(number, math.nan))
+            for number, cell in cells
+        ]
     except ValueError as error:
         raise _damaged(run / "rounds.csv") from error
     numbers = [number for number, _ in found]
     if numbers not in (list(range(len(found))), list(range(1, len(found) + 1))):
         raise _damaged(run / "rounds.csv")
     return found
+
+
+def _without_model(number: int, metric: float | None, lost: Mapping[int, str]) -> bool:
+    """Whether a round can't be the best: it left no model of its own that was scored."""
+    given_up = lost.get(number) == RoundGivenUp.kind
+    return lost.get(number) == RoundTakenBack.kind or (given_up and metric is None)
+
+
+def _lost_in_a_row(lost: Mapping[int, str], number: int) -> int:
+    return next(count for count in range(number + 1) if number - count not in lost)
+
+
+def _primaries(
+    run: Path, number: int, lost: Mapping[int, str], metrics: tuple[str, ...]
+) -> dict[tuple[str, int], float]:
+    """Read what clients said of the model after a round, or of the last one that was scored."""
+    by_round: dict[int, dict[tuple[str, int], float]] = defaultdict(dict)
+    try:
+        for row in _table(run, "bakery_rounds.csv", metrics):
+            if value := row[metrics[0]]:
+                key = row["bakery"], int(row["n_examples"])
+                by_round[int(row["round"])][key] = float(value)
+    except ValueError as error:
+        raise _damaged(run / "bakery_rounds.csv") from error
+    kept = [n for n in by_round if n <= number and lost.get(n) != RoundTakenBack.kind]
+    return by_round[max(kept)] if kept else {}
 
 
 def _table(run: Path, name: str, metrics: tuple[str, ...]) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from glean.aggregation import fedavg
 from glean.federation.coordination.global_model import GlobalModel, WeightModel
 from glean.federation.coordination.retries import retries
+from glean.federation.coordination.wanted_sum import Check
 from glean.federation.server.first_model import first_weights
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
@@ -37,7 +38,11 @@ class FedAvgStrategy(PipelinedStrategy):
             length = fedavg.encoded_length(model.weights) - (part == WEIGHT_STEPS)
             requests = self._requests(part, asked, evaluation, number=number)
             result = self._sum_rounds.run(
-                number, model, requests, length=length + evaluation.length
+                number,
+                model,
+                requests,
+                length=length + evaluation.length,
+                check=self._check(part, model, length, asked, number),
             )
             evaluation.take(result)
             if result.absent:
@@ -49,6 +54,13 @@ class FedAvgStrategy(PipelinedStrategy):
                 weights = make(result.total[:length], like=model.weights, rows=rows)
                 return RoundResult(WeightModel(weights), len(asked), len(learned), state)
         raise self._manager.failed(f"the train phase of round {number}")
+
+    def _check(
+        self, part: str, model: WeightModel, length: int, asked: Sequence[str], number: int
+    ) -> Check:
+        bounds = self._sum_rounds.bounds(number, asked)
+        check = bounds.check_weight_steps if part == WEIGHT_STEPS else bounds.check_weights
+        return lambda total: check(total[:length], like=model.weights)
 
     def _learners(self, there: Sequence[str]) -> tuple[str, Sequence[str]]:
         """Say which sum is made, and over whom."""

@@ -11,17 +11,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from glean.errors import FederationError, ModelError
+from glean.errors import ImpossibleSumError, ModelError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.retries import ATTEMPTS, retries
 from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.coordination.wanted_sum import Check
 from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.sum_request import HISTOGRAMS
 from glean.learning.histogram_grower import HistogramGrower
-from glean.runs.events import TreesGivenUp
+from glean.runs.setback_events import TreesGivenUp
 from glean.seeds import derived_seed
 
 LOG = logging.getLogger("glean")
@@ -56,11 +57,15 @@ class HistogramStrategy(PipelinedStrategy):
                     next_model, replies = grown
                     return RoundResult(next_model, len(asked), replies, state)
         if misfit:
-            raise FederationError(
-                f"round {number}: trees were given up {ATTEMPTS} times at most, the last time as "
-                f"{misfit}. A bakery sends damaged sums; find it by leaving bakeries out"
+            raise ImpossibleSumError(
+                f"trees were given up {ATTEMPTS} times at most, the last time as {misfit}. A "
+                "bakery sends damaged sums; find it by leaving bakeries out"
             )
         raise self._manager.failed(f"the train phase of round {number}")
+
+    def _cell_check(self, learners: Sequence[str], length: int, number: int) -> Check:
+        bounds = self._sum_rounds.bounds(number, learners)
+        return lambda total: bounds.check_pairs(total[:length].reshape(-1, 2))
 
     def _report_misfit(self, misfit: str, number: int) -> None:
         folder = self._manager.clients.folder
@@ -116,7 +121,11 @@ class HistogramStrategy(PipelinedStrategy):
                 HISTOGRAMS, learners, evaluation, number=number, histogram_request=wanted.to_json()
             )
             result = self._sum_rounds.run(
-                number, model, requests, length=length + evaluation.length
+                number,
+                model,
+                requests,
+                length=length + evaluation.length,
+                check=self._cell_check(learners, length, number),
             )
             evaluation.take(result)
             there = [name for name in learners if name in result.replies]

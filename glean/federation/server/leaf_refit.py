@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from glean.aggregation import refit
+from glean.aggregation.count_bounds import check_presence
 from glean.aggregation.leaf_floor import CountedLeaves, NodeCounts
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.reply_checks import TreeChecks
 from glean.federation.coordination.retries import retries
-from glean.federation.coordination.sum_rounds import Encoded, SumRounds
+from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.coordination.wanted_sum import Check, Encoded
 from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.kept_leaves import KeptLeaves
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
@@ -65,6 +68,7 @@ class LeafRefitStrategy(PipelinedStrategy):
                 length=length + evaluation.length,
                 structures=structures.to_bytes(),
                 complete=leaves is not None,
+                check=self._check(structures, length, asked, number, gradients_only=again),
             )
             evaluation.take(result)
             learned = [name for name in asked if name in result.replies]
@@ -77,6 +81,19 @@ class LeafRefitStrategy(PipelinedStrategy):
             if result.absent:
                 attempt.asked = sorted(result.absent)
         raise self._manager.failed(f"the leaf sums of round {number}")
+
+    def _check(
+        self,
+        structures: Forest,
+        length: int,
+        asked: Sequence[str],
+        number: int,
+        *,
+        gradients_only: bool,
+    ) -> Check:
+        bounds = self._sum_rounds.bounds(number, asked)
+        check = bounds.check_leaf_gradients if gradients_only else bounds.check_leaf_sums
+        return lambda total: check(structures, total[:length])
 
     @property
     def _floor(self) -> int:
@@ -104,6 +121,7 @@ class LeafRefitStrategy(PipelinedStrategy):
                 self._requests(PRESENCE, attempt.asked, unscored, number=number),
                 length=node_count(proposed),
                 structures=proposed.to_bytes(),
+                check=partial(check_presence, proposed, contributors=len(attempt.asked)),
             )
             if result.replies:
                 counts = NodeCounts(result.total, frozenset(result.replies))

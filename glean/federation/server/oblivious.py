@@ -8,6 +8,8 @@ the few scores (`coordination/noised_scores.py`); nothing else is opened.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.coordination.wanted_sum import Check
 from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
@@ -37,6 +40,7 @@ class ObliviousStrategy(PipelinedStrategy):
         super().__init__(manager, sum_rounds)
         self._layout = tree_layout(manager)
         self._noised = self._settings.noise.wanted
+        self._weighed: frozenset[str] = frozenset()
 
     def first_model(self) -> TreeModel:
         """Begin with the base, which nobody is asked for."""
@@ -52,18 +56,29 @@ class ObliviousStrategy(PipelinedStrategy):
         """
         length = LEAVES_PER_ROUND * self._settings.rounds.num_server_rounds
         nothing = PiggybackedEvaluation(self._sum_rounds, wanted=False)
-        _, result = self._summed(DAY_HESSIANS, 1, model, length, nothing)
+        bounds = self._sum_rounds.bounds(1, self._manager.trainers)
+        check = partial(bounds.check_day_hessians, noise=self._noise(DAY_HESSIANS, self._roster))
+        _, result = self._summed(DAY_HESSIANS, 1, model, length, nothing, check)
+        self._weighed = frozenset(result.replies)
         return decoded(result.total).tobytes()
 
     def _train(
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, TreeModel), "random trees are trees"
-        asked, result = self._summed(DAY_GRADIENTS, number, model, LEAVES_PER_ROUND, evaluation)
+        hessians = np.frombuffer(state).reshape(-1, LEAVES_PER_ROUND)[number - 1]
+        asked, result = self._summed(
+            DAY_GRADIENTS,
+            number,
+            model,
+            LEAVES_PER_ROUND,
+            evaluation,
+            self._gradient_check(hessians, number),
+        )
         learned = [name for name in asked if name in result.replies]
         values = leaf_values(
             decoded(result.total[:LEAVES_PER_ROUND]),
-            np.frombuffer(state).reshape(-1, LEAVES_PER_ROUND)[number - 1],
+            hessians,
             noise=self._noise(DAY_GRADIENTS, len(learned)),
             learning_rate=self._manager.learning_rate,
         )
@@ -78,6 +93,7 @@ class ObliviousStrategy(PipelinedStrategy):
         model: GlobalModel,
         length: int,
         evaluation: PiggybackedEvaluation,
+        check: Check,
     ) -> tuple[tuple[str, ...], SumResult]:
         """Have all who can learn sum a part; who was asked, and what came."""
         for attempt in retries(self._manager, number):
@@ -89,6 +105,7 @@ class ObliviousStrategy(PipelinedStrategy):
                 self._asking(part, number, asked, evaluation),
                 length=length + evaluation.length,
                 at_least=relied_on(self._roster) if self._noised else 0,
+                check=check,
             )
             evaluation.take(result)
             if result.absent:
@@ -103,6 +120,18 @@ class ObliviousStrategy(PipelinedStrategy):
         if not self._noised:
             return self._requests(part, asked, evaluation, number=number)
         return dict.fromkeys(asked, SumRequest((part,), (part,), num_clients=self._roster))
+
+    def _gradient_check(self, hessians: Floats, number: int) -> Check:
+        # Of who came after the weights were summed these bounds know nothing.
+        joined = {*self._manager.trainers} - self._weighed
+        bounds = self._sum_rounds.bounds(number, self._manager.trainers)
+        bounds = replace(bounds, times=max(bounds.times, 1 + len(joined)))
+        noise, hessian_noise = (
+            self._noise(part, self._roster) for part in (DAY_GRADIENTS, DAY_HESSIANS)
+        )
+        return lambda total: bounds.check_day_gradients(
+            total[:LEAVES_PER_ROUND], hessians, noise=noise, hessian_noise=hessian_noise
+        )
 
     @property
     def _roster(self) -> int:

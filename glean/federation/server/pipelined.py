@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
+from glean.errors import ImpossibleSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.metric_rounds import Scores, scores_in, sum_scores
@@ -22,10 +24,13 @@ from glean.federation.workload.registry import workload_of
 
 @dataclass(frozen=True)
 class _Ahead:
-    """What was learned while a model was scored, and from what: round, model, strategy's state."""
+    """What was learned while a model was scored, or why nothing could be.
+
+    And from what: round, model, strategy's state.
+    """
 
     learned_from: tuple[int, str, bytes]
-    result: RoundResult
+    result: RoundResult | ImpossibleSumError
 
 
 class PiggybackedEvaluation:
@@ -67,10 +72,15 @@ class PiggybackedEvaluation:
         return self._metrics.length() * len(self.parts)
 
     def take(self, result: SumResult) -> None:
-        """Read the scores of a sum in which they were asked for, if they were."""
+        """Read the scores of a sum in which they were asked for, if they were.
+
+        Scores that can't be are asked for again, apart from what trains.
+        """
         if self.wanted and result.replies:
-            hidden = not self._manager.shows_scores
-            self.scores = scores_in(self._metrics, result, hidden=hidden)
+            with suppress(ImpossibleSumError):
+                self.scores = scores_in(
+                    self._metrics, result, hidden=not self._manager.shows_scores
+                )
             self.wanted = not self.scores
 
 
@@ -109,9 +119,14 @@ class PipelinedStrategy(ABC):
         """
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead.learned_from == (number, model.state, state):
+            if isinstance(ahead.result, ImpossibleSumError):
+                raise ahead.result
             return ahead.result
-        evaluation = PiggybackedEvaluation(self._sum_rounds, wanted=False)
-        return self._train(number, model, state, evaluation)
+        # What the first round is compared with, also of a run that resumes where that one is lost;
+        # a run with noise opens few scores only.
+        evaluation = PiggybackedEvaluation(self._sum_rounds, wanted=not self._settings.noise.wanted)
+        result = self._train(number, model, state, evaluation)
+        return replace(result, scores_before=evaluation.scores)
 
     def evaluate(self, number: int, model: GlobalModel, state: bytes) -> Scores:
         """Have a model scored; where another round follows, learn from it on the way.
@@ -124,7 +139,12 @@ class PipelinedStrategy(ABC):
         if number >= self._settings.rounds.num_server_rounds:
             return sum_scores(self._sum_rounds, number, model)
         evaluation = PiggybackedEvaluation(self._sum_rounds, wanted=True)
-        result = self._train(number + 1, model, state, evaluation)
+        try:
+            result: RoundResult | ImpossibleSumError = self._train(
+                number + 1, model, state, evaluation
+            )
+        except ImpossibleSumError as error:
+            result = error
         self._ahead = _Ahead((number + 1, model.state, state), result)
         return evaluation.scores or sum_scores(self._sum_rounds, number, model)
 

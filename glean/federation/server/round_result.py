@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.metric_rounds import Scores
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,15 @@ class RoundResult:
     asked : int
         Bakeries that were asked to learn.
     replies : int
-        Those of them whose reply is in the model.
+        Those of them whose reply is in the model; 0 of a round that is given up.
     state : bytes
         The strategy's own state after the round; empty for one that has none.
+    scores_before : mapping of str to MetricSums
+        Scores of the model that the round began with, where they came along; else empty.
     """
 
     model: GlobalModel
     asked: int
     replies: int
     state: bytes = b""
+    scores_before: Scores = field(default_factory=dict)

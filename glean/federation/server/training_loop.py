@@ -1,35 +1,35 @@
-"""The rounds: bakeries train, the server merges, bakeries score; the best model is kept."""
+"""The rounds: bakeries train, the server merges, bakeries score; the best model is kept.
+
+A round whose sums can't be is given up, one that made the model worse beyond chance taken back: the
+next goes on from the model before. After some of them in a row the training ends.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import reduce
-from operator import add
-from typing import Any
+from dataclasses import dataclass
 
+from glean.errors import ImpossibleSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import TEST, TEST_START
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.coordination.grid_messenger import Traffic
-from glean.federation.coordination.metric_rounds import Scores, sum_final_test
-from glean.federation.coordination.noised_scores import NoisedScores, sum_noised_scores
+from glean.federation.coordination.metric_rounds import sum_final_test
+from glean.federation.coordination.noised_scores import NoisedScores
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.final_evaluation import request_final_test
 from glean.federation.server.round_result import RoundResult
+from glean.federation.server.round_rows import RoundStart, write_round
+from glean.federation.server.round_scores import RoundScore, RoundScores
+from glean.federation.server.setbacks import primaries, setback
 from glean.federation.server.state_file import write_state
 from glean.federation.server.strategy import strategy_of
 from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
-from glean.federation.wire.noised_parts import scored_rounds
-from glean.federation.wire.sum_request import CLIPPED_FINAL, CLIPPED_SCORE
+from glean.federation.wire.sum_request import CLIPPED_FINAL
 from glean.federation.workload.registry import workload_of
-from glean.metric_sums import ALL_CLIENTS, metric_label, written_score
-from glean.runs.events import RoundFinished
 from glean.runs.folder import checkpoint_name
+from glean.runs.setback_events import RoundGivenUp, RoundTakenBack
 
 LOG = logging.getLogger("glean")
 
@@ -54,14 +54,6 @@ class TrainingResult:
     last_round: int
 
 
-@dataclass(frozen=True)
-class _RoundStart:
-    """When a round began, and what had been sent by then."""
-
-    time: float
-    traffic: Traffic
-
-
 class TrainingLoop:
     """Runs the rounds of a federation.
 
@@ -71,11 +63,6 @@ class TrainingLoop:
         The bakeries.
     start : GlobalModel, optional
         The model to go on from; without it the first round begins with the strategy's own.
-
-    Attributes
-    ----------
-    score_noise : float
-        Standard deviation of the noise in the last score; 0 without noise, and before.
     """
 
     def __init__(self, manager: ClientManager, *, start: GlobalModel | None = None) -> None:
@@ -85,9 +72,8 @@ class TrainingLoop:
         self._start = start
         self.sum_rounds = SumRounds(manager)
         self._strategy = strategy_of(manager, self.sum_rounds)
-        self._metrics = workload_of(manager.settings).metrics
+        self._scores = RoundScores(self.sum_rounds, self._strategy)
         self._noised = manager.settings.noise.wanted
-        self.score_noise = 0.0
 
     @property
     def devices(self) -> frozenset[str]:
@@ -98,6 +84,11 @@ class TrainingLoop:
     def shows_scores(self) -> bool:
         """Whether the server may see each bakery's scores."""
         return self.manager.shows_scores
+
+    @property
+    def score_noise(self) -> float:
+        """Standard deviation of the noise in the last score; 0 without noise, and before."""
+        return self._scores.noise
 
     @property
     def noises_scores(self) -> bool:
@@ -117,12 +108,18 @@ class TrainingLoop:
         FederationError
             A round had no valid reply.
         """
-        state = state or self._begin()
+        try:
+            state = state or self._begin()
+        except ImpossibleSumError as error:
+            return self._without_rounds(error)
         rounds = self._settings.rounds
         patience = rounds.early_stopping_rounds
         while state.number < rounds.num_server_rounds:
             if state.stalled(patience):
                 LOG.info("no better for %d rounds: stopped early", patience)
+                break
+            if state.hopeless:
+                LOG.warning("%d rounds in a row are lost: the training ends here", state.lost)
                 break
             state = self._round(state)
         return TrainingResult(state.best_model, state.best.round, state.number)
@@ -182,7 +179,7 @@ class TrainingLoop:
         FederationError
             Nobody gave a valid reply, or too few did for the noise that is accounted.
         """
-        return self._noised_scores(CLIPPED_FINAL, result.last_round, None, length=methods)
+        return self._scores.with_noise(CLIPPED_FINAL, result.last_round, None, length=methods)
 
     def test_start(self, result: TrainingResult) -> dict[str, str]:
         """Have every client score the model that the run started from, as `test` does.
@@ -201,83 +198,91 @@ class TrainingLoop:
         state = TrainingState.before(first, strategy_state)
         if self._start is None:
             return state
-        unchanged = RoundResult(first, asked=0, replies=0, state=strategy_state)
-        metric = self._evaluate(0, unchanged, self._round_start())
-        return state.after(0, first, metric, strategy_state=strategy_state)
+        unchanged, start = (
+            RoundResult(first, 0, 0, state=strategy_state),
+            RoundStart.now(self._clients),
+        )
+        self._keep(0, unchanged)
+        found = self._scores.of(0, unchanged)
+        self._write(0, unchanged, found, start)
+        return state.after(
+            0,
+            first,
+            found.metric,
+            strategy_state=strategy_state,
+            scores={} if self._noised else primaries(found.scores),
+        )
+
+    def _without_rounds(self, error: ImpossibleSumError) -> TrainingResult:
+        """End before the first round, with the model that there is."""
+        first = self._start or self._strategy.first_model()
+        self._append(RoundGivenUp(0, str(error)))
+        unscored = RoundScore({}, workload_of(self._settings).metrics(), math.nan)
+        self._write(0, RoundResult(first, 0, 0), unscored, RoundStart.now(self._clients))
+        return TrainingResult(first, 0, 0)
 
     def _round(self, state: TrainingState) -> TrainingState:
-        number, start = state.number + 1, self._round_start()
+        number, start = state.number + 1, RoundStart.now(self._clients)
         self.manager.gather(number)
-        result = self._strategy.train(number, state.model, state.strategy_state)
-        metric = self._evaluate(number, result, start)
-        return state.after(number, result.model, metric, strategy_state=result.state)
-
-    def _round_start(self) -> _RoundStart:
-        self._clients.failures = 0
-        return _RoundStart(time.monotonic(), replace(self._clients.traffic))
-
-    def _evaluate(self, number: int, result: RoundResult, start: _RoundStart) -> float | None:
-        """Keep what came of a round, have its model scored, and write it down."""
+        result = self._learned(number, state)
         self._keep(number, result)
-        scores = self._scored(number, result)
-        total = reduce(add, scores.values(), self._metrics())
-        row: dict[str, Any] = {
-            "round": number,
-            "bakeries": result.asked,
-            "replies": result.replies,
-            "failures": self._clients.failures,
-            **total.metrics(),
-            "bytes_down": self._clients.traffic.down - start.traffic.down,
-            "bytes_up": self._clients.traffic.up - start.traffic.up,
-            "seconds": round(time.monotonic() - start.time, 3),
-        }
-        client_rows: list[dict[str, Any]] = [
-            {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
-            for name, sums in scores.items()
-        ]
-        if self._noised or not scores:  # what isn't opened has an empty cell
-            row = _known_only(row)
-            client_rows = [_known_only(each) | {"n_examples": ""} for each in client_rows]
-        noise = self.score_noise if self._noised and scores else None
-        self._clients.folder.append_round(self._metrics.COLUMNS, row, client_rows)
-        event = RoundFinished.from_row(_finite_only({**row, **total.metrics()}))
-        self._clients.folder.append_event(replace(event, noise=noise))
-        score = written_score(total.primary, noise, digits=4)
-        score = f"validation {metric_label(self._metrics.COLUMNS[0])} {score}"
-        words = score if math.isfinite(total.primary) else "not scored"
-        LOG.info("round %d: %s, %d replies", number, words, result.replies)
-        # Rounds can't be compared by scores with noise: the last one's model is kept.
-        return total.primary if scores and not self._noised else None
+        found = self._scores.of(number, result)
+        state = self._reviewed(number, state, result, found)
+        if state.best.round == 0 and self._start is None:
+            # No round has written the best model, and a run that resumes goes back to it.
+            self._keep_model(0, state.best_model)
+        self._write(number, result, found, start)
+        return state
 
-    def _scored(self, number: int, result: RoundResult) -> Scores:
-        """Have the model of a round scored; with noise in a few rounds only."""
-        if not self._noised:
-            return self._strategy.evaluate(number, result.model, result.state)
-        if number not in scored_rounds(self._settings):
-            return {}
-        found = self._noised_scores(CLIPPED_SCORE, number, result.model, length=1)
-        return {ALL_CLIENTS: self._metrics.of_primary(found.means[0])}
+    def _learned(self, number: int, state: TrainingState) -> RoundResult:
+        """Have a round's model; the one before where somebody's sums can't be."""
+        try:
+            return self._strategy.train(number, state.model, state.strategy_state)
+        except ImpossibleSumError as error:
+            self._append(RoundGivenUp(number, str(error)))
+            asked = len(self.manager.present_trainers(number))
+            return RoundResult(state.model, asked, replies=0, state=state.strategy_state)
 
-    def _noised_scores(
-        self, part: str, number: int, model: GlobalModel | None, *, length: int
-    ) -> NoisedScores:
-        found = sum_noised_scores(self.sum_rounds, part, number, model, length=length)
-        self.score_noise = found.deviation
-        return found
+    def _reviewed(
+        self, number: int, state: TrainingState, result: RoundResult, found: RoundScore
+    ) -> TrainingState:
+        """Go on to the round's model, or back to the one before where it is worse beyond chance."""
+        before = state.scores or primaries(result.scores_before)
+        after = {} if self._noised else primaries(found.scores)
+        if result.replies == 0:
+            return state.given_up(number, found.metric, scores=after or before)
+        worse = setback(before, after)
+        if worse > self._settings.rounds.kind.chance_setback:
+            self._append(RoundTakenBack(number, worse))
+            # What a run that resumes goes on from.
+            self._keep(number, RoundResult(state.model, 0, 0, state=state.strategy_state))
+            return state.without(number, scores=before)
+        return state.after(
+            number,
+            result.model,
+            found.metric,
+            strategy_state=result.state,
+            scores=after or before,
+        )
+
+    def _append(self, event: RoundGivenUp | RoundTakenBack) -> None:
+        self._clients.folder.append_event(event)
+        LOG.warning("round %d: %s", event.round, event.sentence)
+
+    def _write(
+        self, number: int, result: RoundResult, found: RoundScore, start: RoundStart
+    ) -> None:
+        noise = self.score_noise if self._noised else None
+        write_round(
+            self._clients, start, number, result, found.scores, total=found.total, noise=noise
+        )
 
     def _keep(self, number: int, result: RoundResult) -> None:
         """Write the round's checkpoint; it counts once the round's row is written too."""
-        kind, model = self._settings.rounds.kind, result.model
+        kind = self._settings.rounds.kind
         assert bool(result.state) == kind.has_state, f"{kind.name} has a state or it has none"
         write_state(self._clients.folder, number, result.state)
+        self._keep_model(number, result.model)
+
+    def _keep_model(self, number: int, model: GlobalModel) -> None:
         self._clients.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
-
-
-def _known_only(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave cells of what isn't known empty."""
-    return {n: "" if isinstance(v, float) and math.isnan(v) else v for n, v in row.items()}
-
-
-def _finite_only(row: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON knows neither NaN nor infinity."""
-    return {name: value if math.isfinite(value) else None for name, value in row.items()}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.server.setbacks import MOST_LOST, Primaries
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,14 @@ class Best:
     def or_better(self, number: int, metric: float | None) -> Best:
         """Compare with a further round.
 
-        Its metric is NaN where the model can't forecast, and None where nobody was to score it:
-        then it is taken, as a model that has learned more, and the next one is compared with what
-        was scored before.
+        Its metric is NaN where the model can't forecast; infinite where its scores can't be, and
+        then it never is the best; and None where nobody was to score it: then it is taken, as a
+        model that has learned more, and the next one is compared with what was scored before.
         """
         if metric is None:
             return Best(number, self.metric)
+        if math.isinf(metric):
+            return self
         if metric < self.metric or math.isinf(self.metric):
             return Best(number, metric if math.isfinite(metric) else math.inf)
         return self
@@ -65,6 +68,11 @@ class TrainingState:
         The model after that one.
     strategy_state : bytes
         The strategy's own state after the last round; empty for one that has none.
+    scores : mapping of (str, int) to float
+        Primary metric by client and rows, of that model or, where it wasn't scored, of the last
+        one before it that was; empty as long as none was.
+    lost : int
+        Rounds in a row, up to the last one, that were given up or taken back.
     """
 
     number: int
@@ -72,6 +80,8 @@ class TrainingState:
     best: Best
     best_model: GlobalModel
     strategy_state: bytes
+    scores: Primaries = field(default_factory=dict)
+    lost: int = 0
 
     @classmethod
     def before(cls, first: GlobalModel, strategy_state: bytes) -> Self:
@@ -79,9 +89,15 @@ class TrainingState:
         return cls(0, first, Best(), first, strategy_state)
 
     def after(
-        self, number: int, model: GlobalModel, metric: float | None, *, strategy_state: bytes
+        self,
+        number: int,
+        model: GlobalModel,
+        metric: float | None,
+        *,
+        strategy_state: bytes,
+        scores: Primaries,
     ) -> Self:
-        """Go on to the model and the strategy's state of a further round."""
+        """Go on to the model, the strategy's state and the scores of a further round."""
         best = self.best.or_better(number, metric)
         return replace(
             self,
@@ -90,7 +106,30 @@ class TrainingState:
             best=best,
             best_model=model if best.round == number else self.best_model,
             strategy_state=strategy_state,
+            scores=scores,
+            lost=0,
         )
+
+    def without(self, number: int, *, scores: Primaries) -> Self:
+        """Go on with the model before a round that is taken back, and the scores of that."""
+        return replace(self, number=number, scores=scores, lost=self.lost + 1)
+
+    def given_up(self, number: int, metric: float | None, *, scores: Primaries) -> Self:
+        """Go on with the model before a round that is given up, which was scored once more.
+
+        Where it wasn't, the best stays: no model has learned more.
+        """
+        best = self.best if metric is None else self.best.or_better(number, metric)
+        return replace(
+            self.without(number, scores=scores),
+            best=best,
+            best_model=self.model if best.round == number else self.best_model,
+        )
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many rounds in a row were lost that further ones would be too."""
+        return self.lost >= MOST_LOST
 
     def stalled(self, patience: int) -> bool:
         """Whether the last `patience` rounds were no better; 0 has patience without end."""

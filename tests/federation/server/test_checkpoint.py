@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +14,12 @@ import pytest
 from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.server.checkpoint import read_checkpoint, take_over
 from glean.federation.server.interrupted_run import resumed_config
+from glean.federation.wire.sum_request import SCORES
 from glean.runs.code_version import code_fingerprint
+from glean.runs.event_row import Event
 from glean.runs.events import RunFinished
 from glean.runs.folder import RunFolder, clear_leftovers, read_events
+from glean.runs.setback_events import RoundGivenUp, RoundTakenBack, RoundUnscored, SumRefused
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
 
 Change = Callable[[Path], object]
@@ -39,10 +42,11 @@ def best_round(run: Path) -> int:
     return min(wapes(run).items(), key=lambda item: item[1])[0]
 
 
-def wapes(run: Path) -> dict[int, float]:
+def wapes(run: Path, *, last: int = 5) -> dict[int, float]:
     """WAPE of each round, to the digit."""
     with (run / "rounds.csv").open(newline="") as file:
-        return {int(row["round"]): float(row["wape"]) for row in csv.DictReader(file)}
+        rows = {int(row["round"]): row["wape"] for row in csv.DictReader(file)}
+    return {number: float(wape) for number, wape in rows.items() if number <= last}
 
 
 def cut_short(path: Path) -> None:
@@ -62,6 +66,63 @@ def test_the_last_complete_round_is_found(old: Path) -> None:
     assert state.best_model.to_bytes() == kept.read_bytes()
     assert checkpoint.passed_over == ()
     assert checkpoint.bakeries == 3
+
+
+def blank(old: Path, numbers: Collection[int]) -> None:
+    """Leave the scores of these rounds out of the tables."""
+    for name in ("rounds.csv", "bakery_rounds.csv"):
+        table = pd.read_csv(old / name)
+        table.loc[table["round"].isin(numbers), ["wape", "mae", "rmse", "mape"]] = None
+        table.to_csv(old / name, index=False)
+
+
+def refused(number: int) -> SumRefused:
+    return SumRefused(number, SCORES, "found -1")
+
+
+UNSCORED: dict[str, tuple[list[int], list[Event], int]] = {
+    "can't forecast": ([1, 2, 3, 4, 5], [], 5),
+    "refused": ([1, 2, 3, 4, 5], [refused(n) for n in range(1, 6)], 0),
+    "refused once more": ([5], [refused(5)], -1),
+    "other sums": ([5], [SumRefused(5, "leaves, scores", "found -1")], -1),
+    "nobody to score": ([5], [RoundUnscored(5, "bakery 2")], 5),
+    "given up": ([5], [RoundGivenUp(5, "found -1"), RoundUnscored(5, "bakery 2")], -1),
+}
+"""Rounds without a score, what the events say of them, and the best; -1: that with a score."""
+
+
+@pytest.mark.parametrize(("numbers", "said", "best"), UNSCORED.values(), ids=UNSCORED)
+def test_the_events_tell_why_a_round_has_no_score(
+    numbers: list[int], said: list[Event], best: int, old: Path
+) -> None:
+    """So the best is the one that the run would have had uninterrupted."""
+    best = best_round(old) if best < 0 else best
+    first = old / "models" / "round_000.ubj"
+    shutil.copy(old / "models" / "round_001.ubj", first)  # as a run writes it that has no better
+    blank(old, numbers)
+    for event in said:
+        RunFolder(old).append_event(event)
+    checkpoint = read_checkpoint(old)
+    assert checkpoint.state is not None
+    assert (checkpoint.state.number, checkpoint.state.best.round) == (5, best)
+    kept = old / "models" / f"round_{best:03d}.ubj"
+    assert checkpoint.state.best_model.to_bytes() == kept.read_bytes()
+
+
+def test_rounds_that_were_taken_back_are_known(old: Path) -> None:
+    """None is the best, the scores are those before, and how many were lost is counted."""
+    scores = pd.read_csv(old / "bakery_rounds.csv")
+    third = scores[scores["round"] == 3]
+    for event in (RoundTakenBack(4, 0.3), RoundGivenUp(5, "found -1")):
+        RunFolder(old).append_event(event)
+    blank(old, [5])
+    state = read_checkpoint(old).state
+    assert state is not None
+    assert state.lost == 2
+    assert state.scores == {
+        (row.bakery, row.n_examples): pytest.approx(row.wape) for row in third.itertuples()
+    }
+    assert state.best.metric == min(wapes(old, last=3).values())
 
 
 @pytest.mark.parametrize("spoil", [cut_short, Path.unlink], ids=["cut short", "gone"])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from glean.aggregation.leaf_floor import CountedLeaves
 from glean.errors import FederationError, SettingsError
 from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.server.kept_leaves import KeptLeaves
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import LEAF_GRADIENTS, LEAVES, PRESENCE, SumRequest
 from glean.learning.bin_layout import BinLayout
@@ -112,6 +115,26 @@ def test_a_sum_that_lacks_a_counted_bakery_stays_closed(
     assert [len(result.replies) for result in again] == [5, 5]
     assert all(result.total.any() for result in again)
     assert found.table("rounds.csv")["replies"].tolist() == [6, 5, 5]
+
+
+def test_gradients_are_not_measured_by_hessians_that_serve_again(
+    tmp_path: Path, six_bakeries: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These are of an earlier model, which may have been far below: no honest sum is refused."""
+    stop_the_clock(monkeypatch)
+    add = KeptLeaves.add
+
+    def shrunk(kept: KeptLeaves, leaves: CountedLeaves) -> None:
+        assert leaves.hessians is not None
+        add(kept, replace(leaves, hessians=leaves.hessians // 1000))
+
+    monkeypatch.setattr(KeptLeaves, "add", shrunk)
+    changes = {**DEEP, "min_contributors": FLOOR, "objective": "count:poisson"}
+    going = {"bakery 3": (SUM, 2, 2)}
+    found, _ = churned(tmp_path, six_bakeries, changes, bakeries=BAKERIES, going=going)
+    found.run()
+    assert found.table("rounds.csv")["replies"].tolist() == [6, 5, 5]
+    assert not [e for e in events(found.folder) if e["event"] == "sum_refused"]
 
 
 def has(part: str, result: SumResult) -> bool:

@@ -19,7 +19,7 @@ from glean.federation.client import sum_responder
 from glean.federation.client.noised_vector import check_noised
 from glean.federation.coordination.noised_scores import NoisedScores
 from glean.federation.grids.inprocess import as_server
-from glean.federation.server import training_loop
+from glean.federation.server import round_scores
 from glean.federation.wire.noised_parts import budget_of, score_deviation, scored_rounds
 from glean.federation.wire.sum_request import CLIPPED_SCORE, SumRequest
 from glean.metric_sums import ALL_CLIENTS
@@ -151,7 +151,7 @@ def test_scores_with_noise_choose_no_round(tmp_path: Path, three_bakeries: str) 
     def told(*_: object, **__: object) -> NoisedScores:
         return NoisedScores((next(means),), 0.01)
 
-    with mock.patch.object(training_loop, "sum_noised_scores", told):
+    with mock.patch.object(round_scores, "sum_noised_scores", told):
         result = federation.run()
     assert (result.best_round, result.last_round) == (3, 3)
     assert federation.table("rounds.csv")["wape"].tolist()[1:] == [0.1, 0.9]

@@ -9,11 +9,14 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from glean.client_app import app
 from glean.errors import FederationError
+from glean.federation.client.sum_responder import SumResponder
 from glean.federation.coordination.cohort_memory import CohortMemory
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.grids.inprocess import InProcessGrid, as_server
@@ -25,6 +28,7 @@ from glean.federation.server.training_state import Best, TrainingState
 from glean.federation.wire.opened_cohorts import TRAINING, VALIDATION, rows_told
 from glean.federation.wire.sum_request import LEAF_GRADIENTS, LEAVES, TOTALS, WEIGHT_STEPS
 from glean.learning.forest import Forest
+from glean.metric_sums import MetricSums
 from glean.runs.folder import RunFolder
 from glean.settings import ConfigValue
 from tests.churn import StepLog, Vanishing, churned, stop_the_clock
@@ -144,7 +148,7 @@ def test_a_run_that_resumes_without_one_bakery_opens_nothing_anew(run: Run, tmp_
 def test_weights_are_averaged_on_without_telling_the_missing_one_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of fedavg the bakeries' own weights are summed up once; who is left goes steps."""
+    """Of fedavg the bakeries' own weights are summed up once; who is left goes steps, no leaps."""
     stop_the_clock(monkeypatch)
     log = StepLog(monkeypatch)
     sales = tmp_path / "five.csv"
@@ -154,13 +158,25 @@ def test_weights_are_averaged_on_without_telling_the_missing_one_s(
         "fedavg_model": "poisson",
         "share_scores": "no",
         "min_contributors": FLOOR,
+        "num_server_rounds": 4,
     }
     going = {"bakery 4": (SUM, 2, 0)}
     found, _ = churned(tmp_path / "run", str(sales), changes, bakeries=5, going=going)
+    honest = SumResponder._part
+
+    def leaping(who: SumResponder, part: str, sums: MetricSums | None) -> NDArray[np.int64]:
+        steps = honest(who, part, sums)
+        leaps = part == WEIGHT_STEPS and who._client.name == "bakery 0" and who._task.round == 4
+        return np.full_like(steps, 1 << 58) if leaps else steps
+
+    monkeypatch.setattr(SumResponder, "_part", leaping)
     found.run()
     assert {*cohorts_of(log)[TRAINING]} == {FIRST}
     assert log.counted(WEIGHT_STEPS, 3) == FIRST - {"bakery 4"}
     assert len({*checkpoints_of(found)}) == 3
+    told = [(e["round"], e["reason"]) for e in events(found.folder) if e["event"] == "sum_refused"]
+    assert [number for number, _ in told] == [4, 4, 4]
+    assert "found a weight that moved by " in told[0][1]
 
 
 @pytest.mark.parametrize(("bakeries", "left"), [(7, 4), (5, 0)])

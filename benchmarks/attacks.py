@@ -1,0 +1,180 @@
+"""What can bad members do to the shared model? Attack by defence by number of bad members.
+
+Bakeries of synthetic-40, masked; the bad ones are the first. WAPE is that of the run's model (the
+best round's) on the test windows of the honest ones, beside a run without the bad ones. "chosen" is
+what the honest bakeries bake by, beside each one's own model ("local"). Without the defence sums
+aren't checked and no round is taken back. Run `python -m benchmarks.attacks` (hours), with options
+a part of it: --bakeries 10 --bad 1,3 --kinds refit,fedavg --attacks "zeros,flipped gradient"
+--rounds 20.
+
+It ends with 1 where a run stopped, or where with the defence "chosen" is more than 1% worse than
+local. How far the shared model is off is told and isn't judged: it isn't protected from sums that
+honest rows could have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from unittest import mock
+
+from benchmarks.bad_members import ATTACKS, FORGED, lying
+from benchmarks.federations import Federation, federation_of, open_bakeries
+from benchmarks.jobs import JOBS
+from glean.errors import GleanError
+from glean.evaluation.tables.backtest import rows_from_json
+from glean.evaluation.tables.scores import BakeryScore
+from glean.federation.coordination.sum_result import SumResult
+from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.grids.inprocess import as_server
+from glean.federation.server import training_loop
+from glean.federation.server.training_loop import TrainingResult
+from glean.forecasting.forecasters import read_model
+from glean.metrics import ErrorSums
+from glean.runs.folder import known_events
+from glean.runs.setback_events import RoundGivenUp, RoundTakenBack
+from glean.settings import RunSettings
+
+KINDS: dict[str, dict[str, str]] = {
+    "refit": {},
+    "histogram": {"aggregation": "histogram"},
+    "fedavg": {"aggregation": "fedavg"},
+    "oblivious": {"aggregation": "oblivious"},
+}
+BAD = {10: (1, 3), 40: (1, 3, 6)}
+NOT_WORSE = 0.01
+JOB = "synthetic-40"
+
+
+@dataclass(frozen=True)
+class AttackedRun:
+    """What came of a run.
+
+    Parameters
+    ----------
+    shared, chosen, local : float
+        WAPE on the honest bakeries' test windows.
+    lost : int
+        Rounds that were given up or taken back.
+    stopped : str
+        Why the run stopped; "" where it ended.
+    """
+
+    shared: float
+    chosen: float
+    local: float
+    lost: int
+    stopped: str = ""
+
+
+def measure(
+    settings: RunSettings, numbers: Sequence[int], honest: Sequence[int], attack: str, out: Path
+) -> AttackedRun:
+    """Run the rounds and the final test of bakeries of which those that aren't honest attack."""
+    federation = federation_of(settings, numbers, out)
+    bad = {name for name, info in federation.infos.items() if info.partition not in honest}
+    try:
+        with lying(bad, attack) if bad else nullcontext():
+            result = federation.run()
+            scores = _final_scores(federation, result, bad)
+    except GleanError as error:
+        return AttackedRun(*[float("nan")] * 3, lost=0, stopped=str(error))
+    events = known_events(federation.folder.path / "events.jsonl")
+    return AttackedRun(
+        _shared_wape(settings, result, honest),
+        _wape(scores, "chosen"),
+        _wape(scores, "local"),
+        sum(isinstance(event, RoundGivenUp | RoundTakenBack) for event in events),
+    )
+
+
+@contextmanager
+def undefended() -> Iterator[None]:
+    """Take any sum, and take no round back, while the body runs."""
+    run = SumRounds.run
+
+    def unchecked(sums: SumRounds, *parts: object, **options: object) -> SumResult:
+        options.pop("check", None)
+        return run(sums, *parts, **options)  # type: ignore[arg-type]
+
+    with (
+        mock.patch.object(SumRounds, "run", unchecked),
+        mock.patch.object(training_loop, "setback", return_value=0.0),
+    ):
+        yield
+
+
+def _final_scores(
+    federation: Federation, result: TrainingResult, bad: set[str]
+) -> list[BakeryScore]:
+    with as_server(federation.grid):
+        replies = federation.rounds.test(result)
+    honest = {name: text for name, text in replies.items() if name not in bad}
+    return [score for name, text in honest.items() for score in rows_from_json(text, bakery=name)]
+
+
+def _wape(scores: Sequence[BakeryScore], method: str) -> float:
+    mine = [score for score in scores if score.method == method]
+    return sum(score.abs_error for score in mine) / sum(score.units for score in mine)
+
+
+def _shared_wape(settings: RunSettings, result: TrainingResult, honest: Sequence[int]) -> float:
+    model = read_model(result.model.to_bytes())
+    sums = []
+    for bakery in (open_bakeries(settings, max(honest) + 1)[k] for k in honest):
+        test = bakery.test(model.definition)
+        sums.append(ErrorSums.of(test.units, model.predict(test)))
+    return reduce(add, sums, ErrorSums()).wape
+
+
+def compare(kind: str, bakeries: int, bad: int, args: argparse.Namespace, scratch: Path) -> bool:
+    """Print a row for each attack and defence; whether all is as it is wanted."""
+    settings = JOBS[JOB].settings(scratch, num_server_rounds=str(args.rounds), **KINDS[kind])
+    honest, kept = range(bad, bakeries), True
+    without = measure(settings, honest, honest, "", scratch / "without")
+    print(f"\n{kind}: {bad} of {bakeries} bakeries are bad; without them WAPE {without.shared:.4f}")
+    for attack in args.attacks:
+        for defended in (False, True):
+            with nullcontext() if defended else undefended():
+                found = measure(settings, range(bakeries), honest, attack, scratch / "runs")
+            against = f"{found.shared / without.shared - 1:+8.1%}"
+            chosen = f"{found.chosen / found.local - 1:+8.1%}"
+            print(
+                f"{attack:>18} {'checked' if defended else 'unchecked':>10} {found.shared:>8.4f} "
+                f"{against} chosen to local {chosen} lost rounds {found.lost} {found.stopped}",
+                flush=True,
+            )
+            if defended:
+                kept &= not found.stopped and found.chosen <= found.local * (1 + NOT_WORSE)
+    return kept
+
+
+def main() -> int:
+    """Print the table; 1 when a run stopped or harmed what bakeries bake by."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--bakeries", default="10,40")
+    parser.add_argument("--bad", default="", help="numbers, by default 1,3 of 10 and 1,3,6 of 40")
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--attacks", default=",".join([*ATTACKS, FORGED]))
+    parser.add_argument("--rounds", type=int, default=RunSettings().rounds.num_server_rounds)
+    args = parser.parse_args()
+    args.attacks = args.attacks.split(",")
+    kept = True
+    with tempfile.TemporaryDirectory() as scratch:
+        for kind in args.kinds.split(","):
+            for bakeries in map(int, args.bakeries.split(",")):
+                counts = [int(n) for n in args.bad.split(",") if n] or BAD[bakeries]
+                for bad in counts:
+                    kept &= compare(kind, bakeries, bad, args, Path(scratch))
+    return int(not kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""A round's rows in the tables of a run's folder, its event, and its line in the log."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from glean.federation.coordination.exchange import ClientExchange
+from glean.federation.coordination.grid_messenger import Traffic
+from glean.federation.coordination.metric_rounds import Scores
+from glean.federation.server.round_result import RoundResult
+from glean.metric_sums import MetricSums, metric_label, written_score
+from glean.runs.events import RoundFinished
+
+LOG = logging.getLogger("glean")
+
+
+@dataclass(frozen=True)
+class RoundStart:
+    """When a round began, and what had been sent by then."""
+
+    time: float
+    traffic: Traffic
+
+    @classmethod
+    def now(cls, clients: ClientExchange) -> Self:
+        """Begin a round: nothing has failed in it yet."""
+        clients.failures = 0
+        return cls(time.monotonic(), replace(clients.traffic))
+
+
+def write_round(
+    clients: ClientExchange,
+    start: RoundStart,
+    number: int,
+    result: RoundResult,
+    scores: Scores,
+    *,
+    total: MetricSums,
+    noise: float | None = None,
+) -> None:
+    """Write down a round that is over.
+
+    Parameters
+    ----------
+    clients : ClientExchange
+        Knows the run's folder, what was sent and what failed.
+    start : RoundStart
+        When the round began.
+    number : int
+        The round; 0 is the model that a run started from.
+    result : RoundResult
+        Who was asked, and whose reply is in the model.
+    scores : mapping of str to MetricSums
+        Of the round's model, by client.
+    total : MetricSums
+        Of all of them.
+    noise : float, optional
+        Standard deviation of the noise in the scores, where they carry any: then no number of rows
+        is known.
+    """
+    row = {
+        "round": number,
+        "bakeries": result.asked,
+        "replies": result.replies,
+        "failures": clients.failures,
+        **total.metrics(),
+        "bytes_down": clients.traffic.down - start.traffic.down,
+        "bytes_up": clients.traffic.up - start.traffic.up,
+        "seconds": round(time.monotonic() - start.time, 3),
+    }
+    client_rows: list[dict[str, Any]] = [
+        {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
+        for name, sums in scores.items()
+    ]
+    if noise is not None:
+        client_rows = [each | {"n_examples": None} for each in client_rows]
+    columns = total.COLUMNS
+    finite = _finite_only(row)
+    clients.folder.append_round(columns, finite, map(_finite_only, client_rows))
+    noise = noise if scores else None
+    clients.folder.append_event(replace(RoundFinished.from_row(finite), noise=noise))
+    score = written_score(total.primary, noise, digits=4)
+    score = f"validation {metric_label(columns[0])} {score}"
+    words = score if math.isfinite(total.primary) else "not scored"
+    LOG.info("round %d: %s, %d replies", number, words, result.replies)
+
+
+def _finite_only(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what isn't finite: JSON has no word for it, and a table an empty cell."""
+    return {name: None if _is_no_number(value) else value for name, value in row.items()}
+
+
+def _is_no_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

@@ -1,0 +1,85 @@
+"""Events of what came to nothing: sums that are lost or refused, rounds that don't count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from glean.runs.event_row import Event
+
+
+@dataclass(frozen=True)
+class SumLost(Event):
+    """A secure sum can't be unmasked."""
+
+    kind: ClassVar[str] = "sum_lost"
+    words: ClassVar[str] = "a secure sum is lost, those who are left go on: {reason}"
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class SumRefused(Event):
+    """No rows can have an opened sum of `parts`; whose part is wrong, it doesn't tell."""
+
+    kind: ClassVar[str] = "sum_refused"
+    words: ClassVar[str] = (
+        "a sum of {parts} is refused, since somebody sent what can't be: {reason}"
+    )
+    round: int
+    parts: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TreesGivenUp(Event):
+    """The trees of a round are grown anew, since sums for them didn't fit together."""
+
+    kind: ClassVar[str] = "trees_given_up"
+    words: ClassVar[str] = "trees are given up and grown anew: {reason}"
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class RoundGivenUp(Event):
+    """A round ends with the model that it began with: its sums were refused."""
+
+    kind: ClassVar[str] = "round_given_up"
+    words: ClassVar[str] = "the round is given up, the model stays as it was: {reason}"
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class RoundTakenBack(Event):
+    """A round made the model worse beyond chance: the next goes on from the one before.
+
+    Parameters
+    ----------
+    round : int
+        Which.
+    setback : float
+        By which share the primary metric on validation rows got worse.
+    """
+
+    kind: ClassVar[str] = "round_taken_back"
+    words: ClassVar[str] = (
+        "the round is taken back: on validation days its model is {setback:.0%} worse than the one "
+        "before, which chance doesn't make"
+    )
+    round: int
+    setback: float
+
+
+@dataclass(frozen=True)
+class RoundUnscored(Event):
+    """A model isn't scored, as some are missing with whom scores were opened before."""
+
+    kind: ClassVar[str] = "round_unscored"
+    words: ClassVar[str] = "not scored: the difference to earlier scores would tell of {missing}"
+    round: int
+    missing: str
+
+
+Setback = SumLost | SumRefused | TreesGivenUp | RoundGivenUp | RoundTakenBack | RoundUnscored
