@@ -196,7 +196,7 @@ TRUTH = [
         "no bakery gave a valid reply in the train phase of round 1",
         marks=pytest.mark.long,
     ),
-    ("one bakery", 0, "round 2: validation WAPE"),
+    pytest.param("one bakery", 0, "round 2: validation WAPE", marks=pytest.mark.long),
     ("silence", 1, "no bakery gave a valid reply in the train phase of round 1"),
 ]
 
@@ -240,7 +240,9 @@ def test_the_exit_code_tells_the_truth(
 
 
 NEVER_BEGAN = [
-    ("client-resources-num-cpus = 4096\n", "ActorPool is empty"),
+    pytest.param(
+        "client-resources-num-cpus = 4096\n", "ActorPool is empty", marks=pytest.mark.long
+    ),
     ("client-resources-num-cpu = 1\n", "client_resources_num_cpu"),
 ]
 

@@ -24,7 +24,8 @@ pytestmark = [
     pytest.mark.usefixtures("_clean"),
 ]
 
-SHORT = "--run-config 'num-server-rounds=2 baselines=false'"
+SHORT = "--run-config 'num-server-rounds=1 baselines=false'"
+TWO = "--federation-config num-supernodes=2"
 ENDLESS = "--run-config 'num-server-rounds=5000 baselines=false'"
 
 
@@ -111,10 +112,10 @@ def results_in(log: str) -> Path:
     return Path(found)
 
 
-def complete(folder: Path, *, bakeries: int, rounds: int) -> bool:
+def complete(folder: Path, *, bakeries: int) -> bool:
     facts = facts_of(folder)
     assert (facts["status"], facts["engine"]) == ("completed", "ray"), facts
-    assert pd.read_csv(folder / "rounds.csv")["replies"].tolist() == [bakeries] * rounds
+    assert pd.read_csv(folder / "rounds.csv")["replies"].tolist() == [bakeries]
     return (folder / "model.ubj").is_file() and (folder / "report.html").is_file()
 
 
@@ -123,17 +124,18 @@ def test_two_jobs_on_one_node(user: User) -> None:
 
     One has the profile's five bakeries; the other goes to its project first and says how many.
     """
-    few = "--run-config 'num-server-rounds=1 baselines=false' --federation-config num-supernodes=2"
     jobs = [
         user.submit(f"flwr run . cluster-cpu {SHORT}", "--cpus", "1"),
         user.submit(
-            f"cd '{user.project}' && flwr run . cluster-cpu {few}", "--cpus=2", folder=user.home
+            f"cd '{user.project}' && flwr run . cluster-cpu {SHORT} {TWO}",
+            "--cpus=2",
+            folder=user.home,
         ),
     ]
     assert [user.end_of(job) for job in jobs] == [("COMPLETED", 0)] * 2, user.log_of(jobs[0])
     folders = [results_in(user.log_of(job)) for job in jobs]
-    assert complete(folders[0], bakeries=5, rounds=2)
-    assert complete(folders[1], bakeries=2, rounds=1)
+    assert complete(folders[0], bakeries=5)
+    assert complete(folders[1], bakeries=2)
     for job, cpus in zip(jobs, (1, 2), strict=True):
         assert f"Ray: 1 node(s), {cpus} CPUs, 0 GPUs" in user.log_of(job)
     assert (user.project / "results" / "latest").resolve() in folders
@@ -144,7 +146,7 @@ WORDS = [
     pytest.param(f"flwr run . cluster-cpu {SHORT}", id="flwr run", marks=pytest.mark.long),
     pytest.param(
         "glean simulate --profile cluster-cpu.toml --bakeries 5 "
-        "--set num-server-rounds=2 --set baselines=false",
+        "--set num-server-rounds=1 --set baselines=false",
         id="glean simulate",
     ),
 ]
@@ -156,7 +158,7 @@ def test_ray_spans_two_nodes(words: str, user: User) -> None:
     job = user.submit(words, "--nodes", "2", "--cpus", "1")
     assert user.end_of(job) == ("COMPLETED", 0), user.log_of(job)
     assert "Ray: 2 node(s), 2 CPUs, 0 GPUs" in user.log_of(job)
-    assert complete((user.project / "results" / "latest").resolve(), bakeries=5, rounds=2)
+    assert complete((user.project / "results" / "latest").resolve(), bakeries=5)
 
 
 def test_bakeries_train_on_both_nodes(user: User) -> None:
