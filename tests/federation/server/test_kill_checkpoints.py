@@ -61,7 +61,8 @@ for run_id in itertools.count(1):
         print("written", flush=True)
         folder.write_bytes(run_folder.checkpoint_name(number, ".ubj"), model)
         row = dict.fromkeys(tables["rounds.csv"], 1 / 3) | {{"round": number}}
-        bakery = dict.fromkeys(tables["bakery_rounds.csv"], 1 / 3) | {{"round": number}}
+        bakery = dict.fromkeys(tables["bakery_rounds.csv"], 1 / 3)
+        bakery |= {{"round": number, "n_examples": 30}}
         names = [f"bakery, {{k}}" for k in range({BAKERIES})]
         folder.append_round(ErrorSums.COLUMNS, row, [bakery | {{"bakery": name}} for name in names])
         folder.append_events([{{"event": "round_finished", "round": number, "note": "x" * 5000}}])

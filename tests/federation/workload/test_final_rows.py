@@ -15,7 +15,12 @@ from glean.errors import ModelError
 from glean.federation.workload.final_rows import final_scores, read_final_rows
 
 METHODS = ("federated", "local")
-SUMS = st.builds(ClassificationSums, *[st.floats(0.0, 1e12)] * 3)
+SHARES = st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 1.0))
+SUMS = st.builds(
+    lambda rows, each: ClassificationSums(rows, each[0] * rows, each[1] * rows),
+    st.floats(0.0, 1e12),
+    SHARES,
+)
 
 
 @given(SUMS, SUMS)
@@ -45,6 +50,8 @@ def test_what_is_written_is_read(one: ClassificationSums, other: ClassificationS
         ('{"federated": []}', "found 0 sums"),
         ('{"federated": [1, 1]}', "found 2 sums"),
         ('{"federated": [1, -1, 1]}', "found a negative sum"),
+        ('{"federated": [1, 1, 3]}', "found more hits than rows"),
+        ('{"federated": [1, 99, 1]}', "found log losses beyond"),
     ],
 )
 def test_what_no_client_writes_is_refused(text: str, told: str) -> None:
