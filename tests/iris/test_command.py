@@ -184,7 +184,7 @@ def test_bad_input_is_refused_before_anything_starts(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("nothing_left")
 def test_ray_makes_the_same_bytes(
     completed: tuple[Result, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
