@@ -11,7 +11,8 @@ from glean.setting_fields import TYPE_WORDS, ConfigValue, key_of
 
 NODE_KEYS = (
     "sales", "bakery", "home", "signing-key", "members", "privacy", "min-contributors",
-    "share-scores", "trusted-members", "epsilon-total", "partition-id", "num-partitions",
+    "share-scores", "trusted-members", "epsilon-total", "model-key", "partition-id",
+    "num-partitions",
 )  # fmt: skip
 """Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
 
@@ -65,6 +66,9 @@ class NodeSettings:
     epsilon_total : float
         What a day of training records may spend over all runs with noise; 0: two full runs with
         the default settings.
+    model_key : str
+        Path of the server's public key for models: the final model must be signed by it; "" takes
+        any.
     """
 
     partition: int = 0
@@ -79,6 +83,7 @@ class NodeSettings:
     share_scores: str = ""
     trusted_members: str = ""
     epsilon_total: float = 0.0
+    model_key: str = ""
 
     @classmethod
     def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:

@@ -89,10 +89,15 @@ def _own_keys(folder: Path, bakery: str) -> Iterable[str]:
 
 
 def _fingerprints(folder: Path) -> Iterable[str]:
-    from glean.privacy.own_keys import fingerprint, members_in
+    from glean.privacy.model_key import ModelKey
+    from glean.privacy.own_keys import members_in
+    from glean.privacy.signing import fingerprint
+    from glean.runs.model_card import KEY_FILE
 
     for member in members_in(folder):
-        yield f"{fingerprint(member)}  {member.bakery}"
+        yield f"{fingerprint(member.signing_key)}  {member.bakery}"
+    if (folder / KEY_FILE).exists():
+        yield f"{ModelKey.read(folder / KEY_FILE).fingerprint}  (the server's key for models)"
 
 
 def superlink_command(folder: Path) -> list[str]:
@@ -123,7 +128,8 @@ def node_config(bakery: str) -> str:
     quote = '"' if "'" in bakery else "'"
     return (
         f"sales='{_SHOP}/sales.csv' bakery={quote}{bakery}{quote} home='{_SHOP}/glean' "
-        f"signing-key='{_SHOP}/keys/signing-key' members='{_SHOP}/keys/members.json'"
+        f"signing-key='{_SHOP}/keys/signing-key' members='{_SHOP}/keys/members.json' "
+        f"model-key='{_SHOP}/keys/model-key.pub'"
     )
 
 
@@ -134,18 +140,30 @@ def _made(made: CreatedFiles) -> Iterable[str]:
     if made.certified and made.server is not None:
         hosts = ", ".join(made.server.hosts)
         yield f"  server.pem, server.key: for {hosts}, until {made.server.until}"
+    if made.model_key:
+        yield "  model-key, model-key.pub: by these the server signs models, and bakeries know them"
     for bakery, home in made.bakeries.items():
         whose = "for" if bakery in made.own_keys else "keys of"
         yield f"  {home.relative_to(made.folder)}: {whose} {bakery}"
     if made.bakeries and not made.new:
         yield "members.json is new in all folders: send it to the bakeries that were there before"
+    if made.model_key and not made.new:
+        yield "model-key.pub is new in all folders: send it to the bakeries that were there before,"
+        yield f"for their node config's model-key; on the server: {_variables(made.folder)}"
     if made.certified and not made.new:
         yield "start the SuperLink anew, and what stands before it, so that they take server.pem"
+
+
+def _variables(folder: Path) -> str:
+    """Write what the server's app is told: who the members are, and by which key it signs."""
+    files = {"GLEAN_MEMBERS": "members.json", "GLEAN_MODEL_KEY": "model-key"}
+    return " ".join(f"{name}={shlex.quote(str(folder / file))}" for name, file in files.items())
 
 
 def _for_the_operator(made: CreatedFiles) -> Iterable[str]:
     if made.new:
         yield from ("", "On the server: start the SuperLink", "")
+        yield f"  export {_variables(made.folder)}"
         yield from _command(superlink_command(made.folder))
         yield from ("", "and tell Flower of it, in ~/.flwr/config.toml (or FLWR_HOME's):", "")
         yield f"  [superlink.{CONNECTION}]"
@@ -165,7 +183,8 @@ def _for_the_bakeries(made: CreatedFiles) -> Iterable[str]:
     host = made.server.hosts[0] if made.server else "SERVER"
     for bakery, home in made.bakeries.items():
         if bakery in made.own_keys:
-            goes = f"to which ca.crt and members.json of {home} go, into {_SHOP / 'keys'}"
+            files = "ca.crt, members.json and model-key.pub"
+            goes = f"to which {files} of {home} go, into {_SHOP / 'keys'}"
         else:
             goes = f"to which {home} goes as {_SHOP / 'keys'}"
         yield from ("", f"At {bakery}, {goes}:", "")

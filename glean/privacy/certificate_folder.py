@@ -28,6 +28,9 @@ from glean.privacy.members import (
     read_members,
     write_members,
 )
+from glean.privacy.model_key import PRIVATE_FILE as MODEL_KEY
+from glean.privacy.model_key import new_model_key
+from glean.runs.model_card import KEY_FILE
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class CreatedFiles:
         New bakeries and their folders.
     own_keys : frozenset of str
         Those of them that made their keys themselves.
+    model_key : bool
+        Whether the server has a key for models only since then.
     """
 
     folder: Path
@@ -56,6 +61,7 @@ class CreatedFiles:
     server: ServerCertificate | None
     bakeries: dict[str, Path]
     own_keys: frozenset[str] = frozenset()
+    model_key: bool = False
 
 
 def make_certificates(
@@ -115,21 +121,24 @@ def _make(
         raise CertificateError(
             f"{folder} holds no federation yet; wanted the server's name or address by --host"
         )
-    if not hosts and not joining:
+    signs = (folder / KEY_FILE).exists()
+    if not hosts and not joining and signs:
         raise CertificateError(f"{folder} is complete; wanted a new bakery by --member or --bakery")
     _server_files(folder, hosts, new=before is None)
+    if not signs:
+        _model_key(folder, [_home(folder, member.bakery) for member in members])
     keys: list[BakeryKeys | Member] = [*map(new_keys, bakeries), *own]
     listed = write_members([*members, *map(_public, keys)])
     for key in keys:
-        home = homes[_public(key).bakery]
-        _bakery_files(home, key, authority=(folder / "ca.crt").read_bytes(), listed=listed)
+        _bakery_files(homes[_public(key).bakery], key, operator=folder, listed=listed)
     if before is None or keys:
         _replace(folder / "members.json", listed)
     for copy in (_home(folder, member.bakery) / "members.json" for member in members):
         if keys and copy.exists():
             _replace(copy, listed)
     made = frozenset(member.bakery for member in own)
-    return CreatedFiles(folder, before is None, bool(hosts), _server(folder), homes, made)
+    server = _server(folder)
+    return CreatedFiles(folder, before is None, bool(hosts), server, homes, made, not signs)
 
 
 def _public(keys: BakeryKeys | Member) -> Member:
@@ -161,7 +170,9 @@ def _refuse_what_is_there(
     there = [f"{name!r} is a member already" for name in homes if name in known]
     wanted = [folder / "server.pem", folder / "server.key"] if hosts else []
     if members is None:
-        wanted += [folder / "ca.crt", folder / "ca.key"]
+        wanted += [folder / "ca.crt", folder / "ca.key", folder / KEY_FILE]
+    if not (folder / KEY_FILE).exists():
+        wanted += [folder / MODEL_KEY]
     wanted += [home for name, home in homes.items() if name not in known]
     there += [f"{path} is there already" for path in wanted if path.is_symlink() or path.exists()]
     if there:
@@ -192,9 +203,18 @@ def _server_files(folder: Path, hosts: tuple[str, ...], *, new: bool) -> None:
     write_new(folder / "server.pem", certificate)
 
 
-def _bakery_files(
-    home: Path, keys: BakeryKeys | Member, *, authority: bytes, listed: bytes
-) -> None:
+def _model_key(folder: Path, homes: Iterable[Path]) -> None:
+    """Make the server's key for models; the public half goes to the bakeries that are there."""
+    private, public = new_model_key()
+    write_new(folder / MODEL_KEY, private)
+    line = f"{public.line}\n".encode()
+    for home in homes:
+        if home.is_dir():
+            _replace(home / KEY_FILE, line)
+    write_new(folder / KEY_FILE, line)
+
+
+def _bakery_files(home: Path, keys: BakeryKeys | Member, *, operator: Path, listed: bytes) -> None:
     """Write a bakery's folder so that it is there whole or not at all."""
     home.parent.mkdir(mode=CLOSED_FOLDER, exist_ok=True)
     fresh = home.with_name(f".{home.name}-{secrets.token_hex(4)}")
@@ -204,7 +224,8 @@ def _bakery_files(
         if isinstance(keys, BakeryKeys):
             write_new(fresh / "node-key", keys.node_key)
             write_new(fresh / "signing-key", keys.signing_key)
-        write_new(fresh / "ca.crt", authority)
+        for name in ("ca.crt", KEY_FILE):
+            write_new(fresh / name, (operator / name).read_bytes())
         write_new(fresh / "members.json", listed)
         fresh.rename(home)
     except BaseException:

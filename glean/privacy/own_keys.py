@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from glean.errors import CertificateError
 from glean.privacy.key_files import CLOSED_FOLDER, write_new
 from glean.privacy.members import Member, folder_name, new_keys, read_members, write_members
+from glean.privacy.signing import fingerprint
 from glean.regular_files import read_regular
 
 PUBLIC_FILE = "member.json"
@@ -39,7 +39,7 @@ class OwnKeys:
     @property
     def fingerprint(self) -> str:
         """What others compare with their list, over the telephone say: of the signing key."""
-        return fingerprint(self.member)
+        return fingerprint(self.member.signing_key)
 
 
 def make_own_keys(folder: Path, bakery: str) -> OwnKeys:
@@ -125,12 +125,6 @@ def members_in(folder: Path) -> tuple[Member, ...]:
             f"{path} can't be read: {error.strerror or error}; wanted the list of members that "
             "the operator sent"
         ) from error
-
-
-def fingerprint(member: Member) -> str:
-    """Shorten a member's signing key to what can be read out: 32 digits in groups of four."""
-    digits = hashlib.sha256(member.signing_key.encode()).hexdigest()[:32]
-    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def _public_key(line: object) -> object:

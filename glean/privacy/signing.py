@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_public_key
@@ -54,6 +56,12 @@ def fits(signature: bytes, statement: bytes, member: Member) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def fingerprint(public_key: str) -> str:
+    """Shorten a public key to what can be read out: 32 digits in groups of four."""
+    digits = hashlib.sha256(public_key.encode()).hexdigest()[:32]
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def claim(signing_key: bytes, bakery: str, challenge: str) -> str:

@@ -72,6 +72,9 @@ def test_it_says_what_comes_next(tmp_path: Path) -> None:
     assert [node.bakery for node in told] == ["Rue Mouffetard", "L'Atelier"]
     assert {node.sales for node in told} == {"/srv/bakery/sales.csv"}
     assert {node.home for node in told} == {"/srv/bakery/glean"}
+    assert {node.model_key for node in told} == {"/srv/bakery/keys/model-key.pub"}
+    export = f"export GLEAN_MEMBERS='{folder}/members.json' GLEAN_MODEL_KEY='{folder}/model-key'"
+    assert f"\n  {export}\n  flower-superlink" in done.output
     for home in homes:
         assert f"to which {home} goes as /srv/bakery/keys" in done.output
     assert f"for {HOST}, 192.0.2.7, localhost, 127.0.0.1, ::1, until 20" in done.output
@@ -94,7 +97,7 @@ def test_it_never_prints_a_secret(tmp_path: Path) -> None:
     output = certificates(tmp_path / "keys", "--host", HOST, "--bakery", "Nord").output
     keys = [path for path in (tmp_path / "keys").rglob("*") if path.name.endswith("key")]
     lines = {line for path in keys for line in path.read_text().splitlines()}
-    assert len(keys) == 4
+    assert len(keys) == 5
     assert not [line for line in lines if line in output]
 
 
@@ -108,11 +111,14 @@ def test_a_bakery_makes_its_own_keys_and_the_operator_holds_public_halves(tmp_pa
     done = certificates(keys, "--host", HOST, "--member", shop / "member.json")
     assert done.exit_code == 0, done.output
     home = keys / "bakeries" / "Rue-Mouffetard"
-    assert {path.name for path in home.iterdir()} == {"node-key.pub", "ca.crt", "members.json"}
+    assert {path.name for path in home.iterdir()} == {
+        *("node-key.pub", "ca.crt", "members.json", "model-key.pub"),
+    }
     private = {path.name for path in keys.rglob("*key") if path.is_file()}
-    assert private == {"ca.key", "server.key"}
+    assert private == {"ca.key", "server.key", "model-key"}
     assert (home / "node-key.pub").read_bytes() == (shop / "node-key.pub").read_bytes()
-    assert f"to which ca.crt and members.json of {home} go, into /srv/bakery/keys" in done.output
+    goes = f"to which ca.crt, members.json and model-key.pub of {home} go, into /srv/bakery/keys"
+    assert goes in done.output
     (register,) = commands(done.output, "flwr supernode register")
     assert register[-2] == str(home / "node-key.pub")
     assert len(commands(done.output, "flower-supernode")) == 1
@@ -125,7 +131,9 @@ def test_members_compare_fingerprints(tmp_path: Path) -> None:
     files = [tmp_path / name / "member.json" for name in ("Nord", "Süd")]
     certificates(tmp_path / "keys", "--host", HOST, "--member", files[0], "--member", files[1])
     shown = certificates(tmp_path / "keys", "--fingerprints").output
-    assert shown == f"{read[0]}  Nord\n{read[1]}  Süd\n"
+    of_members, _, of_the_server = shown.removesuffix("\n").rpartition("\n")
+    assert of_members == f"{read[0]}  Nord\n{read[1]}  Süd"
+    assert of_the_server.endswith("  (the server's key for models)")
     assert len(set(read)) == 2
 
 

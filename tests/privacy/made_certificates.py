@@ -16,7 +16,9 @@ BAKERIES = ("Rue Mouffetard", "L'Atelier", "面包")
 FOLDERS = ("Rue-Mouffetard", "L-Atelier", "面包")
 
 
-OF_A_BAKERY = {"ca.crt", "members.json", "node-key", "node-key.pub", "signing-key"}
+OF_A_BAKERY = {
+    *("ca.crt", "members.json", "model-key.pub", "node-key", "node-key.pub", "signing-key"),
+}
 
 
 def made(

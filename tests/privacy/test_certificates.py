@@ -36,7 +36,7 @@ def test_private_keys_are_their_owner_s(umask: int, tmp_path: Path) -> None:
     }
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     private = {path.name for path, mode in modes.items() if mode == 0o600}
-    assert private == {"ca.key", "server.key", "node-key", "signing-key"}
+    assert private == {"ca.key", "server.key", "node-key", "signing-key", "model-key"}
     assert {mode for path, mode in modes.items() if path.name in private} == {0o600}
     assert {mode for path, mode in modes.items() if (folder / path).is_dir()} == {0o700}
 
@@ -45,11 +45,14 @@ def test_every_bakery_gets_what_it_needs_and_no_more(tmp_path: Path) -> None:
     """Its two keys, the authority's certificate and the list; folders are named for people."""
     folder = made(tmp_path / "keys").folder
     own = {path.name for path in folder.iterdir()}
-    assert own == {"ca.crt", "ca.key", "server.pem", "server.key", "members.json", "bakeries"}
+    assert own == {
+        *("ca.crt", "ca.key", "server.pem", "server.key", "model-key", "model-key.pub"),
+        *("members.json", "bakeries"),
+    }
     assert {path.name for path in (folder / "bakeries").iterdir()} == set(FOLDERS)
     for home in (folder / "bakeries").iterdir():
         assert {path.name for path in home.iterdir()} == OF_A_BAKERY
-        for name in ("ca.crt", "members.json"):
+        for name in ("ca.crt", "members.json", "model-key.pub"):
             assert (home / name).read_bytes() == (folder / name).read_bytes()
 
 
@@ -90,7 +93,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("name", ["ca.key", "ca.crt", "server.key", "bakeries/Rue-Mouffetard"])
+@pytest.mark.parametrize(
+    "name", ["ca.key", "ca.crt", "server.key", "model-key", "bakeries/Rue-Mouffetard"]
+)
 def test_a_stranger_s_file_is_not_overwritten(name: str, tmp_path: Path) -> None:
     """In a folder that holds no federation yet; a link that leads nowhere counts as a file."""
     path = tmp_path / name
@@ -127,6 +132,24 @@ def test_a_bakery_joins_later(tmp_path: Path) -> None:
     assert names == sorted([*BAKERIES, "Café 3"])
     earlier = read_members(before[folder / "members.json"])
     assert set(earlier) < set(read_members(lists[0]))
+
+
+def test_a_federation_of_an_earlier_version_gets_its_key_for_models(tmp_path: Path) -> None:
+    """Once, by a call that asks for nothing else; each bakery's folder has the public half."""
+    folder = made(tmp_path / "keys").folder
+    for path in list(folder.rglob("model-key*")):
+        path.unlink()
+    before = contents(folder)
+    added = made(folder, hosts=[], bakeries=[])
+    assert (added.new, added.certified, added.model_key, added.bakeries) == (False, False, True, {})
+    after = contents(folder)
+    assert {path: after[path] for path in before} == before
+    new = {path.relative_to(folder).as_posix() for path in after.keys() - before.keys()}
+    homes = {f"bakeries/{name}/model-key.pub" for name in FOLDERS}
+    assert new == {"model-key", "model-key.pub", *homes}
+    assert len({after[folder / name] for name in new - {"model-key"}}) == 1
+    with pytest.raises(CertificateError, match="is complete"):
+        made(folder, hosts=[], bakeries=[])
 
 
 @pytest.mark.parametrize("name", ["ca.key", "ca.crt"])
