@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,6 +14,7 @@ from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.grids.engine import engine_of, started_by_flower
 from glean.federation.launch.parent_watch import ORPHANED, ended_with_superlink
 from glean.federation.server.conclusion import FinishedRounds, conclusion_of
+from glean.federation.server.model_card import CardWriter
 from glean.federation.server.setup import (
     ClientInfos,
     negotiate_spec,
@@ -23,6 +25,7 @@ from glean.federation.server.start_model import resolve_paths, take_start_model
 from glean.federation.wire.noised_parts import budget_of
 from glean.learning.learning_rates import learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
+from glean.privacy.model_key import ModelSigner
 from glean.privacy.noise_budget import RECORDS_OF_A_DAY
 from glean.runs.events import RunStarted
 from glean.runs.folder import reason_of
@@ -45,7 +48,7 @@ def main(grid: Grid, context: Context) -> None:
     LOG.info("%s%s", RESULTS, record.folder.path)
     try:
         with ended_with_superlink(partial(record.end, "failed", reason=ORPHANED)):
-            _run(grid, config, record)
+            _run(grid, config, record, run_id=context.run_id)
     except BaseException as error:
         reason = reason_of(error)
         try:
@@ -57,11 +60,13 @@ def main(grid: Grid, context: Context) -> None:
     LOG.info(COMPLETED)
 
 
-def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord) -> None:
+def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord, *, run_id: int) -> None:
     settings = RunSettings.from_config(config)
+    signer = ModelSigner.of(os.environ)
     if settings.resume:
         record.note(resumed_from=settings.resume)
-    start = take_start_model(settings, record.folder)
+    key = signer.public if signer else None
+    start = take_start_model(settings, record.folder, key=key)
     start.wait_for_nodes(grid, timeout_s=float(settings.rounds.round_timeout_s))
     clients, infos, newcomers = register_clients(grid, settings, record.folder)
     deployed = any(info.own_table for info in infos.values())
@@ -82,15 +87,17 @@ def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord) -> No
     spec = start.spec or negotiate_spec(infos, newcomers, settings)
     loop = training_loop(clients, settings, spec, infos, newcomers, start=start.model)
     result = loop.run(start.state)
-    record.folder.write_bytes(f"model{result.model.suffix}", result.model.to_bytes())
     finished = FinishedRounds(
         settings, loop, clients, result, infos, frozenset(newcomers), record.folder
     )
     record.note(best_round=result.best_round, last_round=result.last_round)
+    card = CardWriter(finished, run_id=run_id, facts=record.content, signer=signer)
+    finished = card.keep_model(conclusion.card_facts(finished, tested=False))
     summary = conclusion.conclude(finished)
     record.note(devices=sorted(loop.devices), bakeries=list(clients.registered))
     if loop.noises_scores:
         record.note(score_noise=loop.score_noise)
+    card.write(conclusion.card_facts(finished, tested=True))
     record.end("completed", before_last=lambda: conclusion.write_report(record.folder.path))
     LOG.info("%s%s", SUMMARY, summary)
 

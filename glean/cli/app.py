@@ -11,6 +11,7 @@ from glean import __version__
 from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
+from glean.cli.model_card import model_card
 from glean.cli.plan import forecast, plan
 from glean.cli.privacy_curve import privacy_curve
 from glean.cli.privacy_ledger import privacy_ledger
@@ -30,6 +31,7 @@ app.command()(run)
 app.command()(forecast)
 app.command()(plan)
 app.command()(certificates)
+app.command()(model_card)
 app.command()(privacy_ledger)
 app.command()(privacy_curve)
 

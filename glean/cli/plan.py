@@ -38,6 +38,15 @@ Open = Annotated[
     str, typer.Option("--open", help="Open weekdays of a bakery without sales, like tue,wed,sat.")
 ]
 
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--model-key",
+        metavar="FILE",
+        help="The operator's model-key.pub: the model must be signed by it.",
+    ),
+]
+
 
 @friendly_errors()
 def forecast(
@@ -50,6 +59,7 @@ def forecast(
     region: Region = "",
     start: Annotated[str, typer.Option(help="First day, where there are no sales yet.")] = "",
     open_: Open = "",
+    model_key: Key = None,
     out: Annotated[
         Path, typer.Option(help="CSV: expected units and quantiles, a row a day and product.")
     ] = Path("forecast.csv"),
@@ -62,7 +72,7 @@ def forecast(
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
     check_outputs(out)
-    context, _ = _context(model, sales, bakery, products, region, start, open_)
+    context, _ = _context(model, sales, bakery, products, region, start, open_, model_key)
     made = make_forecast(context, days=days, known_future=_known_future(coming, context))
     write_outputs({out: to_spreadsheet_csv(made.table)})
     show(forecast_table(made.rows, bakery=context.name))
@@ -80,6 +90,7 @@ def plan(
     coming: Coming = None,
     region: Region = "",
     open_: Open = "",
+    model_key: Key = None,
     out: Annotated[
         Path, typer.Option(help="Page to print; a CSV of the same name lies beside it.")
     ] = Path("bake-plan.html"),
@@ -99,7 +110,7 @@ def plan(
     if table == out:
         raise SettingsError(f"--out: found {out}; wanted a page like bake-plan.html, not its table")
     check_outputs(table)
-    context, listed = _context(model, sales, bakery, products, region, date, open_)
+    context, listed = _context(model, sales, bakery, products, region, date, open_, model_key)
     known_future = _known_future(coming, context)
     made = make_plan(context, listed, date=_day("--date", date), known_future=known_future)
     write_outputs({out: made.page, table: to_spreadsheet_csv(made.table)})
@@ -116,6 +127,7 @@ def _context(
     region: str,
     start: str,
     open_: str,
+    model_key: Path | None,
 ) -> tuple[ForecastContext, Mapping[str, Product]]:
     from glean.operations.bakery_context import make_context, no_sales, read_bakery
     from glean.sales.products import read_products
@@ -130,6 +142,7 @@ def _context(
         region=region,
         first_day=_day("--date", start),
         open_weekdays=weekdays_of(open_),
+        model_key=model_key,
     )
     return context, listed
 

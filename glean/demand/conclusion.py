@@ -13,6 +13,8 @@ import pandas as pd
 
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.error_sums import sum_errors
+from glean.demand.model_card import demand_facts
+from glean.demand.opened_bakeries import opened_bakeries
 from glean.demand.small_federation import caution
 from glean.errors import GleanError, ImpossibleSumError
 from glean.evaluation.pages.owner_page import write_owner_page
@@ -26,14 +28,13 @@ from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.scores import SCORE_COLUMNS, BakeryScore
 from glean.evaluation.tables.summary import METHOD_ORDER, summarise
-from glean.features.bakery_rows import BakeryRows, bakery_rows_of
+from glean.features.bakery_rows import BakeryRows
 from glean.federation.grids.inprocess import BakeryApp
-from glean.federation.server.conclusion import FinishedRounds, ResultTable
+from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.learning.xgboost_library import load_xgboost
-from glean.node_settings import NodeSettings
 from glean.runs.folder import RunFolder
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
@@ -51,6 +52,10 @@ class DemandConclusion:
     def caution(self, settings: RunSettings, *, clients: int) -> str:
         """Say where noise takes more from so many bakeries than the federation brings."""
         return caution(settings, bakeries=clients)
+
+    def card_facts(self, run: FinishedRounds, *, tested: bool) -> CardFacts:
+        """Say what the card of the final model needs."""
+        return demand_facts(run, tested=tested)
 
     def conclude(self, run: FinishedRounds) -> str:
         """Have the final model tested and write the results; the summary as a sentence.
@@ -112,7 +117,7 @@ class _Diagnosis:
     def write(self) -> list[BakeryScore]:
         """Write single days, the truth and all bakeries' tables; the scores of pooled training."""
         settings, folder = self.run.settings, self.run.folder
-        bakeries = self._bakeries()
+        bakeries = opened_bakeries(self.run)
         model = read_model(self.run.result.model.to_bytes())
         pooled = None
         if settings.baselines:
@@ -137,17 +142,6 @@ class _Diagnosis:
         if found.truth is not None:
             _write_csv(folder, "truth.csv", found.truth)
         return found.pooled
-
-    def _bakeries(self) -> list[BakeryRows]:
-        found = (
-            bakery_rows_of(
-                NodeSettings(info.partition),
-                self.run.settings,
-                newcomer=name in self.run.newcomers,
-            )
-            for name, info in self.run.infos.items()
-        )
-        return [bakery for bakery in found if bakery is not None]
 
     def _write_tables(self, bakeries: Sequence[BakeryRows]) -> None:
         """Write single days, plans, coverage and choices of all bakeries."""

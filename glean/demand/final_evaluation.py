@@ -27,13 +27,15 @@ from glean.forecasting.forecast_model import ForecastModel
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_store import StoredModel, to_files
 from glean.forecasting.rolling_origin import residuals
-from glean.runs.client_home import keep_files, keep_model
+from glean.runs.client_home import NOBODY, Vouched, keep_files, keep_model
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
 LOG = logging.getLogger("glean")
 
 
-def final_test(bakery: BakeryRows, task: FinalTask, *, run_id: int) -> FinalScores:
+def final_test(
+    bakery: BakeryRows, task: FinalTask, *, run_id: int, vouched: Vouched = NOBODY
+) -> FinalScores:
     """Score the final model and its baselines on the test window, and keep all at home.
 
     Raises
@@ -43,7 +45,7 @@ def final_test(bakery: BakeryRows, task: FinalTask, *, run_id: int) -> FinalScor
     """
     own = _client_model(bakery, task)
     rows = _scored(bakery, read_model(task.model), own)
-    _keep(task.model, bakery, own, rows, run_id=run_id)
+    _keep(task.model, bakery, own, rows, run_id=run_id, vouched=vouched)
     return FinalScores(
         rows_to_json(rows), sums_of(rows, CLIENT_METHODS), wapes_of(rows, NOISED_METHODS)
     )
@@ -96,6 +98,7 @@ def _keep(
     rows: Sequence[BakeryScore],
     *,
     run_id: int,
+    vouched: Vouched,
 ) -> None:
     """Keep the model at home, if there is one, what the bakery made of it, and how good that was.
 
@@ -105,7 +108,7 @@ def _keep(
         return
     home = Path(bakery.node.home)
     try:
-        path = keep_model(home, model, bakery=bakery.sales.name, run_id=run_id)
+        path = keep_model(home, model, bakery=bakery.sales.name, run_id=run_id, vouched=vouched)
         scores = to_spreadsheet_csv(score_frame(rows))
         keep_files(home, {"bakeries.csv": scores.encode()})
         if own is not None:

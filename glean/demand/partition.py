@@ -16,6 +16,7 @@ from glean.features.definition import FeatureDefinition
 from glean.federation.wire.messages import FinalTask, Task
 from glean.federation.workload.protocols import FinalScores
 from glean.privacy.privacy_ledger import SCORED, TRAINING, Days
+from glean.runs.client_home import NOBODY, Vouched
 
 Trainer = TreeTrainer | WeightTrainer
 
@@ -87,9 +88,9 @@ class BakeryPartition:
             )
         return weight
 
-    def final_test(self, task: FinalTask, *, run_id: int) -> FinalScores:
+    def final_test(self, task: FinalTask, *, run_id: int, vouched: Vouched = NOBODY) -> FinalScores:
         """Keep the final model at home, and score it and its baselines on the test window."""
-        return final_test(self.rows, task, run_id=run_id)
+        return final_test(self.rows, task, run_id=run_id, vouched=vouched)
 
     def start_test(self, task: Task) -> FinalScores:
         """Score the model that the run started from on the test window."""

@@ -49,3 +49,10 @@ WORDING = DemandWording(
         ERROR_COUNTS: "how many errors of its validation window are how large, in public steps",
     },
 )
+
+PURPOSE = (
+    "To forecast what one bakery sells of a product in the coming days, as a start for its bake "
+    "plan, which somebody who knows the shop looks over. Not for other trades, not to compare "
+    "bakeries or people, and not as the only word on a day like none before."
+)
+"""What a model is for."""

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from glean.demand.partition import BakeryPartition
-from glean.demand.wording import WORDING
+from glean.demand.wording import PURPOSE, WORDING
 from glean.errors import ModelError, SettingsError
 from glean.evaluation.tables.backtest import CLIENT_METHODS
 from glean.evaluation.tables.summed_scores import UNIT_POWERS
@@ -36,6 +36,7 @@ class DemandWorkload:
 
     metrics = ErrorSums
     wording = WORDING
+    purpose = PURPOSE
     final_methods = CLIENT_METHODS
     final_unit_powers = UNIT_POWERS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 from glean.errors import FederationError, GleanError, ModelError
 from glean.evaluation.pages.plain_report import write_plain_report
 from glean.federation.grids.inprocess import BakeryApp
-from glean.federation.server.conclusion import FinishedRounds, ResultTable
+from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.federation.workload.final_rows import read_final_rows
 from glean.federation.workload.registry import workload_of
 from glean.metric_sums import ALL_CLIENTS, MetricSums, metric_label
@@ -37,6 +38,17 @@ class PlainConclusion:
         """Say nothing: no number of clients is known to be too few."""
         del settings, clients
         return ""
+
+    def card_facts(self, run: FinishedRounds, *, tested: bool) -> CardFacts:
+        """Say by the workload's own words what the model is for, and how it came off."""
+        workload = workload_of(run.settings)
+        scores: list[dict[str, Any]] = []
+        if tested:
+            kind = workload.metrics
+            totals = _totals(_read_scores(run.folder.path / "bakeries.csv", kind), kind)
+            scores = [{"method": name, **_known(sums)} for name, sums in totals.items()]
+        data = {"workload": run.settings.workload, "clients": len(run.infos)}
+        return CardFacts(workload.purpose, data, scores)
 
     def conclude(self, run: FinishedRounds) -> str:
         """Have the final model tested and write `bakeries.csv`; the summary as a sentence.
@@ -151,6 +163,12 @@ def _totals(table: pd.DataFrame, kind: type[MetricSums]) -> dict[str, MetricSums
     by_method = table.groupby("method", sort=False)[names].sum()
     rows = zip(by_method.index, by_method.to_numpy().tolist(), strict=True)
     return {str(method): kind(*row) for method, row in rows}
+
+
+def _known(sums: MetricSums) -> dict[str, float | None]:
+    """Metrics to six digits; None for one that isn't finite."""
+    metrics = {"rows": sums.rows, **sums.metrics()}
+    return {name: round(v, 6) if math.isfinite(v) else None for name, v in metrics.items()}
 
 
 def _sentence(totals: Mapping[str, MetricSums]) -> str:

@@ -23,6 +23,7 @@ from glean.forecasting.model_store import from_files
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
+from glean.privacy.model_key import ModelKey
 from glean.sales.products import Product
 from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
@@ -110,6 +111,7 @@ def read_context(
     region: str = "",
     today: pd.Timestamp | None = None,
     open_weekdays: tuple[int, ...] = EVERY_DAY,
+    model_key: ModelKey | None = None,
 ) -> BakeryContext:
     """Read what a bakery's forecast goes by; nothing is trained.
 
@@ -129,14 +131,15 @@ def read_context(
         Last day before the forecast, where there are no sales to tell it.
     open_weekdays : tuple of int
         Weekdays on which it is open, 0 is Monday; read from the sales where there are any.
+    model_key : ModelKey, optional
+        Whose signature the model must have.
 
     Raises
     ------
     GleanError
         There is no model, or it can't be read; or nothing says how much is sold.
     """
-    source = find_model(model)
-    profile = weekday_profile(source.shared)
+    source = find_model(model, model_key)
     whole_units = bool((sales.rows["units"] == sales.rows["units"].round()).all())
     # A plan is for what will be asked for, whatever the run took the sales of sold-out days for.
     sales = with_demand(sales)
@@ -144,7 +147,7 @@ def read_context(
     table = with_cold_start(
         sales,
         products,
-        profile=profile,
+        profile=weekday_profile(source.shared),
         open_weekdays=_open_weekdays(sales.rows, open_weekdays),
         today=last_day,
         bakery=bakery,

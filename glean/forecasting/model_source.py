@@ -17,10 +17,11 @@ from glean.forecasting.forecast_model import ForecastModel
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.model_store import NAMES_OF_FILES
 from glean.forecasting.prior import ERRORS_FILE
+from glean.privacy.model_key import ModelKey, check_model_file
+from glean.regular_files import read_regular
 from glean.runs.client_home import ABOUT as HOME
 from glean.runs.index import is_run, read_run
-
-MODEL_NAMES = ("model.ubj", "model.npz")
+from glean.runs.model_card import model_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,36 +49,43 @@ class ModelSource:
     errors: ErrorDistribution | None = None
 
 
-def find_model(path: Path) -> ModelSource:
-    """Read the model and what lies beside it.
+def find_model(path: Path, key: ModelKey | None = None) -> ModelSource:
+    """Read the model and what lies beside it; who signed it is checked before it is read.
 
     Parameters
     ----------
     path : Path
         Home folder, run folder or model file.
+    key : ModelKey, optional
+        Whose signature it must have; by default that of the key beside it, if there is one.
 
     Raises
     ------
     GleanError
-        There is no model, or the file is damaged.
+        There is no model, it isn't signed as it must be, or the file is damaged.
     """
-    if path.is_file():
-        content = path.read_bytes()
-        return ModelSource(content, read_model(content))
-    model = next((path / name for name in MODEL_NAMES if (path / name).is_file()), None)
-    if model is None:
-        raise GleanError(
-            f"{path}: found no model ({' or '.join(MODEL_NAMES)}); wanted the folder of a run that "
-            "completed, a bakery's home, or a model file"
-        )
-    content = model.read_bytes()
+    model = model_at(path)
+    content = _checked(model, key)
     shared = read_model(content)
+    if path.is_file():
+        return ModelSource(content, shared)
     if (path / HOME).is_file() and all((path / name).is_file() for name in NAMES_OF_FILES):
         files = {name: (path / name).read_bytes() for name in NAMES_OF_FILES}
         return ModelSource(content, shared, client_files=files)
     return ModelSource(
         content, shared, run_settings=_settings_of_run(path), errors=_errors_of_run(path)
     )
+
+
+def _checked(model: Path, key: ModelKey | None) -> bytes:
+    """Read a model file that is signed as it must be; twice, since a run may end at this moment."""
+    content = read_regular(model)
+    try:
+        check_model_file(model, content, key)
+    except ModelError:
+        content = read_regular(model)
+        check_model_file(model, content, key)
+    return content
 
 
 def _settings_of_run(folder: Path) -> Mapping[str, Any]:

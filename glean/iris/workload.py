@@ -28,6 +28,7 @@ class IrisWorkload(PlainWorkload):
     """Three species by four lengths."""
 
     metrics = ClassificationSums
+    purpose = "To show how a workload is built; it tells three species of iris by four lengths."
     kind = "logistic"
     shapes: ClassVar = {"coefficients": (4, 3), "intercepts": (3,)}
 

@@ -14,6 +14,7 @@ from glean.forecasting.context import (
     read_context,
     with_client_model,
 )
+from glean.privacy.model_key import ModelKey
 from glean.regular_files import absolute_path
 from glean.sales.products import Product
 from glean.sales.reading.sales_file import read_sales
@@ -65,6 +66,7 @@ def make_context(
     region: str = "",
     first_day: pd.Timestamp | None = None,
     open_weekdays: tuple[int, ...] = EVERY_DAY,
+    model_key: Path | None = None,
 ) -> ForecastContext:
     """Make what a bakery's forecasts and plans start from.
 
@@ -86,11 +88,14 @@ def make_context(
         First day to forecast, where there are no sales to tell it.
     open_weekdays : tuple of int
         Weekdays on which a bakery without sales is open, 0 is Monday.
+    model_key : Path, optional
+        Public key that the model must be signed by; by default one that lies beside it, if any.
 
     Raises
     ------
     GleanError
-        There is no model, or it can't be read; or nothing says how much is sold.
+        There is no model, it isn't signed as it must be, or it can't be read; or nothing says how
+        much is sold.
     """
     today = None
     if first_day is not None and sales.rows.empty:
@@ -103,5 +108,6 @@ def make_context(
         region=region,
         today=today,
         open_weekdays=open_weekdays,
+        model_key=None if model_key is None else ModelKey.read(model_key),
     )
     return with_client_model(context)

@@ -5,17 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from glean.errors import FederationError
 from glean.runs.folder import utc_now, write_whole
+from glean.runs.model_card import CARD_FILE, KEY_FILE, MODEL_NAMES, NEXT_CARD_FILE
 
 _ZIP_MAGIC = b"PK"
-_NAMES = ("model.ubj", "model.npz")
 ABOUT = "home.json"
 
 
-def keep_model(home: Path, model: bytes, *, bakery: str, run_id: int) -> Path:
+@dataclass(frozen=True)
+class Vouched:
+    """What vouches for a model that is kept.
+
+    Parameters
+    ----------
+    card : bytes
+        The model's card; empty where it came without one.
+    key : bytes
+        Public key that the card was signed by; empty where nobody had to sign.
+    """
+
+    card: bytes = b""
+    key: bytes = b""
+
+
+NOBODY = Vouched()
+
+
+def keep_model(
+    home: Path, model: bytes, *, bakery: str, run_id: int, vouched: Vouched = NOBODY
+) -> Path:
     """Keep a run's final model, in the place of an earlier one's.
 
     A kill at any moment leaves whole files. `home.json` names the model and its SHA-256: where
@@ -31,6 +53,9 @@ def keep_model(home: Path, model: bytes, *, bakery: str, run_id: int) -> Path:
         Name of the bakery.
     run_id : int
         The run that the model comes from.
+    vouched : Vouched
+        Its card, and the key that this one is signed by. The card is there before the model is, so
+        that a kill leaves no model without one.
 
     Returns
     -------
@@ -42,7 +67,7 @@ def keep_model(home: Path, model: bytes, *, bakery: str, run_id: int) -> Path:
     FederationError
         The folder can't be written to.
     """
-    name = _NAMES[model.startswith(_ZIP_MAGIC)]
+    name = MODEL_NAMES[model.startswith(_ZIP_MAGIC)]
     about = {
         "bakery": bakery,
         "run": str(run_id),
@@ -52,9 +77,14 @@ def keep_model(home: Path, model: bytes, *, bakery: str, run_id: int) -> Path:
     }
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if not vouched.key:
+            (home / KEY_FILE).unlink(missing_ok=True)
+        if vouched.card:
+            write_whole(home / NEXT_CARD_FILE, vouched.card)
         path = write_whole(home / name, model)
+        _take_card(home, vouched)
         write_whole(home / ABOUT, (json.dumps(about, indent=2) + "\n").encode())
-        for other in set(_NAMES) - {name}:
+        for other in set(MODEL_NAMES) - {name}:
             (home / other).unlink(missing_ok=True)
     except OSError as error:
         raise FederationError(
@@ -62,6 +92,16 @@ def keep_model(home: Path, model: bytes, *, bakery: str, run_id: int) -> Path:
             "there, or name another folder in its --node-config (home='/a/folder')"
         ) from error
     return path
+
+
+def _take_card(home: Path, vouched: Vouched) -> None:
+    """Put the card that was to come in the place of the one before."""
+    if vouched.card:
+        (home / NEXT_CARD_FILE).replace(home / CARD_FILE)
+    else:
+        (home / CARD_FILE).unlink(missing_ok=True)
+    if vouched.key:
+        write_whole(home / KEY_FILE, vouched.key)
 
 
 def keep_files(home: Path, files: Mapping[str, bytes]) -> None:

@@ -60,8 +60,8 @@ def test_a_run_leaves_the_files_and_columns_of_the_design(completed: tuple[Resul
     _, folder = completed
     assert {path.name for path in folder.iterdir()} == {
         "run.json", "events.jsonl", "rounds.csv", "bakery_rounds.csv", "bakeries.csv",
-        "forecasts.csv", "models", "model.ubj", "report.html", "figures",
-        "days.csv", "plan.csv", "alone.csv", "widths.json", "coverage.csv", "choice.csv",
+        "forecasts.csv", "models", "model.ubj", "model_card.json", "model_card.md", "report.html",
+        "figures", "days.csv", "plan.csv", "alone.csv", "widths.json", "coverage.csv", "choice.csv",
     }  # fmt: skip
     columns = {
         **round_tables(ErrorSums.COLUMNS),

@@ -22,6 +22,8 @@ LEFT = {
     "events.jsonl",
     "figures",
     "model.npz",
+    "model_card.json",
+    "model_card.md",
     "models",
     "report.html",
     "rounds.csv",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from glean.federation.wire.noised_parts import NOISED_PARTS
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import SumRequest
 from glean.metric_sums import ALL_CLIENTS
+from glean.runs.model_card import CARD_FILE, CARD_PAGE
 from glean.settings import ConfigValue
 from tests.inprocess_runs import facts_of
 from tests.leaks import Secrets
@@ -105,6 +107,29 @@ def test_the_server_has_two_noised_means_and_empty_cells(run: Deployed) -> None:
         own = [float(t.loc[t["method"] == method, "wape"].iloc[0]) for t in run.own.values()]
         assert abs(found - np.mean(np.clip(own, 0, 1))) > 1e-6
     assert not (run.folder / "widths.json").exists()
+
+
+def test_the_model_s_card_has_the_noise_and_what_it_spends(run: Deployed) -> None:
+    """At the server with all scores that were opened; at a bakery's home with names and one score.
+
+    Both are of the same model, and say what an epsilon is of.
+    """
+    there = json.loads((run.folder / CARD_FILE).read_text(encoding="utf-8"))
+    homes = [*(run.folder.parents[1] / "homes").glob(f"*/{CARD_FILE}")]
+    assert len(homes) == len(BAKERIES)
+    at_home = json.loads(homes[0].read_text(encoding="utf-8"))
+    for card in (there, at_home):
+        assert (card["privacy"]["mode"], card["privacy"]["epsilon"]) == ("noise", 4.0)
+        assert card["privacy"]["unit"] == "one bakery's day of training records"
+        assert card["scores"]["validation"]["noise"] > 0
+        assert card["data"]["product_days"] == "each bakery's own, which only that bakery knows"
+    assert there["model"] == at_home["model"]
+    methods = [row["method"] for row in there["scores"]["test"]]
+    assert methods == [*NOISED_METHODS]
+    assert all(row["noise"] > 0 for row in there["scores"]["test"])
+    assert at_home["scores"]["test"] == []
+    assert at_home["members"] == [{"name": name} for name in BAKERIES]
+    assert " ± " in (run.folder / CARD_PAGE).read_text(encoding="utf-8")
 
 
 def test_a_bakery_with_too_few_days_says_no_number(

@@ -13,8 +13,9 @@ from glean.errors import FederationError
 from glean.evaluation.tables.client_tables import TABLES
 from glean.features.calendar import day_numbers
 from glean.forecasting.context import read_context, with_client_model
-from glean.runs.client_home import keep_model
+from glean.runs.client_home import Vouched, keep_model
 from glean.runs.folder import write_whole
+from glean.runs.model_card import CARD_FILE, KEY_FILE, cards_beside
 from glean.sales.reading.sales_file import read_sales
 from tests.federation.client.test_disclosure import own_nodes
 from tests.federations import federation_of, small_settings
@@ -67,6 +68,39 @@ def test_a_kill_between_two_files_leaves_whole_ones(
         keep_model(tmp_path, b"new", bakery="Anna", run_id=2)
     assert (tmp_path / "model.ubj").read_bytes() == b"new"
     assert about(tmp_path)["sha256"] == hashlib.sha256(b"old").hexdigest()
+
+
+def test_a_model_is_kept_with_its_card_and_who_must_have_signed(tmp_path: Path) -> None:
+    """A later model takes both away that came without."""
+    keep_model(tmp_path, b"one", bakery="Anna", run_id=1, vouched=Vouched(b"card", b"key"))
+    assert (tmp_path / CARD_FILE).read_bytes() == b"card"
+    assert (tmp_path / KEY_FILE).read_bytes() == b"key"
+    keep_model(tmp_path, b"two", bakery="Anna", run_id=2, vouched=Vouched(b"its card"))
+    assert (tmp_path / CARD_FILE).read_bytes() == b"its card"
+    assert {p.name for p in tmp_path.iterdir()} == {"model.ubj", "home.json", CARD_FILE}
+    keep_model(tmp_path, b"three", bakery="Anna", run_id=3)
+    assert {p.name for p in tmp_path.iterdir()} == {"model.ubj", "home.json"}
+
+
+@pytest.mark.parametrize("killed_at", ["model.ubj", "home.json"])
+def test_a_kill_leaves_no_model_without_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    """Whichever of the two models is there: what it came with is beside it."""
+    keep_model(tmp_path, b"old", bakery="Anna", run_id=1, vouched=Vouched(b"card of old", b"key"))
+
+    def killed(path: Path, content: bytes) -> Path:
+        if path.name == killed_at:
+            raise KeyboardInterrupt
+        return write_whole(path, content)
+
+    monkeypatch.setattr("glean.runs.client_home.write_whole", killed)
+    new = Vouched(b"card of new", b"key")
+    with pytest.raises(KeyboardInterrupt):
+        keep_model(tmp_path, b"new", bakery="Anna", run_id=2, vouched=new)
+    model = (tmp_path / "model.ubj").read_bytes()
+    assert model == (b"old" if killed_at == "model.ubj" else b"new")
+    assert b"card of " + model in cards_beside(tmp_path / "model.ubj")
 
 
 def test_a_home_that_can_not_be_written_costs_no_scores(

@@ -12,6 +12,7 @@ from glean.aggregation.update import share_weight
 from glean.errors import FederationError
 from glean.federation.client.members_file import node_file
 from glean.federation.client.policy import ClientPolicy
+from glean.federation.client.signed_model import check_final_model, model_key_of
 from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.messages import (
     ClientInfo,
@@ -87,10 +88,11 @@ class Client:
         Raises
         ------
         SettingsError
-            The data doesn't fit the run's settings, or the signing key can't be read.
+            The data doesn't fit the run's settings, or a key of the node config can't be read.
         SecureSumError
             The signing key is none.
         """
+        model_key_of(self.node)  # now, and not after the last round
         note = self.partition.why_untrained
         if note and self.policy.keeps_ledger:
             LOG.info("this bakery isn't learned from: %s", note)
@@ -168,8 +170,18 @@ class Client:
         )
 
     def final_test(self, task: FinalTask, state: RecordDict, *, run_id: int) -> FinalReply:
-        """Keep the final model, and score it and its baselines on the test rows."""
-        return self._final_reply(self.partition.final_test(task, run_id=run_id), state)
+        """Keep the final model, and score it and its baselines on the test rows.
+
+        Raises
+        ------
+        RefusalError
+            It isn't signed as the node config wants it.
+        SettingsError
+            The node config's `model-key` can't be read.
+        """
+        vouched = check_final_model(self.node, task, run_id=run_id)
+        scores = self.partition.final_test(task, run_id=run_id, vouched=vouched)
+        return self._final_reply(scores, state)
 
     def start_test(self, task: Task, state: RecordDict) -> FinalReply:
         """Score the model that the run started from on the test rows."""

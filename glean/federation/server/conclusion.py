@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -78,6 +78,28 @@ class ResultTable:
     sentences: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class CardFacts:
+    """What a workload has to say on the card of a run's final model; plain values of JSON.
+
+    Parameters
+    ----------
+    use : str
+        What the model is for.
+    data : mapping
+        What it learned from.
+    scores : sequence of mapping
+        What the final test came to, a row a method; empty before it.
+    weak_points : sequence of str
+        Where it does badly, in sentences.
+    """
+
+    use: str
+    data: Mapping[str, Any]
+    scores: Sequence[Mapping[str, Any]] = ()
+    weak_points: Sequence[str] = ()
+
+
 class Conclusion(Protocol):
     """How a workload's run ends."""
 
@@ -86,6 +108,20 @@ class Conclusion(Protocol):
 
     def caution(self, settings: RunSettings, *, clients: int) -> str:
         """Say before the rounds why so many clients may be too few for the settings; "" if not."""
+
+    def card_facts(self, run: FinishedRounds, *, tested: bool) -> CardFacts:
+        """Say what the final model's card needs.
+
+        Between machines it goes to every client, so before the final test it says nothing that a
+        client mustn't know of the others.
+
+        Parameters
+        ----------
+        run : FinishedRounds
+            The run.
+        tested : bool
+            Whether the run has concluded, and the scores are in its folder.
+        """
 
     def conclude(self, run: FinishedRounds) -> str:
         """Have the final model tested and write the results; the summary as a sentence.

@@ -8,7 +8,13 @@ from glean.federation.wire.messages import FinalReply, FinalTask
 
 
 def request_final_test(
-    manager: ClientManager, kind: str, number: int, model: GlobalModel, *, findings: str
+    manager: ClientManager,
+    kind: str,
+    number: int,
+    model: GlobalModel,
+    *,
+    findings: str = "",
+    card: str = "",
 ) -> dict[str, str]:
     """Have all that are there evaluate a model on their test windows; JSON of their rows.
 
@@ -18,7 +24,8 @@ def request_final_test(
     names = sorted(manager.clients.present)
     tasks = {name: manager.task(name, model, number, whole=True) for name in names}
     records = {
-        name: FinalTask(**vars(task), findings=findings).to_record() for name, task in tasks.items()
+        name: FinalTask(**vars(task), findings=findings, card=card).to_record()
+        for name, task in tasks.items()
     }
     replies = manager.replies(kind, records, FinalReply, number=number)
     return {name: reply.rows for name, reply in replies.items()}

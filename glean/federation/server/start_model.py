@@ -10,13 +10,14 @@ from pathlib import Path
 
 from flwr.serverapp import Grid
 
-from glean.errors import ModelError, SettingsError
+from glean.errors import GleanError, ModelError, SettingsError
 from glean.federation.coordination.cohort_memory import FILE as COHORTS_FILE
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.checkpoint import Checkpoint, read_checkpoint, take_over
 from glean.federation.server.interrupted_run import check_same_settings
 from glean.federation.server.kept_leaves import FILE as LEAVES_FILE
 from glean.federation.server.training_state import TrainingState
+from glean.privacy.model_key import ModelKey, check_model_file
 from glean.regular_files import absolute_path, read_regular
 from glean.runs.folder import RunFolder
 from glean.settings import ConfigValue, RunSettings
@@ -67,7 +68,9 @@ class StartModel:
             time.sleep(POLL_S)
 
 
-def take_start_model(settings: RunSettings, folder: RunFolder) -> StartModel:
+def take_start_model(
+    settings: RunSettings, folder: RunFolder, *, key: ModelKey | None = None
+) -> StartModel:
     """Read what the run begins with; what an interrupted run left is taken over into its folder.
 
     Raises
@@ -75,7 +78,7 @@ def take_start_model(settings: RunSettings, folder: RunFolder) -> StartModel:
     FederationError, SettingsError
         As `read_start_model`.
     """
-    found = read_start_model(settings)
+    found = read_start_model(settings, key=key)
     if found.checkpoint is not None:
         take_over(found.checkpoint, folder)
         for run in (found.checkpoint.run, Path(settings.resume)):
@@ -90,8 +93,15 @@ def take_opened(run: Path, folder: RunFolder) -> None:
             folder.write_bytes(name, (run / name).read_bytes())
 
 
-def read_start_model(settings: RunSettings) -> StartModel:
+def read_start_model(settings: RunSettings, *, key: ModelKey | None = None) -> StartModel:
     """Read what a run with these settings begins with.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        The run's.
+    key : ModelKey, optional
+        Whose signature the model of `start-from` must have.
 
     Raises
     ------
@@ -101,35 +111,50 @@ def read_start_model(settings: RunSettings) -> StartModel:
         The run to continue had other settings, or the model to start from doesn't fit these.
     """
     if not settings.resume:
-        return StartModel(read_start(settings), None)
+        return StartModel(read_start(settings, key=key), None)
     checkpoint = read_checkpoint(Path(settings.resume))
     check_same_settings(checkpoint.facts, settings.to_config())
-    return StartModel(checkpoint.start if checkpoint.state else read_start(settings), checkpoint)
+    start = checkpoint.start if checkpoint.state else read_start(settings, key=key)
+    return StartModel(start, checkpoint)
 
 
-def read_start(settings: RunSettings) -> GlobalModel | None:
+def read_start(settings: RunSettings, *, key: ModelKey | None = None) -> GlobalModel | None:
     """Read the model of `start-from`; None where there is none.
 
     Raises
     ------
     SettingsError
-        It can't be read, or a run with these settings can't go on from it.
+        It can't be read, isn't signed as it must be, or a run with these settings can't go on from
+        it.
     """
     path = settings.start_from
     if not path:
         return None
+    content = _start_file(Path(path), key)
     try:
-        return read_global_model(read_regular(Path(path)), settings)
-    except OSError as error:
-        raise SettingsError(
-            f"start-from: {path} can't be read ({error.strerror}); wanted the absolute path of a "
-            "model file, like model.ubj of a run's folder"
-        ) from error
+        return read_global_model(content, settings)
     except ModelError as error:
         raise SettingsError(
             f"start-from: {path}: {error}; wanted the model of a run with the same aggregation, "
             "objective, horizon-days and covariates"
         ) from error
+
+
+def _start_file(path: Path, key: ModelKey | None) -> bytes:
+    """Read the file of `start-from`; who signed it is checked before it is read."""
+    try:
+        content = read_regular(path)
+    except OSError as error:
+        raise SettingsError(
+            f"start-from: {path} can't be read ({error.strerror}); wanted the absolute path of a "
+            "model file, like model.ubj of a run's folder"
+        ) from error
+    try:
+        check_model_file(path, content, key)
+    except GleanError as error:
+        hint = ", the server's own: `glean model-card FILE --sign KEY` signs a file that you trust"
+        raise SettingsError(f"start-from: {error}{hint if key else ''}") from error
+    return content
 
 
 def resolve_paths(config: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:

@@ -47,11 +47,18 @@ class TrainingResult:
         wasn't scored. 0 is the model that the run started from.
     last_round : int
         The last round that was run.
+    card : str
+        The model's card, for clients that keep the model; "" for none.
     """
 
     model: GlobalModel
     best_round: int
     last_round: int
+    card: str = ""
+
+    def with_card(self, card: str) -> TrainingResult:
+        """Add the model's card."""
+        return replace(self, card=card)
 
 
 class TrainingLoop:
@@ -74,6 +81,11 @@ class TrainingLoop:
         self._strategy = strategy_of(manager, self.sum_rounds)
         self._scores = RoundScores(self.sum_rounds, self._strategy)
         self._noised = manager.settings.noise.wanted
+
+    @property
+    def start(self) -> GlobalModel | None:
+        """The model that the run went on from; None where it began from nothing."""
+        return self._start
 
     @property
     def devices(self) -> frozenset[str]:
@@ -144,8 +156,10 @@ class TrainingLoop:
         FederationError
             No bakery gave a valid reply.
         """
-        number = result.last_round
-        found = request_final_test(self.manager, TEST, number, result.model, findings=findings)
+        number, model = result.last_round, result.model
+        found = request_final_test(
+            self.manager, TEST, number, model, findings=findings, card=result.card
+        )
         if not found:
             raise self.manager.failed(f"the final test after round {number}")
         return found
@@ -188,9 +202,7 @@ class TrainingLoop:
         """
         if self._start is None:
             return {}
-        return request_final_test(
-            self.manager, TEST_START, result.last_round, self._start, findings=""
-        )
+        return request_final_test(self.manager, TEST_START, result.last_round, self._start)
 
     def _begin(self) -> TrainingState:
         first = self._start or self._strategy.first_model()

@@ -105,9 +105,12 @@ class FinalTask(Task):
     ----------
     findings : str
         What the workload's server found out about the model and clients may use; "" for nothing.
+    card : str
+        The model's card as its file has it, signed where the server has a key; "" for none.
     """
 
     findings: str
+    card: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
 from glean.node_settings import NodeSettings
 from glean.privacy.privacy_ledger import Days
+from glean.runs.client_home import NOBODY, Vouched
 from glean.settings import RunSettings
 
 Rows = tuple[NDArray[np.float64], NDArray[np.int64]]
@@ -84,9 +85,9 @@ class PlainPartition(WeightTrainer):
         """Score weights on the validation rows."""
         return self._workload.score(weights, self._validation)
 
-    def final_test(self, task: Task, *, run_id: int) -> FinalScores:
-        """Score the final model on the test rows."""
-        del run_id
+    def final_test(self, task: Task, *, run_id: int, vouched: Vouched = NOBODY) -> FinalScores:
+        """Score the final model on the test rows; nothing is kept."""
+        del run_id, vouched
         return self.start_test(task)
 
     def start_test(self, task: Task) -> FinalScores:
@@ -99,6 +100,7 @@ class PlainWorkload(ABC):
 
     metrics: type[MetricSums]
     wording = Wording()
+    purpose = ""
     final_methods = ("federated",)
     default_clients = 5
 

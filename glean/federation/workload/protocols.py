@@ -23,6 +23,7 @@ from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
 from glean.node_settings import NodeSettings
 from glean.privacy.privacy_ledger import Days
+from glean.runs.client_home import NOBODY, Vouched
 from glean.settings import RunSettings
 
 Encoded = NDArray[np.int64]
@@ -157,8 +158,8 @@ class Partition(Protocol):
     def weight(self, spec: str) -> float:
         """Total weight of the rows to learn from; 0 where none can be learned from."""
 
-    def final_test(self, task: FinalTask, *, run_id: int) -> FinalScores:
-        """Keep the final model, and score it and its baselines on the test rows."""
+    def final_test(self, task: FinalTask, *, run_id: int, vouched: Vouched = NOBODY) -> FinalScores:
+        """Keep the final model and its card; score it and its baselines on the test rows."""
 
     def start_test(self, task: Task) -> FinalScores:
         """Score the model that the run started from on the test rows."""
@@ -174,6 +175,10 @@ class Workload(Protocol):
     @property
     def wording(self) -> Wording:
         """How disclosures read."""
+
+    @property
+    def purpose(self) -> str:
+        """What a model is for, as its card says it; "" where nothing is said."""
 
     @property
     def final_methods(self) -> Sequence[str]:
