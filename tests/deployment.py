@@ -39,6 +39,7 @@ class Deployment:
     keys: Mapping[str, Path]
     port: int
     connection: str = "deployed"
+    signs: bool = False
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -50,6 +51,11 @@ class Deployment:
     def certificates(self) -> Path:
         """The operator's folder of certificates."""
         return self.folder / "certificates"
+
+    @property
+    def model_key(self) -> dict[str, str]:
+        """By which key the ServerApp signs models, in its environment."""
+        return {"GLEAN_MODEL_KEY": str(self.certificates / "model-key")} if self.signs else {}
 
     @property
     def superlink_log(self) -> str:
@@ -119,7 +125,7 @@ class Deployment:
             *("--enable-supernode-auth", "--disable-runtime-dependency-installation"),
             *("--database", self.folder / "superlink.db"),
             cwd=self.folder / "server",
-            env=self.environment,
+            env={**self.environment, **self.model_key},
             log=log,
         )
         self.running[SERVER] = process
@@ -143,7 +149,7 @@ class Deployment:
             f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{home}' "
             f"signing-key='{key / 'signing-key'}' members='{key / 'members.json'}' "
             "min-contributors=3"
-        )
+        ) + (f" model-key='{key / 'model-key.pub'}'" if self.signs else "")
 
     def end(self) -> None:
         """End every process of it."""
@@ -156,17 +162,22 @@ class Deployment:
 
 @contextmanager
 def deployment(
-    folder: Path, bakeries: Mapping[str, Path], *, absent: Iterable[str] = ()
+    folder: Path,
+    bakeries: Mapping[str, Path],
+    *,
+    absent: Iterable[str] = (),
+    signs: bool = False,
 ) -> Iterator[Deployment]:
     """A SuperLink at which every bakery is registered, and a running SuperNode for each.
 
-    `bakeries` are names and sales tables; the nodes of those `absent` wait for `start_node`.
+    `bakeries` are names and sales tables; the nodes of those `absent` wait for `start_node`. Where
+    it `signs`, models are signed, and every bakery wants that.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = make_certificates(
         folder / "certificates", hosts=["127.0.0.1"], bakeries=sorted(bakeries)
     )
-    deployed = Deployment(folder, bakeries, made.bakeries, free_port())
+    deployed = Deployment(folder, bakeries, made.bakeries, free_port(), signs=signs)
     write_connection(
         folder / "flower", deployed.connection, deployed.port, deployed.certificates / "ca.crt"
     )

@@ -22,6 +22,8 @@ import pytest
 from typer.testing import CliRunner
 
 from glean.cli.app import app
+from glean.forecasting.model_source import find_model
+from glean.privacy.model_key import ModelKey
 from tests.deployment import Deployment, deployment
 from tests.processes import BIN, REPOSITORY, wait_until
 from tests.tables import random_table
@@ -74,7 +76,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     for name, (_, rows) in zip(NAMES, whole.groupby("bakery"), strict=True):
         tables[name] = folder / f"{name}.csv"
         rows.drop(columns="bakery").to_csv(tables[name], index=False)
-    with deployment(tmp_path_factory.mktemp("deployed"), tables) as found:
+    with deployment(tmp_path_factory.mktemp("deployed"), tables, signs=True) as found:
         yield found
 
 
@@ -171,11 +173,12 @@ def test_the_events_tell_who_was_missing_and_for_how_long(interrupted: Interrupt
 
 
 def test_every_home_holds_the_model(deployed: Deployment, interrupted: Interrupted) -> None:
-    """The same bytes as at the server, with a note of where they come from."""
+    """The same bytes as at the server, signed by it, with a note of where they come from."""
+    key = ModelKey.read(deployed.certificates / "model-key.pub")
     model = (interrupted.folder / "model.ubj").read_bytes()
     for name in NAMES:
         home = deployed.home(name)
-        assert (home / "model.ubj").read_bytes() == model
+        assert find_model(home, key).content == model
         about = json.loads((home / "home.json").read_text(encoding="utf-8"))
         assert about["sha256"] == hashlib.sha256(model).hexdigest()
         assert about["bakery"] == name

@@ -68,7 +68,8 @@ class CardWriter:
         # The card first: a kill leaves no model that nobody vouches for.
         run.folder.write_bytes(CARD_FILE, card)
         run.folder.write_bytes(f"model{model.suffix}", model.to_bytes())
-        return replace(run, result=run.result.with_card(card.decode() if run.deployed else ""))
+        sent = card.decode() if run.deployed else ""
+        return replace(run, result=replace(run.result, card=sent))
 
     def write(self, said: CardFacts) -> None:
         """Write the card anew, with what the final test came to."""

@@ -56,10 +56,6 @@ class TrainingResult:
     last_round: int
     card: str = ""
 
-    def with_card(self, card: str) -> TrainingResult:
-        """Add the model's card."""
-        return replace(self, card=card)
-
 
 class TrainingLoop:
     """Runs the rounds of a federation.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_a_run_s_end_with_a_signature_and_without(
     """
     result, home = found.run(), tmp_path / "bakery 0"
     model = result.model.to_bytes()
-    signed = result.with_card(card_of(model))
+    signed = replace(result, card=card_of(model))
     assert set(found.test(signed)) == {"bakery 0", "bakery 1", "bakery 2"}
     assert (home / CARD_FILE).read_text(encoding="utf-8") == signed.card
     assert find_model(home, KEY).content == find_model(home).content == model
