@@ -110,7 +110,7 @@ class AggregationKind:
     one_boosting_step: bool = False
     has_state: bool = False
     squared_error_only: bool = False
-    chance_setback: float = 0.05
+    chance_setback: float = 0.15
     unfit_for_noise: str = "what it opens carries no noise"
     unfit_for_floor: str = ""
 
