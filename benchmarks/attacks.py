@@ -3,9 +3,10 @@
 Bakeries of synthetic-40, masked; the bad ones are the first. WAPE is that of the run's model (the
 best round's) on the test windows of the honest ones, beside a run without the bad ones. "chosen" is
 what the honest bakeries bake by, beside each one's own model ("local"). Without the defence sums
-aren't checked and no round is taken back. Run `python -m benchmarks.attacks` (hours), with options
-a part of it: --bakeries 10 --bad 1,3 --kinds refit,fedavg --attacks "zeros,flipped gradient"
---rounds 20.
+are over all bakeries and aren't checked, and no round is taken back; with it they are checked, and
+in groups where --floor (`min-contributors`) says so. Run `python -m benchmarks.attacks` (hours),
+with options a part of it: --bakeries 10 --bad 1,3 --kinds refit,fedavg --attacks
+"zeros,flipped gradient" --rounds 20 --floor 5. "noise" is "oblivious" with noise.
 
 It ends with 1 where a run stopped, or where with the defence "chosen" is more than 1% worse than
 local. How far the shared model is off is told and isn't judged: it isn't protected from sums that
@@ -15,6 +16,7 @@ honest rows could have.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -47,6 +49,7 @@ KINDS: dict[str, dict[str, str]] = {
     "histogram": {"aggregation": "histogram"},
     "fedavg": {"aggregation": "fedavg"},
     "oblivious": {"aggregation": "oblivious"},
+    "noise": {"privacy": "noise"},
 }
 BAD = {10: (1, 3), 40: (1, 3, 6)}
 NOT_WORSE = 0.01
@@ -85,7 +88,7 @@ def measure(
             result = federation.run()
             scores = _final_scores(federation, result, bad)
     except GleanError as error:
-        return AttackedRun(*[float("nan")] * 3, lost=0, stopped=str(error))
+        return AttackedRun(math.nan, math.nan, math.nan, lost=0, stopped=str(error))
     events = known_events(federation.folder.path / "events.jsonl")
     return AttackedRun(
         _shared_wape(settings, result, honest),
@@ -136,14 +139,17 @@ def _shared_wape(settings: RunSettings, result: TrainingResult, honest: Sequence
 
 def compare(kind: str, bakeries: int, bad: int, args: argparse.Namespace, scratch: Path) -> bool:
     """Print a row for each attack and defence; whether all is as it is wanted."""
-    settings = JOBS[JOB].settings(scratch, num_server_rounds=str(args.rounds), **KINDS[kind])
+    changes = {"num_server_rounds": str(args.rounds), **KINDS[kind]}
+    settings = JOBS[JOB].settings(scratch, min_contributors=str(args.floor), **changes)
+    in_one_sum = JOBS[JOB].settings(scratch, **changes)
     honest, kept = range(bad, bakeries), True
     without = measure(settings, honest, honest, "", scratch / "without")
     print(f"\n{kind}: {bad} of {bakeries} bakeries are bad; without them WAPE {without.shared:.4f}")
     for attack in args.attacks:
         for defended in (False, True):
+            told = settings if defended else in_one_sum
             with nullcontext() if defended else undefended():
-                found = measure(settings, range(bakeries), honest, attack, scratch / "runs")
+                found = measure(told, range(bakeries), honest, attack, scratch / "runs")
             against = f"{found.shared / without.shared - 1:+8.1%}"
             chosen = f"{found.chosen / found.local - 1:+8.1%}"
             print(
@@ -163,6 +169,7 @@ def main() -> int:
     parser.add_argument("--bad", default="", help="numbers, by default 1,3 of 10 and 1,3,6 of 40")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--attacks", default=",".join([*ATTACKS, FORGED]))
+    parser.add_argument("--floor", type=int, default=0, help="min-contributors; from 6 times on")
     parser.add_argument("--rounds", type=int, default=RunSettings().rounds.num_server_rounds)
     args = parser.parse_args()
     args.attacks = args.attacks.split(",")

@@ -88,6 +88,8 @@ class AggregationKind:
         Whether its strategy has a state of its own, never empty, which checkpoints keep.
     squared_error_only : bool
         Whether it is for the objective "reg:squarederror" alone.
+    grouped : bool
+        Whether its sums can be made in groups of which the median counts.
     chance_setback : float
         By which share a round may make the validation score worse by chance
         (`python -m benchmarks.setbacks` measures it); one that makes it worse is taken back.
@@ -110,6 +112,7 @@ class AggregationKind:
     one_boosting_step: bool = False
     has_state: bool = False
     squared_error_only: bool = False
+    grouped: bool = False
     chance_setback: float = 0.15
     unfit_for_noise: str = "what it opens carries no noise"
     unfit_for_floor: str = ""
@@ -159,6 +162,7 @@ KINDS: tuple[AggregationKind, ...] = (
         "weights",
         "glean.federation.server.fedavg:FedAvgStrategy",
         cpu_only=True,
+        grouped=True,
         chance_setback=0.3,
         unfit_for_noise="a day can move thousands of weights, and each would want its noise",
     ),
@@ -173,6 +177,7 @@ KINDS: tuple[AggregationKind, ...] = (
         one_boosting_step=True,
         has_state=True,
         squared_error_only=True,
+        grouped=True,
         unfit_for_noise="",
     ),
     AggregationKind(

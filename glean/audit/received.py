@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from glean.aggregation.metric_sums import decode_sums
 from glean.errors import SecureSumError
-from glean.federation.coordination.secagg_server import UNMASK
 from glean.federation.coordination.sum_result import Totals, totals_of
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.coordination.unmasking import UNMASK
 from glean.federation.grids.recording import Exchange
 from glean.federation.wire.sum_messages import SumReply, SumTask, UnmaskResult, UnmaskTask
 from glean.federation.wire.sum_request import SCORES, TOTALS, SumRequest
@@ -103,16 +103,16 @@ def received_by_server(exchanges: Iterable[Exchange]) -> Received:
     steps: dict[int, _Vectors] = {}
     names: dict[int, str] = {}
     shown: dict[str, ErrorSums] = {}
-    cohort: Cohort | None = None
-    last = 0
+    cohorts: dict[int, Cohort] = {}
+    last: dict[int, int] = {}
     for one in exchanges:
         if one.kind == SUM:
             task, reply = SumTask.from_record(one.sent), SumReply.from_record(one.received)
             names[one.node] = reply.bakery
             if task.cohort:
-                cohort = Cohort.from_bytes(task.cohort)
-            step = steps.setdefault(task.number, _Vectors(task, cohort))
-            last = task.number
+                cohorts[one.node] = Cohort.from_bytes(task.cohort)
+            step = steps.setdefault(task.number, _Vectors(task, cohorts.get(one.node)))
+            last[one.node] = task.number
             if reply.vector:
                 step.sent[reply.bakery] = reply.vector
             if reply.sums:
@@ -120,7 +120,7 @@ def received_by_server(exchanges: Iterable[Exchange]) -> Received:
         elif one.kind == UNMASK:
             asked = UnmaskTask.from_record(one.sent).request
             answer = UnmaskResult.from_record(one.received).answer
-            steps[last].answers[names[one.node], asked] = answer
+            steps[last[one.node]].answers[names[one.node], asked] = answer
     sums = (_unmasked(step) for step in steps.values() if step.sent)
     return Received(tuple(each for each in sums if each is not None), shown)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from glean.federation.coordination.cohort_memory import FILE as COHORTS_FILE
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.groups import FILE as GROUPS_FILE
 from glean.federation.grids.inprocess import SERVER_NODE, BakeryApp, as_server
 from glean.federation.grids.recording import Exchange, RecordingGrid
 from glean.federation.server.kept_leaves import FILE as LEAVES_FILE
@@ -114,7 +115,7 @@ def run_again(
 
 
 def _opened_files(folder: Path) -> dict[str, bytes]:
-    paths = (folder / name for name in (COHORTS_FILE, LEAVES_FILE))
+    paths = (folder / name for name in (COHORTS_FILE, LEAVES_FILE, GROUPS_FILE))
     return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 

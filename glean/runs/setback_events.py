@@ -82,4 +82,37 @@ class RoundUnscored(Event):
     missing: str
 
 
-Setback = SumLost | SumRefused | TreesGivenUp | RoundGivenUp | RoundTakenBack | RoundUnscored
+@dataclass(frozen=True)
+class GroupLeftOut(Event):
+    """A group's sum isn't used, since one of its members or more sent what can't be, or is off.
+
+    Parameters
+    ----------
+    round : int
+        In which that was first so.
+    members : tuple of str
+        Of the group; which of them it was, their sum doesn't tell.
+    reason : str
+        Why.
+    """
+
+    kind: ClassVar[str] = "group_left_out"
+    round: int
+    members: tuple[str, ...]
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """Who is left out, and why."""
+        return f"the group of {', '.join(self.members)} is left out: {self.reason}"
+
+
+Setback = (
+    SumLost
+    | SumRefused
+    | TreesGivenUp
+    | RoundGivenUp
+    | RoundTakenBack
+    | RoundUnscored
+    | GroupLeftOut
+)

@@ -86,7 +86,7 @@ def test_the_noise_of_all_has_the_variance_of_their_parts(
     settings = small_settings(three_bakeries, **NOISED)
     training = training_of(federated(tmp_path, settings), settings)
     size = 20 * LEAVES_PER_ROUND
-    drawn, again = (training._noise(DAY_GRADIENTS, size, settings) for _ in range(2))
+    drawn, again = (training._noise(DAY_GRADIENTS, size, settings, 3) for _ in range(2))
     assert not np.array_equal(drawn, again)
     variance = 3 * part_deviation(DAY_GRADIENTS, settings, parties=3) ** 2
     assert abs(drawn.var() / variance - 1) < 6 * math.sqrt(2 / size)

@@ -25,6 +25,7 @@ from glean.runs.events import (
 )
 from glean.runs.folder import RunFolder, known_events
 from glean.runs.setback_events import (
+    GroupLeftOut,
     RoundGivenUp,
     RoundTakenBack,
     RoundUnscored,
@@ -93,6 +94,11 @@ EVENTS: list[tuple[Event, str, str]] = [
         SumRefused(2, "leaves, scores", "found -1"),
         '"event": "sum_refused", "round": 2, "parts": "leaves, scores", "reason": "found -1"',
         "a sum of leaves, scores is refused, since somebody sent what can't be: found -1",
+    ),
+    (
+        GroupLeftOut(2, ("A", "B", "C"), "found -1"),
+        '"event": "group_left_out", "round": 2, "members": ["A", "B", "C"], "reason": "found -1"',
+        "the group of A, B, C is left out: found -1",
     ),
     (
         RoundGivenUp(2, "found -1"),

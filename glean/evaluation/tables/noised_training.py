@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.aggregation.oblivious import decoded, leaf_values
+from glean.aggregation.robust_aggregation import median_noise, median_sum
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
 from glean.federation.wire.noised_parts import part_deviation
@@ -24,7 +25,6 @@ from glean.learning.forest import Forest
 from glean.learning.gradient_histograms import GradientHistograms
 from glean.learning.learning_rates import learning_rate_of
 from glean.learning.oblivious_trees import (
-    LEAVES_PER_ROUND,
     random_trees,
     with_base,
     with_leaves,
@@ -47,6 +47,8 @@ class NoisedTraining:
         What they agreed on.
     settings : RunSettings
         The run's; of its noise and its seed those given to `train` count.
+    groups : sequence of sequence of int, optional
+        Places of the bakeries of each group, where sums are made in groups.
     """
 
     def __init__(
@@ -54,7 +56,9 @@ class NoisedTraining:
         training: Sequence[FeatureMatrix],
         definition: FeatureDefinition,
         settings: RunSettings,
+        groups: Sequence[Sequence[int]] = (),
     ) -> None:
+        self._groups = [list(places) for places in groups]
         self._layout = BinLayout(definition, settings.boosting.bins)
         self._base = with_base(
             Forest.empty(definition, objective=settings.boosting.objective), self._layout
@@ -85,14 +89,13 @@ class NoisedTraining:
             for number in range(1, rounds.num_server_rounds + 1)
         ]
         exact = self._exact_hessians(drawn, settings.seed)
-        hessians = decoded(exact + self._noise(DAY_HESSIANS, exact.size, settings))
+        hessians = decoded(self._summed(DAY_HESSIANS, exact, settings))
         forest, margins = self._base, self._start
         for trees, weight in zip(drawn, hessians.reshape(len(drawn), -1), strict=True):
             pairs = zip(self._sums, margins, strict=True)
-            gradients = np.sum([each.gradients(margin, trees) for each, margin in pairs], axis=0)
-            gradients += self._noise(DAY_GRADIENTS, LEAVES_PER_ROUND, settings)
+            gradients = np.stack([each.gradients(margin, trees) for each, margin in pairs])
             values = leaf_values(
-                decoded(gradients),
+                decoded(self._summed(DAY_GRADIENTS, gradients, settings)),
                 weight,
                 noise=self._deviation(DAY_GRADIENTS, settings) / UNIT,
                 learning_rate=learning_rate_of(rounds),
@@ -106,25 +109,50 @@ class NoisedTraining:
         return forest
 
     def _exact_hessians(self, drawn: Sequence[tuple[Tree, ...]], seed: int) -> Encoded:
-        """Sum the weights in all leaves; the last seed's are kept, since noise has no part in them.
+        """Give each bakery's weights in all leaves, shape (bakeries, leaves).
+
+        The last seed's are kept, since noise has no part in them.
 
         A training has one number of rounds.
         """
         if self._hessians is None or self._hessians[0] != seed:
             trees = [tree for round_trees in drawn for tree in round_trees]
-            found = np.sum([each.hessians(trees) for each in self._sums], axis=0)
+            found = np.stack([each.hessians(trees) for each in self._sums])
             self._hessians = seed, found
         return self._hessians[1]
 
-    def _deviation(self, part: str, settings: RunSettings) -> float:
-        """Give the standard deviation of all bakeries' noise together, in units of the ring."""
-        parties = len(self._sums)
-        return part_deviation(part, settings, parties=parties) * math.sqrt(parties)
+    def _summed(self, part: str, exact: Encoded, settings: RunSettings) -> Encoded:
+        """Give the sum that a server has of bakeries' numbers, shape (bakeries, n)."""
+        if not self._groups:
+            parties, length = exact.shape
+            total: Encoded = exact.sum(axis=0) + self._noise(part, length, settings, parties)
+            return total
+        sums = [
+            exact[places].sum(axis=0) + self._noise(part, exact.shape[1], settings, len(places))
+            for places in self._groups
+        ]
+        return median_sum(np.stack(sums), self._sizes, size=float(len(exact)))
 
-    def _noise(self, part: str, length: int, settings: RunSettings) -> Encoded:
-        """Draw the noise of all bakeries as one: their parts add up to one discrete Gaussian.
+    @property
+    def _sizes(self) -> NDArray[np.float64]:
+        return np.array([len(places) for places in self._groups], dtype=np.float64)
+
+    def _deviation(self, part: str, settings: RunSettings) -> float:
+        """Give the standard deviation of the noise in a sum, in units of the ring."""
+        if not self._groups:
+            return _of_all(part, settings, len(self._sums))
+        each = [_of_all(part, settings, len(places)) for places in self._groups]
+        return median_noise(np.array(each), self._sizes, size=float(len(self._sums)))
+
+    def _noise(self, part: str, length: int, settings: RunSettings, parties: int) -> Encoded:
+        """Draw the noise of bakeries as one: their parts add up to one discrete Gaussian.
 
         By how little that is off, `divergence_of_sum` bounds.
         """
-        deviation = math.ceil(self._deviation(part, settings))
+        deviation = math.ceil(_of_all(part, settings, parties))
         return sample(deviation, length) if deviation else np.zeros(length, dtype=np.int64)
+
+
+def _of_all(part: str, settings: RunSettings, parties: int) -> float:
+    """Give the standard deviation of the noise of so many bakeries together."""
+    return part_deviation(part, settings, parties=parties) * math.sqrt(parties)

@@ -23,6 +23,7 @@ from glean.evaluation.tables.noised_training import NoisedTraining
 from glean.features.bakery_rows import BakeryRows, bakery_rows_of
 from glean.features.definition import FeatureDefinition
 from glean.federation.client.client import client_of
+from glean.federation.coordination.groups import Groups
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.setup import draw_newcomers
 from glean.federation.wire.noised_parts import budget_of
@@ -115,8 +116,22 @@ class _Federation:
             if each.sales.name not in newcomers
         ]
         definition = FeatureDefinition.from_json(workload_of(settings).negotiate(facts, settings))
-        training = [each.training(definition) for each in bakeries if each.trains]
-        self._noised = NoisedTraining(training, definition, settings)
+        learning = {each.sales.name: each for each in bakeries if each.trains}
+        training = [each.training(definition) for each in learning.values()]
+        groups = Groups.of_roster(
+            list(learning),
+            [each.sales.name for each in bakeries if not each.trains],
+            floor=settings.min_contributors,
+        )
+        places = {name: place for place, name in enumerate(learning)}
+        self._noised = NoisedTraining(
+            training,
+            definition,
+            settings,
+            [[places[name] for name in names if name in places] for names in groups.members]
+            if groups
+            else (),
+        )
         self._counted = [
             _CountedBakery.of(each, definition)
             for each in bakeries

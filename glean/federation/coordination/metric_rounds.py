@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from glean.aggregation.metric_sums import decode, decode_sums
 from glean.errors import FederationError, ImpossibleSumError
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.groups import group_label
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SumRounds
@@ -25,7 +27,7 @@ from glean.runs.setback_events import RoundUnscored
 LOG = logging.getLogger("glean")
 
 Scores = Mapping[str, MetricSums]
-"""By client; or one entry, `ALL_CLIENTS`, where each keeps its own."""
+"""By client; where each keeps its own, one entry, `ALL_CLIENTS`, or one for each group."""
 
 Floats = NDArray[np.float64]
 
@@ -77,6 +79,8 @@ def scores_in(metrics: type[MetricSums], result: SumResult, *, hidden: bool) -> 
     ImpossibleSumError
         No rows can have the sum.
     """
+    if hidden and result.groups:
+        return _scores_of_groups(metrics, result)
     if not hidden:
         return {n: metrics.from_values(r.sums) for n, r in result.replies.items() if r.sums}
     evaluators = [name for name in result.replies if SCORES in result.requests[name].contributes]
@@ -89,6 +93,16 @@ def scores_in(metrics: type[MetricSums], result: SumResult, *, hidden: bool) -> 
         metrics, encoded, unit_weight=request.unit_weight, num_clients=request.num_clients
     )
     return {ALL_CLIENTS: sums}
+
+
+def _scores_of_groups(metrics: type[MetricSums], result: SumResult) -> Scores:
+    """Read the scores of each group, without those that no rows can have."""
+    found: dict[str, MetricSums] = {}
+    for place, one in result.groups.items():
+        with suppress(ImpossibleSumError):
+            scores = scores_in(metrics, one, hidden=True)
+            found |= {group_label(place): sums for sums in scores.values()}
+    return found
 
 
 def _scores_check(metrics: type[MetricSums], request: SumRequest) -> Check:

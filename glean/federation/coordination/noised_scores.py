@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,10 +11,10 @@ from glean.aggregation.count_bounds import check_clipped_scores
 from glean.aggregation.oblivious import decoded
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.retries import retries
+from glean.federation.coordination.sum_noise import largest_noise, noise_in
 from glean.federation.coordination.sum_rounds import SumRounds
-from glean.federation.wire.noised_parts import part_deviation, score_deviation
+from glean.federation.wire.noised_parts import score_deviation
 from glean.federation.wire.sum_request import SumRequest
-from glean.learning.day_sums import UNIT
 from glean.privacy.noise_budget import relied_on
 
 
@@ -50,7 +49,7 @@ def sum_noised_scores(
     manager = sum_rounds.manager
     parties = len(manager.trainers)
     request = SumRequest((part,), (part,), num_clients=parties)
-    noise = part_deviation(part, manager.settings, parties=parties) * math.sqrt(parties) / UNIT
+    noise = largest_noise(sum_rounds, part)
     check = partial(check_clipped_scores, contributors=parties, noise=noise)
     for attempt in retries(manager, number):
         attempt.asked = manager.sample_trainers(number, without=attempt.spent)
@@ -58,8 +57,12 @@ def sum_noised_scores(
         result = sum_rounds.run(
             number, model, asked, length=length, at_least=relied_on(parties), check=check
         )
-        if senders := len(result.replies):
-            means = np.clip(decoded(result.total) / senders, 0.0, 1.0)
-            deviation = score_deviation(manager.settings, parties=parties, senders=senders)
+        if result.replies:
+            means = np.clip(decoded(result.total) / result.stands_for, 0.0, 1.0)
+            if sum_rounds.groups is None:
+                senders = len(result.replies)
+                deviation = score_deviation(manager.settings, parties=parties, senders=senders)
+            else:
+                deviation = noise_in(sum_rounds, part, result.replies) / result.stands_for
             return NoisedScores(tuple(means.tolist()), deviation)
     raise manager.failed(f"the {part} of round {number}")

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import numpy as np
+from flwr.app import RecordDict
 from numpy.typing import NDArray
 
 from glean.errors import FederationError, SecureSumError
 from glean.federation.coordination.client_manager import ClientManager
-from glean.federation.wire.sum_messages import KeyReply, KeyTask, UnmaskResult, UnmaskTask
+from glean.federation.coordination.unmasking import MaskedSum, take, unmask
+from glean.federation.wire.sum_messages import KeyReply, KeyTask
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyAdvertisement
@@ -27,7 +29,6 @@ from glean.runs.setback_events import SumLost
 LOG = logging.getLogger("glean")
 
 ADVERTISE_KEYS = "train.keys"
-UNMASK = "train.unmask"
 
 MOST_LOSSES = 2
 """So often in a row a bakery may have lost its keys before the others go on without it."""
@@ -83,14 +84,54 @@ class SecAggServer:
         FederationError
             They are too few for a secure sum.
         """
-        self._manager.wait_for_quorum(number, len(self._there(names)))
-        wanted = self._there(names)
+        self._manager.wait_for_quorum(number, len(self.there(names)))
+        wanted = self.there(names)
         self.check(len(wanted), number)
-        if not self._suffices_for(wanted):
-            self._advertise_keys(wanted, number)
-            assert self._cohort is not None, "keys were advertised"
-            wanted = tuple(name for name in wanted if name in self._cohort.places)
-        return wanted
+        if records := self.key_records(wanted):
+            replies = self._manager.replies(ADVERTISE_KEYS, records, KeyReply, number=number)
+            self.take_keys(replies, number)
+        return self.holders(wanted)
+
+    def there(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Name those that can be asked now, in text order."""
+        return tuple(sorted(name for name in names if name in self._clients.present))
+
+    def holders(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Name those of some whose keys there are."""
+        assert self._cohort is not None, "keys were advertised"
+        return tuple(name for name in names if name in self._cohort.places)
+
+    def key_records(self, names: tuple[str, ...]) -> dict[str, RecordDict]:
+        """Ask bakeries for new keys; nobody where the keys that there are will do for them."""
+        if self._suffices_for(names):
+            return {}
+        self._epochs += 1
+        self._cohort = None
+        newcomers = self._manager.newcomers
+        return {
+            name: KeyTask(newcomer=name in newcomers, epoch=self._epoch).to_record()
+            for name in names
+        }
+
+    def take_keys(self, replies: Mapping[str, KeyReply], number: int) -> None:
+        """Take the keys that came; a majority of each one's neighbours is asked later.
+
+        Raises
+        ------
+        FederationError
+            They are fewer than three.
+        """
+        advertisements: list[KeyAdvertisement] = []
+        for name, reply in replies.items():
+            try:
+                advertisements.append(self._checked_key(name, reply.advertisement))
+            except SecureSumError as error:
+                # Each key agreement would fail by it again, and the others would refuse all keys.
+                self._clients.leave_out(name, str(error), round_number=number)
+        self.check(len(advertisements), number)
+        self._cohort = Cohort.of(advertisements, epoch=self._epoch, seed=secrets.token_bytes(16))
+        self._informed = set()
+        self.without_keys -= {*self._cohort.names}
 
     def check(self, contributors: int, number: int) -> None:
         """Refuse a sum of fewer bakeries than hide each other.
@@ -188,6 +229,28 @@ class SecAggServer:
         SecureSumError
             Too few are left to unmask it.
         """
+        masked = self.begin(sum_number, names, vectors, length=length, number=number, check=check)
+        if stopped := unmask(self._manager, {0: masked}, number=number):
+            raise stopped[0]
+        return masked.senders, masked.total()
+
+    def begin(
+        self,
+        sum_number: int,
+        names: tuple[str, ...],
+        vectors: Mapping[str, bytes],
+        *,
+        length: int,
+        number: int,
+        check: Callable[[tuple[str, ...]], None],
+    ) -> MaskedSum:
+        """Take the masked vectors of a sum; parameters are those of `total`.
+
+        Raises
+        ------
+        SecureSumError
+            A bakery has lost its keys.
+        """
         cohort = self.agreed()
         self._informed |= vectors.keys()
         for name in vectors:
@@ -196,10 +259,8 @@ class SecAggServer:
             cohort, step=sum_number, participants=cohort.bitmap(names), length=length
         )
         for name, vector in vectors.items():
-            self._try(name, number, partial(summed.take_input, name, vector))
-        self._unmask(summed, number, check)
-        total: Encoded = summed.result().view(np.int64)
-        return summed.counted, total
+            take(self._manager, name, number, partial(summed.take_input, name, vector))
+        return MaskedSum(summed, check)
 
     def abandon(self, reason: str, number: int) -> None:
         """Write down that a sum can't be unmasked; those who are left make new keys."""
@@ -215,8 +276,9 @@ class SecAggServer:
             f"round {number}: {lost} secure sums were lost in a row: {error}.{last}"
         )
 
-    def _there(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(name for name in names if name in self._clients.present))
+    @property
+    def _epoch(self) -> str:
+        return f"{self._run}-{self._epochs}"
 
     def _suffices_for(self, names: tuple[str, ...]) -> bool:
         """Whether the keys that there are will do for these bakeries."""
@@ -225,56 +287,12 @@ class SecAggServer:
             return False
         return not cohort.isolated(cohort.bitmap(names))
 
-    def _advertise_keys(self, names: tuple[str, ...], number: int) -> None:
-        """Have those who are to sum make keys; a majority of each one's neighbours is asked."""
-        self._epochs += 1
-        epoch = f"{self._run}-{self._epochs}"
-        newcomers = self._manager.newcomers
-        records = {
-            name: KeyTask(newcomer=name in newcomers, epoch=epoch).to_record() for name in names
-        }
-        advertisements: list[KeyAdvertisement] = []
-        for name, reply in self._manager.replies(
-            ADVERTISE_KEYS, records, KeyReply, number=number
-        ).items():
-            try:
-                advertisements.append(self._checked_key(name, reply.advertisement, epoch))
-            except SecureSumError as error:
-                # Each key agreement would fail by it again, and the others would refuse all keys.
-                self._clients.leave_out(name, str(error), round_number=number)
-        self.check(len(advertisements), number)
-        self._cohort = Cohort.of(advertisements, epoch=epoch, seed=secrets.token_bytes(16))
-        self._informed = set()
-        self.without_keys -= {*names}
-
-    def _checked_key(self, name: str, content: bytes, epoch: str) -> KeyAdvertisement:
+    def _checked_key(self, name: str, content: bytes) -> KeyAdvertisement:
         """Read a key for sums, and check what the other bakeries will check."""
         advertisement = KeyAdvertisement.from_bytes(content)
         if advertisement.bakery != name:
             raise SecureSumError(f"found a key of {advertisement.bakery!r}; wanted one of {name!r}")
         advertisement.check_key()
         if self._clients.members is not None:
-            self._clients.members.check(advertisement, epoch=epoch)
+            self._clients.members.check(advertisement, epoch=self._epoch)
         return advertisement
-
-    def _unmask(
-        self, summed: SecAggRound, number: int, check: Callable[[tuple[str, ...]], None]
-    ) -> None:
-        newcomers = self._manager.newcomers
-        while requests := summed.unmask_requests():
-            check(summed.counted)
-            records = {
-                name: UnmaskTask(name in newcomers, request.to_bytes()).to_record()
-                for name, request in requests.items()
-            }
-            for name, reply in self._manager.replies(
-                UNMASK, records, UnmaskResult, number=number
-            ).items():
-                self._try(name, number, partial(summed.take_reply, name, reply.answer))
-
-    def _try(self, name: str, number: int, take: Callable[[], object]) -> None:
-        """Take what a bakery sent, or write down why it can't be."""
-        try:
-            take()
-        except SecureSumError as error:
-            self._clients.report_failure(name, str(error), round_number=number)

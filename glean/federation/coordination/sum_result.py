@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +51,23 @@ class SumResult:
         What they were asked.
     absent : frozenset of str
         Who was missing, so that the sum stayed unopened.
+    size : int or None
+        How many bakeries' sum `total` is an estimate of; None where it is that of the replies.
+    groups : mapping of int to SumResult
+        Where it was made of those of groups: what came of each that is used.
     """
 
     replies: dict[str, SumReply]
     total: Encoded
     requests: Mapping[str, SumRequest]
     absent: frozenset[str] = frozenset()
+    size: int | None = None
+    groups: Mapping[int, SumResult] = field(default_factory=dict)
+
+    @property
+    def stands_for(self) -> int:
+        """How many bakeries' numbers the total stands for."""
+        return len(self.replies) if self.size is None else self.size
 
 
 def totals_of(total: Encoded, num_clients: int) -> Totals:

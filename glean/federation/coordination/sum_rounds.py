@@ -13,13 +13,14 @@ from collections.abc import Collection, Mapping
 from functools import partial
 
 from glean.aggregation.sum_bounds import SumBounds, without_rows
-from glean.errors import ImpossibleSumError, ModelError, SecureSumError
+from glean.errors import ImpossibleSumError, SecureSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.cohort_memory import CohortMemory
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.coordination.reply_checks import check_sum_reply
+from glean.federation.coordination.groups import Groups
 from glean.federation.coordination.retries import ATTEMPTS, retries
 from glean.federation.coordination.secagg_server import SecAggServer, UnopenedError
+from glean.federation.coordination.sum_replies import trusted_replies
 from glean.federation.coordination.sum_result import (
     SumResult,
     Totals,
@@ -34,11 +35,9 @@ from glean.federation.coordination.wanted_sum import (
     fewest_contributors,
     unchecked,
 )
-from glean.federation.wire.messages import identity_of
 from glean.federation.wire.opened_cohorts import VALIDATION
 from glean.federation.wire.sum_messages import SumReply
 from glean.federation.wire.sum_request import TOTALS, SumRequest
-from glean.federation.workload.registry import workload_of
 from glean.learning.loss import Loss
 from glean.runs.setback_events import SumRefused
 
@@ -59,12 +58,16 @@ class SumRounds:
     ----------
     cohorts : CohortMemory
         Of whom what was opened.
+    groups : Groups or None
+        In which sums are made; None where each is one over all.
 
     Raises
     ------
     FederationError
         What a run that is resumed had opened can't be read.
     """
+
+    groups: Groups | None = None
 
     def __init__(self, manager: ClientManager) -> None:
         self.manager = manager
@@ -237,7 +240,7 @@ class SumRounds:
         self, wanted: WantedSum, asked: Mapping[str, SumRequest], *, masked: tuple[str, ...] = ()
     ) -> dict[str, SumReply]:
         """Ask everyone; the replies that can be trusted. Who lost its keys is none of them."""
-        self._number += 1
+        self._next_number()
         replies = self.manager.request(
             SUM,
             asked,
@@ -252,22 +255,12 @@ class SumRounds:
                 secagg=self._secagg,
             ),
         )
-        found: dict[str, SumReply] = {}
-        identity = identity_of(self.manager.spec)
-        metrics = workload_of(self.manager.settings).metrics
-        for name, reply in replies.items():
-            try:
-                check_sum_reply(reply, asked[name], identity=identity, metrics=metrics)
-                if not masked:
-                    wanted.check_plain(reply.vector)
-            except (ModelError, ImpossibleSumError) as error:
-                self.manager.clients.report_failure(name, str(error), round_number=wanted.number)
-            else:
-                if masked and reply.lacks_keys:
-                    self._secagg.forget_keys_of(name, wanted.number)
-                else:
-                    found[name] = reply
-        return found
+        secagg = self._secagg if masked else None
+        return trusted_replies(self.manager, wanted, replies, secagg=secagg)
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
 
     def _summed_totals(self, number: int) -> Totals:
         num_clients = len(self.manager.clients.registered)

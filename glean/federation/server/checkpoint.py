@@ -110,14 +110,19 @@ def read_checkpoint(run: Path) -> Checkpoint:
             passed_over.append(f"round {number} can't be continued: {error}")
             scored.pop()
         else:
+            scores, best_scores = (
+                {} if settings.noise.wanted else _primaries(run, n, lost, metrics)
+                for n in (number, best.round)
+            )
             state = TrainingState(
                 number,
                 model,
                 best,
                 best_model,
                 strategy_state,
-                {} if settings.noise.wanted else _primaries(run, number, lost, metrics),
+                scores,
                 _lost_in_a_row(lost, number),
+                best_scores,
             )
             return Checkpoint(run, facts, state, start, tuple(passed_over), metrics)
     return Checkpoint(run, facts, None, None, tuple(passed_over), metrics)

@@ -7,7 +7,6 @@ the few scores (`coordination/noised_scores.py`); nothing else is opened.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import partial
 
@@ -18,15 +17,14 @@ from glean.aggregation.oblivious import decoded, leaf_values
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.retries import retries
+from glean.federation.coordination.sum_noise import largest_noise, noise_in
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.coordination.wanted_sum import Check
 from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
-from glean.federation.wire.noised_parts import part_deviation
 from glean.federation.wire.sum_request import DAY_GRADIENTS, DAY_HESSIANS, SumRequest
-from glean.learning.day_sums import UNIT
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees, with_base, with_leaves
 from glean.privacy.noise_budget import relied_on
 
@@ -57,7 +55,9 @@ class ObliviousStrategy(PipelinedStrategy):
         length = LEAVES_PER_ROUND * self._settings.rounds.num_server_rounds
         nothing = PiggybackedEvaluation(self._sum_rounds, wanted=False)
         bounds = self._sum_rounds.bounds(1, self._manager.trainers)
-        check = partial(bounds.check_day_hessians, noise=self._noise(DAY_HESSIANS, self._roster))
+        check = partial(
+            bounds.check_day_hessians, noise=largest_noise(self._sum_rounds, DAY_HESSIANS)
+        )
         _, result = self._summed(DAY_HESSIANS, 1, model, length, nothing, check)
         self._weighed = frozenset(result.replies)
         return decoded(result.total).tobytes()
@@ -79,7 +79,7 @@ class ObliviousStrategy(PipelinedStrategy):
         values = leaf_values(
             decoded(result.total[:LEAVES_PER_ROUND]),
             hessians,
-            noise=self._noise(DAY_GRADIENTS, len(learned)),
+            noise=noise_in(self._sum_rounds, DAY_GRADIENTS, learned),
             learning_rate=self._manager.learning_rate,
         )
         trees = random_trees(self._layout, seed=self._settings.seed, number=number)
@@ -126,8 +126,11 @@ class ObliviousStrategy(PipelinedStrategy):
         joined = {*self._manager.trainers} - self._weighed
         bounds = self._sum_rounds.bounds(number, self._manager.trainers)
         bounds = replace(bounds, times=max(bounds.times, 1 + len(joined)))
+        if self._sum_rounds.groups is not None:
+            # A leaf may be one group's, and of each group's own weights nothing is kept.
+            hessians = np.full_like(hessians, bounds.weight)
         noise, hessian_noise = (
-            self._noise(part, self._roster) for part in (DAY_GRADIENTS, DAY_HESSIANS)
+            largest_noise(self._sum_rounds, part) for part in (DAY_GRADIENTS, DAY_HESSIANS)
         )
         return lambda total: bounds.check_day_gradients(
             total[:LEAVES_PER_ROUND], hessians, noise=noise, hessian_noise=hessian_noise
@@ -137,8 +140,3 @@ class ObliviousStrategy(PipelinedStrategy):
     def _roster(self) -> int:
         """Bakeries that can learn and ever registered: two thirds of them give the whole noise."""
         return len(self._manager.trainers)
-
-    def _noise(self, part: str, senders: int) -> float:
-        """Give the standard deviation of the noise in a sum of so many vectors."""
-        each = part_deviation(part, self._settings, parties=self._roster)
-        return each * math.sqrt(senders) / UNIT

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.grid_messenger import Traffic
-from glean.federation.coordination.metric_rounds import Scores
 from glean.federation.server.round_result import RoundResult
-from glean.metric_sums import MetricSums, metric_label, written_score
+from glean.federation.server.round_scores import RoundScore
+from glean.metric_sums import metric_label, written_score
 from glean.runs.events import RoundFinished
 
 LOG = logging.getLogger("glean")
@@ -38,9 +38,8 @@ def write_round(
     start: RoundStart,
     number: int,
     result: RoundResult,
-    scores: Scores,
+    found: RoundScore,
     *,
-    total: MetricSums,
     noise: float | None = None,
 ) -> None:
     """Write down a round that is over.
@@ -55,10 +54,8 @@ def write_round(
         The round; 0 is the model that a run started from.
     result : RoundResult
         Who was asked, and whose reply is in the model.
-    scores : mapping of str to MetricSums
-        Of the round's model, by client.
-    total : MetricSums
-        Of all of them.
+    found : RoundScore
+        What is known of how good the round's model is.
     noise : float, optional
         Standard deviation of the noise in the scores, where they carry any: then no number of rows
         is known.
@@ -68,25 +65,26 @@ def write_round(
         "bakeries": result.asked,
         "replies": result.replies,
         "failures": clients.failures,
-        **total.metrics(),
+        **found.metrics,
         "bytes_down": clients.traffic.down - start.traffic.down,
         "bytes_up": clients.traffic.up - start.traffic.up,
         "seconds": round(time.monotonic() - start.time, 3),
     }
     client_rows: list[dict[str, Any]] = [
         {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
-        for name, sums in scores.items()
+        for name, sums in found.scores.items()
     ]
     if noise is not None:
         client_rows = [each | {"n_examples": None} for each in client_rows]
-    columns = total.COLUMNS
+    columns = found.total.COLUMNS
     finite = _finite_only(row)
     clients.folder.append_round(columns, finite, map(_finite_only, client_rows))
-    noise = noise if scores else None
+    noise = noise if found.scores else None
     clients.folder.append_event(replace(RoundFinished.from_row(finite), noise=noise))
-    score = written_score(total.primary, noise, digits=4)
+    primary = found.metrics[columns[0]]
+    score = written_score(primary, noise, digits=4)
     score = f"validation {metric_label(columns[0])} {score}"
-    words = score if math.isfinite(total.primary) else "not scored"
+    words = score if math.isfinite(primary) else "not scored"
     LOG.info("round %d: %s, %d replies", number, words, result.replies)
 
 

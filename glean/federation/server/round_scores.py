@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
+import numpy as np
+
+from glean.aggregation.robust_aggregation import median_sums
 from glean.errors import ImpossibleSumError
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.groups import Groups, group_label
 from glean.federation.coordination.metric_rounds import Scores
 from glean.federation.coordination.noised_scores import NoisedScores, sum_noised_scores
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.round_result import RoundResult
+from glean.federation.server.setbacks import Primaries, primaries, setback
 from glean.federation.server.strategy import Strategy
 from glean.federation.wire.noised_parts import scored_rounds
 from glean.federation.wire.sum_request import CLIPPED_SCORE
@@ -42,6 +47,33 @@ class RoundScore:
     scores: Scores
     total: MetricSums
     metric: float | None
+
+    def linked(self, best: float, scores: Primaries) -> RoundScore:
+        """Compare by the median of changes since the best round.
+
+        So few who lie move it by no more than honest ones differ in how much better they get, which
+        is less than they differ in how good they are.
+
+        Parameters
+        ----------
+        best : float
+            What the best round is compared by.
+        scores : mapping of (str, int) to float
+            Its primary metrics; empty where it wasn't scored.
+        """
+        after = primaries(self.scores)
+        known = self.metric is not None and math.isfinite(self.metric)
+        if not (known and after and scores):
+            return self
+        return replace(self, metric=best * (1.0 + setback(scores, after)))
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Every metric of the total; the primary one as rounds are compared by it."""
+        found = self.total.metrics()
+        if self.metric is not None and math.isfinite(self.metric):
+            found[self.total.COLUMNS[0]] = self.metric
+        return found
 
 
 class RoundScores:
@@ -81,8 +113,19 @@ class RoundScores:
         except ImpossibleSumError as error:
             LOG.warning("round %d is not scored: %s", number, error)
             return RoundScore({}, self._metrics(), math.nan if self._noised else math.inf)
-        total = reduce(add, scores.values(), self._metrics())
+        total = self._total(scores)
         return RoundScore(scores, total, self._comparable(scores, total))
+
+    def _total(self, scores: Scores) -> MetricSums:
+        """Add scores up; in groups to the median of theirs, as sums are."""
+        groups = self._sum_rounds.groups
+        by_group = _by_group(groups, scores) if groups else []
+        if groups is None or len(by_group) < groups.least:
+            return reduce(add, scores.values(), self._metrics())
+        sums = [reduce(add, each, self._metrics()).as_tuple for each in by_group]
+        sizes = np.array([len(each) for each in by_group], dtype=np.float64)
+        found = median_sums(np.array(sums), sizes, size=float(sizes.sum()))
+        return self._metrics(*found.tolist())
 
     def _comparable(self, scores: Scores, total: MetricSums) -> float | None:
         if self._noised:
@@ -112,3 +155,10 @@ class RoundScores:
         found = sum_noised_scores(self._sum_rounds, part, number, model, length=length)
         self.noise = found.deviation
         return found
+
+
+def _by_group(groups: Groups, scores: Scores) -> list[list[MetricSums]]:
+    """Give the scores in each group: those of its members, or the one that it has together."""
+    members = [[scores[name] for name in names] for _, names in groups.parted(scores)]
+    labels = [group_label(place) for place in range(groups.count)]
+    return members or [[scores[label]] for label in labels if label in scores]

@@ -13,6 +13,7 @@ from flwr.serverapp import Grid
 from glean.errors import GleanError, ModelError, SettingsError
 from glean.federation.coordination.cohort_memory import FILE as COHORTS_FILE
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
+from glean.federation.coordination.groups import FILE as GROUPS_FILE
 from glean.federation.server.checkpoint import Checkpoint, read_checkpoint, take_over
 from glean.federation.server.interrupted_run import check_same_settings
 from glean.federation.server.kept_leaves import FILE as LEAVES_FILE
@@ -87,8 +88,8 @@ def take_start_model(
 
 
 def take_opened(run: Path, folder: RunFolder) -> None:
-    """Take over of whom an interrupted run had opened what, and the leaves that serve again."""
-    for name in (COHORTS_FILE, LEAVES_FILE):
+    """Take over of whom an interrupted run had opened what, in which groups, and its leaves."""
+    for name in (COHORTS_FILE, LEAVES_FILE, GROUPS_FILE):
         if (run / name).is_file():
             folder.write_bytes(name, (run / name).read_bytes())
 

@@ -14,9 +14,9 @@ from glean.errors import ImpossibleSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import TEST, TEST_START
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.grouped_sums import sums_of
 from glean.federation.coordination.metric_rounds import sum_final_test
 from glean.federation.coordination.noised_scores import NoisedScores
-from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.final_evaluation import request_final_test
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.round_rows import RoundStart, write_round
@@ -73,7 +73,7 @@ class TrainingLoop:
         self._clients = manager.clients
         self._settings = manager.settings
         self._start = start
-        self.sum_rounds = SumRounds(manager)
+        self.sum_rounds = sums_of(manager)
         self._strategy = strategy_of(manager, self.sum_rounds)
         self._scores = RoundScores(self.sum_rounds, self._strategy)
         self._noised = manager.settings.noise.wanted
@@ -235,6 +235,8 @@ class TrainingLoop:
         result = self._learned(number, state)
         self._keep(number, result)
         found = self._scores.of(number, result)
+        if self.sum_rounds.groups is not None:
+            found = found.linked(state.best.metric, state.best_scores)
         state = self._reviewed(number, state, result, found)
         if state.best.round == 0 and self._start is None:
             # No round has written the best model, and a run that resumes goes back to it.
@@ -281,9 +283,7 @@ class TrainingLoop:
         self, number: int, result: RoundResult, found: RoundScore, start: RoundStart
     ) -> None:
         noise = self.score_noise if self._noised else None
-        write_round(
-            self._clients, start, number, result, found.scores, total=found.total, noise=noise
-        )
+        write_round(self._clients, start, number, result, found, noise=noise)
 
     def _keep(self, number: int, result: RoundResult) -> None:
         """Write the round's checkpoint; it counts once the round's row is written too."""

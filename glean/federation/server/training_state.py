@@ -51,6 +51,10 @@ class Best:
             return Best(number, metric if math.isfinite(metric) else math.inf)
         return self
 
+    def of_scores(self, number: int, metric: float | None) -> bool:
+        """Whether this is a round, with the metric that its scores gave."""
+        return self.round == number and self.metric == metric
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -73,6 +77,8 @@ class TrainingState:
         one before it that was; empty as long as none was.
     lost : int
         Rounds in a row, up to the last one, that were given up or taken back.
+    best_scores : mapping of (str, int) to float
+        As `scores`, of the best round.
     """
 
     number: int
@@ -82,6 +88,7 @@ class TrainingState:
     strategy_state: bytes
     scores: Primaries = field(default_factory=dict)
     lost: int = 0
+    best_scores: Primaries = field(default_factory=dict)
 
     @classmethod
     def before(cls, first: GlobalModel, strategy_state: bytes) -> Self:
@@ -108,6 +115,7 @@ class TrainingState:
             strategy_state=strategy_state,
             scores=scores,
             lost=0,
+            best_scores=scores if best.of_scores(number, metric) else self.best_scores,
         )
 
     def without(self, number: int, *, scores: Primaries) -> Self:
@@ -124,6 +132,7 @@ class TrainingState:
             self.without(number, scores=scores),
             best=best,
             best_model=self.model if best.round == number else self.best_model,
+            best_scores=scores if best.of_scores(number, metric) else self.best_scores,
         )
 
     @property

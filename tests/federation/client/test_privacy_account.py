@@ -35,8 +35,8 @@ from glean.federation.client.ledger_store import FILE, LedgerStore
 from glean.federation.client.policy import ClientPolicy
 from glean.federation.client.privacy_account import PrivacyAccount
 from glean.federation.coordination.global_model import TreeModel
-from glean.federation.coordination.secagg_server import UNMASK
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.coordination.unmasking import UNMASK
 from glean.federation.grids.inprocess import as_server
 from glean.federation.server.oblivious import ObliviousStrategy
 from glean.federation.server.training_loop import TrainingResult

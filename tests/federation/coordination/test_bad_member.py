@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from flwr.app import Message
 
-from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
+from glean.federation.coordination.secagg_server import ADVERTISE_KEYS
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.coordination.unmasking import UNMASK
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
 from glean.learning.forest import Forest
 from glean.privacy.mask_keys import KeyAdvertisement

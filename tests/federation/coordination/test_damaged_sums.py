@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from flwr.app import Message
 
-from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
+from glean.federation.coordination.secagg_server import ADVERTISE_KEYS
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.coordination.unmasking import UNMASK
 from glean.federation.wire.sum_messages import KeyReply, SumReply, SumTask, UnmaskResult
 from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, TOTALS, WEIGHTS, SumRequest
 from glean.forecasting.forecasters import read_model

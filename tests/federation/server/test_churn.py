@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
+from glean.federation.coordination.secagg_server import ADVERTISE_KEYS
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.coordination.unmasking import UNMASK
 from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, TOTALS
 from glean.learning.forest import Forest
 from glean.settings import ConfigValue

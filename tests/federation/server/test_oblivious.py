@@ -20,8 +20,8 @@ from glean.federation.client import sum_responder
 from glean.federation.client.client import client_of
 from glean.federation.client.noised_vector import check_noised
 from glean.federation.coordination.global_model import TreeModel
-from glean.federation.coordination.secagg_server import UNMASK
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.coordination.unmasking import UNMASK
 from glean.federation.grids.inprocess import InProcessGrid, as_server
 from glean.federation.server.oblivious import ObliviousStrategy
 from glean.federation.wire.noised_parts import part_deviation

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from glean.errors import FederationError
-from glean.federation.coordination.secagg_server import ADVERTISE_KEYS, UNMASK
+from glean.federation.coordination.secagg_server import ADVERTISE_KEYS
 from glean.federation.coordination.sum_rounds import SUM
+from glean.federation.coordination.unmasking import UNMASK
 from glean.settings import ConfigValue
 from tests.churn import Moment, StepLog, churned, stop_the_clock
 from tests.federation.server.churn_runs import GROWN, REFIT, checkpoints, lost

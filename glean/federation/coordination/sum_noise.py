@@ -1,0 +1,55 @@
+"""How much noise is in a sum, over all bakeries or out of groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+
+from glean.aggregation.robust_aggregation import median_noise
+from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.wire.noised_parts import part_deviation
+from glean.learning.day_sums import UNIT
+
+
+def largest_noise(sum_rounds: SumRounds, part: str) -> float:
+    """Give the standard deviation of the noise in an opened vector, at most.
+
+    Parameters
+    ----------
+    sum_rounds : SumRounds
+        Sums over the bakeries.
+    part : str
+        What is summed; 0 comes out where the run wants no noise.
+    """
+    groups = sum_rounds.groups
+    if groups is None:
+        return _noise(sum_rounds, part, len(sum_rounds.manager.trainers))
+    return max(_noise(sum_rounds, part, groups.learning(place)) for place in range(groups.count))
+
+
+def noise_in(sum_rounds: SumRounds, part: str, senders: Collection[str]) -> float:
+    """Give the standard deviation of the noise in a sum of some bakeries' vectors.
+
+    In groups each group's carries all the noise that is accounted for, and the median counts.
+
+    Parameters
+    ----------
+    sum_rounds, part
+        As for `largest_noise`.
+    senders : collection of str
+        Whose vectors are in it.
+    """
+    groups = sum_rounds.groups
+    if groups is None:
+        return _noise(sum_rounds, part, len(sum_rounds.manager.trainers), senders=len(senders))
+    there = [(groups.learning(place), len(names)) for place, names in groups.parted(senders)]
+    each = [_noise(sum_rounds, part, parties, senders=sent) for parties, sent in there]
+    sizes = np.array([sent for _, sent in there], dtype=np.float64)
+    return median_noise(np.array(each), sizes, size=len(groups.trainers))
+
+
+def _noise(sum_rounds: SumRounds, part: str, parties: int, *, senders: int | None = None) -> float:
+    each = part_deviation(part, sum_rounds.manager.settings, parties=parties)
+    return each * math.sqrt(parties if senders is None else senders) / UNIT
