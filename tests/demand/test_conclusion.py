@@ -16,6 +16,7 @@ from glean.settings import RunSettings
 assert "xgboost" not in sys.modules
 there = []
 run = SimpleNamespace(
+    deployed=False,
     settings=RunSettings(),
     folder=None,
     result=SimpleNamespace(model=SimpleNamespace(to_bytes=bytes), best_round=1),
