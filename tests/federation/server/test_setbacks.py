@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 import pytest
 
 from glean.federation.coordination.global_model import TreeModel
+from glean.federation.server.round_scores import RoundScore
 from glean.federation.server.setbacks import primaries, setback
 from glean.federation.server.training_state import Best, TrainingState
 from glean.metric_sums import ALL_CLIENTS
@@ -68,3 +70,22 @@ def test_a_round_that_is_given_up_without_a_score_leaves_the_best() -> None:
     assert (unscored.number, unscored.model, unscored.lost) == (4, SECOND, 1)
     scored = unscored.given_up(5, 0.1, scores={})
     assert (scored.best, scored.best_model, scored.lost) == (Best(5, 0.1), SECOND, 2)
+
+
+def test_in_groups_rounds_are_compared_by_the_median_of_changes() -> None:
+    """Two liars of seven turn the median of scores around, and not that of the changes."""
+    honest = {f"group {k}": level for k, level in enumerate((0.1, 0.15, 0.2, 0.25, 0.3))}
+    levels = {
+        "before": honest | {"x": 0.01, "y": 0.01},
+        "after": {name: 0.98 * level for name, level in honest.items()} | {"x": 9.0, "y": 9.0},
+    }
+    medians = {name: statistics.median(found.values()) for name, found in levels.items()}
+    assert medians["after"] > medians["before"]
+    before, after = (told(found) for found in levels.values())
+    score = RoundScore(after, ErrorSums(), 0.3)
+    linked = score.linked(0.2, primaries(before))
+    assert linked.metric == pytest.approx(0.98 * 0.2)
+    assert linked.metrics["wape"] == linked.metric
+    assert score.linked(0.2, {}) == score
+    unscored = RoundScore({}, ErrorSums(), None)
+    assert unscored.linked(0.2, primaries(before)) == unscored
