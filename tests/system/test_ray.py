@@ -51,14 +51,25 @@ FAILING_CLIENT = """
             time.sleep(300)
 """
 FAILING_SERVER = """
-    import os
+
+import os
+
+whole_run, registered = _run, register_clients
+
+
+def _run(*given, **named):
     if os.environ.get("TEST_FAILURE") == "server":
         raise RuntimeError("the till is locked")
-"""
-IMPATIENT_SERVER = """
+    return whole_run(*given, **named)
+
+
+def register_clients(*given, **named):
+    clients, *others = registered(*given, **named)
     if os.environ.get("TEST_FAILURE") == "silence":
         clients.timeout_s = 0.5
+    return clients, *others
 """
+"""Put behind the module: what it calls by these names fails, whatever it is given."""
 
 
 def settings_words(config: dict[str, Any]) -> list[str]:
@@ -100,16 +111,8 @@ def failing_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         '    """Learn from this client\'s rows what the global model leaves unexplained."""\n',
         FAILING_CLIENT,
     )
-    insert_after(
-        folder / "glean" / "server_app.py",
-        "def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord) -> None:\n",
-        FAILING_SERVER,
-    )
-    insert_after(
-        folder / "glean" / "server_app.py",
-        "    clients, infos, newcomers = register_clients(grid, settings, record.folder)\n",
-        IMPATIENT_SERVER,
-    )
+    with (folder / "glean" / "server_app.py").open("a", encoding="utf-8") as file:
+        file.write(FAILING_SERVER)
     return folder
 
 
