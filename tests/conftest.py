@@ -40,6 +40,14 @@ def three_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def five_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of a table of "bakery 0" to "bakery 4": two products, 80 days."""
+    path = tmp_path_factory.mktemp("sales") / "five.csv"
+    random_table(bakeries=5, days=80).rows.to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def _orphans_adopted() -> Iterator[None]:
     """A process whose parent has gone comes to the tests, which would lose sight of it."""
     processes.adopt_orphans(yes=True)

@@ -56,10 +56,12 @@ class GroupedCohorts(CohortMemory):
 
     def left_of(self, rows: str, there: Collection[str]) -> tuple[str, ...]:
         """Name those who are there of all groups of which something was opened."""
-        opened = {name for names in self._opened.cohorts.get(rows, ()) for name in names}
-        return tuple(sorted(opened.intersection(there)))
+        return tuple(sorted(self._named(rows).intersection(there)))
 
     def missing(self, rows: str) -> str:
         """Say who of those with whom something was opened isn't there."""
-        opened = {name for names in self._opened.cohorts.get(rows, ()) for name in names}
-        return ", ".join(sorted(opened - self._manager.clients.present))
+        return ", ".join(sorted(self._named(rows) - self._manager.clients.present))
+
+    def _named(self, rows: str) -> frozenset[str]:
+        """Name all with whom something was opened, whatever their group."""
+        return frozenset().union(*self._opened.cohorts.get(rows, ()))

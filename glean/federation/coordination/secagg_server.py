@@ -12,13 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-import numpy as np
 from flwr.app import RecordDict
-from numpy.typing import NDArray
 
 from glean.errors import FederationError, SecureSumError
 from glean.federation.coordination.client_manager import ClientManager
-from glean.federation.coordination.unmasking import MaskedSum, take, unmask
+from glean.federation.coordination.unmasking import MaskedSum, take
 from glean.federation.wire.sum_messages import KeyReply, KeyTask
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
@@ -32,8 +30,6 @@ ADVERTISE_KEYS = "train.keys"
 
 MOST_LOSSES = 2
 """So often in a row a bakery may have lost its keys before the others go on without it."""
-
-Encoded = NDArray[np.int64]
 
 
 class UnopenedError(SecureSumError):
@@ -190,7 +186,7 @@ class SecAggServer:
             raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
         return self._cohort
 
-    def total(
+    def begin(
         self,
         sum_number: int,
         names: tuple[str, ...],
@@ -198,9 +194,9 @@ class SecAggServer:
         *,
         length: int,
         number: int,
-        check: Callable[[tuple[str, ...]], None] = lambda _: None,
-    ) -> tuple[tuple[str, ...], Encoded]:
-        """Unmask a sum.
+        check: Callable[[tuple[str, ...]], None],
+    ) -> MaskedSum:
+        """Take the masked vectors of a sum, which `unmask` opens.
 
         Parameters
         ----------
@@ -216,35 +212,6 @@ class SecAggServer:
             The round.
         check : callable
             Raises where the sum over those whose vectors count isn't to be opened.
-
-        Returns
-        -------
-        senders : tuple of str
-            Whose vectors are in the sum.
-        total : int64 array of shape (length,)
-            The sum.
-
-        Raises
-        ------
-        SecureSumError
-            Too few are left to unmask it.
-        """
-        masked = self.begin(sum_number, names, vectors, length=length, number=number, check=check)
-        if stopped := unmask(self._manager, {0: masked}, number=number):
-            raise stopped[0]
-        return masked.senders, masked.total()
-
-    def begin(
-        self,
-        sum_number: int,
-        names: tuple[str, ...],
-        vectors: Mapping[str, bytes],
-        *,
-        length: int,
-        number: int,
-        check: Callable[[tuple[str, ...]], None],
-    ) -> MaskedSum:
-        """Take the masked vectors of a sum; parameters are those of `total`.
 
         Raises
         ------

@@ -29,6 +29,7 @@ from glean.federation.coordination.sum_result import (
     totals_of,
 )
 from glean.federation.coordination.sum_task_records import record_maker
+from glean.federation.coordination.unmasking import unmask
 from glean.federation.coordination.wanted_sum import (
     Check,
     WantedSum,
@@ -217,7 +218,7 @@ class SumRounds:
         self, wanted: WantedSum, names: tuple[str, ...], replies: Mapping[str, SumReply]
     ) -> SumResult:
         wanted.check_enough(replies)
-        senders, total = self._secagg.total(
+        masked = self._secagg.begin(
             self._number,
             names,
             {name: reply.vector for name, reply in replies.items()},
@@ -225,7 +226,10 @@ class SumRounds:
             number=wanted.number,
             check=partial(self.cohorts.check_opens, wanted),
         )
-        return SumResult({name: replies[name] for name in senders}, total, wanted.requests)
+        if stopped := unmask(self.manager, {0: masked}, number=wanted.number):
+            raise stopped[0]
+        found = {name: replies[name] for name in masked.senders}
+        return SumResult(found, masked.total(), wanted.requests)
 
     def _left_after_loss(
         self, wanted: WantedSum, replies: Collection[str]

@@ -13,6 +13,7 @@ from typing import Any
 
 from glean.federation.server.conclusion import CardFacts, FinishedRounds
 from glean.federation.wire.noised_parts import budget_of
+from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS
 from glean.privacy.model_key import ModelSigner
 from glean.privacy.noise_budget import RECORDS_OF_A_DAY
 from glean.runs.events import RoundFinished
@@ -20,9 +21,6 @@ from glean.runs.folder import known_events
 from glean.runs.model_card import CARD_FILE, CARD_PAGE, ModelCard, digest_of
 from glean.runs.model_card_page import card_page
 from glean.settings import RunSettings
-
-FEW = 5
-"""Fewer members that train than this are called few; as in a deployment's `min-contributors`."""
 
 _PLACES = ("sales", "products", "start-from", "resume", "output-dir")
 """Settings that say where a file lies on the server's machine."""
@@ -181,7 +179,7 @@ def _weak_points(run: FinishedRounds) -> list[str]:
         "It is as honest as its members: docs/threats.md says what one that sends wrong numbers "
         "can still do to it."
     ]
-    if trained < FEW:
+    if trained < DEFAULT_MIN_CONTRIBUTORS:
         points.append(f"Few members, {trained}, trained it: each of them weighs much in it.")
     if run.settings.noise.wanted:
         points.append(

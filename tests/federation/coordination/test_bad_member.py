@@ -17,16 +17,8 @@ from glean.learning.forest import Forest
 from glean.privacy.mask_keys import KeyAdvertisement
 from tests.federation.coordination.meddling import BAD, only
 from tests.federations import Honest, MeddledApp, federation_of, small_settings
-from tests.tables import random_table
 
 LOW_ORDER = (bytes(32), (1).to_bytes(32, "little"))
-
-
-@pytest.fixture(scope="module")
-def five_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("sales") / "five.csv"
-    random_table(bakeries=5, days=80).rows.to_csv(path, index=False)
-    return str(path)
 
 
 def always_lacking(message: Message, honest: Honest) -> Message:

@@ -27,7 +27,6 @@ from tests.federations import (
     federation_of,
     small_settings,
 )
-from tests.tables import random_table
 
 pytestmark = pytest.mark.slow
 
@@ -43,13 +42,6 @@ KINDS: dict[str, dict[str, ConfigValue]] = {
     "fedavg": {"aggregation": "fedavg", "fedavg_model": "poisson"},
 }
 PARTS = {"histogram": HISTOGRAMS, "refit": LEAVES, "fedavg": WEIGHTS}
-
-
-@pytest.fixture(scope="module")
-def five_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("sales") / "five.csv"
-    random_table(bakeries=5, days=80).rows.to_csv(path, index=False)
-    return str(path)
 
 
 def meddled(

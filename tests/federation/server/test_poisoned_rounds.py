@@ -22,7 +22,6 @@ from glean.runs.folder import read_events
 from glean.settings import ConfigValue
 from tests.federations import Federation, events, federation_of, small_settings
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
-from tests.tables import random_table
 
 pytestmark = pytest.mark.slow
 
@@ -34,13 +33,6 @@ KINDS: dict[str, dict[str, ConfigValue]] = {
     "fedavg": {"aggregation": "fedavg", "fedavg_model": "poisson"},
     "oblivious": {"aggregation": "oblivious"},
 }
-
-
-@pytest.fixture(scope="module")
-def five_bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("sales") / "five.csv"
-    random_table(bakeries=5, days=80).rows.to_csv(path, index=False)
-    return str(path)
 
 
 def masked(out: Path, sales: str, kind: str, **changes: ConfigValue) -> Federation:
