@@ -7,7 +7,8 @@ closed by itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -101,7 +102,7 @@ class GroupExchange:
         lost: dict[int, SecureSumError] = {}
         for place, replies in came.items():
             one, secagg = wanted[place], self._secaggs[place]
-            try:
+            with self._closing(place, one.number, lost):
                 if not holders[place]:
                     self._check_opens(one, replies)
                     opened[place] = plain_sum(replies, one.requests, one.length)
@@ -116,22 +117,24 @@ class GroupExchange:
                     number=one.number,
                     check=partial(self._check_opens, one),
                 )
-            except (UnopenedError, FederationError) as stop:
-                self._say_closed(place, one.number, stop)
-            except SecureSumError as error:
-                lost[place] = error
         stopped = unmask(self._manager, masked, number=_number_of(wanted))
         for place, each in masked.items():
-            try:
+            with self._closing(place, wanted[place].number, lost):
                 if place in stopped:
                     raise stopped[place]
                 replies = {name: came[place][name] for name in each.senders}
                 opened[place] = SumResult(replies, each.total(), wanted[place].requests)
-            except (UnopenedError, FederationError) as stop:
-                self._say_closed(place, wanted[place].number, stop)
-            except SecureSumError as error:
-                lost[place] = error
         return opened, self._anew(wanted, came, lost)
+
+    @contextmanager
+    def _closing(self, place: int, number: int, lost: dict[int, SecureSumError]) -> Iterator[None]:
+        """Note a group whose sum is lost, and say of one that stays closed why."""
+        try:
+            yield
+        except (UnopenedError, FederationError) as stop:
+            self._say_closed(place, number, stop)
+        except SecureSumError as error:
+            lost[place] = error
 
     def _with_keys(self, wanted: Wanted) -> dict[int, tuple[str, ...]]:
         """Name by group whose vectors are masked; nobody of a group whose are sent as they are.
