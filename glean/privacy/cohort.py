@@ -135,6 +135,10 @@ class Cohort:
         """Give a bakery's neighbours within a set, as places."""
         return tuple(other for other in self.neighbours[place] if bitmap >> other & 1)
 
+    def threshold(self, neighbours: int) -> int:
+        """Give how many of so many neighbours are needed (`mask_graph.threshold`)."""
+        return threshold(neighbours, bakeries=len(self.advertisements))
+
     def isolated(self, participants: int) -> tuple[str, ...]:
         """Name the participants that would refuse to mask, for so few of their neighbours do.
 
@@ -145,7 +149,7 @@ class Cohort:
             for place, name in enumerate(self.names)
             if participants >> place & 1
             and len(self.neighbours_in(place, participants))
-            < threshold(len(self.neighbours[place]))
+            < self.threshold(len(self.neighbours[place]))
         )
 
     def verify(self, members: Sequence[Member]) -> None:

@@ -44,13 +44,26 @@ def usual_degree(bakeries: int) -> int:
     return min(bakeries - 1, grown)
 
 
-def threshold(neighbours: int) -> int:
-    """Give the number of shares that recover a self-mask: the majority of those who hold one.
+def threshold(neighbours: int, *, bakeries: int) -> int:
+    """Give the number of shares that recover a self-mask, and of neighbours to hide among.
 
     Only a majority is safe from an inconsistent server: two groups of holders, one told
-    that a bakery sent and one that it is gone, can't both be of this size.
+    that a bakery sent and one that it is gone, can't both be of this size. Where all mask with all
+    it is as many as are left when a third of all are gone, so that colluders, who can be in both
+    groups, have to be about a third too. A random graph bears fewer (`graph_risks`), and has the
+    majority.
+
+    Parameters
+    ----------
+    neighbours : int
+        Who hold a share.
+    bakeries : int
+        How many agreed on keys.
     """
-    return neighbours // 2 + 1
+    majority = neighbours // 2 + 1
+    if usual_degree(bakeries) < bakeries - 1:
+        return majority
+    return max(majority, math.ceil(2 * (neighbours + 1) / 3) - 1)
 
 
 def neighbours(names: Sequence[str], seed: bytes) -> tuple[tuple[int, ...], ...]:

@@ -10,13 +10,14 @@ neighbours give away the seeds of this one step.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
-from glean.privacy.mask_graph import FEWEST_BAKERIES, threshold
+from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import (
     NO_SHARE,
@@ -156,7 +157,9 @@ class SecAggClient:
         for other in neighbours:  # of a pair the one adds what the other subtracts
             mask = mask_stream(self.keys.seed(other, step, context.digest), len(vector))
             (np.add if self.place < other else np.subtract)(masked, mask, out=masked)
-        shares = share_seed(seed, holders=len(neighbours), needed=threshold(len(neighbours)))
+        shares = share_seed(
+            seed, holders=len(neighbours), needed=self.cohort.threshold(len(neighbours))
+        )
         bound = self._bound
         encrypted_shares = tuple(
             self.keys.encrypt_share(other, share, step=step, context=bound)
@@ -169,9 +172,9 @@ class SecAggClient:
         """Reveal what a sum needs of this bakery: of each neighbour a seed or a share, never both.
 
         A server that contradicts itself (an inconsistent one, which calls a bakery gone to some and
-        a sender to others) learns no vector by it. It would need the share of one from
-        a majority of its neighbours, who then keep their pairs' seeds with it, and these seeds
-        from the bakery itself, which gives away fewer than half of its own.
+        a sender to others) learns no vector by it. It would need the shares of one
+        from so many of its neighbours as the threshold says, who then keep their pairs' seeds with
+        it, and these seeds from the bakery itself, which gives away fewer than half of its own.
 
         Parameters
         ----------
@@ -247,9 +250,7 @@ class SecAggClient:
                 f"don't include {self.key_pair.bakery!r}; wanted both. Nothing is masked"
             )
         neighbours = self.cohort.neighbours_in(self.place, participants)
-        _enough(
-            participants.bit_count(), len(neighbours), of=len(self.cohort.neighbours[self.place])
-        )
+        self._check_enough(participants, neighbours, self.cohort.neighbours[self.place])
         return neighbours
 
     def _hidden(self, senders: int) -> None:
@@ -258,8 +259,19 @@ class SecAggClient:
             raise self._refusal(f"it doesn't count {self.key_pair.bakery!r} among the senders")
         neighbours = self.cohort.neighbours_in(self.place, self.memory.participants)
         left = self.cohort.neighbours_in(self.place, senders)
-        _enough(senders.bit_count(), len(left), of=len(neighbours))
+        self._check_enough(senders, left, neighbours)
         self.memory.context.check(senders)
+
+    def _check_enough(self, bakeries: int, left: Sequence[int], neighbours: Sequence[int]) -> None:
+        """Check that a set of bakeries with some of the neighbours is enough to hide among."""
+        found, needed = bakeries.bit_count(), self.cohort.threshold(len(neighbours))
+        if found < FEWEST_BAKERIES or len(left) < needed:
+            raise SecureSumError(
+                f"secure sum: found {found} bakeries, {len(left)} of them neighbours; wanted "
+                f"{FEWEST_BAKERIES} or more with {needed} or more of {len(neighbours)} neighbours, "
+                "to hide among. Nothing is masked or revealed: go on with those who are left, and "
+                "agree on keys anew if they are too few for that"
+            )
 
     @property
     def _bound(self) -> bytes:
@@ -271,14 +283,4 @@ class SecAggClient:
         return SecureSumError(
             f"unmask request about step {self.memory.step} of a secure sum: {found}; wanted one "
             "set of senders a step, the same for everybody. Nothing is revealed"
-        )
-
-
-def _enough(bakeries: int, neighbours: int, *, of: int) -> None:
-    if bakeries < FEWEST_BAKERIES or neighbours < threshold(of):
-        raise SecureSumError(
-            f"secure sum: found {bakeries} bakeries, {neighbours} of them neighbours; wanted "
-            f"{FEWEST_BAKERIES} or more with {threshold(of)} or more of {of} neighbours, to hide "
-            "among. Nothing is masked or revealed: go on with those who are left, and agree on "
-            "keys anew if they are too few for that"
         )

@@ -8,7 +8,7 @@ It sees no vector without a mask on the way. Who calls it carries the bytes and 
 When nobody vanishes that is one exchange of requests. When somebody does, seeds of the pairs with
 those that are gone are asked first, until everybody who was asked has answered, and shares last:
 the seed of a pair is known to its two bakeries alone, so one that vanishes before it has given
-its seeds away can still be called gone then. After that, shares of the majority will do.
+its seeds away can still be called gone then. After that, shares of the majority or more will do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
-from glean.privacy.mask_graph import FEWEST_BAKERIES, threshold
+from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_messages import (
     NO_SHARE,
     MaskedInput,
@@ -175,7 +175,7 @@ class SecAggRound:
 
     def _self_key(self, place: int) -> bytes:
         masked_input, shares = self._masked[place], self._shares.get(place, {})
-        needed = threshold(len(masked_input.encrypted_shares))
+        needed = self.cohort.threshold(len(masked_input.encrypted_shares))
         seed = reconstruct_seed(
             shares,
             holders=len(masked_input.encrypted_shares),
@@ -211,7 +211,9 @@ class SecAggRound:
 
     def _isolated(self, place: int, senders: int) -> bool:
         neighbours = self.cohort.neighbours_in(place, self.participants)
-        return len(self.cohort.neighbours_in(place, senders)) < threshold(len(neighbours))
+        return len(self.cohort.neighbours_in(place, senders)) < self.cohort.threshold(
+            len(neighbours)
+        )
 
     def _about(self, bitmap: int) -> dict[int, tuple[int, ...]]:
         """Give who can be asked about some of a set, and about which."""

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from glean.errors import GleanError
-from glean.privacy.mask_graph import threshold
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
 from glean.privacy.mask_seeds import mask_stream, reconstruct_seed, self_key
 from glean.privacy.step_context import StepContext
@@ -94,7 +93,7 @@ class _Step:
         seed = reconstruct_seed(
             shares,
             holders=others,
-            needed=threshold(others),
+            needed=self.clients[0].cohort.threshold(others),
             sealed=sent.sealed,
             commitment=sent.commitment,
             step=1,

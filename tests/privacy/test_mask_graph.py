@@ -57,15 +57,24 @@ def test_the_graph_depends_on_the_seed_and_on_nothing_else() -> None:
 @pytest.mark.parametrize("held", range(2, 40))
 def test_two_groups_of_holders_cannot_both_reach_the_threshold(held: int) -> None:
     """Who is told that a bakery sent, and who that it is gone, are never the same."""
-    assert 2 * threshold(held) > held
-    assert threshold(held) <= held
+    for bakeries in (held + 1, 1000):
+        assert 2 * threshold(held, bakeries=bakeries) > held
+        assert threshold(held, bakeries=bakeries) <= held
+
+
+@pytest.mark.parametrize("count", range(3, 28))
+def test_a_third_may_vanish_where_all_mask_with_all_and_one_more_may_not(count: int) -> None:
+    """The threshold is the highest that lets so many go, so that colluders gain the least."""
+    held = count - 1
+    spare = held - threshold(held, bakeries=count)
+    assert spare == count // 3 or 2 * (held - count // 3) <= held
 
 
 def test_risks_bound_what_chance_does() -> None:
     """Random federations of 60 come to harm about as often as the bounds say."""
     count, runs, rng = 60, 400, np.random.default_rng(1)
     degree = usual_degree(count)
-    needed = threshold(degree)
+    needed = threshold(degree, bakeries=count)
     exposed = stuck = 0
     for run in range(runs):
         found = [set(near) for near in neighbours(names(count), run.to_bytes(4, "big"))]
@@ -83,8 +92,9 @@ def test_up_to_41_bakeries_any_third_may_vanish() -> None:
     """No chance in it: the rest has the threshold, even if all who vanish are neighbours."""
     for count in range(4, 42):
         degree = usual_degree(count)
-        assert degree - count // 3 >= threshold(degree)
-        risks = graph_risks(count, degree, needed=threshold(degree), colluding=1 / 3)
+        needed = threshold(degree, bakeries=count)
+        assert degree - count // 3 >= needed
+        risks = graph_risks(count, degree, needed=needed, colluding=1 / 3)
         assert risks.stuck == 0.0
         assert risks.exposed == 0.0
 
@@ -96,7 +106,7 @@ def test_a_gap_does_not_spread() -> None:
     while isolated := {
         place
         for place, near in enumerate(found)
-        if place not in gone and len(set(near) - gone) < threshold(len(near))
+        if place not in gone and len(set(near) - gone) < threshold(len(near), bakeries=200)
     }:
         gone |= isolated
     assert len(gone) == 18

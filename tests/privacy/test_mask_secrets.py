@@ -11,7 +11,6 @@ import pytest
 from scipy import stats
 
 from glean.errors import SecureSumError
-from glean.privacy.mask_graph import threshold
 from glean.privacy.mask_messages import MaskedInput, SeedRequest, UnmaskReply, UnmaskRequest
 from glean.privacy.mask_seeds import (
     Words,
@@ -71,7 +70,7 @@ class Server:
         return reconstruct_seed(
             self.shares(step, sender),
             holders=len(sent.encrypted_shares),
-            needed=threshold(len(sent.encrypted_shares)),
+            needed=self.secagg_clients[0].cohort.threshold(len(sent.encrypted_shares)),
             sealed=sent.sealed,
             commitment=sent.commitment,
             step=step,
@@ -209,7 +208,7 @@ def test_two_tellings_unmask_nobody() -> None:
             seeds = all(
                 (telling[other][0] >> victim | telling[victim][0] >> other) & 1 for other in near
             )
-            assert shares < threshold(len(near)) or not seeds
+            assert shares < cohort.threshold(len(near)) or not seeds
 
 
 def _tellings(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:

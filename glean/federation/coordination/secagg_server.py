@@ -110,7 +110,7 @@ class SecAggServer:
         }
 
     def take_keys(self, replies: Mapping[str, KeyReply], number: int) -> None:
-        """Take the keys that came; a majority of each one's neighbours is asked later.
+        """Take the keys that came; whether each one's neighbours are enough is asked later.
 
         Raises
         ------
