@@ -17,6 +17,7 @@ from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.privacy_account import PrivacyAccount
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
+from glean.federation.client.signed_model import check_announced_key
 from glean.federation.client.sum_responder import SumResponder
 from glean.federation.wire.messages import ClientInfo, FinalTask, InfoRequest, Task
 from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
@@ -37,7 +38,7 @@ def info(message: Message, context: Context) -> Message:
     with _errors_kept_here(context):
         request = InfoRequest.from_record(message.content)
         client = _client_of(context, newcomer=request.newcomer)
-        found = _info(client, context, request.challenge) if client else IDLE_NODE_INFO
+        found = _info(client, context, request) if client else IDLE_NODE_INFO
         return _reply(found, message, context)
 
 
@@ -149,11 +150,12 @@ def _errors_kept_here(context: Context) -> Iterator[None]:
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
 
 
-def _info(client: Client, context: Context, challenge: str) -> ClientInfo:
+def _info(client: Client, context: Context, request: InfoRequest) -> ClientInfo:
     client.policy.check_run()
+    check_announced_key(client.node, request.model_key)
     account = PrivacyAccount.of(client, _journal(context, client))
     spent = client.trains and account is not None and not account.has_room()
-    return client.info(challenge, spent=spent)
+    return client.info(request.challenge, spent=spent)
 
 
 def _client_of(context: Context, *, newcomer: bool) -> Client | None:

@@ -68,7 +68,9 @@ def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord, *, ru
     key = signer.public if signer else None
     start = take_start_model(settings, record.folder, key=key)
     start.wait_for_nodes(grid, timeout_s=float(settings.rounds.round_timeout_s))
-    clients, infos, newcomers = register_clients(grid, settings, record.folder)
+    clients, infos, newcomers = register_clients(
+        grid, settings, record.folder, model_key=key.fingerprint if key else ""
+    )
     deployed = any(info.own_table for info in infos.values())
     settings = RunSettings.from_config(config, deployed=deployed)
     conclusion = conclusion_of(settings.workload)

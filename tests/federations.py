@@ -179,13 +179,14 @@ def federation_of(
     nodes: Sequence[Mapping[str, ConfigValue]] = (),
     app: ClientApp = glean_app,
     grid_type: type[InProcessGrid] = InProcessGrid,
+    model_key: str = "",
 ) -> Federation:
     """Let nodes meet, one after the other: those of these partitions, or with these configs."""
     nodes = nodes or [{"partition-id": partition} for partition in partitions]
     grid = grid_type(app, nodes, settings.to_config(), run_id=1)
     folder = RunFolder.create(out, run_id=1)
     with as_server(grid):
-        clients, bakeries, newcomers = register_clients(grid, settings, folder)
+        clients, bakeries, newcomers = register_clients(grid, settings, folder, model_key=model_key)
         spec = negotiate_spec(bakeries, newcomers, settings)
         rounds = training_loop(clients, settings, spec, bakeries, newcomers)
     return Federation(grid, settings, folder, clients, bakeries, newcomers, rounds)

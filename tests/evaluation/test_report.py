@@ -49,6 +49,14 @@ def test_names_are_text_never_markup(five: Path) -> None:
     assert set(read_results(five).scores["bakery"]) == set(NAMES)  # type: ignore[index]
 
 
+def test_the_page_names_the_model_s_card_where_there_is_one(five: Path, run: Path) -> None:
+    """Runs of an earlier version, and failed ones, have none."""
+    words = "model_card.md, beside this page"
+    assert words not in Page((five / "report.html").read_text(encoding="utf-8")).text
+    (run / "model_card.md").write_text("# The card of model.ubj", encoding="utf-8")
+    assert words in report_of(run).text
+
+
 def test_the_headline_says_the_result(five: Path) -> None:
     """The first sentence has the errors of the federation and its baselines, as in the files."""
     page = Page((five / "report.html").read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from glean.evaluation.figures.plot_style import LeftOut, Picture
 from glean.evaluation.pages import html
 from glean.evaluation.tables.run_outline import RunOutline
 from glean.runs.folder import write_whole
+from glean.runs.model_card import CARD_PAGE
 
 
 def write_page(
@@ -120,6 +121,7 @@ def run_facts(outline: RunOutline) -> str:
         ("round that was kept", facts.get("best_round")),
         ("learning rate used", facts.get("learning_rate")),
         ("sent to the bakeries and back", _traffic(outline.rounds)),
+        ("card of the model", _card(outline.run.folder)),
         ("seed", facts.get("seed")),
         ("versions", _versions(facts.get("versions"))),
     ]
@@ -131,6 +133,10 @@ def settings_table(outline: RunOutline) -> str:
     settings = outline.run.settings
     rows = [[key, '""' if value == "" else str(value)] for key, value in settings.items()]
     return html.folded("All settings", html.table("Run config.", ["key", "value"], rows))
+
+
+def _card(folder: Path) -> str:
+    return f"{CARD_PAGE}, beside this page" if (folder / CARD_PAGE).is_file() else ""
 
 
 def _resumed(facts: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from glean.aggregation.update import share_weight
 from glean.errors import FederationError
 from glean.federation.client.members_file import node_file
 from glean.federation.client.policy import ClientPolicy
-from glean.federation.client.signed_model import check_final_model, model_key_of
+from glean.federation.client.signed_model import check_final_model
 from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.messages import (
     ClientInfo,
@@ -92,7 +92,6 @@ class Client:
         SecureSumError
             The signing key is none.
         """
-        model_key_of(self.node)  # now, and not after the last round
         note = self.partition.why_untrained
         if note and self.policy.keeps_ledger:
             LOG.info("this bakery isn't learned from: %s", note)

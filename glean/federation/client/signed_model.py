@@ -12,6 +12,7 @@ from glean.runs.client_home import NOBODY, Vouched
 from glean.runs.model_card import ModelCard
 
 REFUSED = "the final model isn't signed as its owner wants"
+WRONG_KEY = "the server doesn't sign models as its owner wants"
 
 
 def model_key_of(node: NodeSettings) -> ModelKey | None:
@@ -28,6 +29,31 @@ def model_key_of(node: NodeSettings) -> ModelKey | None:
         return ModelKey.read(Path(node.model_key).expanduser())
     except CertificateError as error:
         raise SettingsError(f"node config model-key: {error}") from error
+
+
+def check_announced_key(node: NodeSettings, announced: str) -> None:
+    """Check by which key the server says that it will sign: before the run, and not at its end.
+
+    Parameters
+    ----------
+    node : NodeSettings
+        The bakery's node.
+    announced : str
+        Fingerprint of the server's key; "" where it has none.
+
+    Raises
+    ------
+    RefusalError
+        It isn't the owner's.
+    SettingsError
+        The owner's key can't be read.
+    """
+    key = model_key_of(node)
+    if key is not None and announced != key.fingerprint:
+        found = f"signs by another key, {announced:.60}" if announced else "doesn't sign"
+        raise RefusalError(
+            WRONG_KEY, f"the server {found}; wanted {key.fingerprint} (node config model-key)"
+        )
 
 
 def check_final_model(node: NodeSettings, task: FinalTask, *, run_id: int) -> Vouched:

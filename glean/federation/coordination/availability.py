@@ -53,6 +53,8 @@ class Availability:
         Takes who was turned away, why, and in which round.
     members : MemberList, optional
         Who may be let in.
+    model_key : str
+        Fingerprint of the key that the final model will be signed by; "" where it won't be.
     """
 
     def __init__(
@@ -64,9 +66,12 @@ class Availability:
         sleep: Callable[[float], None],
         report: Report,
         members: MemberList | None = None,
+        model_key: str = "",
     ) -> None:
         self.registry = ClientRegistry(clock)
-        self._registration = Registration(messenger, self.registry, members=members)
+        self._registration = Registration(
+            messenger, self.registry, members=members, model_key=model_key
+        )
         self._messenger = messenger
         self._folder = folder
         self._clock = clock

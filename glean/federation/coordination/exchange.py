@@ -53,6 +53,8 @@ class ClientExchange:
         The time in seconds, and a pause of so many.
     members : MemberList, optional
         Who may take part, where the server knows.
+    model_key : str
+        Fingerprint of the key that the final model will be signed by; "" where it won't be.
     """
 
     grid: Grid
@@ -61,6 +63,7 @@ class ClientExchange:
     clock: Clock = field(default_factory=lambda: time.monotonic)
     sleep: Callable[[float], None] = field(default_factory=lambda: time.sleep)
     members: MemberList | None = None
+    model_key: str = ""
     failures: int = 0
     last_failure: str = ""
 
@@ -73,6 +76,7 @@ class ClientExchange:
             sleep=self.sleep,
             report=lambda who, why, number: self.report_failure(who, why, round_number=number),
             members=self.members,
+            model_key=self.model_key,
         )
         self._registry = self._availability.registry
 

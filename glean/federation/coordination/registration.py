@@ -63,6 +63,8 @@ class Registration:
         Who is there.
     members : MemberList, optional
         Those who may be let in; each has to prove its name then.
+    model_key : str
+        Fingerprint of the key that the final model will be signed by; "" where it won't be.
     """
 
     def __init__(
@@ -71,11 +73,13 @@ class Registration:
         registry: ClientRegistry,
         *,
         members: MemberList | None = None,
+        model_key: str = "",
     ) -> None:
         self._messenger = messenger
         self._registry = registry
         self._members = members
         self._challenge = secrets.token_hex(16) if members else ""
+        self._request = InfoRequest(False, self._challenge, model_key)
         self._asked: dict[str, int] = {}
         self._replies: dict[int, Message] = {}
         self._reported: set[str] = set()
@@ -94,10 +98,8 @@ class Registration:
         self._forget_gone()
         waiting = {*self._asked.values(), *self._replies}
         unregistered = [node for node in self._registry.unregistered() if node not in waiting]
-        request = InfoRequest(newcomer=False, challenge=self._challenge).to_record()
-        self._asked |= self._messenger.send(
-            INFO, dict.fromkeys(unregistered, request), round_number=round_number
-        )
+        records = dict.fromkeys(unregistered, self._request.to_record())
+        self._asked |= self._messenger.send(INFO, records, round_number=round_number)
 
     def receive(self) -> bool:
         """Pick up replies; whether there was one."""

@@ -31,6 +31,7 @@ def register_clients(
     folder: RunFolder,
     *,
     newcomers: Sequence[str] | None = None,
+    model_key: str = "",
 ) -> tuple[ClientExchange, ClientInfos, tuple[str, ...]]:
     """Ask every node who it is, and draw who plays a newcomer.
 
@@ -38,6 +39,8 @@ def register_clients(
     ----------
     newcomers : sequence of str, optional
         Who may play one, already drawn; those who aren't registered don't count.
+    model_key : str
+        Fingerprint of the key that the final model will be signed by; "" where it won't be.
 
     Returns
     -------
@@ -55,8 +58,13 @@ def register_clients(
     SettingsError, CertificateError
         The list of members that the environment names can't be read.
     """
-    members = MemberList.of(os.environ)
-    clients = ClientExchange(grid, folder, float(settings.rounds.round_timeout_s), members=members)
+    clients = ClientExchange(
+        grid,
+        folder,
+        float(settings.rounds.round_timeout_s),
+        members=MemberList.of(os.environ),
+        model_key=model_key,
+    )
     bakeries = clients.register(at_least=settings.rounds.min_available_bakeries)
     if newcomers is None:
         newcomers = draw_newcomers(tuple(bakeries), settings)

@@ -23,10 +23,13 @@ class InfoRequest(Flat):
         Whether the bakery shall play a newcomer, and answer as one (simulation only).
     challenge : str
         What a bakery with a signing key signs together with its name; "" asks for no signature.
+    model_key : str
+        Fingerprint of the key that the final model will be signed by; "" where it won't be.
     """
 
     newcomer: bool
     challenge: str = ""
+    model_key: str = ""
 
 
 @dataclass(frozen=True)

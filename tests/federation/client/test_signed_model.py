@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from glean.errors import RefusalError, SettingsError
-from glean.federation.client.client import client_of
-from glean.federation.client.signed_model import REFUSED, check_final_model
+from glean.errors import FederationError, RefusalError, SettingsError
+from glean.federation.client.signed_model import (
+    REFUSED,
+    WRONG_KEY,
+    check_announced_key,
+    check_final_model,
+)
 from glean.federation.wire.messages import FinalTask
 from glean.forecasting.model_source import find_model
 from glean.node_settings import NodeSettings
@@ -87,7 +91,8 @@ def found(tmp_path: Path, three_bakeries: str, key_file: str) -> Federation:
     nodes: list[dict[str, Any]] = [dict(node) for node in own_nodes(tmp_path, three_bakeries)]
     nodes = [node if at == 0 else node | {"home": ""} for at, node in enumerate(nodes)]
     nodes = [node | {"model-key": key_file} if at < 2 else node for at, node in enumerate(nodes)]
-    return federation_of(tmp_path / "out", small_settings("", num_server_rounds=1), nodes=nodes)
+    settings = small_settings("", num_server_rounds=1)
+    return federation_of(tmp_path / "out", settings, nodes=nodes, model_key=KEY.fingerprint)
 
 
 def test_a_run_s_end_with_a_signature_and_without(
@@ -117,16 +122,29 @@ def test_a_run_s_end_with_a_signature_and_without(
 
 @pytest.mark.parametrize("content", ["", "no key"])
 def test_a_key_that_can_not_be_read_is_named_before_the_rounds(
-    tmp_path: Path, three_bakeries: str, content: str
+    tmp_path: Path, content: str
 ) -> None:
     """When a bakery says who it is, and not once it has spent on a model that it then refuses."""
     path = tmp_path / KEY_FILE
     if content:
         path.write_text(content)
-    (node, *_) = own_nodes(tmp_path, three_bakeries)
-    client = client_of(
-        NodeSettings.from_config({**node, "model-key": str(path)}), small_settings("")
-    )
-    assert client is not None
+    node = NodeSettings(model_key=str(path))
     with pytest.raises(SettingsError, match=f"^node config model-key: {path}"):
-        client.info()
+        check_announced_key(node, KEY.fingerprint)
+
+
+@pytest.mark.parametrize("announced", ["", FORGER.public.fingerprint])
+def test_a_server_that_will_not_sign_as_the_owner_wants_is_refused_before_the_rounds(
+    tmp_path: Path,
+    three_bakeries: str,
+    key_file: str,
+    announced: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The server hears the kind, the bakery's log both keys; nothing of the bakery was used."""
+    nodes = [{**node} | {"model-key": key_file} for node in own_nodes(tmp_path, three_bakeries)]
+    settings = small_settings("", num_server_rounds=1, round_timeout_s=1)
+    with pytest.raises(FederationError, match=f"the bakery refuses: {WRONG_KEY}"):
+        federation_of(tmp_path / "out", settings, nodes=nodes, model_key=announced)
+    said = f"signs by another key, {announced}" if announced else "doesn't sign"
+    assert f"the server {said}; wanted {KEY.fingerprint} (node config model-key)" in caplog.text
