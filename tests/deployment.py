@@ -53,9 +53,11 @@ class Deployment:
         return self.folder / "certificates"
 
     @property
-    def model_key(self) -> dict[str, str]:
-        """By which key the ServerApp signs models, in its environment."""
-        return {"GLEAN_MODEL_KEY": str(self.certificates / "model-key")} if self.signs else {}
+    def server_keys(self) -> dict[str, str]:
+        """Whom the ServerApp lets in and by which key it signs models, in its environment."""
+        members = {"GLEAN_MEMBERS": str(self.certificates / "members.json")}
+        signs = {"GLEAN_MODEL_KEY": str(self.certificates / "model-key")} if self.signs else {}
+        return members | signs
 
     @property
     def superlink_log(self) -> str:
@@ -125,7 +127,7 @@ class Deployment:
             *("--enable-supernode-auth", "--disable-runtime-dependency-installation"),
             *("--database", self.folder / "superlink.db"),
             cwd=self.folder / "server",
-            env={**self.environment, **self.model_key},
+            env={**self.environment, **self.server_keys},
             log=log,
         )
         self.running[SERVER] = process
