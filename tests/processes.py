@@ -38,6 +38,11 @@ def environment(flower_home: Path, **changes: str) -> dict[str, str]:
     }
 
 
+def cache_folder() -> Path:
+    """Where a user's programs keep what they can make anew, like Numba its compiled code."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
 def run(
     *words: str | Path,
     cwd: Path,
@@ -132,11 +137,8 @@ def copy_checkout(folder: Path) -> Path:
 
 
 def copy_package(folder: Path) -> None:
-    """Copy the package with what Python and Numba have compiled of it.
-
-    Each process of a run on a copy would spend seconds to compile that anew.
-    """
-    half_written = shutil.ignore_patterns("*.tmp*", "*.pyc.*")
+    """Copy the package with what Python has compiled of it, which else each process does anew."""
+    half_written = shutil.ignore_patterns("*.pyc.*")
     shutil.copytree(REPOSITORY / "glean", folder / "glean", ignore=half_written, dirs_exist_ok=True)
 
 

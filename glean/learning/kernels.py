@@ -52,6 +52,9 @@ def kernels() -> Kernels:
 def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
     import numba
 
+    from glean.learning.kernel_cache import LOCATORS
+
+    numba.config.CACHE_LOCATOR_CLASSES = LOCATORS  # type: ignore[attr-defined]
     compiled: Callable[..., None]
     try:
         compiled = numba.njit(loop, cache=True, nogil=True)

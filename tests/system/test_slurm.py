@@ -61,6 +61,7 @@ class User:
             env={
                 **processes.environment(self.home / "flower", **self.cluster.environment),
                 "HOME": str(self.home),
+                "XDG_CACHE_HOME": str(processes.cache_folder()),
                 "PYTHONPATH": str(self.project),
             },
         )
