@@ -73,6 +73,30 @@ class RoundTakenBack(Event):
 
 
 @dataclass(frozen=True)
+class FirstModelBetter(Event):
+    """The first round made the model no better than it was before.
+
+    Parameters
+    ----------
+    round : int
+        The first.
+    metric : float
+        What rounds are compared by, of the model before.
+    scores, rows : mapping of str to number
+        Its primary metric by client, or of all, and of how many validation rows that is.
+    """
+
+    kind: ClassVar[str] = "first_model_better"
+    words: ClassVar[str] = (
+        "the first model forecasts validation days no worse than that of the first round"
+    )
+    round: int
+    metric: float
+    scores: dict[str, float]
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
 class RoundUnscored(Event):
     """A model isn't scored, as some are missing with whom scores were opened before."""
 
@@ -113,6 +137,7 @@ Setback = (
     | TreesGivenUp
     | RoundGivenUp
     | RoundTakenBack
+    | FirstModelBetter
     | RoundUnscored
     | GroupLeftOut
 )

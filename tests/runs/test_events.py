@@ -25,6 +25,7 @@ from glean.runs.events import (
 )
 from glean.runs.folder import RunFolder, known_events
 from glean.runs.setback_events import (
+    FirstModelBetter,
     GroupLeftOut,
     RoundGivenUp,
     RoundTakenBack,
@@ -110,6 +111,12 @@ EVENTS: list[tuple[Event, str, str]] = [
         '"event": "round_taken_back", "round": 3, "setback": 0.25',
         "the round is taken back: on validation days its model is 25% worse than the one before, "
         "which chance doesn't make",
+    ),
+    (
+        FirstModelBetter(1, 0.25, {"(all)": 0.25}, {"(all)": 90}),
+        '"event": "first_model_better", "round": 1, "metric": 0.25, "scores": {"(all)": 0.25}, '
+        '"rows": {"(all)": 90}',
+        "the first model forecasts validation days no worse than that of the first round",
     ),
     (
         TreesGivenUp(1, "counts differ"),

@@ -136,6 +136,8 @@ def _kept(told: Any, best: int) -> str:
     """Say which round's model was kept, and where it has no score."""
     if not isinstance(told, int) or told == best:
         return f"round {best} was kept"
+    if told == 0:
+        return "round 0, before any bakery had learned, was kept"
     return f"round {told} was kept, which nobody could score"
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.interrupted_run import read_interrupted, settings_of
-from glean.federation.server.lost_rounds import lost_rounds, unscored_rounds
+from glean.federation.server.lost_rounds import first_model_score, lost_rounds, unscored_rounds
 from glean.federation.server.state_file import STATE_SUFFIX, read_state
 from glean.federation.server.training_state import Best, TrainingState
 from glean.federation.workload.registry import workload_of
@@ -99,9 +99,10 @@ def read_checkpoint(run: Path) -> Checkpoint:
         return read_checkpoint(Path(facts["resumed_from"]))  # killed before it had taken over
     passed_over: list[str] = []
     lost = lost_rounds(run)
+    first, first_scores = first_model_score(run)
     while scored:
         number = scored[-1][0]
-        best = Best.of(pair for pair in scored if not _without_model(*pair, lost))
+        best = Best.of((p for p in scored if not _without_model(*p, lost)), first=first)
         try:
             model, best_model = (_model(run, n, settings) for n in (number, best.round))
             start = _model(run, 0, settings) if settings.start_from else None
@@ -111,7 +112,7 @@ def read_checkpoint(run: Path) -> Checkpoint:
             scored.pop()
         else:
             scores, best_scores = (
-                {} if settings.noise.wanted else _primaries(run, n, lost, metrics)
+                {} if settings.noise.wanted else _primaries(run, n, lost, metrics) or first_scores
                 for n in (number, best.round)
             )
             state = TrainingState(

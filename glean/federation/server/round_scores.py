@@ -113,6 +113,10 @@ class RoundScores:
         except ImpossibleSumError as error:
             LOG.warning("round %d is not scored: %s", number, error)
             return RoundScore({}, self._metrics(), math.nan if self._noised else math.inf)
+        return self.read(scores)
+
+    def read(self, scores: Scores) -> RoundScore:
+        """Say how good a model is whose scores came."""
         total = self._total(scores)
         return RoundScore(scores, total, self._comparable(scores, total))
 

@@ -18,6 +18,7 @@ from glean.federation.coordination.grouped_sums import sums_of
 from glean.federation.coordination.metric_rounds import sum_final_test
 from glean.federation.coordination.noised_scores import NoisedScores
 from glean.federation.server.final_evaluation import request_final_test
+from glean.federation.server.lost_rounds import first_model_better
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.round_rows import RoundStart, write_round
 from glean.federation.server.round_scores import RoundScore, RoundScores
@@ -29,7 +30,7 @@ from glean.federation.wire.final_test_sums import Floats
 from glean.federation.wire.sum_request import CLIPPED_FINAL
 from glean.federation.workload.registry import workload_of
 from glean.runs.folder import checkpoint_name
-from glean.runs.setback_events import RoundGivenUp, RoundTakenBack
+from glean.runs.setback_events import RoundGivenUp, RoundTakenBack, Setback
 
 LOG = logging.getLogger("glean")
 
@@ -206,10 +207,8 @@ class TrainingLoop:
         state = TrainingState.before(first, strategy_state)
         if self._start is None:
             return state
-        unchanged, start = (
-            RoundResult(first, 0, 0, state=strategy_state),
-            RoundStart.now(self._clients),
-        )
+        unchanged = RoundResult(first, 0, 0, state=strategy_state)
+        start = RoundStart.now(self._clients)
         self._keep(0, unchanged)
         found = self._scores.of(0, unchanged)
         self._write(0, unchanged, found, start)
@@ -233,6 +232,9 @@ class TrainingLoop:
         number, start = state.number + 1, RoundStart.now(self._clients)
         self.manager.gather(number)
         result = self._learned(number, state)
+        if number == 1 and self._start is None:
+            first = self._scores.read(result.scores_before)
+            state = state.scored(first.metric, primaries(first.scores))
         self._keep(number, result)
         found = self._scores.of(number, result)
         if self.sum_rounds.groups is not None:
@@ -241,6 +243,8 @@ class TrainingLoop:
         if state.best.round == 0 and self._start is None:
             # No round has written the best model, and a run that resumes goes back to it.
             self._keep_model(0, state.best_model)
+            if number == 1 and state.best_scores:
+                self._append(first_model_better(number, state))
         self._write(number, result, found, start)
         return state
 
@@ -275,7 +279,7 @@ class TrainingLoop:
             scores=after or before,
         )
 
-    def _append(self, event: RoundGivenUp | RoundTakenBack) -> None:
+    def _append(self, event: Setback) -> None:
         self._clients.folder.append_event(event)
         LOG.warning("round %d: %s", event.round, event.sentence)
 

@@ -29,9 +29,12 @@ class Best:
     metric: float = math.inf
 
     @classmethod
-    def of(cls, scored: Iterable[tuple[int, float | None]]) -> Best:
-        """Find the best of rounds with their metrics, in the order in which they were run."""
-        best = cls()
+    def of(cls, scored: Iterable[tuple[int, float | None]], *, first: float = math.nan) -> Best:
+        """Find the best of rounds with their metrics, in the order in which they were run.
+
+        The metric of the first model is NaN where it isn't known.
+        """
+        best = cls() if math.isnan(first) else cls(0, first)
         for number, metric in scored:
             best = best.or_better(number, metric)
         return best
@@ -94,6 +97,12 @@ class TrainingState:
     def before(cls, first: GlobalModel, strategy_state: bytes) -> Self:
         """Begin before the first round, nothing scored."""
         return cls(0, first, Best(), first, strategy_state)
+
+    def scored(self, metric: float | None, scores: Primaries) -> Self:
+        """Begin with the scores of the first model, the best so far; without, if they are none."""
+        if metric is None or not math.isfinite(metric):
+            return self
+        return replace(self, best=Best(0, metric), scores=scores, best_scores=scores)
 
     def after(
         self,

@@ -85,11 +85,28 @@ def test_a_round_that_made_the_model_worse_is_taken_back(
     assert Forest.from_bytes(result.model.to_bytes()).tree_count == 0
 
 
+@pytest.mark.parametrize("kind", ["refit", "histogram"])
+def test_rounds_that_are_worse_within_chance_leave_the_first_model(
+    kind: str, tmp_path: Path, five_bakeries: str
+) -> None:
+    """Each is a little worse than the one before; it is said that none is better than the first."""
+    found = masked(tmp_path, five_bakeries, kind, num_server_rounds=3, share_scores="no")
+    with lying({BAD, "bakery 2", "bakery 3"}, "flipped gradient"):
+        result = found.run()
+    (said,) = (e for e in events(found.folder) if e["event"] == "first_model_better")
+    wapes = found.table("rounds.csv")["wape"]
+    assert said["metric"] < wapes.min() < wapes.max() < 1.5 * said["metric"]
+    assert (result.best_round, result.last_round) == (0, 3)
+    assert Forest.from_bytes(result.model.to_bytes()).tree_count == 0
+    assert "round_taken_back" not in kinds_of(found)
+
+
 LOST: dict[str, tuple[str, float, int, str]] = {
     "taken back": ("scaled gradient", 0.0, 3, "yes"),
     "taken back, by the sum": ("scaled gradient", 0.0, 3, "no"),
     "given up": ("random words", 0.0, 1, "yes"),
     "scores refused": (FORGED, -30.0, 1, "no"),
+    "none better than the first model": ("flipped gradient", 0.0, 3, "no"),
 }
 """How rounds are lost: attack, boast, how many are bad, `share-scores`."""
 
@@ -122,7 +139,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_cut_off(
         for folder in (whole, new)
     ]
     assert told[0] == told[1]
-    assert len(told[0]) == (0 if attack == FORGED else 3)
+    assert len(told[0]) == (0 if attack in (FORGED, "flipped gradient") else 3)
 
 
 def is_lost(event: Mapping[str, object]) -> bool:
