@@ -90,6 +90,8 @@ class AggregationKind:
         Whether it is for the objective "reg:squarederror" alone.
     grouped : bool
         Whether its sums can be made in groups of which the median counts.
+    grouped_strategy : str
+        Where another strategy stands that it has then; "" where it has the same.
     chance_setback : float
         By which share a round may make the validation score worse by chance
         (`python -m benchmarks.setbacks` measures it); one that makes it worse is taken back.
@@ -113,6 +115,7 @@ class AggregationKind:
     has_state: bool = False
     squared_error_only: bool = False
     grouped: bool = False
+    grouped_strategy: str = ""
     chance_setback: float = 0.15
     unfit_for_noise: str = "what it opens carries no noise"
     unfit_for_floor: str = ""
@@ -137,6 +140,8 @@ KINDS: tuple[AggregationKind, ...] = (
         rate=REFIT_RATE,
         leaves_are_sums=True,
         proposals=True,
+        grouped=True,
+        grouped_strategy="glean.federation.server.grouped_leaf_refit:GroupedLeafRefitStrategy",
         unfit_for_noise="its structures are grown on rows, and tell of them",
     ),
     AggregationKind(

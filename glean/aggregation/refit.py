@@ -79,12 +79,21 @@ def refitted(
     Forest
         The trees that are new in the model.
     """
-    penalties = replace(Penalties.of(boosting, Loss.of(boosting)), min_child_weight=0.0)
-    values = penalties.leaf_values(
+    values = leaf_penalties(boosting).leaf_values(
         sums.reshape(-1, 2),
         scale=FixedPoint.for_rows(rows),
         factor=np.float32(learning_rate / structures.tree_count),
     )
+    return with_values(structures, values)
+
+
+def leaf_penalties(boosting: BoostingSettings) -> Penalties:
+    """Give the penalties of leaves, without the weight that bounds splits."""
+    return replace(Penalties.of(boosting, Loss.of(boosting)), min_child_weight=0.0)
+
+
+def with_values(structures: Forest, values: NDArray[np.float32]) -> Forest:
+    """Put values into leaves, float32 of shape (leaf_count,), in the order of trees and nodes."""
     trees, start = [], 0
     for tree in structures.trees:
         leaf = tree.left == NO_NODE

@@ -87,13 +87,13 @@ def median_noise(deviations: Floats, sizes: Floats, *, size: float) -> float:
     return size * mean * math.sqrt(math.pi / 2.0)
 
 
-def off_groups(sums: Whole, sizes: Floats) -> NDArray[np.bool_]:
+def off_groups(sums: Floats | Whole, sizes: Floats) -> NDArray[np.bool_]:
     """Tell the groups that are farther from the median than chance makes, in most coordinates.
 
     Parameters
     ----------
     sums, sizes
-        As for `median_sum`.
+        As for `median_sums`.
 
     Returns
     -------

@@ -54,6 +54,11 @@ class GroupExchange:
         Type of the messages that ask for vectors.
     next_number : callable
         Gives the numbers of sums.
+
+    Attributes
+    ----------
+    silent : set of str
+        Who was asked in the last sums, and gave no vector that counts.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class GroupExchange:
         self._kind = kind
         self._next_number = next_number
         self._numbers: dict[int, int] = {}
+        self.silent: set[str] = set()
         self._secaggs = [SecAggServer(manager) for _ in range(groups.count)]
 
     def open_sums(self, left: Wanted) -> dict[int, SumResult]:
@@ -84,6 +90,7 @@ class GroupExchange:
             By group.
         """
         opened: dict[int, SumResult] = {}
+        self.silent = set()
         for _ in range(ATTEMPTS):
             if not left:
                 break
@@ -102,6 +109,7 @@ class GroupExchange:
         lost: dict[int, SecureSumError] = {}
         for place, replies in came.items():
             one, secagg = wanted[place], self._secaggs[place]
+            self.silent |= one.requests.keys() - replies.keys()
             with self._closing(place, one.number, lost):
                 if not holders[place]:
                     self._check_opens(one, replies)

@@ -34,6 +34,7 @@ from glean.runs.setback_events import GroupLeftOut
 LOG = logging.getLogger("glean")
 
 Encoded = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 MANY = 32
 """Numbers of a sum from which on a group can be told to be off by most of them."""
@@ -89,8 +90,7 @@ class GroupedSums(SumRounds):
         whole = WantedSum(number, model, requests, length, structures, complete, at_least, check)
         if not length:
             return super().run(number, model, requests, length=0)
-        opened = self._exchange.open_sums(self._by_group(whole))
-        usable = self._usable(whole, opened)
+        usable = self._usable(whole, self.run_each(dict.fromkeys(range(self.groups.count), whole)))
         if len(usable) < self.groups.least:
             raise ImpossibleSumError(
                 f"found {len(usable)} of {self.groups.count} groups whose sums of {whole.parts} "
@@ -98,10 +98,72 @@ class GroupedSums(SumRounds):
             )
         return self._median(whole, usable)
 
-    def _by_group(self, whole: WantedSum) -> dict[int, WantedSum]:
-        """Part a sum; in each group without scores that nobody in it gives."""
+    def run_each(self, wanted: Mapping[int, WantedSum]) -> dict[int, SumResult]:
+        """Make a sum in each of some groups, all in one exchange.
+
+        Parameters
+        ----------
+        wanted : mapping of int to WantedSum
+            By group, each of its own; requests to others than its members are left out.
+
+        Returns
+        -------
+        dict of int to SumResult
+            What came of each that could be opened, and that rows can have; of the others those
+            that no rows can have are named.
+        """
+        found: dict[int, SumResult] = {}
+        for place, result in self._exchange.open_sums(self._by_group(wanted)).items():
+            try:
+                wanted[place].check(result.total)
+            except ImpossibleSumError as error:
+                self.leave_out(place, wanted[place].number, str(error))
+            else:
+                found[place] = result
+        return found
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Who was asked in the last sums, and gave no vector that counts."""
+        return frozenset(self._exchange.silent)
+
+    def without_off(
+        self, found: Mapping[int, SumResult], numbers: Encoded | Floats, sizes: Floats, number: int
+    ) -> dict[int, SumResult]:
+        """Leave out groups that are off, which are named, as long as enough are left.
+
+        Parameters
+        ----------
+        found : mapping of int to SumResult
+            By group.
+        numbers : array of shape (groups, n)
+            Of each what is compared.
+        sizes : float64 array of shape (groups,)
+            What it is relative to.
+        number : int
+            The round.
+        """
+        left = dict(found)
+        if numbers.shape[1] >= MANY and len(found) >= self.groups.least:
+            for place, off in zip(found, off_groups(numbers, sizes), strict=True):
+                if off and len(left) > self.groups.least:
+                    self.leave_out(place, number, OFF_WORDS)
+                    del left[place]
+        return left
+
+    def leave_out(self, place: int, number: int, reason: str) -> None:
+        """Say that a group is left out of a step; once a run, as it may be so in every round."""
+        event = GroupLeftOut(number, self.groups.members[place], reason)
+        if place not in self._named:
+            self.manager.clients.folder.append_event(event)
+            LOG.warning("round %d: %s", number, event.sentence)
+        self._named.add(place)
+
+    def _by_group(self, wanted: Mapping[int, WantedSum]) -> dict[int, WantedSum]:
+        """Part sums; in each group without scores that nobody in it gives."""
         found: dict[int, WantedSum] = {}
-        for place, names in self.groups.parted(whole.requests):
+        for place, whole in wanted.items():
+            names = [name for name in self.groups.members[place] if name in whole.requests]
             requests = {name: whole.requests[name] for name in names}
             length, at_least = whole.length, 0
             if self.manager.settings.noise.wanted:
@@ -119,26 +181,13 @@ class GroupedSums(SumRounds):
         return found
 
     def _usable(self, whole: WantedSum, opened: Mapping[int, SumResult]) -> dict[int, SumResult]:
-        """Leave out groups whose sum no rows can have, or which is off; they are named."""
-        found: dict[int, SumResult] = {}
-        for place, result in opened.items():
-            try:
-                whole.check(result.total)
-            except ImpossibleSumError as error:
-                self._leave_out(place, whole.number, str(error))
-            else:
-                found[place] = result
-        sums, sizes, _ = self._stacked(whole, found)
-        if sums.shape[1] >= MANY and len(found) >= self.groups.least:
-            for place, off in zip(list(found), off_groups(sums, sizes), strict=True):
-                if off and len(found) > self.groups.least:
-                    self._leave_out(place, whole.number, OFF_WORDS)
-                    del found[place]
-        return found
+        """Leave out groups whose sum is off."""
+        sums, sizes, _ = self._stacked(whole, opened)
+        return self.without_off(opened, sums, sizes, whole.number)
 
     def _stacked(
         self, whole: WantedSum, usable: Mapping[int, SumResult]
-    ) -> tuple[Encoded, NDArray[np.float64], float]:
+    ) -> tuple[Encoded, Floats, float]:
         """Stack the first part of groups' sums; what each is relative to, and all together are."""
         part, length = _first(whole), self._first_length(whole)
         totals = [result.total[:length] for result in usable.values()]
@@ -174,14 +223,6 @@ class GroupedSums(SumRounds):
             size=self._size(part, whole),
             groups=usable,
         )
-
-    def _leave_out(self, place: int, number: int, reason: str) -> None:
-        """Say that a group is left out of a step; once a run, as it may be so in every round."""
-        event = GroupLeftOut(number, self.groups.members[place], reason)
-        if place not in self._named:
-            self.manager.clients.folder.append_event(event)
-            LOG.warning("round %d: %s", number, event.sentence)
-        self._named.add(place)
 
 
 def sums_of(manager: ClientManager) -> SumRounds:
@@ -222,7 +263,8 @@ def _groups_of(manager: ClientManager) -> Groups | None:
     wary = {name: wanted for name, wanted in own.items() if wanted > floor}
     roster = [name for name in manager.infos if name not in wary]
     trainers = [name for name in roster if manager.infos[name].trains]
-    groups = Groups.of_roster(trainers, {*roster} - {*trainers}, floor=floor)
+    others = {*roster} - {*trainers}
+    groups = Groups.of_roster(trainers, others, floor=floor, roomy=settings.rounds.kind.proposals)
     if groups is not None:
         for name, wanted in wary.items():
             reason = f"its own min-contributors wants {wanted} in each sum; a group has {floor}"

@@ -22,6 +22,9 @@ FILE = "groups.json"
 FEWEST_GROUPS = 6
 """With fewer, two liars could be in half of them."""
 
+ROOMY_GROUPS = 7
+"""So many are made before any is larger than it needs to be: three may hold a liar."""
+
 
 def group_label(place: int) -> str:
     """Name a group where clients are named: by its number, from 1."""
@@ -53,7 +56,7 @@ class Groups:
 
     @classmethod
     def of_roster(
-        cls, trainers: Collection[str], others: Collection[str], *, floor: int
+        cls, trainers: Collection[str], others: Collection[str], *, floor: int, roomy: bool = False
     ) -> Self | None:
         """Draw groups; None where there are too few bakeries for them.
 
@@ -65,6 +68,9 @@ class Groups:
             Who is scored only; they are spread over the groups too.
         floor : int
             Bakeries that each group needs; 0 where nothing is asked.
+        roomy : bool
+            Whether groups of twice as many are better, as where so many of a group have to have
+            rows in a leaf; not at the price of fewer than `ROOMY_GROUPS`.
 
         Examples
         --------
@@ -75,7 +81,10 @@ class Groups:
         if not floor or len(trainers) < FEWEST_GROUPS * floor:
             return None
         spare, whole = SPARE_SHARE
-        count = max(FEWEST_GROUPS, whole * len(trainers) // ((whole + spare) * floor))
+        most = whole * len(trainers) // ((whole + spare) * floor)
+        if roomy:
+            most = min(most, max(ROOMY_GROUPS, len(trainers) // (2 * floor)))
+        count = max(FEWEST_GROUPS, most)
         digest = hashlib.sha256("\n".join(sorted({*trainers, *others})).encode()).digest()
         order = [
             sorted(names, key=lambda name: hashlib.sha256(digest + name.encode()).digest())

@@ -11,19 +11,19 @@ from glean.aggregation.leaf_floor import CountedLeaves, NodeCounts
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
-from glean.federation.coordination.reply_checks import TreeChecks
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.coordination.wanted_sum import Check, Encoded
-from glean.federation.server.first_model import first_trees, tree_layout
+from glean.federation.server.first_model import first_trees
 from glean.federation.server.kept_leaves import KeptLeaves
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
+from glean.federation.server.structure_proposals import StructureProposals
 from glean.federation.wire.opened_cohorts import TRAINING
-from glean.federation.wire.sum_request import LEAF_GRADIENTS, LEAVES, PRESENCE, SumRequest
+from glean.federation.wire.sum_request import LEAF_GRADIENTS, LEAVES, PRESENCE
 from glean.learning.forest import Forest
 from glean.learning.structure import node_count
-from glean.seeds import derived_seed, draw
+from glean.seeds import derived_seed
 
 
 class LeafRefitStrategy(PipelinedStrategy):
@@ -36,7 +36,7 @@ class LeafRefitStrategy(PipelinedStrategy):
 
     def __init__(self, manager: ClientManager, sum_rounds: SumRounds) -> None:
         super().__init__(manager, sum_rounds)
-        self._checks = TreeChecks(manager.settings, manager.spec, tree_layout(manager))
+        self._proposals = StructureProposals(manager, sum_rounds)
         self._kept = KeptLeaves(manager.clients.folder)
 
     def first_model(self) -> TreeModel:
@@ -47,10 +47,10 @@ class LeafRefitStrategy(PipelinedStrategy):
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, TreeModel), "refitted leaves are those of trees"
-        proposed = None if self._floor else self._structures(number, model)
+        proposed = None if self._floor else self._proposals.structures(number, model)
         leaves = self._counted(number, model) if self._floor else None
         for attempt in retries(self._manager, number):
-            there = self._trainers(number, attempt.spent)
+            there = self._proposals.trainers(number, attempt.spent)
             if self._floor:
                 leaves = self._leaves(leaves, there, number, model)
             structures = leaves.structures if leaves else proposed
@@ -109,7 +109,7 @@ class LeafRefitStrategy(PipelinedStrategy):
         """
         if not self._countable(number, spent):
             return None
-        proposed = self._structures(number, model)
+        proposed = self._proposals.structures(number, model)
         unscored = PiggybackedEvaluation(self._sum_rounds, wanted=False)
         for attempt in retries(self._manager, number):
             attempt.asked = self._countable(number, spent | attempt.spent)
@@ -136,7 +136,7 @@ class LeafRefitStrategy(PipelinedStrategy):
         Unless no leaves have been opened yet that could serve again: then so many others are left
         out with the missing one that the difference tells of none of them alone.
         """
-        there, cohorts = self._trainers(number, spent), self._sum_rounds.cohorts
+        there, cohorts = self._proposals.trainers(number, spent), self._sum_rounds.cohorts
         chosen = cohorts.choose(TRAINING, there, there=there)
         if chosen or self._kept.serving(number):
             return chosen
@@ -193,31 +193,3 @@ class LeafRefitStrategy(PipelinedStrategy):
             learning_rate=self._manager.learning_rate,
             boosting=self._settings.boosting,
         )
-
-    def _trainers(self, number: int, spent: frozenset[str]) -> list[str]:
-        """Name who of the round's draw is left; another draw is another round's."""
-        return [name for name in self._manager.sample_trainers(number) if name not in spent]
-
-    def _structures(self, number: int, model: TreeModel) -> Forest:
-        """Have some of the bakeries propose trees; all their structures, in order of the names."""
-        seed = derived_seed(self._settings.seed, "proposals", number)
-        most = self._settings.rounds.proposals_per_round
-        for attempt in retries(self._manager, number):
-            there = self._trainers(number, attempt.spent)
-            attempt.asked = draw(there, min(most, len(there)), seed=seed)
-            proposals = self._proposals(number, model, attempt.asked)
-            if proposals:
-                return refit.joined(proposals)
-        raise self._manager.failed(f"the proposals of round {number}")
-
-    def _proposals(self, number: int, model: TreeModel, asked: Sequence[str]) -> list[Forest]:
-        requests = {name: SumRequest(proposes=True) for name in asked}
-        result = self._sum_rounds.run(number, model, requests, length=0)
-        found: list[Forest] = []
-        for name, reply in result.replies.items():
-            try:
-                found.append(self._checks.structure_of(reply))
-                self._manager.devices.add(reply.device)
-            except (ModelError, FederationError) as error:
-                self._manager.clients.report_failure(name, str(error), round_number=number)
-        return found

@@ -43,7 +43,9 @@ class Strategy(Protocol):
 
 
 def strategy_of(manager: ClientManager, sum_rounds: SumRounds) -> Strategy:
-    """Make the strategy of a run's aggregation."""
-    module, _, name = manager.settings.rounds.kind.strategy.partition(":")
+    """Make the strategy of a run's aggregation; in groups another, if it has one for them."""
+    kind = manager.settings.rounds.kind
+    grouped = "" if sum_rounds.groups is None else kind.grouped_strategy
+    module, _, name = (grouped or kind.strategy).partition(":")
     make: Callable[[ClientManager, SumRounds], Strategy] = getattr(import_module(module), name)
     return make(manager, sum_rounds)

@@ -55,6 +55,20 @@ def test_of_forty_three_groups_may_be_spoilt_and_most_can_lack_one() -> None:
     assert found.count - found.least == 3
 
 
+@pytest.mark.parametrize(
+    ("bakeries", "floor", "sizes"),
+    [(18, 3, {3}), (40, 5, {5, 6}), (40, 3, {5, 6}), (100, 5, {10}), (36, 6, {6}), (300, 5, {10})],
+)
+def test_roomy_groups_are_of_twice_the_floor_where_seven_are_left(
+    bakeries: int, floor: int, sizes: set[int]
+) -> None:
+    """And never smaller than the floor, with six at least."""
+    found = Groups.of_roster([f"{k}" for k in range(bakeries)], [], floor=floor, roomy=True)
+    assert found is not None
+    assert {len(members) for members in found.members} == sizes
+    assert found.count >= FEWEST_GROUPS
+
+
 def test_without_a_floor_there_are_none() -> None:
     """As in a simulation by default."""
     assert Groups.of_roster([f"{k}" for k in range(100)], [], floor=0) is None

@@ -133,11 +133,11 @@ def test_masks_change_nothing(tmp_path: Path, bakeries: str) -> None:
 
 
 def test_a_run_without_a_floor_or_with_too_few_has_none(tmp_path: Path, bakeries: str) -> None:
-    """18 are six times 3, and no six times 4; refitted leaves are of one sum."""
+    """18 are six times 3, and no six times 4; `histogram` has no floor."""
     for name, changes in {
         "none": {"min_contributors": 0},
         "four": {"min_contributors": 4},
-        "refit": {"aggregation": "bagging", "leaf_values": "refit"},
+        "histogram": {"aggregation": "histogram", "min_contributors": 0},
     }.items():
         found = grouped(tmp_path / name, bakeries, "oblivious", **changes)  # type: ignore[arg-type]
         assert not isinstance(found.rounds.sum_rounds, GroupedSums)
