@@ -78,6 +78,17 @@ class GroupedLeaves:
         whole = {p: one for p, one in self.groups.items() if one.counts.bakeries <= {*names}}
         return replace(self, groups=whole)
 
+    def over_same_cohorts(
+        self, names: Collection[str], before: Mapping[int, Collection[str]]
+    ) -> Self:
+        """Leave out groups that would be summed over others of these than before."""
+        found = {
+            place: one
+            for place, one in self.groups.items()
+            if place not in before or one.counts.bakeries & {*names} == {*before[place]}
+        }
+        return replace(self, groups=found)
+
     def with_hessians(self, pairs: Mapping[int, Encoded]) -> Self:
         """Add what was opened of some groups' leaves, as `pairs` gives it; without the others."""
         found = {

@@ -60,6 +60,8 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         self._groups: Groups = sums.groups
         self._proposals = StructureProposals(manager, sums)
         self._kept = KeptGroupedLeaves(manager.clients.folder)
+        self._state = ""
+        self._learned: dict[int, frozenset[str]] = {}
 
     def first_model(self) -> TreeModel:
         """Begin without trees."""
@@ -69,6 +71,8 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, TreeModel), "refitted leaves are those of trees"
+        if self._state != model.state:
+            self._state, self._learned = model.state, {}
         counted = self._counted(number, model)
         usable = 0
         for attempt in retries(self._manager, number):
@@ -79,11 +83,12 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
             asked = leaves.bakeries & there
             scoring = self._scoring(evaluation, leaves, attempt.spent)
             opened = self._leaf_sums(leaves, asked, number, model, scoring)
+            self._learned |= {at: asked & one.replies.keys() for at, one in opened.items()}
             usable = len(opened)
             if usable >= self._groups.least:
                 scoring.take(_joined(opened))
                 used, trees = self._refitted(leaves, opened, number)
-                learned = sum(len(asked & one.replies.keys()) for one in used.values())
+                learned = sum(len(self._learned[place]) for place in used)
                 grown = model.grown(model.forest.plus(trees.trees))
                 return RoundResult(grown, len(asked), learned, state)
             attempt.asked = sorted(self._sums.silent)
@@ -136,14 +141,15 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
 
         None where neither are of enough groups.
         """
-        if counted is not None:
-            whole = counted.of_whole_groups(there)
-            if len(whole.groups) >= self._groups.least:
-                return whole
-        for kept in self._kept.serving(number):
-            left = kept.among(there, floor=self._groups.floor)
-            if len(left.groups) >= self._groups.least:
-                return left
+        found = [counted.of_whole_groups(there)] if counted is not None else []
+        found += [
+            kept.among(there, floor=self._groups.floor) for kept in self._kept.serving(number)
+        ]
+        for leaves in found:
+            # Gradients of one model over two cohorts of a group would tell of those in one alone.
+            same = leaves.over_same_cohorts(there, self._learned)
+            if len(same.groups) >= self._groups.least:
+                return same
         return None
 
     def _scoring(

@@ -260,6 +260,35 @@ def test_where_most_groups_lack_one_earlier_leaves_serve_again(
         assert all(len(one ^ other) >= FLOOR for one, other in combinations(cohorts, 2))
 
 
+def test_of_one_model_no_group_s_gradients_are_opened_over_two_cohorts(
+    tmp_path: Path, bakeries: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One goes after its group's were opened, while others lack somebody: the round is given up."""
+    sums = GroupSums(monkeypatch)
+    groups = Groups.of_roster([named(f"bakery {k}") for k in range(MANY)], [], floor=3, roomy=True)
+    assert groups is not None
+    small = [members[0] for members in groups.members if len(members) == 3][:3]
+    large = [members[0] for members in groups.members if len(members) == 4]
+    gone = away(*small, large[0])
+    asked: list[str] = []
+
+    def meddle(message: Message, name: str, honest: Honest) -> Message:
+        if message.metadata.message_type == SUM and named(name) == large[1]:
+            request = SumRequest.from_json(SumTask.from_record(message.content).request)
+            asked.extend(part for part in request.parts if part == LEAF_GRADIENTS)
+            if len(asked) > 1:
+                raise RuntimeError("away")
+        return gone(message, name, honest)
+
+    found = grouped(tmp_path, bakeries, MANY, meddle, secure_sums=False)
+    found.run()
+    assert found.table("rounds.csv")["replies"].tolist() == [24, 0]
+    place = groups.places[large[1]]
+    again = sums.of(LEAF_GRADIENTS)
+    assert [place in step for step in again] == [True, False]
+    assert len(again[0]) == 3
+
+
 def test_a_run_that_resumes_without_some_ends_with_the_same_bytes(
     tmp_path: Path, bakeries: str
 ) -> None:
