@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.matrices import DEFINITION
 LAYOUT = BinLayout(DEFINITION, 32)
 
 
+@cache
 def requests() -> list[HistogramRequest]:
     """All requests of a group of three trees."""
     boosting = BoostingSettings(trees_per_round=3, max_depth=4, min_child_weight=2)
@@ -35,14 +37,15 @@ def requests() -> list[HistogramRequest]:
     return found
 
 
-REQUESTS = requests()
-GOOD = json.loads(REQUESTS[-1].to_json())
+def last_request() -> str:
+    """The request of the deepest level, as it travels."""
+    return requests()[-1].to_json()
 
 
 def test_a_request_reads_as_it_was_written() -> None:
     """Every level's request, to the last number."""
-    assert len(REQUESTS) == 4
-    for request in REQUESTS:
+    assert len(requests()) == 4
+    for request in requests():
         text = request.to_json()
         again = HistogramRequest.from_json(text, layout=LAYOUT)
         assert again.to_json() == text
@@ -55,7 +58,7 @@ def test_a_request_reads_as_it_was_written() -> None:
 
 def test_a_request_asks_for_one_child_of_each_pair_and_half_the_columns() -> None:
     """The root first, then never two siblings, and only slots of the sampled columns."""
-    for depth, request in enumerate(REQUESTS):
+    for depth, request in enumerate(requests()):
         for tree in request.trees:
             assert len(tree.columns) == len(DEFINITION.names) // 2
             assert tree.shape(LAYOUT)[1] == LAYOUT.widths[tree.columns].sum()
@@ -66,7 +69,7 @@ def test_a_request_asks_for_one_child_of_each_pair_and_half_the_columns() -> Non
 
 
 def tampered(change: Callable[[dict[str, Any]], object]) -> str:
-    request = json.loads(json.dumps(GOOD))
+    request = json.loads(last_request())
     change(request)
     return json.dumps(request)
 
@@ -137,10 +140,11 @@ def test_a_tree_beyond_the_deepest_and_an_answer_beyond_all_memory_are_refused()
         HistogramRequest.from_json(json.dumps(many), layout=BinLayout(DEFINITION, 256))
 
 
-@given(position=st.integers(0, len(REQUESTS[-1].to_json()) - 1), replacement=st.characters())
-def test_a_damaged_letter_is_refused_or_harmless(position: int, replacement: str) -> None:
+@given(place=st.integers(0, 2**20), replacement=st.characters())
+def test_a_damaged_letter_is_refused_or_harmless(place: int, replacement: str) -> None:
     """Whatever a letter becomes, the request is refused or can be answered."""
-    text = REQUESTS[-1].to_json()
+    text = last_request()
+    position = place % len(text)
     damaged = text[:position] + replacement + text[position + 1 :]
     try:
         request = HistogramRequest.from_json(damaged, layout=LAYOUT)

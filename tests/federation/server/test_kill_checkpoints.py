@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,37 +40,50 @@ BAKERIES = 30
 TABLES = round_tables(ErrorSums.COLUMNS)
 LONGEST_S = 0.4
 
-WRITER = f"""
-import itertools, json, sys
+WRITERS = f"""
+import itertools, json, os, sys
 from pathlib import Path
 from glean.metrics import ErrorSums
 from glean.runs import folder as run_folder
 
 tables = run_folder.round_tables(ErrorSums.COLUMNS)
 
-prepared, results = Path(sys.argv[1]), Path(sys.argv[2])
-if sys.argv[3] == "careless":
-    def in_place(path, content):
-        with path.open("wb", buffering=0) as file:
-            for start in range(0, len(content), 4096):
-                file.write(content[start : start + 4096])
-    run_folder.write_whole = in_place
+def in_place(path, content):
+    with path.open("wb", buffering=0) as file:
+        for start in range(0, len(content), 4096):
+            file.write(content[start : start + 4096])
+
+def write(results, how):
+    if how == "careless":
+        run_folder.write_whole = in_place
+    for run_id in itertools.count(1):
+        folder = run_folder.RunFolder.create(results, run_id=run_id, facts=facts)
+        for number, model in enumerate(models, start=1):
+            folder.write_run(facts | {{"last_round": number}})
+            print(os.getpid(), flush=True)
+            folder.write_bytes(run_folder.checkpoint_name(number, ".ubj"), model)
+            row = dict.fromkeys(tables["rounds.csv"], 1 / 3) | {{"round": number}}
+            bakery = dict.fromkeys(tables["bakery_rounds.csv"], 1 / 3)
+            bakery |= {{"round": number, "n_examples": 30}}
+            rows = [bakery | {{"bakery": f"bakery, {{k}}"}} for k in range({BAKERIES})]
+            folder.append_round(ErrorSums.COLUMNS, row, rows)
+            finished = {{"event": "round_finished", "round": number, "note": "x" * 5000}}
+            folder.append_events([finished])
+
+prepared = Path(sys.argv[1])
 models = [path.read_bytes() for path in sorted((prepared / "models").iterdir())]
 facts = json.loads((prepared / "run.json").read_text())
-for run_id in itertools.count(1):
-    folder = run_folder.RunFolder.create(results, run_id=run_id, facts=facts)
-    for number, model in enumerate(models, start=1):
-        folder.write_run(facts | {{"last_round": number}})
-        print("written", flush=True)
-        folder.write_bytes(run_folder.checkpoint_name(number, ".ubj"), model)
-        row = dict.fromkeys(tables["rounds.csv"], 1 / 3) | {{"round": number}}
-        bakery = dict.fromkeys(tables["bakery_rounds.csv"], 1 / 3)
-        bakery |= {{"round": number, "n_examples": 30}}
-        names = [f"bakery, {{k}}" for k in range({BAKERIES})]
-        folder.append_round(ErrorSums.COLUMNS, row, [bakery | {{"bakery": name}} for name in names])
-        folder.append_events([{{"event": "round_finished", "round": number, "note": "x" * 5000}}])
+for line in sys.stdin:
+    results, how = json.loads(line)
+    pid = os.fork()
+    if not pid:
+        write(Path(results), how)
+    print("ended by", os.WTERMSIG(os.waitpid(pid, 0)[1]), flush=True)
 """
-"""Checkpoints as fast as it can, run after run."""
+"""For each line a process that writes checkpoints as fast as it can, run after run.
+
+It is forked: to start one anew takes a second, ten times as long as it lives.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -103,16 +119,32 @@ def full_tree(seed: int) -> Tree:
     )
 
 
-def kill_a_writer(prepared: Path, results: Path, how: str, after_s: float) -> None:
+@pytest.fixture(scope="module")
+def writers(prepared: Path) -> Iterator[subprocess.Popen[str]]:
+    """What starts writers."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITERS, str(prepared)],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
+def kill_a_writer(writers: subprocess.Popen[str], results: Path, how: str, after_s: float) -> None:
     """Let a process write checkpoints and kill it some time after its first."""
     results.mkdir()
-    command = [sys.executable, "-c", WRITER, str(prepared), str(results), how]
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == b"written\n"
-        time.sleep(after_s)
-        writer.kill()
-    assert writer.returncode == -9
+    assert writers.stdin is not None
+    assert writers.stdout is not None
+    writers.stdin.write(json.dumps([str(results), how]) + "\n")
+    writers.stdin.flush()
+    pid = writers.stdout.readline()
+    time.sleep(after_s)
+    os.kill(int(pid), signal.SIGKILL)
+    while (line := writers.stdout.readline()) == pid:
+        pass
+    assert line == f"ended by {signal.SIGKILL:d}\n"
 
 
 def check(run: Path, models: list[bytes]) -> None:
@@ -146,7 +178,9 @@ def last_runs(results: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.split("-")[1]))[-2:]
 
 
-def test_kills_leave_nothing_that_can_not_be_read(prepared: Path, tmp_path: Path) -> None:
+def test_kills_leave_nothing_that_can_not_be_read(
+    prepared: Path, writers: subprocess.Popen[str], tmp_path: Path
+) -> None:
     """Models, tables, `run.json`, events, the checkpoint and the link, at moments drawn by seed.
 
     What is half written lies beside the files by names of its own, and is deleted on resuming.
@@ -156,7 +190,7 @@ def test_kills_leave_nothing_that_can_not_be_read(prepared: Path, tmp_path: Path
     half_written = 0
     for kill in range(KILLS):
         results = tmp_path / str(kill)
-        kill_a_writer(prepared, results, "careful", draw.uniform(0, LONGEST_S))
+        kill_a_writer(writers, results, "careful", draw.uniform(0, LONGEST_S))
         shown = (results / "latest").resolve()
         assert shown in last_runs(results)
         for run in last_runs(results):
@@ -170,13 +204,15 @@ def test_kills_leave_nothing_that_can_not_be_read(prepared: Path, tmp_path: Path
     assert half_written >= KILLS / 4, "too few kills hit a file that was being written"
 
 
-def test_the_kills_would_find_files_written_without_care(prepared: Path, tmp_path: Path) -> None:
+def test_the_kills_would_find_files_written_without_care(
+    prepared: Path, writers: subprocess.Popen[str], tmp_path: Path
+) -> None:
     """Written in place, one of them is cut short, and reading it fails."""
     draw = np.random.default_rng(7)
     models = [path.read_bytes() for path in sorted((prepared / "models").iterdir())]
     for kill in range(KILLS):
         results = tmp_path / str(kill)
-        kill_a_writer(prepared, results, "careless", draw.uniform(0, LONGEST_S))
+        kill_a_writer(writers, results, "careless", draw.uniform(0, LONGEST_S))
         try:
             for run in last_runs(results):
                 if (run / "run.json").exists():
