@@ -169,7 +169,8 @@ def ordered_methods(methods: Sequence[str]) -> list[str]:
 
 def wape_by_bakery(scores: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     """WAPE with a row a bakery and a column a method; only bakeries that have them all."""
-    wide = scores.pivot_table(index="bakery", columns="method", values="wape")
+    by_both = scores.groupby(["bakery", "method"])["wape"].mean()
+    wide = by_both.unstack()  # noqa: PD010 - a pivot table takes twice as long
     return wide.reindex(columns=list(methods)).dropna()
 
 
