@@ -88,6 +88,9 @@ class AggregationKind:
         Whether its strategy has a state of its own, never empty, which checkpoints keep.
     squared_error_only : bool
         Whether it is for the objective "reg:squarederror" alone.
+    parts : tuple of str
+        Parts of sums that its training asks for (`federation/wire/sum_request.py`); no client gives
+        those of another.
     grouped : bool
         Whether its sums can be made in groups of which the median counts.
     grouped_strategy : str
@@ -114,6 +117,7 @@ class AggregationKind:
     one_boosting_step: bool = False
     has_state: bool = False
     squared_error_only: bool = False
+    parts: tuple[str, ...] = ()
     grouped: bool = False
     grouped_strategy: str = ""
     chance_setback: float = 0.15
@@ -140,6 +144,7 @@ KINDS: tuple[AggregationKind, ...] = (
         rate=REFIT_RATE,
         leaves_are_sums=True,
         proposals=True,
+        parts=("presence", "leaves", "leaf gradients"),
         grouped=True,
         grouped_strategy="glean.federation.server.grouped_leaf_refit:GroupedLeafRefitStrategy",
         unfit_for_noise="its structures are grown on rows, and tell of them",
@@ -167,6 +172,7 @@ KINDS: tuple[AggregationKind, ...] = (
         "weights",
         "glean.federation.server.fedavg:FedAvgStrategy",
         cpu_only=True,
+        parts=("weights", "weight steps"),
         grouped=True,
         chance_setback=0.3,
         unfit_for_noise="a day can move thousands of weights, and each would want its noise",
@@ -182,6 +188,7 @@ KINDS: tuple[AggregationKind, ...] = (
         one_boosting_step=True,
         has_state=True,
         squared_error_only=True,
+        parts=("day hessians", "day gradients"),
         grouped=True,
         unfit_for_noise="",
     ),
@@ -194,10 +201,14 @@ KINDS: tuple[AggregationKind, ...] = (
         always_masked=True,
         leaves_are_sums=True,
         one_boosting_step=True,
+        parts=("histograms",),
         unfit_for_noise="its structures follow from rows, and its many cells want much noise",
         unfit_for_floor="it opens each bin of each node, however few have rows in it",
     ),
 )
+
+ALL_PARTS = frozenset(part for kind in KINDS for part in kind.parts)
+"""Parts that the training of some aggregation asks for."""
 
 _UNDER: dict[bool, str] = {False: "bagging", True: "oblivious"}
 """What "auto" stands for without noise, and with it."""

@@ -15,6 +15,7 @@ from glean.errors import FederationError, RefusalError, SettingsError
 from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
 from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.client.journal_store import JournalStore
+from glean.federation.client.policy import CUT_SHORT
 from glean.federation.client.privacy_account import PrivacyAccount
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.signed_model import check_announced_key
@@ -159,6 +160,12 @@ def _info(client: Client, context: Context, request: InfoRequest) -> ClientInfo:
 
 
 def _client_of(context: Context, *, newcomer: bool) -> Client | None:
+    if newcomer and is_deployed(context.node_config):
+        raise RefusalError(
+            CUT_SHORT,
+            "found a request to play a newcomer, on a part of this bakery's rows; wanted one for "
+            "all of them: only a simulation cuts tables short. Nothing is answered",
+        )
     node = _node(tuple(context.node_config.items()))
     settings = _settings_of(context)
     return client_of(node, settings, newcomer=newcomer)

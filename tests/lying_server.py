@@ -8,9 +8,11 @@ from pathlib import Path
 
 from flwr.app import Message
 
+from glean.federation.coordination.exchange import TEST
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.grids.inprocess import InProcessGrid, as_server
+from glean.federation.wire.messages import FinalTask
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import SumRequest
 from glean.settings import ConfigValue
@@ -28,6 +30,7 @@ class LyingGrid(InProcessGrid):
     """Changes tasks of sums as they are sent, once a lie is set."""
 
     lie: Lie | None = None
+    retold: Callable[[str, FinalTask], FinalTask] | None = None
     replies: dict[str, SumReply]
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
@@ -44,9 +47,12 @@ class LyingGrid(InProcessGrid):
         return received
 
     def _told(self, message: Message) -> Message:
+        name = f"bakery {message.metadata.dst_node_id - node_of('bakery 0')}"
+        if self.retold is not None and message.metadata.message_type == TEST:
+            final = self.retold(name, FinalTask.from_record(message.content))
+            message.content = final.to_record()
         if self.lie is None or message.metadata.message_type != SUM:
             return message
-        name = f"bakery {message.metadata.dst_node_id - node_of('bakery 0')}"
         task = self.lie(name, SumTask.from_record(message.content))
         message.content = task.to_record()
         return message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -19,7 +20,8 @@ from glean.errors import FederationError, ModelError
 from glean.evaluation.tables.scores import BakeryScore
 from glean.evaluation.tables.summed_scores import FIELDS, UNIT_POWERS, scores_of, sums_of
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
-from glean.federation.wire.final_test_sums import keep, kept_encoded, summed
+from glean.federation.wire.final_test_sums import keep, kept_encoded, name_of_test, summed
+from glean.federation.wire.messages import FinalTask
 from glean.metrics import ErrorSums
 from glean.privacy.certificate_folder import make_certificates
 from glean.privacy.members import folder_name
@@ -117,12 +119,16 @@ def test_what_is_too_large_for_the_ring_is_said() -> None:
 
 def test_what_was_kept_comes_back_as_words() -> None:
     """And a node that judged nothing says so."""
-    state = RecordDict()
-    with pytest.raises(FederationError, match="there are no results here"):
-        kept_encoded(state, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3)
+    state, task = RecordDict(), FinalTask(1, "", "", "", 0.1, False, b"a model", "")
+    tested = name_of_test(task)
+    with pytest.raises(FederationError, match="found none here"):
+        kept_encoded(state, tested, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3)
     sums = sums_of([score("a", "local", units=50.0, error=7.0, rows=5)], METHODS)
-    keep(sums, state)
-    words = kept_encoded(state, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3)
+    keep(sums, task, state)
+    words = kept_encoded(state, tested, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3)
+    other = name_of_test(replace(task, model=b"another"))
+    with pytest.raises(FederationError, match="found those of another test here"):
+        kept_encoded(state, other, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3)
     np.testing.assert_allclose(
         summed(words, unit_powers=UNIT_POWERS, unit_weight=2.0, num_clients=3), sums, atol=1e-4
     )

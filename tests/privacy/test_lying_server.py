@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from glean.aggregation_kinds import ALL_PARTS
 from glean.errors import FederationError
 from glean.federation.coordination.cohort_memory import CohortMemory
 from glean.federation.coordination.global_model import GlobalModel, TreeModel
 from glean.federation.coordination.secagg_server import SecAggServer
 from glean.federation.grids.inprocess import as_server
 from glean.federation.server.training_loop import TrainingResult
-from glean.federation.wire.final_test_sums import keep
 from glean.federation.wire.model_state import trees_state
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import (
@@ -57,7 +57,7 @@ def lying(
     assert isinstance(found.grid, LyingGrid)
     found.grid.replies.clear()
     yield found, model, found.grid
-    found.grid.lie = None
+    found.grid.lie = found.grid.retold = None
 
 
 def scores(found: Federation) -> SumRequest:
@@ -259,15 +259,96 @@ def test_a_final_test_is_not_summed_without_somebody(
     found.test(TrainingResult(model, 1, 2))
     states = [host.context.state for host in grid._hosts.values()]
     kept = [state.array_records["glean-final"]["glean-final"].numpy() for state in states]
-    request = replace(scores(found), parts=(FINAL,), contributes=(FINAL,))
+    request = replace(scores(found), parts=(FINAL,), contributes=(FINAL,), tested=last_test(found))
     asked(found, model, dict.fromkeys(NAMES, request), length=kept[0].size)
     with pytest.raises(FederationError, match="a sum opened already"):
         asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
-    for host, sums in zip(grid._hosts.values(), kept, strict=True):
-        keep(sums + 1, host.context.state)
+    found.test(TrainingResult(fewer_trees(model), 1, 2))
+    request = replace(request, tested=last_test(found))
     with pytest.raises(FederationError, match="too like a sum opened already"):
         asked(found, model, dict.fromkeys(OTHERS, request), length=kept[0].size)
     asked(found, model, dict.fromkeys(NAMES, request), length=kept[0].size)
+
+
+def test_a_final_test_of_another_model_at_one_bakery_is_not_summed(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """The difference to the sum of the honest test would be the victim's."""
+    found, model, grid = lying
+    found.test(TrainingResult(model, 1, 2))
+    request = replace(scores(found), parts=(FINAL,), contributes=(FINAL,), tested=last_test(found))
+    states = [host.context.state for host in grid._hosts.values()]
+    length = states[0].array_records["glean-final"]["glean-final"].numpy().size
+    asked(found, model, dict.fromkeys(NAMES, request), length=length)
+    grid.retold = lambda name, task: (
+        replace(task, model=fewer_trees(model).to_bytes()) if name == VICTIM else task
+    )
+    found.test(TrainingResult(model, 1, 2))
+    grid.replies.clear()
+    with pytest.raises(FederationError, match="secure sums were lost in a row"):
+        asked(found, model, dict.fromkeys(NAMES, request), length=length)
+    assert VICTIM not in grid.replies
+
+
+def test_gradients_of_one_model_are_not_opened_without_somebody(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """Whatever else of the request is another: the order of trees, a scale that nobody needs."""
+    found, model, _ = lying
+    assert isinstance(model, TreeModel)
+    forest = replace(model.forest, trees=model.forest.trees[:2])
+    model = fewer_trees(model)  # nobody was asked about this one
+    turned = replace(forest, trees=forest.trees[::-1])
+    leaves = leaf_count(forest)
+    request = replace(
+        scores(found), parts=(LEAF_GRADIENTS,), contributes=(LEAF_GRADIENTS,), rows=10_000
+    )
+    whole = dict.fromkeys(NAMES, request)
+    assert any(asked(found, model, whole, length=leaves, structures=forest.to_bytes()))
+    assert any(asked(found, model, whole, length=leaves, structures=turned.to_bytes()))
+    for structures, other in ((forest, replace(request, scale=(1.0,))), (turned, request)):
+        with pytest.raises(FederationError, match=r"lost in a row|opened already"):
+            asked(
+                found,
+                model,
+                dict.fromkeys(OTHERS, other),
+                length=leaves,
+                structures=structures.to_bytes(),
+            )
+    assert refusals(found) == {"a sum opened already"}
+
+
+def test_nobody_plays_a_newcomer_on_a_table_of_its_own(
+    lying: tuple[Federation, GlobalModel, LyingGrid],
+) -> None:
+    """With no rows left but the victim's, any sum would be the victim's."""
+    found, model, grid = lying
+    grid.lie = lambda name, task: replace(task, newcomer=name != VICTIM)
+    request = replace(scores(found), parts=(TOTALS,), contributes=(TOTALS,))
+    with pytest.raises(FederationError, match="the bakery refuses: a table cut short"):
+        asked(found, model, dict.fromkeys(NAMES, request), length=2)
+    assert {*grid.replies} <= {VICTIM}
+
+
+@pytest.mark.parametrize("part", sorted(ALL_PARTS - {"presence", "leaves", "leaf gradients"}))
+def test_parts_that_the_aggregation_does_not_sum_are_refused(
+    part: str, lying: tuple[Federation, GlobalModel, LyingGrid]
+) -> None:
+    """Cells of histograms, say, have no floor."""
+    found, model, grid = lying
+    request = replace(scores(found), parts=(part,), contributes=(part,))
+    with pytest.raises(FederationError, match="the bakery refuses: parts of another aggregation"):
+        asked(found, model, dict.fromkeys(NAMES, request), length=8)
+    assert not grid.replies
+
+
+def last_test(found: Federation) -> str:
+    return found.rounds._final._tested
+
+
+def fewer_trees(model: GlobalModel) -> TreeModel:
+    assert isinstance(model, TreeModel)
+    return TreeModel.of(replace(model.forest, trees=model.forest.trees[:1]))
 
 
 def part_of(name: str, part: str) -> tuple[str, ...]:

@@ -180,11 +180,11 @@ class Client:
         """
         vouched = check_final_model(self.node, task, run_id=run_id)
         scores = self.partition.final_test(task, run_id=run_id, vouched=vouched)
-        return self._final_reply(scores, state)
+        return self._final_reply(scores, task, state)
 
     def start_test(self, task: Task, state: RecordDict) -> FinalReply:
         """Score the model that the run started from on the test rows."""
-        return self._final_reply(self.partition.start_test(task), state)
+        return self._final_reply(self.partition.start_test(task), task, state)
 
     def training_weight(self, spec: str) -> float:
         """Give the client's weight in training, to two significant digits.
@@ -204,11 +204,11 @@ class Client:
         """Seed of whatever is drawn here in the training of a round."""
         return derived_seed(self.settings.seed, "train", number, self.name)
 
-    def _final_reply(self, scores: FinalScores, state: RecordDict) -> FinalReply:
+    def _final_reply(self, scores: FinalScores, task: Task, state: RecordDict) -> FinalReply:
         """Show the scores, or keep them back for the sum over all clients."""
         shown = self.settings.shows_scores(deployed=self.own_table)
         if not shown:
-            keep(scores.primary if self.settings.noise.wanted else scores.sums, state)
+            keep(scores.primary if self.settings.noise.wanted else scores.sums, task, state)
         return FinalReply(self.name, code_fingerprint(), scores.rows if shown else "")
 
 

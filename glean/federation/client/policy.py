@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from glean.aggregation_kinds import ALL_PARTS
 from glean.errors import RefusalError
 from glean.federation.client.members_file import TrustedMembers
 from glean.federation.wire.noised_parts import whole_run
@@ -25,6 +26,7 @@ UNMASKED, CLEAR_SCORES = "unmasked", "scores in the clear"
 STRUCTURES, NO_NOISE = "structures beyond the settings", "a run without noise"
 NO_LEDGER, BEYOND_TOTAL = "noise without a home for its ledger", "a run beyond epsilon-total"
 OPENS_FEW = "a run that opens sums of few"
+CUT_SHORT, OTHER_PARTS = "a table cut short", "parts of another aggregation"
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,12 @@ class ClientPolicy:
                 UNMASKED,
                 f"found a request for {', '.join(request.parts)} without a mask; wanted masked "
                 "ones, as secure-sums or privacy says. Nothing is sent",
+            )
+        if others := {*request.parts} & ALL_PARTS - {*self.settings.rounds.kind.parts}:
+            raise RefusalError(
+                OTHER_PARTS,
+                f"found a request for {', '.join(sorted(others))}; wanted parts that "
+                f"aggregation={self.settings.rounds.kind.name} sums. Nothing is sent",
             )
         if request.proposes and not self.settings.rounds.kind.proposals:
             raise RefusalError(

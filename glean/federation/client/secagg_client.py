@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,6 @@ from glean.federation.client.members_file import all_members, members_of, node_f
 from glean.federation.client.privacy_account import Charge
 from glean.federation.client.step_journal import part_name
 from glean.federation.client.transcript import transcript_digest
-from glean.federation.wire.final_test_sums import kept_digest
 from glean.federation.wire.sum_messages import (
     KeyReply,
     KeyTask,
@@ -23,7 +23,7 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
-from glean.federation.wire.sum_request import FINAL, SumRequest
+from glean.federation.wire.sum_request import GRADIENTS, LEAF_GRADIENTS, SumRequest
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
@@ -154,14 +154,24 @@ class StoredSecAggClient:
     def _asked(self, task: SumTask) -> dict[str, frozenset[str]]:
         """Name each part of a sum by what it is about, and those who contribute it."""
         request, cohort = SumRequest.from_json(task.request), self._secagg_client.cohort
-        about = (task.state, task.structures, request.histogram_request, request.scale)
-        tested = kept_digest(self._state)
         return {
-            part_name(part, *about, tested if part == FINAL else ""): frozenset(
-                cohort.names_in(members)
-            )
+            name: frozenset(cohort.names_in(members))
             for part, members in zip(request.parts, request.contributor_sets(), strict=True)
+            for name in _names_of(part, task, request)
         }
+
+
+def _names_of(part: str, task: SumTask, request: SumRequest) -> Iterator[str]:
+    """Name a part by all that it is about.
+
+    Gradients of one model are the same numbers, in whatever leaves they come: so they are given for
+    the same bakeries again, or not at all.
+    """
+    if part in GRADIENTS:
+        yield part_name(LEAF_GRADIENTS, task.state)
+    if part != LEAF_GRADIENTS:
+        about = (task.state, task.structures, request.histogram_request, request.scale)
+        yield part_name(part, *about, request.tested)
 
 
 def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:

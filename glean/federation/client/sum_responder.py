@@ -189,7 +189,7 @@ class SumResponder:
             assert sums is not None, "a score that is contributed was made"
             found = _clipped(np.array([sums.primary if days is None or days else np.nan]))
         elif part == CLIPPED_FINAL:
-            scores = kept(self._state)
+            scores = kept(self._state, self.request.tested)
             found = _clipped(scores if days is None or days else np.full(len(scores), np.nan))
         else:
             found = self._contribute(part, days=days)
@@ -206,7 +206,7 @@ class SumResponder:
         if part == CLIPPED_SCORE:
             return 1
         if part == CLIPPED_FINAL:
-            return len(kept(self._state))
+            return len(kept(self._state, self.request.tested))
         return self._trainer.length(part, self._task, self.request)
 
     def _totals(self) -> Encoded:
@@ -218,6 +218,7 @@ class SumResponder:
     def _final(self) -> Encoded:
         return kept_encoded(
             self._state,
+            self.request.tested,
             unit_powers=workload_of(self._client.settings).final_unit_powers,
             unit_weight=self.request.unit_weight,
             num_clients=self.request.num_clients,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,7 +120,7 @@ def _scores_check(metrics: type[MetricSums], request: SumRequest) -> Check:
     return check
 
 
-def sum_final_test(sum_rounds: SumRounds, number: int, *, methods: int) -> Floats:
+def sum_final_test(sum_rounds: SumRounds, number: int, *, tested: str, methods: int) -> Floats:
     """Sum up what bakeries kept of the final test, shape (methods, fields).
 
     Raises
@@ -128,7 +129,7 @@ def sum_final_test(sum_rounds: SumRounds, number: int, *, methods: int) -> Float
         Nobody gave a valid reply, or it could only be opened over others than one before.
     """
     manager = sum_rounds.manager
-    request = _relative_request(sum_rounds, number, FINAL)
+    request = replace(_relative_request(sum_rounds, number, FINAL), tested=tested)
     powers = workload_of(manager.settings).final_unit_powers
     for attempt in retries(manager, number):
         there = manager.clients.present - attempt.spent

@@ -35,7 +35,13 @@ class NoisedScores:
 
 
 def sum_noised_scores(
-    sum_rounds: SumRounds, part: str, number: int, model: GlobalModel | None, *, length: int
+    sum_rounds: SumRounds,
+    part: str,
+    number: int,
+    model: GlobalModel | None,
+    *,
+    length: int,
+    tested: str = "",
 ) -> NoisedScores:
     """Have all bakeries that can learn add up clipped scores, each with its part of the noise.
 
@@ -48,7 +54,7 @@ def sum_noised_scores(
     """
     manager = sum_rounds.manager
     parties = len(manager.trainers)
-    request = SumRequest((part,), (part,), num_clients=parties)
+    request = SumRequest((part,), (part,), num_clients=parties, tested=tested)
     noise = largest_noise(sum_rounds, part)
     check = partial(check_clipped_scores, contributors=parties, noise=noise)
     for attempt in retries(manager, number):

@@ -2,30 +2,71 @@
 
 from __future__ import annotations
 
-from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.global_model import GlobalModel
+from glean.federation.coordination.metric_rounds import sum_final_test
+from glean.federation.coordination.noised_scores import NoisedScores
+from glean.federation.coordination.sum_rounds import SumRounds
+from glean.federation.server.round_scores import RoundScores
+from glean.federation.wire.final_test_sums import Floats, name_of_test
 from glean.federation.wire.messages import FinalReply, FinalTask
+from glean.federation.wire.sum_request import CLIPPED_FINAL
 
 
-def request_final_test(
-    manager: ClientManager,
-    kind: str,
-    number: int,
-    model: GlobalModel,
-    *,
-    findings: str = "",
-    card: str = "",
-) -> dict[str, str]:
-    """Have all that are there evaluate a model on their test windows; JSON of their rows.
+class FinalEvaluation:
+    """Has models tested, and sums up what came of it where clients keep that to themselves.
 
-    What can't be trusted is left out and named.
+    Parameters
+    ----------
+    sum_rounds : SumRounds
+        Sums over the clients.
+    scores : RoundScores
+        Asks for scores with noise.
     """
-    manager.gather(number, at_least=1)
-    names = sorted(manager.clients.present)
-    tasks = {name: manager.task(name, model, number, whole=True) for name in names}
-    records = {
-        name: FinalTask(**vars(task), findings=findings, card=card).to_record()
-        for name, task in tasks.items()
-    }
-    replies = manager.replies(kind, records, FinalReply, number=number)
-    return {name: reply.rows for name, reply in replies.items()}
+
+    def __init__(self, sum_rounds: SumRounds, scores: RoundScores) -> None:
+        self._sum_rounds = sum_rounds
+        self._manager = sum_rounds.manager
+        self._scores = scores
+        self._tested = ""
+
+    def request(
+        self, kind: str, number: int, model: GlobalModel, *, findings: str = "", card: str = ""
+    ) -> dict[str, str]:
+        """Have all that are there evaluate a model on their test windows; JSON of their rows.
+
+        What can't be trusted is left out and named.
+        """
+        manager = self._manager
+        manager.gather(number, at_least=1)
+        tasks = {
+            name: FinalTask(
+                **vars(manager.task(name, model, number, whole=True)), findings=findings, card=card
+            )
+            for name in sorted(manager.clients.present)
+        }
+        self._tested = next((name_of_test(task) for task in tasks.values()), "")
+        records = {name: task.to_record() for name, task in tasks.items()}
+        replies = manager.replies(kind, records, FinalReply, number=number)
+        return {name: reply.rows for name, reply in replies.items()}
+
+    def summed(self, number: int, *, methods: int) -> Floats:
+        """Sum up what came of the last test, shape (methods, fields).
+
+        Raises
+        ------
+        FederationError
+            Nobody gave a valid reply, or too few did for a sum.
+        """
+        return sum_final_test(self._sum_rounds, number, tested=self._tested, methods=methods)
+
+    def noised(self, number: int, *, methods: int) -> NoisedScores:
+        """Give the means of what came of the last test, by method, with noise.
+
+        Raises
+        ------
+        FederationError
+            Nobody gave a valid reply, or too few did for the noise that is accounted.
+        """
+        return self._scores.with_noise(
+            CLIPPED_FINAL, number, None, length=methods, tested=self._tested
+        )

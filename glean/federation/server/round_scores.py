@@ -147,7 +147,13 @@ class RoundScores:
         return {ALL_CLIENTS: self._metrics.of_primary(found.means[0])}
 
     def with_noise(
-        self, part: str, number: int, model: GlobalModel | None, *, length: int
+        self,
+        part: str,
+        number: int,
+        model: GlobalModel | None,
+        *,
+        length: int,
+        tested: str = "",
     ) -> NoisedScores:
         """Have clipped scores summed up, with noise.
 
@@ -156,7 +162,9 @@ class RoundScores:
         FederationError
             Nobody gave a valid reply, too few did, or somebody's can't be.
         """
-        found = sum_noised_scores(self._sum_rounds, part, number, model, length=length)
+        found = sum_noised_scores(
+            self._sum_rounds, part, number, model, length=length, tested=tested
+        )
         self.noise = found.deviation
         return found
 

@@ -68,6 +68,11 @@ def register_clients(
     bakeries = clients.register(at_least=settings.rounds.min_available_bakeries)
     if newcomers is None:
         newcomers = draw_newcomers(tuple(bakeries), settings)
+    if newcomers and any(info.own_table for info in bakeries.values()):
+        raise FederationError(
+            f"newcomer-fraction: found {settings.rounds.newcomer_fraction:g}; wanted 0 where "
+            "bakeries have tables of their own: only a simulation cuts tables short"
+        )
     cut = tuple(name for name in bakeries if name in newcomers)
     return clients, bakeries | clients.register_newcomers(cut), cut
 

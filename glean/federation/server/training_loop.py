@@ -15,9 +15,8 @@ from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.exchange import TEST, TEST_START
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.grouped_sums import sums_of
-from glean.federation.coordination.metric_rounds import sum_final_test
 from glean.federation.coordination.noised_scores import NoisedScores
-from glean.federation.server.final_evaluation import request_final_test
+from glean.federation.server.final_evaluation import FinalEvaluation
 from glean.federation.server.lost_rounds import first_model_better
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.round_rows import RoundStart, write_round
@@ -27,7 +26,6 @@ from glean.federation.server.state_file import write_state
 from glean.federation.server.strategy import strategy_of
 from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
-from glean.federation.wire.sum_request import CLIPPED_FINAL
 from glean.federation.workload.registry import workload_of
 from glean.runs.folder import checkpoint_name
 from glean.runs.setback_events import RoundGivenUp, RoundTakenBack, Setback
@@ -78,6 +76,7 @@ class TrainingLoop:
         self._strategy = strategy_of(manager, self.sum_rounds)
         self._scores = RoundScores(self.sum_rounds, self._strategy)
         self._noised = manager.settings.noise.wanted
+        self._final = FinalEvaluation(self.sum_rounds, self._scores)
 
     @property
     def start(self) -> GlobalModel | None:
@@ -154,9 +153,7 @@ class TrainingLoop:
             No bakery gave a valid reply.
         """
         number, model = result.last_round, result.model
-        found = request_final_test(
-            self.manager, TEST, number, model, findings=findings, card=result.card
-        )
+        found = self._final.request(TEST, number, model, findings=findings, card=result.card)
         if not found:
             raise self.manager.failed(f"the final test after round {number}")
         return found
@@ -180,7 +177,7 @@ class TrainingLoop:
         FederationError
             Nobody gave a valid reply, or too few did for a sum.
         """
-        return sum_final_test(self.sum_rounds, result.last_round, methods=methods)
+        return self._final.summed(result.last_round, methods=methods)
 
     def noised_test(self, result: TrainingResult, *, methods: int) -> NoisedScores:
         """Give the means of what bakeries made of the last test, by method, with noise.
@@ -190,7 +187,7 @@ class TrainingLoop:
         FederationError
             Nobody gave a valid reply, or too few did for the noise that is accounted.
         """
-        return self._scores.with_noise(CLIPPED_FINAL, result.last_round, None, length=methods)
+        return self._final.noised(result.last_round, methods=methods)
 
     def test_start(self, result: TrainingResult) -> dict[str, str]:
         """Have every client score the model that the run started from, as `test` does.
@@ -199,7 +196,7 @@ class TrainingLoop:
         """
         if self._start is None:
             return {}
-        return request_final_test(self.manager, TEST_START, result.last_round, self._start)
+        return self._final.request(TEST_START, result.last_round, self._start)
 
     def _begin(self) -> TrainingState:
         first = self._start or self._strategy.first_model()

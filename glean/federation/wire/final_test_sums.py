@@ -7,41 +7,79 @@ the server asks for its summand.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from numpy.typing import NDArray
 
 from glean.aggregation.metric_sums import Encoded, decode, encode
 from glean.errors import FederationError
+from glean.federation.wire.messages import FinalTask, Task
 
 Floats = NDArray[np.float64]
 
-_NAME = "glean-final"
+_NAME, _TESTED = "glean-final", "tested"
 
 
-def keep(sums: Floats, state: RecordDict) -> None:
-    """Keep sums of each method, shape (methods, fields), or scores (methods,) in a node's state."""
+def name_of_test(task: Task) -> str:
+    """Name a test by all that its scores are of: the model, how it was refined, what was found out.
+
+    The same for all clients of an honest server, which sends each the whole model.
+    """
+    findings = task.findings if isinstance(task, FinalTask) else ""
+    told = [task.round, task.spec, task.learning_rate, findings]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    digest.update(task.model)
+    return digest.hexdigest()
+
+
+def keep(sums: Floats, task: Task, state: RecordDict) -> None:
+    """Keep what a test came to in a node's state.
+
+    Parameters
+    ----------
+    sums : float64 array of shape (methods, fields) or (methods,)
+        Sums of each method, or scores.
+    task : Task
+        Which test that was.
+    state : RecordDict
+        The node's own state.
+    """
     state[_NAME] = ArrayRecord({_NAME: Array.from_numpy_ndarray(sums)})
+    state[_TESTED] = ConfigRecord({_TESTED: name_of_test(task)})
 
 
-def kept(state: RecordDict) -> Floats:
-    """Give back what was kept.
+def kept(state: RecordDict, tested: str) -> Floats:
+    """Give back what was kept of a test.
+
+    Parameters
+    ----------
+    state : RecordDict
+        The node's own state.
+    tested : str
+        Which test is asked about (`name_of_test`).
 
     Raises
     ------
     FederationError
-        Nothing was.
+        Nothing was kept, or of another test.
     """
     found = state.array_records.get(_NAME)
-    if found is None:
-        raise FederationError("there are no results here; wanted those of the final test")
+    if found is None or state.config_records[_TESTED][_TESTED] != tested:
+        other = "none" if found is None else "those of another test"
+        raise FederationError(f"found {other} here; wanted the results of the final test")
     return found[_NAME].numpy()
 
 
 def kept_encoded(
-    state: RecordDict, *, unit_powers: Sequence[int], unit_weight: float, num_clients: int
+    state: RecordDict,
+    tested: str,
+    *,
+    unit_powers: Sequence[int],
+    unit_weight: float,
+    num_clients: int,
 ) -> Encoded:
     """Write the sums that were kept as whole numbers, shape (methods x fields,).
 
@@ -49,6 +87,8 @@ def kept_encoded(
     ----------
     state : RecordDict
         The node's own state.
+    tested : str
+        Which test is asked about (`name_of_test`).
     unit_powers : sequence of int
         By field, the power of the data's unit that it is counted in.
     unit_weight : float
@@ -59,16 +99,10 @@ def kept_encoded(
     Raises
     ------
     FederationError
-        None were kept, or one is too large to be added up.
+        None were kept of that test, or one is too large to be added up.
     """
     scales = unit_weight ** np.array(unit_powers)
-    return encode((kept(state) / scales).ravel(), num_clients=num_clients)
-
-
-def kept_digest(state: RecordDict) -> str:
-    """Name what was kept, so that two final tests of a run aren't taken for one; "" for nothing."""
-    found = state.array_records.get(_NAME)
-    return hashlib.sha256(found[_NAME].numpy().tobytes()).hexdigest() if found is not None else ""
+    return encode((kept(state, tested) / scales).ravel(), num_clients=num_clients)
 
 
 def summed(

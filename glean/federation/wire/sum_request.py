@@ -53,6 +53,9 @@ CLIPPED_SCORE = "clipped score"
 CLIPPED_FINAL = "clipped final scores"
 """The primary metric over the test window by method, each clipped to 0 to 1."""
 
+GRADIENTS = frozenset({LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS})
+"""Parts in which a model's gradients are summed, which are the same numbers in each."""
+
 _TUPLES = ("parts", "contributes", "scale", "contributors")
 _SET = re.compile(r"[0-9a-f]{1,65536}")
 
@@ -88,6 +91,8 @@ class SumRequest:
         that is the same for all, in place of `contributes`.
     scorers : str
         Likewise, in place of `with_scores`.
+    tested : str
+        Of which final test the scores are wanted (`final_test_sums.name_of_test`); "" without such.
 
     Examples
     --------
@@ -108,6 +113,7 @@ class SumRequest:
     scale: tuple[float, ...] = ()
     contributors: tuple[str, ...] = ()
     scorers: str = ""
+    tested: str = ""
 
     @classmethod
     def shared(

@@ -22,6 +22,7 @@ from glean.federation.server.interrupted_run import read_interrupted
 from glean.federation.server.pipelined import PiggybackedEvaluation
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.state_file import read_state, write_state
+from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS
 from glean.learning.model_weights import Weights
 from glean.runs.folder import RunFolder, checkpoint_name, read_events
 from glean.settings import ConfigValue, RunSettings, parse_text
@@ -32,7 +33,12 @@ pytestmark = pytest.mark.slow
 SERVER_RATE, BETA_1, BETA_2, TAU = 0.02, 0.9, 0.99, 1e-3
 
 FEDADAM = AggregationKind(
-    "fedadam", "weights", f"{__name__}:FedAdamStrategy", cpu_only=True, has_state=True
+    "fedadam",
+    "weights",
+    f"{__name__}:FedAdamStrategy",
+    cpu_only=True,
+    has_state=True,
+    parts=(WEIGHTS, WEIGHT_STEPS),
 )
 
 

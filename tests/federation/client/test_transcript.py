@@ -1,0 +1,83 @@
+"""What masks are bound to: every field of a task, every setting, every member."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from glean.federation.client.transcript import transcript_digest
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import TOTALS, SumRequest
+from glean.privacy.members import Member
+from glean.settings import RunSettings, declared_fields
+
+TASK = SumTask(
+    round=2,
+    spec="a spec",
+    base="a state before",
+    state="a state",
+    learning_rate=0.1,
+    newcomer=False,
+    model=b"trees",
+    number=7,
+    request=SumRequest((TOTALS,), (TOTALS,)).to_json(),
+    structures=b"leaves",
+    participants=b"\x07",
+    cohort=b"keys",
+)
+SETTINGS = RunSettings()
+MEMBERS = (Member("A", "a key", "a node key"), Member("B", "b key", "b node key"))
+
+
+def digest() -> bytes:
+    return transcript_digest(TASK, SETTINGS, MEMBERS)
+
+
+def another(value: Any) -> Any:
+    """A value of the same type."""
+    match value:
+        case bool():
+            return not value
+        case bytes():
+            return value + b"x"
+        case str():
+            return value + "x"
+    return value + 1
+
+
+ORIGINAL = digest()
+
+NOT_TOLD_ALIKE = {
+    "base": "each bakery gets what it lacks of the model",
+    "model": "likewise; the state's name is checked against what comes of it",
+    "newcomer": "refused where it could matter, and of a simulation's bakeries some are",
+    "cohort": "the masks are made with these keys themselves",
+}
+"""Fields of a task that the digest leaves out, and why."""
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(SumTask)])
+def test_each_field_of_a_task_is_in_the_digest(name: str) -> None:
+    """A further field is, or says here why not."""
+    changed = replace(TASK, **{name: another(getattr(TASK, name))})
+    same = transcript_digest(changed, SETTINGS, MEMBERS) == digest()
+    assert same == (name in NOT_TOLD_ALIKE)
+
+
+@pytest.mark.parametrize("key", sorted(declared_fields()))
+def test_each_setting_is_in_the_digest(key: str) -> None:
+    """But the device, which a bakery's own environment may change."""
+    told = SETTINGS.to_config()
+    changed = told | {key: another(told[key])}
+    with mock.patch.object(RunSettings, "to_config", return_value=changed):
+        assert (digest() == ORIGINAL) == (key == "device")
+
+
+def test_each_member_is_in_the_digest() -> None:
+    """With the key that the bakery's own list has."""
+    other = replace(MEMBERS[1], signing_key="another key")
+    for members in (MEMBERS[:1], (MEMBERS[0], other), ()):
+        assert transcript_digest(TASK, SETTINGS, members) != digest()
