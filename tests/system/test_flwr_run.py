@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -132,7 +133,9 @@ def test_client_apps_of_another_checkout_are_refused(checkout: Checkout, tmp_pat
     other = processes.copy_checkout(tmp_path / "other")
     with (other / "glean" / "errors.py").open("a", encoding="utf-8") as file:
         file.write("\n# One line more.\n")
-    done = Checkout(other, checkout.env, checkout.port).flwr_run()
+    one_actor = f"num-supernodes=2 client-resources-num-cpus={os.cpu_count()}"
+    other_checkout = Checkout(other, checkout.env, checkout.port)
+    done = other_checkout.flwr_run("--federation-config", one_actor)
     facts = facts_of(results_of(done))
     assert facts["status"] == "failed"
     assert re.search(r"the ClientApp runs other code \(\w+\) than the ServerApp", facts["reason"])

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from glean.cli.app import app
+from glean.demand import conclusion
 from glean.features.bakery_rows import bakery_rows_of
 from glean.forecasting.forecasters import read_model
 from glean.node_settings import NodeSettings
@@ -76,13 +78,6 @@ def settings_words(config: dict[str, Any]) -> list[str]:
     return [word for key, value in config.items() for word in ("--set", f"{key}={value}")]
 
 
-def one_actor(folder: Path) -> list[str]:
-    """Let bakeries take turns in one process, where it doesn't matter that others are at work."""
-    profile = folder / "one-actor.toml"
-    profile.write_text(f"client-resources-num-cpus = {os.cpu_count()}\n")
-    return ["--profile", str(profile)]
-
-
 def facts_of(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return found
@@ -135,13 +130,15 @@ def test_ray_makes_the_model_of_this_process_to_the_byte(
     ray = (tmp_path / "ray" / "latest").resolve()
     assert f"report: {ray / 'report.html'}" in done.stdout
     here_words = ["simulate", "--engine", "inprocess", *drawn]
-    result = CliRunner().invoke(app, [*here_words, "--out", str(tmp_path / "here")])
+    with mock.patch.object(conclusion, "write_report"):  # drawing takes longer than the run
+        result = CliRunner().invoke(app, [*here_words, "--out", str(tmp_path / "here")])
     assert result.exit_code == 0, result.output
     here = (tmp_path / "here" / "latest").resolve()
     assert (facts_of(ray)["engine"], facts_of(here)["engine"]) == ("ray", "inprocess")
     for name in ("model.ubj", "bakeries.csv", "bakery_rounds.csv", "forecasts.csv"):
         assert (ray / name).read_bytes() == (here / name).read_bytes(), name
-    assert {path.name for path in ray.iterdir()} == {path.name for path in here.iterdir()}
+    names, alike = ({path.name for path in folder.iterdir()} for folder in (ray, here))
+    assert names == alike | {"report.html", "figures"}
     assert facts_of(ray)["settings"]["secure-sums"] is True
     assert facts_of(ray)["settings"]["leaf-values"] == "refit"
     assert pd.read_csv(ray / "rounds.csv")["failures"].tolist() == [0, 0]
@@ -220,7 +217,7 @@ def test_the_exit_code_tells_the_truth(
     # With scaled leaves a round has one train phase, whose failures can be counted.
     words = settings_words(SHORT | {"num-server-rounds": 2, "leaf-values": "scaled"})
     command = [sys.executable, "-m", "glean", "simulate", "--sales", three_bakeries, *words]
-    command += one_actor(tmp_path)
+    command += processes.one_actor(tmp_path)
     done = processes.run(*command, cwd=tmp_path, env=env)
     assert done.returncode == code, done.stderr
     assert told in done.stderr
@@ -295,9 +292,9 @@ def test_a_signal_ends_everything(
 ) -> None:
     """Whenever it comes, nothing runs a few seconds later, and a run that began says it failed."""
     env = processes.environment(tmp_path / "flower", TMPDIR=str(tmp_path))
-    words = settings_words(SHORT | {"num-server-rounds": 5000})
+    words = settings_words(SHORT | {"num-server-rounds": 5000}) + processes.one_actor(tmp_path)
     typed = subprocess.Popen(
-        [BIN / "glean", "simulate", "--sales", three_bakeries, *words, *one_actor(tmp_path)],
+        [BIN / "glean", "simulate", "--sales", three_bakeries, *words],
         cwd=tmp_path,
         env=env,
         stdin=subprocess.DEVNULL,
