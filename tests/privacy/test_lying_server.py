@@ -53,6 +53,7 @@ def lying(
     found, model = run
     monkeypatch.setattr(SecAggServer, "check", lambda *_: None)
     monkeypatch.setattr(CohortMemory, "too_like", lambda *_: None)
+    monkeypatch.setattr(CohortMemory, "_check_gradients", lambda *_: None)
     (found.folder.path / "events.jsonl").unlink(missing_ok=True)
     assert isinstance(found.grid, LyingGrid)
     found.grid.replies.clear()

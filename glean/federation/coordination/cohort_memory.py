@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from glean.errors import FederationError
+from glean.errors import FederationError, ImpossibleSumError
 from glean.federation.coordination.client_manager import ClientManager
 from glean.federation.coordination.secagg_server import UnopenedError
 from glean.federation.coordination.sum_result import Totals
 from glean.federation.coordination.wanted_sum import WantedSum
 from glean.federation.wire.opened_cohorts import Cohort, OpenedCohorts, rows_told
-from glean.federation.wire.sum_request import SumRequest
+from glean.federation.wire.sum_request import GRADIENTS, SumRequest
 from glean.seeds import draw
 
 FILE = "cohorts.json"
@@ -45,6 +45,8 @@ class CohortMemory:
     def __init__(self, manager: ClientManager) -> None:
         self._manager = manager
         self._opened, self.totals = _read(manager.clients.folder.path / FILE)
+        self._state = ""
+        self._learned: set[Cohort] = set()
 
     @property
     def floor(self) -> int:
@@ -104,9 +106,13 @@ class CohortMemory:
         ------
         UnopenedError
             Some are missing whom it would tell of.
+        ImpossibleSumError
+            It has gradients of a model of which others of these were opened, in a round that was
+            lost: the round is lost too.
         FederationError
             Nobody is missing, and it would tell of somebody all the same.
         """
+        self._check_gradients(wanted, senders)
         if absent := wanted.absent(senders):
             raise UnopenedError(absent)
         if near := self.too_like(wanted.requests, senders):
@@ -123,12 +129,28 @@ class CohortMemory:
         first = self._opened.cohorts.get(rows, (frozenset(),))[0]
         return ", ".join(sorted(first - self._manager.clients.present))
 
-    def note(self, requests: Mapping[str, SumRequest], senders: Collection[str]) -> None:
+    def note(self, wanted: WantedSum, senders: Collection[str]) -> None:
         """Note that a sum over some senders was opened."""
         opened = self._opened
-        for rows, names in _cohorts(requests, senders):
+        for rows, names in _cohorts(wanted.requests, senders):
             opened = opened.plus(rows, names)
         self._keep(opened, self.totals)
+        if (learning := _learning(wanted, senders)) and wanted.model is not None:
+            if self._state != wanted.model.state:
+                self._state, self._learned = wanted.model.state, set()
+            self._learned.add(learning)
+
+    def _check_gradients(self, wanted: WantedSum, senders: Collection[str]) -> None:
+        learning = _learning(wanted, senders)
+        if not (self.floor and wanted.model and wanted.model.state == self._state):
+            return
+        for before in self._learned:
+            if learning & before and learning != before:
+                raise ImpossibleSumError(
+                    f"the gradients of this model were summed with {', '.join(sorted(before))}, "
+                    f"and now without or with others: the difference would tell of "
+                    f"{', '.join(sorted(learning ^ before))}"
+                )
 
     def note_totals(self, totals: Totals) -> None:
         """Note what sums are relative to."""
@@ -140,6 +162,12 @@ class CohortMemory:
             if self.floor:
                 told = {"totals": asdict(totals) if totals else None, "opened": opened.to_lists()}
                 self._manager.clients.folder.write_bytes(FILE, json.dumps(told).encode())
+
+
+def _learning(wanted: WantedSum, senders: Collection[str]) -> Cohort:
+    """Name those whose gradients are in a sum."""
+    requests = {name: wanted.requests[name] for name in senders}
+    return frozenset(n for n, one in requests.items() if GRADIENTS & {*one.contributes})
 
 
 def _cohorts(

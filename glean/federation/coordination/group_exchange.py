@@ -79,25 +79,26 @@ class GroupExchange:
         self.silent: set[str] = set()
         self._secaggs = [SecAggServer(manager) for _ in range(groups.count)]
 
-    def open_sums(self, left: Wanted) -> dict[int, SumResult]:
+    def open_sums(self, wanted: Wanted) -> dict[int, SumResult]:
         """Open the sums of groups.
 
         Those whose masks are lost are made anew, as often as a phase is begun.
 
         Parameters
         ----------
-        left : mapping of int to WantedSum
+        wanted : mapping of int to WantedSum
             By group.
         """
         opened: dict[int, SumResult] = {}
+        left = wanted
         self.silent = set()
         for _ in range(ATTEMPTS):
             if not left:
                 break
             found, left = self._step(left)
             opened |= found
-        for result in opened.values():
-            self._cohorts.note(result.requests, result.replies)
+        for place, result in opened.items():
+            self._cohorts.note(wanted[place], result.replies)
         return dict(sorted(opened.items()))
 
     def _step(self, wanted: Wanted) -> tuple[dict[int, SumResult], Wanted]:

@@ -163,7 +163,7 @@ class SumRounds:
         attempts = 1 if self.manager.settings.noise.wanted else ATTEMPTS
         for attempt in range(1, attempts + 1):
             result = self._summed(wanted)
-            self.cohorts.note(requests, result.replies)
+            self.cohorts.note(wanted, result.replies)
             try:
                 if result.replies and length:
                     check(result.total)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 from itertools import combinations
@@ -15,9 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 from glean.client_app import app
-from glean.errors import FederationError
+from glean.errors import FederationError, ImpossibleSumError
 from glean.federation.client.sum_responder import SumResponder
 from glean.federation.coordination.cohort_memory import CohortMemory
+from glean.federation.coordination.global_model import TreeModel
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.grids.inprocess import InProcessGrid, as_server
 from glean.federation.server.kept_leaves import KeptLeaves
@@ -26,8 +27,15 @@ from glean.federation.server.start_model import take_opened
 from glean.federation.server.training_loop import TrainingResult
 from glean.federation.server.training_state import Best, TrainingState
 from glean.federation.wire.opened_cohorts import TRAINING, VALIDATION, rows_told
-from glean.federation.wire.sum_request import LEAF_GRADIENTS, LEAVES, TOTALS, WEIGHT_STEPS
+from glean.federation.wire.sum_request import (
+    LEAF_GRADIENTS,
+    LEAVES,
+    TOTALS,
+    WEIGHT_STEPS,
+    SumRequest,
+)
 from glean.learning.forest import Forest
+from glean.learning.structure import leaf_count
 from glean.metric_sums import MetricSums
 from glean.runs.folder import RunFolder
 from glean.settings import ConfigValue
@@ -217,3 +225,38 @@ def test_damaged_files_are_named(run: Run, tmp_path: Path) -> None:
     (later.path / "cohorts.json").write_text('{"totals": 3}')
     with pytest.raises(FederationError, match=r"cohorts\.json is damaged"):
         CohortMemory(manager)
+
+
+def test_gradients_of_a_model_are_summed_over_the_same_bakeries_or_lost(run: Run) -> None:
+    """As of a round that is given up or taken back, after which one leaves; the run goes on."""
+    found, _, result = run
+    assert isinstance(result.model, TreeModel)
+    sums = found.rounds.sum_rounds
+    forest = replace(result.model.forest, trees=result.model.forest.trees[:1])
+    other = TreeModel.of(forest)
+    with as_server(found.grid):
+        totals = sums.totals(6)
+    request = SumRequest(
+        (LEAF_GRADIENTS,),
+        (LEAF_GRADIENTS,),
+        rows=totals.rows,
+        unit_weight=totals.unit_weight,
+        num_clients=totals.num_clients,
+    )
+
+    def summed(model: TreeModel, names: Iterable[str]) -> object:
+        with as_server(found.grid):
+            return sums.run(
+                6,
+                model,
+                dict.fromkeys(names, request),
+                length=leaf_count(forest),
+                structures=forest.to_bytes(),
+            )
+
+    there = sorted(found.clients.present)
+    assert summed(result.model, there)
+    assert summed(result.model, there)
+    with pytest.raises(ImpossibleSumError, match=f"would tell of {there[0]}$"):
+        summed(result.model, there[1:])
+    assert summed(other, there[1:])
