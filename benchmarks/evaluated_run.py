@@ -6,6 +6,7 @@ evaluated afterwards, beside XGBoost on the pooled rows and each bakery alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -15,7 +16,8 @@ from pathlib import Path
 from benchmarks.federations import feature_definition, federation_of, open_bakeries
 from benchmarks.metered_grid import Spent
 from glean.features.bakery_rows import BakeryRows
-from glean.features.matrix import stack
+from glean.features.definition import FeatureDefinition
+from glean.features.matrix import FeatureMatrix, stack
 from glean.forecasting.forecast_model import ForecastModel
 from glean.forecasting.forecasters import TreeForecaster, read_model
 from glean.learning.boosting import train_pooled
@@ -38,11 +40,14 @@ class EvaluatedRun:
         What had been spent when that model was there.
     total : Spent
         The whole run, the last model's scores on the validation windows included.
+    validation : float
+        WAPE of the last round's model on the validation windows.
     """
 
     wape: tuple[float, ...]
     spent: tuple[Spent, ...]
     total: Spent
+    validation: float = math.nan
 
     @property
     def last_wape(self) -> float:
@@ -70,7 +75,8 @@ def evaluated_run(settings: RunSettings, bakeries: int, scratch: Path) -> Evalua
     all_rows = open_bakeries(settings, bakeries)
     models = [read_model(content) for content in federation.checkpoints()]
     wapes = tuple(_wape(all_rows, partial(_same, model)) for model in models)
-    return EvaluatedRun(wapes, tuple(federation.folder.milestones), total)
+    validation = _wape(all_rows, partial(_same, models[-1]), BakeryRows.validation)
+    return EvaluatedRun(wapes, tuple(federation.folder.milestones), total, validation)
 
 
 def pooled_wape(settings: RunSettings, bakeries: int) -> float:
@@ -109,11 +115,15 @@ def _same(model: ForecastModel, _: BakeryRows) -> ForecastModel:
     return model
 
 
-def _wape(bakeries: Sequence[BakeryRows], model_of: Callable[[BakeryRows], ForecastModel]) -> float:
-    """WAPE over all rows of all test windows."""
+def _wape(
+    bakeries: Sequence[BakeryRows],
+    model_of: Callable[[BakeryRows], ForecastModel],
+    window: Callable[[BakeryRows, FeatureDefinition], FeatureMatrix] = BakeryRows.test,
+) -> float:
+    """WAPE over all rows of all test windows, or of others."""
     sums: list[ErrorSums] = []
     for bakery in bakeries:
         model = model_of(bakery)
-        test = bakery.test(model.definition)
-        sums.append(ErrorSums.of(test.units, model.predict(test)))
+        rows = window(bakery, model.definition)
+        sums.append(ErrorSums.of(rows.units, model.predict(rows)))
     return reduce(add, sums, ErrorSums()).wape
