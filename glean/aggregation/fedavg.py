@@ -8,6 +8,7 @@ denominator of McMahan et al. 2018): so who is missing takes no step, and its we
 
 from __future__ import annotations
 
+import logging
 import math
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from glean.errors import ModelError
 from glean.learning.model_weights import LARGEST_WEIGHT, Weights
+
+LOG = logging.getLogger("glean")
 
 Encoded = NDArray[np.int64]
 
@@ -35,25 +38,27 @@ def encoded(weights: Weights, *, weight: float, rows: int) -> Encoded:
     weights : Weights
         After training.
     weight : float
-        Its training weight in mean rows of the federation, up to `rows`.
+        Its training weight in mean rows of the federation, up to twice the rows.
     rows : int
         Training rows of the federation: the weights of all bakeries add up to about as many.
 
     Returns
     -------
     int64 array of shape (encoded_length,)
-
-    Raises
-    ------
-    ModelError
-        A weight isn't finite or beyond what is sane.
+        Weights beyond what is sane are cut, and such that are no number zero, as the log says. It
+        is no error: whoever chooses the rows and the learning rate could read from it.
     """
     flat = np.concatenate([values.ravel() for values in weights.arrays.values()])
-    if not (np.abs(flat) <= LARGEST_WEIGHT).all():
-        raise ModelError(
-            f"found weights beyond {LARGEST_WEIGHT:g} after training; wanted a smaller "
-            "learning-rate"
+    if not ((np.abs(flat) <= LARGEST_WEIGHT).all() and weight <= 2 * rows):
+        LOG.warning(
+            "found weights beyond %g after training, or a training weight of %.6g mean rows of %d "
+            "in all. They are cut; wanted a smaller learning-rate, or the rows of all",
+            LARGEST_WEIGHT,
+            weight,
+            rows,
         )
+        flat = np.clip(np.nan_to_num(flat), -LARGEST_WEIGHT, LARGEST_WEIGHT)
+        weight = min(weight, 2.0 * rows)
     summand = np.append(flat.astype(np.float64) * weight, weight)
     rounded: Encoded = np.rint(np.ldexp(summand, _bits(rows))).astype(np.int64)
     return rounded
@@ -68,11 +73,6 @@ def encoded_steps(after: Weights, before: Weights, *, weight: float, rows: int) 
         After training, and the global ones that it began with.
     weight, rows
         As for `encoded`.
-
-    Raises
-    ------
-    ModelError
-        A weight isn't finite or beyond what is sane.
     """
     found = encoded(after, weight=weight, rows=rows) - encoded(before, weight=weight, rows=rows)
     steps: Encoded = found[:-1]

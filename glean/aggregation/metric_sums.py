@@ -6,14 +6,16 @@ and large currencies alike.
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.errors import FederationError
 from glean.metric_sums import MetricSums
+
+LOG = logging.getLogger("glean")
 
 Encoded = NDArray[np.int64]
 Kind = TypeVar("Kind", bound=MetricSums)
@@ -33,16 +35,17 @@ def fraction_bits(num_clients: int) -> int:
 def encode(values: NDArray[np.float64], *, num_clients: int) -> Encoded:
     """Round values, shape (n,), to the fixed point.
 
-    Raises
-    ------
-    FederationError
-        One is beyond `LARGEST`.
+    What is beyond `LARGEST` is cut to it, what is no number counts as zero, and the log says so. It
+    is no error: whoever chooses the unit could find out by it, in a few steps, what a value is.
     """
     if not (np.abs(values) <= LARGEST).all():
-        raise FederationError(
-            f"found a sum of {np.abs(values).max():.3g}; wanted at most {LARGEST:.3g}: count in "
-            "larger units, say thousands"
+        LOG.warning(
+            "found a sum of %.3g; wanted at most %.3g, to which it is cut: count in larger units, "
+            "say thousands. Where your numbers aren't large the server made up the unit",
+            np.abs(values).max(),
+            LARGEST,
         )
+        values = np.clip(np.nan_to_num(values), -LARGEST, LARGEST)
     return np.rint(np.ldexp(values, fraction_bits(num_clients))).astype(np.int64)
 
 
@@ -52,13 +55,7 @@ def decode(encoded: Encoded, *, num_clients: int) -> NDArray[np.float64]:
 
 
 def encode_sums(sums: MetricSums, *, unit_weight: float, num_clients: int) -> Encoded:
-    """Write sums as whole numbers, shape (fields,).
-
-    Raises
-    ------
-    FederationError
-        As `encode`.
-    """
+    """Write sums as whole numbers, shape (fields,)."""
     return encode(
         np.array(sums.as_tuple) / _scales(type(sums), unit_weight), num_clients=num_clients
     )

@@ -7,12 +7,15 @@ holds all rows, to the last bit; and integers are what secure sums can mask.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import FederationError
+
+LOG = logging.getLogger("glean")
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -77,32 +80,37 @@ class FixedPoint:
         Parameters
         ----------
         values : float64 array
-            Of size `GRADIENT_BOUND` times a row's weight at most.
+            Of size `GRADIENT_BOUND` times a row's weight at most. What is beyond the largest sum is
+            cut to it, and what is no number counts as zero, as an error would tell of the rows.
         """
-        return np.rint(values * self._unit).astype(np.int64)
+        largest = float(2**SUM_BITS)
+        with np.errstate(over="ignore"):
+            cut = np.clip(values * self._unit, -largest, largest)
+        return np.rint(np.nan_to_num(cut, copy=False)).astype(np.int64)
 
     def decode(self, sums: Whole) -> Floats:
         """Turn sums back into numbers; exact."""
         return sums / self._unit
 
-    def check_weights(self, weights: Floats) -> None:
-        """Refuse a bakery's rows that weigh more than all bakeries declared together.
+    def note_weights(self, weights: Floats) -> None:
+        """Say in the log where a bakery's rows weigh more than all bakeries declared together.
+
+        Sums could wrap then. It is no error: whoever chooses the declared rows could find out by
+        it, in a few steps, how much one bakery's rows weigh.
 
         Parameters
         ----------
         weights : float64 array of shape (rows,)
             One bakery's weights, in the federation's mean weight.
-
-        Raises
-        ------
-        FederationError
-            Their sum exceeds the declared rows, or isn't finite: sums could wrap.
         """
         total = float(weights.sum())
         if not total <= self.rows * (1.0 + _SLACK):
-            raise FederationError(
-                f"this bakery's rows weigh {total:.6g} mean rows; the federation declared "
-                f"{self.rows} in all: its table has changed since, start the run anew"
+            LOG.warning(
+                "this bakery's rows weigh %.6g mean rows; the federation declared %d in all. The "
+                "sum is spoiled: either its table has changed since, then start the run anew, or "
+                "the server made the number up",
+                total,
+                self.rows,
             )
 
     @property

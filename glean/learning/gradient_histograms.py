@@ -129,8 +129,6 @@ class GradientHistograms:
 
         Raises
         ------
-        FederationError
-            The rows weigh more than the federation declared.
         SettingsError
             The objective can't be followed by sums.
         """
@@ -162,8 +160,6 @@ class GradientHistograms:
         ------
         ModelError
             A tree isn't one, or splits elsewhere than at a public edge.
-        FederationError
-            The rows weigh more than the federation declared.
         SettingsError
             The objective can't be followed by sums.
         """
@@ -219,7 +215,7 @@ class GradientHistograms:
         kept = self._gradients
         if kept is None or not kept.are_of(margin, unit_weight, scale):
             weight = self._weight / unit_weight
-            scale.check_weights(weight)
+            scale.note_weights(weight)
             both = np.stack(self._loss.gradients(self._y, margin), axis=1)
             rounded = scale.encode(both * weight[:, None])
             kept = self._gradients = _Gradients(margin.tobytes(), unit_weight, scale, rounded)

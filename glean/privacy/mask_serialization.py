@@ -13,7 +13,7 @@ from glean.privacy.mask_wire import Reader, text_field
 from glean.privacy.secagg_client import SecAggClient, StepMemory
 from glean.privacy.step_context import DIGEST_BYTES, StepContext
 
-_KEY_MARK, _STATE_MARK = b"GK1", b"GS2"
+_KEY_MARK, _STATE_MARK = b"GK1", b"GS3"
 _PRIVATE_BYTES = 32
 
 

@@ -27,14 +27,20 @@ class StepContext:
         For each part of the vector the set over the cohort of those who contribute it and count.
     at_least : int
         So many of them a part needs, among those asked and among those who sent.
+    noised : int
+        Set over the cohort: whose noise counts.
+    noise_from : int
+        On the noise of so many the account relies; 0 without noise.
     """
 
     digest: bytes = bytes(DIGEST_BYTES)
     contributors: tuple[int, ...] = ()
     at_least: int = 0
+    noised: int = 0
+    noise_from: int = 0
 
     def check(self, senders: int) -> None:
-        """Refuse a sum in which too few stand behind a part.
+        """Refuse a sum in which too few stand behind a part, or give noise.
 
         Parameters
         ----------
@@ -44,7 +50,7 @@ class StepContext:
         Raises
         ------
         RefusalError
-            They are fewer than `at_least`.
+            They are fewer than `at_least`, or than `noise_from` of those whose noise counts.
         """
         counts = [(part & senders).bit_count() for part in self.contributors]
         if counts and min(counts) < self.at_least:
@@ -54,19 +60,29 @@ class StepContext:
                 f"vector; wanted {self.at_least} or more. Let more bakeries join, confirm those "
                 "that you know (node config trusted-members), or lower min-contributors",
             )
+        noise = (self.noised & senders).bit_count()
+        if noise < self.noise_from:
+            raise RefusalError(
+                "too little noise",
+                f"secure sum: found {noise} bakeries whose noise counts; wanted {self.noise_from} "
+                "or more, as the account relies on. Let those who are missing come back, or "
+                "confirm those that you know (node config trusted-members)",
+            )
 
     def to_bytes(self, bitmap_bytes: int) -> bytes:
         """Write it, sets in so many bytes each; `read` reads it."""
         count = len(self.contributors).to_bytes(2, "big")
         sets = (part.to_bytes(bitmap_bytes, "big") for part in self.contributors)
-        return b"".join((self.digest, self.at_least.to_bytes(4, "big"), count, *sets))
+        noise = self.noised.to_bytes(bitmap_bytes, "big") + self.noise_from.to_bytes(4, "big")
+        return b"".join((self.digest, self.at_least.to_bytes(4, "big"), noise, count, *sets))
 
     @classmethod
     def read(cls, reader: Reader, bitmap_bytes: int) -> StepContext:
         """Read it as a part of another message."""
         digest, at_least = reader.take(DIGEST_BYTES), reader.number(4)
-        count = reader.number(2)
-        return cls(digest, tuple(reader.number(bitmap_bytes) for _ in range(count)), at_least)
+        noised, noise_from, count = reader.number(bitmap_bytes), reader.number(4), reader.number(2)
+        contributors = tuple(reader.number(bitmap_bytes) for _ in range(count))
+        return cls(digest, contributors, at_least, noised, noise_from)
 
 
 UNBOUND = StepContext()

@@ -110,11 +110,13 @@ def test_words_of_scores_add_up_to_the_scores_of_all(
     assert found.squared_error == pytest.approx(wanted.squared_error, abs=step * unit_weight**2)
 
 
-def test_what_is_too_large_for_the_ring_is_said() -> None:
-    """Sums must not wrap: the bakery refuses before it sends."""
-    sums = ErrorSums(rows=1.0, units=2 * LARGEST)
-    with pytest.raises(FederationError, match="count in larger units"):
-        encode_sums(sums, unit_weight=1.0, num_clients=3)
+def test_what_is_too_large_for_the_ring_is_cut_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Sums must not wrap; the bakery's own log says it, as the server chose the unit."""
+    sums = ErrorSums(rows=1.0, units=2 * LARGEST, abs_error=np.nan)
+    words = encode_sums(sums, unit_weight=1.0, num_clients=3)
+    assert "count in larger units" in caplog.text
+    found = decode_sums(ErrorSums, words, unit_weight=1.0, num_clients=3)
+    assert (found.rows, found.units, found.abs_error) == (1.0, LARGEST, 0.0)
 
 
 def test_what_was_kept_comes_back_as_words() -> None:

@@ -39,9 +39,20 @@ def test_a_federation_without_rows_or_with_too_many_is_refused(rows: int) -> Non
 
 
 @pytest.mark.parametrize("weights", [[60.0, 41.0], [np.inf], [np.nan]])
-def test_rows_that_weigh_more_than_declared_are_refused(weights: list[float]) -> None:
-    """Otherwise a sum could wrap around unnoticed."""
+def test_rows_that_weigh_more_than_declared_are_said_and_no_error(
+    weights: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says that a sum could wrap; an error would tell who declared the rows."""
     scale = FixedPoint.for_rows(100)
-    scale.check_weights(np.array([60.0, 40.0]))
-    with pytest.raises(FederationError, match="the federation declared 100"):
-        scale.check_weights(np.array(weights))
+    scale.note_weights(np.array([60.0, 40.0]))
+    assert not caplog.text
+    scale.note_weights(np.array(weights))
+    assert "the federation declared 100" in caplog.text
+
+
+def test_what_does_not_fit_the_scale_is_cut() -> None:
+    """Nothing wraps, nothing fails; and what fits is as it was."""
+    scale = FixedPoint.for_rows(100)
+    values = np.array([1e300, -np.inf, np.nan, 1.0])
+    largest = 2**SUM_BITS
+    assert scale.encode(values).tolist() == [largest, -largest, 0, 2**scale.bits]

@@ -75,7 +75,7 @@ def to_others(**changes: object) -> Lie:
 
 
 LIES: Mapping[str, Lie] = {
-    "another unit for the others": to_others(unit_weight=1e30),
+    "another number of rows": to_others(rows=1),
     "another number of clients": to_others(num_clients=6),
     "another round": lambda name, task: (
         task if name == VICTIM else replace(task, round=task.round + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,3 +135,16 @@ def test_of_a_step_that_was_masked_twice_one_vector_is_opened() -> None:
             with pytest.raises(SecureSumError, match="other shares of the same step"):
                 one.unmask(shares_of(one, second, 0b111))
         holder.unmask(shares_of(holder, first, 0b111))
+
+
+def test_too_little_noise_is_refused_when_a_sum_is_opened() -> None:
+    """Four of five gave noise that counts and is relied on; without one of them nothing opens."""
+    secagg_client = agreed(5)[0]
+    context = replace(told("noise"), noised=0b01111, noise_from=4)
+    secagg_client.mask(np.zeros(2, np.uint64), step=1, participants=ALL, context=context)
+    again = restarted(secagg_client)
+    assert again.memory.context == context
+    for one in (secagg_client, again):
+        with pytest.raises(RefusalError, match="found 3 bakeries whose noise counts"):
+            one.unmask(UnmaskRequest(1, SeedRequest.SEEDS, 0b00010))
+    again.unmask(UnmaskRequest(1, SeedRequest.SEEDS, 0b10000))

@@ -23,11 +23,12 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
-from glean.federation.wire.sum_request import GRADIENTS, LEAF_GRADIENTS, SumRequest
+from glean.federation.wire.sum_request import GRADIENTS, LEAF_GRADIENTS, TOTALS, SumRequest
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
 from glean.privacy.mask_serialization import read_client, read_key, write_client, write_key
+from glean.privacy.noise_budget import relied_on
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.step_context import StepContext
 from glean.runs.code_version import code_fingerprint
@@ -93,7 +94,7 @@ class StoredSecAggClient:
         ModelError
             The request isn't the same for all.
         RefusalError
-            Too few whom the owner has confirmed contribute a part.
+            Too few whom the owner has confirmed contribute a part, or give noise.
         """
         client, cohort = self._client, self._secagg_client.cohort
         members = members_of(client.node, cohort) if client.own_table else ()
@@ -104,16 +105,26 @@ class StoredSecAggClient:
             transcript_digest(task, client.settings, members),
             contributors,
             client.policy.min_contributors,
+            *self._noise(task, request),
         )
         context.check(_participants(task))
         return context
 
     def confirmed(self, task: SumTask) -> int:
         """Count those who take part and whom the owner has confirmed: whose noise is relied on."""
+        return self._confirmed(task).bit_count()
+
+    def _noise(self, task: SumTask, request: SumRequest) -> tuple[int, int]:
+        """Name whose noise counts in a sum, and how many of them the account relies on."""
+        if not self._client.settings.noise.wanted:
+            return 0, 0
+        return self._confirmed(task), relied_on(request.num_clients)
+
+    def _confirmed(self, task: SumTask) -> int:
         cohort, client = self._secagg_client.cohort, self._client
         members = members_of(client.node, cohort) if client.own_table else ()
         sets = client.policy.contributors((_participants(task),), cohort, members, own=client.name)
-        return sets[0].bit_count()
+        return sets[0]
 
     def masked(
         self,
@@ -130,15 +141,16 @@ class StoredSecAggClient:
         SecureSumError
             The sum was masked before, or too few take part.
         RefusalError
-            The run had this step before, maybe with other keys; a cohort differs by too few from
-            one that was opened; or the journal says that a state was put back.
+            The run had this step before, maybe with other keys, or another unit; a cohort differs
+            by too few from one that was opened; or the journal says that a state was put back.
         FederationError
             The home can't be written to.
         """
         # What was charged for is a release of its own, with noise of its own: it may be repeated.
         asked = self._asked(task) if self._client.own_table and charge is None else {}
         floor = self._client.policy.cohorts_floor
-        entry = journal.read().masked(task.number, asked, floor=floor)
+        unit = self._unit(task) if self._client.own_table else 0.0
+        entry = journal.read().masked(task.number, asked, floor=floor, unit=unit)
         masked = self._secagg_client.mask(
             encoded.view(np.uint64),
             step=task.number,
@@ -150,6 +162,12 @@ class StoredSecAggClient:
         journal.write(entry)
         _save(self._secagg_client, self._state)
         return masked.to_bytes()
+
+    @staticmethod
+    def _unit(task: SumTask) -> float:
+        """Say what a sum is relative to; 0 where it is what gives the unit."""
+        request = SumRequest.from_json(task.request)
+        return request.unit_weight if {*request.parts} - {TOTALS} else 0.0
 
     def _asked(self, task: SumTask) -> dict[str, frozenset[str]]:
         """Name each part of a sum by what it is about, and those who contribute it."""

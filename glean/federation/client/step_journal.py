@@ -18,6 +18,7 @@ from glean.federation.wire.opened_cohorts import OpenedCohorts, rows_told
 
 DONE_ALREADY, OPENED_ALREADY = "a step done already", "a sum opened already"
 TOO_LIKE = "too like a sum opened already"
+OTHER_UNIT, PROPOSED = "another unit than before", "structures given already"
 
 Sets = Mapping[str, frozenset[str]]
 """By part of a sum, named with all that it is about: whose numbers are in it."""
@@ -47,6 +48,12 @@ class StepJournal:
         By how many the cohorts of the last step have to differ from these; 0 asks for nothing.
     ledger : int
         Releases that the ledger of privacy had when it was last written, in this run or before.
+    unit : float
+        What the run's sums are relative to; 0 before the first that is relative to anything.
+    proposed : int
+        The last round that structures were proposed in.
+    about : str
+        What that proposal was about.
     """
 
     run: str = ""
@@ -58,8 +65,11 @@ class StepJournal:
     cohorts: OpenedCohorts = field(default_factory=OpenedCohorts)
     floor: int = 0
     ledger: int = 0
+    unit: float = 0.0
+    proposed: int = 0
+    about: str = ""
 
-    def masked(self, step: int, asked: Sets, *, floor: int = 0) -> Self:
+    def masked(self, step: int, asked: Sets, *, floor: int = 0, unit: float = 0.0) -> Self:
         """Note that a vector is masked.
 
         Parameters
@@ -70,11 +80,15 @@ class StepJournal:
             Who is to contribute to each part of it.
         floor : int
             By how many its cohorts have to differ from those that were opened.
+        unit : float
+            What its numbers are relative to; 0 where they are to nothing. One a run: rounding and
+            cutting make a sum tell who is above a threshold, and the unit moves that.
 
         Raises
         ------
         RefusalError
-            The step isn't greater than the last one, or a cohort differs by too few.
+            The step isn't greater than the last one, a cohort differs by too few, or the unit is
+            another one.
         """
         if step <= self.step:
             raise RefusalError(
@@ -82,8 +96,15 @@ class StepJournal:
                 f"found step {step} of the run's sums after step {self.step}; wanted a greater "
                 "one: no step is done twice. Nothing is sent",
             )
+        if unit and self.unit not in (0.0, unit):
+            raise RefusalError(
+                OTHER_UNIT,
+                f"found a sum in units of {unit:.6g}; wanted {self.unit:.6g}, as before in this "
+                "run. Nothing is sent",
+            )
         self._with_cohorts(asked, floor)
-        return replace(self, count=self.count + 1, step=step, asked=asked, floor=floor)
+        changed = {"asked": asked, "floor": floor, "unit": unit or self.unit}
+        return replace(self, count=self.count + 1, step=step, **changed)
 
     def unmasked(self, senders: frozenset[str]) -> Self:
         """Note that shares are revealed for the sum over some senders.
@@ -106,6 +127,33 @@ class StepJournal:
                 )
         cohorts = self._with_cohorts(sent, self.floor)
         return replace(self, opened={**self.opened, **found}, cohorts=cohorts)
+
+    def proposing(self, number: int, about: str, *, rounds: int) -> Self:
+        """Note that structures are proposed: one answer a round, which may be given again.
+
+        Parameters
+        ----------
+        number : int
+            The round.
+        about : str
+            All that the answer follows from.
+        rounds : int
+            Rounds that the run has.
+
+        Raises
+        ------
+        RefusalError
+            The round isn't one of the run, comes after a later one, or had another answer.
+        """
+        again = number == self.proposed and about == self.about
+        if not again and not self.proposed < number <= rounds:
+            raise RefusalError(
+                PROPOSED,
+                f"found a request for structures of round {number}; wanted a round after "
+                f"{self.proposed}, up to {rounds}, or the last request again: a bakery proposes "
+                "once a round. Nothing is sent",
+            )
+        return replace(self, count=self.count + (not again), proposed=number, about=about)
 
     def next_run(self, run: str, *, newest: str) -> Self:
         """Begin a further run's; of the same data the cohorts stay, as sums would be the same."""

@@ -12,6 +12,7 @@ from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.noised_vector import check_noised, noise_on
 from glean.federation.client.privacy_account import Charge, PrivacyAccount
 from glean.federation.client.secagg_client import StoredSecAggClient
+from glean.federation.client.step_journal import part_name
 from glean.federation.wire.final_test_sums import kept, kept_encoded
 from glean.federation.wire.messages import identity_of
 from glean.federation.wire.noised_parts import NOISED_PARTS
@@ -86,7 +87,7 @@ class SumResponder:
         FederationError
             It isn't what a run with these settings opens.
         RefusalError
-            It goes against the bakery's own policy, or its ledger was put back.
+            It goes against the bakery's own policy, or against what it did before.
         """
         secagg = None
         if self._told.masked:
@@ -145,6 +146,14 @@ class SumResponder:
         )
 
     def _proposal(self) -> bytes:
+        client, task = self._client, self._task
+        if client.own_table:
+            about = part_name("proposal", task.spec, task.state, task.learning_rate)
+            rounds = client.settings.rounds.num_server_rounds
+            before = self._journal.read()
+            noted = before.proposing(task.round, about, rounds=rounds)
+            if noted != before:
+                self._journal.write(noted)
         self._client.training_weight(self._task.spec)
         seed = self._client.training_seed(self._task.round)
         return self._trainer.train(self._task, seed=seed, structures_only=True)

@@ -99,7 +99,7 @@ def kept_encoded(
     Raises
     ------
     FederationError
-        None were kept of that test, or one is too large to be added up.
+        None were kept of that test.
     """
     scales = unit_weight ** np.array(unit_powers)
     return encode((kept(state, tested) / scales).ravel(), num_clients=num_clients)

@@ -57,6 +57,7 @@ GRADIENTS = frozenset({LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS})
 """Parts in which a model's gradients are summed, which are the same numbers in each."""
 
 _TUPLES = ("parts", "contributes", "scale", "contributors")
+_LIMITS = {"rows": (0, 2**32), "num_clients": (1, 2**20), "unit_weight": (2.0**-64, 2.0**64)}
 _SET = re.compile(r"[0-9a-f]{1,65536}")
 
 
@@ -183,12 +184,13 @@ class SumRequest:
         Raises
         ------
         ModelError
-            It isn't one.
+            It isn't one, or counts on a scale that no federation has.
         """
         try:
             found = json.loads(text)
             found |= {name: tuple(found[name]) for name in _TUPLES}
             request = cls(**found)
+            _check_scale(request)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ModelError(f"the request of a sum can't be read: {error!r:.200}") from error
         if not {*request.contributes} <= {*request.parts}:
@@ -202,6 +204,14 @@ class SumRequest:
                 f"the request of a sum has the parts {request.parts!r:.200}; wanted each once"
             )
         return request
+
+
+def _check_scale(request: SumRequest) -> None:
+    """Refuse what no sum can be counted by, whatever is in it."""
+    for name, (low, high) in _LIMITS.items():
+        found = getattr(request, name)
+        if not low <= found <= high:
+            raise ValueError(f"found {name}={found!r:.40}; wanted {low:g} to {high:g}")
 
 
 def _is_set(text: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -16,6 +17,8 @@ from glean.federation.workload.client_state import ClientState
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
 from glean.privacy.privacy_ledger import Days
+
+LOG = logging.getLogger("glean")
 
 Encoded = NDArray[np.int64]
 
@@ -82,7 +85,12 @@ class WeightTrainer(ABC):
         del days  # weights carry no noise, and no day's part in them is told apart
         _check_part(part)
         before = self.read(task.model)
-        fitted = self.fit(before, learning_rate=task.learning_rate, seed=seed)
+        try:
+            fitted = self.fit(before, learning_rate=task.learning_rate, seed=seed)
+        except ModelError as error:
+            # Whoever chooses the learning rate would read from an error how steep the rows are.
+            LOG.warning("this client's weights stay as they were: %s", error)
+            fitted = before
         if part == WEIGHT_STEPS:
             return fedavg.encoded_steps(fitted, before, weight=weight, rows=request.rows)
         return fedavg.encoded(fitted, weight=weight, rows=request.rows)

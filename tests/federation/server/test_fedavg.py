@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPRegressor
 from glean.aggregation.fedavg import encoded, encoded_length, encoded_steps, mean, stepped
 from glean.errors import ModelError
 from glean.learning import neural
-from glean.learning.model_weights import Weights
+from glean.learning.model_weights import LARGEST_WEIGHT, Weights
 from glean.learning.scaling import FARTHEST, input_count, scaled_inputs
 from glean.learning.weight_models import (
     KINDS,
@@ -213,13 +213,15 @@ def test_the_mean_is_weighted_and_independent_of_order(
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 2e4])
-def test_weights_that_are_not_sane_are_not_summed(value: float) -> None:
-    """One of them would spoil the sum, in which nobody could find it."""
+def test_weights_that_are_not_sane_are_cut(value: float, caplog: pytest.LogCaptureFixture) -> None:
+    """One of them would spoil the sum; an error would tell who chose the learning rate."""
     trained = random_weights("poisson", 1)
     arrays = {name: values.copy() for name, values in trained.arrays.items()}
     next(iter(arrays.values())).flat[0] = value
-    with pytest.raises(ModelError, match="wanted a smaller learning-rate"):
-        encoded(replace(trained, arrays=arrays), weight=1.0, rows=10)
+    words = encoded(replace(trained, arrays=arrays), weight=100.0, rows=10)
+    assert "wanted a smaller learning-rate" in caplog.text
+    assert words[0] == (0 if np.isnan(value) else LARGEST_WEIGHT * words[-1])
+    assert words[-1] == encoded(trained, weight=20.0, rows=10)[-1]
 
 
 def test_a_sum_of_nothing_has_no_mean() -> None:
