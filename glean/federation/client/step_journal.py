@@ -103,8 +103,8 @@ class StepJournal:
                 "run. Nothing is sent",
             )
         self._with_cohorts(asked, floor)
-        changed = {"asked": asked, "floor": floor, "unit": unit or self.unit}
-        return replace(self, count=self.count + 1, step=step, **changed)
+        count, unit = self.count + 1, unit or self.unit
+        return replace(self, count=count, step=step, asked=asked, floor=floor, unit=unit)
 
     def unmasked(self, senders: frozenset[str]) -> Self:
         """Note that shares are revealed for the sum over some senders.
