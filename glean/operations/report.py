@@ -64,6 +64,7 @@ def rewrite_report(folder: Path, *, growth: bool, measured: Callable[[int], None
     if growth and run.status == "completed" and not (folder / "growth.csv").exists():
         from glean.client_app import app as client_app
 
+        conclusion.write_report(folder)  # a damaged table is named now, not after minutes
         for bakeries in conclusion.measure_sizes(folder, client_app):
             measured(bakeries)
     path = conclusion.write_report(folder)

@@ -125,8 +125,15 @@ def write_members(members: Iterable[Member]) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def read_members(content: bytes) -> tuple[Member, ...]:
+def read_members(content: bytes, source: str = "members.json") -> tuple[Member, ...]:
     """Read a list of members.
+
+    Parameters
+    ----------
+    content : bytes
+        As `write_members` wrote it.
+    source : str
+        Where it is from, for messages.
 
     Raises
     ------
@@ -136,21 +143,23 @@ def read_members(content: bytes) -> tuple[Member, ...]:
     try:
         found = json.loads(content)
         if found["format"] != _FORMAT:
-            raise CertificateError(
-                f"members.json: found format {found['format']!r}; wanted {_FORMAT}"
-            )
+            raise CertificateError(f"{source}: found format {found['format']!r}; wanted {_FORMAT}")
         members = tuple(Member(**member) for member in found["members"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CertificateError(f"members.json isn't a list of members: {error!r}") from error
+        what = f"found no {error}" if isinstance(error, KeyError) else f"{error!r:.200}"
+        raise CertificateError(
+            f"{source} isn't a list of members: {what}; wanted the file as `glean certificates` "
+            "wrote it"
+        ) from error
     for member in members:
         wrong = [value for value in asdict(member).values() if not isinstance(value, str)]
         if wrong:
             raise CertificateError(
-                f"members.json: found {wrong[0]!r:.80} for a member's name or key; wanted text in "
+                f"{source}: found {wrong[0]!r:.80} for a member's name or key; wanted text in "
                 "quotes, as `glean certificates` wrote it: take the operator's file again"
             )
     if len({member.bakery for member in members}) < len(members):
-        raise CertificateError("members.json: found a name twice; wanted each member once")
+        raise CertificateError(f"{source}: found a name twice; wanted each member once")
     return members
 
 

@@ -93,7 +93,7 @@ def read_public_halves(path: Path) -> Member:
         It isn't one member with keys of the right kinds.
     """
     try:
-        members = read_members(read_regular(path))
+        members = read_members(read_regular(path), str(path))
     except OSError as error:
         raise CertificateError(f"{path} can't be read: {error.strerror or error}") from error
     if len(members) != 1:
@@ -119,7 +119,7 @@ def members_in(folder: Path) -> tuple[Member, ...]:
     """
     path = folder / "members.json"
     try:
-        return read_members(read_regular(path))
+        return read_members(read_regular(path), str(path))
     except OSError as error:
         raise CertificateError(
             f"{path} can't be read: {error.strerror or error}; wanted the list of members that "

@@ -18,6 +18,7 @@ from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
+from glean.operations.report import rewrite_report
 from tests.evaluation.made_runs import (
     FIGURES,
     METHODS,
@@ -285,3 +286,16 @@ def test_the_terminal_shows_the_same_numbers(five: Path) -> None:
     assert "The best possible forecast" in shown
     assert "[EUR]" in shown
     assert "newcomers" in shown
+
+
+def test_a_damaged_table_is_named_before_anything_is_measured(tmp_path: Path) -> None:
+    """What more bakeries bring takes minutes."""
+    folder = made_run(tmp_path / "run")
+    (folder / "growth.csv").unlink(missing_ok=True)
+    (folder / "bakeries.csv").write_text("", encoding="utf-8")
+
+    def measured(bakeries: int) -> None:
+        pytest.fail(f"measured {bakeries} bakeries first")
+
+    with pytest.raises(GleanError, match=r"bakeries\.csv"):
+        rewrite_report(folder, growth=True, measured=measured)

@@ -41,7 +41,7 @@ class TrustedMembers:
         if not value:
             return cls(None)
         if value.startswith(_PATH_BEGINS):
-            listed = read_members(_content("trusted-members", value))
+            listed = read_members(_content("trusted-members", value), value)
             keys = {member.bakery: member.signing_key for member in listed}
             return cls(frozenset(keys), keys)
         return cls(frozenset(name.strip() for name in value.split(",") if name.strip()))
