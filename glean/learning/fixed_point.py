@@ -86,7 +86,7 @@ class FixedPoint:
         largest = float(2**SUM_BITS)
         with np.errstate(over="ignore"):
             cut = np.clip(values * self._unit, -largest, largest)
-        return np.rint(np.nan_to_num(cut, copy=False)).astype(np.int64)
+        return np.rint(np.nan_to_num(cut)).astype(np.int64)
 
     def decode(self, sums: Whole) -> Floats:
         """Turn sums back into numbers; exact."""
