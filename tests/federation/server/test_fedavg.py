@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from sklearn.neural_network import MLPRegressor
 
 from glean.aggregation.fedavg import encoded, encoded_length, encoded_steps, mean, stepped
+from glean.demand.weight_trainer import WeightTrainer
 from glean.errors import ModelError
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import WEIGHT_STEPS, SumRequest
 from glean.learning import neural
 from glean.learning.model_weights import LARGEST_WEIGHT, Weights
 from glean.learning.scaling import FARTHEST, input_count, scaled_inputs
@@ -248,6 +251,29 @@ def test_a_step_that_is_too_large_is_said() -> None:
     features, start = random_matrix(300), initial_weights("neural", DEFINITION, seed=0)
     with pytest.raises(ModelError, match="smaller learning-rate"):
         fit_round("neural", start, features, learning_rate=1e6, seed=0)
+
+
+def test_a_bakery_whose_training_runs_away_takes_no_step(caplog: pytest.LogCaptureFixture) -> None:
+    """And sends no error, by which a server could try how steep its rows are."""
+    features, start = random_matrix(300), initial_weights("neural", DEFINITION, seed=0)
+    task = SumTask(
+        round=1,
+        spec="",
+        base="",
+        state="",
+        learning_rate=1e6,
+        newcomer=False,
+        model=start.to_npz(),
+        number=1,
+        request="",
+        structures=b"",
+        participants=b"",
+        cohort=b"",
+    )
+    trainer = WeightTrainer(features, features, kind="neural")
+    steps = trainer.contribute(WEIGHT_STEPS, task, SumRequest(rows=300), weight=1.0, seed=0)
+    assert not steps.any()
+    assert "smaller learning-rate" in caplog.text
 
 
 def test_one_mad_day_doesnt_throw_the_network_off() -> None:
