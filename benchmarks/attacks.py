@@ -8,9 +8,10 @@ in groups where --floor (`min-contributors`) says so. Run `python -m benchmarks.
 with options a part of it: --bakeries 10 --bad 1,3 --kinds refit,fedavg --attacks
 "zeros,flipped gradient" --rounds 20 --floor 5. "noise" is "oblivious" with noise.
 
-It ends with 1 where a run stopped, or where with the defence "chosen" is more than 1% worse than
-local. How far the shared model is off is told and isn't judged: it isn't protected from sums that
-honest rows could have.
+It ends with 1 where a run stopped, where with the defence "chosen" is more than 1% worse than
+local, or where in groups the shared model is more than 3% worse than without the bad ones, if they
+are so few that most groups have none. In one sum how far it is off is told and isn't judged: it
+isn't protected from sums that honest rows could have.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ KINDS: dict[str, dict[str, str]] = {
     "noise": {"privacy": "noise"},
 }
 BAD = {10: (1, 3), 40: (1, 3, 6)}
-NOT_WORSE = 0.01
+NOT_WORSE, PROTECTED = 0.01, 0.03
 JOB = "synthetic-40"
 
 
@@ -68,6 +69,8 @@ class AttackedRun:
         Rounds that were given up or taken back.
     stopped : str
         Why the run stopped; "" where it ended.
+    bearable : int
+        Groups that may hold a bad one, as fewer than half of them; 0 without groups.
     """
 
     shared: float
@@ -75,6 +78,7 @@ class AttackedRun:
     local: float
     lost: int
     stopped: str = ""
+    bearable: int = 0
 
 
 def measure(
@@ -90,11 +94,13 @@ def measure(
     except GleanError as error:
         return AttackedRun(math.nan, math.nan, math.nan, lost=0, stopped=str(error))
     events = known_events(federation.folder.path / "events.jsonl")
+    groups = federation.rounds.sum_rounds.groups
     return AttackedRun(
         _shared_wape(settings, result, honest),
         _wape(scores, "chosen"),
         _wape(scores, "local"),
         sum(isinstance(event, RoundGivenUp | RoundTakenBack) for event in events),
+        bearable=groups.count - groups.least if groups else 0,
     )
 
 
@@ -159,6 +165,8 @@ def compare(kind: str, bakeries: int, bad: int, args: argparse.Namespace, scratc
             )
             if defended:
                 kept &= not found.stopped and found.chosen <= found.local * (1 + NOT_WORSE)
+                if bad <= found.bearable:
+                    kept &= found.shared <= without.shared * (1 + PROTECTED)
     return kept
 
 

@@ -303,16 +303,26 @@ def test_exchanges_are_counted_up_to_each_model(
 
 
 @pytest.mark.parametrize(
-    ("stopped", "chosen", "code"), [("", 0.202, 0), ("", 0.203, 1), ("no bakery is left", 0.2, 1)]
+    ("stopped", "chosen", "bearable", "code"),
+    [
+        ("", 0.202, 0, 0),
+        ("", 0.203, 0, 1),
+        ("no bakery is left", 0.2, 0, 1),
+        ("", 0.2, 1, 1),
+    ],
 )
 def test_attacks_may_stop_no_run_and_harm_nobody_s_own_choice(
     stopped: str,
     chosen: float,
+    bearable: int,
     code: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With the checks, what bakeries bake by may be 1% worse than alone."""
+    """With the checks, what bakeries bake by may be 1% worse than alone.
+
+    In groups that bear so many bad ones the shared model may be 3% worse than without them.
+    """
     asked = []
 
     def measure(
@@ -320,7 +330,7 @@ def test_attacks_may_stop_no_run_and_harm_nobody_s_own_choice(
     ) -> attacks.AttackedRun:
         asked.append((attack, len(numbers), len(honest)))
         return attacks.AttackedRun(
-            0.3 if attack else 0.15, chosen, 0.2, 3, stopped if attack else ""
+            0.3 if attack else 0.15, chosen, 0.2, 3, stopped if attack else "", bearable
         )
 
     monkeypatch.setattr(attacks, "measure", measure)
