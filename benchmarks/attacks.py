@@ -39,6 +39,7 @@ from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.grids.inprocess import as_server
 from glean.federation.server import training_loop
 from glean.federation.server.training_loop import TrainingResult
+from glean.federation.server.training_state import TrainingState
 from glean.forecasting.forecasters import read_model
 from glean.metrics import ErrorSums
 from glean.runs.folder import known_events
@@ -106,7 +107,7 @@ def measure(
 
 @contextmanager
 def undefended() -> Iterator[None]:
-    """Take any sum, and take no round back, while the body runs."""
+    """Take any sum, no round back, and no first model for the best, while the body runs."""
     run = SumRounds.run
 
     def unchecked(sums: SumRounds, *parts: object, **options: object) -> SumResult:
@@ -116,6 +117,7 @@ def undefended() -> Iterator[None]:
     with (
         mock.patch.object(SumRounds, "run", unchecked),
         mock.patch.object(training_loop, "setback", return_value=0.0),
+        mock.patch.object(TrainingState, "scored", lambda state, *_: state),
     ):
         yield
 
