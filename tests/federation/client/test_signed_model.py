@@ -133,7 +133,9 @@ def test_a_key_that_can_not_be_read_is_named_before_the_rounds(
         check_announced_key(node, KEY.fingerprint)
 
 
-@pytest.mark.parametrize("announced", ["", FORGER.public.fingerprint])
+@pytest.mark.parametrize(
+    "announced", ["", FORGER.public.fingerprint], ids=["by none", "by another"]
+)
 def test_a_server_that_will_not_sign_as_the_owner_wants_is_refused_before_the_rounds(
     tmp_path: Path,
     three_bakeries: str,
