@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glean.aggregation.error_histogram import ErrorDistribution
+from glean.demand.spec_check import checked_definition
 from glean.errors import FederationError
 from glean.evaluation.tables import backtest
 from glean.evaluation.tables.backtest import (
@@ -42,9 +43,13 @@ def final_test(
     ------
     ModelError
         The model can't be read.
+    RefusalError
+        It forecasts from other features than the settings say.
     """
+    model = read_model(task.model)
+    checked_definition(model.definition, bakery.settings)
     own = _client_model(bakery, task)
-    rows = _scored(bakery, read_model(task.model), own)
+    rows = _scored(bakery, model, own)
     _keep(task.model, bakery, own, rows, run_id=run_id, vouched=vouched)
     return FinalScores(
         rows_to_json(rows), sums_of(rows, CLIENT_METHODS), wapes_of(rows, NOISED_METHODS)
@@ -58,9 +63,11 @@ def start_test(bakery: BakeryRows, task: Task) -> FinalScores:
     ------
     ModelError
         The model can't be read.
+    RefusalError
+        It forecasts from other features than the settings say.
     """
     model = read_model(task.model)
-    definition = model.definition
+    definition = checked_definition(model.definition, bakery.settings)
     row = evaluate_start(
         model,
         bakery=bakery.sales.name,

@@ -21,7 +21,7 @@ class MarginCache:
     Parameters
     ----------
     state : str
-        Name of the model's state.
+        Name of the model's state, and of the spec by which it forecasts.
     training, validation : float32 arrays of shape (rows,)
         Margins of that state on the bakery's training and validation rows.
     """

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from glean.demand.final_evaluation import final_test, start_test
+from glean.demand.spec_check import checked_definition
 from glean.demand.tree_trainer import TreeTrainer
 from glean.demand.weight_trainer import WeightTrainer
 from glean.errors import FederationError, SettingsError
@@ -69,7 +70,7 @@ class BakeryPartition:
     def trainer(self, spec: str) -> Trainer:
         """Give what learns and scores here, made once."""
         if spec not in self._trainers:
-            self._trainers[spec] = self._made(FeatureDefinition.from_json(spec))
+            self._trainers[spec] = self._made(self._definition(spec))
         return self._trainers[spec]
 
     def weight(self, spec: str) -> float:
@@ -80,7 +81,7 @@ class BakeryPartition:
         FederationError
             There is none although the bakery traded.
         """
-        rows = self.rows.training(FeatureDefinition.from_json(spec))
+        rows = self.rows.training(self._definition(spec))
         weight = float(np.sum(rows.weight))
         if weight <= 0 and self.rows.trains:
             raise FederationError(
@@ -95,6 +96,9 @@ class BakeryPartition:
     def start_test(self, task: Task) -> FinalScores:
         """Score the model that the run started from on the test window."""
         return start_test(self.rows, task)
+
+    def _definition(self, spec: str) -> FeatureDefinition:
+        return checked_definition(FeatureDefinition.from_json(spec), self.rows.settings)
 
     def _made(self, definition: FeatureDefinition) -> Trainer:
         windows = (self.rows.training(definition), self.rows.validation(definition))

@@ -13,7 +13,7 @@ from glean.demand.margin_cache import MarginCache
 from glean.errors import ModelError, RefusalError
 from glean.features.matrix import FeatureMatrix
 from glean.federation.client.policy import STRUCTURES
-from glean.federation.wire.messages import Task
+from glean.federation.wire.messages import Task, identity_of
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import (
     DAY_GRADIENTS,
@@ -219,15 +219,17 @@ class TreeTrainer:
 
     def catch_up(self, task: Task, state: ClientState) -> bool:
         """Add the trees of a task; False where it continues a state not held here."""
-        if MarginCache.state_in(state) == task.state:
+        # The same trees forecast otherwise on the features of another spec.
+        wanted, base = (f"{name} {identity_of(task.spec)}" for name in (task.state, task.base))
+        if MarginCache.state_in(state) == wanted:
             self._load(state)
             return True
         held = self._load(state) if task.base else None
-        if task.base and (held is None or held.state != task.base):
+        if task.base and (held is None or held.state != base):
             return False
         if held is None:
             held = MarginCache("", self._training.start(), self._validation.start())
-        self._cached = self._added(held, _read(task.model), task.state)
+        self._cached = self._added(held, _read(task.model), wanted)
         self._cached.save(state)
         return True
 

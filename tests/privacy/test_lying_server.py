@@ -331,11 +331,18 @@ def test_nobody_plays_a_newcomer_on_a_table_of_its_own(
     assert {*grid.replies} <= {VICTIM}
 
 
-@pytest.mark.parametrize("part", sorted(ALL_PARTS - {"presence", "leaves", "leaf gradients"}))
+@pytest.mark.parametrize(
+    "part",
+    [
+        *sorted(ALL_PARTS - {"presence", "leaves", "leaf gradients"}),
+        "clipped score",
+        "clipped final scores",
+    ],
+)
 def test_parts_that_the_aggregation_does_not_sum_are_refused(
     part: str, lying: tuple[Federation, GlobalModel, LyingGrid]
 ) -> None:
-    """Cells of histograms, say, have no floor."""
+    """Cells of histograms, say, have no floor, and what noise is for may be opened over anybody."""
     found, model, grid = lying
     request = replace(scores(found), parts=(part,), contributes=(part,))
     with pytest.raises(FederationError, match="the bakery refuses: parts of another aggregation"):

@@ -13,7 +13,7 @@ from glean.aggregation_kinds import ALL_PARTS
 from glean.errors import RefusalError
 from glean.federation.client.members_file import TrustedMembers
 from glean.federation.wire.noised_parts import whole_run
-from glean.federation.wire.sum_request import SumRequest
+from glean.federation.wire.sum_request import CLIPPED_FINAL, CLIPPED_SCORE, SumRequest
 from glean.learning.forest import Forest
 from glean.learning.structure import deepest
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, NodeSettings
@@ -171,11 +171,15 @@ class ClientPolicy:
                 f"found a request for {', '.join(request.parts)} without a mask; wanted masked "
                 "ones, as secure-sums or privacy says. Nothing is sent",
             )
-        if others := {*request.parts} & ALL_PARTS - {*self.settings.rounds.kind.parts}:
+        others = {*request.parts} & ALL_PARTS - {*self.settings.rounds.kind.parts}
+        if not self.settings.noise.wanted:
+            others |= {*request.parts} & {CLIPPED_SCORE, CLIPPED_FINAL}
+        if others:
             raise RefusalError(
                 OTHER_PARTS,
                 f"found a request for {', '.join(sorted(others))}; wanted parts that "
-                f"aggregation={self.settings.rounds.kind.name} sums. Nothing is sent",
+                f"aggregation={self.settings.rounds.kind.name} sums, and clipped scores with noise "
+                "only. Nothing is sent",
             )
         if request.proposes and not self.settings.rounds.kind.proposals:
             raise RefusalError(

@@ -23,7 +23,14 @@ from glean.federation.wire.sum_messages import (
     UnmaskResult,
     UnmaskTask,
 )
-from glean.federation.wire.sum_request import GRADIENTS, LEAF_GRADIENTS, TOTALS, SumRequest
+from glean.federation.wire.sum_request import (
+    DAY_GRADIENTS,
+    LEAF_GRADIENTS,
+    LEARNED,
+    TOTALS,
+    WEIGHT_STEPS,
+    SumRequest,
+)
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
@@ -182,12 +189,12 @@ class StoredSecAggClient:
 def _names_of(part: str, task: SumTask, request: SumRequest) -> Iterator[str]:
     """Name a part by all that it is about.
 
-    Gradients of one model are the same numbers, in whatever leaves they come: so they are given for
-    the same bakeries again, or not at all.
+    What is learned from one model are the same numbers, in whatever leaves they come: so they are
+    given for the same bakeries again, or not at all.
     """
-    if part in GRADIENTS:
+    if part in LEARNED:
         yield part_name(LEAF_GRADIENTS, task.state)
-    if part != LEAF_GRADIENTS:
+    if part not in (LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS):
         about = (task.state, task.structures, request.histogram_request, request.scale)
         yield part_name(part, *about, request.tested)
 

@@ -20,6 +20,8 @@ DONE_ALREADY, OPENED_ALREADY = "a step done already", "a sum opened already"
 TOO_LIKE = "too like a sum opened already"
 OTHER_UNIT, PROPOSED = "another unit than before", "structures given already"
 
+_MOST_PROPOSALS = 2
+
 Sets = Mapping[str, frozenset[str]]
 """By part of a sum, named with all that it is about: whose numbers are in it."""
 
@@ -53,7 +55,7 @@ class StepJournal:
     proposed : int
         The last round that structures were proposed in.
     about : str
-        What that proposal was about.
+        What those proposals were about, a line each.
     """
 
     run: str = ""
@@ -131,6 +133,8 @@ class StepJournal:
     def proposing(self, number: int, about: str, *, rounds: int) -> Self:
         """Note that structures are proposed: one answer a round, which may be given again.
 
+        Two in a round that was learned ahead from a model that is then taken back.
+
         Parameters
         ----------
         number : int
@@ -143,17 +147,19 @@ class StepJournal:
         Raises
         ------
         RefusalError
-            The round isn't one of the run, comes after a later one, or had another answer.
+            The round isn't one of the run, comes after a later one, or had other answers.
         """
-        again = number == self.proposed and about == self.about
-        if not again and not self.proposed < number <= rounds:
+        given = self.about.splitlines() if number == self.proposed else []
+        again = about in given
+        if not again and not (self.proposed <= number <= rounds and len(given) < _MOST_PROPOSALS):
             raise RefusalError(
                 PROPOSED,
                 f"found a request for structures of round {number}; wanted a round after "
                 f"{self.proposed}, up to {rounds}, or the last request again: a bakery proposes "
-                "once a round. Nothing is sent",
+                "once a round, or twice where one is taken back. Nothing is sent",
             )
-        return replace(self, count=self.count + (not again), proposed=number, about=about)
+        told = given if again else [*given, about]
+        return replace(self, count=self.count + (not again), proposed=number, about="\n".join(told))
 
     def next_run(self, run: str, *, newest: str) -> Self:
         """Begin a further run's; of the same data the cohorts stay, as sums would be the same."""

@@ -17,7 +17,7 @@ from glean.federation.coordination.secagg_server import UnopenedError
 from glean.federation.coordination.sum_result import Totals
 from glean.federation.coordination.wanted_sum import WantedSum
 from glean.federation.wire.opened_cohorts import Cohort, OpenedCohorts, rows_told
-from glean.federation.wire.sum_request import GRADIENTS, SumRequest
+from glean.federation.wire.sum_request import LEARNED, SumRequest
 from glean.seeds import draw
 
 FILE = "cohorts.json"
@@ -45,8 +45,7 @@ class CohortMemory:
     def __init__(self, manager: ClientManager) -> None:
         self._manager = manager
         self._opened, self.totals = _read(manager.clients.folder.path / FILE)
-        self._state = ""
-        self._learned: set[Cohort] = set()
+        self._learned: dict[str, set[Cohort]] = {}
 
     @property
     def floor(self) -> int:
@@ -136,18 +135,16 @@ class CohortMemory:
             opened = opened.plus(rows, names)
         self._keep(opened, self.totals)
         if (learning := _learning(wanted, senders)) and wanted.model is not None:
-            if self._state != wanted.model.state:
-                self._state, self._learned = wanted.model.state, set()
-            self._learned.add(learning)
+            self._learned.setdefault(wanted.model.state, set()).add(learning)
 
     def _check_gradients(self, wanted: WantedSum, senders: Collection[str]) -> None:
         learning = _learning(wanted, senders)
-        if not (self.floor and wanted.model and wanted.model.state == self._state):
+        if not self.floor or wanted.model is None:
             return
-        for before in self._learned:
+        for before in self._learned.get(wanted.model.state, ()):
             if learning & before and learning != before:
                 raise ImpossibleSumError(
-                    f"the gradients of this model were summed with {', '.join(sorted(before))}, "
+                    f"what is learned from this model was summed with {', '.join(sorted(before))}, "
                     f"and now without or with others: the difference would tell of "
                     f"{', '.join(sorted(learning ^ before))}"
                 )
@@ -167,7 +164,7 @@ class CohortMemory:
 def _learning(wanted: WantedSum, senders: Collection[str]) -> Cohort:
     """Name those whose gradients are in a sum."""
     requests = {name: wanted.requests[name] for name in senders}
-    return frozenset(n for n, one in requests.items() if GRADIENTS & {*one.contributes})
+    return frozenset(n for n, one in requests.items() if LEARNED & {*one.contributes})
 
 
 def _cohorts(

@@ -31,6 +31,7 @@ class FedAvgStrategy(PipelinedStrategy):
     ) -> RoundResult:
         assert isinstance(model, WeightModel), "fedavg averages weights"
         for attempt in retries(self._manager, number):
+            evaluation.without = attempt.spent
             part, asked = self._learners(
                 self._manager.sample_trainers(number, without=attempt.spent)
             )

@@ -60,7 +60,7 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         self._groups: Groups = sums.groups
         self._proposals = StructureProposals(manager, sums)
         self._kept = KeptGroupedLeaves(manager.clients.folder)
-        self._state = ""
+        self._learned_from: dict[str, dict[int, frozenset[str]]] = {}
         self._learned: dict[int, frozenset[str]] = {}
 
     def first_model(self) -> TreeModel:
@@ -71,8 +71,8 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, TreeModel), "refitted leaves are those of trees"
-        if self._state != model.state:
-            self._state, self._learned = model.state, {}
+        # Of any model so far: after a round that is taken back the one before is learned from anew.
+        self._learned = self._learned_from.setdefault(model.state, {})
         counted = self._counted(number, model)
         usable = 0
         for attempt in retries(self._manager, number):

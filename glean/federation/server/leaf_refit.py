@@ -50,6 +50,7 @@ class LeafRefitStrategy(PipelinedStrategy):
         proposed = None if self._floor else self._proposals.structures(number, model)
         leaves = self._counted(number, model) if self._floor else None
         for attempt in retries(self._manager, number):
+            evaluation.without = attempt.spent
             there = self._proposals.trainers(number, attempt.spent)
             if self._floor:
                 leaves = self._leaves(leaves, there, number, model)

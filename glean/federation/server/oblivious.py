@@ -97,6 +97,7 @@ class ObliviousStrategy(PipelinedStrategy):
     ) -> tuple[tuple[str, ...], SumResult]:
         """Have all who can learn sum a part; who was asked, and what came."""
         for attempt in retries(self._manager, number):
+            evaluation.without = attempt.spent
             asked = self._manager.sample_trainers(number, without=attempt.spent)
             attempt.asked = asked
             result = self._sum_rounds.run(

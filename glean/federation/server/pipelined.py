@@ -47,6 +47,8 @@ class PiggybackedEvaluation:
     ----------
     scores : mapping of str to MetricSums
         Those that came; empty before.
+    without : frozenset of str
+        Who has failed in this phase, and isn't asked again.
     """
 
     def __init__(self, sum_rounds: SumRounds, *, wanted: bool) -> None:
@@ -54,12 +56,13 @@ class PiggybackedEvaluation:
         self._manager = sum_rounds.manager
         self.wanted = wanted
         self.scores: Scores = {}
+        self.without: frozenset[str] = frozenset()
         self._metrics = workload_of(self._manager.settings).metrics
 
     @property
     def evaluators(self) -> tuple[str, ...]:
         """Bakeries that are to score in the next sum."""
-        return self._sum_rounds.scorers() if self.wanted else ()
+        return self._sum_rounds.scorers(without=self.without) if self.wanted else ()
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -53,8 +53,8 @@ CLIPPED_SCORE = "clipped score"
 CLIPPED_FINAL = "clipped final scores"
 """The primary metric over the test window by method, each clipped to 0 to 1."""
 
-GRADIENTS = frozenset({LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS})
-"""Parts in which a model's gradients are summed, which are the same numbers in each."""
+LEARNED = frozenset({LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS, WEIGHTS, WEIGHT_STEPS})
+"""Parts in which it is summed what clients learn from a model, the same numbers in each."""
 
 _TUPLES = ("parts", "contributes", "scale", "contributors")
 _LIMITS = {"rows": (0, 2**32), "num_clients": (1, 2**20), "unit_weight": (2.0**-64, 2.0**64)}

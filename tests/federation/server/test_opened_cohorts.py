@@ -260,3 +260,5 @@ def test_gradients_of_a_model_are_summed_over_the_same_bakeries_or_lost(run: Run
     with pytest.raises(ImpossibleSumError, match=f"would tell of {there[0]}$"):
         summed(result.model, there[1:])
     assert summed(other, there[1:])
+    with pytest.raises(ImpossibleSumError):  # also once another model was learned from
+        summed(result.model, there[1:])
