@@ -78,15 +78,13 @@ class GroupedLeaves:
         whole = {p: one for p, one in self.groups.items() if one.counts.bakeries <= {*names}}
         return replace(self, groups=whole)
 
-    def over_same_cohorts(
-        self, names: Collection[str], before: Mapping[int, Collection[str]]
-    ) -> Self:
+    def over_same_cohorts(self, names: Collection[str], before: Collection[frozenset[str]]) -> Self:
         """Leave out groups that would be summed over others of these than before."""
-        found = {
-            place: one
-            for place, one in self.groups.items()
-            if place not in before or one.counts.bakeries & {*names} == {*before[place]}
-        }
+        found: dict[int, CountedLeaves] = {}
+        for place, one in self.groups.items():
+            left = one.counts.bakeries & {*names}
+            if all(left == cohort for cohort in before if left & cohort):
+                found[place] = one
         return replace(self, groups=found)
 
     def with_hessians(self, pairs: Mapping[int, Encoded]) -> Self:

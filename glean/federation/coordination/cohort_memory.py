@@ -137,11 +137,15 @@ class CohortMemory:
         if (learning := _learning(wanted, senders)) and wanted.model is not None:
             self._learned.setdefault(wanted.model.state, set()).add(learning)
 
+    def learned_from(self, state: str) -> frozenset[Cohort]:
+        """Give the cohorts over which it was summed what is learned from a model, by its state."""
+        return frozenset(self._learned.get(state, ()))
+
     def _check_gradients(self, wanted: WantedSum, senders: Collection[str]) -> None:
         learning = _learning(wanted, senders)
         if not self.floor or wanted.model is None:
             return
-        for before in self._learned.get(wanted.model.state, ()):
+        for before in self.learned_from(wanted.model.state):
             if learning & before and learning != before:
                 raise ImpossibleSumError(
                     f"what is learned from this model was summed with {', '.join(sorted(before))}, "

@@ -60,8 +60,6 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         self._groups: Groups = sums.groups
         self._proposals = StructureProposals(manager, sums)
         self._kept = KeptGroupedLeaves(manager.clients.folder)
-        self._learned_from: dict[str, dict[int, frozenset[str]]] = {}
-        self._learned: dict[int, frozenset[str]] = {}
 
     def first_model(self) -> TreeModel:
         """Begin without trees."""
@@ -71,24 +69,21 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, TreeModel), "refitted leaves are those of trees"
-        # Of any model so far: after a round that is taken back the one before is learned from anew.
-        self._learned = self._learned_from.setdefault(model.state, {})
         counted = self._counted(number, model)
         usable = 0
         for attempt in retries(self._manager, number):
             there = frozenset(self._proposals.trainers(number, attempt.spent))
-            leaves = self._serving(counted, there, number)
+            leaves = self._serving(counted, there, number, model)
             if leaves is None:
                 break
             asked = leaves.bakeries & there
             scoring = self._scoring(evaluation, leaves, attempt.spent)
             opened = self._leaf_sums(leaves, asked, number, model, scoring)
-            self._learned |= {at: asked & one.replies.keys() for at, one in opened.items()}
             usable = len(opened)
             if usable >= self._groups.least:
                 scoring.take(_joined(opened))
                 used, trees = self._refitted(leaves, opened, number)
-                learned = sum(len(self._learned[place]) for place in used)
+                learned = sum(len(asked & one.replies.keys()) for one in used.values())
                 grown = model.grown(model.forest.plus(trees.trees))
                 return RoundResult(grown, len(asked), learned, state)
             attempt.asked = sorted(self._sums.silent)
@@ -135,7 +130,11 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         return found.among(found.bakeries, floor=self._groups.floor)
 
     def _serving(
-        self, counted: GroupedLeaves | None, there: Collection[str], number: int
+        self,
+        counted: GroupedLeaves | None,
+        there: Collection[str],
+        number: int,
+        model: GlobalModel,
     ) -> GroupedLeaves | None:
         """Give the leaves to sum up: those counted; earlier ones if too many groups lack somebody.
 
@@ -145,9 +144,10 @@ class GroupedLeafRefitStrategy(PipelinedStrategy):
         found += [
             kept.among(there, floor=self._groups.floor) for kept in self._kept.serving(number)
         ]
+        before = self._sums.cohorts.learned_from(model.state)
         for leaves in found:
             # Gradients of one model over two cohorts of a group would tell of those in one alone.
-            same = leaves.over_same_cohorts(there, self._learned)
+            same = leaves.over_same_cohorts(there, before)
             if len(same.groups) >= self._groups.least:
                 return same
         return None

@@ -1,4 +1,4 @@
-"""What the events of an interrupted run say of rounds that don't count, or have no score."""
+"""Events of rounds that don't count, have no score, or are no better than the first model."""
 
 from __future__ import annotations
 
