@@ -95,6 +95,8 @@ def main() -> int:
     names = args.jobs or [name for name in JUDGED if JOBS[name].available()]
     counts = [int(number) for number in args.bakeries.split(",") if number]
     missed: list[str] = []
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
             missed += measure(name, counts, args.seeds, args.out or Path(scratch))

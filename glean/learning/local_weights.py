@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
+from glean.errors import ModelError
 from glean.features.matrix import FeatureMatrix
 from glean.learning.model_weights import Weights
 from glean.learning.weight_models import fit_round, initial_weights, predict_weights
 from glean.metrics import wape
+
+LOG = logging.getLogger("glean")
 
 MOST_ROUNDS = 100
 PATIENCE = 10
@@ -47,9 +52,14 @@ def train_local_weights(
     best, best_wape, best_round = weights, _wape(weights, validation), 0
     rounds = MOST_ROUNDS if len(validation) else DEFAULT_ROUNDS
     for number in range(1, rounds + 1):
-        weights = fit_round(
-            kind, weights, train, learning_rate=learning_rate, seed=(seed + number) % 2**31
-        )
+        try:
+            weights = fit_round(
+                kind, weights, train, learning_rate=learning_rate, seed=(seed + number) % 2**31
+            )
+        except ModelError as error:
+            # Not raised: whoever chooses the learning rate would read from it how steep rows are.
+            LOG.warning("a bakery's own weights stay as they were: %s", error)
+            break
         found = _wape(weights, validation)
         if not found >= best_wape:
             best, best_wape, best_round = weights, found, number

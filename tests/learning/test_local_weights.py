@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from glean.errors import ModelError
 from glean.learning.local_weights import train_local_weights
-from glean.learning.weight_models import initial_weights, predict_weights
+from glean.learning.weight_models import fit_round, initial_weights, predict_weights
 from glean.metrics import wape
 from tests.matrices import DEFINITION, random_matrix
 
@@ -31,3 +32,19 @@ def test_without_a_validation_window_a_fixed_number_of_rounds_is_run() -> None:
     again = train_local_weights("poisson", train, none, learning_rate=1.0, seed=3)
     assert once.to_npz() == again.to_npz()
     assert once.to_npz() != initial_weights("poisson", DEFINITION, seed=3).to_npz()
+
+
+def test_steps_that_run_away_leave_the_best_weights(caplog: pytest.LogCaptureFixture) -> None:
+    """Whether a bakery fails would tell whoever chose the step how steep its rows are."""
+    train, validation = random_matrix(300), random_matrix(80, seed=1)
+    with pytest.raises(ModelError, match="ran away"):
+        fit_round(
+            "neural",
+            initial_weights("neural", DEFINITION, seed=3),
+            train,
+            learning_rate=1e30,
+            seed=4,
+        )
+    found = train_local_weights("neural", train, validation, learning_rate=1e30, seed=3)
+    assert found.to_npz() == initial_weights("neural", DEFINITION, seed=3).to_npz()
+    assert "ran away" in caplog.text

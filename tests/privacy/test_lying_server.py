@@ -65,7 +65,11 @@ def scores(found: Federation) -> SumRequest:
     with as_server(found.grid):
         totals = found.rounds.sum_rounds.totals(1)
     return SumRequest(
-        (SCORES,), (SCORES,), unit_weight=totals.unit_weight, num_clients=totals.num_clients
+        (SCORES,),
+        (SCORES,),
+        rows=totals.rows,
+        unit_weight=totals.unit_weight,
+        num_clients=totals.num_clients,
     )
 
 
@@ -75,7 +79,6 @@ def to_others(**changes: object) -> Lie:
 
 
 LIES: Mapping[str, Lie] = {
-    "another number of rows": to_others(rows=1),
     "another number of clients": to_others(num_clients=6),
     "another round": lambda name, task: (
         task if name == VICTIM else replace(task, round=task.round + 1)
@@ -113,6 +116,18 @@ def test_bakeries_that_are_told_different_things_give_no_sum(
     with pytest.raises(FederationError, match="secure sums were lost in a row"):
         asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
     assert {*grid.replies} == {*NAMES}
+
+
+@pytest.mark.parametrize("changes", [{"rows": 1}, {"unit_weight": 1.0}])
+def test_another_scale_than_before_is_refused(
+    changes: dict[str, float], lying: tuple[Federation, GlobalModel, LyingGrid]
+) -> None:
+    """It was named in every sum of the run so far; the victim, who isn't told, gives no sum."""
+    found, model, grid = lying
+    grid.lie = to_others(**changes)
+    with pytest.raises(FederationError, match="another unit than before"):
+        asked(found, model, dict.fromkeys(NAMES, scores(found)), length=LENGTH)
+    assert {*grid.replies} <= {VICTIM}
 
 
 def test_a_lie_told_to_all_is_refused(lying: tuple[Federation, GlobalModel, LyingGrid]) -> None:
@@ -236,7 +251,7 @@ def test_hessians_are_not_opened_without_somebody_and_gradients_are(
     assert isinstance(model, TreeModel)
     forest = replace(model.forest, trees=model.forest.trees[:1])
     leaves = leaf_count(forest)
-    request = replace(scores(found), parts=(LEAVES,), contributes=(LEAVES,), rows=10_000)
+    request = replace(scores(found), parts=(LEAVES,), contributes=(LEAVES,))
     structures = Forest.to_bytes(forest)
     with pytest.raises(FederationError, match="too like a sum opened already"):
         asked(
@@ -301,9 +316,7 @@ def test_gradients_of_one_model_are_not_opened_without_somebody(
     model = fewer_trees(model)  # nobody was asked about this one
     turned = replace(forest, trees=forest.trees[::-1])
     leaves = leaf_count(forest)
-    request = replace(
-        scores(found), parts=(LEAF_GRADIENTS,), contributes=(LEAF_GRADIENTS,), rows=10_000
-    )
+    request = replace(scores(found), parts=(LEAF_GRADIENTS,), contributes=(LEAF_GRADIENTS,))
     whole = dict.fromkeys(NAMES, request)
     assert any(asked(found, model, whole, length=leaves, structures=forest.to_bytes()))
     assert any(asked(found, model, whole, length=leaves, structures=turned.to_bytes()))
@@ -380,7 +393,7 @@ def test_structures_beyond_the_settings_are_refused(
     """A server's own trees, with a row a leaf: the settings say two levels and ten trees."""
     found, model, _ = lying
     forest = replace(model.forest, trees=(deep_tree(levels),) * trees)  # type: ignore[union-attr]
-    request = replace(scores(found), parts=(LEAVES,), contributes=(LEAVES,), rows=100)
+    request = replace(scores(found), parts=(LEAVES,), contributes=(LEAVES,))
     with pytest.raises(FederationError, match="structures beyond the settings"):
         asked(
             found,

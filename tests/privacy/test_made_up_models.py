@@ -49,7 +49,11 @@ def scores(found: Federation, **changes: object) -> SumRequest:
     totals = found.rounds.sum_rounds.cohorts.totals
     assert totals is not None
     request = SumRequest(
-        (SCORES,), (SCORES,), unit_weight=totals.unit_weight, num_clients=totals.num_clients
+        (SCORES,),
+        (SCORES,),
+        rows=totals.rows,
+        unit_weight=totals.unit_weight,
+        num_clients=totals.num_clients,
     )
     return replace(request, **changes)  # type: ignore[arg-type]
 
@@ -104,7 +108,7 @@ def test_weights_of_one_model_are_not_opened_in_two_ways(
         monkeypatch.setattr(CohortMemory, name, lambda *_: None)
     monkeypatch.setattr(SecAggServer, "check", lambda *_: None)
     length = encoded_length(model.weights) - 1  # type: ignore[union-attr]
-    whole = scores(found, parts=(WEIGHTS,), contributes=(WEIGHTS,), rows=1000)
+    whole = scores(found, parts=(WEIGHTS,), contributes=(WEIGHTS,))
     assert any(asked(found, model, dict.fromkeys(NAMES, whole), length=length + 1))
     steps = replace(whole, parts=(WEIGHT_STEPS,), contributes=(WEIGHT_STEPS,))
     for request in (steps, replace(steps, tested="another name")):

@@ -156,8 +156,8 @@ class StoredSecAggClient:
         # What was charged for is a release of its own, with noise of its own: it may be repeated.
         asked = self._asked(task) if self._client.own_table and charge is None else {}
         floor = self._client.policy.cohorts_floor
-        unit = self._unit(task) if self._client.own_table else 0.0
-        entry = journal.read().masked(task.number, asked, floor=floor, unit=unit)
+        unit, rows = self._scale(task) if self._client.own_table else (0.0, 0)
+        entry = journal.read().masked(task.number, asked, floor=floor, unit=unit, rows=rows)
         masked = self._secagg_client.mask(
             encoded.view(np.uint64),
             step=task.number,
@@ -171,10 +171,11 @@ class StoredSecAggClient:
         return masked.to_bytes()
 
     @staticmethod
-    def _unit(task: SumTask) -> float:
-        """Say what a sum is relative to; 0 where it is what gives the unit."""
+    def _scale(task: SumTask) -> tuple[float, int]:
+        """Say what a sum is relative to, and scaled by; 0 where it is what gives these."""
         request = SumRequest.from_json(task.request)
-        return request.unit_weight if {*request.parts} - {TOTALS} else 0.0
+        wanted = {*request.parts} - {TOTALS}
+        return (request.unit_weight, request.rows) if wanted else (0.0, 0)
 
     def _asked(self, task: SumTask) -> dict[str, frozenset[str]]:
         """Name each part of a sum by what it is about, and those who contribute it."""

@@ -15,6 +15,7 @@ from typing import Self
 
 from glean.errors import FederationError, RefusalError
 from glean.federation.wire.opened_cohorts import OpenedCohorts, rows_told
+from glean.federation.wire.sum_request import LEAF_GRADIENTS
 
 DONE_ALREADY, OPENED_ALREADY = "a step done already", "a sum opened already"
 TOO_LIKE = "too like a sum opened already"
@@ -45,13 +46,16 @@ class StepJournal:
     opened : mapping of str to str
         Each part that this client has helped to open -> digest of those whose numbers were in it.
     cohorts : OpenedCohorts
-        Of whom this client has helped to open counts, totals, hessians and scores.
+        Of whom this client has helped to open counts, totals, hessians and scores, and of whom what
+        is learned from which models; what outlives the run, as long as the data are the same.
     floor : int
         By how many the cohorts of the last step have to differ from these; 0 asks for nothing.
     ledger : int
         Releases that the ledger of privacy had when it was last written, in this run or before.
     unit : float
         What the run's sums are relative to; 0 before the first that is relative to anything.
+    rows : int
+        Rows of the federation, by which the run's sums are scaled; 0 before the first.
     proposed : int
         The last round that structures were proposed in.
     about : str
@@ -68,10 +72,13 @@ class StepJournal:
     floor: int = 0
     ledger: int = 0
     unit: float = 0.0
+    rows: int = 0
     proposed: int = 0
     about: str = ""
 
-    def masked(self, step: int, asked: Sets, *, floor: int = 0, unit: float = 0.0) -> Self:
+    def masked(
+        self, step: int, asked: Sets, *, floor: int = 0, unit: float = 0.0, rows: int = 0
+    ) -> Self:
         """Note that a vector is masked.
 
         Parameters
@@ -85,12 +92,14 @@ class StepJournal:
         unit : float
             What its numbers are relative to; 0 where they are to nothing. One a run: rounding and
             cutting make a sum tell who is above a threshold, and the unit moves that.
+        rows : int
+            Rows of the federation that it is scaled by, likewise; 0 where it isn't.
 
         Raises
         ------
         RefusalError
-            The step isn't greater than the last one, a cohort differs by too few, or the unit is
-            another one.
+            The step isn't greater than the last one, a cohort differs by too few, or the unit or
+            the number of rows is another one.
         """
         if step <= self.step:
             raise RefusalError(
@@ -104,9 +113,22 @@ class StepJournal:
                 f"found a sum in units of {unit:.6g}; wanted {self.unit:.6g}, as before in this "
                 "run. Nothing is sent",
             )
+        if rows and self.rows not in (0, rows):
+            raise RefusalError(
+                OTHER_UNIT,
+                f"found a sum scaled for {rows} rows; wanted {self.rows}, as before in this run. "
+                "Nothing is sent",
+            )
         self._with_cohorts(asked, floor)
-        count, unit = self.count + 1, unit or self.unit
-        return replace(self, count=count, step=step, asked=asked, floor=floor, unit=unit)
+        return replace(
+            self,
+            count=self.count + 1,
+            step=step,
+            asked=asked,
+            floor=floor,
+            unit=unit or self.unit,
+            rows=rows or self.rows,
+        )
 
     def unmasked(self, senders: frozenset[str]) -> Self:
         """Note that shares are revealed for the sum over some senders.
@@ -127,7 +149,7 @@ class StepJournal:
                     "once, since the difference of two tells of a single bakery. Nothing is "
                     "revealed",
                 )
-        cohorts = self._with_cohorts(sent, self.floor)
+        cohorts = self._with_learned(sent, self._with_cohorts(sent, self.floor))
         return replace(self, opened={**self.opened, **found}, cohorts=cohorts)
 
     def proposing(self, number: int, about: str, *, rounds: int) -> Self:
@@ -202,23 +224,40 @@ class StepJournal:
         """Add who is in a sum to whom was opened, or refuse it."""
         cohorts = self.cohorts
         for part, names in sets.items():
-            rows = rows_told(part.rpartition(" ")[0])
-            near = cohorts.too_like(rows, names, floor=floor) if rows else None
-            if near is not None:
-                raise RefusalError(
-                    TOO_LIKE,
-                    f"found a sum about {rows} rows over {_listed(names)}, where one over "
-                    f"{_listed(near)} was opened; wanted the same ones, or {floor} or more to "
-                    f"differ, since the difference tells of {_listed(names ^ near)}. Nothing is "
-                    "sent or revealed",
-                )
-            cohorts = cohorts.plus(rows, names) if rows else cohorts
+            if rows := rows_told(_kind(part)):
+                near = cohorts.too_like(rows, names, floor=floor)
+                _check_like(f"about {rows} rows", names, near, floor)
+                cohorts = cohorts.plus(rows, names)
+        return cohorts
+
+    def _with_learned(self, sets: Sets, cohorts: OpenedCohorts) -> OpenedCohorts:
+        """Add of whom is learned from which model, or refuse it."""
+        for part, names in sets.items():
+            if _kind(part) == LEAF_GRADIENTS:
+                near = cohorts.learned_too_like(part, names, floor=self.floor)
+                _check_like("of what is learned from a model", names, near, self.floor)
+                cohorts = cohorts.plus_learned(part, names)
         return cohorts
 
 
 def part_name(part: str, *about: object) -> str:
     """Name a part of a sum by all that it is about, so that the same isn't opened twice."""
     return f"{part} {hashlib.sha256(repr(about).encode()).hexdigest()[:32]}"
+
+
+def _kind(part: str) -> str:
+    """Give the part's name in a request."""
+    return part.rpartition(" ")[0]
+
+
+def _check_like(about: str, names: frozenset[str], near: frozenset[str] | None, floor: int) -> None:
+    if near is not None:
+        raise RefusalError(
+            TOO_LIKE,
+            f"found a sum {about} over {_listed(names)}, where one over {_listed(near)} was "
+            f"opened; wanted the same ones, or {floor} or more to differ, since the difference "
+            f"tells of {_listed(names ^ near)}. Nothing is sent or revealed",
+        )
 
 
 def _listed(names: frozenset[str]) -> str:

@@ -45,7 +45,6 @@ class CohortMemory:
     def __init__(self, manager: ClientManager) -> None:
         self._manager = manager
         self._opened, self.totals = _read(manager.clients.folder.path / FILE)
-        self._learned: dict[str, set[Cohort]] = {}
 
     @property
     def floor(self) -> int:
@@ -133,13 +132,13 @@ class CohortMemory:
         opened = self._opened
         for rows, names in _cohorts(wanted.requests, senders):
             opened = opened.plus(rows, names)
+        if wanted.model is not None:
+            opened = opened.plus_learned(wanted.model.state, _learning(wanted, senders))
         self._keep(opened, self.totals)
-        if (learning := _learning(wanted, senders)) and wanted.model is not None:
-            self._learned.setdefault(wanted.model.state, set()).add(learning)
 
     def learned_from(self, state: str) -> frozenset[Cohort]:
         """Give the cohorts over which it was summed what is learned from a model, by its state."""
-        return frozenset(self._learned.get(state, ()))
+        return self._opened.learned_from(state)
 
     def _check_gradients(self, wanted: WantedSum, senders: Collection[str]) -> None:
         learning = _learning(wanted, senders)

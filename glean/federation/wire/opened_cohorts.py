@@ -2,14 +2,15 @@
 
 A cohort is a set of clients whose numbers are in a sum. The difference of two sums over cohorts
 that differ by few tells of these few. So nothing of that kind is opened of a cohort that differs
-from an opened one by fewer than the floor; the very same may follow. Gradient sums go on.
+from an opened one by fewer than the floor; the very same may follow. Gradient sums go on, those of
+one model over the same cohort or one that differs by enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 from glean.federation.wire.sum_request import (
     CLIPPED_SCORE,
@@ -33,6 +34,8 @@ _ROWS = {
     **dict.fromkeys((TOTALS, PRESENCE, LEAVES, WEIGHTS, HISTOGRAMS, DAY_HESSIANS), TRAINING),
     FINAL: TEST,
 }
+
+_LEARNED = "learned"
 
 Cohort = frozenset[str]
 
@@ -58,9 +61,12 @@ class OpenedCohorts:
     ----------
     cohorts : mapping of str to tuple of frozenset of str
         By the rows that they were opened about, in the order in which that was first done.
+    learned : mapping of frozenset of str to frozenset of str
+        By cohort the models from which it was summed over it what clients learn, by a name of each.
     """
 
     cohorts: Mapping[str, tuple[Cohort, ...]] = field(default_factory=dict)
+    learned: Mapping[Cohort, frozenset[str]] = field(default_factory=dict)
 
     def too_like(self, rows: str, names: Collection[str], *, floor: int) -> Cohort | None:
         """Find an opened cohort from which this one differs by too few; None: it may be opened.
@@ -82,9 +88,7 @@ class OpenedCohorts:
         >>> opened.too_like("training", "abcdefgh", floor=3) is None
         True
         """
-        wanted = frozenset(names)
-        near = (one for one in self.cohorts.get(rows, ()) if 0 < len(one ^ wanted) < floor)
-        return next(near, None)
+        return _nearest(names, self.cohorts.get(rows, ()), floor=floor)
 
     def within(self, rows: str, there: Collection[str]) -> Cohort | None:
         """Give the first opened cohort of which all are there; None where there is none."""
@@ -98,21 +102,53 @@ class OpenedCohorts:
             return self
         return replace(self, cohorts={**self.cohorts, rows: (*known, cohort)})
 
-    def to_lists(self) -> dict[str, list[list[str]]]:
+    def learned_from(self, model: str) -> frozenset[Cohort]:
+        """Give the cohorts over which it was summed what clients learn from a model.
+
+        Examples
+        --------
+        >>> opened = OpenedCohorts().plus_learned("model", "abc").plus_learned("other", "ab")
+        >>> opened.learned_from("model") == {frozenset("abc")}
+        True
+        """
+        return frozenset(cohort for cohort, models in self.learned.items() if model in models)
+
+    def learned_too_like(self, model: str, names: Collection[str], *, floor: int) -> Cohort | None:
+        """Find a cohort of which was learned from a model, and from which this one differs so."""
+        return _nearest(names, self.learned_from(model), floor=floor)
+
+    def plus_learned(self, model: str, names: Iterable[str]) -> Self:
+        """Note that it was summed over a cohort what clients learn from a model."""
+        cohort = frozenset(names)
+        known = self.learned.get(cohort, frozenset())
+        if not cohort or model in known:
+            return self
+        return replace(self, learned={**self.learned, cohort: known | {model}})
+
+    def to_lists(self) -> dict[str, list[list[str]] | list[list[list[str]]]]:
         """Write them for JSON; `from_lists` reads it."""
-        return {
-            rows: [sorted(cohort) for cohort in cohorts] for rows, cohorts in self.cohorts.items()
-        }
+        learned = [[sorted(cohort), sorted(models)] for cohort, models in self.learned.items()]
+        opened = {rows: [sorted(one) for one in cohorts] for rows, cohorts in self.cohorts.items()}
+        return {**opened, _LEARNED: learned}
 
     @classmethod
-    def from_lists(cls, found: Mapping[str, Iterable[Iterable[str]]]) -> Self:
+    def from_lists(cls, found: Mapping[str, Iterable[Iterable[Any]]]) -> Self:
         """Read what `to_lists` wrote.
 
         Raises
         ------
-        TypeError, AttributeError
+        TypeError, ValueError, AttributeError
             It is something else.
         """
-        return cls(
-            {rows: tuple(frozenset(one) for one in cohorts) for rows, cohorts in found.items()}
-        )
+        learned = {frozenset(names): frozenset(models) for names, models in found.get(_LEARNED, ())}
+        opened = {
+            rows: tuple(frozenset(one) for one in cohorts)
+            for rows, cohorts in found.items()
+            if rows != _LEARNED
+        }
+        return cls(opened, learned)
+
+
+def _nearest(names: Collection[str], known: Iterable[Cohort], *, floor: int) -> Cohort | None:
+    wanted = frozenset(names)
+    return next((one for one in known if 0 < len(one ^ wanted) < floor), None)

@@ -116,6 +116,34 @@ def test_a_further_run_on_the_same_data_knows_who_was_in_sums(tmp_path: Path) ->
     store(tmp_path, run="3", newest="2024-03-02").read().masked(1, asked, floor=3)
 
 
+def test_a_further_run_on_the_same_data_knows_who_learned_from_a_model(tmp_path: Path) -> None:
+    """With one bakery fewer, what a model teaches isn't opened; with as many others it is."""
+    part, fewer = part_name(LEAF_GRADIENTS, "model"), EVERYBODY - {"a"}
+    others, model = EVERYBODY | {"e", "f", "g"}, part_name(LEAF_GRADIENTS, "another model")
+    kept = store(tmp_path)
+    kept.write(kept.read().masked(5, {part: EVERYBODY}, floor=3))
+    kept.write(kept.read().unmasked(EVERYBODY))
+    store(tmp_path, run="2").write(store(tmp_path, run="2").read())
+    again = store(tmp_path, run="3").read()
+    for names, senders in ((fewer, fewer), (EVERYBODY, fewer)):
+        with pytest.raises(RefusalError, match=r"what is learned from a model .* tells of a"):
+            again.masked(1, {part: names}, floor=3).unmasked(senders)
+    for name, names in ((part, EVERYBODY), (part, others), (model, fewer)):
+        assert again.masked(1, {name: names}, floor=3).unmasked(names).opened
+    newer = store(tmp_path, run="3", newest="2024-03-02").read()
+    assert newer.masked(1, {part: fewer}, floor=3).unmasked(fewer).opened
+
+
+def test_rows_and_unit_are_the_same_in_a_run() -> None:
+    """They move the thresholds of rounding; a sum that needs neither has none."""
+    journal = StepJournal().masked(1, {}).masked(2, {}, unit=2.0, rows=100).masked(3, {})
+    journal.masked(4, {}, unit=2.0, rows=100)
+    for unit, rows in ((2.5, 100), (2.0, 128)):
+        with pytest.raises(RefusalError, match="as before in this run") as refused:
+            journal.masked(4, {}, unit=unit, rows=rows)
+        assert kind_of(refused) == "another unit than before"
+
+
 def test_a_state_that_was_put_back_is_noticed(tmp_path: Path) -> None:
     """The home has gone on since; nothing is answered until the node starts with a fresh state."""
     kept = store(tmp_path)

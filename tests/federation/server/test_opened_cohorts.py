@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import replace
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
@@ -126,12 +126,15 @@ def test_a_round_without_a_score_says_so_and_its_model_is_taken(run: Run) -> Non
 
 def test_totals_are_opened_once(run: Run) -> None:
     """And kept, with who was in them, for a run that goes on from here."""
-    found, log, _ = run
+    found, log, result = run
     sums = [
         result for _, result in log.results if TOTALS in next(iter(result.requests.values())).parts
     ]
     assert len(sums) == 1
     kept = pd.read_json(found.folder.path / "cohorts.json", typ="series")
+    learned = {frozenset(names): models for names, models in kept["opened"].pop("learned")}
+    assert learned.keys() == {FIRST, FIRST - {"bakery 4"}}
+    assert len({*chain(*learned.values())}) == result.last_round
     assert kept["opened"] == {TRAINING: [sorted(FIRST)], VALIDATION: [sorted(FIRST)]}
 
 

@@ -31,6 +31,22 @@ def test_a_cohort_differs_from_every_opened_one_by_nobody_or_by_enough(
     assert found.within(TRAINING, wanted) == first
 
 
+@given(st.lists(st.tuples(st.sampled_from("mno"), COHORTS), max_size=6), st.integers(0, 6))
+def test_what_was_learned_of_whom_is_known_by_model(
+    learned: list[tuple[str, frozenset[str]]], floor: int
+) -> None:
+    """The rule is the same, for each model by itself; and it is written and read."""
+    found = OpenedCohorts().plus(TRAINING, "ab")
+    for model, cohort in learned:
+        found = found.plus_learned(model, cohort)
+    assert OpenedCohorts.from_lists(json.loads(json.dumps(found.to_lists()))) == found
+    for model in "mno":
+        cohorts = {cohort for name, cohort in learned if name == model}
+        assert found.learned_from(model) == cohorts
+        allowed = all(one == {*"abc"} or len(one ^ {*"abc"}) >= floor for one in cohorts)
+        assert (found.learned_too_like(model, "abc", floor=floor) is None) == allowed
+
+
 @pytest.mark.parametrize("part", [LEAF_GRADIENTS, DAY_GRADIENTS])
 def test_gradient_sums_go_on(part: str) -> None:
     """Whatever has hessians, counts or scores in it doesn't."""
