@@ -72,7 +72,12 @@ class ImportOptions:
     delimiter: Annotated[str, typer.Option(help="Between values: , ; tab |")] = ""
     decimal: Annotated[str, typer.Option(help="Decimal mark: . or ,")] = ""
     encoding: Annotated[str, typer.Option(help="Like utf-8, cp1252, utf-16.")] = ""
-    date_order: Annotated[str, typer.Option(help="dmy, mdy or ymd.")] = ""
+    date_order: Annotated[
+        str, typer.Option(help="dmy, mdy, ymd, or serial (Excel's count of days).")
+    ] = ""
+    swapped_days: Annotated[
+        str, typer.Option(help="Day and month that seem exchanged up to the 12th: swap or keep.")
+    ] = ""
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False
 
     def request(self) -> ImportRequest:
@@ -115,6 +120,7 @@ class ImportOptions:
             covariates=self._covariates(),
             region=self.region,
             selection=self._selection(),
+            swapped_days=self.swapped_days,
         )
 
     def _covariates(self) -> CovariateFile | None:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
 from glean.runs.spreadsheet_cells import unescape_cell
+from glean.sales.reading.dates import read_dates
 from glean.sales.reading.sales_file import in_file_order
 from glean.sales.reading.sheet import Sheet, Texts, texts_of
 from glean.sales.reading.text_files import open_text_sheet
-from glean.sales.reading.values import Fault, NumberFormat, read_dates, read_flags, read_numbers
+from glean.sales.reading.values import Fault, NumberFormat, read_flags, read_numbers
 from glean.sales.table import FLAGS
 
 ALL_PRODUCTS = ""

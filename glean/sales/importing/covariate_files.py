@@ -21,8 +21,9 @@ from glean.sales.importing.exports import (
 )
 from glean.sales.importing.notation import DATE_ORDERS
 from glean.sales.reading.checks import typed_rows
+from glean.sales.reading.dates import read_dates
 from glean.sales.reading.sheet import Sheet
-from glean.sales.reading.values import Fault, NumberFormat, read_dates, read_flags, read_numbers
+from glean.sales.reading.values import Fault, NumberFormat, read_flags, read_numbers
 from glean.sales.table import FLAGS, KEYS
 
 
@@ -125,7 +126,8 @@ def join_covariates(
 def _date_column(sheet: Sheet) -> str:
     for name, texts in sheet.cells.items():
         for order in DATE_ORDERS:
-            if len(texts) and np.isnat(read_dates(texts, order)).mean() < 0.1:
+            # A column of numbers isn't taken for Excel's days unless it is named.
+            if order != "serial" and len(texts) and np.isnat(read_dates(texts, order)).mean() < 0.1:
                 return name
     wanted = "a column of dates; name it by --covariate-date"
     raise SalesError([Problem(sheet.source, None, "", "no column of dates", wanted)])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+
 from glean.errors import Problem, SalesError
 from glean.sales.importing.notation import (
     DATE_ORDER_NAMES,
@@ -18,14 +20,18 @@ from glean.sales.importing.notation import (
     detect_decimal,
 )
 from glean.sales.reading.checks import Forms
+from glean.sales.reading.dates import DateOrder, has_month_name, read_dates
 from glean.sales.reading.parquet_files import open_parquet_sheet
 from glean.sales.reading.sales_file import in_file_order
-from glean.sales.reading.sheet import Sheet
+from glean.sales.reading.sheet import Sheet, Texts
 from glean.sales.reading.text_files import DELIMITER_NAMES, DELIMITERS, open_text_sheet
-from glean.sales.reading.values import DateOrder, NumberFormat
+from glean.sales.reading.values import NumberFormat
 
 Note = tuple[str, str]
 """A line of an import's report: what, and what was found or done."""
+
+_LOOKED_AT = 1000
+"""Cells among which an example is found."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Notation:
     decimal : str
         "." or ",".
     date_order : str
-        "dmy", "mdy" or "ymd".
+        "dmy", "mdy", "ymd" or "serial".
     options : str
         How the options begin that tell these, for the messages.
     """
@@ -121,12 +127,22 @@ def forms_of(
     )
     decimal = notation.decimal or detect_decimal(sheet, numbers, options=notation.options)
     told = {True: "as told", False: "detected"}
-    example = f", like {sheet.cells[date][0]}"
+    words = f"{_dates_like(sheet.cells[date], order)} ({told[bool(notation.date_order)]})"
     notes = [
-        ("dates", f"{DATE_ORDER_NAMES[order]}{example} ({told[bool(notation.date_order)]})"),
+        ("dates", words),
         ("numbers", f"decimal {DECIMAL_NAMES[decimal]} ({told[bool(notation.decimal)]})"),
     ]
     return Forms(order, NumberFormat(decimal, lenient=True)), notes
+
+
+def _dates_like(texts: Texts, order: DateOrder) -> str:
+    """Say how dates are written, by an example and the day that it is taken for."""
+    days = read_dates(texts[:_LOOKED_AT], order)
+    row = int(np.argmin(np.isnat(days)))
+    name = "the month by its name" if has_month_name(texts[row]) else DATE_ORDER_NAMES[order]
+    return f"{name}, like {texts[row]}" + (
+        "" if np.isnat(days[row]) else f" = {str(days[row])[:10]}"
+    )
 
 
 def align_rows(sheet: Sheet, other: Sheet) -> Sheet:

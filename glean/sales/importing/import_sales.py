@@ -28,6 +28,7 @@ from glean.sales.importing.exports import (
 )
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.importing.selection import Selection
+from glean.sales.importing.swapped_days import settle_exchanged
 from glean.sales.importing.tills import (
     LONGEST_GAP_DAYS,
     ONE,
@@ -42,7 +43,7 @@ from glean.sales.reading.day_rows import repeated_days, table_of
 from glean.sales.reading.returns import settle_returns
 from glean.sales.reading.sales_file import in_file_order
 from glean.sales.reading.sheet import Sheet, Texts, texts_of
-from glean.sales.reading.values import distinct_of, read_dates, read_flags
+from glean.sales.reading.values import distinct_of, read_flags
 from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 
 
@@ -172,6 +173,8 @@ def _narrowed(
     """Leave out lines that aren't wanted before anything in them can be a problem."""
     numbers = [columns.units] + [old for old, new in columns.kept.items() if new != "sold_out_at"]
     forms, notes = forms_of(sheet, columns.date, numbers, request.notation)
+    forms, found = settle_exchanged(sheet, columns.date, forms, request.swapped_days)
+    notes += found
     for name in filter(None, (columns.bakery, columns.product)):
         sheet, changed = _tidied(sheet, name)
         notes += [("tidied", f"{changed} names in {name!r}: stray spaces")] if changed else []
@@ -181,7 +184,7 @@ def _narrowed(
     if columns.closed:
         sheet, count = _without_closed(sheet, columns.closed, forms)
         notes.append(("dropped", f"{count:,} rows of closed days"))
-    kept = request.selection.days(read_dates(sheet.cells[columns.date], forms.dates))
+    kept = request.selection.days(forms.days(sheet.cells[columns.date]))
     if not kept.all():
         notes.append(("dropped", f"{int((~kept).sum()):,} lines outside the days asked for"))
     sheet = sheet.rows(kept)

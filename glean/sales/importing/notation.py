@@ -8,14 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from glean.errors import Problem, SalesError, SettingsError
+from glean.sales.reading.dates import DateOrder, read_dates, split_time
 from glean.sales.reading.sheet import Sheet, Texts
-from glean.sales.reading.values import DateOrder, bare_number, distinct_of, read_dates
+from glean.sales.reading.values import bare_number, distinct_of
 
-DATE_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
+DATE_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd", "serial")
 DATE_ORDER_NAMES = {
     "dmy": "day, month, year",
     "mdy": "month, day, year",
     "ymd": "year, month, day",
+    "serial": "days as Excel counts them",
 }
 DECIMAL_NAMES = {".": "point", ",": "comma"}
 
@@ -111,7 +113,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 def _mostly_full_stops(texts: Texts) -> bool:
-    return sum("." in text.split(" ")[0] for text in texts) * 2 > len(texts)
+    return sum("." in split_time(text.strip())[0] for text in texts) * 2 > len(texts)
 
 
 def _both(text: str, orders: Sequence[DateOrder]) -> str:

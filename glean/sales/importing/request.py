@@ -9,7 +9,9 @@ from pathlib import Path
 from glean.errors import SettingsError
 from glean.sales.importing.covariate_files import CovariateFile
 from glean.sales.importing.exports import Notation
+from glean.sales.importing.notation import check_choice
 from glean.sales.importing.selection import Selection
+from glean.sales.importing.swapped_days import SWAPPED_DAYS
 from glean.sales.reading.checks import wanted_name
 from glean.sales.reading.returns import RETURNS
 from glean.sales.reading.sales_file import stem_of
@@ -88,6 +90,8 @@ class ImportRequest:
         Region of the public holidays to add, like "DE-SH"; "" for none.
     selection : Selection
         Days and bakeries that are kept.
+    swapped_days : str
+        "swap" or "keep", see `settle_exchanged`; "" to be asked where days seem exchanged.
 
     Raises
     ------
@@ -109,6 +113,7 @@ class ImportRequest:
     covariates: CovariateFile | None = None
     region: str = ""
     selection: Selection = field(default_factory=Selection)
+    swapped_days: str = ""
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -130,6 +135,7 @@ class ImportRequest:
             raise SettingsError(f"--keep: found the name {min(taken)!r}; wanted one not yet taken")
         if self.ignored_items and not columns.product:
             raise SettingsError("--ignore-item: wanted --product as well, the column of the items")
+        check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
         self._refuse_two_roles()
         wanted = "" if columns.bakery else wanted_name(self.one_bakery, "bakery")
         if wanted:

@@ -15,18 +15,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem
-from glean.sales.reading.sheet import Sheet, Texts
-from glean.sales.reading.values import (
+from glean.sales.reading.dates import (
     FIRST_YEAR,
     LAST_YEAR,
-    STRICT,
     DateFault,
     DateOrder,
+    date_fault,
+    exchanged,
+    read_dates,
+)
+from glean.sales.reading.sheet import Sheet, Texts
+from glean.sales.reading.values import (
+    STRICT,
     Fault,
     NumberFormat,
-    date_fault,
     distinct_of,
-    read_dates,
     read_flags,
     read_numbers,
     read_times,
@@ -39,10 +42,26 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class Forms:
-    """How dates and numbers of a sheet are written."""
+    """How dates and numbers of a sheet are written.
+
+    Parameters
+    ----------
+    dates : DateOrder
+        Order of day, month and year.
+    numbers : NumberFormat
+        Decimal mark and what may stand around a number.
+    exchange : bool
+        Whether day and month are exchanged up to the 12th, see `exchanged`.
+    """
 
     dates: DateOrder = "iso"
     numbers: NumberFormat = STRICT
+    exchange: bool = False
+
+    def days(self, texts: Texts) -> NDArray[np.datetime64]:
+        """Read a column of dates, NaT where a text is none."""
+        days = read_dates(texts, self.dates)
+        return exchanged(days) if self.exchange else days
 
 
 def typed_rows(
@@ -71,7 +90,7 @@ def typed_rows(
     for name, column in columns.items():
         match name:
             case "date":
-                frame[name], found = _dates(sheet, column, forms.dates)
+                frame[name], found = _dates(sheet, column, forms)
             case "bakery" | "product":
                 frame[name], found = sheet.cells[column], _name_problems(sheet, column, name)
             case "sold_out_at":
@@ -95,13 +114,11 @@ def wanted_name(text: str, kind: str) -> str:
     return ""
 
 
-def _dates(
-    sheet: Sheet, column: str, order: DateOrder
-) -> tuple[NDArray[np.datetime64], list[Problem]]:
-    days = read_dates(sheet.cells[column], order)
+def _dates(sheet: Sheet, column: str, forms: Forms) -> tuple[NDArray[np.datetime64], list[Problem]]:
+    days = forms.days(sheet.cells[column])
     if not np.isnat(days).any():
         return days, []
-    return days, _problems_by_text(sheet, column, partial(_wanted_date, order=order))
+    return days, _problems_by_text(sheet, column, partial(_wanted_date, order=forms.dates))
 
 
 def _wanted_date(text: str, order: DateOrder) -> str:
@@ -111,6 +128,7 @@ def _wanted_date(text: str, order: DateOrder) -> str:
         "ymd": "a date: year, month, day",
         "dmy": "a date: day, month, year",
         "mdy": "a date: month, day, year",
+        "serial": "a day as Excel counts it, like 45371",
     }[order]
     match date_fault(text, order):
         case DateFault.FINE:
@@ -119,6 +137,8 @@ def _wanted_date(text: str, order: DateOrder) -> str:
             return f"{date}; there is no such day"
         case DateFault.YEAR:
             return f"{date}; the year from {FIRST_YEAR} to {LAST_YEAR}"
+        case DateFault.WEEKDAY:
+            return f"{date}; it isn't the weekday that stands before it"
         case DateFault.WRITING:
             other_ways = " (`glean data import` reads other ways of writing it)"
             return date + (other_ways if order == "iso" else "")

@@ -1,4 +1,4 @@
-"""Texts become numbers, dates, flags and times: a pure step between `sheet` and `checks`.
+"""Texts become numbers, flags and times (dates: see `dates`): a step between `sheet` and `checks`.
 
 Each distinct text is looked at once, so a column of 250,000 cells takes as long as its distinct
 values. Nothing is guessed: what isn't written as the format says comes back with a fault.
@@ -6,11 +6,9 @@ values. Nothing is guessed: what isn't written as the format says comes back wit
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from dataclasses import dataclass
-from enum import Enum, IntEnum
-from typing import Literal
+from enum import IntEnum
 
 import numpy as np
 import pandas as pd
@@ -18,16 +16,8 @@ from numpy.typing import NDArray
 
 from glean.sales.reading.sheet import Texts, texts_of
 
-DateOrder = Literal["iso", "dmy", "mdy", "ymd"]
-"""How a date is written; "iso" is strictly 2019-07-01, the others allow ".", "-", "/" and times."""
-
 LARGEST = 1e12
 """Beyond this no sale, price or temperature is meant; squares of it are still exact enough."""
-
-FIRST_YEAR, LAST_YEAR = 1970, 2100
-"""Dates outside are slips of the keyboard."""
-
-_LETTERS = {"iso": "ymd", "ymd": "ymd", "dmy": "dmy", "mdy": "mdy"}
 
 MISSING_WORDS = frozenset({"null", "na", "n/a", "nan", "none", "-", "\\n", "#n/v", "#n/a"})
 """What exports write where they know nothing, in lower case."""
@@ -46,9 +36,6 @@ _SPACED = re.compile(
     r"[+-]?\d{1,3}([ \u00a0\u2009\u202f'\u2019])\d{3}(\1\d{3})*([.,]\d*)?", re.ASCII
 )
 _CURRENCY_SIGNS = "\u20ac$\u00a3"
-_ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
-_ANY_DATE = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})([T ]\d{1,2}:\d{2}.*)?", re.ASCII)
 _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 
 
@@ -61,15 +48,6 @@ class Fault(IntEnum):
     DECIMAL_COMMA = 3
     NOT_FINITE = 4
     TOO_LARGE = 5
-
-
-class DateFault(Enum):
-    """Why a text isn't the date that was wanted."""
-
-    FINE = "fine"
-    WRITING = "writing"
-    NO_SUCH_DAY = "no such day"
-    YEAR = "year"
 
 
 @dataclass(frozen=True)
@@ -137,50 +115,6 @@ def _with_point(text: str, form: NumberFormat) -> str:
     if form.decimal == ",":
         return text.replace(",", ".") if "." not in text else ""
     return text
-
-
-def read_dates(texts: Texts, order: DateOrder = "iso") -> NDArray[np.datetime64]:
-    """Read days of a column as datetime64[us] at midnight, NaT where a text isn't such a date."""
-    codes, distinct = distinct_of(texts)
-    days = [_day(_date_parts(text.strip(), order)) for text in distinct]
-    found = np.array(days or [None], dtype="datetime64[us]")
-    return found[codes]
-
-
-def date_fault(text: str, order: DateOrder = "iso") -> DateFault:
-    """Say why a text isn't a date of this order."""
-    parts = _date_parts(text.strip(), order)
-    if parts is None:
-        return DateFault.WRITING
-    if not FIRST_YEAR <= parts[0] <= LAST_YEAR:
-        return DateFault.YEAR
-    return DateFault.NO_SUCH_DAY if _day(parts) is None else DateFault.FINE
-
-
-def _date_parts(text: str, order: DateOrder) -> tuple[int, int, int] | None:
-    """Year, month and day of a text that is written as a date of this order."""
-    match = (_ISO_DATE if order == "iso" else _ANY_DATE).fullmatch(text)
-    compact = _COMPACT_DATE.fullmatch(text) if order == "ymd" else None
-    if compact:
-        parts = compact.group(1, 2, 3)
-    elif match:
-        parts = match.group(1, 2, 3) if order == "iso" else match.group(1, 3, 4)
-    else:
-        return None
-    places = dict(zip(_LETTERS[order], parts, strict=True))
-    if len(places["y"]) not in (2, 4) or max(len(places["m"]), len(places["d"])) > 2:
-        return None
-    year = int(places["y"]) + (2000 if len(places["y"]) == 2 else 0)
-    return year, int(places["m"]), int(places["d"])
-
-
-def _day(parts: tuple[int, int, int] | None) -> dt.date | None:
-    if parts is None or not FIRST_YEAR <= parts[0] <= LAST_YEAR:
-        return None
-    try:
-        return dt.date(*parts)
-    except ValueError:
-        return None
 
 
 def read_flags(texts: Texts, form: NumberFormat = STRICT) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ def test_writing_of_a_german_export_is_found_out(code: str, delimiter: str, tmp_
     names = {";": "semicolon", "\t": "tab", "|": "bar"}
     assert f"encoding {code}" in told
     assert f"a {names[delimiter]} between" in told
-    assert "day, month, year, like 13.05.2024 (detected)" in told
+    assert "day, month, year, like 13.05.2024 = 2024-05-13 (detected)" in told
     assert "decimal comma (detected)" in told
 
 
