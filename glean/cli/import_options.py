@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 class ImportOptions:
     """Options as they are typed: a field is an option, its annotation the help."""
 
-    file: Annotated[Path, typer.Argument(help="Export: CSV in any writing, .gz, or parquet.")]
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="The export: CSV in any writing, .gz, or parquet.",
+        ),
+    ]
     date: Annotated[str, typer.Option(help="Column of the day (a time in it is ignored).")]
     out: Annotated[Path, typer.Option(help="Table to write: .csv, .csv.gz or .parquet.")]
     units: Annotated[str, typer.Option(help="Column of what was sold, units or money.")] = ""
@@ -94,7 +100,8 @@ class ImportOptions:
         if self.quantity and (self.units or not self.till_lines):
             raise SettingsError("--quantity goes with --till-lines, in place of --units")
         return ImportRequest(
-            path=self.file,
+            path=self.files[0],
+            further=tuple(self.files[1:]),
             columns=Columns(
                 date=self.date,
                 units=self.units or self.quantity,

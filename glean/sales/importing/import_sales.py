@@ -1,8 +1,8 @@
 """An export of a till or spreadsheet becomes a `SalesTable`: the way from file to table.
 
-The steps stand in modules of their own: `exports` opens the file, `wide_files` and `tills` bring
-it into long form, `covariate_files` and `calendars` add what is known by day, `selection` says
-what is kept.
+The steps stand in modules of their own: `opened_files` makes one sheet of the files, `wide_files`
+and `tills` bring it into long form, `covariate_files` and `calendars` add what is known by day,
+`selection` says what is kept.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,12 +19,10 @@ from glean.sales.calendars import public_holidays
 from glean.sales.importing.covariate_files import join_covariates, read_covariates
 from glean.sales.importing.exports import (
     Note,
-    align_rows,
     forms_of,
-    missing_from,
-    open_export,
     together_with,
 )
+from glean.sales.importing.opened_files import OpenedFiles, open_files
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.importing.selection import Selection
 from glean.sales.importing.swapped_days import settle_exchanged
@@ -42,7 +39,7 @@ from glean.sales.reading.checks import Forms, typed_rows
 from glean.sales.reading.day_rows import repeated_days, table_of
 from glean.sales.reading.returns import settle_returns
 from glean.sales.reading.sales_file import in_file_order
-from glean.sales.reading.sheet import Sheet, Texts, texts_of
+from glean.sales.reading.sheet import Sheet, texts_of
 from glean.sales.reading.values import distinct_of, read_flags
 from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 
@@ -65,7 +62,7 @@ def import_sales(request: ImportRequest) -> Imported:
     SettingsError
         The region is unknown, or the holidays are there twice.
     """
-    texts = _read_texts(request)
+    texts = open_files(request)
     with together_with(texts.problems):
         frame, notes = _frame_of(texts, request)
     if texts.problems:
@@ -74,61 +71,11 @@ def import_sales(request: ImportRequest) -> Imported:
     notes += found
     frame, found = request.selection.bakeries(frame)
     notes += found
-    _refuse_none_left(frame, request.path)
+    _refuse_none_left(frame, request)
     return Imported(table_of(frame), tuple(notes))
 
 
-@dataclass(frozen=True)
-class _ExportTexts:
-    """The files of an import as texts.
-
-    Parameters
-    ----------
-    sheet : Sheet
-        Lines that fit the header; columns that are missing have stand-ins.
-    own : frozenset of str
-        Columns of the export itself, not of the file beside it.
-    notes : tuple of Note
-        How the files are written.
-    problems : tuple of Problem
-        Lines that don't fit, and missing columns.
-    missing : frozenset of str
-        Options whose columns are missing.
-    """
-
-    sheet: Sheet
-    own: frozenset[str]
-    notes: tuple[Note, ...]
-    problems: tuple[Problem, ...]
-    missing: frozenset[str]
-
-
-def _read_texts(request: ImportRequest) -> _ExportTexts:
-    sheet, notes, problems = open_export(request.path, request.notation)
-    own = frozenset(sheet.cells)
-    if request.aligned is not None:
-        other, found, ragged = open_export(request.aligned, request.notation)
-        problems += ragged
-        if problems:  # without its lines, one file would slip against the other
-            raise SalesError(problems)
-        sheet, notes = align_rows(sheet, other), notes + found
-    named = [*request.columns.named(), *(("--products", name) for name in request.products)]
-    missing = [(option, column) for option, column in named if column not in sheet.cells]
-    problems += missing_from(sheet, named)
-    stand_ins = {column: _stand_in(option, len(sheet)) for option, column in missing}
-    sheet = replace(sheet, cells=sheet.cells | stand_ins)
-    options = frozenset(option for option, _ in missing)
-    return _ExportTexts(sheet, own, tuple(notes), tuple(problems), options)
-
-
-def _stand_in(option: str, rows: int) -> Texts:
-    """Cells in which nothing is wrong, so that the other columns can be looked at."""
-    text = {"--date": "2000-01-01", "--units": "1", "--products": "1"}.get(option, "")
-    text = "(missing)" if option in ("--bakery", "--product") else text
-    return texts_of([text] * rows)
-
-
-def _frame_of(texts: _ExportTexts, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+def _frame_of(texts: OpenedFiles, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
     """Read the lines that are wanted; where columns are missing, only for what is wrong there."""
     if "--date" in texts.missing:  # the days of its stand-in would all be dropped
         request = replace(request, selection=Selection())
@@ -139,7 +86,7 @@ def _frame_of(texts: _ExportTexts, request: ImportRequest) -> tuple[pd.DataFrame
     return frame, [*notes, *written, *found]
 
 
-def _long_form(texts: _ExportTexts, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
+def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
     """Bring the export into long form, and say which columns are what there."""
     sheet, columns, notes = texts.sheet, request.columns, list(texts.notes)
     used = [column for _, column in columns.named()]
@@ -188,14 +135,14 @@ def _narrowed(
     if not kept.all():
         notes.append(("dropped", f"{int((~kept).sum()):,} lines outside the days asked for"))
     sheet = sheet.rows(kept)
-    _refuse_none_left(sheet, request.path)
+    _refuse_none_left(sheet, request)
     return sheet, forms, notes
 
 
-def _refuse_none_left(rows: Sheet | pd.DataFrame, path: Path) -> None:
+def _refuse_none_left(rows: Sheet | pd.DataFrame, request: ImportRequest) -> None:
     if not len(rows):
         wanted = "options that leave something over"
-        raise SalesError([Problem(str(path), None, "", "no rows that are kept", wanted)])
+        raise SalesError([Problem(request.source, None, "", "no rows that are kept", wanted)])
 
 
 def _without_closed(sheet: Sheet, column: str, forms: Forms) -> tuple[Sheet, int]:
@@ -228,7 +175,7 @@ def _sound_rows(
     negative = int((frame["units"] < 0).sum())
     frame, found = settle_returns(sheet, frame, columns.units, request.returns)
     problems += found
-    _refuse_none_left(frame, request.path)
+    _refuse_none_left(frame, request)
     notes: list[Note] = []
     if negative:
         done = {"net": "taken off the day's sales, never below 0", "drop": "left out"}

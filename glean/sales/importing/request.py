@@ -63,7 +63,7 @@ class ImportRequest:
     Parameters
     ----------
     path : Path
-        The export.
+        The export, or the first of its files.
     columns : Columns
         What its columns are.
     notation : Notation
@@ -92,6 +92,8 @@ class ImportRequest:
         Days and bakeries that are kept.
     swapped_days : str
         "swap" or "keep", see `settle_exchanged`; "" to be asked where days seem exchanged.
+    further : tuple of Path
+        More files, whose lines follow those of `path`.
 
     Raises
     ------
@@ -114,6 +116,7 @@ class ImportRequest:
     region: str = ""
     selection: Selection = field(default_factory=Selection)
     swapped_days: str = ""
+    further: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -137,14 +140,42 @@ class ImportRequest:
             raise SettingsError("--ignore-item: wanted --product as well, the column of the items")
         check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
         self._refuse_two_roles()
+        self._refuse_some_of_several()
         wanted = "" if columns.bakery else wanted_name(self.one_bakery, "bakery")
         if wanted:
             raise SettingsError(f"--bakery-name: found {self.one_bakery!r}; wanted {wanted}")
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files whose lines are read, in order."""
+        return (self.path, *self.further)
+
+    @property
+    def source(self) -> str:
+        """All files in a few words, for messages."""
+        more = f" and {len(self.further)} more" if self.further else ""
+        return f"{self.path}{more}"
+
+    @property
     def one_bakery(self) -> str:
         """Name of the bakery where no column has it."""
         return self.bakery_name or stem_of(self.path)
+
+    def _refuse_some_of_several(self) -> None:
+        if not self.further:
+            return
+        if self.aligned is not None:
+            raise SettingsError(
+                "--align-rows: found several FILEs; wanted one, to go with it line by line"
+            )
+        if len(set(self.paths)) < len(self.paths):
+            again = next(path for path in self.paths if self.paths.count(path) > 1)
+            raise SettingsError(f"FILE: found {again} twice; wanted each once")
+        if not (self.columns.bakery or self.bakery_name):
+            raise SettingsError(
+                "--bakery-name: found several FILEs and no name; wanted the name of the one bakery "
+                "that they are of, or --bakery, the column of the bakery"
+            )
 
     def _refuse_two_roles(self) -> None:
         taken: dict[str, str] = {}

@@ -57,7 +57,8 @@ def settle_exchanged(
         f"({example} is then {str(swapped[row])[:10]}); exchange them by --swapped-days swap, "
         "or leave them by --swapped-days keep"
     )
-    raise SalesError([Problem(sheet.source, int(sheet.lines[row]), column, found, wanted)])
+    source = sheet.source_of(row)
+    raise SalesError([Problem(source, int(sheet.lines[row]), column, found, wanted)])
 
 
 def seem_exchanged(days: Days) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ LONGEST_GAP_DAYS = 28
 def with_ones(sheet: Sheet) -> Sheet:
     """Give each till line the quantity 1."""
     cells = sheet.cells | {ONE: texts_of(["1"] * len(sheet))}
-    return Sheet(sheet.source, cells, sheet.lines, sheet.homes)
+    return replace(sheet, cells=cells)
 
 
 def without_items(sheet: Sheet, column: str, ignored: Collection[str]) -> tuple[Sheet, int]:

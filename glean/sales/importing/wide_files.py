@@ -38,7 +38,8 @@ def melt(sheet: Sheet, products: Sequence[str]) -> tuple[Sheet, int]:
     units = np.concatenate([sheet.cells[name] for name in products])
     others = {name: texts[rows] for name, texts in sheet.cells.items() if name not in products}
     cells = others | {PRODUCT: names, UNITS: units}
-    long = Sheet(sheet.source, cells, sheet.lines[rows], {UNITS: names})
+    parts = sheet.parts.rows(rows) if sheet.parts else None
+    long = Sheet(sheet.source, cells, sheet.lines[rows], {UNITS: names}, parts)
     empty = np.array([_is_empty(text) for text in units], dtype=bool)
     return long.rows(~empty), int(empty.sum())
 

@@ -24,8 +24,10 @@ def repeated_days(sheet: Sheet, frame: pd.DataFrame, date_column: str) -> list[P
     )
     problems = []
     for row, first in zip(again, shown["first"], strict=False):
+        where = "" if sheet.parts is None else f" of {sheet.source_of(first)}"
         wanted = (
-            f"each day once within a bakery and product; line {sheet.lines[first]} has it already "
+            "each day once within a bakery and product; "
+            f"line {sheet.lines[first]}{where} has it already "
             "(`glean data import --till-lines` sums the lines of a day)"
         )
         problems += sheet.problems_at(np.array([row]), date_column, wanted)

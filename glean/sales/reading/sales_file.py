@@ -137,8 +137,10 @@ def missing_columns(sheet: Sheet) -> list[Problem]:
 
 
 def in_file_order(problems: list[Problem]) -> list[Problem]:
-    """Sort problems by line, what concerns the whole file first."""
-    return sorted(problems, key=lambda problem: problem.line or 0)
+    """Sort problems by file and line, what concerns a whole file first."""
+    files = list(dict.fromkeys(problem.source for problem in problems))
+    ranks = {source: rank for rank, source in enumerate(files)}
+    return sorted(problems, key=lambda problem: (ranks[problem.source], problem.line or 0))
 
 
 def stem_of(path: Path) -> str:

@@ -24,8 +24,28 @@ MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
+class Parts:
+    """Which of several files, or sheets of workbooks, each row comes from.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The parts as messages name them.
+    of_row : array of int, shape (n,)
+        Position in `names` of each row's part.
+    """
+
+    names: tuple[str, ...]
+    of_row: NDArray[np.intp]
+
+    def rows(self, kept: NDArray[np.bool_] | Rows) -> Parts:
+        """Only some of the rows, by mask or by position."""
+        return replace(self, of_row=self.of_row[kept])
+
+
+@dataclass(frozen=True)
 class Sheet:
-    """Cells of one file as text.
+    """Cells of one file, or of several one below the other, as text.
 
     Parameters
     ----------
@@ -39,12 +59,15 @@ class Sheet:
     homes : dict of str to array of str
         For a column that was put together from several (a wide file): the column of the file that
         each cell comes from.
+    parts : Parts or None
+        Where the rows come from, if not all from `source`.
     """
 
     source: str
     cells: dict[str, Texts]
     lines: NDArray[np.int64]
     homes: dict[str, Texts] = field(default_factory=dict)
+    parts: Parts | None = None
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -56,14 +79,19 @@ class Sheet:
             cells={name: texts[kept] for name, texts in self.cells.items()},
             lines=self.lines[kept],
             homes={name: texts[kept] for name, texts in self.homes.items()},
+            parts=self.parts.rows(kept) if self.parts else None,
         )
+
+    def source_of(self, row: int | np.intp) -> str:
+        """Name the file, or the sheet of a workbook, that a row comes from."""
+        return self.parts.names[self.parts.of_row[row]] if self.parts else self.source
 
     def problems_at(self, rows: Rows, column: str, wanted: str) -> list[Problem]:
         """Say of each of these rows what stands in `column`; long lists are cut short."""
         homes = self.homes.get(column)
         shown = [
             Problem(
-                source=self.source,
+                source=self.source_of(row),
                 line=int(self.lines[row]),
                 column=column if homes is None else str(homes[row]),
                 found=quoted(self.cells[column][row]),
@@ -78,9 +106,9 @@ class Sheet:
         rest = len(rows) - MOST_SHOWN
         if rest <= 0:
             return []
-        line = int(self.lines[rows[MOST_SHOWN]])
+        first = rows[MOST_SHOWN]
         found = f"{rest} more lines like the ones above, from here on"
-        return [Problem(self.source, line, column, found, wanted)]
+        return [Problem(self.source_of(first), int(self.lines[first]), column, found, wanted)]
 
 
 def quoted(text: str, most: int = 40) -> str:

@@ -1,0 +1,158 @@
+"""The files of an import are opened and become one sheet: below one another, or side by side.
+
+What comes in is the request, what goes out is texts; `import_sales` takes it from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from glean.errors import Problem, SalesError
+from glean.sales.importing.exports import Note, align_rows, missing_from, open_export
+from glean.sales.importing.request import ImportRequest
+from glean.sales.reading.sales_file import in_file_order
+from glean.sales.reading.sheet import Parts, Sheet, Texts, texts_of
+
+MOST_NAMED = 3
+"""Files that are named one by one before the rest is counted."""
+
+
+@dataclass(frozen=True)
+class OpenedFiles:
+    """The files of an import as texts.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Lines that fit the header; columns that are missing have stand-ins.
+    own : frozenset of str
+        Columns of the export itself, not of the file beside it.
+    notes : tuple of Note
+        How the files are written.
+    problems : tuple of Problem
+        Lines that don't fit, and missing columns.
+    missing : frozenset of str
+        Options whose columns are missing.
+    """
+
+    sheet: Sheet
+    own: frozenset[str]
+    notes: tuple[Note, ...]
+    problems: tuple[Problem, ...]
+    missing: frozenset[str]
+
+
+def open_files(request: ImportRequest) -> OpenedFiles:
+    """Open all files of an import.
+
+    Raises
+    ------
+    SalesError
+        Nothing of a file can be read, or two files that belong side by side don't fit.
+    """
+    sheets, notes, problems = _open_each(request)
+    own = frozenset(name for sheet in sheets for name in sheet.cells)
+    if request.aligned is not None:
+        other, found, ragged = open_export(request.aligned, request.notation)
+        problems += ragged
+        if problems:  # without its lines, one file would slip against the other
+            raise SalesError(problems)
+        sheets, notes = [align_rows(sheets[0], other)], notes + found
+    named = [*request.columns.named(), *(("--products", name) for name in request.products)]
+    missing: set[str] = set()
+    for position, sheet in enumerate(sheets):
+        problems += missing_from(sheet, named)
+        absent = [(option, column) for option, column in named if column not in sheet.cells]
+        stand_ins = {column: _stand_in(option, len(sheet)) for option, column in absent}
+        sheets[position] = replace(sheet, cells=sheet.cells | stand_ins)
+        missing |= {option for option, _ in absent}
+    notes += _unlike(sheets)
+    sheet = below_one_another(sheets)
+    return OpenedFiles(sheet, own, tuple(notes), tuple(problems), frozenset(missing))
+
+
+def _open_each(request: ImportRequest) -> tuple[list[Sheet], list[Note], list[Problem]]:
+    sheets, notes, problems = [], [], []
+    refused: list[Problem] = []
+    for path in request.paths:
+        try:
+            sheet, found, ragged = open_export(path, request.notation)
+        except SalesError as error:
+            refused += error.problems
+            continue
+        sheets.append(sheet)
+        notes += found
+        problems += ragged
+    if refused:
+        raise SalesError(in_file_order([*problems, *refused]))
+    return sheets, _shortened(notes), problems
+
+
+def below_one_another(sheets: Sequence[Sheet]) -> Sheet:
+    """Put sheets below one another; where one lacks a column of another, nothing stands.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+        At least one. Their columns in order of appearance are those of the result.
+    """
+    if len(sheets) == 1:
+        return sheets[0]
+    columns = dict.fromkeys(name for sheet in sheets for name in sheet.cells)
+    empty = [texts_of([""] * len(sheet)) for sheet in sheets]
+    cells = {
+        name: np.concatenate(
+            [sheet.cells.get(name, texts) for sheet, texts in zip(sheets, empty, strict=True)]
+        )
+        for name in columns
+    }
+    lengths = [len(sheet) for sheet in sheets]
+    parts = Parts(
+        names=tuple(sheet.source for sheet in sheets),
+        of_row=np.repeat(np.arange(len(sheets)), lengths),
+    )
+    lines = np.concatenate([sheet.lines for sheet in sheets])
+    return Sheet(_all_of([sheet.source for sheet in sheets]), cells, lines, parts=parts)
+
+
+def _all_of(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _shortened(notes: list[Note]) -> list[Note]:
+    """Say once, and of how many files, how files are written that are alike."""
+    by_words: dict[str, list[str]] = {}
+    for _, text in notes:
+        name, _, words = text.partition(": ")
+        by_words.setdefault(words, []).append(name)
+    if all(len(names) <= MOST_NAMED for names in by_words.values()):
+        return notes
+    return [
+        ("file" if len(names) == 1 else "files", f"{_listed(names)}: {words}")
+        for words, names in by_words.items()
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    return f"{len(names)}, from {names[0]} to {names[-1]}"
+
+
+def _unlike(sheets: Sequence[Sheet]) -> list[Note]:
+    """Say which columns aren't in all files."""
+    columns = dict.fromkeys(name for sheet in sheets for name in sheet.cells)
+    partial = [name for name in columns if any(name not in sheet.cells for sheet in sheets)]
+    if not partial:
+        return []
+    return [("columns", f"not in all files, and empty there: {', '.join(partial)}")]
+
+
+def _stand_in(option: str, rows: int) -> Texts:
+    """Cells in which nothing is wrong, so that the other columns can be looked at."""
+    text = {"--date": "2000-01-01", "--units": "1", "--products": "1"}.get(option, "")
+    text = "(missing)" if option in ("--bakery", "--product") else text
+    return texts_of([text] * rows)
