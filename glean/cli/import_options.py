@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -68,7 +68,9 @@ class ImportOptions:
     covariate_columns: Annotated[
         list[str] | None, typer.Option(help="Its columns to join, like ttav=temperature_c.")
     ] = None
-    covariate_decimal: Annotated[str, typer.Option(help="Its decimal mark.")] = ""
+    covariate_decimal: Annotated[
+        list[str] | None, typer.Option(help="Its decimal mark, as by --decimal.")
+    ] = None
     covariate_date_order: Annotated[str, typer.Option(help="Its order of dates.")] = ""
     region: Annotated[str, typer.Option(help="Add public holidays of it, like DE-SH.")] = ""
     since: Annotated[str, typer.Option(help="First day to keep, like 2019-01-31.")] = ""
@@ -76,7 +78,12 @@ class ImportOptions:
     min_days: Annotated[int, typer.Option(help="Keep bakeries with so many trading days.")] = 0
     first: Annotated[int, typer.Option(help="Then keep so many bakeries, in text order.")] = 0
     delimiter: Annotated[str, typer.Option(help="Between values: , ; tab |")] = ""
-    decimal: Annotated[str, typer.Option(help="Decimal mark: . or ,")] = ""
+    decimal: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Decimal mark, . or , of all columns, or like Menge=. of one; repeat it."
+        ),
+    ] = None
     encoding: Annotated[str, typer.Option(help="Like utf-8, cp1252, utf-16.")] = ""
     date_order: Annotated[
         str, typer.Option(help="dmy, mdy, ymd, or serial (Excel's count of days).")
@@ -113,7 +120,7 @@ class ImportOptions:
             notation=Notation(
                 encoding=self.encoding,
                 delimiter=self.delimiter,
-                decimal=self.decimal,
+                **decimal_marks("--decimal", self.decimal or []),
                 date_order=self.date_order,
             ),
             bakery_name=self.bakery_name,
@@ -141,7 +148,7 @@ class ImportOptions:
             date=self.covariate_date,
             columns=renamings("--covariate-columns", self.covariate_columns or []),
             notation=Notation(
-                decimal=self.covariate_decimal,
+                **decimal_marks("--covariate-decimal", self.covariate_decimal or []),
                 date_order=self.covariate_date_order,
                 options="--covariate-",
             ),
@@ -156,6 +163,30 @@ class ImportOptions:
             min_days=self.min_days,
             first=self.first,
         )
+
+
+class DecimalMarks(TypedDict):
+    """Decimal marks as `Notation` takes them: of all columns, and of single ones."""
+
+    decimal: str
+    decimals: dict[str, str]
+
+
+def decimal_marks(option: str, texts: list[str]) -> DecimalMarks:
+    """Read `.` or `,`, and `COLUMN=.` or `COLUMN=,`, each its own option.
+
+    Raises
+    ------
+    SettingsError
+        Two marks for the same.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        column, _, mark = text.rpartition("=")
+        if column in found:
+            raise SettingsError(f"{option}: found {text!r}; wanted one mark for each column")
+        found[column] = mark
+    return DecimalMarks(decimal=found.pop("", ""), decimals=found)
 
 
 def renamings(option: str, texts: list[str]) -> dict[str, str]:

@@ -18,10 +18,17 @@ pytestmark = pytest.mark.skipif(not CASES, reason="GLEAN_CASES names no folder w
 
 
 def imported(name: str, words: str, folder: Path) -> tuple[SalesTable | None, str]:
-    """Table, or None where it is refused, and what is said."""
+    """Table, or None where it is refused, and what is said; "~" is a blank in an option."""
     out = folder / "table.csv"
     result = CliRunner().invoke(
-        app, ["import", str(Path(CASES) / name), *words.split(), "--out", str(out)]
+        app,
+        [
+            "import",
+            str(Path(CASES) / name),
+            *(word.replace("~", " ") for word in words.split()),
+            "--out",
+            str(out),
+        ],
     )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.output
     return (read_sales(out) if out.exists() else None), result.output
@@ -44,3 +51,33 @@ def test_dates(name: str, words: str, first: str, units: float, tmp_path: Path) 
     assert len(rows) == 40
     assert (str(rows["date"][0].date()), rows["units"][0]) == (first, units)
     assert (rows["date"].diff().dropna().dt.days == 1).all()
+
+
+def test_marks_by_column(tmp_path: Path) -> None:
+    """Units 100.000 beside prices 0,45 are asked for, and read as told."""
+    words = "--date Datum --product Artikel --units Menge --keep Preis=price"
+    refused, said = imported("c05_mixdec.csv", words, tmp_path)
+    assert refused is None
+    assert "--decimal Menge=. or --decimal Menge=," in said
+    table, _ = imported("c05_mixdec.csv", words + " --decimal Menge=.", tmp_path)
+    assert table is not None
+    assert (table.rows["units"][0], table.rows["price"][0]) == (100.0, 0.45)
+
+
+def test_negative_numbers_and_currencies(tmp_path: Path) -> None:
+    """Brackets and a minus before the dollar are returns; euros beside dollars are refused."""
+    words = "--date Date --product Item --units"
+    table, _ = imported("c16c_neg.csv", f"{words} Net~Sales --returns net", tmp_path)
+    assert table is not None
+    assert table.rows["units"][0] == 17.0
+    refused, said = imported("c16b_currency.csv", f"{words} Net~Sales", tmp_path / "other")
+    assert refused is None
+    assert "one currency in a column" in said
+
+
+def test_one_name_composed_and_decomposed(tmp_path: Path) -> None:
+    """It is one product."""
+    words = "--date Datum --product Artikel --units Menge"
+    table, _ = imported("c01_nfd.csv", words, tmp_path)
+    assert table is not None
+    assert table.rows["product"].nunique() == 1

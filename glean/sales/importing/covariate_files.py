@@ -75,6 +75,7 @@ def read_covariates(file: CovariateFile) -> tuple[pd.DataFrame, list[Note]]:
 def _typed_covariates(sheet: Sheet, file: CovariateFile) -> tuple[pd.DataFrame, list[Note]]:
     named = [("--covariate-columns", column) for column in file.columns]
     named += [("--covariate-date", file.date)] if file.date else []
+    named += [("--covariate-decimal", column) for column in file.notation.decimals]
     problems = missing_from(sheet, named)
     if problems:
         raise SalesError(problems)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +17,7 @@ from glean.sales.importing.notation import (
     DECIMAL_NAMES,
     check_choice,
     detect_date_order,
-    detect_decimal,
+    detect_decimals,
 )
 from glean.sales.reading.checks import Forms
 from glean.sales.reading.dates import DateOrder, has_month_name, read_dates
@@ -46,6 +46,8 @@ class Notation:
         One of `DELIMITERS`, or "tab".
     decimal : str
         "." or ",".
+    decimals : mapping of str to str
+        Column -> "." or ",", where columns differ.
     date_order : str
         "dmy", "mdy", "ymd" or "serial".
     options : str
@@ -55,6 +57,7 @@ class Notation:
     encoding: str = ""
     delimiter: str = ""
     decimal: str = ""
+    decimals: Mapping[str, str] = field(default_factory=dict)
     date_order: str = ""
     options: str = "--"
 
@@ -62,7 +65,8 @@ class Notation:
         if self.delimiter in ("tab", "\\t"):
             object.__setattr__(self, "delimiter", "\t")
         check_choice(self.options + "delimiter", self.delimiter, ("", *DELIMITERS))
-        check_choice(self.options + "decimal", self.decimal, ("", ".", ","))
+        for mark in (self.decimal, *self.decimals.values()):
+            check_choice(self.options + "decimal", mark, ("", ".", ","))
         check_choice(self.options + "date-order", self.date_order, ("", *DATE_ORDERS))
 
 
@@ -125,14 +129,31 @@ def forms_of(
     order = cast(
         "DateOrder", notation.date_order or detect_date_order(sheet, date, options=notation.options)
     )
-    decimal = notation.decimal or detect_decimal(sheet, numbers, options=notation.options)
+    decimals, how = _decimals(sheet, numbers, notation)
     told = {True: "as told", False: "detected"}
     words = f"{_dates_like(sheet.cells[date], order)} ({told[bool(notation.date_order)]})"
     notes = [
         ("dates", words),
-        ("numbers", f"decimal {DECIMAL_NAMES[decimal]} ({told[bool(notation.decimal)]})"),
+        ("numbers", how),
     ]
-    return Forms(order, NumberFormat(decimal, lenient=True)), notes
+    by_column = {name: NumberFormat(mark, lenient=True) for name, mark in decimals.items()}
+    usual = next(iter(by_column.values()), NumberFormat(lenient=True))
+    return Forms(order, usual, by_column=by_column), notes
+
+
+def _decimals(
+    sheet: Sheet, columns: Sequence[str], notation: Notation
+) -> tuple[dict[str, str], str]:
+    """Decimal mark of each column of numbers, and what is told of them."""
+    told = dict.fromkeys(columns, notation.decimal) if notation.decimal else {}
+    told |= {name: mark for name, mark in notation.decimals.items() if name in columns}
+    rest = [name for name in columns if name not in told]
+    found = told | detect_decimals(sheet, rest, options=notation.options)
+    how = "detected" if not told else "as told" if not rest else "some as told"
+    if len(set(found.values())) <= 1:
+        return found, f"decimal {DECIMAL_NAMES[next(iter(found.values()), '.')]} ({how})"
+    each = ", ".join(f"{DECIMAL_NAMES[mark]} in {name}" for name, mark in found.items())
+    return found, f"decimal {each} ({how})"
 
 
 def _dates_like(texts: Texts, order: DateOrder) -> str:

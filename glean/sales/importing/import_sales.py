@@ -22,6 +22,7 @@ from glean.sales.importing.exports import (
     forms_of,
     together_with,
 )
+from glean.sales.importing.names import tidied
 from glean.sales.importing.opened_files import OpenedFiles, open_files
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.importing.selection import Selection
@@ -39,8 +40,8 @@ from glean.sales.reading.checks import Forms, typed_rows
 from glean.sales.reading.day_rows import repeated_days, table_of
 from glean.sales.reading.returns import settle_returns
 from glean.sales.reading.sales_file import in_file_order
-from glean.sales.reading.sheet import Sheet, texts_of
-from glean.sales.reading.values import distinct_of, read_flags
+from glean.sales.reading.sheet import Sheet
+from glean.sales.reading.values import read_flags
 from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 
 
@@ -123,8 +124,8 @@ def _narrowed(
     forms, found = settle_exchanged(sheet, columns.date, forms, request.swapped_days)
     notes += found
     for name in filter(None, (columns.bakery, columns.product)):
-        sheet, changed = _tidied(sheet, name)
-        notes += [("tidied", f"{changed} names in {name!r}: stray spaces")] if changed else []
+        sheet, found = tidied(sheet, name)
+        notes += found
     if request.ignored_items:
         sheet, count = without_items(sheet, columns.product, request.ignored_items)
         notes.append(("dropped", f"{count:,} lines of {', '.join(request.ignored_items)}"))
@@ -154,14 +155,6 @@ def _closed_problems(sheet: Sheet, column: str, forms: Forms) -> list[Problem]:
     flags = read_flags(sheet.cells[column], forms.numbers)
     rows = np.flatnonzero(np.isnan(flags))
     return sheet.problems_at(rows, column, "0 or 1, or yes or no")
-
-
-def _tidied(sheet: Sheet, column: str) -> tuple[Sheet, int]:
-    codes, names = distinct_of(sheet.cells[column])
-    tidy = [" ".join(name.split()) for name in names]
-    changed = sum(old != new for old, new in zip(names, tidy, strict=True))
-    texts = texts_of(tidy)[codes] if changed else sheet.cells[column]
-    return replace(sheet, cells=sheet.cells | {column: texts}), changed
 
 
 def _sound_rows(

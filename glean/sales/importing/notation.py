@@ -27,8 +27,11 @@ _COMMA = re.compile(r"[+-]?((\d{1,3}(\.\d{3})+|\d*),\d*|\d{1,3}(\.\d{3}){2,})", 
 _EITHER = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 
 
-def detect_decimal(sheet: Sheet, columns: Sequence[str], *, options: str = "--") -> str:
-    """Find the decimal mark of the numbers in some columns.
+def detect_decimals(sheet: Sheet, columns: Sequence[str], *, options: str = "--") -> dict[str, str]:
+    """Find the decimal mark of the numbers in each of some columns.
+
+    A column in which every mark could be one of thousands is read by the mark of the others, if
+    they agree and its own numbers do not speak against it.
 
     Parameters
     ----------
@@ -41,23 +44,64 @@ def detect_decimal(sheet: Sheet, columns: Sequence[str], *, options: str = "--")
 
     Returns
     -------
-    str
-        "." or ","; "." where no number has a mark.
+    dict of str to str
+        Column -> "." or ","; "." where no number has a mark.
 
     Raises
     ------
     SalesError
-        Every mark could be one of thousands.
+        A column leaves it open, with each that does.
     """
-    distinct = {bare_number(text) for name in columns for text in distinct_of(sheet.cells[name])[1]}
-    either = {text for text in distinct if _EITHER.fullmatch(text)}
-    points = sum(bool(_POINT.fullmatch(text)) for text in distinct - either)
-    commas = sum(bool(_COMMA.fullmatch(text)) for text in distinct - either)
-    if either and points == commas == 0:
-        found = f"numbers like {min(either)}, a thousand or a bit more than one"
-        wanted = f"the decimal mark told by {options}decimal . or {options}decimal ,"
-        raise SalesError([Problem(sheet.source, None, ", ".join(columns), found, wanted)])
-    return "," if commas > points else "."
+    numbers = {
+        name: {bare_number(text) for text in distinct_of(sheet.cells[name])[1]} for name in columns
+    }
+    clear = {name: mark for name in columns if (mark := _clear_mark(numbers[name]))}
+    shared = next(iter(clear.values()), "") if len(set(clear.values())) == 1 else ""
+    found: dict[str, str] = {}
+    problems = []
+    for name in columns:
+        either = {text for text in numbers[name] if _EITHER.fullmatch(text)}
+        if name in clear:
+            found[name] = clear[name]
+        elif not either:
+            found[name] = shared or "."
+        elif shared and _goes_with(numbers[name], either, shared):
+            found[name] = shared
+        else:
+            problems.append(_open_mark(sheet, name, min(either), options, len(columns) > 1))
+    if problems:
+        raise SalesError(problems)
+    return found
+
+
+def _clear_mark(numbers: set[str]) -> str:
+    """Mark of a column by the numbers that have only one reading; "" where there are none."""
+    clear = [text for text in numbers if not _EITHER.fullmatch(text)]
+    points = sum(bool(_POINT.fullmatch(text)) for text in clear)
+    commas = sum(bool(_COMMA.fullmatch(text)) for text in clear)
+    return ("," if commas > points else ".") if points or commas else ""
+
+
+def _goes_with(numbers: set[str], either: set[str], mark: str) -> bool:
+    """Whether numbers like 1.234 agree with the mark that the other columns have.
+
+    With the same mark they do. With the other one they are thousands, which only is sure beside
+    whole numbers below a thousand, and none above that isn't grouped.
+    """
+    if all(mark in text for text in either):
+        return True
+    whole = [text.lstrip("+-") for text in numbers if text.lstrip("+-").isdecimal()]
+    grouped = not any(mark in text for text in either)
+    return grouped and bool(whole) and all(len(text) < 4 for text in whole)
+
+
+def _open_mark(sheet: Sheet, column: str, example: str, options: str, several: bool) -> Problem:
+    thousands = example.replace(".", "").replace(",", "")
+    found = f"numbers like {example}, which may be {thousands} or have three decimals"
+    told = f"{options}decimal {column}=" if several else f"{options}decimal "
+    return Problem(
+        sheet.source, None, column, found, f"the decimal mark told by {told}. or {told},"
+    )
 
 
 def detect_date_order(sheet: Sheet, column: str, *, options: str = "--") -> DateOrder:

@@ -62,6 +62,7 @@ def open_files(request: ImportRequest) -> OpenedFiles:
             raise SalesError(problems)
         sheets, notes = [align_rows(sheets[0], other)], notes + found
     named = [*request.columns.named(), *(("--products", name) for name in request.products)]
+    named += [("--decimal", name) for name in request.notation.decimals]
     missing: set[str] = set()
     for position, sheet in enumerate(sheets):
         problems += missing_from(sheet, named)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -29,6 +29,7 @@ from glean.sales.reading.values import (
     STRICT,
     Fault,
     NumberFormat,
+    currency_of,
     distinct_of,
     read_flags,
     read_numbers,
@@ -50,6 +51,8 @@ class Forms:
         Order of day, month and year.
     numbers : NumberFormat
         Decimal mark and what may stand around a number.
+    by_column : mapping of str to NumberFormat
+        The same of columns that differ.
     exchange : bool
         Whether day and month are exchanged up to the 12th, see `exchanged`.
     """
@@ -57,6 +60,11 @@ class Forms:
     dates: DateOrder = "iso"
     numbers: NumberFormat = STRICT
     exchange: bool = False
+    by_column: Mapping[str, NumberFormat] = field(default_factory=dict)
+
+    def numbers_of(self, column: str) -> NumberFormat:
+        """How the numbers of a column are written."""
+        return self.by_column.get(column, self.numbers)
 
     def days(self, texts: Texts) -> NDArray[np.datetime64]:
         """Read a column of dates, NaT where a text is none."""
@@ -96,9 +104,10 @@ def typed_rows(
             case "sold_out_at":
                 frame[name], found = _times(sheet, column)
             case _ if name in FLAGS:
-                frame[name], found = _flags(sheet, column, forms.numbers)
+                frame[name], found = _flags(sheet, column, forms.numbers_of(column))
             case _:
-                frame[name], found = _numbers(sheet, column, forms.numbers, name == "units")
+                form = forms.numbers_of(column)
+                frame[name], found = _numbers(sheet, column, form, name == "units")
         problems += found
     return frame, problems
 
@@ -194,4 +203,14 @@ def _numbers(
     problems = []
     for fault, words in wanted.items():
         problems += sheet.problems_at(np.flatnonzero(faults == fault), column, words)
-    return numbers, problems
+    return numbers, problems + (_mixed_currencies(sheet, column) if form.lenient else [])
+
+
+def _mixed_currencies(sheet: Sheet, column: str) -> list[Problem]:
+    codes, distinct = distinct_of(sheet.cells[column])
+    signs = [currency_of(text) for text in distinct]
+    first = next(filter(None, signs), "")
+    others = np.array([sign not in ("", first) for sign in signs], dtype=bool)
+    rows = np.flatnonzero(others[codes]) if others.any() else np.array([], dtype=np.intp)
+    wanted = f"one currency in a column, {first} as above; export each currency by itself"
+    return sheet.problems_at(rows, column, wanted)

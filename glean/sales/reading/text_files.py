@@ -10,6 +10,7 @@ import errno
 import gzip
 import io
 import re
+import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -166,7 +167,7 @@ def _split(source: str, text: str, delimiter: str) -> tuple[Sheet, list[Problem]
         found = quoted(" ".join(rows[header]).strip())
         raise SalesError([Problem(source, int(lines[header]), "", found, _NO_TITLE)])
     filled[header] = False
-    names = [name.strip().lstrip("\ufeff") for name in rows[header]]
+    names = [unicodedata.normalize("NFC", name.strip().lstrip("\ufeff")) for name in rows[header]]
     problems += _header_problems(source, int(lines[header]), names)
     fits = np.fromiter((len(row) == len(names) for row in rows), dtype=bool, count=len(rows))
     ragged = np.flatnonzero(filled & ~fits)

@@ -22,8 +22,8 @@ LARGEST = 1e12
 MISSING_WORDS = frozenset({"null", "na", "n/a", "nan", "none", "-", "\\n", "#n/v", "#n/a"})
 """What exports write where they know nothing, in lower case."""
 
-_FLAG_WORDS = dict.fromkeys(("yes", "y", "ja", "j", "true", "wahr", "oui", "x"), "1")
-_FLAG_WORDS |= dict.fromkeys(("no", "n", "nein", "false", "falsch", "non"), "0")
+_FLAG_WORDS = dict.fromkeys(("yes", "y", "ja", "j", "true", "wahr", "oui", "vrai", "x"), "1")
+_FLAG_WORDS |= dict.fromkeys(("no", "n", "nein", "false", "falsch", "non", "faux"), "0")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _COMMA_NUMBER = re.compile(r"[+-]?\d[\d.]*,\d+", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
@@ -36,6 +36,7 @@ _SPACED = re.compile(
     r"[+-]?\d{1,3}([ \u00a0\u2009\u202f'\u2019])\d{3}(\1\d{3})*([.,]\d*)?", re.ASCII
 )
 _CURRENCY_SIGNS = "\u20ac$\u00a3"
+_NEGATIVES = tuple(map(re.compile, (r"\(([^-+]+)\)", r"([^-+]*\d[^-+]*)-", r"-([^-+]*\d[^-+]*)")))
 _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 
 
@@ -60,7 +61,8 @@ class NumberFormat:
         Decimal mark, "." or ",".
     lenient : bool
         Allow thousands marks (the other of the two, a blank, an apostrophe), a sign of currency
-        at either end and words for a missing value like NULL.
+        at either end, a minus behind or brackets for what is negative, and words for a missing
+        value like NULL.
     """
 
     decimal: str = "."
@@ -85,14 +87,29 @@ def read_numbers(
 def bare_number(text: str) -> str:
     """Take what people add off a number: a sign of currency, blanks between thousands.
 
+    A minus behind the number, before its sign of currency or in place of both brackets comes first.
+
     Examples
     --------
-    >>> bare_number("1 000,5 €")
-    '1000,5'
+    >>> [bare_number(text) for text in ("1 000,5 €", "-$1.00", "($2.50)", "1,00-")]
+    ['1000,5', '-1.00', '-2.50', '-1,00']
     """
-    text = text.strip().strip(_CURRENCY_SIGNS).strip()
+    text = _unsigned(text.strip().replace("\u2212", "-"))
+    for pattern in _NEGATIVES:
+        if match := pattern.fullmatch(text):
+            text = "-" + _unsigned(match[1])
+            break
     spaced = _SPACED.fullmatch(text)
     return text.replace(spaced[1], "") if spaced else text
+
+
+def currency_of(text: str) -> str:
+    """Sign of currency in a text, "" for none."""
+    return next((sign for sign in _CURRENCY_SIGNS if sign in text), "")
+
+
+def _unsigned(text: str) -> str:
+    return text.strip().strip(_CURRENCY_SIGNS).strip()
 
 
 def _number(text: str, form: NumberFormat) -> tuple[float, Fault]:

@@ -49,7 +49,28 @@ def test_names_lose_stray_spaces(tmp_path: Path) -> None:
     imported = import_sales(ImportRequest(file_of(tmp_path, text), columns, bakery_name="North"))
     assert set(imported.table.rows["product"]) == {"Rye bread"}
     assert imported.table.bakeries == ("North",)
-    assert ("tidied", "1 names in 'p': stray spaces") in imported.notes
+    assert ("tidied", "1 names in 'p': stray spaces, invisible signs") in imported.notes
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Br\u00f6tchen", "Bro\u0308tchen", True),
+        ("Rye bread", "Rye\u00a0bread", True),
+        ("Rye bread", "Ryebread", True),
+        ("Rolls", "Ro\u00adlls\u200b", True),
+        ("Rolls", "\ufeffRolls", True),
+        ("Box 1 2", "Box 12", False),
+        ("Rolls", "rolls", False),
+    ],
+)
+def test_names_that_look_the_same_are_one(one: str, other: str, same: bool, tmp_path: Path) -> None:
+    """Composed or not, with invisible characters, blanks only apart: the commonest spelling."""
+    text = f"d,p,u\n2024-05-01,{one},1\n2024-05-02,{one},2\n2024-05-03,{other},4\n"
+    path = file_of(tmp_path, text)
+    columns = Columns(date="d", product="p", units="u")
+    products = import_sales(ImportRequest(path, columns)).table.rows["product"]
+    assert set(products) == ({one} if same else {one, other})
 
 
 @pytest.mark.parametrize("returns", ["net", "drop", None])

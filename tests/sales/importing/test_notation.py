@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from glean.errors import SalesError
 from glean.sales.importing.covariate_files import CovariateFile
 from glean.sales.importing.exports import Notation
 from glean.sales.importing.import_sales import import_sales
-from glean.sales.importing.notation import detect_date_order, detect_decimal
+from glean.sales.importing.notation import detect_date_order, detect_decimals
 from glean.sales.importing.request import Columns, ImportRequest
 from tests.sales.importing.exports import EXPORT, LONG, file_of, sheet_of, units_of
 
@@ -77,9 +78,82 @@ def test_decimal_mark(texts: list[str], decimal: str | None) -> None:
     sheet = sheet_of("Menge", texts)
     if decimal is None:
         with pytest.raises(SalesError, match="--decimal"):
-            detect_decimal(sheet, ["Menge"])
+            detect_decimals(sheet, ["Menge"])
     else:
-        assert detect_decimal(sheet, ["Menge"]) == decimal
+        assert detect_decimals(sheet, ["Menge"]) == {"Menge": decimal}
+
+
+def two_columns(folder: Path, units: list[str], price: str) -> ImportRequest:
+    """An import of units, a day each, beside the same price every day."""
+    rows = "".join(f"2024-05-0{day};{text};{price}\n" for day, text in enumerate(units, 1))
+    columns = Columns(date="d", units="u", kept={"p": "price"})
+    return ImportRequest(file_of(folder, "d;u;p\n" + rows), columns)
+
+
+@pytest.mark.parametrize(
+    ("units", "price", "read"),
+    [
+        (["100.5", "2"], "0,45", [100.5, 2.0]),
+        (["388", "1.412"], "0,45", [388.0, 1412.0]),
+        (["1.250", "2.5"], "0,45", [1.25, 2.5]),
+        (["1.250", "3"], "0.45", [1.25, 3.0]),
+        (["1", "2"], "0,45", [1.0, 2.0]),
+    ],
+)
+def test_each_column_has_its_own_mark(
+    units: list[str], price: str, read: list[float], tmp_path: Path
+) -> None:
+    """What one column leaves open the other settles, where its numbers don't speak against it."""
+    table = import_sales(two_columns(tmp_path, units, price)).table.rows
+    assert table["units"].tolist() == read
+    assert set(table["price"]) == {0.45}
+
+
+@pytest.mark.parametrize(
+    "units", [["100.000", "101.000"], ["1.250", "1500"], ["1.250", "1,250", "3"]]
+)
+def test_an_open_column_is_asked_for_by_its_name(units: list[str], tmp_path: Path) -> None:
+    """And only that one; where it is told, the other is still found out."""
+    request = two_columns(tmp_path, units[:2], "0,45")
+    with pytest.raises(SalesError, match="column 'u': found numbers like 1") as caught:
+        import_sales(request)
+    assert "--decimal u=. or --decimal u=," in str(caught.value)
+    assert "--decimal p=" not in str(caught.value)
+    imported = import_sales(replace(request, notation=Notation(decimals={"u": "."})))
+    assert dict(imported.notes)["numbers"] == "decimal point in u, comma in p (some as told)"
+    assert imported.table.rows["units"][0] == float(units[0])
+
+
+@pytest.mark.parametrize(
+    "text", ["-1.50", "-$1.50", "$-1.50", "($1.50)", "(1.50)", "1.50-", "$1.50 -", "\u22121.50"]
+)
+def test_negative_numbers_in_all_their_writings_are_returns(text: str, tmp_path: Path) -> None:
+    """Brackets, a minus behind, before or after the sign of currency: taken off the day's sales."""
+    path = file_of(tmp_path, f"d;u\n2024-05-01;$20.50\n2024-05-01;{text}\n")
+    columns = Columns(date="d", units="u")
+    imported = import_sales(ImportRequest(path, columns, returns="net"))
+    assert imported.table.rows["units"].tolist() == [19.0]
+    with pytest.raises(SalesError, match="--returns net"):
+        import_sales(ImportRequest(path, columns))
+
+
+@pytest.mark.parametrize("text", ["-", "(-1)", "--1", "-1-", "()", "1-2"])
+def test_what_is_no_number_does_not_become_a_return(text: str, tmp_path: Path) -> None:
+    """Two signs, empty brackets or a lone dash are refused by line."""
+    path = file_of(tmp_path, f"d;u\n2024-05-01;20.50\n2024-05-02;{text}\n")
+    with pytest.raises(SalesError, match="line 3, column 'u'"):
+        import_sales(ImportRequest(path, Columns(date="d", units="u"), returns="net"))
+
+
+def test_mixed_currencies_are_refused(tmp_path: Path) -> None:
+    """Euros and dollars aren't summed; numbers without a sign go with either."""
+    path = file_of(tmp_path, "d;u\n2024-05-01;$1.5\n2024-05-02;2\n2024-05-03;\u20ac3.5\n")
+    columns = Columns(date="d", units="u")
+    with pytest.raises(SalesError, match="line 4, column 'u': found '\u20ac3") as caught:
+        import_sales(ImportRequest(path, columns))
+    assert "one currency in a column, $ as above" in str(caught.value)
+    path = file_of(tmp_path, "d;u\n2024-05-01;$1.5\n2024-05-02;2\n")
+    assert import_sales(ImportRequest(path, columns)).table.rows["units"].sum() == 3.5
 
 
 @pytest.mark.parametrize(
