@@ -129,11 +129,14 @@ def _context(
     open_: str,
     model_key: Path | None,
 ) -> tuple[ForecastContext, Mapping[str, Product]]:
+    from glean.cli.product_list import say_what_is_unsold
     from glean.operations.bakery_context import make_context, no_sales, read_bakery
     from glean.sales.products import read_products
 
     table = no_sales() if sales is None else read_bakery(sales, bakery)
     listed = read_products(products) if products else {}
+    if products and sales is not None:
+        say_what_is_unsold(products, listed, table.rows["product"].unique())
     context = make_context(
         model,
         table,

@@ -7,6 +7,7 @@ out come checked rows, which `forecasting/future_rows.py` puts into the days to 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
-from glean.runs.spreadsheet_cells import unescape_cell
-from glean.sales.reading.dates import read_dates
+from glean.sales.reading.dates import DateOrder, read_dates
 from glean.sales.reading.sales_file import in_file_order
-from glean.sales.reading.sheet import Sheet, Texts, texts_of
-from glean.sales.reading.text_files import open_text_sheet
-from glean.sales.reading.values import Fault, NumberFormat, read_flags, read_numbers
+from glean.sales.reading.sheet import Sheet, Texts
+from glean.sales.reading.values import MISSING_WORDS, NumberFormat, read_flags
 from glean.sales.table import FLAGS
+from glean.sales.typed_lists import names_in, numbers_in, open_list
 
 ALL_PRODUCTS = ""
 """The product of a row that is about all products of its day."""
@@ -31,7 +31,8 @@ MOST_NAMED = 8
 """Products that a message lists."""
 
 _KEYS = ("date", "product")
-_YES_NO = {"yes": "1", "no": "0"}
+_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
+_DOTTED = re.compile(r"\d{1,2}\.")
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ def read_future_file(
 ) -> KnownFuture:
     """Read a file of coming days.
 
-    Comma, semicolon or tab between cells, decimal point or comma; dates like 2026-12-24 or
-    24.12.2026; flags as 0 and 1 or no and yes. An empty cell says nothing.
+    Written in any way that an export may be written; an empty cell says nothing. A date that can
+    be read in two ways is the one of the days that can be forecast.
 
     Parameters
     ----------
@@ -121,15 +122,19 @@ def read_future_file(
     SalesError
         With every problem of the file, each with its line and column.
     """
-    opened = open_text_sheet(path)
-    sheet = opened.sheet
+    sheet, problems = open_list(path)
     known = (*_KEYS, "open", *inputs)
-    problems = [*opened.problems, *_column_problems(sheet, known)]
+    problems += _column_problems(sheet, known)
     frame = pd.DataFrame({"product": ALL_PRODUCTS, "open": np.nan}, index=range(len(sheet)))
-    for name in known:
-        if name in sheet.cells:
+    told = [name for name in known if name in sheet.cells]
+    numbers, unread = numbers_in(sheet, [n for n in told if n not in (*_KEYS, "open", *FLAGS)])
+    problems += unread
+    for name in told:
+        if name in numbers:
+            frame[name], found = numbers[name], _unpriced(sheet, name, numbers[name])
+        else:
             frame[name], found = _column(sheet, name, days, products)
-            problems += found
+        problems += found
     if "date" in frame:
         problems += _told_twice(sheet, frame)
     if problems:
@@ -160,29 +165,38 @@ def _column(
             return _dates(sheet, days)
         case "product":
             return _products(sheet, products)
-        case _ if name in ("open", *FLAGS):
-            return _flags(sheet, name)
         case _:
-            return _numbers(sheet, name)
+            return _flags(sheet, name)
 
 
 def _dates(sheet: Sheet, days: pd.DatetimeIndex) -> tuple[NDArray[np.datetime64], list[Problem]]:
+    """Read dates in any order of their numbers that gives one of the days to forecast."""
     texts = sheet.cells["date"]
-    dotted = np.array(["." in text for text in texts], dtype=bool)
-    found = np.where(dotted, read_dates(texts, "dmy"), read_dates(texts))
+    dotted = np.array([_DOTTED.match(text.strip()) is not None for text in texts], dtype=bool)
+    readings = np.array([read_dates(texts, order) for order in _ORDERS])
+    readings[1:, dotted] = np.datetime64("NaT")
+    inside = np.isin(readings, days.to_numpy())
+    best = np.where(inside.any(axis=0), inside.argmax(axis=0), (~np.isnat(readings)).argmax(axis=0))
+    found = readings[best, np.arange(len(texts))]
     unread = np.isnat(found)
-    problems = sheet.problems_at(
-        np.flatnonzero(unread), "date", f"a date like {days[0].date()} or {days[0]:%d.%m.%Y}"
-    )
-    beyond = ~unread & ~np.isin(found, days.to_numpy())
-    wanted = (
+    beyond = ~unread & ~inside.any(axis=0)
+    open_ = (inside & (readings != found)).any(axis=0)
+    like = f"a date like {days[0].date()} or {days[0]:%d.%m.%Y}"
+    of_these = (
         f"one of the {len(days)} days that can be forecast: {days[0].date()} to {days[-1].date()}"
     )
-    return found, problems + sheet.problems_at(np.flatnonzero(beyond), "date", wanted)
+    problems = []
+    for rows, wanted in (
+        (unread, like),
+        (beyond, of_these),
+        (open_, f"{like}; this may be two of the days that can be forecast"),
+    ):
+        problems += sheet.problems_at(np.flatnonzero(rows), "date", wanted)
+    return found, problems
 
 
 def _products(sheet: Sheet, products: Sequence[str]) -> tuple[Texts, list[Problem]]:
-    names = texts_of([unescape_cell(text.strip()) for text in sheet.cells["product"]])
+    names = names_in(sheet, "product")
     problems = []
     for name in dict.fromkeys(names):
         if name not in (ALL_PRODUCTS, *products):
@@ -202,26 +216,19 @@ def _wanted_product(name: str, products: Sequence[str]) -> str:
 
 
 def _flags(sheet: Sheet, column: str) -> tuple[NDArray[np.float64], list[Problem]]:
-    texts = texts_of([_YES_NO.get(text.strip().lower(), text) for text in sheet.cells[column]])
-    flags = read_flags(texts)
-    told = np.array([bool(text.strip()) for text in texts], dtype=bool)
-    rows = np.flatnonzero(np.isnan(flags) & told)
-    return flags, sheet.problems_at(rows, column, "0 or 1 (no or yes), or nothing")
-
-
-def _numbers(sheet: Sheet, column: str) -> tuple[NDArray[np.float64], list[Problem]]:
     texts = sheet.cells[column]
-    numbers, faults = read_numbers(texts)
-    commas, comma_faults = read_numbers(texts, NumberFormat(decimal=","))
-    with_comma = faults == Fault.DECIMAL_COMMA
-    numbers = np.where(with_comma, commas, numbers)
-    faults = np.where(with_comma, comma_faults, faults)
-    wrong = ~np.isin(faults, (Fault.FINE, Fault.EMPTY))
-    wanted = "a number, like 2.5, or nothing"
-    if column == "price":
-        wrong |= numbers <= 0
-        wanted = "a price above 0, like 2.50, or nothing"
-    return numbers, sheet.problems_at(np.flatnonzero(wrong), column, wanted)
+    flags = read_flags(texts, NumberFormat(lenient=True))
+    wrong = np.flatnonzero(np.isnan(flags))
+    told = np.array(
+        [text.strip().lower() not in ("", *MISSING_WORDS) for text in texts], dtype=bool
+    )
+    wanted = "0 or 1 (no or yes), or nothing"
+    return np.where(told, flags, np.nan), sheet.problems_at(wrong, column, wanted)
+
+
+def _unpriced(sheet: Sheet, column: str, numbers: pd.Series[float]) -> list[Problem]:
+    wrong = np.flatnonzero(numbers <= 0) if column == "price" else np.array([], dtype=np.intp)
+    return sheet.problems_at(wrong, column, "a price above 0, like 2.50, or nothing")
 
 
 def _told_twice(sheet: Sheet, frame: pd.DataFrame) -> list[Problem]:

@@ -1,21 +1,24 @@
 """A bakery's product list: prices, costs, and how a product is baked.
 
-One row a product: `product` and any of the columns of `Product`. Comma, semicolon or tab between
-cells, decimal point or comma. It is small, so that it is read with the standard library alone.
+One row a product: `product` and any of the columns of `Product`, written in any way that an export
+may be written.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from glean.errors import Problem, SalesError
-from glean.regular_files import read_regular
-from glean.runs.spreadsheet_cells import unescape_cell
+from glean.sales.reading.sales_file import in_file_order
+from glean.sales.reading.sheet import Sheet
+from glean.sales.typed_lists import names_in, numbers_in, open_list
 
 USUAL_SERVICE_LEVEL = 0.8
 """Share of the days on which a product shouldn't sell out, where neither price and cost nor a
@@ -120,65 +123,79 @@ def read_products(path: Path) -> Mapping[str, Product]:
         The file can't be read, with every problem: a product twice, a column that there isn't, text
         for a number, a price not above the cost.
     """
-    rows = _rows_of(path)
+    sheet, problems = open_list(path)
     known = [item.name for item in fields(Product)]
-    problems = [
-        Problem(str(path), None, name, "a column that a product list doesn't have", _COLUMNS)
-        for name in (rows[0] if rows else [])
+    problems += [
+        Problem(sheet.source, None, name, "a column that a product list doesn't have", _COLUMNS)
+        for name in sheet.cells
         if name not in known
     ]
-    if not rows or "product" not in rows[0]:
-        problems.append(Problem(str(path), None, "product", "no such column", _COLUMNS))
+    if "product" not in sheet.cells:
+        problems.append(Problem(sheet.source, None, "product", "no such column", _COLUMNS))
         raise SalesError(problems)
+    names = [item.name for item in fields(Product) if item.type != "str"]
+    numbers, unread = numbers_in(sheet, [name for name in names if name in sheet.cells])
+    problems += unread + _out_of_range(sheet, numbers)
+    texts = {name: names_in(sheet, name) for name in ("product", "category") if name in sheet.cells}
     found: dict[str, Product] = {}
-    for line, cells in enumerate(rows[1:], start=2):
-        row = dict(zip(rows[0], (*cells, *[""] * len(rows[0])), strict=False))
-        product, wrong = _product_of(row, str(path), line)
-        problems += wrong
+    for row, values in enumerate(numbers.assign(**texts).to_dict("records")):
+        product = Product(**{str(name): value for name, value in values.items()})
+        line = int(sheet.lines[row])
+        problems += _without_margin(product, sheet.source, line)
         if product.product in found or not product.product:
             wanted = "each product once, with its name"
-            problems.append(Problem(str(path), line, "product", repr(product.product), wanted))
+            problems.append(Problem(sheet.source, line, "product", repr(product.product), wanted))
         found[product.product] = product
     if problems:
-        raise SalesError(problems)
+        raise SalesError(in_file_order(problems))
+    return found
+
+
+def unsold_products(listed: Mapping[str, Product], sold: Iterable[str]) -> dict[str, list[str]]:
+    """Name the products of a list that match nothing sold, each with the names that are near.
+
+    What has `expected_units` is meant to be new, unless a name is near.
+
+    Examples
+    --------
+    >>> listed = {"roll": Product("roll"), "Cake": Product("Cake", expected_units=3.0)}
+    >>> unsold_products(listed, ["Roll", "Loaf"])
+    {'roll': ['Roll']}
+    """
+    by_plain = {name.casefold(): name for name in sold}
+    found = {}
+    for name, product in listed.items():
+        if name in by_plain.values():
+            continue
+        plain = [name.casefold()]
+        if plain[0] not in by_plain:
+            plain = difflib.get_close_matches(plain[0], by_plain, n=3, cutoff=_NEAR)
+        if plain or math.isnan(product.expected_units):
+            found[name] = [by_plain[text] for text in plain]
     return found
 
 
 _COLUMNS = "the columns " + ", ".join(item.name for item in fields(Product))
 
-
-def _rows_of(path: Path) -> list[list[str]]:
-    try:
-        text = read_regular(path).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        found = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise SalesError([Problem(str(path), None, "", found, "a CSV file in UTF-8")]) from error
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    rows = [[c.strip() for c in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
-    return [row for row in rows if any(row)]
+_NEAR = 0.75
+"""From this ratio of `difflib.SequenceMatcher` on a name may be meant."""
 
 
-def _product_of(row: Mapping[str, str], source: str, line: int) -> tuple[Product, list[Problem]]:
-    values: dict[str, str | float] = {}
+def _out_of_range(sheet: Sheet, numbers: pd.DataFrame) -> list[Problem]:
     problems = []
-    for item in fields(Product):
-        text = row.get(item.name, "")
-        if item.type == "str":
-            values[item.name] = unescape_cell(text)
-        elif text:
-            number = _number(text)
-            low, high, wanted = _RANGES.get(item.name, (0.0, math.inf, "a number from 0 up"))
-            if not low <= number <= high:
-                problems.append(Problem(source, line, item.name, repr(text), wanted))
-            else:
-                values[item.name] = number
-    product = Product(**values)  # type: ignore[arg-type]
-    if not math.isnan(product.margin) and (product.margin <= 0 or product.loss <= 0):
-        found = f"price {product.price:g}, cost {product.cost:g}"
-        wanted = "a price above the cost, and a cost above the salvage value"
-        problems.append(Problem(source, line, "price", found, wanted))
-    return product, problems
+    for name in numbers:
+        low, high, wanted = _RANGES.get(str(name), (0.0, math.inf, "a number from 0 up"))
+        outside = (numbers[name] < low) | (numbers[name] > high)
+        problems += sheet.problems_at(np.flatnonzero(outside), str(name), wanted)
+    return problems
+
+
+def _without_margin(product: Product, source: str, line: int) -> list[Problem]:
+    if math.isnan(product.margin) or (product.margin > 0 and product.loss > 0):
+        return []
+    found = f"price {product.price:g}, cost {product.cost:g}"
+    wanted = "a price above the cost, and a cost above the salvage value"
+    return [Problem(source, line, "price", found, wanted)]
 
 
 _RANGES = {
@@ -186,10 +203,3 @@ _RANGES = {
     "batch_size": (1e-9, math.inf, "a number above 0"),
     "shelf_life_days": (1.0, 14.0, "whole days from 1 to 14"),
 }
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text.replace(",", ".") if text.count(",") == 1 else text)
-    except ValueError:
-        return math.nan

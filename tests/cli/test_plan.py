@@ -71,6 +71,18 @@ def test_a_plan_is_a_table_a_csv_and_a_page(
     assert "http" not in html
 
 
+def test_a_mistyped_product_of_the_list_is_named(folder: Path, tmp_path: Path) -> None:
+    """On stderr, with the near name; a new product that has expected units isn't."""
+    (tmp_path / "list.csv").write_text("product,expected_units\nProduct 0,\nnew bun,20\n")
+    result = glean(
+        folder, "plan", "--model", "MODEL", "--sales", "SALES", "--date", "2023-07-25",
+        "--products", str(tmp_path / "list.csv"), "--out", str(tmp_path / "plan.html"),
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "found 'Product 0' (perhaps 'product 0'), which nobody has bought" in result.stderr
+    assert "new bun" not in result.stderr
+
+
 def test_without_a_date_it_is_the_next_open_day(folder: Path, tmp_path: Path) -> None:
     """The table ends on a Thursday."""
     out = tmp_path / "plan.html"

@@ -35,12 +35,15 @@ def problems(folder: Path, text: str) -> str:
     [
         "date,product,promotion,price,open\n2026-12-24,Rolls,1,0.45,\n2026-12-26,,,,0\n",
         "date;product;promotion;price;open\n24.12.2026;Rolls;yes;0,45;\n26.12.2026;;;;No\n",
+        "sep=;\ndate;product;promotion;price;open\n"
+        "24. Dez. 26;Rolls;ja;0,45 \u20ac;\nSa 26.12.26;;;;nein\n",
+        "date,product,promotion,price,open\n12/24/2026,Rolls,oui,0.45,-\n26/12/2026,,,,non\n",
         "\ufeffopen\tprice\tproduct\tpromotion\tdate\n\t.45\t Rolls \t1.0\t24.12.26\n\n"
         "0\t\t\t\t2026-12-26\n",
     ],
 )
 def test_a_file_is_read_in_any_writing(tmp_path: Path, text: str) -> None:
-    """Comma, semicolon, tab; decimal comma; two ways of writing a date; 0 and 1 or no and yes."""
+    """Any delimiter, decimal mark and currency; dates in any order; flags in three languages."""
     rows = read(tmp_path, text).rows
     assert rows["date"].tolist() == [pd.Timestamp("2026-12-24"), pd.Timestamp("2026-12-26")]
     assert rows["product"].tolist() == ["Rolls", ""]
@@ -66,14 +69,16 @@ def test_a_file_may_say_nothing(tmp_path: Path, text: str) -> None:
         ("Date,promotion\n2026-12-24,1\n", "'date' is nearly it"),
         ("date,promotoin\n2026-12-24,1\n", "'promotion' is nearly it"),
         ("date,units\n2026-12-24,1\n", "column 'units': found a column that the forecast doesn't"),
-        ("date,open\n24/12/2026,1\n", "wanted a date like 2026-12-01 or 01.12.2026"),
+        ("date,open\nXmas,1\n", "wanted a date like 2026-12-01 or 01.12.2026"),
+        ("date,open\nMon 24.12.2026,1\n", "wanted a date like 2026-12-01 or 01.12.2026"),
         ("date,open\n2026-11-30,1\n", "one of the 28 days that can be forecast: 2026-12-01 to"),
         ("date,open\n2026-12-29,1\n", "found '2026-12-29'"),
         ("date,product\n2026-12-24,Rols\n", "a product that is sold, like Rolls"),
         ("date,product\n2026-12-24,Xyz\n", "(Rye bread, Rolls), or nothing for all of them"),
         ("date,price\n2026-12-24,cheap\n", "line 2, column 'price': found 'cheap'"),
         ("date,price\n2026-12-24,0\n", "a price above 0"),
-        ("date,market\n2026-12-24,nan\n", "a number, like 2.5"),
+        ("date,market\n2026-12-24,inf\n", "a finite number, or nothing"),
+        ('date,market,price\n2026-12-24,"1,200",.5\n', "wanted a thousand without a mark"),
         ("date,promotion\n2026-12-24,2\n", "0 or 1 (no or yes)"),
         ("date,open\n2026-12-24,maybe\n", "found 'maybe'"),
         ("date,open\n2026-12-24,1\n2026-12-24,0\n", "line 2 has it already"),
@@ -85,6 +90,20 @@ def test_a_file_may_say_nothing(tmp_path: Path, text: str) -> None:
 def test_a_bad_file_is_refused_by_place(tmp_path: Path, text: str, said: str) -> None:
     """With the line, the column, what was found and what was wanted."""
     assert said in problems(tmp_path, text)
+
+
+def test_a_date_that_may_be_two_of_the_days_is_asked_for(tmp_path: Path) -> None:
+    """3 February and 2 March both lie ahead; with dots, or elsewhere, only one reading does."""
+    days = pd.date_range("2026-02-03", periods=28)
+    path = tmp_path / "coming.csv"
+    for text, found in (("03/02/2026", None), ("03.02.2026", 3), ("02/05/2026", 5), ("6/2/26", 6)):
+        path.write_text(f"date,open\n{text},0\n", encoding="utf-8")
+        if found is None:
+            with pytest.raises(SalesError, match="may be two of the days"):
+                read_future_file(path, days=days, products=(), inputs=())
+        else:
+            told = read_future_file(path, days=days, products=(), inputs=()).rows
+            assert told["date"].tolist() == [pd.Timestamp(2026, 2, found)]
 
 
 def test_all_problems_come_at_once_in_file_order(tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from glean.cli.data import app
+from glean.errors import SalesError
+from glean.sales.known_future import read_future_file
+from glean.sales.products import read_products, unsold_products
 from glean.sales.reading.sales_file import read_sales
 from glean.sales.table import SalesTable
 
@@ -80,4 +84,32 @@ def test_one_name_composed_and_decomposed(tmp_path: Path) -> None:
     words = "--date Datum --product Artikel --units Menge"
     table, _ = imported("c01_nfd.csv", words, tmp_path)
     assert table is not None
-    assert table.rows["product"].nunique() == 1
+    assert len(set(table.rows["product"])) == 1
+
+
+def test_product_lists(tmp_path: Path) -> None:
+    """Writings that an import reads are read; doubtful ones are refused by place."""
+    for name in ("prod_cp1252.csv", "prod_sep.csv", "prod_currency.csv"):
+        listed = read_products(Path(CASES) / name)
+        assert (listed["Roll"].price, listed["Roll"].cost) == (0.5, 0.1)
+        assert "Br\u00f6tchen" in listed or name != "prod_cp1252.csv"
+    for name, said in (
+        ("prod_twice.csv", "column 'price': found this column twice"),
+        ("prod_comma.csv", "line 2: found 4 values"),
+        ("prod_names.csv", "column 'expected_units': found numbers like 1,200"),
+    ):
+        with pytest.raises(SalesError, match=said):
+            read_products(Path(CASES) / name)
+    text = (Path(CASES) / "prod_names.csv").read_text(encoding="utf-8")
+    path = tmp_path / "products.csv"
+    path.write_text(text.replace('"1,200"', "1200").replace('"4,20","1,10"', "4.2,1.1"))
+    near = unsold_products(read_products(path), ["Roll", "Croissant", "Rye loaf", "Pretzel"])
+    assert near == {"roll": ["Roll"], "Croisant": ["Croissant"]}
+
+
+def test_nein_in_the_coming_days() -> None:
+    """It is closed."""
+    days = pd.date_range("2024-12-01", periods=28)
+    path = Path(CASES) / "com_nein.csv"
+    told = read_future_file(path, days=days, products=(), inputs=()).rows
+    assert (str(told["date"][0].date()), told["open"][0]) == ("2024-12-25", 0.0)
