@@ -41,9 +41,15 @@ class ImportOptions:
         typer.Option(help="Further columns, like price or Preis=price; repeat or use commas."),
     ] = None
     closed: Annotated[str, typer.Option(help="Column that is 1 on closed days.")] = ""
+    void: Annotated[
+        str, typer.Option(help="Column that is 1 on voided lines; found by its name, or none.")
+    ] = ""
     till_lines: Annotated[
         bool, typer.Option("--till-lines", help="One line an item sold: sum them to days.")
     ] = False
+    overlap: Annotated[
+        str, typer.Option(help="Till lines of days that stand twice: drop (count once) or keep.")
+    ] = ""
     quantity: Annotated[str, typer.Option(help="Column of pieces a till line.")] = ""
     zeros: Annotated[
         bool, typer.Option(help="Till lines: 0 for open days on which a product wasn't sold.")
@@ -115,6 +121,7 @@ class ImportOptions:
                 bakery=self.bakery,
                 product=self.product,
                 closed=self.closed,
+                void=self.void,
                 kept=renamings("--keep", self.keep or []),
             ),
             notation=Notation(
@@ -135,6 +142,7 @@ class ImportOptions:
             region=self.region,
             selection=self._selection(),
             swapped_days=self.swapped_days,
+            overlap=self.overlap,
         )
 
     def _covariates(self) -> CovariateFile | None:

@@ -113,3 +113,19 @@ def test_nein_in_the_coming_days() -> None:
     path = Path(CASES) / "com_nein.csv"
     told = read_future_file(path, days=days, products=(), inputs=()).rows
     assert (str(told["date"][0].date()), told["open"][0]) == ("2024-12-25", 0.0)
+
+
+def test_voids_and_overlaps(tmp_path: Path) -> None:
+    """Voided lines don't count; five days of two overlapping months are asked about."""
+    words = "--date Date --product Item --till-lines --quantity Qty"
+    table, said = imported("c04_void.csv", words, tmp_path)
+    assert table is not None
+    assert set(table.rows["units"]) == {4.0}
+    assert "40 voided lines" in said
+    words = "--date Datum --product Artikel --till-lines --quantity Menge"
+    refused, said = imported("c14b_overlap.csv", words, tmp_path / "other")
+    assert refused is None
+    assert "5 days (2024-04-09 to 2024-04-13) that stand twice" in said
+    table, _ = imported("c14b_overlap.csv", f"{words} --overlap drop", tmp_path / "other")
+    assert table is not None
+    assert table.rows["units"].tolist() == [float(units) for units in range(100, 140)]

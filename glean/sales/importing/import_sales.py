@@ -24,6 +24,7 @@ from glean.sales.importing.exports import (
 )
 from glean.sales.importing.names import tidied
 from glean.sales.importing.opened_files import OpenedFiles, open_files
+from glean.sales.importing.overlaps import repeated_lines, settle_overlaps
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.importing.selection import Selection
 from glean.sales.importing.swapped_days import settle_exchanged
@@ -35,6 +36,7 @@ from glean.sales.importing.tills import (
     with_zero_days,
     without_items,
 )
+from glean.sales.importing.voids import with_void_column, without_voids
 from glean.sales.importing.wide_files import PRODUCT, UNITS, melt, product_columns
 from glean.sales.reading.checks import Forms, typed_rows
 from glean.sales.reading.day_rows import repeated_days, table_of
@@ -89,7 +91,9 @@ def _frame_of(texts: OpenedFiles, request: ImportRequest) -> tuple[pd.DataFrame,
 
 def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
     """Bring the export into long form, and say which columns are what there."""
-    sheet, columns, notes = texts.sheet, request.columns, list(texts.notes)
+    sheet, notes = texts.sheet, list(texts.notes)
+    columns, found = with_void_column(sheet, request.columns)
+    notes += found
     used = [column for _, column in columns.named()]
     if request.wide:
         others = {*used, *(sheet.cells.keys() - texts.own)}
@@ -132,11 +136,16 @@ def _narrowed(
     if columns.closed:
         sheet, count = _without_closed(sheet, columns.closed, forms)
         notes.append(("dropped", f"{count:,} rows of closed days"))
+    sheet, found = without_voids(sheet, columns, forms)
+    notes += found
     kept = request.selection.days(forms.days(sheet.cells[columns.date]))
     if not kept.all():
         notes.append(("dropped", f"{int((~kept).sum()):,} lines outside the days asked for"))
     sheet = sheet.rows(kept)
     _refuse_none_left(sheet, request)
+    if request.till_lines or request.overlap:
+        sheet, found = settle_overlaps(sheet, columns.date, forms, request.overlap)
+        notes += found
     return sheet, forms, notes
 
 
@@ -151,7 +160,7 @@ def _without_closed(sheet: Sheet, column: str, forms: Forms) -> tuple[Sheet, int
     return sheet.rows(~closed), int(closed.sum())
 
 
-def _closed_problems(sheet: Sheet, column: str, forms: Forms) -> list[Problem]:
+def _flag_problems(sheet: Sheet, column: str, forms: Forms) -> list[Problem]:
     flags = read_flags(sheet.cells[column], forms.numbers)
     rows = np.flatnonzero(np.isnan(flags))
     return sheet.problems_at(rows, column, "0 or 1, or yes or no")
@@ -164,7 +173,8 @@ def _sound_rows(
     roles |= {name: column for column, name in columns.kept.items()}
     roles = {name: column for name, column in roles.items() if column}
     frame, problems = typed_rows(sheet, roles, forms)
-    problems += _closed_problems(sheet, columns.closed, forms) if columns.closed else []
+    for flags in filter(None, (columns.closed, columns.void)):
+        problems += _flag_problems(sheet, flags, forms)
     negative = int((frame["units"] < 0).sum())
     frame, found = settle_returns(sheet, frame, columns.units, request.returns)
     problems += found
@@ -175,7 +185,11 @@ def _sound_rows(
         count = f"{negative:,} negative value{'s' * (negative > 1)}"
         notes.append(("returns", f"{count}, {done[request.returns or 'net']}"))
     if request.till_lines:
-        notes.append(("till lines", f"{len(frame):,} lines summed to days"))
+        same = repeated_lines(sheet)
+        words = f"{len(frame):,} lines summed to days"
+        notes.append(
+            ("till lines", words + (f"; {same:,} repeat a line and count too" if same else ""))
+        )
         frame = sum_to_days(frame)
     problems += repeated_days(sheet, frame, columns.date) if keys_known else []
     if problems:

@@ -10,6 +10,7 @@ from glean.errors import SettingsError
 from glean.sales.importing.covariate_files import CovariateFile
 from glean.sales.importing.exports import Notation
 from glean.sales.importing.notation import check_choice
+from glean.sales.importing.overlaps import OVERLAPS
 from glean.sales.importing.selection import Selection
 from glean.sales.importing.swapped_days import SWAPPED_DAYS
 from glean.sales.reading.checks import wanted_name
@@ -34,6 +35,8 @@ class Columns:
         1 on days that were closed: their rows are left out.
     kept : mapping of str to str
         Further column -> its name in the sales table.
+    void : str
+        1 on voided lines, which are left out; "none" where every line counts, "" to find it.
     """
 
     date: str
@@ -42,6 +45,7 @@ class Columns:
     product: str = ""
     closed: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)
+    void: str = ""
 
     def named(self) -> list[tuple[str, str]]:
         """Option and column of each that is given."""
@@ -51,6 +55,7 @@ class Columns:
             ("--bakery", self.bakery),
             ("--product", self.product),
             ("--closed", self.closed),
+            ("--void", "" if self.void == "none" else self.void),
             *(("--keep", column) for column in self.kept),
         ]
         return [(option, column) for option, column in options if column]
@@ -92,6 +97,8 @@ class ImportRequest:
         Days and bakeries that are kept.
     swapped_days : str
         "swap" or "keep", see `settle_exchanged`; "" to be asked where days seem exchanged.
+    overlap : str
+        "drop" or "keep", see `settle_overlaps`; "" to be asked where days stand twice.
     further : tuple of Path
         More files, whose lines follow those of `path`.
 
@@ -116,6 +123,7 @@ class ImportRequest:
     region: str = ""
     selection: Selection = field(default_factory=Selection)
     swapped_days: str = ""
+    overlap: str = ""
     further: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
@@ -139,6 +147,7 @@ class ImportRequest:
         if self.ignored_items and not columns.product:
             raise SettingsError("--ignore-item: wanted --product as well, the column of the items")
         check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
+        check_choice("--overlap", self.overlap, ("", *OVERLAPS))
         self._refuse_two_roles()
         self._refuse_some_of_several()
         wanted = "" if columns.bakery else wanted_name(self.one_bakery, "bakery")

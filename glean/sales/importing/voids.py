@@ -1,0 +1,47 @@
+"""Voided till lines: the column that marks them, told or found by its name, and what is left."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from glean.sales.importing.exports import Note
+from glean.sales.importing.request import Columns
+from glean.sales.reading.checks import Forms
+from glean.sales.reading.sheet import Sheet
+from glean.sales.reading.values import NumberFormat, read_flags
+
+NO_COLUMN = "none"
+"""Told in place of a column: every line counts."""
+
+_NAMES = re.compile(r"(is)?(void(ed)?|cancell?ed|stornier(t|ung)|storno|annul(é|ée|e|ation))")
+
+
+def with_void_column(sheet: Sheet, columns: Columns) -> tuple[Columns, list[Note]]:
+    """Find the column of voided lines by its name, where none is told.
+
+    A column of such a name that holds no flags isn't taken, which the note says.
+    """
+    if columns.void:
+        return replace(columns, void="" if columns.void == NO_COLUMN else columns.void), []
+    used = {column for _, column in columns.named()}
+    for name, texts in sheet.cells.items():
+        plain = re.sub(r"[\W\d_]+", "", name).casefold()
+        if name in used or not _NAMES.fullmatch(plain):
+            continue
+        if np.isnan(read_flags(texts, NumberFormat(lenient=True))).any():
+            words = f"the column {name!r} is named for them but has no flags; not used"
+            return columns, [("voids", words)]
+        words = f"found by the name of the column {name!r} (--void {NO_COLUMN}: every line counts)"
+        return replace(columns, void=name), [("voids", words)]
+    return columns, []
+
+
+def without_voids(sheet: Sheet, columns: Columns, forms: Forms) -> tuple[Sheet, list[Note]]:
+    """Leave out the lines that are marked as voided, and count them."""
+    if not columns.void:
+        return sheet, []
+    voided = read_flags(sheet.cells[columns.void], forms.numbers) == 1
+    return sheet.rows(~voided), [("dropped", f"{int(voided.sum()):,} voided lines")]
