@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,6 +100,8 @@ def plan(
 
     Without --date: the next day on which the bakery is open.
     """
+    import pandas as pd
+
     from glean.cli.coming import say_what_is_unknown
     from glean.cli.planned import plan_table, show
     from glean.operations.output_files import check_outputs, write_outputs
@@ -112,8 +115,12 @@ def plan(
     check_outputs(table)
     context, listed = _context(model, sales, bakery, products, region, date, open_, model_key)
     known_future = _known_future(coming, context)
-    made = make_plan(context, listed, date=_day("--date", date), known_future=known_future)
+    day = _day("--date", date)
+    now = None if day else pd.Timestamp(dt.datetime.now(dt.UTC).astimezone().date())
+    made = make_plan(context, listed, date=day, known_future=known_future, now=now)
     write_outputs({out: made.page, table: to_spreadsheet_csv(made.table)})
+    for remark in made.remarks:
+        typer.echo(remark)
     show(plan_table(made.plan))
     typer.echo(f"to print: {absolute_path(out)}\nas a table: {absolute_path(table)}")
     say_what_is_unknown(made.unknown)

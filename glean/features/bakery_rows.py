@@ -63,7 +63,8 @@ class BakeryRows:
         key = definition.identity
         if key not in self._training:
             features = self.features(definition)
-            self._training[key] = features.between(end=self.windows.validation_start)
+            training = features.between(end=self.windows.validation_start)
+            self._training[key] = training.without_outliers()
         return self._training[key]
 
     def validation(self, definition: FeatureDefinition) -> FeatureMatrix:
@@ -71,7 +72,8 @@ class BakeryRows:
         key = definition.identity
         if key not in self._validation:
             start, end = self.windows.validation_start, self.windows.test_start
-            self._validation[key] = self.features(definition).between(start, end)
+            validation = self.features(definition).between(start, end)
+            self._validation[key] = validation.without_outliers()
         return self._validation[key]
 
     def test(self, definition: FeatureDefinition) -> FeatureMatrix:

@@ -19,11 +19,13 @@ from glean.features.definition import (
     FeatureDefinition,
 )
 from glean.features.history import WEEK, History, by_weekday, on_own_weekday
+from glean.sales.outlier_days import usual_of_outliers
 from glean.sales.table import SalesTable
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Days = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Columns = dict[str, Floats]
 
 SAME_DAY_LAST_YEAR = 52 * WEEK
@@ -38,7 +40,8 @@ class FeatureMatrix:
     x : float32 array of shape (rows, columns)
         Columns by `definition.names`; NaN where not known.
     y : float32 array of shape (rows,)
-        Units divided by the level; NaN for days still to come.
+        Units divided by the level; NaN for days still to come, and for outlier days, which teach
+        nothing (see `without_outliers`).
     level : float64 array of shape (rows,)
         Mean units of the product's last 28 trading days before the forecast origin.
     weight : float64 array of shape (rows,)
@@ -82,6 +85,10 @@ class FeatureMatrix:
         if end is not None:
             mask &= (dates < end).to_numpy()
         return self.rows(mask)
+
+    def without_outliers(self) -> FeatureMatrix:
+        """Keep the days that were sold and aren't outliers."""
+        return self.rows(np.isfinite(self.y))
 
     def column(self, name: str) -> Singles:
         """One column by name, shape (rows,)."""
@@ -131,19 +138,30 @@ def build_features(
 def _bakery_matrix(table: SalesTable, definition: FeatureDefinition, region: str) -> FeatureMatrix:
     rows = table.rows
     days = day_numbers(rows["date"])
-    columns = _calendar(table, days, region) | _bakery_history(rows, days, definition.horizon_days)
+    units = rows["units"].to_numpy(dtype=np.float64)
+    usual = usual_of_outliers(rows)
+    regular = np.isnan(usual) & ~np.isnan(units)
+    calendar = _calendar(table, days, region)
+    taught = regular | _around_holidays(calendar)
+    history = _bakery_history(np.fmin(units, usual), days, definition.horizon_days)
+    columns = calendar | history
     if definition.season:
         columns |= season_columns(rows["date"])
     columns |= {name: _given(rows, name) for name in definition.covariates}
     series = [
-        _series_columns(rows.iloc[start:stop], days[start:stop], definition.horizon_days)
+        _series_columns(
+            rows.iloc[start:stop],
+            days[start:stop],
+            taught[start:stop],
+            regular[start:stop],
+            definition.horizon_days,
+        )
         for start, stop in _series_bounds(rows["product"])
     ]
     columns |= {name: np.concatenate([part[name] for part in series]) for name in series[0]}
     level = columns.pop("level")
-    units = rows["units"].to_numpy(dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        y = (units / level).astype(np.float32)
+        y = np.where(taught, units / level, np.nan).astype(np.float32)
     matrix = FeatureMatrix(
         x=np.column_stack([columns[name].astype(np.float32) for name in definition.names]),
         y=y,
@@ -176,16 +194,21 @@ def _series_bounds(products: pd.Series[str]) -> list[tuple[int, int]]:
     return list(zip(starts.tolist(), [*starts[1:].tolist(), len(products)], strict=True))
 
 
-def _bakery_history(rows: pd.DataFrame, days: Days, horizon: int) -> Columns:
+def _around_holidays(calendar: Columns) -> Flags:
+    """Say which days are holidays or next to one: a peak there may come back next year."""
+    near = np.fmin(calendar["days_to_holiday"], calendar["days_since_holiday"])
+    return (calendar["holiday"] > 0) | (near <= 1)
+
+
+def _bakery_history(units: Floats, days: Days, horizon: int) -> Columns:
     """How the bakery as a whole did, relative to its own level."""
-    sold = rows["units"].notna().to_numpy()
-    total = rows["units"][sold].groupby(days[sold]).sum()
-    total_days = total.index.to_numpy(dtype=np.int64)
-    units = total.to_numpy(dtype=np.float64)
+    sold = ~np.isnan(units)
+    total_days, place = np.unique(days[sold], return_inverse=True)
+    total = np.bincount(place, units[sold]).astype(np.float64)
     asked, position = np.unique(days, return_inverse=True)
     origins = asked - horizon
-    history = History.at(total_days, units, origins=origins)
-    weekdays = by_weekday(total_days, units, rows=asked, origins=origins)
+    history = History.at(total_days, total, origins=origins)
+    weekdays = by_weekday(total_days, total, rows=asked, origins=origins)
     last = history.known - 1
     gap = np.where(last >= 0, origins - total_days[np.maximum(last, 0)], np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -199,13 +222,14 @@ def _bakery_history(rows: pd.DataFrame, days: Days, horizon: int) -> Columns:
     return {name: values[position] for name, values in columns.items()}
 
 
-def _series_columns(rows: pd.DataFrame, days: Days, horizon: int) -> Columns:
+def _series_columns(
+    rows: pd.DataFrame, days: Days, taught: Flags, regular: Flags, horizon: int
+) -> Columns:
     """Lags and means of one product, divided by its level, and what its own past says."""
     units = rows["units"].to_numpy(dtype=np.float64)
-    sold = ~np.isnan(units)
     origins = days - horizon
-    history = History.at(days[sold], units[sold], origins=origins)
-    weekdays = by_weekday(days[sold], units[sold], rows=days, origins=origins)
+    history = History.at(days[regular], units[regular], origins=origins)
+    weekdays = by_weekday(days[regular], units[regular], rows=days, origins=origins)
     level = _positive(history.mean(LEVEL_DAYS, at_least=MIN_LEVEL_DAYS))
     absolute = {f"lag_{k}": history.lag(k) for k in LAGS}
     absolute |= {f"mean_{k}": history.mean(k) for k in MEAN_DAYS}
@@ -215,8 +239,8 @@ def _series_columns(rows: pd.DataFrame, days: Days, horizon: int) -> Columns:
     for k in WEEKDAY_MEANS:
         absolute[f"weekday_mean_{k}"] = on_own_weekday([w.mean(k) for w in weekdays])
     columns = {name: values / level for name, values in absolute.items()}
-    columns["year_lag"] = _year_lag(days, units / level)
-    columns |= _changes(rows, days, sold, origins)
+    columns["year_lag"] = _year_lag(days, np.where(taught, units / level, np.nan))
+    columns |= _changes(rows, days, regular, origins)
     return columns | {"level": level}
 
 

@@ -78,12 +78,12 @@ class BakeryContext:
         return frozenset(self.table.rows["product"]) - frozenset(self.sales.rows["product"])
 
     def features(self) -> FeatureMatrix:
-        """Features of the days that were sold, without those made up."""
+        """Features of the days that were sold, without those made up and outlier days."""
         definition = self.source.shared.definition
         features = build_features(self.table, definition, region=self.region)
         sold = pd.MultiIndex.from_frame(self.sales.rows[["product", "date"]])
         days = pd.MultiIndex.from_frame(features.keys[["product", "date"]])
-        return features.rows(days.isin(sold))
+        return features.rows(days.isin(sold)).without_outliers()
 
 
 @dataclass(frozen=True, eq=False)

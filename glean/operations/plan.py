@@ -13,6 +13,7 @@ from glean.forecasting.future_rows import day_to_plan
 from glean.forecasting.plan import BakePlan, plan_day
 from glean.operations.forecast import WEEK_DAYS, forecast_rows
 from glean.operations.known_future import UnknownInput, missing_inputs
+from glean.operations.plan_remarks import plan_remarks
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.products import Product
 
@@ -31,12 +32,15 @@ class DayPlan:
         The same as HTML, to print.
     unknown : tuple of UnknownInput
         What the forecast goes by and wasn't known.
+    remarks : tuple of str
+        What a baker should know of the sales behind it, from `plan_remarks`.
     """
 
     plan: BakePlan
     table: pd.DataFrame
     page: str
     unknown: tuple[UnknownInput, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -45,6 +49,7 @@ def make_plan(
     *,
     date: pd.Timestamp | None = None,
     known_future: KnownFuture = NOTHING_KNOWN,
+    now: pd.Timestamp | None = None,
 ) -> DayPlan:
     """Plan a day.
 
@@ -58,6 +63,8 @@ def make_plan(
         The day to bake for; by default the next on which the bakery is open.
     known_future : KnownFuture
         What the bakery knows of the days to come.
+    now : Timestamp, optional
+        Today by the clock, for a remark on sales that end before it.
 
     Raises
     ------
@@ -70,8 +77,9 @@ def make_plan(
     rows = forecast_rows(context, until, asked=date, known_future=known_future)
     plan = plan_day(rows, products, bakery=context.name, date=day, whole_units=context.whole_units)
     made_on = f"Sales known up to {today.date()}."
-    page = bake_page(plan, units_label=context.units_label, made_on=made_on)
-    return DayPlan(plan, _table_of(plan), page, missing_inputs(context, known_future))
+    remarks = plan_remarks(context, now=now)
+    page = bake_page(plan, units_label=context.units_label, made_on=made_on, remarks=remarks)
+    return DayPlan(plan, _table_of(plan), page, missing_inputs(context, known_future), remarks)
 
 
 def _table_of(plan: BakePlan) -> pd.DataFrame:

@@ -6,6 +6,7 @@ In comes a `BakePlan`; out comes one HTML file that works offline, nothing fetch
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 from glean.forecasting.plan import BakePlan, PlannedProduct
@@ -16,7 +17,9 @@ _ROWS_IN_LARGE_TYPE = 14
 _ROWS_IN_MIDDLE_TYPE = 22
 
 
-def bake_page(plan: BakePlan, *, units_label: str, made_on: str) -> str:
+def bake_page(
+    plan: BakePlan, *, units_label: str, made_on: str, remarks: Sequence[str] = ()
+) -> str:
     """Write the page.
 
     Parameters
@@ -27,6 +30,8 @@ def bake_page(plan: BakePlan, *, units_label: str, made_on: str) -> str:
         What is counted: "units", or money.
     made_on : str
         Until which day sales were known, for the foot of the page.
+    remarks : sequence of str
+        What is to be known before the numbers.
     """
     count = len(plan.products)
     size = (
@@ -43,6 +48,7 @@ def bake_page(plan: BakePlan, *, units_label: str, made_on: str) -> str:
         bakery=escape(plan.bakery),
         weekday=escape(f"{plan.date:%A}"),
         date=escape(f"{plan.date.day} {plan.date:%B %Y}"),
+        remarks="".join(f"<li>{escape(remark)}</li>" for remark in remarks),
         rows="".join(_row(product) for product in plan.products),
         week=_week(plan, units_label),
         costs=_costs(plan),
@@ -125,6 +131,7 @@ _FRAME = """<!DOCTYPE html>
 </head>
 <body class="{size}">
 <header><p>{bakery}</p><h1>{weekday}</h1><p>{date}</p></header>
+<ul class="remarks">{remarks}</ul>
 <table>
 <thead><tr><th scope="col">product</th><th scope="col">bake</th>
 <th scope="col">likely asked for</th><th scope="col">why</th><th scope="col">done</th></tr></thead>
@@ -146,6 +153,8 @@ header { display: flex; align-items: baseline; justify-content: space-between; g
   border-bottom: 1.2mm solid #000; padding-bottom: 2mm; margin-bottom: 3mm; }
 header p { margin: 0; font-size: 15pt; }
 h1 { margin: 0; font-size: 34pt; line-height: 1; }
+.remarks { margin: 0 0 3mm; padding-left: 5mm; font-size: 11pt; }
+.remarks:empty { display: none; }
 h2 { font-size: 12pt; margin: 6mm 0 3mm; }
 table { width: 100%; border-collapse: collapse; }
 thead th { font-size: 10pt; font-weight: 400; text-align: right; color: #333; padding: 0 2mm 1mm; }
