@@ -94,7 +94,7 @@ def test_a_profile_that_flower_would_refuse(text: str, told: str, elsewhere: Pat
         ({"test_start": "2033-01-01"}, "test-start: found 2033-01-01; the table ends on"),
         ({"holiday_region": "XX"}, "XX"),
         ({"covariates": "units"}, "covariates: found units"),
-        ({"products": "none.csv"}, "none.csv: found No such file or directory; wanted a CSV file"),
+        ({"products": "none.csv"}, "none.csv: found no such file; wanted the path of a table"),
     ],
 )
 def test_what_every_bakery_would_refuse_is_refused_at_the_door(
