@@ -64,6 +64,7 @@ OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "ir
 
 ONLY_IMPORTERS = {
     "holidays": {"sales"},
+    "python_calamine": {"sales"},
     "xgboost": {"learning"},
     "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
@@ -87,7 +88,7 @@ NOT_OF_A_RUNS_FOLDER = {
 }
 """A run's folder is read and written without knowing what was learned, or how."""
 
-SLOW_TO_IMPORT = {"xgboost", "sklearn", "matplotlib", "holidays", "pyarrow"}
+SLOW_TO_IMPORT = {"xgboost", "sklearn", "matplotlib", "holidays", "pyarrow", "python_calamine"}
 
 
 def part_of(path: Path) -> str:

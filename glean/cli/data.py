@@ -38,14 +38,17 @@ def generate(
 def import_(options: ImportOptions) -> None:
     """Turn an export of a till or spreadsheet into a sales table.
 
-    How the file is written is found out and shown; --delimiter, --decimal, --encoding and
-    --date-order tell it.
+    How the file is written, and what its columns are, is found out and shown before anything is
+    written; the options tell it.
     """
-    from glean.cli.imported import summary_lines
-    from glean.operations.import_sales import import_file
+    from glean.cli.imported import closing_lines, summary_lines
+    from glean.operations.import_sales import read_export, write_import
 
-    report = import_file(options.request(), options.out, force=options.force)
+    report = read_export(options.request(), options.out, force=options.force)
     for line in summary_lines(report):
+        typer.echo(line)
+    write_import(report, force=options.force)
+    for line in closing_lines(report):
         typer.echo(line)
 
 

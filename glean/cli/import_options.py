@@ -25,11 +25,11 @@ class ImportOptions:
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="The export: CSV in any writing, .gz, or parquet.",
+            help="The export: a workbook, CSV in any writing, or parquet.",
         ),
     ]
-    date: Annotated[str, typer.Option(help="Column of the day (a time in it is ignored).")]
     out: Annotated[Path, typer.Option(help="Table to write: .csv, .csv.gz or .parquet.")]
+    date: Annotated[str, typer.Option(help="Column of the day (a time in it is ignored).")] = ""
     units: Annotated[str, typer.Option(help="Column of what was sold, units or money.")] = ""
     bakery: Annotated[str, typer.Option(help="Column of the bakery.")] = ""
     product: Annotated[str, typer.Option(help="Column of the product or item.")] = ""
@@ -63,6 +63,10 @@ class ImportOptions:
     ] = ""
     align_rows: Annotated[
         Path | None, typer.Option(help="File whose columns stand beside these, line by line.")
+    ] = None
+    sheet: Annotated[
+        list[str] | None,
+        typer.Option(help="Sheet of a workbook, or a pattern like 'Day *'; may be repeated."),
     ] = None
     returns: Annotated[
         str, typer.Option(help="Negative values: net (off the day's sales) or drop.")
@@ -115,6 +119,7 @@ class ImportOptions:
         return ImportRequest(
             path=self.files[0],
             further=tuple(self.files[1:]),
+            sheets=tuple(self.sheet or ()),
             columns=Columns(
                 date=self.date,
                 units=self.units or self.quantity,

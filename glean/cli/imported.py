@@ -1,4 +1,4 @@
-"""What an import says at its end: how the file was read, what was dropped, what the table holds."""
+"""What an import says: how the file was read, what the table holds, what's next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_NAMED = 5
 
 
 def summary_lines(report: ImportReport) -> Iterator[str]:
-    """Lines for the terminal."""
+    """Lines to read before the table is written."""
     for label, text in report.notes:
         yield f"{label:<11} {text}"
     rows = f"{len(report.table.rows):,} rows"
@@ -23,6 +23,10 @@ def summary_lines(report: ImportReport) -> Iterator[str]:
         yield f"{'short':<11} {history}"
     if len(report.short) > MOST_NAMED:
         yield f"{'short':<11} {len(report.short) - MOST_NAMED} more bakeries with as few days"
+
+
+def closing_lines(report: ImportReport) -> Iterator[str]:
+    """Lines to read once it is."""
     yield f"{'written':<11} {report.out}"
     yield f"{'next':<11} glean data check {shlex.quote(str(report.out))}"
 

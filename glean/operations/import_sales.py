@@ -1,4 +1,4 @@
-"""An export of a till or spreadsheet becomes a sales table on disk, with a report of it."""
+"""An export of a till or spreadsheet becomes a sales table, with a report, and goes to disk."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from glean.sales.writing import check_target, write_sales
 
 @dataclass(frozen=True, eq=False)
 class ImportReport:
-    """What an import did.
+    """What an import is going to write.
 
     Parameters
     ----------
     out : Path
-        The file that was written.
+        The file that it goes into.
     table : SalesTable
-        What is in it.
+        What goes there.
     notes : tuple of (str, str)
         How the file was read and what was dropped: a label and a sentence each.
     first_day, last_day : date
@@ -43,8 +43,8 @@ class ImportReport:
     short: tuple[ShortHistory, ...]
 
 
-def import_file(request: ImportRequest, out: Path, *, force: bool = False) -> ImportReport:
-    """Turn an export into a sales table and write it.
+def read_export(request: ImportRequest, out: Path, *, force: bool = False) -> ImportReport:
+    """Turn an export into a sales table, for a person to look at before it is written.
 
     Parameters
     ----------
@@ -63,7 +63,6 @@ def import_file(request: ImportRequest, out: Path, *, force: bool = False) -> Im
     """
     check_target(out, force=force)
     imported = import_sales(request)
-    write_sales(imported.table, out, force=force)
     rows = imported.table.rows
     return ImportReport(
         out=out,
@@ -74,3 +73,21 @@ def import_file(request: ImportRequest, out: Path, *, force: bool = False) -> Im
         products=tuple(sorted(rows["product"].unique())),
         short=tuple(short_histories(imported.table)),
     )
+
+
+def write_import(report: ImportReport, *, force: bool = False) -> None:
+    """Write the table of an import.
+
+    Parameters
+    ----------
+    report : ImportReport
+        What `read_export` found.
+    force : bool
+        Replace a file that is there.
+
+    Raises
+    ------
+    GleanError
+        It can't be written.
+    """
+    write_sales(report.table, report.out, force=force)

@@ -11,6 +11,7 @@ from glean.cli.data import app
 from glean.cli.errors import BAD_INPUT, friendly_errors
 from glean.errors import GleanError, SalesError
 from glean.sales.reading.sales_file import read_sales
+from tests.sales.importing.workbooks import Rows, xlsx_of
 
 TILL = "Datum;Filiale;Artikel;Stück\n13.05.2024;Nord;Semmel;5\n14.05.2024;Nord;Semmel;-1\n"
 
@@ -110,6 +111,40 @@ def test_import_never_overwrites_unasked(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["table.csv", "till.csv"]
 
 
+def test_import_finds_its_way_through_several_workbooks(tmp_path: Path) -> None:
+    """Without an option for a column; what was found is shown before the table is written."""
+    for number in (1, 2):
+        sheets: dict[str, Rows] = {
+            f"Day {day}": [[f"0{day}.0{number}.2024"], ["Artikel", "Menge"], ["Roll", day]]
+            for day in (3, 4)
+        }
+        xlsx_of(tmp_path / f"{number}.xlsx", sheets)
+    out = tmp_path / "table.csv"
+    books = [str(tmp_path / "1.xlsx"), str(tmp_path / "2.xlsx")]
+    result = glean_data("import", *books, "--bakery-name", "N", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    words = result.output.split("\n")
+    assert words[0] == "sheets      4 like 1.xlsx, sheet 'Day 3': header on line 2"
+    labels = [line.split(" ")[0] for line in words]
+    assert labels.index("result") < labels.index("written")
+    assert read_sales(out).rows["units"].tolist() == [3.0, 4.0, 3.0, 4.0]
+    some = glean_data("import", *books, "--bakery-name", "N", "--sheet", "Day 3", "--out", str(out))
+    assert some.exit_code == BAD_INPUT
+    result = glean_data(
+        "import", books[0], "--sheet", "Day 3", "--sheet", "Day 4", "--out", str(out), "--force"
+    )
+    assert len(read_sales(out).rows) == 2
+
+
+def test_import_shows_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full at the end, what was found has been shown."""
+    monkeypatch.setattr("glean.operations.import_sales.write_sales", closed_to_us)
+    result = glean_data(*till(tmp_path), "--returns", "net")
+    assert result.exit_code == BAD_INPUT
+    assert "result      2024-05-13  Nord, Semmel: 5" in result.output
+    assert "written" not in result.output
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -125,6 +160,7 @@ def test_import_never_overwrites_unasked(tmp_path: Path) -> None:
         (["--decimal", "Stück=;"], "--decimal: found ';'"),
         (["--decimal", ".", "--decimal", ","], "--decimal: found ','; wanted one mark for each"),
         (["--decimal", "Stuck=."], "'Stuck', named by --decimal; perhaps 'Stück'?"),
+        (["--sheet", "A"], "--sheet: found no workbook; wanted 'A'"),
         (["--bakery", "", "--bakery-name", "(all)"], "--bakery-name: found '(all)'"),
         (["--product", "Stück"], "'Stück' twice, --units and --product"),
     ],
@@ -138,7 +174,7 @@ def test_import_refuses_with_a_message(more: list[str], words: str, tmp_path: Pa
     assert not (tmp_path / "table.csv").exists()
 
 
-def closed_to_us(*_: object) -> bool:
+def closed_to_us(*_: object, **__: object) -> bool:
     raise PermissionError(errno.EACCES, "Permission denied")
 
 

@@ -129,3 +129,30 @@ def test_voids_and_overlaps(tmp_path: Path) -> None:
     table, _ = imported("c14b_overlap.csv", f"{words} --overlap drop", tmp_path / "other")
     assert table is not None
     assert table.rows["units"].tolist() == [float(units) for units in range(100, 140)]
+
+
+def test_workbooks_a_sheet_a_day(tmp_path: Path) -> None:
+    """Two of them: one header, the day once a sheet, hours, totals, nameless lines, returns."""
+    second = str(Path(CASES) / "till_day_sheets_2.xlsx")
+    words = f"{second} --bakery-name N --returns net"
+    table, said = imported("till_day_sheets_1.xlsx", words, tmp_path)
+    assert table is not None, said
+    rows = table.rows
+    assert len(rows) == 160
+    assert (rows["date"].nunique(), rows["product"].nunique()) == (20, 8)
+    first = rows[(rows["date"] == "2024-03-04") & (rows["product"] == "Weizenbrötchen")]
+    assert first["units"].tolist() == [67.0]
+    assert "20 total lines (Summe)" in said
+    assert "20 lines with a number and no product name" in said
+    assert "6 negative values, taken off the day's sales" in said
+
+
+def test_a_workbook_with_the_day_on_its_first_line(tmp_path: Path) -> None:
+    """A title above the header, a total line below."""
+    table, said = imported("monthly_merged_dates.xlsx", "", tmp_path)
+    assert table is not None, said
+    rows = table.rows
+    assert (len(rows), rows["date"].nunique()) == (120, 40)
+    assert rows[rows["date"] == "2024-01-02"]["units"].tolist() == [121.0, 17.0, 41.0]
+    assert "filled down over 80 lines" in said
+    assert "1 total line (Summe)" in said

@@ -27,6 +27,7 @@ from glean.sales.importing.opened_files import OpenedFiles, open_files
 from glean.sales.importing.overlaps import repeated_lines, settle_overlaps
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.importing.selection import Selection
+from glean.sales.importing.shown_results import result_lines
 from glean.sales.importing.swapped_days import settle_exchanged
 from glean.sales.importing.tills import (
     LONGEST_GAP_DAYS,
@@ -66,6 +67,7 @@ def import_sales(request: ImportRequest) -> Imported:
         The region is unknown, or the holidays are there twice.
     """
     texts = open_files(request)
+    request = texts.request
     with together_with(texts.problems):
         frame, notes = _frame_of(texts, request)
     if texts.problems:
@@ -86,7 +88,9 @@ def _frame_of(texts: OpenedFiles, request: ImportRequest) -> tuple[pd.DataFrame,
     sheet, forms, written = _narrowed(sheet, columns, request)
     keys_known = not texts.missing & {"--date", "--bakery", "--product"}
     frame, found = _sound_rows(sheet, columns, forms, request=request, keys_known=keys_known)
-    return frame, [*notes, *written, *found]
+    notes += [*written, *found, *result_lines(sheet, frame, texts.kinds)]
+    frame, found = _named_days(frame, request)
+    return frame, [*notes, *found]
 
 
 def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
@@ -103,7 +107,10 @@ def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Colum
         sheet, empty = melt(sheet, products)
         notes += [("dropped", f"{empty:,} empty cells")] if empty else []
         return sheet, replace(columns, product=PRODUCT, units=UNITS), notes
-    notes += _unused(sheet, used)
+    notes += _unused(sheet, [*used, *columns.hours])
+    if columns.hours:
+        sheet, _ = melt(sheet, columns.hours)
+        return sheet, replace(columns, units=UNITS), notes
     if request.till_lines and not columns.units:
         return with_ones(sheet), replace(columns, units=ONE), notes
     return sheet, columns, notes
@@ -194,13 +201,18 @@ def _sound_rows(
     problems += repeated_days(sheet, frame, columns.date) if keys_known else []
     if problems:
         raise SalesError(in_file_order(problems))
+    return frame, notes
+
+
+def _named_days(frame: pd.DataFrame, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+    """Name the one bakery and the one product, and fill in what a till doesn't write."""
     missing = {"bakery": request.one_bakery, "product": ONE_PRODUCT}
     frame = frame.assign(**{k: v for k, v in missing.items() if k not in frame})
-    if request.till_lines and request.zeros:
-        frame, zeros = with_zero_days(frame)
-        words = f"{zeros:,} of products on open days within {LONGEST_GAP_DAYS} days of a sale"
-        notes.append(("zeros", f"{words} before and after (--no-zeros: none)"))
-    return frame, notes
+    if not (request.till_lines and request.zeros):
+        return frame, []
+    frame, zeros = with_zero_days(frame)
+    words = f"{zeros:,} of products on open days within {LONGEST_GAP_DAYS} days of a sale"
+    return frame, [("zeros", f"{words} before and after (--no-zeros: none)")]
 
 
 def _surrounded(frame: pd.DataFrame, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:

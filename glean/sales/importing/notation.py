@@ -135,9 +135,10 @@ def detect_date_order(sheet: Sheet, column: str, *, options: str = "--") -> Date
     best = [order for order in DATE_ORDERS if fine[order] == most]
     if len(best) == 1 or _mostly_full_stops(texts):
         return best[0]
-    doubtful = texts[read[best[0]] != read[best[1]]]
+    one, other = read[best[0]], read[best[1]]
+    doubtful = texts[(one != other) & ~(np.isnat(one) & np.isnat(other))]
     if not len(doubtful):
-        return best[0]
+        return "ymd" if "ymd" in best else best[0]
     found = f"dates like {doubtful[0]}, which may be {_both(str(doubtful[0]), best)}"
     wanted = "the order told by " + " or ".join(f"{options}date-order {order}" for order in best)
     raise SalesError([Problem(sheet.source, None, column, found, wanted)])

@@ -5,16 +5,20 @@ What comes in is the request, what goes out is texts; `import_sales` takes it fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from glean.errors import Problem, SalesError
+from glean.sales.importing.blocks import Block, with_roles
+from glean.sales.importing.column_roles import find_roles
 from glean.sales.importing.exports import Note, align_rows, missing_from, open_export
 from glean.sales.importing.request import ImportRequest
+from glean.sales.importing.workbook_sheets import WorkbookSheets
 from glean.sales.reading.sales_file import in_file_order
-from glean.sales.reading.sheet import Parts, Sheet, Texts, texts_of
+from glean.sales.reading.sheet import MOST_SHOWN, Parts, Sheet, Texts, texts_of
+from glean.sales.reading.workbooks import is_workbook
 
 MOST_NAMED = 3
 """Files that are named one by one before the rest is counted."""
@@ -26,6 +30,8 @@ class OpenedFiles:
 
     Parameters
     ----------
+    request : ImportRequest
+        What is asked for, with the columns that were found.
     sheet : Sheet
         Lines that fit the header; columns that are missing have stand-ins.
     own : frozenset of str
@@ -36,13 +42,17 @@ class OpenedFiles:
         Lines that don't fit, and missing columns.
     missing : frozenset of str
         Options whose columns are missing.
+    kinds : tuple of (str, frozenset of int)
+        What is alike among the parts of the sheet: its name, and which parts.
     """
 
+    request: ImportRequest
     sheet: Sheet
     own: frozenset[str]
     notes: tuple[Note, ...]
     problems: tuple[Problem, ...]
     missing: frozenset[str]
+    kinds: tuple[tuple[str, frozenset[int]], ...]
 
 
 def open_files(request: ImportRequest) -> OpenedFiles:
@@ -51,9 +61,11 @@ def open_files(request: ImportRequest) -> OpenedFiles:
     Raises
     ------
     SalesError
-        Nothing of a file can be read, or two files that belong side by side don't fit.
+        Nothing of a file can be read, two files that belong side by side don't fit, or a column
+        that is needed was neither told nor found.
     """
-    sheets, notes, problems = _open_each(request)
+    blocks, notes, problems = _open_each(request)
+    sheets = [block.sheet for block in blocks]
     own = frozenset(name for sheet in sheets for name in sheet.cells)
     if request.aligned is not None:
         other, found, ragged = open_export(request.aligned, request.notation)
@@ -61,35 +73,69 @@ def open_files(request: ImportRequest) -> OpenedFiles:
         if problems:  # without its lines, one file would slip against the other
             raise SalesError(problems)
         sheets, notes = [align_rows(sheets[0], other)], notes + found
-    named = [*request.columns.named(), *(("--products", name) for name in request.products)]
-    named += [("--decimal", name) for name in request.notation.decimals]
-    missing: set[str] = set()
-    for position, sheet in enumerate(sheets):
-        problems += missing_from(sheet, named)
-        absent = [(option, column) for option, column in named if column not in sheet.cells]
-        stand_ins = {column: _stand_in(option, len(sheet)) for option, column in absent}
-        sheets[position] = replace(sheet, cells=sheet.cells | stand_ins)
-        missing |= {option for option, _ in absent}
-    notes += _unlike(sheets)
-    sheet = below_one_another(sheets)
-    return OpenedFiles(sheet, own, tuple(notes), tuple(problems), frozenset(missing))
+        blocks = [replace(blocks[0], sheet=sheets[0])]
+    request, sheets, found = with_roles(request, blocks)
+    sheets, lacking, missing = _with_stand_ins(request, sheets)
+    notes += [*found, *_unlike(sheets, request.columns.hours)]
+    kinds: dict[str, list[int]] = {}
+    for position, block in enumerate(blocks):
+        kinds.setdefault(block.kind, []).append(position)
+    return OpenedFiles(
+        request=request,
+        sheet=below_one_another(sheets),
+        own=own,
+        notes=tuple(notes),
+        problems=(*problems, *lacking),
+        missing=missing,
+        kinds=tuple((name, frozenset(positions)) for name, positions in kinds.items()),
+    )
 
 
-def _open_each(request: ImportRequest) -> tuple[list[Sheet], list[Note], list[Problem]]:
-    sheets, notes, problems = [], [], []
+def _open_each(request: ImportRequest) -> tuple[list[Block], list[Note], list[Problem]]:
+    blocks: list[Block] = []
+    notes: list[Note] = []
+    problems: list[Problem] = []
     refused: list[Problem] = []
+    books = WorkbookSheets(request)
     for path in request.paths:
         try:
+            if is_workbook(path):
+                blocks += books.read(path)
+                continue
             sheet, found, ragged = open_export(path, request.notation)
         except SalesError as error:
             refused += error.problems
             continue
-        sheets.append(sheet)
+        blocks.append(Block(sheet, path.name, find_roles(sheet.cells, request, sheet.source)))
         notes += found
         problems += ragged
+    refused += books.problems
     if refused:
         raise SalesError(in_file_order([*problems, *refused]))
-    return sheets, _shortened(notes), problems
+    books.refuse_unknown()
+    if not blocks:
+        wanted = "lines of sales"
+        raise SalesError([Problem(request.source, None, "", "sheets without a line", wanted)])
+    return blocks, [*_shortened(notes), *books.notes()], problems
+
+
+def _with_stand_ins(
+    request: ImportRequest, sheets: Sequence[Sheet]
+) -> tuple[list[Sheet], list[Problem], frozenset[str]]:
+    """Put sound cells in place of columns that are named and missing, and say which are."""
+    named = [*request.columns.named(), *(("--products", name) for name in request.products)]
+    named += [("--decimal", name) for name in request.notation.decimals]
+    filled: list[Sheet] = []
+    problems: list[Problem] = []
+    missing: set[str] = set()
+    for sheet in sheets:
+        absent = [(option, column) for option, column in named if column not in sheet.cells]
+        if absent and len(problems) < MOST_SHOWN:
+            problems += missing_from(sheet, named)
+        stand_ins = {column: _stand_in(option, len(sheet)) for option, column in absent}
+        filled.append(replace(sheet, cells=sheet.cells | stand_ins))
+        missing |= {option for option, _ in absent}
+    return filled, problems, frozenset(missing)
 
 
 def below_one_another(sheets: Sequence[Sheet]) -> Sheet:
@@ -115,8 +161,15 @@ def below_one_another(sheets: Sequence[Sheet]) -> Sheet:
         names=tuple(sheet.source for sheet in sheets),
         of_row=np.repeat(np.arange(len(sheets)), lengths),
     )
+    renamed = dict.fromkeys(name for sheet in sheets for name in sheet.homes)
+    homes = {
+        name: np.concatenate(
+            [sheet.homes.get(name, texts_of([name] * len(sheet))) for sheet in sheets]
+        )
+        for name in renamed
+    }
     lines = np.concatenate([sheet.lines for sheet in sheets])
-    return Sheet(_all_of([sheet.source for sheet in sheets]), cells, lines, parts=parts)
+    return Sheet(_all_of([sheet.source for sheet in sheets]), cells, lines, homes, parts)
 
 
 def _all_of(names: Sequence[str]) -> str:
@@ -143,9 +196,9 @@ def _listed(names: Sequence[str]) -> str:
     return f"{len(names)}, from {names[0]} to {names[-1]}"
 
 
-def _unlike(sheets: Sequence[Sheet]) -> list[Note]:
-    """Say which columns aren't in all files."""
-    columns = dict.fromkeys(name for sheet in sheets for name in sheet.cells)
+def _unlike(sheets: Sequence[Sheet], hours: Collection[str]) -> list[Note]:
+    """Say which columns aren't in all files; hours come and go with opening hours."""
+    columns = dict.fromkeys(name for sheet in sheets for name in sheet.cells if name not in hours)
     partial = [name for name in columns if any(name not in sheet.cells for sheet in sheets)]
     if not partial:
         return []

@@ -37,15 +37,18 @@ class Columns:
         Further column -> its name in the sales table.
     void : str
         1 on voided lines, which are left out; "none" where every line counts, "" to find it.
+    hours : tuple of str
+        Columns of hours, whose sum was sold; in place of `units`.
     """
 
-    date: str
+    date: str = ""
     units: str = ""
     bakery: str = ""
     product: str = ""
     closed: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)
     void: str = ""
+    hours: tuple[str, ...] = ()
 
     def named(self) -> list[tuple[str, str]]:
         """Option and column of each that is given."""
@@ -70,7 +73,7 @@ class ImportRequest:
     path : Path
         The export, or the first of its files.
     columns : Columns
-        What its columns are.
+        What its columns are; found out where the day, or what was sold, isn't told.
     notation : Notation
         How it is written.
     bakery_name : str
@@ -101,6 +104,8 @@ class ImportRequest:
         "drop" or "keep", see `settle_overlaps`; "" to be asked where days stand twice.
     further : tuple of Path
         More files, whose lines follow those of `path`.
+    sheets : tuple of str
+        Names of a workbook's sheets, or patterns like "Day *"; empty for all that can be seen.
 
     Raises
     ------
@@ -109,7 +114,7 @@ class ImportRequest:
     """
 
     path: Path
-    columns: Columns
+    columns: Columns = field(default_factory=Columns)
     notation: Notation = field(default_factory=Notation)
     bakery_name: str = ""
     till_lines: bool = False
@@ -125,11 +130,10 @@ class ImportRequest:
     swapped_days: str = ""
     overlap: str = ""
     further: tuple[Path, ...] = ()
+    sheets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         columns = self.columns
-        if not columns.date:
-            raise SettingsError("--date: found nothing; wanted the column of the day")
         if columns.bakery and self.bakery_name:
             raise SettingsError("--bakery-name: found --bakery as well; wanted one of the two")
         if self.returns not in (None, *RETURNS):
@@ -140,19 +144,20 @@ class ImportRequest:
             )
         if self.products and not self.wide:
             raise SettingsError("--products: columns of a wide file; wanted --wide as well")
-        if not (self.wide or self.till_lines or columns.units):
-            raise SettingsError("--units: found nothing; wanted the column of what was sold")
         if taken := {*KEYS, "units"} & set(columns.kept.values()):
             raise SettingsError(f"--keep: found the name {min(taken)!r}; wanted one not yet taken")
-        if self.ignored_items and not columns.product:
-            raise SettingsError("--ignore-item: wanted --product as well, the column of the items")
         check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
         check_choice("--overlap", self.overlap, ("", *OVERLAPS))
         self._refuse_two_roles()
         self._refuse_some_of_several()
-        wanted = "" if columns.bakery else wanted_name(self.one_bakery, "bakery")
-        if wanted:
-            raise SettingsError(f"--bakery-name: found {self.one_bakery!r}; wanted {wanted}")
+        if self.is_complete:
+            self._refuse_what_is_missing()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether enough is told, so that no column has to be found."""
+        sold = self.wide or self.till_lines or self.columns.units or self.columns.hours
+        return bool(self.columns.date and sold)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -180,11 +185,18 @@ class ImportRequest:
         if len(set(self.paths)) < len(self.paths):
             again = next(path for path in self.paths if self.paths.count(path) > 1)
             raise SettingsError(f"FILE: found {again} twice; wanted each once")
-        if not (self.columns.bakery or self.bakery_name):
+
+    def _refuse_what_is_missing(self) -> None:
+        if self.ignored_items and not self.columns.product:
+            raise SettingsError("--ignore-item: wanted --product as well, the column of the items")
+        if self.further and not (self.columns.bakery or self.bakery_name):
             raise SettingsError(
                 "--bakery-name: found several FILEs and no name; wanted the name of the one bakery "
                 "that they are of, or --bakery, the column of the bakery"
             )
+        wanted = "" if self.columns.bakery else wanted_name(self.one_bakery, "bakery")
+        if wanted:
+            raise SettingsError(f"--bakery-name: found {self.one_bakery!r}; wanted {wanted}")
 
     def _refuse_two_roles(self) -> None:
         taken: dict[str, str] = {}

@@ -167,7 +167,9 @@ def _date_parts(text: str, order: DateOrder) -> tuple[int, int, int] | None:
     parts = compact.groups() if compact else written.parts
     if not parts:
         return None
-    places = dict(zip(_LETTERS[order], parts, strict=True))
+    # A day like 2024-03-04 is no other in any order; workbooks hold days so among texts.
+    letters = "ymd" if len(parts[0]) == 4 and "-" in text else _LETTERS[order]
+    places = dict(zip(letters, parts, strict=True))
     if len(places["y"]) not in (2, 4) or max(len(places["m"]), len(places["d"])) > 2:
         return None
     return _year(places["y"]), int(places["m"]), int(places["d"])

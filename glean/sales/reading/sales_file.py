@@ -20,7 +20,7 @@ from glean.sales.reading.values import Fault, read_numbers
 from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 
 _IMPORT = "`glean data import` reads such files and writes the format"
-_ENDINGS = (".csv", ".parquet", ".pq", ".txt", ".tsv")
+_ENDINGS = (".csv", ".parquet", ".pq", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods")
 
 
 def read_sales(path: Path, *, returns: str | None = None) -> SalesTable:

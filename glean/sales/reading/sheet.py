@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem
+from glean.sales.reading.grid import with_point
 
 Texts = NDArray[np.object_]
 """One column of a sheet: an array of Python strings, "" where nothing stands."""
@@ -113,6 +114,7 @@ class Sheet:
 
 def quoted(text: str, most: int = 40) -> str:
     """Show a cell in a message: in quotes, cut to `most` characters, or the word nothing."""
+    text = with_point(text)
     if not text.strip():
         return "nothing"
     return repr(text if len(text) <= most else text[:most] + "...")

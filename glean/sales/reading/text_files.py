@@ -33,8 +33,10 @@ from glean.sales.reading.sheet import MOST_SHOWN, Sheet, quoted, texts_of
 DELIMITERS = (",", ";", "\t", "|")
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
+WORKBOOK_MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""First bytes of a zip file, as .xlsx and .ods are, and of an .xls file."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
-_WORKBOOK_MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _STATEMENT = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?[ ;,]*(?=\r|\n)", re.IGNORECASE)
 _SAMPLE_LINES = 50
 _MOST_TITLE_LINES = 3
@@ -94,6 +96,21 @@ def open_text_sheet(
 
 
 def read_bytes(path: Path) -> bytes:
+    """Bytes of a file that is no workbook, unpacked if it is gzipped.
+
+    Raises
+    ------
+    SalesError
+        There is no such file, it can't be read, its gzip is damaged, or it is a workbook.
+    """
+    data = read_unpacked(path)
+    if data.startswith(WORKBOOK_MAGICS):
+        wanted = "a CSV file; `glean data import` reads workbooks, or save the sheet as CSV"
+        raise refused(str(path), "a workbook or zip file", wanted)
+    return data
+
+
+def read_unpacked(path: Path) -> bytes:
     """Bytes of a file, unpacked if it is gzipped.
 
     Raises
@@ -115,8 +132,6 @@ def read_bytes(path: Path) -> bytes:
         raise refused(source, "a folder", "a file: .csv, .csv.gz or .parquet") from None
     except OSError as error:
         raise refused(source, f"a file that can't be read ({error.strerror})", "a file") from None
-    if data.startswith(_WORKBOOK_MAGICS):
-        raise refused(source, "a workbook or zip file", "a CSV file; save the sheet as CSV")
     return data
 
 

@@ -20,7 +20,6 @@ from glean.sales.importing.selection import Selection
         ({"wide": True, "till_lines": True}, "--wide"),
         ({"products": ("a",)}, "--products"),
         ({"till_lines": True, "ignored_items": ("a",)}, "--ignore-item"),
-        ({}, "--units: found nothing"),
         ({"columns": Columns(date="d", units="u", kept={"x": "date"})}, "--keep"),
         (
             {"columns": Columns(date="d", units="u", product="u")},
@@ -31,7 +30,6 @@ from glean.sales.importing.selection import Selection
             "'d' twice, --date and --keep",
         ),
         ({"wide": True, "products": ("a", "d")}, "'d' twice, --date and --products"),
-        ({"columns": Columns(date=""), "wide": True}, "--date: found nothing"),
         (
             {"columns": Columns(date="d", units="u", bakery="b"), "bakery_name": "North"},
             "--bakery-name: found --bakery as well",

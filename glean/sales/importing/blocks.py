@@ -1,0 +1,113 @@
+"""Parts of an export that call the same thing differently get one name for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from glean.errors import Problem, SalesError
+from glean.sales.importing.exports import Note
+from glean.sales.importing.request import Columns, ImportRequest
+from glean.sales.reading.sheet import Sheet, texts_of
+
+_ROLES = {"date": "day", "bakery": "bakery", "product": "product", "units": "units"}
+"""A field of `Columns`, and how it is called for people."""
+
+_WANTED = {
+    "date": "a column of days named by --date",
+    "units": "what was sold named by --units, or a column for each hour or, with --wide, product",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """The lines of one file, or of one sheet of a workbook.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        The lines.
+    kind : str
+        What it is like: blocks of one kind were taken for the same.
+    columns : Columns
+        What its columns are.
+    """
+
+    sheet: Sheet
+    kind: str
+    columns: Columns
+
+
+def with_roles(
+    request: ImportRequest, blocks: Sequence[Block]
+) -> tuple[ImportRequest, list[Sheet], list[Note]]:
+    """Name in the request what was found, as the first block calls it, and rename the others.
+
+    Parameters
+    ----------
+    request : ImportRequest
+        What is told; if that is enough, nothing changes.
+    blocks : sequence of Block
+        At least one.
+
+    Raises
+    ------
+    SalesError
+        Something that is needed wasn't found, or only in some of the blocks.
+    SettingsError
+        What was found goes against what is told.
+    """
+    sheets = [block.sheet for block in blocks]
+    if request.is_complete:
+        return request, sheets, []
+    first = blocks[0]
+    for role, wanted in _WANTED.items():
+        if not getattr(first.columns, role) and (role == "date" or _lacks_units(request, first)):
+            found = "the columns " + ", ".join(list(first.sheet.cells)[:20])
+            raise SalesError([Problem(first.sheet.source, None, "", found, wanted)])
+    for block in blocks:
+        _refuse_unlike(block, first)
+    hours = dict.fromkeys(hour for block in blocks for hour in block.columns.hours)
+    columns = replace(first.columns, hours=tuple(hours))
+    request = replace(request, columns=columns, till_lines=request.till_lines or bool(hours))
+    renamed = [_renamed(block, columns) for block in blocks]
+    return request, renamed, [("found", _in_words(columns))]
+
+
+def _lacks_units(request: ImportRequest, block: Block) -> bool:
+    return not (request.wide or request.till_lines or block.columns.hours or block.columns.units)
+
+
+def _refuse_unlike(block: Block, first: Block) -> None:
+    for role, words in _ROLES.items():
+        mine, theirs = getattr(block.columns, role), getattr(first.columns, role)
+        if bool(mine) != bool(theirs):
+            found = f"a column of the {words}, {mine!r}" if mine else f"no column of the {words}"
+            there = repr(theirs) if theirs else "none"
+            wanted = f"the same as in {first.sheet.source} ({there}); name it by --{role}"
+            raise SalesError([Problem(block.sheet.source, None, mine, found, wanted)])
+
+
+def _renamed(block: Block, columns: Columns) -> Sheet:
+    sheet = block.sheet
+    for role in _ROLES:
+        old, new = getattr(block.columns, role), getattr(columns, role)
+        if old == new:
+            continue
+        cells = {new if name == old else name: texts for name, texts in sheet.cells.items()}
+        sheet = replace(sheet, cells=cells, homes=sheet.homes | {new: texts_of([old] * len(sheet))})
+    return sheet
+
+
+def _in_words(columns: Columns) -> str:
+    words = [
+        f"{words} {getattr(columns, role)!r}"
+        for role, words in _ROLES.items()
+        if getattr(columns, role) and not getattr(columns, role).startswith("(day")
+    ]
+    if columns.hours:
+        words.append(
+            f"{len(columns.hours)} hours, {columns.hours[0]!r} to {columns.hours[-1]!r}, "
+            "summed over the day"
+        )
+    return ", ".join(words)

@@ -1,0 +1,209 @@
+"""What a workbook's file holds, looked at before the library reads it.
+
+The library takes a sheet for a rectangle: one stray cell in the last corner of a sheet would take
+more memory than there is. And it gives an empty cell, or 0, where a formula went wrong.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+
+from glean.errors import SalesError
+from glean.regular_files import MOST_BYTES, TOO_LARGE
+from glean.sales.reading.encodings import refused
+
+OddCells = dict[str, dict[tuple[int, int], str]]
+"""Name of a sheet -> (line, column), from 0, -> what stands there where a formula has no value."""
+
+MOST_CELLS = 2**24
+"""Lines times columns of a sheet: every line that a sheet can have, with sixteen columns."""
+
+_WANTED = "a whole workbook; save or copy it again"
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+_ATTRIBUTE = re.compile(rb"([\w:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_PLACE = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=\"([A-Z]{1,3})(\d{1,7})\"")
+_CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*[^>/])>(.*?)</(?:\w+:)?c>", re.DOTALL)
+_VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]+)<")
+_FORMULA = re.compile(rb"<(?:\w+:)?f(?:\s[^>]*)?(?:/>|>([^<]*)<)")
+_ODS_TAG = re.compile(rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)\b([^>]*?)(/?)>")
+_ODS_TEXT = re.compile(rb"\s*<text:p[^>]*>([^<]*)")
+
+
+def odd_cells(source: str, data: bytes) -> OddCells:
+    """Look an .xlsx or .ods file over, and find its formulas that have no value.
+
+    Parameters
+    ----------
+    source : str
+        The file as the user named it.
+    data : bytes
+        A zip file.
+
+    Raises
+    ------
+    SalesError
+        It is damaged, has a password, is no workbook, or is too large once unpacked.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            return _odd_cells(source, file)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        raise refused(source, f"a damaged workbook or zip file ({error})", _WANTED) from None
+
+
+def _odd_cells(source: str, file: zipfile.ZipFile) -> OddCells:
+    members = file.infolist()
+    names = {member.filename for member in members}
+    if any(member.flag_bits & 1 for member in members):
+        raise has_password(source)
+    if sum(member.file_size for member in members) > MOST_BYTES:
+        wanted = "a workbook of less; save its sheets in several"
+        raise refused(source, f"a workbook {TOO_LARGE} once unpacked", wanted)
+    if "xl/workbook.xml" in names:
+        return _of_xlsx(source, file)
+    if "content.xml" in names and b"spreadsheet" in _member(file, "mimetype", names):
+        if b"encryption-data" in _member(file, "META-INF/manifest.xml", names):
+            raise has_password(source)
+        return _of_ods(source, file.read("content.xml"))
+    found = "an .xlsb workbook" if "xl/workbook.bin" in names else "a zip file without a workbook"
+    raise refused(source, found, "a workbook: .xlsx, .xls or .ods, or a CSV file")
+
+
+def has_password(source: str) -> SalesError:
+    """Build the error about a workbook that is encrypted."""
+    return refused(source, "a workbook with a password", "one without; save a copy without it")
+
+
+def _member(file: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
+    return file.read(name) if name in names else b""
+
+
+def _of_xlsx(source: str, file: zipfile.ZipFile) -> OddCells:
+    sheets = dict(_sheets_of_xlsx(file))
+    found: OddCells = {}
+    for member in file.infolist():
+        # Each is read, since a size that lies is noticed only then.
+        xml = file.read(member)
+        name = sheets.get(member.filename)
+        if name is None:
+            continue
+        places = _PLACE.findall(xml)
+        columns = max((_column(letters) for letters in {place[0] for place in places}), default=0)
+        lines = max((int(place[1]) for place in places), default=0)
+        _refuse_far(source, name, lines, columns + 1)
+        if b"<f" in xml or b":f" in xml or b't="e"' in xml:
+            found[name] = dict(_without_value(xml))
+    return found
+
+
+def _sheets_of_xlsx(file: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+    """Where in the file each sheet lies, and its name."""
+    targets = {}
+    names = set(file.namelist())
+    for tag in _RELATION.findall(_member(file, "xl/_rels/workbook.xml.rels", names)):
+        attributes = _attributes(tag)
+        target = attributes.get("Target", "")
+        path = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+        targets[attributes.get("Id", "")] = path
+    for tag in _SHEET.findall(file.read("xl/workbook.xml")):
+        attributes = _attributes(tag)
+        relation = next((text for key, text in attributes.items() if key.endswith(":id")), "")
+        yield targets.get(relation, ""), attributes.get("name", "")
+
+
+def _attributes(tag: bytes) -> dict[str, str]:
+    return {
+        key.decode(): unescape((double or single).decode(errors="replace"))
+        for key, double, single in _ATTRIBUTE.findall(tag)
+    }
+
+
+def _without_value(xml: bytes) -> Iterator[tuple[tuple[int, int], str]]:
+    for attributes, body in _CELL.findall(xml):
+        place = _PLACE.match(b"<c " + attributes)
+        if place is None:
+            continue
+        value = _VALUE.search(body)
+        formula = _FORMULA.search(body)
+        at = (int(place[2]) - 1, _column(place[1]))
+        if b't="e"' in attributes:
+            yield at, value[1].decode(errors="replace") if value else "#ERROR!"
+        elif formula and not value and b't="str"' not in attributes:
+            yield at, "=" + unescape((formula[1] or b"...").decode(errors="replace"))
+
+
+def _column(letters: bytes) -> int:
+    """Position of a column, from 0: "A" is 0, "AA" is 26."""
+    position = 0
+    for letter in letters:
+        position = position * 26 + letter - ord("A") + 1
+    return position - 1
+
+
+def _of_ods(source: str, xml: bytes) -> OddCells:
+    found: OddCells = {}
+    place = _OdsPlace()
+    for tag in _ODS_TAG.finditer(xml):
+        closing, kind, text, ended = tag.groups()
+        if kind == b"table" and not closing:
+            place = _OdsPlace(_attributes(text).get("table:name", ""))
+        elif kind == b"table-row":
+            if not closing:
+                place.start_row(_repeated(text, "rows"))
+            if closing or ended:
+                place.end_row()
+        elif not closing and kind != b"table":
+            cells = place.pass_cells(_repeated(text, "columns"), filled=b"-type=" in text)
+            _refuse_far(source, place.name, *place.farthest)
+            if b'calcext:value-type="error"' in text:
+                shown = _ODS_TEXT.match(xml, tag.end())
+                words = shown[1].decode(errors="replace") if shown else ""
+                found.setdefault(place.name, {}).update(dict.fromkeys(cells, words or "#ERROR!"))
+    return found
+
+
+@dataclass
+class _OdsPlace:
+    """Where in an .ods file a tag stands: rows and cells have no number there, but may repeat."""
+
+    name: str = ""
+    line: int = 0
+    column: int = 0
+    times: int = 1
+    farthest: tuple[int, int] = (0, 0)
+
+    def start_row(self, times: int) -> None:
+        self.times, self.column = times, 0
+
+    def end_row(self) -> None:
+        self.line += self.times
+
+    def pass_cells(self, times: int, *, filled: bool) -> Iterator[tuple[int, int]]:
+        """Go past a cell, and give the places that it fills."""
+        lines = range(self.line, self.line + self.times)
+        columns = range(self.column, self.column + times)
+        self.column += times
+        if filled:
+            lines_so_far, columns_so_far = self.farthest
+            self.farthest = (max(lines_so_far, lines.stop), max(columns_so_far, columns.stop))
+        return itertools.product(lines, columns)
+
+
+def _repeated(text: bytes, what: str) -> int:
+    times = _attributes(text).get(f"table:number-{what}-repeated", "1")
+    return int(times) if times.isdecimal() and len(times) < 9 else 1
+
+
+def _refuse_far(source: str, name: str, lines: int, columns: int) -> None:
+    if lines * columns > MOST_CELLS:
+        found = f"cells as far out as line {lines:,} and column {columns:,}"
+        wanted = "a sheet of its table alone; delete what stands far away, or copy the table"
+        raise refused(f"{source}, sheet {name!r}", found, wanted)
