@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from glean.cli.typed_days import day_of
+from glean.cli.typed_days import day_of, minutes_of
 from glean.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -98,6 +98,12 @@ class ImportOptions:
     date_order: Annotated[
         str, typer.Option(help="dmy, mdy, ymd, or serial (Excel's count of days).")
     ] = ""
+    timezone: Annotated[
+        str, typer.Option(help="Where the bakery is, like Europe/Berlin, for stamps in UTC.")
+    ] = ""
+    day_starts: Annotated[
+        str, typer.Option(help="Time like 04:00; sales before it belong to the day before.")
+    ] = ""
     swapped_days: Annotated[
         str, typer.Option(help="Day and month that seem exchanged up to the 12th: swap or keep.")
     ] = ""
@@ -113,6 +119,7 @@ class ImportOptions:
         """
         from glean.sales.importing.exports import Notation
         from glean.sales.importing.request import Columns, ImportRequest
+        from glean.sales.reading.clock import Clock
 
         if self.quantity and (self.units or not self.till_lines):
             raise SettingsError("--quantity goes with --till-lines, in place of --units")
@@ -148,6 +155,7 @@ class ImportOptions:
             selection=self._selection(),
             swapped_days=self.swapped_days,
             overlap=self.overlap,
+            clock=Clock(self.timezone, minutes_of("--day-starts", self.day_starts)),
         )
 
     def _covariates(self) -> CovariateFile | None:

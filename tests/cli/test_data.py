@@ -157,6 +157,8 @@ def test_import_shows_before_it_writes(tmp_path: Path, monkeypatch: pytest.Monke
         (["--out", "table.xlsx"], "wanted .csv, .csv.gz or .parquet"),
         (["--align-rows", "nowhere.csv"], "no such file"),
         (["--delimiter", "#"], "--delimiter: found '#'"),
+        (["--day-starts", "late"], "--day-starts: found 'late'; wanted a time like 04:00"),
+        (["--timezone", "Berlin"], "--timezone: found 'Berlin'; wanted a time zone like Europe/B"),
         (["--decimal", "Stück=;"], "--decimal: found ';'"),
         (["--decimal", ".", "--decimal", ","], "--decimal: found ','; wanted one mark for each"),
         (["--decimal", "Stuck=."], "'Stuck', named by --decimal; perhaps 'Stück'?"),

@@ -156,3 +156,19 @@ def test_a_workbook_with_the_day_on_its_first_line(tmp_path: Path) -> None:
     assert rows[rows["date"] == "2024-01-02"]["units"].tolist() == [121.0, 17.0, 41.0]
     assert "filled down over 80 lines" in said
     assert "1 total line (Summe)" in said
+
+
+def test_local_days(tmp_path: Path) -> None:
+    """UTC stamps of a bakery closed on Mondays; sales after midnight."""
+    words = "--date created_at --product item --till-lines --quantity qty"
+    table, said = imported("c02c_sydney.csv", words, tmp_path)
+    assert table is not None
+    assert "are in UTC; --timezone" in said
+    words += " --timezone Australia/Sydney --force"
+    table, _ = imported("c02c_sydney.csv", words, tmp_path)
+    assert table is not None
+    assert set(table.rows["date"].dt.day_of_week) == {1, 2, 3, 4, 5, 6}
+    words = "--date Bonzeit --product Artikel --till-lines --quantity Menge --day-starts 04:00"
+    table, _ = imported("c03_midnight.csv", words, tmp_path / "other")
+    assert table is not None
+    assert set(table.rows["units"]) == {65.0}

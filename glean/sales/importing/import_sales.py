@@ -28,6 +28,7 @@ from glean.sales.importing.overlaps import repeated_lines, settle_overlaps
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.importing.selection import Selection
 from glean.sales.importing.shown_results import result_lines
+from glean.sales.importing.stamps import settle_clock
 from glean.sales.importing.swapped_days import settle_exchanged
 from glean.sales.importing.tills import (
     LONGEST_GAP_DAYS,
@@ -133,6 +134,8 @@ def _narrowed(
     numbers = [columns.units] + [old for old, new in columns.kept.items() if new != "sold_out_at"]
     forms, notes = forms_of(sheet, columns.date, numbers, request.notation)
     forms, found = settle_exchanged(sheet, columns.date, forms, request.swapped_days)
+    notes += found
+    forms, found = settle_clock(sheet, columns.date, forms, request.clock)
     notes += found
     for name in filter(None, (columns.bakery, columns.product)):
         sheet, found = tidied(sheet, name)

@@ -14,6 +14,7 @@ from glean.sales.importing.overlaps import OVERLAPS
 from glean.sales.importing.selection import Selection
 from glean.sales.importing.swapped_days import SWAPPED_DAYS
 from glean.sales.reading.checks import wanted_name
+from glean.sales.reading.clock import AS_STAMPED, Clock
 from glean.sales.reading.returns import RETURNS
 from glean.sales.reading.sales_file import stem_of
 from glean.sales.table import KEYS
@@ -102,6 +103,8 @@ class ImportRequest:
         "swap" or "keep", see `settle_exchanged`; "" to be asked where days seem exchanged.
     overlap : str
         "drop" or "keep", see `settle_overlaps`; "" to be asked where days stand twice.
+    clock : Clock
+        Which stamps belong to a day.
     further : tuple of Path
         More files, whose lines follow those of `path`.
     sheets : tuple of str
@@ -129,6 +132,7 @@ class ImportRequest:
     selection: Selection = field(default_factory=Selection)
     swapped_days: str = ""
     overlap: str = ""
+    clock: Clock = AS_STAMPED
     further: tuple[Path, ...] = ()
     sheets: tuple[str, ...] = ()
 

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem
+from glean.sales.reading.clock import AS_STAMPED, Clock, read_stamp_times
 from glean.sales.reading.dates import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -53,6 +54,8 @@ class Forms:
         Decimal mark and what may stand around a number.
     by_column : mapping of str to NumberFormat
         The same of columns that differ.
+    clock : Clock
+        Which stamps belong to a day.
     exchange : bool
         Whether day and month are exchanged up to the 12th, see `exchanged`.
     """
@@ -61,6 +64,7 @@ class Forms:
     numbers: NumberFormat = STRICT
     exchange: bool = False
     by_column: Mapping[str, NumberFormat] = field(default_factory=dict)
+    clock: Clock = AS_STAMPED
 
     def numbers_of(self, column: str) -> NumberFormat:
         """How the numbers of a column are written."""
@@ -69,7 +73,8 @@ class Forms:
     def days(self, texts: Texts) -> NDArray[np.datetime64]:
         """Read a column of dates, NaT where a text is none."""
         days = read_dates(texts, self.dates)
-        return exchanged(days) if self.exchange else days
+        days = exchanged(days) if self.exchange else days
+        return self.clock.local_days(days, read_stamp_times(texts)) if self.clock.is_set else days
 
 
 def typed_rows(
