@@ -98,6 +98,9 @@ class ImportOptions:
     date_order: Annotated[
         str, typer.Option(help="dmy, mdy, ymd, or serial (Excel's count of days).")
     ] = ""
+    totals: Annotated[
+        str, typer.Option(help="Totals and weeks among the products (Summe, KW): drop or keep.")
+    ] = ""
     timezone: Annotated[
         str, typer.Option(help="Where the bakery is, like Europe/Berlin, for stamps in UTC.")
     ] = ""
@@ -155,6 +158,7 @@ class ImportOptions:
             selection=self._selection(),
             swapped_days=self.swapped_days,
             overlap=self.overlap,
+            totals=self.totals,
             clock=Clock(self.timezone, minutes_of("--day-starts", self.day_starts)),
         )
 

@@ -8,7 +8,7 @@ and `tills` bring it into long form, `covariate_files` and `calendars` add what 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,10 +34,12 @@ from glean.sales.importing.tills import (
     LONGEST_GAP_DAYS,
     ONE,
     sum_to_days,
+    with_day_values,
     with_ones,
     with_zero_days,
     without_items,
 )
+from glean.sales.importing.totals import without_total_columns, without_total_lines
 from glean.sales.importing.voids import with_void_column, without_voids
 from glean.sales.importing.wide_files import PRODUCT, UNITS, melt, product_columns
 from glean.sales.reading.checks import Forms, typed_rows
@@ -99,10 +101,15 @@ def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Colum
     sheet, notes = texts.sheet, list(texts.notes)
     columns, found = with_void_column(sheet, request.columns)
     notes += found
+    sheet, found = without_total_lines(
+        sheet, columns, request.totals, ignored=request.ignored_items
+    )
+    notes += found
     used = [column for _, column in columns.named()]
     if request.wide:
         others = {*used, *(sheet.cells.keys() - texts.own)}
-        products = request.products or product_columns(sheet, list(others))
+        products, found = _products_of(sheet, others, request)
+        notes += found
         notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
         notes += _unused(sheet, [*used, *products])
         sheet, empty = melt(sheet, products)
@@ -115,6 +122,14 @@ def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Colum
     if request.till_lines and not columns.units:
         return with_ones(sheet), replace(columns, units=ONE), notes
     return sheet, columns, notes
+
+
+def _products_of(
+    sheet: Sheet, others: Collection[str], request: ImportRequest
+) -> tuple[Sequence[str], list[Note]]:
+    if request.products:
+        return request.products, []
+    return without_total_columns(sheet, product_columns(sheet, list(others)), request.totals)
 
 
 def _unused(sheet: Sheet, used: Sequence[str]) -> list[Note]:
@@ -186,10 +201,15 @@ def _sound_rows(
     for flags in filter(None, (columns.closed, columns.void)):
         problems += _flag_problems(sheet, flags, forms)
     negative = int((frame["units"] < 0).sum())
+    several = request.till_lines or request.returns == "net"
+    frame, differing = with_day_values(frame) if several else (frame, ())
     frame, found = settle_returns(sheet, frame, columns.units, request.returns)
     problems += found
     _refuse_none_left(frame, request)
     notes: list[Note] = []
+    if differing:
+        words = "where lines of a day differ: price as the mean, flags as most, by units"
+        notes.append((", ".join(differing), words))
     if negative:
         done = {"net": "taken off the day's sales, never below 0", "drop": "left out"}
         count = f"{negative:,} negative value{'s' * (negative > 1)}"

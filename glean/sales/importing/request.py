@@ -103,6 +103,9 @@ class ImportRequest:
         "swap" or "keep", see `settle_exchanged`; "" to be asked where days seem exchanged.
     overlap : str
         "drop" or "keep", see `settle_overlaps`; "" to be asked where days stand twice.
+    totals : str
+        "drop" or "keep" for totals and parts of the date among products, see
+        `without_total_columns`; "" to be asked.
     clock : Clock
         Which stamps belong to a day.
     further : tuple of Path
@@ -132,6 +135,7 @@ class ImportRequest:
     selection: Selection = field(default_factory=Selection)
     swapped_days: str = ""
     overlap: str = ""
+    totals: str = ""
     clock: Clock = AS_STAMPED
     further: tuple[Path, ...] = ()
     sheets: tuple[str, ...] = ()
@@ -151,6 +155,7 @@ class ImportRequest:
         if taken := {*KEYS, "units"} & set(columns.kept.values()):
             raise SettingsError(f"--keep: found the name {min(taken)!r}; wanted one not yet taken")
         check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
+        check_choice("--totals", self.totals, ("", "drop", "keep"))
         check_choice("--overlap", self.overlap, ("", *OVERLAPS))
         self._refuse_two_roles()
         self._refuse_some_of_several()

@@ -17,6 +17,9 @@ Days = NDArray[np.datetime64]
 ONE = "(one)"
 """Column of ones, for tills that write a line for each item sold."""
 
+MAJORITY = 0.5
+"""A day has a flag if more than this share of its units has."""
+
 LONGEST_GAP_DAYS = 28
 """A product without a sale for longer wasn't on offer, so those days aren't zeros."""
 
@@ -36,6 +39,8 @@ def without_items(sheet: Sheet, column: str, ignored: Collection[str]) -> tuple[
 def sum_to_days(frame: pd.DataFrame) -> pd.DataFrame:
     """Sum the units of each day, bakery and product; other columns keep their first value.
 
+    What is to go by all lines of the day is brought into its first by `with_day_values` before.
+
     Parameters
     ----------
     frame : DataFrame
@@ -44,6 +49,38 @@ def sum_to_days(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [key for key in KEYS if key in frame]
     sums = frame["units"].groupby([frame[key] for key in keys]).transform("sum")
     return frame.assign(units=sums)[~frame.duplicated(keys)]
+
+
+def with_day_values(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Give all lines of a day, bakery and product the same price and flags, by the units sold.
+
+    The price is the mean weighted by units, a flag is what most units have. Returns don't count.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Typed rows.
+
+    Returns
+    -------
+    DataFrame
+        The rows.
+    tuple of str
+        Columns in which lines of a day differed.
+    """
+    keys = [frame[key] for key in KEYS if key in frame]
+    differing: list[str] = []
+    for name in (column for column in ("price", *FLAGS) if column in frame):
+        values = frame[name].groupby(keys)
+        differs = values.transform("nunique") > 1
+        differing += [name] if differs.any() else []
+        differs |= frame[name].isna()
+        weight = frame["units"].clip(lower=0.0).where(frame[name].notna(), 0.0)
+        of_day = weight.groupby(keys).transform("sum")
+        mean = (weight * frame[name].fillna(0.0)).groupby(keys).transform("sum") / of_day
+        by_units = mean.round(4) if name == "price" else (mean > MAJORITY).astype(float)
+        frame = frame.assign(**{name: frame[name].where(~(differs & (of_day > 0)), by_units)})
+    return frame, tuple(differing)
 
 
 def with_zero_days(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
