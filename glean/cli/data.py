@@ -44,7 +44,7 @@ def import_(options: ImportOptions) -> None:
     from glean.cli.imported import closing_lines, summary_lines
     from glean.operations.import_sales import read_export, write_import
 
-    report = read_export(options.request(), options.out, force=options.force)
+    report = read_export(options.request(), options.out, force=options.force, layout=options.layout)
     for line in summary_lines(report):
         typer.echo(line)
     write_import(report, force=options.force)

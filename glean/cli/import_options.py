@@ -68,6 +68,12 @@ class ImportOptions:
         list[str] | None,
         typer.Option(help="Sheet of a workbook, or a pattern like 'Day *'; may be repeated."),
     ] = None
+    layout: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keep here what was found; where the file is there, the export has to be like it."
+        ),
+    ] = None
     returns: Annotated[
         str, typer.Option(help="Negative values: net (off the day's sales) or drop.")
     ] = ""

@@ -13,8 +13,15 @@ from glean.regular_files import absolute_path, words_of
 from glean.runs.folder import write_whole
 
 
-def check_outputs(*paths: Path) -> None:
+def check_outputs(*paths: Path, option: str = "--out") -> None:
     """Refuse paths that can't become files, before any work is done.
+
+    Parameters
+    ----------
+    *paths : Path
+        Where files are wanted.
+    option : str
+        By which option, for messages.
 
     Raises
     ------
@@ -26,26 +33,33 @@ def check_outputs(*paths: Path) -> None:
         try:
             folder, mode = place.parent.stat().st_mode, _mode(place)
         except OSError as error:
-            raise _unwritable(path, f"{words_of(error)}; make the folder") from None
+            raise _unwritable(option, path, f"{words_of(error)}; make the folder") from None
         if not stat.S_ISDIR(folder):
-            raise _unwritable(path, f"{place.parent} is no folder; make one")
+            raise _unwritable(option, path, f"{place.parent} is no folder; make one")
         if not os.access(place if stat.S_ISCHR(mode) else place.parent, os.W_OK):
-            raise _unwritable(path, "you may not write there; get leave")
+            raise _unwritable(option, path, "you may not write there; get leave")
         if stat.S_ISDIR(mode):
-            raise _unwritable(path, "a folder is there; name a file in it")
+            raise _unwritable(option, path, "a folder is there; name a file in it")
         if mode and not (stat.S_ISREG(mode) or stat.S_ISCHR(mode)):
-            raise _unwritable(path, "what is there is no file; move it away")
+            raise _unwritable(option, path, "what is there is no file; move it away")
 
 
-def write_outputs(texts: Mapping[Path, str]) -> None:
+def write_outputs(texts: Mapping[Path, str], *, option: str = "--out") -> None:
     """Write files one after the other, each whole: where one fails, its old content stays.
+
+    Parameters
+    ----------
+    texts : mapping of Path to str
+        Where each is wanted, and what goes there.
+    option : str
+        By which option, for messages.
 
     Raises
     ------
     GleanError
         One can't be written.
     """
-    check_outputs(*texts)
+    check_outputs(*texts, option=option)
     for path, text in texts.items():
         place = absolute_path(path)
         try:
@@ -56,7 +70,7 @@ def write_outputs(texts: Mapping[Path, str]) -> None:
         except OSError as error:
             why = error.strerror or str(error)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise _unwritable(path, f"{why}; make room there" if full else why) from None
+            raise _unwritable(option, path, f"{why}; make room there" if full else why) from None
 
 
 def _mode(path: Path) -> int:
@@ -67,5 +81,5 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def _unwritable(path: Path, why: str) -> GleanError:
-    return GleanError(f"--out {path} can't be written: {why}, or choose another place")
+def _unwritable(option: str, path: Path, why: str) -> GleanError:
+    return GleanError(f"{option} {path} can't be written: {why}, or choose another place")

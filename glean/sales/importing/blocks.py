@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from glean.errors import Problem, SalesError
 from glean.sales.importing.exports import Note
+from glean.sales.importing.kind_layout import DayPlace, KindLayout
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.reading.sheet import Sheet, texts_of
 
@@ -31,11 +32,31 @@ class Block:
         What it is like: blocks of one kind were taken for the same.
     columns : Columns
         What its columns are.
+    header : tuple of str
+        Their names.
+    day : DayPlace
+        Where the day stands.
     """
 
     sheet: Sheet
     kind: str
     columns: Columns
+    header: tuple[str, ...]
+    day: DayPlace = "column"
+
+    @property
+    def layout(self) -> KindLayout:
+        """What a later export has to be like, to be read in the same way."""
+        columns = self.columns
+        return KindLayout(
+            header=self.header,
+            day=self.day,
+            date=columns.date if self.day == "column" else "",
+            bakery=columns.bakery,
+            product=columns.product,
+            units=columns.units,
+            hours=bool(columns.hours),
+        )
 
 
 def with_roles(
@@ -69,9 +90,11 @@ def with_roles(
         _refuse_unlike(block, first)
     hours = dict.fromkeys(hour for block in blocks for hour in block.columns.hours)
     columns = replace(first.columns, hours=tuple(hours))
-    request = replace(request, columns=columns, till_lines=request.till_lines or bool(hours))
+    till_lines = request.till_lines or bool(hours)
+    request = replace(request, columns=columns, till_lines=till_lines, kinds=())
     renamed = [_renamed(block, columns) for block in blocks]
-    return request, renamed, [("found", _in_words(columns))]
+    how = f"layout {request.layout}" if request.layout else "told or found"
+    return request, renamed, [("columns", f"{_in_words(columns)} ({how})")]
 
 
 def _lacks_units(request: ImportRequest, block: Block) -> bool:

@@ -5,139 +5,43 @@ Only what a person doesn't tell is looked for, and what is found is shown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from glean.errors import Problem, SalesError
+from glean.sales.importing.column_words import (
+    BAKERY_WORDS,
+    DATE_WORDS,
+    PRODUCT_WORDS,
+    UNITS_WORDS,
+    hour_columns,
+    is_day,
+    is_number,
+    plain_name,
+)
+from glean.sales.importing.kind_layout import KindLayout, fitting_kind
 from glean.sales.importing.request import Columns, ImportRequest
-from glean.sales.reading.dates import DateFault, DateOrder, date_fault
 from glean.sales.reading.sheet import Texts
-
-_DATE_WORDS = [
-    "datum",
-    "date",
-    "tag",
-    "day",
-    "verkaufsdatum",
-    "buchungsdatum",
-    "belegdatum",
-    "rechnungsdatum",
-    "bondatum",
-    "geschäftstag",
-    "verkaufstag",
-    "geschäftsdatum",
-    "business_date",
-    "sales_date",
-    "order_date",
-    "jour",
-]
-_PRODUCT_WORDS = [
-    "artikelbezeichnung",
-    "artikelname",
-    "artikeltext",
-    "produktname",
-    "produktbezeichnung",
-    "product_name",
-    "item_name",
-    "bezeichnung",
-    "name",
-    "artikel",
-    "produkt",
-    "product",
-    "item",
-    "article",
-    "désignation",
-    "produit",
-]
-_UNITS_WORDS = [
-    "menge",
-    "verkaufte_menge",
-    "verkaufsmenge",
-    "anzahl",
-    "stück",
-    "stk",
-    "stückzahl",
-    "verkauft",
-    "absatz",
-    "quantity",
-    "qty",
-    "units",
-    "units_sold",
-    "quantity_sold",
-    "pieces",
-    "sold",
-    "quantité",
-    "qté",
-]
-_BAKERY_WORDS = [
-    "filiale",
-    "filialname",
-    "filialbezeichnung",
-    "bäckerei",
-    "standort",
-    "verkaufsstelle",
-    "betriebsstätte",
-    "bakery",
-    "branch",
-    "store",
-    "shop",
-    "location",
-    "magasin",
-]
-_ROLE_WORDS = frozenset((*_DATE_WORDS, *_PRODUCT_WORDS, *_UNITS_WORDS, *_BAKERY_WORDS))
-
-FEWEST_HOURS = 3
-"""So many columns named for hours are what was sold by the hour."""
 
 _LOOKED_AT = 500
 """Cells of a column that are looked at."""
 
-_HOUR = re.compile(
-    r"(\d{1,2})(?:[:.]\d{2}(?::\d{2})?)?(?:\s*(?:Uhr|h))?"
-    r"(?:\s*[-\u2013]\s*\d{1,2}(?:[:.]\d{2})?(?:\s*(?:Uhr|h))?)?"
-)
-_NUMBER = re.compile(r"[+-]?\s?[\d.,'\u2019\s]*\d[\d.,'\u2019\s]*-?(?:e-?\d+)?\s?[%€$£]?")
-_ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 
+def kind_like(cells: Mapping[str, Texts], request: ImportRequest, source: str) -> KindLayout | None:
+    """Find the kind of the layout that some columns are like; None without a layout.
 
-def is_number(text: str) -> bool:
-    """Whether a text is a number in any writing."""
-    return bool(_NUMBER.fullmatch(text.strip()))
-
-
-@lru_cache(maxsize=1 << 14)
-def is_day(text: str) -> bool:
-    """Whether a text is a day in any order."""
-    return any(date_fault(text, order) == DateFault.FINE for order in _ORDERS)
-
-
-def is_role_word(name: str) -> bool:
-    """Whether a column is called what the day, the product or its number is usually called."""
-    return _plain(name) in _ROLE_WORDS
-
-
-def hour_columns(names: Sequence[str]) -> list[str]:
-    """Columns that are named for the hours of a day, in order; none if they are few.
-
-    Examples
-    --------
-    >>> hour_columns(["Name", "8", "9", "10", "11", "Summe"])
-    ['8', '9', '10', '11']
+    Raises
+    ------
+    SalesError
+        They are like none, with what differs.
     """
-    found: list[str] = []
-    latest = -1
-    for name in names:
-        match = _HOUR.fullmatch(name.strip())
-        if match and latest <= int(match[1]) <= 24 and name not in found:
-            found.append(name)
-            latest = int(match[1])
-    return found if len(found) >= FEWEST_HOURS else []
+    if not request.kinds:
+        return None
+    return fitting_kind(request.kinds, list(cells), source=source, layout=request.layout)
 
 
 def find_roles(cells: Mapping[str, Texts], request: ImportRequest, source: str) -> Columns:
-    """Find the columns that nobody named.
+    """Find the columns that nobody named, by the layout if there is one.
 
     Parameters
     ----------
@@ -156,9 +60,13 @@ def find_roles(cells: Mapping[str, Texts], request: ImportRequest, source: str) 
     Raises
     ------
     SalesError
-        Several columns could be the day, or what was sold.
+        Several columns could be the day, or what was sold; or the layout is another.
     """
     found = request.columns
+    if kind := kind_like(cells, request, source):
+        hours = tuple(hour_columns(list(cells))) if kind.hours else ()
+        roles = {role: getattr(kind, role) for role in ("date", "bakery", "product", "units")}
+        return replace(found, hours=hours, **roles)
     if request.is_complete:
         return found
     looked_at = {name: _filled(texts) for name, texts in cells.items()}
@@ -167,7 +75,7 @@ def find_roles(cells: Mapping[str, Texts], request: ImportRequest, source: str) 
     if not found.date:
         found = replace(found, date=_date_column(looked_at, free, source))
     if not (found.bakery or request.bakery_name):
-        found = replace(found, bakery=_first_named(free, _BAKERY_WORDS))
+        found = replace(found, bakery=_first_named(free, BAKERY_WORDS))
     if request.wide:
         return found
     if not found.units:
@@ -176,13 +84,13 @@ def find_roles(cells: Mapping[str, Texts], request: ImportRequest, source: str) 
         found = replace(found, units=units, hours=hours)
     if not found.product:
         names = [n for n in free if not _mostly(is_number, looked_at[n]) and n != found.date]
-        found = replace(found, product=_first_named(names, _PRODUCT_WORDS))
+        found = replace(found, product=_first_named(names, PRODUCT_WORDS))
     return found
 
 
 def _date_column(cells: Mapping[str, Sequence[str]], free: Collection[str], source: str) -> str:
     days = [name for name in free if _mostly(is_day, cells[name])]
-    named = _first_named(days or free, _DATE_WORDS)
+    named = _first_named(days or free, DATE_WORDS)
     if named or len(days) < 2:
         return named or "".join(days)
     wanted = f"one; name it by --date, like --date {days[0]!r}"
@@ -192,7 +100,7 @@ def _date_column(cells: Mapping[str, Sequence[str]], free: Collection[str], sour
 
 def _units_column(cells: Mapping[str, Sequence[str]], free: Collection[str], source: str) -> str:
     numbers = [name for name in free if _mostly(is_number, cells[name])]
-    named = [name for name in numbers or free if _plain(name) in _UNITS_WORDS]
+    named = [name for name in numbers or free if plain_name(name) in UNITS_WORDS]
     if len(named) < 2:
         return "".join(named)
     wanted = f"what was sold named by --units, like --units {named[0]!r}"
@@ -201,7 +109,7 @@ def _units_column(cells: Mapping[str, Sequence[str]], free: Collection[str], sou
 
 def _first_named(names: Collection[str], words: Sequence[str]) -> str:
     """Find the column whose name stands first among the words; "" if there is none."""
-    by_word = {_plain(name): name for name in reversed(list(names))}
+    by_word = {plain_name(name): name for name in reversed(list(names))}
     return next((by_word[word] for word in words if word in by_word), "")
 
 
@@ -212,8 +120,3 @@ def _filled(texts: Texts) -> list[str]:
 def _mostly(is_so: object, texts: Sequence[str]) -> bool:
     assert callable(is_so)
     return bool(texts) and sum(map(is_so, texts)) > 0.9 * len(texts)
-
-
-def _plain(name: str) -> str:
-    """Write a column's name as the words have it: "Verkaufte Menge:" is "verkaufte_menge"."""
-    return "_".join(re.findall(r"[^\W_]+", name.casefold()))

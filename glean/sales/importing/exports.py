@@ -16,6 +16,7 @@ from glean.sales.importing.notation import (
     DATE_ORDERS,
     DECIMAL_NAMES,
     check_choice,
+    clear_marks,
     detect_date_order,
     detect_decimals,
 )
@@ -139,6 +140,31 @@ def forms_of(
     by_column = {name: NumberFormat(mark, lenient=True) for name, mark in decimals.items()}
     usual = next(iter(by_column.values()), NumberFormat(lenient=True))
     return Forms(order, usual, by_column=by_column), notes
+
+
+def settled_notation(
+    notation: Notation, sheet: Sheet, numbers: Sequence[str], forms: Forms
+) -> Notation:
+    """Add to what was told of a file's writing what its cells leave no doubt of.
+
+    Parameters
+    ----------
+    notation : Notation
+        What was told.
+    sheet : Sheet
+        The file.
+    numbers : sequence of str
+        Its columns of numbers; those in brackets are no columns of the file.
+    forms : Forms
+        How it was read.
+    """
+    # Days with the year first are read whatever the order.
+    order = notation.date_order or ("" if forms.dates == "ymd" else forms.dates)
+    marks = {} if notation.decimal or notation.decimals else clear_marks(sheet, numbers)
+    if len(set(marks.values())) == 1:
+        return replace(notation, date_order=order, decimal=next(iter(marks.values())))
+    decimals = {name: mark for name, mark in marks.items() if not name.startswith("(")}
+    return replace(notation, date_order=order, decimals=decimals or notation.decimals)
 
 
 def _decimals(

@@ -18,10 +18,13 @@ from glean.errors import Problem, SalesError, SettingsError
 from glean.sales.calendars import public_holidays
 from glean.sales.importing.covariate_files import join_covariates, read_covariates
 from glean.sales.importing.exports import (
+    Notation,
     Note,
     forms_of,
+    settled_notation,
     together_with,
 )
+from glean.sales.importing.layout_file import Layout, layout_of
 from glean.sales.importing.names import tidied
 from glean.sales.importing.opened_files import OpenedFiles, open_files
 from glean.sales.importing.overlaps import repeated_lines, settle_overlaps
@@ -53,10 +56,11 @@ from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 
 @dataclass(frozen=True)
 class Imported:
-    """A sales table and, line by line, how it came about."""
+    """A sales table, how it came about, line by line, and what the export is like."""
 
     table: SalesTable
     notes: tuple[Note, ...]
+    layout: Layout
 
 
 def import_sales(request: ImportRequest) -> Imported:
@@ -69,10 +73,11 @@ def import_sales(request: ImportRequest) -> Imported:
     SettingsError
         The region is unknown, or the holidays are there twice.
     """
+    asked = request
     texts = open_files(request)
     request = texts.request
     with together_with(texts.problems):
-        frame, notes = _frame_of(texts, request)
+        frame, notation, notes = _frame_of(texts, request)
     if texts.problems:
         raise SalesError(texts.problems)
     frame, found = _surrounded(frame, request)
@@ -80,20 +85,26 @@ def import_sales(request: ImportRequest) -> Imported:
     frame, found = request.selection.bakeries(frame)
     notes += found
     _refuse_none_left(frame, request)
-    return Imported(table_of(frame), tuple(notes))
+    name = "" if request.columns.bakery else request.one_bakery
+    layout = layout_of(replace(asked, bakery_name=name), texts.layouts, notation)
+    return Imported(table_of(frame), tuple(notes), layout)
 
 
-def _frame_of(texts: OpenedFiles, request: ImportRequest) -> tuple[pd.DataFrame, list[Note]]:
+def _frame_of(
+    texts: OpenedFiles, request: ImportRequest
+) -> tuple[pd.DataFrame, Notation, list[Note]]:
     """Read the lines that are wanted; where columns are missing, only for what is wrong there."""
     if "--date" in texts.missing:  # the days of its stand-in would all be dropped
         request = replace(request, selection=Selection())
     sheet, columns, notes = _long_form(texts, request)
-    sheet, forms, written = _narrowed(sheet, columns, request)
+    numbers = [columns.units] + [old for old, new in columns.kept.items() if new != "sold_out_at"]
+    sheet, forms, written = _narrowed(sheet, columns, numbers, request)
     keys_known = not texts.missing & {"--date", "--bakery", "--product"}
     frame, found = _sound_rows(sheet, columns, forms, request=request, keys_known=keys_known)
     notes += [*written, *found, *result_lines(sheet, frame, texts.kinds)]
     frame, found = _named_days(frame, request)
-    return frame, [*notes, *found]
+    notation = settled_notation(request.notation, sheet, numbers, forms)
+    return frame, notation, [*notes, *found]
 
 
 def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
@@ -143,10 +154,9 @@ def _unused(sheet: Sheet, used: Sequence[str]) -> list[Note]:
 
 
 def _narrowed(
-    sheet: Sheet, columns: Columns, request: ImportRequest
+    sheet: Sheet, columns: Columns, numbers: Sequence[str], request: ImportRequest
 ) -> tuple[Sheet, Forms, list[Note]]:
     """Leave out lines that aren't wanted before anything in them can be a problem."""
-    numbers = [columns.units] + [old for old, new in columns.kept.items() if new != "sold_out_at"]
     forms, notes = forms_of(sheet, columns.date, numbers, request.notation)
     forms, found = settle_exchanged(sheet, columns.date, forms, request.swapped_days)
     notes += found

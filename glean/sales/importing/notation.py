@@ -55,7 +55,7 @@ def detect_decimals(sheet: Sheet, columns: Sequence[str], *, options: str = "--"
     numbers = {
         name: {bare_number(text) for text in distinct_of(sheet.cells[name])[1]} for name in columns
     }
-    clear = {name: mark for name in columns if (mark := _clear_mark(numbers[name]))}
+    clear = clear_marks(sheet, columns)
     shared = next(iter(clear.values()), "") if len(set(clear.values())) == 1 else ""
     found: dict[str, str] = {}
     problems = []
@@ -72,6 +72,16 @@ def detect_decimals(sheet: Sheet, columns: Sequence[str], *, options: str = "--"
     if problems:
         raise SalesError(problems)
     return found
+
+
+def clear_marks(sheet: Sheet, columns: Sequence[str]) -> dict[str, str]:
+    """Find the decimal mark of the columns in which a number has only one reading."""
+    marks = {}
+    for name in columns:
+        numbers = {bare_number(text) for text in distinct_of(sheet.cells[name])[1]}
+        if mark := _clear_mark(numbers):
+            marks[name] = mark
+    return marks
 
 
 def _clear_mark(numbers: set[str]) -> str:

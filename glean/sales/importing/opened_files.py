@@ -14,6 +14,7 @@ from glean.errors import Problem, SalesError
 from glean.sales.importing.blocks import Block, with_roles
 from glean.sales.importing.column_roles import find_roles
 from glean.sales.importing.exports import Note, align_rows, missing_from, open_export
+from glean.sales.importing.kind_layout import KindLayout
 from glean.sales.importing.request import ImportRequest
 from glean.sales.importing.workbook_sheets import WorkbookSheets
 from glean.sales.reading.sales_file import in_file_order
@@ -44,6 +45,8 @@ class OpenedFiles:
         Options whose columns are missing.
     kinds : tuple of (str, frozenset of int)
         What is alike among the parts of the sheet: its name, and which parts.
+    layouts : tuple of KindLayout
+        What each of these is like.
     """
 
     request: ImportRequest
@@ -53,6 +56,7 @@ class OpenedFiles:
     problems: tuple[Problem, ...]
     missing: frozenset[str]
     kinds: tuple[tuple[str, frozenset[int]], ...]
+    layouts: tuple[KindLayout, ...]
 
 
 def open_files(request: ImportRequest) -> OpenedFiles:
@@ -88,6 +92,7 @@ def open_files(request: ImportRequest) -> OpenedFiles:
         problems=(*problems, *lacking),
         missing=missing,
         kinds=tuple((name, frozenset(positions)) for name, positions in kinds.items()),
+        layouts=tuple(dict.fromkeys(block.layout for block in blocks)),
     )
 
 
@@ -106,7 +111,8 @@ def _open_each(request: ImportRequest) -> tuple[list[Block], list[Note], list[Pr
         except SalesError as error:
             refused += error.problems
             continue
-        blocks.append(Block(sheet, path.name, find_roles(sheet.cells, request, sheet.source)))
+        columns = find_roles(sheet.cells, request, sheet.source)
+        blocks.append(Block(sheet, path.name, columns, tuple(sheet.cells)))
         notes += found
         problems += ragged
     refused += books.problems

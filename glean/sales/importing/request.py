@@ -9,6 +9,7 @@ from pathlib import Path
 from glean.errors import SettingsError
 from glean.sales.importing.covariate_files import CovariateFile
 from glean.sales.importing.exports import Notation
+from glean.sales.importing.kind_layout import KindLayout
 from glean.sales.importing.notation import check_choice
 from glean.sales.importing.overlaps import OVERLAPS
 from glean.sales.importing.selection import Selection
@@ -112,6 +113,10 @@ class ImportRequest:
         More files, whose lines follow those of `path`.
     sheets : tuple of str
         Names of a workbook's sheets, or patterns like "Day *"; empty for all that can be seen.
+    kinds : tuple of KindLayout
+        What the files and sheets are like, as kept from an earlier export; empty to find it out.
+    layout : str
+        Name of the file that keeps it, for messages.
 
     Raises
     ------
@@ -139,6 +144,8 @@ class ImportRequest:
     clock: Clock = AS_STAMPED
     further: tuple[Path, ...] = ()
     sheets: tuple[str, ...] = ()
+    kinds: tuple[KindLayout, ...] = ()
+    layout: str = ""
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -166,7 +173,7 @@ class ImportRequest:
     def is_complete(self) -> bool:
         """Whether enough is told, so that no column has to be found."""
         sold = self.wide or self.till_lines or self.columns.units or self.columns.hours
-        return bool(self.columns.date and sold)
+        return bool(self.columns.date and sold and not self.kinds)
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from glean.errors import Problem, SalesError
-from glean.sales.importing.column_roles import is_day, is_number
+from glean.sales.importing.column_words import is_day, is_number
 
 DAY = "(day)"
 """Column of the days that stand in no column; in brackets, so that no file has it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from glean.sales.importing.column_roles import hour_columns, is_day, is_number, is_role_word
+from glean.sales.importing.column_words import hour_columns, is_day, is_number, is_role_word
 from glean.sales.reading.grid import Grid
 
 _LOOKED_AT = 40

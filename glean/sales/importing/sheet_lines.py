@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from glean.errors import Problem, SalesError
-from glean.sales.importing.column_roles import find_roles, is_day, is_number
+from glean.sales.importing.column_roles import find_roles, kind_like
+from glean.sales.importing.column_words import is_day, is_number
 from glean.sales.importing.exports import missing_from
+from glean.sales.importing.kind_layout import DayPlace
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.importing.sheet_days import (
     DAY,
@@ -24,16 +26,17 @@ from glean.sales.importing.sheet_header import Header, header_names
 from glean.sales.reading.grid import Grid, with_point
 from glean.sales.reading.sheet import Sheet, Texts, texts_of
 
-IN_COLUMN, ON_LINES, IN_NAME = "column", "line", "sheet name"
-"""Where the day of a line stands: in a column, on a line of its own, in the name of its sheet."""
-
 TOTALS, NAMELESS = "total lines", "lines without a product name"
 FILLED, MERGED = "days filled down", "merged cells filled"
 
 Row = tuple[int, list[str]]
 """A line of a grid: its position from 0, and its cells, one for each name of the header."""
 
-_A_DAY = "a column of days, or a day above the table or in the sheet's name"
+_A_DAY: dict[DayPlace, str] = {
+    "column": "a day in the column",
+    "line": "a day on a line of its own",
+    "sheet name": "a day in the sheet's name",
+}
 _A_TABLE = "lines like those of the other sheets; leave it out by --sheet, naming the others"
 _TOTAL = re.compile(
     r"\W*(?:(?:umsatz|menge|artikel|filiale|tag|woche|monat)\s+)?(?:gesamt|summe|gesamtsumme|tagessumme|zwischensumme|endsumme|monatssumme|wochensumme|"
@@ -54,8 +57,10 @@ class SheetKind:
         Their header.
     columns : Columns
         What is what; the date is `DAY` where no column has it.
-    day : str
-        Where the day stands: `IN_COLUMN`, `ON_LINES` or `IN_NAME`.
+    day : DayPlace
+        Where the day stands.
+    layout : str
+        The layout that says so, "" for none.
     sheets : list of str
         The sheets, as messages name them.
     headed : list of int
@@ -68,7 +73,8 @@ class SheetKind:
 
     names: tuple[str, ...]
     columns: Columns
-    day: str
+    day: DayPlace
+    layout: str = ""
     sheets: list[str] = field(default_factory=list)
     headed: list[int] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -104,10 +110,15 @@ def kind_of(grid: Grid, header: Header, request: ImportRequest) -> SheetKind:
         raise SalesError(lacking)
     columns = find_roles(cells, request, grid.source)
     _refuse_twins(grid, header, columns)
-    if columns.date:
-        return SheetKind(header.names, columns, IN_COLUMN)
-    on_lines = any(days_from_lines(grid.rows, _first(header), grid.source))
-    return SheetKind(header.names, replace(columns, date=DAY), ON_LINES if on_lines else IN_NAME)
+    like = kind_like(cells, request, grid.source)
+    day: DayPlace = "column"
+    if like is not None:
+        day = like.day
+    elif not columns.date:
+        on_lines = any(days_from_lines(grid.rows, _first(header), grid.source))
+        day = "line" if on_lines else "sheet name"
+    columns = replace(columns, date=columns.date or DAY)
+    return SheetKind(header.names, columns, day, request.layout if like else "")
 
 
 def lines_of(grid: Grid, header: Header, kind: SheetKind) -> Sheet | None:
@@ -137,7 +148,7 @@ def lines_of(grid: Grid, header: Header, kind: SheetKind) -> Sheet | None:
     if not kept:
         return None
     if not any(days[position].strip() for position in kept):
-        raise SalesError([Problem(grid.source, None, "", "no day", _A_DAY)])
+        raise SalesError([Problem(grid.source, None, "", "no day", _wanted_day(kind))])
     return _sheet_of(grid, kind, [rows[k] for k in kept], [days[k] for k in kept])
 
 
@@ -228,6 +239,12 @@ def _is_sale(cells: Sequence[str], kind: SheetKind) -> bool:
 
 def _cell(cells: Sequence[str], kind: SheetKind, name: str) -> str:
     return cells[kind.names.index(name)] if name in kind.names else ""
+
+
+def _wanted_day(kind: SheetKind) -> str:
+    if kind.layout:
+        return f"{_A_DAY[kind.day]}, as in the layout {kind.layout}"
+    return "a column of days, or a day above the table or in the sheet's name"
 
 
 def _sheet_of(grid: Grid, kind: SheetKind, rows: Sequence[Row], days: Sequence[str]) -> Sheet:

@@ -13,10 +13,8 @@ from glean.sales.importing.request import ImportRequest
 from glean.sales.importing.sheet_header import find_header
 from glean.sales.importing.sheet_lines import (
     FILLED,
-    IN_COLUMN,
     MERGED,
     NAMELESS,
-    ON_LINES,
     TOTALS,
     SheetKind,
     kind_of,
@@ -82,13 +80,16 @@ class WorkbookSheets:
     def _read(self, grid: Grid) -> Block | None:
         told = [column for _, column in self.request.columns.named()]
         told += self.request.products
-        header = find_header(grid, told=told, known=list(self.kinds))
+        known = [*(kind.header for kind in self.request.kinds), *self.kinds]
+        header = find_header(grid, told=told, known=known)
         if header is None:
             raise SalesError([Problem(grid.source, None, "", "no header", _A_HEADER)])
         kind = self.kinds.get(header.names) or kind_of(grid, header, self.request)
         self.kinds[header.names] = kind
         sheet = lines_of(grid, header, kind)
-        return None if sheet is None else Block(sheet, Path(kind.sheets[0]).name, kind.columns)
+        if sheet is None:
+            return None
+        return Block(sheet, Path(kind.sheets[0]).name, kind.columns, header.names, kind.day)
 
     def refuse_unknown(self) -> None:
         """Refuse names of sheets that no workbook has.
@@ -122,12 +123,12 @@ def _of_kind(kind: SheetKind) -> Iterator[Note]:
     yield "sheets", f"{like}{first}: {header}"
     filled = kind.counts[FILLED]
     match kind.day:
-        case day if day == IN_COLUMN:
+        case "column":
             words = f"in column {kind.columns.date!r}"
             words += f", filled down over {_count(filled, 'line')}" if filled else ""
-        case day if day == ON_LINES:
+        case "line":
             words = "on lines of its own, for the lines below"
-        case _:
+        case "sheet name":
             words = "in the name of the sheet"
     yield "day", words
     if kind.counts[MERGED]:

@@ -197,8 +197,9 @@ def test_what_was_found_and_left_out_is_told(tmp_path: Path) -> None:
         ("left out", "4 lines with a number and no product name"),
         ("left out", "sheets without lines, or hidden: 'Sheet2' of book.xlsx"),
         (
-            "found",
-            "day '(A)', product 'Name', 3 hours, '08:00' to '10:00', summed over the day",
+            "columns",
+            "day '(A)', product 'Name', 3 hours, '08:00' to '10:00', summed over the day "
+            "(told or found)",
         ),
         ("result", "2024-02-20  Roll: 6"),
         ("", "2024-02-20  Cake: 0"),
