@@ -19,7 +19,7 @@ from glean.features.definition import HOLIDAY_REACH_DAYS, LEVEL_DAYS
 from glean.forecasting.forecast_model import ForecastModel
 from glean.metrics import Floats
 from glean.sales.products import Product
-from glean.sales.table import SalesTable
+from glean.sales.table import KEYS, SalesTable
 
 COLD_START_DAYS = LEVEL_DAYS
 """Trading days that a product has once nothing is made up."""
@@ -112,6 +112,36 @@ def with_cold_start(
             "units that each product is expected to sell a day"
         )
     whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return SalesTable(whole.sort_values(["product", "date"], ignore_index=True))
+
+
+def with_returning(
+    table: SalesTable,
+    units: Mapping[str, float],
+    *,
+    profile: Floats,
+    open_weekdays: tuple[int, ...],
+    today: pd.Timestamp,
+) -> SalesTable:
+    """Make up the days before today of products that come back, a season's for example.
+
+    Parameters
+    ----------
+    table, profile, open_weekdays, today
+        As in `with_cold_start`.
+    units : mapping of str to float
+        Product -> units a day that are expected of it.
+    """
+    rows, parts = table.rows, [table.rows]
+    days = pd.date_range(end=today, periods=7 * COLD_START_DAYS, freq="D")
+    days = days[days.day_of_week.isin(open_weekdays)][-COLD_START_DAYS:]
+    shape = profile[days.day_of_week] / profile[list(open_weekdays)].mean()
+    for name, expected in units.items():
+        made_up = {"date": days, "bakery": rows["bakery"].iloc[0], "product": name}
+        parts.append(pd.DataFrame(made_up | {"units": expected * shape}))
+    whole = pd.concat(parts, ignore_index=True)
+    # A row of zero that the table has for such a day gives way.
+    whole = whole.drop_duplicates([*KEYS], keep="last")
     return SalesTable(whole.sort_values(["product", "date"], ignore_index=True))
 
 

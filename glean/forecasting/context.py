@@ -59,8 +59,10 @@ class BakeryContext:
         Last day of sales; the day before the first forecast.
     units_label : str
         What the table counts: "units", or money.
-    whole_units : bool
-        Whether all that was sold are whole numbers: pieces.
+    products : mapping of str to Product
+        The product list; may be empty.
+    pieces : frozenset of str
+        Products of which only whole numbers were ever sold.
     """
 
     name: str
@@ -70,7 +72,8 @@ class BakeryContext:
     region: str
     today: pd.Timestamp
     units_label: str
-    whole_units: bool
+    products: Mapping[str, Product]
+    pieces: frozenset[str]
 
     @property
     def unsold(self) -> frozenset[str]:
@@ -140,7 +143,7 @@ def read_context(
         There is no model, or it can't be read; or nothing says how much is sold.
     """
     source = find_model(model, model_key)
-    whole_units = bool((sales.rows["units"] == sales.rows["units"].round()).all())
+    pieces = _sold_in_pieces(sales.rows)
     # A plan is for what will be asked for, whatever the run took the sales of sold-out days for.
     sales = with_demand(sales)
     last_day = _last_day(sales.rows, today)
@@ -160,7 +163,8 @@ def read_context(
         region=region or str(source.run_settings.get("holiday-region") or ""),
         today=last_day,
         units_label=str(source.run_settings.get("units-label") or "units"),
-        whole_units=whole_units,
+        products=products,
+        pieces=pieces,
     )
 
 
@@ -222,6 +226,11 @@ def _training_and_validation(context: BakeryContext) -> tuple[FeatureMatrix, Fea
     windows = windows_of(context.sales, WindowSettings(test_start=str(test_start.date())))
     end = windows.validation_start if windows.trains else windows.first_day
     return features.between(end=end), features.between(windows.validation_start)
+
+
+def _sold_in_pieces(rows: pd.DataFrame) -> frozenset[str]:
+    whole = (rows["units"] == rows["units"].round()).groupby(rows["product"]).all()
+    return frozenset(str(product) for product in whole.index[whole])
 
 
 def _last_day(rows: pd.DataFrame, today: pd.Timestamp | None) -> pd.Timestamp:

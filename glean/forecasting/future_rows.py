@@ -6,19 +6,19 @@ for each product on each open day after the last sale up to the last day asked, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from glean.errors import SettingsError
+from glean.sales.assortment import offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.quality.opening_days import WEEKDAYS, opening_days
-from glean.sales.table import SalesTable
+from glean.sales.table import KEYS, SalesTable
 
 MOST_DAYS = 28
 """Days ahead that a forecast can be asked for."""
-
-SELLING_DAYS = 28
-"""A product that wasn't sold on any of the bakery's last days of this number isn't forecast."""
 
 RECENT_DAYS = 182
 """Days whose weekdays say when the bakery is open."""
@@ -52,7 +52,8 @@ def with_future_rows(
     -------
     SalesTable
         Sorted as ever; new rows have NaN units and hold what is known of them. Else a price is the
-        last one and there is no promotion; what else isn't known stays empty.
+        last one and there is no promotion; what else isn't known stays empty. A product has a row
+        on the days on which it is on offer (see `glean/sales/assortment.py`), or told as open.
 
     Raises
     ------
@@ -65,11 +66,17 @@ def with_future_rows(
             f"found {until.date()} as the day to forecast; the sales end on {today.date()}: wanted "
             f"one of the {MOST_DAYS} days after that. Newer sales make it possible and better"
         )
-    added = _usual_rows(table, today, days[days <= until])
+    offers = {offer.product: offer for offer in offers_of(table)}
+    offered = known_future.offered
+    products = [name for name, offer in offers.items() if name in offered or not offer.dropped]
+    added = _usual_rows(table, products, days[days <= until])
     values = known_future.values_of(added)
     usually_open = ~added["date"].dt.day_of_week.isin(_closed_weekdays(table.rows))
     usually_open |= added["date"].isin(list(asked))
     is_open = values.pop("open").fillna(usually_open.astype(np.float64)) > 0
+    keys = zip(added["product"], added["date"], strict=True)
+    is_open &= np.array([offers[product].absence(day) is None for product, day in keys], dtype=bool)
+    is_open |= known_future.of_products.values_of(added)["open"] > 0
     for name in values:
         added[name] = values[name].fillna(added[name]) if name in added else values[name]
     whole = pd.concat([table.rows, added[is_open]], ignore_index=True)
@@ -112,30 +119,22 @@ def days_ahead(today: pd.Timestamp) -> pd.DatetimeIndex:
     return pd.date_range(today + pd.Timedelta(days=1), periods=MOST_DAYS, freq="D")
 
 
-def products_ahead(table: SalesTable, *, today: pd.Timestamp) -> tuple[str, ...]:
-    """Name the products that are forecast: those sold of late (`SELLING_DAYS`), in text order."""
-    return tuple(sorted(_recent(table, today)["product"].unique()))
-
-
-def _recent(table: SalesTable, today: pd.Timestamp) -> pd.DataFrame:
-    return table.rows[table.rows["date"] > today - pd.Timedelta(days=SELLING_DAYS)]
-
-
 def _closed_weekdays(sold: pd.DataFrame) -> list[int]:
     recent = sold.loc[sold["date"] > sold["date"].max() - pd.Timedelta(days=RECENT_DAYS), "date"]
     opening = opening_days(recent)
     return [WEEKDAYS.index(day) for day in (*opening.days_off, *opening.mostly_off)]
 
 
-def _usual_rows(table: SalesTable, today: pd.Timestamp, days: pd.DatetimeIndex) -> pd.DataFrame:
+def _usual_rows(table: SalesTable, products: Sequence[str], days: pd.DatetimeIndex) -> pd.DataFrame:
     """Make a row for every product and day, with what is taken for granted of it."""
+    rows = table.rows
     added = [
         {"date": day, "bakery": group["bakery"].iloc[0], "product": product, "units": np.nan}
         | _usual(group)
-        for product, group in _recent(table, today).groupby("product", sort=True)
+        for product, group in rows[rows["product"].isin(products)].groupby("product", sort=True)
         for day in days
     ]
-    return pd.DataFrame(added)
+    return pd.DataFrame(added, columns=[*KEYS, "units"] if not added else None)
 
 
 def _usual(rows: pd.DataFrame) -> dict[str, object]:

@@ -12,6 +12,9 @@ from glean.forecasting.newsvendor import bake_quantity
 from glean.forecasting.recursive_forecast import LEVELS, ForecastRow
 from glean.sales.products import CO2E_PER_KG, Product
 
+WHOLE_FROM = 100.0
+"""Kilograms, or money, from which on a plan has no tenths."""
+
 LIKELY = (0.1, 0.9)
 """Levels between which demand lies on four days of five."""
 
@@ -84,7 +87,7 @@ def plan_day(
     *,
     bakery: str,
     date: pd.Timestamp,
-    whole_units: bool = True,
+    pieces: frozenset[str] | None = None,
 ) -> BakePlan:
     """Plan a day.
 
@@ -98,11 +101,16 @@ def plan_day(
         The bakery.
     date : Timestamp
         The day to bake for.
-    whole_units : bool
-        Whether the table counts pieces; in money or kilograms a plan isn't rounded.
+    pieces : frozenset of str, optional
+        Products that are counted in pieces, by default all; those in money or kilograms are planned
+        to a tenth, from `WHOLE_FROM` on to a whole.
     """
     lines = [
-        _planned(row, products.get(row.product, Product(row.product)), whole_units)
+        _planned(
+            row,
+            products.get(row.product, Product(row.product)),
+            pieces is None or row.product in pieces,
+        )
         for row in rows
         if row.date == date
     ]
@@ -117,9 +125,9 @@ def plan_day(
     )
 
 
-def _planned(row: ForecastRow, product: Product, whole_units: bool) -> PlannedProduct:
+def _planned(row: ForecastRow, product: Product, in_pieces: bool) -> PlannedProduct:
     ratio = min(max(product.critical_ratio, float(LEVELS[0])), float(LEVELS[-1]))
-    bake = _quantity(row, product, ratio, whole_units)
+    bake = _quantity(row, product, ratio, in_pieces)
     # Demand is as likely between any two neighbouring quantiles.
     left_over = float(np.maximum(bake - row.quantiles, 0.0).mean())
     missed = float(np.maximum(row.quantiles - bake, 0.0).mean())
@@ -141,10 +149,11 @@ def _planned(row: ForecastRow, product: Product, whole_units: bool) -> PlannedPr
     )
 
 
-def _quantity(row: ForecastRow, product: Product, ratio: float, whole_units: bool) -> float:
+def _quantity(row: ForecastRow, product: Product, ratio: float, in_pieces: bool) -> float:
     batch, minimum = product.batch_size, product.minimum
-    if np.isnan(batch) and not whole_units:
+    if np.isnan(batch) and not in_pieces:
         quantity = float(np.interp(ratio, LEVELS, row.quantiles))
+        quantity = round(quantity, 1 if quantity < WHOLE_FROM else 0)
         return quantity if quantity >= np.nan_to_num(minimum) else 0.0
     return bake_quantity(
         LEVELS,

@@ -19,6 +19,7 @@ from glean.forecasting.drivers import Driver, drivers, group_of
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import near_holiday
 from glean.metrics import Floats
+from glean.sales.standing_orders import standing_orders
 from glean.sales.table import SalesTable
 
 LEVELS = np.round(np.arange(0.01, 0.995, 0.01), 2)
@@ -124,7 +125,8 @@ def forecast_days(
     Returns
     -------
     list of ForecastRow
-        By day, then product; products without a level yet are left out.
+        By day, then product; products without a level yet are left out. A standing order is what it
+        was, for sure.
     """
     today = pd.Timestamp(table.rows.loc[table.rows["units"].notna(), "date"].max())
     made = _forecast_recursively(client_model, table, today, region=region, unsold=unsold)
@@ -132,12 +134,17 @@ def forecast_days(
         return []
     quantiles = _quantiles(made, residuals, client_model.prior, today)
     reasons = _reasons(client_model, made, unsold)
+    ordered = _ordered(made.features, table, unsold)
+    forecast = np.isnan(ordered)
+    units = np.where(forecast, made.units, ordered)
+    quantiles = np.where(forecast[:, None], quantiles, ordered[:, None])
+    reasons = [named if open_ else () for named, open_ in zip(reasons, forecast, strict=True)]
     return [
         ForecastRow(pd.Timestamp(date), product, *row)
         for date, product, *row in zip(
             made.features.keys["date"],
             made.features.keys["product"],
-            made.units.tolist(),
+            units.tolist(),
             quantiles,
             reasons,
             strict=True,
@@ -174,6 +181,17 @@ def _forecast_recursively(
         stack([features for features, _ in made]),
         np.concatenate([units for _, units in made]),
         past,
+    )
+
+
+def _ordered(features: FeatureMatrix, table: SalesTable, unsold: frozenset[str]) -> Floats:
+    """Units of standing orders, shape (n,); NaN for the other rows. Made-up days make none."""
+    orders = standing_orders(table)
+    return np.array(
+        [
+            np.nan if product in unsold else orders.get(product, {}).get(day.day_of_week, np.nan)
+            for product, day in zip(features.keys["product"], features.keys["date"], strict=True)
+        ]
     )
 
 

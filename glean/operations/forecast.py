@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from glean.errors import SettingsError
+from glean.forecasting.cold_start import weekday_profile, with_returning
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import with_future_rows
 from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
 from glean.operations.known_future import UnknownInput, missing_inputs
+from glean.sales.assortment import offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
+from glean.sales.table import SalesTable
 
 WEEK_DAYS = 7
+
+SEASON_DAYS = 14
+"""Days from today on, a year ago, that say how much is sold of a product that comes back."""
 
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.975)
 """Quantiles in the table."""
@@ -89,25 +96,69 @@ def forecast_rows(
     SettingsError
         As in `make_forecast`.
     """
+    back = returning_products(context, known_future)
     table = with_future_rows(
-        context.table,
+        _with_returning(context, back),
         today=context.today,
         until=until,
         asked=() if asked is None else (asked,),
         known_future=known_future,
     )
-    if len(table.rows) == len(context.table.rows):
+    if not table.rows["units"].isna().any():
         raise SettingsError(f"the bakery is closed up to {until.date()}: wanted a day beyond that")
     rows = forecast_days(
         context.client_model,
         table,
         context.residuals,
         region=context.region,
-        unsold=context.unsold,
+        unsold=context.unsold | back.keys(),
     )
     if not rows:
         raise SettingsError("no product can be forecast yet: list them in --products with a size")
     return rows
+
+
+def returning_products(context: ForecastContext, known_future: KnownFuture) -> Mapping[str, float]:
+    """Find products that aren't sold any more and are told as on offer again.
+
+    Returns
+    -------
+    mapping of str to float
+        Product -> units a day that are expected of it: those of the product list, or what it sold
+        a day at the same time last year, or else on its last days.
+    """
+    rows = context.sales.rows
+    back = [
+        offer.product
+        for offer in offers_of(context.sales)
+        if offer.dropped and offer.product in known_future.offered
+    ]
+    return {
+        name: _expected_units(context, rows[(rows["product"] == name) & (rows["units"] > 0)])
+        for name in back
+    }
+
+
+def _expected_units(context: ForecastContext, sold: pd.DataFrame) -> float:
+    listed = context.products.get(str(sold["product"].iloc[0]))
+    if listed is not None and not math.isnan(listed.expected_units):
+        return listed.expected_units
+    last_year = sold["date"].sub(context.today - pd.DateOffset(years=1)).dt.days
+    season = sold[last_year.between(0, SEASON_DAYS)]
+    return float((season if len(season) else sold.tail(SEASON_DAYS))["units"].mean())
+
+
+def _with_returning(context: ForecastContext, back: Mapping[str, float]) -> SalesTable:
+    if not back:
+        return context.table
+    seen = context.sales.rows["date"].dt.day_of_week.unique()
+    return with_returning(
+        context.table,
+        back,
+        profile=weekday_profile(context.source.shared),
+        open_weekdays=tuple(sorted(seen.tolist())),
+        today=context.today,
+    )
 
 
 def _table_of(rows: Sequence[ForecastRow]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glean.forecasting.context import ForecastContext
-from glean.forecasting.future_rows import days_ahead, products_ahead
+from glean.forecasting.future_rows import days_ahead
 from glean.forecasting.inputs import inputs_of, unknown_inputs
 from glean.sales.known_future import KnownFuture, read_future_file
 
@@ -47,7 +47,7 @@ def read_known_future(path: Path, context: ForecastContext) -> KnownFuture:
     return read_future_file(
         path,
         days=days_ahead(context.today),
-        products=products_ahead(context.table, today=context.today),
+        products=sorted(context.table.rows["product"].unique()),
         inputs=inputs_of(context.client_model.shared.definition),
     )
 

@@ -75,11 +75,17 @@ def make_plan(
     day = day_to_plan(context.table, today=today, asked=date, known_future=known_future)
     until = max(day, today + pd.Timedelta(days=WEEK_DAYS))
     rows = forecast_rows(context, until, asked=date, known_future=known_future)
-    plan = plan_day(rows, products, bakery=context.name, date=day, whole_units=context.whole_units)
+    plan = plan_day(rows, products, bakery=context.name, date=day, pieces=_pieces(context))
     made_on = f"Sales known up to {today.date()}."
-    remarks = plan_remarks(context, now=now)
+    remarks = plan_remarks(context, day, known_future=known_future, now=now)
     page = bake_page(plan, units_label=context.units_label, made_on=made_on, remarks=remarks)
     return DayPlan(plan, _table_of(plan), page, missing_inputs(context, known_future), remarks)
+
+
+def _pieces(context: ForecastContext) -> frozenset[str]:
+    """Products that are counted in pieces; new ones too, unless nothing else is."""
+    sold_by_measure = len(context.sales.rows) > 0 and not context.pieces
+    return context.pieces if sold_by_measure else context.pieces | context.unsold
 
 
 def _table_of(plan: BakePlan) -> pd.DataFrame:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from glean.forecasting.context import ForecastContext
+from glean.sales.assortment import Absence, Offer, offers_of
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.outlier_days import COMPARED_DAYS, usual_of_outliers
+from glean.sales.quality.opening_days import WEEKDAYS
 
 MOST_OUTLIERS = 5
 """Outlier days that are named."""
@@ -16,18 +19,36 @@ MOST_OUTLIERS = 5
 LATE_DAYS = 3
 """Days without sales up to now from which on it is said that they are missing."""
 
+ASKED_DAYS = 60
+"""Days since its last sale for which a product that was dropped is asked about."""
+
+AROUND_DAYS = 3
+"""Days around the same date last year on which a product was on offer at this time."""
+
+TELL = "If it is on offer, say so in --coming: its name, and open = 1."
+
 SAME_WEEKDAYS = 8
 HALF = 0.6
 """A last day may not be whole with a smaller share of the usual, and less than any such weekday."""
 
 
-def plan_remarks(context: ForecastContext, *, now: pd.Timestamp | None = None) -> tuple[str, ...]:
+def plan_remarks(
+    context: ForecastContext,
+    day: pd.Timestamp,
+    *,
+    known_future: KnownFuture = NOTHING_KNOWN,
+    now: pd.Timestamp | None = None,
+) -> tuple[str, ...]:
     """Say what a baker should know of the sales behind a plan; empty where all is as usual.
 
     Parameters
     ----------
     context : ForecastContext
         The bakery's.
+    day : Timestamp
+        The day that is planned.
+    known_future : KnownFuture
+        What the bakery knows of the days to come.
     now : Timestamp, optional
         Today by the clock; without it nothing is said of how old the sales are.
     """
@@ -35,15 +56,53 @@ def plan_remarks(context: ForecastContext, *, now: pd.Timestamp | None = None) -
     if rows.empty:
         return ()
     dated = [] if now is None else _dates(context.today, now)
-    return (*dated, *_last_day(rows), *_outlier_days(rows))
+    absent = [
+        (offer, absence)
+        for offer in offers_of(context.sales)
+        if (absence := offer.absence(day)) and offer.product not in known_future.offered
+    ]
+    return (*dated, *_last_day(rows), *_outlier_days(rows), *_absent(absent, rows, day))
+
+
+def _absent(
+    absent: Sequence[tuple[Offer, Absence]], rows: pd.DataFrame, day: pd.Timestamp
+) -> Iterator[str]:
+    """Name the products that aren't planned, and why."""
+    off = [offer.product for offer, absence in absent if absence is Absence.WEEKDAY]
+    if off:
+        yield f"Not sold on {WEEKDAYS[day.day_of_week]}, so not planned: {', '.join(off)}."
+    for offer, absence in absent:
+        if absence is Absence.SEASON_OVER and offer.season_end is not None:
+            yield (
+                f"{offer.product}: left out, as its season ends on {_day(offer.season_end)} if it "
+                f"is as long as the last one. {TELL}"
+            )
+        elif absence is Absence.DROPPED:
+            yield from _dropped(offer, rows[rows["product"] == offer.product], day)
+
+
+def _dropped(offer: Offer, rows: pd.DataFrame, day: pd.Timestamp) -> Iterator[str]:
+    """Ask about a product that was sold until a short while ago, or at this time last year."""
+    since_last_year = rows["date"].sub(day - pd.DateOffset(years=1)).dt.days
+    then = rows.loc[since_last_year.abs() <= AROUND_DAYS, "units"]
+    if (day - offer.last_sold).days <= ASKED_DAYS:
+        yield (
+            f"{offer.product}: left out, as it hasn't been sold since {_day(offer.last_sold)} "
+            f"({offer.idle_days} open days). {TELL}"
+        )
+    elif then.sum() > 0:
+        yield (
+            f"{offer.product}: sold at this time last year, about {then[then > 0].mean():,.0f} a "
+            f"day, and not yet this year, so left out. {TELL}"
+        )
 
 
 def _dates(last: pd.Timestamp, now: pd.Timestamp) -> Iterator[str]:
     late = (now - last).days
     if late > LATE_DAYS:
         yield (
-            f"The sales end on {_day(last)}, {late} days ago. The plan is as good as they are: add "
-            "the days since."
+            f"The sales end on {_day(last)} {last.year}, {late} days ago. The plan is as good as "
+            "they are: add the days since."
         )
     elif late < 0:
         yield (

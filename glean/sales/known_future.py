@@ -55,6 +55,17 @@ class KnownFuture:
         told = self.rows.drop(columns=[*_KEYS, "open"]).notna().any()
         return tuple(str(name) for name in told.index[told])
 
+    @property
+    def of_products(self) -> KnownFuture:
+        """What is told of single products."""
+        return KnownFuture(self.rows[self.rows["product"] != ALL_PRODUCTS])
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """Products that are told as on offer, on some day."""
+        rows = self.of_products.rows
+        return frozenset(rows.loc[rows["open"] > 0, "product"])
+
     def values_of(self, keys: pd.DataFrame) -> pd.DataFrame:
         """Look up what is told of days and products; a product's own row beats the day's.
 

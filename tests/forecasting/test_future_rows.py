@@ -16,7 +16,6 @@ from glean.forecasting.forecasters import TreeForecaster, WeightForecaster
 from glean.forecasting.future_rows import (
     day_to_plan,
     days_ahead,
-    products_ahead,
     with_future_rows,
 )
 from glean.forecasting.inputs import inputs_of, unknown_inputs
@@ -169,13 +168,42 @@ def test_the_day_to_plan_is_the_next_that_is_open() -> None:
         day_to_plan(TABLE, today=LAST, asked=None, known_future=known(*away))
 
 
-def test_products_ahead_are_those_that_are_forecast() -> None:
-    """A product that has gone isn't among them."""
-    gone = (TABLE.rows["product"] == "product 1") & (
-        TABLE.rows["date"] > LAST - pd.Timedelta(days=28)
-    )
-    assert products_ahead(TABLE, today=LAST) == ("product 0", "product 1")
-    assert products_ahead(SalesTable(TABLE.rows[~gone]), today=LAST) == ("product 0",)
+def test_products_have_rows_on_the_days_on_which_they_are_on_offer() -> None:
+    """One that has gone has none, a weekend's those of weekends; told as open they have more."""
+    weekend = TABLE.rows["date"].dt.day_of_week == 5
+    rows = TABLE.rows[(TABLE.rows["product"] == "product 0") | weekend]
+    since = TABLE.rows["date"] > LAST - pd.Timedelta(days=28)
+    gone = TABLE.rows[(TABLE.rows["product"] == "product 0") | ~since]
+    everybody = {"date": TOMORROW, "open": 1.0}
+    own = {"date": TOMORROW, "product": "product 1", "open": 1.0}
+    for sold, usual in ((rows, {5}), (gone, set())):
+        for told, wanted in (
+            ((), usual),
+            ((everybody,), usual),
+            ((own,), usual | {TOMORROW.day_of_week}),
+        ):
+            known_future = known(*told) if told else NOTHING_KNOWN
+            table = with_future_rows(
+                SalesTable(sold.reset_index(drop=True)),
+                today=LAST,
+                until=LAST + pd.Timedelta(days=7),
+                known_future=known_future,
+            ).rows
+            ahead = table[table["units"].isna() & (table["product"] == "product 1")]
+            assert set(ahead["date"].dt.day_of_week) == wanted
+            assert (table["units"].isna() & (table["product"] == "product 0")).sum() == 6
+
+
+def test_a_standing_order_is_what_it_was(bakery: ForecastContext) -> None:
+    """Without a range and a reason; the other product is forecast."""
+    table = with_future_rows(bakery.table, today=LAST, until=TOMORROW).rows
+    order = (table["product"] == "product 0") & table["units"].notna()
+    ordered = SalesTable(table.assign(units=table["units"].where(~order, 10.0)))
+    rows = forecast_days(bakery.client_model, ordered, bakery.residuals, region="")
+    one, other = rows
+    assert (one.units, one.between(0.025, 0.975), one.drivers) == (10.0, (10.0, 10.0), ())
+    low, high = other.between(0.1, 0.9)
+    assert low < other.units < high
 
 
 def test_a_promotion_moves_its_product_on_its_day_and_is_a_reason(bakery: ForecastContext) -> None:

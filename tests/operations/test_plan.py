@@ -109,5 +109,6 @@ def test_whose_sales_are_meant_must_be_clear(tmp_path: Path) -> None:
 
 def test_a_context_takes_its_name_from_the_sales(context: ForecastContext) -> None:
     """And its unit: pieces."""
-    assert (context.name, context.units_label, context.whole_units) == ("bakery 0", "units", True)
+    assert (context.name, context.units_label) == ("bakery 0", "units")
+    assert context.pieces == {"product 0", "product 1"}
     assert isinstance(context.table, SalesTable)

@@ -1,0 +1,121 @@
+"""Plans go by what is on offer: weekdays, seasons, what was dropped, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from glean.operations.bakery_context import make_context
+from glean.operations.plan import DayPlan, make_plan
+from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
+from glean.sales.products import Product
+from glean.sales.table import SalesTable
+from tests.forecasting.test_future_rows import MODEL, known
+
+DAYS = pd.date_range("2023-06-01", "2024-11-08", freq="D")
+LAST = DAYS[-1]
+SUNDAY, TUESDAY = pd.Timestamp("2024-11-10"), pd.Timestamp("2024-11-12")
+"""Two days after the last one, and four."""
+
+
+def sold(product: str, mean: float, days: pd.DatetimeIndex) -> pd.DataFrame:
+    rng = np.random.default_rng(int(mean))
+    units = rng.poisson(mean, len(days)).astype(float)
+    return pd.DataFrame({"date": days, "bakery": "b", "product": product, "units": units})
+
+
+def bakery() -> SalesTable:
+    """Rolls every day, plaits on weekends, Stollen to Christmas; and baguettes were dropped."""
+    day = DAYS.month * 100 + DAYS.day
+    parts = [
+        sold("baguette", 33.0, DAYS[:-40]),
+        sold("plait", 24.0, DAYS[DAYS.day_of_week >= 5]),
+        sold("roll", 210.0, DAYS),
+        sold("stollen", 40.0, DAYS[(day >= 1110) & (day <= 1224)]),
+    ]
+    return SalesTable(pd.concat(parts, ignore_index=True))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model.ubj"
+    path.write_bytes(MODEL.to_bytes())
+    return path
+
+
+def planned(
+    model: Path,
+    day: pd.Timestamp,
+    *,
+    known_future: KnownFuture = NOTHING_KNOWN,
+    products: Mapping[str, Product] | None = None,
+    table: SalesTable | None = None,
+) -> DayPlan:
+    listed = products or {}
+    context = make_context(model, table or bakery(), products=listed)
+    return make_plan(context, listed, date=day, known_future=known_future)
+
+
+def bakes(made: DayPlan) -> dict[str, float]:
+    return dict(zip(made.table["product"], made.table["bake"], strict=True))
+
+
+def test_what_is_not_on_offer_is_not_planned_and_named(model: Path) -> None:
+    on_tuesday, on_sunday = planned(model, TUESDAY), planned(model, SUNDAY)
+    assert bakes(on_tuesday).keys() == {"roll"}
+    assert bakes(on_sunday).keys() == {"roll", "plait"}
+    (weekday, dropped, season) = on_tuesday.remarks
+    assert weekday == "Not sold on Tuesdays, so not planned: plait."
+    assert dropped.startswith("baguette: left out, as it hasn't been sold since")
+    assert "(40 open days)" in dropped
+    assert season.startswith("stollen: sold at this time last year, about 4")
+    assert [text.split(",")[0] for text in on_sunday.remarks] == [
+        text.split(",")[0] for text in (dropped, season)
+    ]
+    assert all(remark.replace("'", "&#x27;") in on_tuesday.page for remark in on_tuesday.remarks)
+
+
+def test_what_is_told_as_on_offer_is_planned_by_last_season_or_by_the_list(model: Path) -> None:
+    """Near to what it sold at this time last year, or near to what is expected."""
+    told = known({"date": SUNDAY, "product": "stollen", "open": 1.0})
+    made = planned(model, SUNDAY, known_future=told)
+    expected = made.table.set_index("product")["expected"]
+    assert expected["stollen"] == pytest.approx(40.0, rel=0.2)
+    assert not any("stollen" in remark for remark in made.remarks)
+    listed = {"stollen": Product("stollen", expected_units=90.0)}
+    more = planned(model, SUNDAY, known_future=told, products=listed)
+    assert more.table.set_index("product")["expected"]["stollen"] == pytest.approx(90.0, rel=0.2)
+    for name in ("roll", "plait"):
+        found = more.table.set_index("product")["expected"][name]
+        assert found == pytest.approx(expected[name], rel=0.05)
+
+
+def test_a_season_that_should_be_over_is_asked_about(model: Path) -> None:
+    """From the day on on which it was as long as the last one."""
+    season = pd.date_range("2024-11-10", "2024-12-22")
+    rows = [bakery().rows, sold("roll", 210.0, season), sold("stollen", 40.0, season)]
+    table = pd.concat(rows).sort_values(["product", "date"], ignore_index=True)
+    for day, there in (("2024-12-24", True), ("2024-12-27", False)):
+        made = planned(model, pd.Timestamp(day), table=SalesTable(table))
+        assert ("stollen" in bakes(made)) == there
+        said = [remark for remark in made.remarks if "stollen" in remark]
+        assert [("season ends on Tuesday 24 December" in text) for text in said] == (
+            [] if there else [True]
+        )
+
+
+def test_pieces_stay_whole_beside_kilograms(model: Path) -> None:
+    """By product: whole where it always was, else a tenth, from a hundred on a whole."""
+    rows = bakery().rows
+    kilograms = rows["product"] == "plait"
+    table = SalesTable(rows.assign(units=rows["units"].where(~kilograms, rows["units"] / 3 + 0.25)))
+    made = bakes(planned(model, SUNDAY, table=table))
+    assert made["roll"] == round(made["roll"])
+    assert made["plait"] == round(made["plait"], 1)
+    tons = table.rows.assign(units=table.rows["units"] * 100 + 0.5)
+    large = bakes(planned(model, SUNDAY, table=SalesTable(tons)))
+    assert all(units > 100 and units == round(units) for units in large.values())
