@@ -143,12 +143,11 @@ def read_context(
         There is no model, or it can't be read; or nothing says how much is sold.
     """
     source = find_model(model, model_key)
-    pieces = _sold_in_pieces(sales.rows)
     # A plan is for what will be asked for, whatever the run took the sales of sold-out days for.
-    sales = with_demand(sales)
+    demand = with_demand(sales)
     last_day = _last_day(sales.rows, today)
     table = with_cold_start(
-        sales,
+        demand,
         products,
         profile=weekday_profile(source.shared),
         open_weekdays=_open_weekdays(sales.rows, open_weekdays),
@@ -158,13 +157,13 @@ def read_context(
     return BakeryContext(
         name=bakery,
         source=source,
-        sales=sales,
+        sales=demand,
         table=table,
         region=region or str(source.run_settings.get("holiday-region") or ""),
         today=last_day,
         units_label=str(source.run_settings.get("units-label") or "units"),
         products=products,
-        pieces=pieces,
+        pieces=_sold_in_pieces(sales.rows),
     )
 
 
