@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from glean.cli.typed_days import day_of, minutes_of
+from glean.cli.typed_days import day_of
 from glean.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ class ImportOptions:
         typer.Option(help="Further columns, like price or Preis=price; repeat or use commas."),
     ] = None
     closed: Annotated[str, typer.Option(help="Column that is 1 on closed days.")] = ""
+    category: Annotated[
+        str, typer.Option(help="Column of the kind of product, for --only; it isn't kept.")
+    ] = ""
+    only: Annotated[
+        Path | None, typer.Option(help="List of the products or categories to keep, one a line.")
+    ] = None
+    min_units_a_day: Annotated[
+        float, typer.Option(help="Keep products that sell so many a day on the mean.")
+    ] = 0.0
     void: Annotated[
         str, typer.Option(help="Column that is 1 on voided lines; found by its name, or none.")
     ] = ""
@@ -128,7 +137,7 @@ class ImportOptions:
         """
         from glean.sales.importing.exports import Notation
         from glean.sales.importing.request import Columns, ImportRequest
-        from glean.sales.reading.clock import Clock
+        from glean.sales.product_choice import read_only_these
 
         if self.quantity and (self.units or not self.till_lines):
             raise SettingsError("--quantity goes with --till-lines, in place of --units")
@@ -143,6 +152,7 @@ class ImportOptions:
                 product=self.product,
                 closed=self.closed,
                 void=self.void,
+                category=self.category,
                 kept=renamings("--keep", self.keep or []),
             ),
             notation=Notation(
@@ -165,7 +175,9 @@ class ImportOptions:
             swapped_days=self.swapped_days,
             overlap=self.overlap,
             totals=self.totals,
-            clock=Clock(self.timezone, minutes_of("--day-starts", self.day_starts)),
+            only=read_only_these(self.only) if self.only else None,
+            timezone=self.timezone,
+            day_starts=self.day_starts,
         )
 
     def _covariates(self) -> CovariateFile | None:
@@ -193,6 +205,7 @@ class ImportOptions:
             until=day_of("--until", self.until),
             min_days=self.min_days,
             first=self.first,
+            min_units_a_day=self.min_units_a_day,
         )
 
 

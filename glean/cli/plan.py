@@ -92,6 +92,12 @@ def plan(
     region: Region = "",
     open_: Open = "",
     model_key: Key = None,
+    only: Annotated[
+        Path | None, typer.Option(help="List of the products or categories baked, one a line.")
+    ] = None,
+    min_units_a_day: Annotated[
+        float, typer.Option(help="Leave out products of which fewer are expected a day.")
+    ] = 0.0,
     out: Annotated[
         Path, typer.Option(help="Page to print; a CSV of the same name lies beside it.")
     ] = Path("bake-plan.html"),
@@ -104,9 +110,11 @@ def plan(
 
     from glean.cli.coming import say_what_is_unknown
     from glean.cli.planned import plan_table, show
+    from glean.operations.baked_products import BakedProducts
     from glean.operations.output_files import check_outputs, write_outputs
     from glean.operations.plan import make_plan
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
+    from glean.sales.product_choice import read_only_these
 
     check_outputs(out)
     table = out.with_suffix(".csv")
@@ -117,7 +125,8 @@ def plan(
     known_future = _known_future(coming, context)
     day = _day("--date", date)
     now = None if day else pd.Timestamp(dt.datetime.now(dt.UTC).astimezone().date())
-    made = make_plan(context, listed, date=day, known_future=known_future, now=now)
+    baked = BakedProducts(read_only_these(only) if only else None, min_units_a_day)
+    made = make_plan(context, listed, date=day, known_future=known_future, baked=baked, now=now)
     write_outputs({out: made.page, table: to_spreadsheet_csv(made.table)})
     for remark in made.remarks:
         typer.echo(remark)

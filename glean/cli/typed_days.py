@@ -23,23 +23,6 @@ def day_of(option: str, text: str) -> dt.date | None:
         raise SettingsError(f"{option}: found {text!r}; wanted a day like 2019-01-31") from None
 
 
-def minutes_of(option: str, text: str) -> int:
-    """Read a time like 04:00 as minutes after midnight; "" is 0.
-
-    Raises
-    ------
-    SettingsError
-        The text is no such time.
-    """
-    if not text:
-        return 0
-    try:
-        time = dt.time.fromisoformat(text.strip().zfill(5))
-    except ValueError:
-        raise SettingsError(f"{option}: found {text!r}; wanted a time like 04:00") from None
-    return time.hour * 60 + time.minute
-
-
 def weekdays_of(text: str) -> tuple[int, ...]:
     """Read weekdays like "tue,wed" as numbers, 0 is Monday; "" is all of them.
 

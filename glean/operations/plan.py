@@ -11,6 +11,7 @@ from glean.evaluation.pages.bake_plan_page import bake_page
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import day_to_plan
 from glean.forecasting.plan import BakePlan, plan_day
+from glean.operations.baked_products import ALL_PRODUCTS, BakedProducts
 from glean.operations.forecast import WEEK_DAYS, forecast_rows
 from glean.operations.known_future import UnknownInput, missing_inputs
 from glean.operations.plan_remarks import plan_remarks
@@ -49,6 +50,7 @@ def make_plan(
     *,
     date: pd.Timestamp | None = None,
     known_future: KnownFuture = NOTHING_KNOWN,
+    baked: BakedProducts = ALL_PRODUCTS,
     now: pd.Timestamp | None = None,
 ) -> DayPlan:
     """Plan a day.
@@ -63,11 +65,15 @@ def make_plan(
         The day to bake for; by default the next on which the bakery is open.
     known_future : KnownFuture
         What the bakery knows of the days to come.
+    baked : BakedProducts
+        Which products the plan is for.
     now : Timestamp, optional
         Today by the clock, for a remark on sales that end before it.
 
     Raises
     ------
+    SalesError
+        A name of the list of what is baked matches nothing.
     SettingsError
         The bakery is closed then, no product can be forecast, or the day is too far ahead.
     """
@@ -75,9 +81,13 @@ def make_plan(
     day = day_to_plan(context.table, today=today, asked=date, known_future=known_future)
     until = max(day, today + pd.Timedelta(days=WEEK_DAYS))
     rows = forecast_rows(context, until, asked=date, known_future=known_future)
+    rows, left_out = baked.of(rows, products, list(context.sales.rows["product"].unique()))
     plan = plan_day(rows, products, bakery=context.name, date=day, pieces=_pieces(context))
     made_on = f"Sales known up to {today.date()}."
-    remarks = plan_remarks(context, day, known_future=known_future, now=now)
+    remarks = (
+        *plan_remarks(context, day, known_future=known_future, now=now),
+        *left_out,
+    )
     page = bake_page(plan, units_label=context.units_label, made_on=made_on, remarks=remarks)
     return DayPlan(plan, _table_of(plan), page, missing_inputs(context, known_future), remarks)
 

@@ -83,6 +83,36 @@ def test_a_mistyped_product_of_the_list_is_named(folder: Path, tmp_path: Path) -
     assert "new bun" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "products", "said"),
+    [
+        (("product 1\n", "0"), {"product 1"}, "Left out: 2 products that"),
+        (("buns\n", "0"), {"product 0", "new bun"}, "Left out: 1 product that"),
+        (("", "30"), {"product 0", "product 1"}, "Left out, below 30 units a day: new bun."),
+        (("prodct 1\n", "0"), set(), "like product 1"),
+        (("", "99999"), set(), "wanted at least one"),
+    ],
+)
+def test_a_plan_may_be_for_some_products_only(
+    words: tuple[str, str], products: set[str], said: str, folder: Path, tmp_path: Path
+) -> None:
+    """Named, by their category, or by how many are expected; what is left out is said."""
+    text = "product,category,expected_units\nproduct 0,buns,\nnew bun,buns,20\n"
+    (tmp_path / "list.csv").write_text(text)
+    (tmp_path / "only.txt").write_text(words[0])
+    only = ("--only", str(tmp_path / "only.txt")) if words[0] else ()
+    page = tmp_path / "plan.html"
+    result = glean(
+        folder, "plan", "--model", "MODEL", "--sales", "SALES", "--date", "2023-07-25", *only,
+        "--products", str(tmp_path / "list.csv"), "--min-units-a-day", words[1], "--out", str(page),
+    )  # fmt: skip
+    assert said in result.output
+    assert result.exit_code == (0 if products else 2)
+    if products:
+        assert set(pd.read_csv(page.with_suffix(".csv"))["product"]) == products
+        assert said in page.read_text(encoding="utf-8")
+
+
 def test_without_a_date_it_is_the_next_open_day(folder: Path, tmp_path: Path) -> None:
     """The table ends on a Thursday."""
     out = tmp_path / "plan.html"

@@ -25,7 +25,7 @@ from glean.sales.importing.exports import (
     together_with,
 )
 from glean.sales.importing.layout_file import Layout, layout_of
-from glean.sales.importing.names import tidied
+from glean.sales.importing.names import tidied, tidy_name
 from glean.sales.importing.opened_files import OpenedFiles, open_files
 from glean.sales.importing.overlaps import repeated_lines, settle_overlaps
 from glean.sales.importing.request import Columns, ImportRequest
@@ -45,11 +45,12 @@ from glean.sales.importing.tills import (
 from glean.sales.importing.totals import without_total_columns, without_total_lines
 from glean.sales.importing.voids import with_void_column, without_voids
 from glean.sales.importing.wide_files import PRODUCT, UNITS, melt, product_columns
+from glean.sales.product_choice import OnlyThese
 from glean.sales.reading.checks import Forms, typed_rows
 from glean.sales.reading.day_rows import repeated_days, table_of
 from glean.sales.reading.returns import settle_returns
 from glean.sales.reading.sales_file import in_file_order
-from glean.sales.reading.sheet import Sheet
+from glean.sales.reading.sheet import Sheet, texts_of
 from glean.sales.reading.values import read_flags
 from glean.sales.table import FORMAT, ONE_PRODUCT, SalesTable
 
@@ -82,6 +83,8 @@ def import_sales(request: ImportRequest) -> Imported:
         raise SalesError(texts.problems)
     frame, found = _surrounded(frame, request)
     notes += found
+    frame, found = request.selection.products(frame)
+    notes += found
     frame, found = request.selection.bakeries(frame)
     notes += found
     _refuse_none_left(frame, request)
@@ -96,6 +99,8 @@ def _frame_of(
     """Read the lines that are wanted; where columns are missing, only for what is wrong there."""
     if "--date" in texts.missing:  # the days of its stand-in would all be dropped
         request = replace(request, selection=Selection())
+    if texts.missing & {"--product", "--products", "--category"}:
+        request = replace(request, only=None)
     sheet, columns, notes = _long_form(texts, request)
     numbers = [columns.units] + [old for old, new in columns.kept.items() if new != "sold_out_at"]
     sheet, forms, written = _narrowed(sheet, columns, numbers, request)
@@ -168,6 +173,9 @@ def _narrowed(
     if request.ignored_items:
         sheet, count = without_items(sheet, columns.product, request.ignored_items)
         notes.append(("dropped", f"{count:,} lines of {', '.join(request.ignored_items)}"))
+    if request.only is not None:
+        sheet, found = _only_these(sheet, columns, request.only)
+        notes += found
     if columns.closed:
         sheet, count = _without_closed(sheet, columns.closed, forms)
         notes.append(("dropped", f"{count:,} rows of closed days"))
@@ -182,6 +190,17 @@ def _narrowed(
         sheet, found = settle_overlaps(sheet, columns.date, forms, request.overlap)
         notes += found
     return sheet, forms, notes
+
+
+def _only_these(sheet: Sheet, columns: Columns, only: OnlyThese) -> tuple[Sheet, list[Note]]:
+    names = (columns.product, columns.category)
+    cells = [sheet.cells[name] if name else texts_of([""] * len(sheet)) for name in names]
+    pairs = pd.MultiIndex.from_arrays(cells)
+    codes, distinct = pd.factorize(pairs)
+    products, categories = (list(distinct.get_level_values(level)) for level in (0, 1))
+    kept = only.kept(products, [tidy_name(name) for name in categories])
+    words = f"{int((~kept).sum()):,} of {len(kept):,} products, which {only.source} doesn't list"
+    return sheet.rows(kept[codes]), [("dropped", words)] if not kept.all() else []
 
 
 def _refuse_none_left(rows: Sheet | pd.DataFrame, request: ImportRequest) -> None:

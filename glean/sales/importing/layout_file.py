@@ -27,11 +27,19 @@ _OPTIONS = {
     "region": "--region",
     "swapped_days": "--swapped-days",
     "overlap": "--overlap",
+    "totals": "--totals",
+    "timezone": "--timezone",
+    "day_starts": "--day-starts",
     "sheets": "--sheet",
 }
 """Fields of a request that a layout keeps, and their options."""
 
-_COLUMNS = {"closed": "--closed", "void": "--void", "kept": "--keep"}
+_COLUMNS = {
+    "closed": "--closed",
+    "void": "--void",
+    "category": "--category",
+    "kept": "--keep",
+}
 """The same of its columns; those that have a role stand in the kinds."""
 
 _NOTATION = {

@@ -14,8 +14,9 @@ from glean.sales.importing.notation import check_choice
 from glean.sales.importing.overlaps import OVERLAPS
 from glean.sales.importing.selection import Selection
 from glean.sales.importing.swapped_days import SWAPPED_DAYS
+from glean.sales.product_choice import OnlyThese
 from glean.sales.reading.checks import wanted_name
-from glean.sales.reading.clock import AS_STAMPED, Clock
+from glean.sales.reading.clock import Clock
 from glean.sales.reading.returns import RETURNS
 from glean.sales.reading.sales_file import stem_of
 from glean.sales.table import KEYS
@@ -37,6 +38,8 @@ class Columns:
         1 on days that were closed: their rows are left out.
     kept : mapping of str to str
         Further column -> its name in the sales table.
+    category : str
+        Kind of product, by which `only` may choose.
     void : str
         1 on voided lines, which are left out; "none" where every line counts, "" to find it.
     hours : tuple of str
@@ -50,6 +53,7 @@ class Columns:
     closed: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)
     void: str = ""
+    category: str = ""
     hours: tuple[str, ...] = ()
 
     def named(self) -> list[tuple[str, str]]:
@@ -60,6 +64,7 @@ class Columns:
             ("--bakery", self.bakery),
             ("--product", self.product),
             ("--closed", self.closed),
+            ("--category", self.category),
             ("--void", "" if self.void == "none" else self.void),
             *(("--keep", column) for column in self.kept),
         ]
@@ -107,8 +112,10 @@ class ImportRequest:
     totals : str
         "drop" or "keep" for totals and parts of the date among products, see
         `without_total_columns`; "" to be asked.
-    clock : Clock
-        Which stamps belong to a day.
+    only : OnlyThese or None
+        Products and categories that are kept; None for all.
+    timezone, day_starts : str
+        Which stamps belong to a day, see `Clock.of`.
     further : tuple of Path
         More files, whose lines follow those of `path`.
     sheets : tuple of str
@@ -141,7 +148,9 @@ class ImportRequest:
     swapped_days: str = ""
     overlap: str = ""
     totals: str = ""
-    clock: Clock = AS_STAMPED
+    only: OnlyThese | None = None
+    timezone: str = ""
+    day_starts: str = ""
     further: tuple[Path, ...] = ()
     sheets: tuple[str, ...] = ()
     kinds: tuple[KindLayout, ...] = ()
@@ -163,6 +172,7 @@ class ImportRequest:
             raise SettingsError(f"--keep: found the name {min(taken)!r}; wanted one not yet taken")
         check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
         check_choice("--totals", self.totals, ("", "drop", "keep"))
+        Clock.of(self.timezone, self.day_starts)
         check_choice("--overlap", self.overlap, ("", *OVERLAPS))
         self._refuse_two_roles()
         self._refuse_some_of_several()
@@ -185,6 +195,11 @@ class ImportRequest:
         """All files in a few words, for messages."""
         more = f" and {len(self.further)} more" if self.further else ""
         return f"{self.path}{more}"
+
+    @property
+    def clock(self) -> Clock:
+        """Which stamps belong to a day."""
+        return Clock.of(self.timezone, self.day_starts)
 
     @property
     def one_bakery(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
 from dataclasses import dataclass
@@ -55,6 +56,22 @@ class Clock:
             )
         if self.timezone:
             _check_timezone(self.timezone)
+
+    @classmethod
+    def of(cls, timezone: str, day_starts: str) -> Clock:
+        """Read a clock as it is typed; "" for what isn't told.
+
+        Raises
+        ------
+        SettingsError
+            As for a clock, or `day_starts` is no time like 04:00.
+        """
+        try:
+            time = dt.time.fromisoformat(day_starts.strip().zfill(5)) if day_starts else dt.time()
+        except ValueError:
+            found = f"--day-starts: found {day_starts!r}"
+            raise SettingsError(f"{found}; wanted a time like 04:00") from None
+        return cls(timezone, time.hour * 60 + time.minute)
 
     @property
     def is_set(self) -> bool:

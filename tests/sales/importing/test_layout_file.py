@@ -13,6 +13,7 @@ from glean.operations.import_sales import ImportReport, read_export, write_impor
 from glean.sales.importing.exports import Notation
 from glean.sales.importing.layout_file import read_layout
 from glean.sales.importing.request import Columns, ImportRequest
+from glean.sales.product_choice import OnlyThese
 from tests.sales.importing.exports import file_of
 from tests.sales.importing.workbooks import Cell, Rows, xlsx_of
 
@@ -102,6 +103,18 @@ def test_told_columns_are_kept_too(tmp_path: Path) -> None:
     for option, options in others.items():
         with pytest.raises(SettingsError, match=f"^{option}: found .* in the layout"):
             again(path, layout, **options)
+
+
+def test_days_of_stamps_and_totals_are_kept_too(tmp_path: Path) -> None:
+    """Local days, what is done with totals, and the column of kinds, by which --only goes."""
+    text = "d;p;k;u\n2024-05-1{}T23:30:00Z;Roll;Bread;2\n2024-05-1{}T23:30:00Z;Summe;;2\n"
+    first = file_of(tmp_path, text.format(1, 1))
+    columns = Columns(date="d", product="p", units="u", category="k")
+    asked = ImportRequest(first, columns, timezone="Europe/Berlin", totals="drop", bakery_name="N")
+    layout = kept(asked, tmp_path)
+    only = OnlyThese("only.csv", (("bread", 1),))
+    rows = again(file_of(tmp_path, text.format(2, 2), "next.csv"), layout, only=only).table.rows
+    assert rows[["date", "product"]].astype(str).to_numpy().tolist() == [["2024-05-13", "Roll"]]
 
 
 def test_kinds_of_several_files_are_kept_apart(tmp_path: Path) -> None:

@@ -15,17 +15,19 @@ from glean.errors import SalesError, SettingsError
 from glean.sales.importing.import_sales import Imported, import_sales
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.reading.checks import Forms
-from glean.sales.reading.clock import AS_STAMPED, Clock, read_stamp_times
+from glean.sales.reading.clock import Clock, read_stamp_times
 from glean.sales.reading.sheet import texts_of
 from tests.sales.importing.exports import file_of
 
-BERLIN = Clock("Europe/Berlin")
+BERLIN = "Europe/Berlin"
 TILL = Columns(date="d", units="u")
 
 
-def imported(folder: Path, stamps: list[str], clock: Clock = AS_STAMPED) -> Imported:
+def imported(folder: Path, stamps: list[str], timezone: str = "", day_starts: str = "") -> Imported:
     path = file_of(folder, "d;u\n" + "".join(f"{stamp};1\n" for stamp in stamps))
-    return import_sales(ImportRequest(path, TILL, till_lines=True, clock=clock))
+    return import_sales(
+        ImportRequest(path, TILL, till_lines=True, timezone=timezone, day_starts=day_starts)
+    )
 
 
 @settings(max_examples=30)
@@ -95,17 +97,17 @@ def test_a_night_belongs_to_the_evening_before(tmp_path: Path) -> None:
     ]
     plain = imported(tmp_path, stamps)
     assert "3 lines are from after midnight; --day-starts 04:00" in dict(plain.notes)["times"]
-    night = imported(tmp_path, stamps, Clock(day_starts=240)).table.rows
+    night = imported(tmp_path, stamps, day_starts="04:00").table.rows
     assert night["date"].dt.strftime("%m-%d").tolist() == ["04-30", "05-01", "05-02", "05-03"]
     assert night["units"].tolist() == [1.0, 3.0, 3.0, 2.0]
     assert "times" not in dict(imported(tmp_path, ["01.05.2024 00:00", "02.05.2024 00:00"]).notes)
 
 
-@pytest.mark.parametrize("clock", [BERLIN, Clock(day_starts=240)])
-def test_days_without_times_are_refused(clock: Clock, tmp_path: Path) -> None:
+@pytest.mark.parametrize("clock", [(BERLIN, ""), ("", "4:00")])
+def test_days_without_times_are_refused(clock: tuple[str, str], tmp_path: Path) -> None:
     """There is nothing to turn."""
     with pytest.raises(SalesError, match="found no times of day; wanted days with times"):
-        imported(tmp_path, ["01.05.2024", "02.05.2024"], clock)
+        imported(tmp_path, ["01.05.2024", "02.05.2024"], *clock)
 
 
 @pytest.mark.parametrize(
