@@ -9,6 +9,7 @@ from glean.errors import Problem, SalesError
 from glean.sales.importing.exports import Note
 from glean.sales.importing.kind_layout import DayPlace, KindLayout
 from glean.sales.importing.request import Columns, ImportRequest
+from glean.sales.importing.sheet_days import DAY
 from glean.sales.reading.sheet import Sheet, texts_of
 
 _ROLES = {"date": "day", "bakery": "bakery", "product": "product", "units": "units"}
@@ -94,7 +95,9 @@ def with_roles(
     request = replace(request, columns=columns, till_lines=till_lines, kinds=())
     renamed = [_renamed(block, columns) for block in blocks]
     how = f"layout {request.layout}" if request.layout else "told or found"
-    return request, renamed, [("columns", f"{_in_words(columns)} ({how})")]
+    notes = [("columns", f"{_in_words(columns)} ({how})")]
+    others = {block.kind: _in_words(block.columns) for block in blocks if _renames(block, columns)}
+    return request, renamed, notes + [("", f"{name}: {words}") for name, words in others.items()]
 
 
 def _lacks_units(request: ImportRequest, block: Block) -> bool:
@@ -109,6 +112,10 @@ def _refuse_unlike(block: Block, first: Block) -> None:
             there = repr(theirs) if theirs else "none"
             wanted = f"the same as in {first.sheet.source} ({there}); name it by --{role}"
             raise SalesError([Problem(block.sheet.source, None, mine, found, wanted)])
+
+
+def _renames(block: Block, columns: Columns) -> bool:
+    return any(getattr(block.columns, role) != getattr(columns, role) for role in _ROLES)
 
 
 def _renamed(block: Block, columns: Columns) -> Sheet:
@@ -126,7 +133,7 @@ def _in_words(columns: Columns) -> str:
     words = [
         f"{words} {getattr(columns, role)!r}"
         for role, words in _ROLES.items()
-        if getattr(columns, role) and not getattr(columns, role).startswith("(day")
+        if getattr(columns, role) not in ("", DAY)
     ]
     if columns.hours:
         words.append(

@@ -78,12 +78,13 @@ def find_roles(cells: Mapping[str, Texts], request: ImportRequest, source: str) 
         found = replace(found, bakery=_first_named(free, BAKERY_WORDS))
     if request.wide:
         return found
+    free = [name for name in free if name not in (found.date, found.bakery)]
     if not found.units:
         hours = tuple(hour_columns(free))
         units = "" if hours else _units_column(looked_at, free, source)
         found = replace(found, units=units, hours=hours)
     if not found.product:
-        names = [n for n in free if not _mostly(is_number, looked_at[n]) and n != found.date]
+        names = [name for name in free if not _mostly(is_number, looked_at[name])]
         found = replace(found, product=_first_named(names, PRODUCT_WORDS))
     return found
 
@@ -99,8 +100,9 @@ def _date_column(cells: Mapping[str, Sequence[str]], free: Collection[str], sour
 
 
 def _units_column(cells: Mapping[str, Sequence[str]], free: Collection[str], source: str) -> str:
-    numbers = [name for name in free if _mostly(is_number, cells[name])]
-    named = [name for name in numbers or free if plain_name(name) in UNITS_WORDS]
+    named = [name for name in free if plain_name(name) in UNITS_WORDS]
+    numbers = [name for name in named if _mostly(is_number, cells[name])]
+    named = numbers or named
     if len(named) < 2:
         return "".join(named)
     wanted = f"what was sold named by --units, like --units {named[0]!r}"

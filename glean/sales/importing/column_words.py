@@ -51,6 +51,8 @@ UNITS_WORDS = [
     "menge",
     "verkaufte_menge",
     "verkaufsmenge",
+    "verkaufte_anzahl",
+    "verkaufte_stück",
     "anzahl",
     "stück",
     "stk",
@@ -62,6 +64,7 @@ UNITS_WORDS = [
     "units",
     "units_sold",
     "quantity_sold",
+    "qty_sold",
     "pieces",
     "sold",
     "quantité",
@@ -91,6 +94,7 @@ _HOUR = re.compile(
     r"(\d{1,2})(?:[:.]\d{2}(?::\d{2})?)?(?:\s*(?:Uhr|h))?"
     r"(?:\s*[-\u2013]\s*\d{1,2}(?:[:.]\d{2})?(?:\s*(?:Uhr|h))?)?"
 )
+_BARE = re.compile(r"\d{1,4}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\s?[\d.,'\u2019\s]*\d[\d.,'\u2019\s]*-?(?:e-?\d+)?\s?[%€$£]?")
 _ORDERS: tuple[DateOrder, ...] = ("dmy", "mdy", "ymd")
 
@@ -114,11 +118,16 @@ def is_role_word(name: str) -> bool:
 def hour_columns(names: Sequence[str]) -> list[str]:
     """Columns that are named for the hours of a day, in order; none if they are few.
 
+    Bare numbers from 1 on, or beyond 24, are days of a month or the like.
+
     Examples
     --------
     >>> hour_columns(["Name", "8", "9", "10", "11", "Summe"])
     ['8', '9', '10', '11']
     """
+    bare = [int(name) for name in names if _BARE.fullmatch(name.strip())]
+    if bare and (bare[0] == 1 or max(bare) > 24):
+        return []
     found: list[str] = []
     latest = -1
     for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -143,7 +143,7 @@ def forms_of(
 
 
 def settled_notation(
-    notation: Notation, sheet: Sheet, numbers: Sequence[str], forms: Forms
+    notation: Notation, sheet: Sheet, numbers: Sequence[str], forms: Forms, made: Collection[str]
 ) -> Notation:
     """Add to what was told of a file's writing what its cells leave no doubt of.
 
@@ -154,16 +154,18 @@ def settled_notation(
     sheet : Sheet
         The file.
     numbers : sequence of str
-        Its columns of numbers; those in brackets are no columns of the file.
+        Its columns of numbers.
     forms : Forms
         How it was read.
+    made : collection of str
+        Columns that are no columns of the file.
     """
     # Days with the year first are read whatever the order.
     order = notation.date_order or ("" if forms.dates == "ymd" else forms.dates)
     marks = {} if notation.decimal or notation.decimals else clear_marks(sheet, numbers)
     if len(set(marks.values())) == 1:
         return replace(notation, date_order=order, decimal=next(iter(marks.values())))
-    decimals = {name: mark for name, mark in marks.items() if not name.startswith("(")}
+    decimals = {name: mark for name, mark in marks.items() if name not in made}
     return replace(notation, date_order=order, decimals=decimals or notation.decimals)
 
 

@@ -108,7 +108,7 @@ def _frame_of(
     frame, found = _sound_rows(sheet, columns, forms, request=request, keys_known=keys_known)
     notes += [*written, *found, *result_lines(sheet, frame, texts.kinds)]
     frame, found = _named_days(frame, request)
-    notation = settled_notation(request.notation, sheet, numbers, forms)
+    notation = settled_notation(request.notation, sheet, numbers, forms, made=(UNITS, ONE))
     return frame, notation, [*notes, *found]
 
 
@@ -129,11 +129,13 @@ def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Colum
         notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
         notes += _unused(sheet, [*used, *products])
         sheet, empty = melt(sheet, products)
+        _refuse_none_left(sheet, request)
         notes += [("dropped", f"{empty:,} empty cells")] if empty else []
         return sheet, replace(columns, product=PRODUCT, units=UNITS), notes
     notes += _unused(sheet, [*used, *columns.hours])
     if columns.hours:
         sheet, _ = melt(sheet, columns.hours)
+        _refuse_none_left(sheet, request)
         return sheet, replace(columns, units=UNITS), notes
     if request.till_lines and not columns.units:
         return with_ones(sheet), replace(columns, units=ONE), notes

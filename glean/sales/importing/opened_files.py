@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from glean.errors import Problem, SalesError
+from glean.errors import Problem, SalesError, SettingsError
 from glean.sales.importing.blocks import Block, with_roles
 from glean.sales.importing.column_roles import find_roles
 from glean.sales.importing.exports import Note, align_rows, missing_from, open_export
@@ -72,6 +72,10 @@ def open_files(request: ImportRequest) -> OpenedFiles:
     sheets = [block.sheet for block in blocks]
     own = frozenset(name for sheet in sheets for name in sheet.cells)
     if request.aligned is not None:
+        if len(sheets) > 1:
+            raise SettingsError(
+                f"--align-rows: found {len(sheets)} sheets; wanted one, named by --sheet"
+            )
         other, found, ragged = open_export(request.aligned, request.notation)
         problems += ragged
         if problems:  # without its lines, one file would slip against the other

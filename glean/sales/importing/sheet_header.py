@@ -67,7 +67,12 @@ def header_names(cells: Sequence[str]) -> tuple[str, ...]:
     stripped = [" ".join(text.split()) for text in cells]
     while stripped and not stripped[-1]:
         stripped.pop()
-    return tuple(text or f"({_letters(column)})" for column, text in enumerate(stripped))
+    return tuple(text or nameless(column) for column, text in enumerate(stripped))
+
+
+def nameless(column: int) -> str:
+    """Name a column without a name, from 0, by its letter: "(A)"."""
+    return f"({_letters(column)})"
 
 
 def _likeness(cells: Sequence[str], told: Collection[str]) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ from glean.sales.importing.sheet_days import (
     days_from_lines,
     filled_down,
 )
-from glean.sales.importing.sheet_header import Header, header_names
+from glean.sales.importing.sheet_header import Header, header_names, nameless
 from glean.sales.reading.grid import Grid, with_point
 from glean.sales.reading.sheet import Sheet, Texts, texts_of
 
@@ -251,7 +251,7 @@ def _sheet_of(grid: Grid, kind: SheetKind, rows: Sequence[Row], days: Sequence[s
     used = {column for _, column in kind.columns.named()}
     cells: dict[str, Texts] = {}
     for column, name in enumerate(kind.names):
-        if name not in cells and (name in used or not name.startswith("(")):
+        if name not in cells and (name in used or name != nameless(column)):
             texts = [cells[column] for _, cells in rows]
             as_names = name in (kind.columns.product, kind.columns.bakery)
             cells[name] = texts_of([with_point(text) for text in texts] if as_names else texts)

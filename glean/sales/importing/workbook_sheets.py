@@ -117,8 +117,10 @@ def _of_kind(kind: SheetKind) -> Iterator[Note]:
     sheets = len(kind.sheets)
     like = "" if sheets == 1 else f"{sheets} like "
     header = f"header on line {min(kind.headed, default=1)}"
-    if len(kind.headed) < sheets:
-        header += f" of {len(kind.headed)}, taken for the others too"
+    if not kind.headed:
+        header = "header taken from another"
+    elif len(kind.headed) < sheets:
+        header += f" of {_count(len(kind.headed), 'sheet')}, taken for the others too"
     first = Path(kind.sheets[0]).name if sheets else ""
     yield "sheets", f"{like}{first}: {header}"
     filled = kind.counts[FILLED]

@@ -12,33 +12,58 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import unescape
 
 from glean.errors import SalesError
 from glean.regular_files import MOST_BYTES, TOO_LARGE
 from glean.sales.reading.encodings import refused
 
-OddCells = dict[str, dict[tuple[int, int], str]]
-"""Name of a sheet -> (line, column), from 0, -> what stands there where a formula has no value."""
+Place = tuple[int, int]
+"""Line and column of a cell, from 0."""
 
 MOST_CELLS = 2**24
 """Lines times columns of a sheet: every line that a sheet can have, with sixteen columns."""
 
+_MOST_REPEATED = 10_000
+"""Copies of one error that are kept; one is enough to refuse them."""
+
 _WANTED = "a whole workbook; save or copy it again"
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]*>")
-_RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]{0,2000}>")
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]{0,4000}>")
 _ATTRIBUTE = re.compile(rb"([\w:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
-_PLACE = re.compile(rb"<(?:\w+:)?c\s[^>]*?\br=\"([A-Z]{1,3})(\d{1,7})\"")
-_CELL = re.compile(rb"<(?:\w+:)?c\s([^>]*[^>/])>(.*?)</(?:\w+:)?c>", re.DOTALL)
+# What is bounded here can't take long over a file that is made to.
+_ROW = re.compile(rb"<(?:\w+:)?row\s[^>]{0,500}?\br=[\"'](\d{1,7})[\"']")
+_PLACE = re.compile(rb"<(?:\w+:)?c\s[^>]{0,500}?\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
+_CELL = re.compile(rb"<(?:\w+:)?c\s([^>]{0,500}[^>/])>(.{0,40000}?)</(?:\w+:)?c>", re.DOTALL)
+_IS_ERROR = re.compile(rb"\bt=[\"']e[\"']")
+_IS_TEXT = re.compile(rb"\bt=[\"']str[\"']")
 _VALUE = re.compile(rb"<(?:\w+:)?v(?:\s[^>]*)?>([^<]+)<")
 _FORMULA = re.compile(rb"<(?:\w+:)?f(?:\s[^>]*)?(?:/>|>([^<]*)<)")
-_ODS_TAG = re.compile(rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)\b([^>]*?)(/?)>")
+_ODS_TAG = re.compile(
+    rb"<(/?)table:(table-row|table-cell|covered-table-cell|table)\b([^>]{0,4000}?)(/?)>"
+)
 _ODS_TEXT = re.compile(rb"\s*<text:p[^>]*>([^<]*)")
 
 
-def odd_cells(source: str, data: bytes) -> OddCells:
-    """Look an .xlsx or .ods file over, and find its formulas that have no value.
+@dataclass
+class SheetExtras:
+    """What the library doesn't tell of a sheet.
+
+    Parameters
+    ----------
+    odd : dict
+        Place -> what stands there, where a formula has no value.
+    merged : list of (Place, Place)
+        First and last of cells that are merged over lines, of .ods files.
+    """
+
+    odd: dict[Place, str] = field(default_factory=dict)
+    merged: list[tuple[Place, Place]] = field(default_factory=list)
+
+
+def sheet_extras(source: str, data: bytes) -> dict[str, SheetExtras]:
+    """Look an .xlsx or .ods file over before the library does.
 
     Parameters
     ----------
@@ -47,6 +72,11 @@ def odd_cells(source: str, data: bytes) -> OddCells:
     data : bytes
         A zip file.
 
+    Returns
+    -------
+    dict of str to SheetExtras
+        By the names of the sheets that have any.
+
     Raises
     ------
     SalesError
@@ -54,12 +84,12 @@ def odd_cells(source: str, data: bytes) -> OddCells:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
-            return _odd_cells(source, file)
+            return _extras_of(source, file)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
         raise refused(source, f"a damaged workbook or zip file ({error})", _WANTED) from None
 
 
-def _odd_cells(source: str, file: zipfile.ZipFile) -> OddCells:
+def _extras_of(source: str, file: zipfile.ZipFile) -> dict[str, SheetExtras]:
     members = file.infolist()
     names = {member.filename for member in members}
     if any(member.flag_bits & 1 for member in members):
@@ -86,9 +116,9 @@ def _member(file: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
     return file.read(name) if name in names else b""
 
 
-def _of_xlsx(source: str, file: zipfile.ZipFile) -> OddCells:
+def _of_xlsx(source: str, file: zipfile.ZipFile) -> dict[str, SheetExtras]:
     sheets = dict(_sheets_of_xlsx(file))
-    found: OddCells = {}
+    found: dict[str, SheetExtras] = {}
     for member in file.infolist():
         # Each is read, since a size that lies is noticed only then.
         xml = file.read(member)
@@ -97,10 +127,11 @@ def _of_xlsx(source: str, file: zipfile.ZipFile) -> OddCells:
             continue
         places = _PLACE.findall(xml)
         columns = max((_column(letters) for letters in {place[0] for place in places}), default=0)
-        lines = max((int(place[1]) for place in places), default=0)
+        lines = max((int(line) for line in _ROW.findall(xml)), default=0)
+        lines = max((int(place[1]) for place in places), default=lines)
         _refuse_far(source, name, lines, columns + 1)
-        if b"<f" in xml or b":f" in xml or b't="e"' in xml:
-            found[name] = dict(_without_value(xml))
+        if b"<f" in xml or b":f" in xml or _IS_ERROR.search(xml):
+            found[name] = SheetExtras(dict(_without_value(xml)))
     return found
 
 
@@ -134,9 +165,9 @@ def _without_value(xml: bytes) -> Iterator[tuple[tuple[int, int], str]]:
         value = _VALUE.search(body)
         formula = _FORMULA.search(body)
         at = (int(place[2]) - 1, _column(place[1]))
-        if b't="e"' in attributes:
+        if _IS_ERROR.search(attributes):
             yield at, value[1].decode(errors="replace") if value else "#ERROR!"
-        elif formula and not value and b't="str"' not in attributes:
+        elif formula and not value and not _IS_TEXT.search(attributes):
             yield at, "=" + unescape((formula[1] or b"...").decode(errors="replace"))
 
 
@@ -148,8 +179,8 @@ def _column(letters: bytes) -> int:
     return position - 1
 
 
-def _of_ods(source: str, xml: bytes) -> OddCells:
-    found: OddCells = {}
+def _of_ods(source: str, xml: bytes) -> dict[str, SheetExtras]:
+    found: dict[str, SheetExtras] = {}
     place = _OdsPlace()
     for tag in _ODS_TAG.finditer(xml):
         closing, kind, text, ended = tag.groups()
@@ -157,16 +188,22 @@ def _of_ods(source: str, xml: bytes) -> OddCells:
             place = _OdsPlace(_attributes(text).get("table:name", ""))
         elif kind == b"table-row":
             if not closing:
-                place.start_row(_repeated(text, "rows"))
+                place.start_row(_number(text, "rows-repeated"))
             if closing or ended:
                 place.end_row()
         elif not closing and kind != b"table":
-            cells = place.pass_cells(_repeated(text, "columns"), filled=b"-type=" in text)
+            at = (place.line, place.column)
+            cells = place.pass_cells(_number(text, "columns-repeated"), filled=b"-type=" in text)
             _refuse_far(source, place.name, *place.farthest)
+            if (lines := _number(text, "rows-spanned")) > 1:
+                merged = found.setdefault(place.name, SheetExtras()).merged
+                merged.append((at, (at[0] + lines - 1, at[1])))
             if b'calcext:value-type="error"' in text:
                 shown = _ODS_TEXT.match(xml, tag.end())
                 words = shown[1].decode(errors="replace") if shown else ""
-                found.setdefault(place.name, {}).update(dict.fromkeys(cells, words or "#ERROR!"))
+                few = itertools.islice(cells, _MOST_REPEATED)
+                odd = found.setdefault(place.name, SheetExtras()).odd
+                odd.update(dict.fromkeys(few, words or "#ERROR!"))
     return found
 
 
@@ -197,8 +234,8 @@ class _OdsPlace:
         return itertools.product(lines, columns)
 
 
-def _repeated(text: bytes, what: str) -> int:
-    times = _attributes(text).get(f"table:number-{what}-repeated", "1")
+def _number(text: bytes, what: str) -> int:
+    times = _attributes(text).get(f"table:number-{what}", "1")
     return int(times) if times.isdecimal() and len(times) < 9 else 1
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from glean.sales.reading.encodings import refused
 from glean.sales.reading.grid import Grid, texts_of_cells
 from glean.sales.reading.text_files import WORKBOOK_MAGICS, read_unpacked
-from glean.sales.reading.workbook_parts import OddCells, has_password, odd_cells
+from glean.sales.reading.workbook_parts import SheetExtras, has_password, sheet_extras
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
@@ -81,20 +81,22 @@ def open_workbook(path: Path, *, named: Sequence[str] = ()) -> Workbook:
     source = str(path)
     data = read_unpacked(path)
     if data.startswith(_ZIP_MAGIC):
-        odd = odd_cells(source, data)
+        extras = sheet_extras(source, data)
     elif _ENCRYPTED in data:
         raise has_password(source)
     elif data.startswith(WORKBOOK_MAGICS):
-        odd = {}
+        extras = {}
     elif b"<" in data[:100]:
         wanted = "a workbook; open it in a spreadsheet program and save it as .xlsx"
         raise refused(source, "a web page that is called a workbook", wanted)
     else:
         raise refused(source, "a damaged workbook", _WANTED)
-    return _read(source, data, odd, named)
+    return _read(source, data, extras, named)
 
 
-def _read(source: str, data: bytes, odd: OddCells, named: Sequence[str]) -> Workbook:
+def _read(
+    source: str, data: bytes, extras: Mapping[str, SheetExtras], named: Sequence[str]
+) -> Workbook:
     # Here, since most imports read text files.
     import python_calamine as calamine
 
@@ -107,8 +109,8 @@ def _read(source: str, data: bytes, odd: OddCells, named: Sequence[str]) -> Work
                     left_out += [] if named else [sheet.name]
                     continue
                 is_table = sheet.typ == calamine.SheetTypeEnum.WorkSheet
-                cells = odd.get(sheet.name, {})
-                grid = _grid_of(source, book, sheet.name, cells) if is_table else None
+                extra = extras.get(sheet.name, SheetExtras())
+                grid = _grid_of(source, book, sheet.name, extra) if is_table else None
                 if grid is None:
                     left_out.append(sheet.name)
                 else:
@@ -145,20 +147,18 @@ def _panics_unheard() -> Iterator[None]:
         os.close(kept)
 
 
-def _grid_of(
-    source: str, book: CalamineWorkbook, name: str, odd: Mapping[tuple[int, int], str]
-) -> Grid | None:
+def _grid_of(source: str, book: CalamineWorkbook, name: str, extra: SheetExtras) -> Grid | None:
     """Texts of one sheet; None if it has no cells."""
     cells = book.get_sheet_by_name(name)
     rows = [texts_of_cells(row) for row in cells.to_python(skip_empty_area=False)]
-    for (line, column), text in odd.items():
+    for (line, column), text in extra.odd.items():
         # The library ends a sheet where it saw the last value.
         rows += [[] for _ in range(line + 1 - len(rows))]
         rows[line] += [""] * (column + 1 - len(rows[line]))
         rows[line][column] = text
     if not any(map(any, rows)):
         return None
-    return Grid(source, name, rows, tuple(cells.merged_cell_ranges or ()))
+    return Grid(source, name, rows, (*(cells.merged_cell_ranges or ()), *extra.merged))
 
 
 def is_named(name: str, named: Sequence[str]) -> bool:

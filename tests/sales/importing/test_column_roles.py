@@ -88,6 +88,9 @@ def test_what_is_open_is_asked(text: str, words: str, tmp_path: Path) -> None:
         (["1", "2", "45", "46"], 0),
         (["Roll", "Cake", "Rye"], 0),
         (["10", "9", "8"], 0),
+        (["1", "2", "3", "4"], 0),
+        ([str(day) for day in range(5, 32)], 0),
+        (["0", "1", "2", "3"], 4),
     ],
 )
 def test_hours(names: list[str], hours: int) -> None:

@@ -13,7 +13,7 @@ from glean.errors import GleanError, SalesError, SettingsError
 from glean.sales.importing.import_sales import Imported, import_sales
 from glean.sales.importing.request import Columns, ImportRequest
 from tests.sales.importing.exports import file_of, units_of
-from tests.sales.importing.workbooks import Cell, Rows, ods_of, xlsx_of
+from tests.sales.importing.workbooks import Cell, Rows, ods_file, ods_of, xlsx_of
 
 DAYS = [dt.date(2024, 2, 20) + dt.timedelta(days) for days in range(9)]
 SOLD = {"Roll": 5.5, "Rye 1.5": 15.0, "Cake": 21.234}
@@ -159,6 +159,7 @@ def test_several_workbooks_and_a_csv_are_one_export(tmp_path: Path) -> None:
     found = imported(first, second, third)
     assert units_of(found) == pytest.approx(EXPECTED)
     results = [text for label, text in found.notes if label == "result"]
+    assert ("", "c.csv: day 'Tag', product 'Produkt', units 'Anzahl'") in found.notes
     assert [text.partition("(")[2] for text in results] == ["a.xlsx, sheet 'Day 1')", "c.csv)"]
 
 
@@ -247,6 +248,47 @@ def test_columns_can_be_told(tmp_path: Path) -> None:
         imported(path, columns=Columns("Wan", "Wieviel"))
 
 
+def test_pages_of_a_report_are_one_table(tmp_path: Path) -> None:
+    """A title and the header again on each page, the page's number among the units."""
+    page: list[list[Cell]] = [["Report", None, None, "Page 1"], ["Nr", "Name", "Datum", "Menge"]]
+    rows: Rows = [*page, [1, "Roll", DAYS[0], 3], *page, [2, "Cake", DAYS[0], 1]]
+    found = imported(xlsx_of(tmp_path / "book.xlsx", {"A": rows}))
+    assert list(units_of(found).values()) == [1.0, 3.0]
+
+
+def test_merged_cells_of_an_open_document(tmp_path: Path) -> None:
+    """They span rows there."""
+    text = '<table:table-cell office:value-type="string"{}><text:p>{}</text:p></table:table-cell>'
+    spanned = ' table:number-rows-spanned="2"'
+    rows: list[list[tuple[str, str] | None]] = [
+        [("", "Name"), ("", "Tag"), ("", "Menge")],
+        [(spanned, "Roll"), (spanned, "20.2.2024"), ("", "5")],
+        [None, None, ("", "6")],
+        [("", "Cake"), ("", "20.2.2024"), ("", "7")],
+    ]
+    cells = [
+        "".join(text.format(*c) if c else "<table:covered-table-cell/>" for c in row)
+        for row in rows
+    ]
+    table = "".join(f"<table:table-row>{row}</table:table-row>" for row in cells)
+    path = ods_file(tmp_path / "b.ods", f'<table:table table:name="A">{table}</table:table>')
+    assert list(units_of(imported(path, till_lines=True)).values()) == [7.0, 11.0]
+
+
+def test_a_name_in_brackets_is_a_name(tmp_path: Path) -> None:
+    """Only columns without a name have their letter so, and aren't products."""
+    rows: Rows = [["Datum", None, "(Bio) Rye"], [DAYS[0], 9, 5]]
+    found = imported(xlsx_of(tmp_path / "b.xlsx", {"A": rows}), wide=True)
+    assert units_of(found) == {("2024-02-20", "N", "(Bio) Rye"): 5.0}
+
+
+def test_rows_of_another_file_go_with_one_sheet(tmp_path: Path) -> None:
+    """Not with the first of several."""
+    book = xlsx_of(tmp_path / "b.xlsx", SHAPES["a header a sheet"])
+    with pytest.raises(SettingsError, match="--align-rows: found 9 sheets"):
+        import_sales(ImportRequest(book, bakery_name="N", aligned=book))
+
+
 def test_wide_workbooks(tmp_path: Path) -> None:
     """A column a product, a line a day."""
     rows: Rows = [["Datum", "Roll", "Cake"], [DAYS[0], 5, None], [DAYS[1], 6, 1.25]]
@@ -290,6 +332,14 @@ BAD: dict[str, tuple[dict[str, Rows], str]] = {
     "a formula that never was computed": (
         {"A": [["Datum", "Menge"], [DAYS[0], "=1+1"]]},
         "found '=1+1'; wanted a number",
+    ),
+    "empty hours": (
+        {"A": [["Datum", *HOURS], [DAYS[0], None, None, " "]]},
+        "no rows that are kept",
+    ),
+    "days in an hour's place": (
+        {"A": [["Artikel", *HOURS], ["Roll", DAYS[0], None, None]]},
+        "wanted what was sold named by --units",
     ),
     "only headers": ({"A": [["Datum", "Menge"]]}, "sheets without a line"),
 }
