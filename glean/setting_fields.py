@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import Field, field
 from typing import Any
 
@@ -88,3 +88,15 @@ def _check_date(key: str, text: str) -> None:
         dt.date.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{key}: found {text!r}; wanted a date like 2019-07-01") from None
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """Say that a key isn't known, which may be meant, and which are known."""
+    # Here, since most keys are typed rightly.
+    import difflib
+
+    holding = [name for name in known if key and key in name]
+    near = difflib.get_close_matches(key.lower().replace("_", "-"), known, n=3, cutoff=0.6)
+    meant = list(dict.fromkeys([*near, *holding]))[:4]
+    perhaps = f"; perhaps {', '.join(meant)}" if meant else ""
+    return f"unknown key {key!r}{perhaps}; known are {', '.join(known)}"

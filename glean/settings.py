@@ -26,6 +26,7 @@ from glean.setting_fields import (
     key_of,
     number,
     plain,
+    unknown_key,
 )
 from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
 
@@ -134,11 +135,7 @@ class RunSettings:
             An unknown key, a wrong type, or a value out of range; all of them, a line each.
         """
         known = declared_fields()
-        problems = [
-            f"unknown key {key!r}; known are {', '.join(known)}"
-            for key in config
-            if key not in known
-        ]
+        problems = [unknown_key(key, known) for key in config if key not in known]
         values: dict[str, ConfigValue] = {}
         for key, value in config.items():
             if key in known:
@@ -275,7 +272,7 @@ def parse_text(key: str, text: str) -> ConfigValue:
     """
     known = declared_fields()
     if key not in known:
-        raise SettingsError(f"unknown key {key!r}; known are {', '.join(known)}")
+        raise SettingsError(unknown_key(key, known))
     kind: type = type(known[key].default)
     if kind is bool:
         if text.lower() not in ("true", "false"):

@@ -63,7 +63,9 @@ def test_the_app_declares_the_same_defaults_in_the_same_order() -> None:
 def test_an_unknown_key_is_named_with_those_that_are_known() -> None:
     """A slip of the pen in a key is refused, and the right key stands in the message."""
     message = message_of({"num-rounds": 3})
-    assert message.startswith("unknown key 'num-rounds'; known are aggregation, ")
+    perhaps = "unknown key 'num-rounds'; perhaps num-server-rounds; known are aggregation, "
+    assert message.startswith(perhaps)
+    assert message_of({"xyzzy": 3}).startswith("unknown key 'xyzzy'; known are aggregation, ")
     assert "num-server-rounds" in message
 
 

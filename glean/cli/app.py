@@ -19,24 +19,64 @@ from glean.cli.run import run
 from glean.cli.simulate import simulate
 from glean.regular_files import absolute_path
 
+DAILY = "At a bakery"
+FEDERATION = "A federation"
+LOOKING = "What a run did and gave away"
+
+EXAMPLES = """
+At a bakery:
+
+    glean data import till.csv --out my.csv
+
+    glean plan --model HOME --sales my.csv
+
+A federation:
+
+    glean simulate --sales bakeries.csv --set holiday-region=DE-NI
+
+What a run did and gave away:
+
+    glean report results/latest
+"""
+"""A command of each group."""
+
 app = typer.Typer(
     name="glean",
     help="Federated demand forecasting for small bakeries.",
+    epilog=EXAMPLES,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(data_app)
-app.command()(simulate)
-app.command()(run)
-app.command()(forecast)
-app.command()(plan)
-app.command()(certificates)
-app.command()(model_card)
-app.command()(privacy_ledger)
-app.command()(privacy_curve)
+app.add_typer(data_app, rich_help_panel=DAILY)
+app.command(rich_help_panel=DAILY)(plan)
+app.command(rich_help_panel=DAILY)(forecast)
+app.command(rich_help_panel=FEDERATION)(simulate)
+app.command(rich_help_panel=FEDERATION)(run)
+app.command(rich_help_panel=FEDERATION)(certificates)
+app.command(rich_help_panel=LOOKING)(model_card)
+app.command(rich_help_panel=LOOKING)(privacy_ledger)
+app.command(rich_help_panel=LOOKING)(privacy_curve)
 
 
-@app.command()
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def glean(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_say_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Federated demand forecasting for small bakeries."""
+
+
+@app.command(rich_help_panel=FEDERATION)
 @friendly_errors()
 def setup() -> None:
     """Add Glean's connections to Flower's configuration; nothing else in it changes."""
@@ -50,7 +90,7 @@ def setup() -> None:
         typer.echo(f"already there: {', '.join(present)}")
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 @friendly_errors()
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder, like results/latest.")],
@@ -72,7 +112,7 @@ def report(
     show_report(run, growth=growth)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOKING)
 @friendly_errors()
 def audit(
     run: Annotated[Path, typer.Argument(help="Folder of a finished simulation.")],
@@ -86,7 +126,7 @@ def audit(
     typer.echo(f"page: {written.page}\nfigures: {written.figures}")
 
 
-@app.command()
+@app.command(hidden=True)
 def version() -> None:
     """Say which version this is."""
     typer.echo(__version__)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.import_help import GROUPS, epilog
 from glean.cli.import_options import ImportOptions
 from glean.cli.options import options_of
 
@@ -32,9 +33,9 @@ def generate(
     typer.echo(f"{bakeries} synthetic bakeries ({scenario}) are in {out}")
 
 
-@app.command(name="import")
+@app.command(name="import", epilog=epilog())
 @friendly_errors()
-@options_of(ImportOptions)
+@options_of(ImportOptions, GROUPS)
 def import_(options: ImportOptions) -> None:
     """Turn an export of a till or spreadsheet into a sales table.
 

@@ -64,14 +64,33 @@ def _unknown(region: str) -> str:
 
     parts = holidays.list_supported_countries(include_aliases=False)
     codes = {name.replace("_", " "): entry[1] for name, entry in COUNTRIES.items()}
-    country = region.partition("-")[0].upper()
+    country, _, part = region.upper().partition("-")
+    named = _regions_by_name()
     if country in parts:
-        known = [country, *(f"{country}-{part}" for part in parts[country])]
-        near = difflib.get_close_matches(region.upper(), known, n=4, cutoff=0.3) or known[:4]
+        known = [country, *(f"{country}-{code}" for code in parts[country])]
+        spoken = difflib.get_close_matches(part.casefold(), named, n=4, cutoff=0.75)
+        near = [named[name] for name in spoken if named[name] in known]
+        near += difflib.get_close_matches(region.upper(), known, n=4, cutoff=0.3) or known[:4]
     else:
-        names = difflib.get_close_matches(region.lower(), codes, n=4, cutoff=0.6)
-        near = [codes[name] for name in names] or ["DE", "DE-SH", "FR", "GB-SCT"]
+        named = codes | named
+        spoken = difflib.get_close_matches(region.casefold(), named, n=4, cutoff=0.6)
+        near = [named[name] for name in spoken] or ["DE", "DE-SH", "FR", "GB-SCT"]
     return (
         f"holiday region {region!r} isn't known; wanted a country like 'FR' or a country and a "
-        f"part of it like 'DE-SH' or 'GB-SCT'. Near ones: {', '.join(near)}"
+        "part of it like 'DE-SH' or 'GB-SCT'. "
+        f"Near ones: {', '.join(list(dict.fromkeys(near))[:4])}"
     )
+
+
+def _regions_by_name() -> dict[str, str]:
+    """Parts of countries by the names that the library knows for them."""
+    import importlib
+
+    from holidays.registry import COUNTRIES
+
+    found: dict[str, str] = {}
+    for module, (name, code, *_) in COUNTRIES.items():
+        country = getattr(importlib.import_module(f"holidays.countries.{module}"), name)
+        aliases = getattr(country, "subdivisions_aliases", {})
+        found |= {alias.casefold(): f"{code}-{part}" for alias, part in aliases.items()}
+    return found

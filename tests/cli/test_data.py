@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 
 from glean.cli.data import app
 from glean.cli.errors import BAD_INPUT, friendly_errors
+from glean.cli.import_help import EXAMPLES, GROUPS
+from glean.cli.import_options import ImportOptions
 from glean.errors import GleanError, SalesError
 from glean.sales.reading.sales_file import read_sales
 from tests.sales.importing.workbooks import Rows, xlsx_of
@@ -214,3 +217,21 @@ def test_check_tells_usable_from_unusable(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "a semicolon between the values" in result.output
     assert "can't be used yet" in result.output
+
+
+def test_the_help_has_each_option_in_a_group_and_an_example_of_each_group() -> None:
+    """No option is forgotten, and every example is one that can be typed."""
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert len(grouped) == len(set(grouped))
+    options = {field.name for field in fields(ImportOptions)}
+    assert options - set(grouped) == {"files", "out", "force"}
+    result = CliRunner().invoke(app, ["import", "--help"], env={"COLUMNS": "200"})
+    assert EXAMPLES.keys() == GROUPS.keys()
+    for heading, words in EXAMPLES.items():
+        assert f"─ {heading} ─" in result.output
+        assert f"glean data import {words}" in result.output
+        typed = {
+            word.removeprefix("--").replace("-", "_") for word in words.split() if "--" in word
+        }
+        assert typed <= options
+        assert typed & set(GROUPS[heading])

@@ -57,6 +57,10 @@ def test_days_ascend_across_years() -> None:
         ("ZZ", "DE-SH"),
         ("DE-", "DE"),
         ("", "DE-SH"),
+        ("Niedersachsen", "DE-NI"),
+        ("DE-Baiern", "DE-BY"),
+        ("Thuringen", "DE-TH"),
+        ("Scotland", "GB-SCT"),
     ],
 )
 def test_unknown_region_is_named(region: str, hint: str) -> None:
