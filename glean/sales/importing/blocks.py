@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from glean.errors import Problem, SalesError
+from glean.sales.importing.column_words import hour_of
 from glean.sales.importing.exports import Note
 from glean.sales.importing.kind_layout import DayPlace, KindLayout
 from glean.sales.importing.request import Columns, ImportRequest
@@ -89,7 +90,7 @@ def with_roles(
             raise SalesError([Problem(first.sheet.source, None, "", found, wanted)])
     for block in blocks:
         _refuse_unlike(block, first)
-    hours = dict.fromkeys(hour for block in blocks for hour in block.columns.hours)
+    hours = sorted({h for block in blocks for h in block.columns.hours}, key=hour_of)
     columns = replace(first.columns, hours=tuple(hours))
     till_lines = request.till_lines or bool(hours)
     request = replace(request, columns=columns, till_lines=till_lines, kinds=())

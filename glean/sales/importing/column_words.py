@@ -138,6 +138,12 @@ def hour_columns(names: Sequence[str]) -> list[str]:
     return found if len(found) >= FEWEST_HOURS else []
 
 
+def hour_of(name: str) -> tuple[int, str]:
+    """Sort hours as the day goes, by the number that their name begins with."""
+    match = _HOUR.fullmatch(name.strip())
+    return (int(match[1]) if match else 24, name)
+
+
 def plain_name(name: str) -> str:
     """Write a column's name as the words have it: "Verkaufte Menge:" is "verkaufte_menge"."""
     return "_".join(re.findall(r"[^\W_]+", name.casefold()))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from glean.errors import Problem, SalesError
 from glean.sales.importing.column_roles import find_roles, kind_like
-from glean.sales.importing.column_words import is_day, is_number
+from glean.sales.importing.column_words import is_number
 from glean.sales.importing.exports import missing_from
 from glean.sales.importing.kind_layout import DayPlace
 from glean.sales.importing.request import Columns, ImportRequest
@@ -23,6 +21,8 @@ from glean.sales.importing.sheet_days import (
     filled_down,
 )
 from glean.sales.importing.sheet_header import Header, header_names, nameless
+from glean.sales.importing.sheet_kind import SheetKind
+from glean.sales.importing.total_words import label_of, total_of
 from glean.sales.reading.grid import Grid, with_point
 from glean.sales.reading.sheet import Sheet, Texts, texts_of
 
@@ -38,58 +38,6 @@ _A_DAY: dict[DayPlace, str] = {
     "sheet name": "a day in the sheet's name",
 }
 _A_TABLE = "lines like those of the other sheets; leave it out by --sheet, naming the others"
-_TOTAL = re.compile(
-    r"\W*(?:(?:umsatz|menge|artikel|filiale|tag|woche|monat)\s+)?(?:gesamt|summe|gesamtsumme|tagessumme|zwischensumme|endsumme|monatssumme|wochensumme|"
-    r"total|totals|subtotal|grand\s+total|sum|somme|sous-total|tagesumsatz|gesamtumsatz)\b"
-    r"(?:\W|\d|\b(?:tag|tages|day|monat|month|woche|week|netto|brutto|net|gross|umsatz|menge|"
-    r"euro?|stück|stk|für|vom|of|for|pro|aller|artikel)\b)*",
-    re.IGNORECASE,
-)
-
-
-@dataclass
-class SheetKind:
-    """Sheets that are alike, and what was found in them.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Their header.
-    columns : Columns
-        What is what; the date is `DAY` where no column has it.
-    day : DayPlace
-        Where the day stands.
-    layout : str
-        The layout that says so, "" for none.
-    sheets : list of str
-        The sheets, as messages name them.
-    headed : list of int
-        Lines of the headers that stand on the sheets themselves.
-    counts : Counter
-        Lines that were left out, by what they are, and days that were filled in.
-    totals : Counter
-        How the total lines are called.
-    """
-
-    names: tuple[str, ...]
-    columns: Columns
-    day: DayPlace
-    layout: str = ""
-    sheets: list[str] = field(default_factory=list)
-    headed: list[int] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    totals: Counter[str] = field(default_factory=Counter)
-
-
-def is_total(text: str) -> bool:
-    """Whether a text says that its line adds others up.
-
-    Examples
-    --------
-    >>> is_total("Summe 4.3.2024:"), is_total("Total Croissants")
-    (True, False)
-    """
-    return bool(text) and bool(_TOTAL.fullmatch(text.strip()))
 
 
 def kind_of(grid: Grid, header: Header, request: ImportRequest) -> SheetKind:
@@ -100,7 +48,7 @@ def kind_of(grid: Grid, header: Header, request: ImportRequest) -> SheetKind:
     SalesError
         Several columns could be the same.
     """
-    rows = [cells for _, cells in _filled_rows(grid, header) if not _total_of(cells)]
+    rows = [cells for _, cells in _filled_rows(grid, header) if not total_of(cells)]
     cells: dict[str, Texts] = {}
     for column, name in enumerate(header.names):
         cells.setdefault(name, texts_of([row[column] for row in rows]))
@@ -121,8 +69,13 @@ def kind_of(grid: Grid, header: Header, request: ImportRequest) -> SheetKind:
     return SheetKind(header.names, columns, day, request.layout if like else "")
 
 
+def has_lines(grid: Grid, header: Header) -> bool:
+    """Whether a sheet has more than its header and total lines, so that its kind can be told."""
+    return any(not total_of(cells) for _, cells in _filled_rows(grid, header))
+
+
 def lines_of(grid: Grid, header: Header, kind: SheetKind) -> Sheet | None:
-    """Take the lines of a sheet that are sales, and count the others in `kind`.
+    """Take the lines of a sheet that are sales, and count the others in its tally.
 
     Returns
     -------
@@ -134,8 +87,8 @@ def lines_of(grid: Grid, header: Header, kind: SheetKind) -> Sheet | None:
     SalesError
         The sheet has no day, or isn't what the header says.
     """
-    kind.sheets.append(grid.source)
-    kind.headed += [] if header.row is None else [header.row + 1]
+    kind.tally.sheets.append(grid.source)
+    kind.tally.headed += [] if header.row is None else [header.row + 1]
     rows = _without_totals(_filled_rows(grid, header), kind)
     _fill_merged(rows, grid, kind)
     rows, days = _with_days(rows, grid, header, kind)
@@ -143,7 +96,7 @@ def lines_of(grid: Grid, header: Header, kind: SheetKind) -> Sheet | None:
     if header.row is None and rows and not any(_is_sale(cells, kind) for _, cells in rows):
         raise SalesError([Problem(grid.source, None, "", "nothing like its header", _A_TABLE)])
     nameless = [cells for (_, cells), fine in zip(rows, named, strict=True) if not fine]
-    kind.counts[NAMELESS] += sum(_is_sold(cells, kind) for cells in nameless)
+    kind.tally.counts[NAMELESS] += sum(_is_sold(cells, kind) for cells in nameless)
     kept = [position for position, fine in enumerate(named) if fine]
     if not kept:
         return None
@@ -169,23 +122,13 @@ def _filled_rows(grid: Grid, header: Header) -> list[Row]:
 def _without_totals(rows: Sequence[Row], kind: SheetKind) -> list[Row]:
     kept = []
     for row, cells in rows:
-        total = _total_of(cells, _cell(cells, kind, kind.columns.product))
+        total = total_of(cells, _cell(cells, kind, kind.columns.product))
         if total:
-            kind.counts[TOTALS] += 1
-            kind.totals[_label(total)] += 1
+            kind.tally.counts[TOTALS] += 1
+            kind.tally.totals[label_of(total)] += 1
         else:
             kept.append((row, cells))
     return kept
-
-
-def _total_of(cells: Sequence[str], product: str = "") -> str:
-    """Find what a total line is called, at its start or in place of a product; "" if it's none."""
-    words = (text for text in cells if text.strip() and not (is_number(text) or is_day(text)))
-    return next((text for text in (next(words, ""), product) if is_total(text)), "")
-
-
-def _label(text: str) -> str:
-    return " ".join(re.findall(r"[^\W\d_]+", text)[:1])
 
 
 def _fill_merged(rows: Sequence[Row], grid: Grid, kind: SheetKind) -> None:
@@ -200,7 +143,7 @@ def _fill_merged(rows: Sequence[Row], grid: Grid, kind: SheetKind) -> None:
         for row in range(top + 1, bottom + 1):
             if row in cells_of:
                 cells_of[row][left] = text
-                kind.counts[MERGED] += 1
+                kind.tally.counts[MERGED] += 1
 
 
 def _with_days(
@@ -211,7 +154,7 @@ def _with_days(
         case "column":
             found = [_cell(cells, kind, kind.columns.date) for _, cells in rows]
             days = filled_down(found)
-            kind.counts[FILLED] += sum(map(bool, days)) - sum(map(bool, found))
+            kind.tally.counts[FILLED] += sum(map(bool, days)) - sum(map(bool, found))
             return rows, days
         case "line":
             days = days_from_lines(grid.rows, _first(header), grid.source)

@@ -11,7 +11,7 @@ import pandas as pd
 from glean.errors import Problem, SalesError
 from glean.sales.importing.exports import Note
 from glean.sales.importing.request import Columns
-from glean.sales.importing.sheet_lines import is_total
+from glean.sales.importing.total_words import is_total
 from glean.sales.reading.sheet import Sheet, quoted
 from glean.sales.reading.values import NumberFormat, distinct_of, read_numbers
 

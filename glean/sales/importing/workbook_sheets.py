@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from glean.errors import Problem, SalesError, SettingsError
 from glean.sales.importing.blocks import Block
 from glean.sales.importing.exports import Note
 from glean.sales.importing.request import ImportRequest
-from glean.sales.importing.sheet_header import find_header
+from glean.sales.importing.sheet_header import Header, find_header
+from glean.sales.importing.sheet_kind import SheetKind
 from glean.sales.importing.sheet_lines import (
     FILLED,
     MERGED,
     NAMELESS,
     TOTALS,
-    SheetKind,
+    has_lines,
     kind_of,
     lines_of,
 )
@@ -38,7 +39,7 @@ class WorkbookSheets:
     request : ImportRequest
         What is told of their columns.
     kinds : dict
-        Header -> the kind of sheet, in order of appearance.
+        Header -> the kind of sheet, in order of appearance; None while none had a line.
     left_out : list of str
         Sheets that have nothing to read.
     names : list of str
@@ -48,7 +49,7 @@ class WorkbookSheets:
     """
 
     request: ImportRequest
-    kinds: dict[tuple[str, ...], SheetKind] = field(default_factory=dict)
+    kinds: dict[tuple[str, ...], SheetKind | None] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -84,12 +85,21 @@ class WorkbookSheets:
         header = find_header(grid, told=told, known=known)
         if header is None:
             raise SalesError([Problem(grid.source, None, "", "no header", _A_HEADER)])
-        kind = self.kinds.get(header.names) or kind_of(grid, header, self.request)
+        kind = self.kinds.setdefault(header.names, None)
+        if kind is None and not has_lines(grid, header):
+            return None
+        kind = kind or self._kind_of(grid, header)
         self.kinds[header.names] = kind
         sheet = lines_of(grid, header, kind)
         if sheet is None:
             return None
-        return Block(sheet, Path(kind.sheets[0]).name, kind.columns, header.names, kind.day)
+        title = Path(kind.tally.sheets[0]).name
+        return Block(sheet, title, kind.columns, header.names, kind.day)
+
+    def _kind_of(self, grid: Grid, header: Header) -> SheetKind:
+        kind = kind_of(grid, header, self.request)
+        alike = [known for known in self.kinds.values() if known and known.is_like(kind)]
+        return replace(kind, tally=alike[0].tally) if alike else kind
 
     def refuse_unknown(self) -> None:
         """Refuse names of sheets that no workbook has.
@@ -106,7 +116,8 @@ class WorkbookSheets:
 
     def notes(self) -> Iterator[Note]:
         """Say what each kind of sheet was taken for, and what was left out."""
-        for kind in self.kinds.values():
+        kinds = {id(kind.tally): kind for kind in reversed(self.kinds.values()) if kind}
+        for kind in reversed(kinds.values()):
             yield from _of_kind(kind)
         if self.left_out:
             words = f"sheets without lines, or hidden: {_listed(self.left_out)}"
@@ -114,16 +125,17 @@ class WorkbookSheets:
 
 
 def _of_kind(kind: SheetKind) -> Iterator[Note]:
-    sheets = len(kind.sheets)
+    tally = kind.tally
+    sheets = len(tally.sheets)
     like = "" if sheets == 1 else f"{sheets} like "
-    header = f"header on line {min(kind.headed, default=1)}"
-    if not kind.headed:
+    header = f"header on line {min(tally.headed, default=1)}"
+    if not tally.headed:
         header = "header taken from another"
-    elif len(kind.headed) < sheets:
-        header += f" of {_count(len(kind.headed), 'sheet')}, taken for the others too"
-    first = Path(kind.sheets[0]).name if sheets else ""
+    elif len(tally.headed) < sheets:
+        header += f" of {_count(len(tally.headed), 'sheet')}, taken for the others too"
+    first = Path(tally.sheets[0]).name if sheets else ""
     yield "sheets", f"{like}{first}: {header}"
-    filled = kind.counts[FILLED]
+    filled = tally.counts[FILLED]
     match kind.day:
         case "column":
             words = f"in column {kind.columns.date!r}"
@@ -133,13 +145,13 @@ def _of_kind(kind: SheetKind) -> Iterator[Note]:
         case "sheet name":
             words = "in the name of the sheet"
     yield "day", words
-    if kind.counts[MERGED]:
-        yield "merged", f"{kind.counts[MERGED]:,} cells have what stands in the first of them"
-    if kind.counts[TOTALS]:
-        called = ", ".join(sorted(kind.totals))
-        yield "left out", f"{_count(kind.counts[TOTALS], 'total line')} ({called})"
-    if kind.counts[NAMELESS]:
-        words = f"{_count(kind.counts[NAMELESS], 'line')} with a number and no product name"
+    if tally.counts[MERGED]:
+        yield "merged", f"{tally.counts[MERGED]:,} cells have what stands in the first of them"
+    if tally.counts[TOTALS]:
+        called = ", ".join(sorted(tally.totals))
+        yield "left out", f"{_count(tally.counts[TOTALS], 'total line')} ({called})"
+    if tally.counts[NAMELESS]:
+        words = f"{_count(tally.counts[NAMELESS], 'line')} with a number and no product name"
         yield "left out", words
 
 

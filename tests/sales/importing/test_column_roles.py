@@ -11,7 +11,7 @@ from glean.sales.importing.column_roles import find_roles
 from glean.sales.importing.column_words import hour_columns
 from glean.sales.importing.import_sales import import_sales
 from glean.sales.importing.request import Columns, ImportRequest
-from glean.sales.importing.sheet_lines import is_total
+from glean.sales.importing.total_words import is_total
 from glean.sales.reading.sheet import texts_of
 from tests.sales.importing.exports import EXPORT, LONG, file_of, units_of
 

@@ -211,10 +211,27 @@ def test_what_was_found_and_left_out_is_told(tmp_path: Path) -> None:
 
 def test_an_hour_may_be_on_some_sheets_only(tmp_path: Path) -> None:
     """On a long day one more column is summed."""
-    short: Rows = [["Name", *HOURS], ["Roll", 1, 1, 1]]
-    long: Rows = [["Name", *HOURS, dt.time(11)], ["Roll", 1, 1, 1, 1]]
+    short: Rows = [["Name", *HOURS], ["Roll", 1, 1, 1], ["Summe"]]
+    long: Rows = [["Name", dt.time(7), *HOURS], ["Roll", 1, 1, 1, 1], ["Summe"]]
     path = xlsx_of(tmp_path / "b.xlsx", {"2024-02-20": short, "2024-02-21": long})
-    assert list(units_of(imported(path)).values()) == [3.0, 4.0]
+    found = imported(path)
+    assert list(units_of(found).values()) == [3.0, 4.0]
+    assert ("sheets", "2 like b.xlsx, sheet '2024-02-20': header on line 1") in found.notes
+    assert ("left out", "2 total lines (Summe)") in found.notes
+    words = "product 'Name', 4 hours, '07:00' to '10:00', summed over the day (told or found)"
+    assert ("columns", words) in found.notes
+
+
+def test_a_first_sheet_without_a_sale_says_nothing_of_the_others(tmp_path: Path) -> None:
+    """Its header goes for them all the same."""
+    sheets: dict[str, Rows] = {
+        "1": [["", "Name", "Menge"], [None, "Summe"]],
+        "2": [["20.2.2024", "Roll", 5]],
+        "3": [["21.2.2024", "Roll", 6]],
+    }
+    found = imported(xlsx_of(tmp_path / "b.xlsx", sheets))
+    assert list(units_of(found).values()) == [5.0, 6.0]
+    assert ("left out", "sheets without lines, or hidden: '1' of b.xlsx") in found.notes
 
 
 @pytest.mark.parametrize("named", [("Day 2", "Day 3"), ("Day [23]",)])
