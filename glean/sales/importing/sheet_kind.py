@@ -45,6 +45,8 @@ class SheetKind:
         Where the day stands.
     layout : str
         The layout that says so, "" for none.
+    with_totals : bool
+        Total lines count, as told.
     tally : Tally
         What was come across, on sheets that differ in hours too.
     """
@@ -53,6 +55,7 @@ class SheetKind:
     columns: Columns
     day: DayPlace
     layout: str = ""
+    with_totals: bool = False
     tally: Tally = field(default_factory=Tally)
 
     def is_like(self, other: SheetKind) -> bool:

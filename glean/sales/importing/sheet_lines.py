@@ -66,7 +66,13 @@ def kind_of(grid: Grid, header: Header, request: ImportRequest) -> SheetKind:
         on_lines = any(days_from_lines(grid.rows, _first(header), grid.source))
         day = "line" if on_lines else "sheet name"
     columns = replace(columns, date=columns.date or DAY)
-    return SheetKind(header.names, columns, day, request.layout if like else "")
+    return SheetKind(
+        names=header.names,
+        columns=columns,
+        day=day,
+        layout=request.layout if like else "",
+        with_totals=request.totals == "keep",
+    )
 
 
 def has_lines(grid: Grid, header: Header) -> bool:
@@ -123,7 +129,7 @@ def _without_totals(rows: Sequence[Row], kind: SheetKind) -> list[Row]:
     kept = []
     for row, cells in rows:
         total = total_of(cells, _cell(cells, kind, kind.columns.product))
-        if total:
+        if total and not kind.with_totals:
             kind.tally.counts[TOTALS] += 1
             kind.tally.totals[label_of(total)] += 1
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
@@ -186,9 +187,17 @@ def test_a_layout_needs_a_place_of_its_own(tmp_path: Path) -> None:
         again(path, tmp_path)
 
 
+NOT_KEPT = {"path", "further", "columns", "notation", "kinds", "layout"}
+"""Of the export itself, or kept in parts."""
+
+OF_ONE_IMPORT = {"aligned", "covariates", "only", "selection"}
+
+
 def test_every_field_is_read_as_it_was_written(by_hour: Path) -> None:
-    """A layout made of nothing but defaults is one too."""
+    """No option is forgotten; a layout made of nothing but defaults is one too."""
     whole = read_layout(by_hour)
+    fields = {item.name for item in dataclasses.fields(ImportRequest)}
+    assert fields - NOT_KEPT - OF_ONE_IMPORT <= whole.kept.keys()
     least = by_hour.with_name("least.json")
     least.write_text(json.dumps({"glean layout": 1, "kinds": [{"header": ["Datum"]}]}))
     assert read_layout(least).kept.keys() == whole.kept.keys()

@@ -129,6 +129,14 @@ def test_every_shape_gives_the_same_table(
     assert units_of(found) == pytest.approx(EXPECTED)
 
 
+def test_a_product_called_like_a_total_counts_if_told(tmp_path: Path) -> None:
+    """As in other files."""
+    rows: Rows = [["Datum", "Artikel", "Menge"], [DAYS[0], "Roll", 3], [DAYS[0], "Total", 4]]
+    path = xlsx_of(tmp_path / "book.xlsx", {"A": rows})
+    assert list(units_of(imported(path)).values()) == [3.0]
+    assert list(units_of(imported(path, totals="keep")).values()) == [3.0, 4.0]
+
+
 def test_merged_days_and_products_stand_on_each_of_their_lines(tmp_path: Path) -> None:
     """The day is merged over its lines, the product over two; numbers never count twice."""
     rows: Rows = [
