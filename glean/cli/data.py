@@ -55,6 +55,32 @@ def import_(options: ImportOptions) -> None:
 
 @app.command()
 @friendly_errors()
+def merge(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Sales tables: .csv, .csv.gz or .parquet."),
+    ],
+    out: Annotated[Path, typer.Option(help="Table to write: .csv, .csv.gz or .parquet.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it is there.")] = False,
+) -> None:
+    """Put the sales tables of several bakeries into one.
+
+    A table without a column of bakeries is one bakery, named like its file.
+    """
+    from glean.sales.merging import merge_tables
+    from glean.sales.writing import check_target, write_sales
+
+    check_target(out, force=force)
+    table, told = merge_tables(files)
+    write_sales(table, out, force=force)
+    for sentence in told:
+        typer.echo(sentence)
+    bakeries = ", ".join(table.bakeries)
+    typer.echo(f"{len(table.rows):,} rows of {len(table.bakeries)} bakeries ({bakeries}): {out}")
+
+
+@app.command()
+@friendly_errors()
 def check(
     file: Annotated[Path, typer.Argument(help="A sales table: .csv, .csv.gz or .parquet.")],
 ) -> None:
