@@ -85,6 +85,7 @@ SHAPES: dict[str, dict[str, Rows]] = {
     "the day above the table": a_sheet_a_day(
         lambda day: [
             ["Daily report", None, None, "printed 1.5.2024"],
+            ["Printed:", dt.date(2024, 5, 1)],
             ["Date:", day],
             ["", *HEADER[1:]],
             *lines(day),
