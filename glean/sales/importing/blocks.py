@@ -120,14 +120,19 @@ def _renames(block: Block, columns: Columns) -> bool:
 
 
 def _renamed(block: Block, columns: Columns) -> Sheet:
+    """Call its columns as `columns` does; another column of such a name gives way."""
     sheet = block.sheet
-    for role in _ROLES:
-        old, new = getattr(block.columns, role), getattr(columns, role)
-        if old == new:
-            continue
-        cells = {new if name == old else name: texts for name, texts in sheet.cells.items()}
-        sheet = replace(sheet, cells=cells, homes=sheet.homes | {new: texts_of([old] * len(sheet))})
-    return sheet
+    pairs = [(getattr(block.columns, role), getattr(columns, role)) for role in _ROLES]
+    names = {old: new for old, new in pairs if old != new}
+    if not names:
+        return sheet
+    cells = {name: texts for name, texts in sheet.cells.items() if name not in names.values()}
+    cells |= {new: sheet.cells[old] for old, new in names.items()}
+    cells = {
+        name: texts for name, texts in cells.items() if name not in names.keys() - names.values()
+    }
+    homes = {new: texts_of([old] * len(sheet)) for old, new in names.items()}
+    return replace(sheet, cells=cells, homes=sheet.homes | homes)
 
 
 def _in_words(columns: Columns) -> str:

@@ -122,13 +122,13 @@ def _of_xlsx(source: str, file: zipfile.ZipFile) -> dict[str, SheetExtras]:
     for member in file.infolist():
         # Each is read, since a size that lies is noticed only then.
         xml = file.read(member)
-        name = sheets.get(member.filename)
-        if name is None:
+        if b"sheetData" not in xml:
             continue
+        name = sheets.get(member.filename, member.filename)
         places = _PLACE.findall(xml)
         columns = max((_column(letters) for letters in {place[0] for place in places}), default=0)
-        lines = max((int(line) for line in _ROW.findall(xml)), default=0)
-        lines = max((int(place[1]) for place in places), default=lines)
+        rows = [*_ROW.findall(xml), *(place[1] for place in places)]
+        lines = max(map(int, rows), default=0)
         _refuse_far(source, name, lines, columns + 1)
         if b"<f" in xml or b":f" in xml or _IS_ERROR.search(xml):
             found[name] = SheetExtras(dict(_without_value(xml)))

@@ -62,6 +62,20 @@ def test_what_is_told_is_not_looked_for() -> None:
     assert wide == Columns("Datum", bakery="Filiale")
 
 
+def test_a_name_of_the_first_file_may_mean_something_else_in_the_second(tmp_path: Path) -> None:
+    """There the column that is the product is taken, whatever else is called so."""
+    first = file_of(tmp_path, "Datum;Name;Menge\n1.5.2024;Roll;3\n", "a.csv")
+    second = file_of(tmp_path, "Name;Menge;Datum;Artikelname\n17;4;2.5.2024;Cake\n", "b.csv")
+    third = file_of(tmp_path, "Datum;Menge;Name;Anzahl\n3.5.2024;x;Rye;5\n", "c.csv")
+    request = ImportRequest(first, bakery_name="N", further=(second,))
+    assert units_of(import_sales(request)) == {
+        ("2024-05-01", "N", "Roll"): 3.0,
+        ("2024-05-02", "N", "Cake"): 4.0,
+    }
+    request = ImportRequest(first, bakery_name="N", further=(third,))
+    assert units_of(import_sales(request))["2024-05-03", "N", "Rye"] == 5.0
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
