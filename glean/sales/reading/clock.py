@@ -6,6 +6,7 @@ import datetime as dt
 import difflib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from glean.errors import SettingsError
 from glean.sales.reading.dates import split_time
-from glean.sales.reading.sheet import Texts
+from glean.sales.reading.sheet import Texts, texts_of
 from glean.sales.reading.values import distinct_of
 
 LATEST_START = 12 * 60
@@ -124,8 +125,10 @@ class Times:
 def read_stamp_times(texts: Texts) -> Times:
     """Read the times of stamps, "20.03.2024 19:30", "3/20/24, 7:15 PM", "2024-03-20T19:30Z"."""
     codes, distinct = distinct_of(texts)
-    read = np.array([_time_of(text.strip()) for text in distinct] or [(np.nan, np.nan)])
-    return Times(read[codes, 0], read[codes, 1])
+    of_stamp, times = distinct_of(texts_of([_time_text(text) for text in distinct]))
+    read = np.array([_time_of(text) for text in times] or [(np.nan, np.nan)])
+    rows = of_stamp[codes] if len(of_stamp) else codes
+    return Times(read[rows, 0], read[rows, 1])
 
 
 def spoken_time(minutes: int) -> str:
@@ -139,11 +142,18 @@ def spoken_time(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def _time_of(stamp: str) -> tuple[float, float]:
-    serial = _SERIAL_TIME.fullmatch(stamp)
-    if serial:
-        return float(int(float(f"0.{serial[1]}") * 24 * 60 + 1e-6)), np.nan
-    match = _TIME.fullmatch(split_time(stamp)[1])
+def _time_text(stamp: str) -> str:
+    """Take the day off a stamp; of Excel's count of days what is behind the mark, like #75."""
+    day, time = split_time(stamp)
+    serial = None if time else _SERIAL_TIME.fullmatch(day)
+    return f"#{serial[1]}" if serial else time
+
+
+@lru_cache(maxsize=1 << 17)  # more than a day has seconds
+def _time_of(text: str) -> tuple[float, float]:
+    if text.startswith("#"):
+        return float(int(float(f"0.{text[1:]}") * 24 * 60 + 1e-6)), np.nan
+    match = _TIME.fullmatch(text)
     if match is None or int(match[1]) > 23 or int(match[2]) > 59:
         return np.nan, np.nan
     hours, half, zone = int(match[1]), (match[4] or "").lower(), (match[5] or "").lower()

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glean.sales.reading.sheet import Texts
+from glean.sales.reading.sheet import Texts, texts_of
 from glean.sales.reading.values import distinct_of
 
 DateOrder = Literal["iso", "dmy", "mdy", "ymd", "serial"]
@@ -29,6 +29,9 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 
 EXCELS_DAY_0 = dt.date(1899, 12, 30)
 """Excel counts from here, so that its days after February 1900 (which had no 29th) are right."""
+
+_WHOLE = ("iso", "serial")
+"""Orders in which no time stands behind the day."""
 
 _LETTERS = {"iso": "ymd", "ymd": "ymd", "dmy": "dmy", "mdy": "mdy"}
 _MONTH_WORDS = (
@@ -98,6 +101,9 @@ class _Written(NamedTuple):
 def read_dates(texts: Texts, order: DateOrder = "iso") -> NDArray[np.datetime64]:
     """Read days of a column as datetime64[us] at midnight, NaT where a text isn't such a date."""
     codes, distinct = distinct_of(texts)
+    if order not in _WHOLE:  # stamps of a till are many, their days are few
+        of_stamp, distinct = distinct_of(texts_of([split_time(text)[0] for text in distinct]))
+        codes = of_stamp[codes] if len(of_stamp) else codes
     days = [_day_of(text.strip(), order) for text in distinct]
     found = np.array(days or [None], dtype="datetime64[us]")
     return found[codes]
@@ -131,6 +137,7 @@ def has_month_name(text: str) -> bool:
     return _written(split_time(text.strip())[0]).named is not None
 
 
+@lru_cache(maxsize=1 << 18)
 def split_time(text: str) -> tuple[str, str]:
     """Split a stamp into its day and its time ("" without one).
 
@@ -139,13 +146,14 @@ def split_time(text: str) -> tuple[str, str]:
     >>> split_time("3/20/2024, 7:15:00 AM")
     ('3/20/2024', '7:15:00 AM')
     """
+    text = text.strip()
     match = _WITH_TIME.fullmatch(text)
     return (match[1], match[2]) if match else (text, "")
 
 
 def _day_of(text: str, order: DateOrder) -> dt.date | None:
     day = _day(_date_parts(text, order))
-    if day is None or order in ("iso", "serial"):
+    if day is None or order in _WHOLE:
         return day
     weekday = _written(split_time(text)[0]).weekday
     return day if weekday in (None, day.weekday()) else None

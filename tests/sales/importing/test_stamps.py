@@ -65,6 +65,8 @@ def test_local_days_are_those_of_the_standard_library(minutes: int, zone: str, s
         ("20 mars 2024 7h15", 435, None),
         ("45371.75", 1080, None),
         ("45371,5", 720, None),
+        ("20.03.2024 0.30", 30, None),
+        ("20.03.24", None, None),
         ("20.03.2024", None, None),
         ("20.03.2024 25:00", None, None),
     ],
