@@ -139,6 +139,19 @@ def test_import_finds_its_way_through_several_workbooks(tmp_path: Path) -> None:
     assert len(read_sales(out).rows) == 2
 
 
+@pytest.mark.parametrize("rows", [[["Datum", "Menge"], ["1.5.2024", "#REF!"]], [["Notes"]], []])
+def test_import_writes_nothing_of_a_workbook_that_it_cannot_read(
+    rows: Rows, tmp_path: Path
+) -> None:
+    """Nor a layout; the sheet is named, and the exit code isn't 0."""
+    book = str(xlsx_of(tmp_path / "book.xlsx", {"Till": rows}))
+    layout, out = tmp_path / "layout.json", tmp_path / "table.csv"
+    result = glean_data("import", book, "--layout", str(layout), "--out", str(out))
+    assert result.exit_code == BAD_INPUT
+    assert f"{book}, sheet 'Till'" in result.output or "nothing in its sheets" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["book.xlsx"]
+
+
 def test_import_shows_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the disk is full at the end, what was found has been shown."""
     monkeypatch.setattr("glean.operations.import_sales.write_sales", closed_to_us)
