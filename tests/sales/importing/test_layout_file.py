@@ -12,10 +12,12 @@ import pytest
 from glean.errors import GleanError, SalesError, SettingsError
 from glean.operations.import_sales import ImportReport, read_export, write_import
 from glean.sales.importing.exports import Notation
-from glean.sales.importing.layout_file import read_layout
+from glean.sales.importing.import_sales import import_sales
+from glean.sales.importing.layout_file import read_layout, with_layout
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.product_choice import OnlyThese
-from tests.sales.importing.exports import file_of
+from tests.sales.importing.exports import file_of, units_of
+from tests.sales.importing.test_workbook_imports import SHAPES
 from tests.sales.importing.workbooks import Cell, Rows, xlsx_of
 
 MONDAY = dt.date(2024, 5, 13)
@@ -55,6 +57,18 @@ def test_the_next_export_needs_no_options(by_hour: Path, tmp_path: Path) -> None
     assert report.table.rows["units"].tolist() == [0.0, 0.0, 6.0, 6.0]
     assert report.new_layout == ""
     assert any(f"(layout {by_hour})" in text for _, text in report.notes)
+
+
+@pytest.mark.parametrize("shape", ["hours", "texts", "the day above the table"])
+def test_an_export_is_read_by_its_own_layout_as_without_it(shape: str, tmp_path: Path) -> None:
+    """And is like itself: the layout that comes of it is the same."""
+    path = xlsx_of(tmp_path / "book.xlsx", SHAPES[shape])
+    first = import_sales(ImportRequest(path, bakery_name="N"))
+    (tmp_path / "layout.json").write_text(first.layout.to_json(), encoding="utf-8")
+    layout = read_layout(tmp_path / "layout.json")
+    later = import_sales(with_layout(ImportRequest(path), layout, "layout.json"))
+    assert units_of(later) == units_of(first)
+    assert later.layout == first.layout == layout
 
 
 def test_a_layout_is_written_once_and_with_the_table(tmp_path: Path) -> None:
