@@ -28,7 +28,7 @@ def summary_lines(report: ImportReport) -> Iterator[str]:
 def closing_lines(report: ImportReport) -> Iterator[str]:
     """Lines to read once it is."""
     yield f"{'written':<11} {report.out}"
-    if report.new_layout:
+    if report.layout is not None and report.new_layout:
         words = "(--layout in place of the other options reads the next export like this one)"
         yield f"{'layout':<11} {report.layout} {words}"
     yield f"{'next':<11} glean data check {shlex.quote(str(report.out))}"

@@ -124,10 +124,10 @@ def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Colum
     used = [column for _, column in columns.named()]
     if request.wide:
         others = {*used, *(sheet.cells.keys() - texts.own)}
-        products, found = _products_of(sheet, others, request)
+        products, odd, found = _products_of(sheet, others, request)
         notes += found
         notes.append(("products", f"{len(products)} columns: {', '.join(products)}"))
-        notes += _unused(sheet, [*used, *products])
+        notes += _unused(sheet, [*used, *products, *odd])
         sheet, empty = melt(sheet, products)
         _refuse_none_left(sheet, request)
         notes += [("dropped", f"{empty:,} empty cells")] if empty else []
@@ -144,10 +144,13 @@ def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Colum
 
 def _products_of(
     sheet: Sheet, others: Collection[str], request: ImportRequest
-) -> tuple[Sequence[str], list[Note]]:
+) -> tuple[Sequence[str], set[str], list[Note]]:
+    """Columns of a wide sheet that are products, and those that look so and aren't."""
     if request.products:
-        return request.products, []
-    return without_total_columns(sheet, product_columns(sheet, list(others)), request.totals)
+        return request.products, set(), []
+    numbers = product_columns(sheet, list(others))
+    products, notes = without_total_columns(sheet, numbers, request.totals)
+    return products, set(numbers).difference(products), notes
 
 
 def _unused(sheet: Sheet, used: Sequence[str]) -> list[Note]:

@@ -176,8 +176,11 @@ def _check_timezone(name: str) -> None:
     # Here, since few imports need it.
     import zoneinfo
 
-    known = zoneinfo.available_timezones()
-    if name in known:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = zoneinfo.available_timezones()
+    else:
         return
     by_plain = {zone.casefold(): zone for zone in sorted(known)}
     by_plain |= {zone.rpartition("/")[2].casefold(): zone for zone in sorted(known) if "/" in zone}

@@ -78,7 +78,7 @@ def test_a_day_merged_line_by_line_stands_twice(tmp_path: Path) -> None:
     assert len(imported(tmp_path, sorted(day * 2)[1:] + other).table.rows) == 2
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 10**6),
     days=st.integers(1, 40),

@@ -30,7 +30,7 @@ def imported(folder: Path, stamps: list[str], timezone: str = "", day_starts: st
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(
     minutes=st.integers(0, 48 * 365 * 24 * 60),
     zone=st.sampled_from(["Europe/Berlin", "Australia/Sydney", "America/New_York", "Asia/Kolkata"]),

@@ -39,8 +39,9 @@ def test_total_columns_of_a_wide_file_are_asked_about(name: str, tmp_path: Path)
     assert f"'KW', '{name}', totals or parts of the date beside products" in str(caught.value)
     assert "--totals drop" in str(caught.value)
     products = ["Brot", "Kuchen", "Semmel", "Torte"]
-    dropped = import_sales(wide(tmp_path, heads, "drop")).table.rows
-    assert sorted(set(dropped["product"])) == products
+    dropped = import_sales(wide(tmp_path, heads, "drop"))
+    assert sorted(set(dropped.table.rows["product"])) == products
+    assert "not used" not in dict(dropped.notes)
     kept = import_sales(wide(tmp_path, heads, "keep")).table.rows
     assert len(set(kept["product"])) == 6
     named = replace(wide(tmp_path, heads), products=("Semmel", name))
