@@ -183,7 +183,7 @@ def _flags(
     sheet: Sheet, column: str, form: NumberFormat
 ) -> tuple[NDArray[np.float64], list[Problem]]:
     flags = read_flags(sheet.cells[column], form)
-    wanted = "0 or 1, or yes or no" if form.lenient else "0 or 1"
+    wanted = "0 or 1, or yes or no"
     return flags, sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, wanted)
 
 

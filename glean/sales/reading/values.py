@@ -137,11 +137,10 @@ def _with_point(text: str, form: NumberFormat) -> str:
 def read_flags(texts: Texts, form: NumberFormat = STRICT) -> NDArray[np.float64]:
     """Read flags of a column as 0.0 or 1.0, NaN where a text is neither.
 
-    A lenient form also reads words for yes and no; what is empty is 0 there.
+    Words for yes and no are read too; in a lenient form what is empty is 0.
     """
     codes, distinct = distinct_of(texts)
-    if form.lenient:
-        distinct = [_FLAG_WORDS.get(text.strip().lower(), text) for text in distinct]
+    distinct = [_FLAG_WORDS.get(text.strip().lower(), text) for text in distinct]
     numbers, faults = read_numbers(texts_of(distinct), form)
     if form.lenient:
         numbers = np.where(faults == Fault.EMPTY, 0.0, numbers)

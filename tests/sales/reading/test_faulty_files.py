@@ -89,7 +89,7 @@ BAD_CELLS: list[tuple[str, str, list[str]]] = [
     ("price", "NULL", ["'NULL'", "or nothing"]),
     ("price", "nan", ["a finite number, or nothing"]),
     ("promotion", "2", ["'2'", "0 or 1"]),
-    ("promotion", "yes", ["'yes'", "0 or 1"]),
+    ("promotion", "maybe", ["'maybe'", "0 or 1, or yes or no"]),
     ("promotion", "", ["found nothing", "0 or 1"]),
     ("sold_out_at", "25:00", ["'25:00'", "a time like 14:30"]),
     ("sold_out_at", "half past", ["a time like 14:30"]),

@@ -145,3 +145,10 @@ def test_what_is_written_is_read_back_the_same(name: str, table: SalesTable) -> 
         first = path.read_bytes()
         write_sales(table, path, force=True)
         assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(("no", "yes"), [("0", "1"), ("no", "Yes"), ("nein", "ja"), ("non", "oui")])
+def test_flags_may_be_words(no: str, yes: str, tmp_path: Path) -> None:
+    """In three languages, as everywhere a flag stands."""
+    path = file_of(tmp_path, f"date,units,promotion\n2024-05-01,3,{no}\n2024-05-02,4,{yes}\n")
+    assert read_sales(path).rows["promotion"].tolist() == [0.0, 1.0]
