@@ -108,7 +108,7 @@ def _week_errors(
         # As `recursive_forecast` does it: without a sale the profile, moved by what the day has.
         forecast = model.predict(features)
         if not days:
-            forecast *= features.level * shape / model.predict(on_usual_days(features))
+            forecast *= features.mean_28 * shape / model.predict(on_usual_days(features))
         actual = asked.set_index("product")["units"].reindex(names).to_numpy()
         stated = np.array([products[name].expected_units for name in names])
         found.append(

@@ -29,7 +29,8 @@ def non_iid_matrix(rows: int, *, seed: int) -> FeatureMatrix:
     x = (features.x * np.exp(0.2 * rng.normal(size=(4, features.x.shape[1])))[bakery]).astype(
         np.float32
     )
-    x[:, 16:22] = rng.integers(0, 3, (rows, 6))
+    weekday = features.definition.names.index("weekday")
+    x[:, weekday : weekday + 6] = rng.integers(0, 3, (rows, 6))
     x[(bakery == 0)[:, None] & (rng.random(x.shape[1]) < 0.3)] = np.nan
     level: NDArray[np.float64] = np.array([5.0, 40.0, 200.0, 1.5])[bakery] * (1.0 + product)
     y = (features.y * (0.5 + 0.4 * bakery) + rng.exponential(0.3, rows)).astype(np.float32)
@@ -107,6 +108,7 @@ def taken(features: FeatureMatrix, rows: NDArray[np.int64]) -> FeatureMatrix:
         x=features.x[rows],
         y=features.y[rows],
         level=features.level[rows],
+        mean_28=features.mean_28[rows],
         weight=features.weight[rows],
         units=features.units[rows],
         keys=features.keys.iloc[rows].reset_index(drop=True),

@@ -30,6 +30,7 @@ def random_matrix(
         x=x,
         y=y.astype(np.float32),
         level=level,
+        mean_28=level,
         weight=level,
         units=y * level,
         keys=keys.assign(bakery="north", product="all"),

@@ -20,7 +20,7 @@ _WORDS = (
         f"where an attacker names its level and its units, both within {TOLERANCE:.0%}, and a leaf "
         "that it falls into.",
     ),
-    ("level", "Mean units of a product over the 28 trading days before."),
+    ("level", "What a product usually sells on such a weekday, by its last sales."),
     (
         "by chance",
         "The same attack, in the same words, on a run that the bakery took no part in (or, of "

@@ -32,6 +32,7 @@ _LINEAR = {
     "temperature_c": (-8.0, 34.0),
     "temperature_change": (-12.0, 12.0),
     "price_change": (-0.3, 0.3),
+    "share_of_bakery": (-6.0, 0.0),
     "year_sin": (-0.97, 0.97),
     "year_cos": (-0.97, 0.97),
 }

@@ -23,16 +23,27 @@ MIN_LEVEL_DAYS = 7
 LAGS = (1, 2, 3, 7)
 MEAN_DAYS = (3, 7, 14)
 WEEKDAY_LAGS = (1, 2)
-WEEKDAY_MEANS = (4, 8)
+WEEKDAY_MEANS = (4, 8, 26)
+WEEKDAY_SHARE = 0.08
+"""What the last same weekday counts for in the exponential mean of all of them."""
+
+RATIO_SHARES = (0.06, 0.15)
+"""Likewise in the means of what was sold on this weekday for each unit of the level."""
+
+WEEKDAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HOLIDAY_REACH_DAYS = 7
 """Distance at which a public holiday stops mattering."""
 
-_HISTORY = (
+HISTORY = (
     *(f"lag_{k}" for k in LAGS),
     *(f"mean_{k}" for k in MEAN_DAYS),
     "deviation_28",
     *(f"weekday_lag_{k}" for k in WEEKDAY_LAGS),
     *(f"weekday_mean_{k}" for k in WEEKDAY_MEANS),
+    "weekday_ewm",
+    *(f"weekday_ratio_{share:.0%}".rstrip("%") for share in RATIO_SHARES),
+    *(f"profile_{name}" for name in WEEKDAY_NAMES),
+    "share_of_bakery",
     "bakery_lag_1",
     "bakery_mean_7",
     "bakery_weekday_mean_4",
@@ -96,7 +107,7 @@ class FeatureDefinition:
     def names(self) -> tuple[str, ...]:
         """Column names in the order of the matrix."""
         season = _SEASON if self.season else ()
-        return (*_HISTORY, *_CALENDAR, *_OFFER, *_WEATHER, *season, *self.covariates)
+        return (*HISTORY, *_CALENDAR, *_OFFER, *_WEATHER, *season, *self.covariates)
 
     @cached_property
     def identity(self) -> str:

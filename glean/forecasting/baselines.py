@@ -33,4 +33,4 @@ def baselines(features: FeatureMatrix) -> dict[str, Floats]:
 
 def _in_units(features: FeatureMatrix, name: str) -> Floats:
     relative = features.column(name).astype(np.float64)
-    return np.where(np.isnan(relative), 1.0, relative) * features.level
+    return np.where(np.isnan(relative), 1.0, relative) * features.mean_28

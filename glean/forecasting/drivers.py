@@ -21,14 +21,14 @@ from glean.metrics import Floats
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 GROUPS = {
-    "weekday": ("weekday", "weekday_", "bakery_weekday_"),
+    "weekday": ("weekday", "weekday_", "bakery_weekday_", "profile_"),
     "holiday": ("holiday", "days_to_holiday", "days_since_holiday", "school_holiday"),
     "closing": ("days_closed_before",),
     "promotion": ("promotion",),
     "price": ("price_change",),
     "weather": ("temperature_", "rain_mm"),
     "season": ("year_",),
-    "recent sales": ("lag_", "mean_", "deviation_", "bakery_"),
+    "recent sales": ("lag_", "mean_", "deviation_", "bakery_", "share_of_bakery"),
 }
 """Group -> beginnings of its columns; the first group that fits counts, the rest are "other"."""
 

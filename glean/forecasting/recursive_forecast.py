@@ -236,7 +236,7 @@ def _units(client_model: ClientModel, features: FeatureMatrix, unsold: frozenset
         profile = weekday_profile(client_model.shared)[weekdays]
         usual = client_model.forecasts(on_usual_days(features))["chosen"]
         moved = np.divide(units, usual, out=np.ones_like(units), where=usual > 0)
-        units = np.where(cold_start, features.level * profile * moved, units)
+        units = np.where(cold_start, features.mean_28 * profile * moved, units)
     return units
 
 

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.learning.bin_layout import BEYOND, BinLayout
-from glean.learning.forest import Forest
+from glean.learning.bin_layout import BinLayout
 from glean.learning.tree import NO_NODE, Tree
 from glean.seeds import derived_seed
 
@@ -31,9 +29,6 @@ TREES_PER_ROUND = 10
 """Trees whose average is one step; chosen with `DEPTH`, of 5, 10 and 20."""
 
 LEAVES_PER_ROUND: int = TREES_PER_ROUND * 2**DEPTH
-
-BASE_COLUMN = "weekday_mean_8"
-"""What training begins at: the product's mean on this weekday over eight weeks."""
 
 
 @lru_cache(maxsize=64)
@@ -72,58 +67,6 @@ def _random_tree(layout: BinLayout, rng: np.random.Generator) -> Tree:
         value=np.where(inner, thresholds[level], 0).astype(np.float32),
         default_left=np.zeros(len(nodes), dtype=np.uint8),
     )
-
-
-def with_base(empty: Forest, layout: BinLayout) -> Forest:
-    """Put the base before all trees: a staircase that forecasts `BASE_COLUMN`, to its bin.
-
-    No data is asked for it. A product that hasn't been sold on that weekday is forecast its level.
-    """
-    assert empty.tree_count == 0, "the base comes first"
-    column = layout.definition.names.index(BASE_COLUMN)
-    return empty.plus([_staircase(column, layout.edges[column])])
-
-
-def _staircase(column: int, edges: Singles) -> Tree:
-    """Make a tree that sends each bin of a column to a leaf of its own, missing values to 0.
-
-    Level by level: XGBoost takes the node behind a left child for the right one.
-    """
-    middles = _bin_middles(edges.astype(np.float64)) - 1.0  # trees are summed from the level
-    bins: list[tuple[int, int] | None] = [None, (0, len(edges)), None]
-    left, value = [1, NO_NODE, NO_NODE], [float(BEYOND), 0.0, 0.0]
-    for node in count(1):
-        if node == len(bins):
-            break
-        if (mine := bins[node]) is None:
-            continue
-        first, last = mine
-        middle = (first + last) // 2
-        value[node] = float(middles[first] if first == last else edges[middle])
-        if first < last:
-            left[node] = len(bins)
-            bins += [(first, middle), (middle + 1, last)]
-            left += [NO_NODE, NO_NODE]
-            value += [0.0, 0.0]
-    children = np.array(left, dtype=np.int32)
-    inner = children != NO_NODE
-    return Tree(
-        left=children,
-        right=np.where(inner, children + 1, NO_NODE).astype(np.int32),
-        split_feature=np.where(inner, column, 0).astype(np.int32),
-        value=np.array(value, dtype=np.float32),
-        default_left=np.zeros(len(value), dtype=np.uint8),
-    )
-
-
-def _bin_middles(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Geometric middle of each bin between positive edges; outer bins are as wide as the next."""
-    logs = np.log(edges)
-    steps = np.diff(logs)
-    first, last = (steps[0], steps[-1]) if len(steps) else (0.0, 0.0)
-    outer = np.concatenate([[logs[0] - first], logs, [logs[-1] + last]])
-    middles: NDArray[np.float64] = np.exp((outer[1:] + outer[:-1]) / 2)
-    return middles
 
 
 def with_leaves(trees: tuple[Tree, ...], values: Singles) -> tuple[Tree, ...]:

@@ -24,6 +24,7 @@ _USUAL = {
     "days_closed_before": (0.0, 2.0),
     "days_to_holiday": (HOLIDAY_REACH_DAYS, 3.0),
     "days_since_holiday": (HOLIDAY_REACH_DAYS, 3.0),
+    "share_of_bakery": (-2.0, 1.5),
     "price_change": (0.0, 0.1),
     "temperature_c": (10.0, 10.0),
     "temperature_change": (0.0, 5.0),
@@ -31,7 +32,7 @@ _USUAL = {
 }
 """Column -> its usual value and a usual distance from it."""
 
-_NEAR_THE_LEVEL = ("lag_", "mean_", "weekday_", "bakery_", "year_lag")
+_NEAR_THE_LEVEL = ("lag_", "mean_", "weekday_", "profile_", "bakery_", "year_lag")
 
 
 def input_count(definition: FeatureDefinition) -> int:

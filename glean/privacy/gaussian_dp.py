@@ -18,7 +18,7 @@ _STEPS = 200
 _LARGEST_MU = 100.0
 """Beyond it delta is 1 for every epsilon that a run may ask for."""
 
-_LARGEST_EPSILON = 1e4
+_LARGEST_EPSILON = 1e7
 
 
 def composed(mus: Iterable[float]) -> float:

@@ -19,10 +19,10 @@ HESSIAN_SHARE = 0.15
 """Of the squared mu that training has: what the hessians get, the rest is the rounds'. Between
 0.05 and 0.3 it hardly moved the WAPE on validation windows."""
 
-RECORDS_OF_A_DAY = 62
-"""Days whose records a day's sales enter: its own, the 28 next (lags, means, the level), four more
-on its weekday, and the same weekdays a year after the first 29, which are told relative to their
-level."""
+RECORDS_OF_A_DAY = 240
+"""Days whose records a day's sales enter: its own, the 28 next (lags and means), those of the 26
+weeks after (means of same weekdays, of what they sold by the mean of then), and the same weekdays a
+year after the first 29, which are told relative to that mean."""
 
 RELIED_SHARE = (2, 3)
 """Of the roster: so many bakeries give the noise that is accounted, also where a third has gone."""

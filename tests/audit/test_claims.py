@@ -18,7 +18,7 @@ from tests.tables import random_table
 
 DEFINITION = FeatureDefinition(horizon_days=1, season=False)
 LAYOUT = BinLayout(DEFINITION, 32)
-TREES = random_trees(LAYOUT, seed=1, number=1)
+TREES = random_trees(LAYOUT, seed=2, number=1)
 
 
 def truth_of(features: FeatureMatrix) -> BakeryTruth:

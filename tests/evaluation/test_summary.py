@@ -27,6 +27,7 @@ def matrix(units: Floats) -> FeatureMatrix:
         x=np.zeros((n, len(definition.names)), dtype=np.float32),
         y=np.ones(n, dtype=np.float32),
         level=np.ones(n),
+        mean_28=np.ones(n),
         weight=np.ones(n),
         units=units,
         keys=pd.DataFrame({"date": dates, "bakery": "b", "product": "all"}),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from glean.errors import ModelError, SettingsError
-from glean.features.definition import FeatureDefinition, check_covariates
+from glean.features.definition import WEEKDAY_NAMES, FeatureDefinition, check_covariates
 from glean.features.matrix import build_features
 from glean.sales.table import SalesTable
 from tests.tables import random_table
@@ -34,14 +34,14 @@ def _slow_history(rows: pd.DataFrame, row: int, horizon: int) -> dict[str, float
     units = [u for _, u in past]
     same = [u for date, u in past if date.day_of_week == today.day_of_week]
     level = sum(units[-28:]) / len(units[-28:])
-    found = {"level": level, "days_closed_before": float((origin - past[-1][0]).days)}
+    found = {"mean_28": level, "days_closed_before": float((origin - past[-1][0]).days)}
     for k in (1, 2, 3, 7):
         found[f"lag_{k}"] = units[-k] / level if len(units) >= k else np.nan
     for k in (3, 7, 14):
         found[f"mean_{k}"] = float(np.mean(units[-k:])) / level
     for k in (1, 2):
         found[f"weekday_lag_{k}"] = same[-k] / level if len(same) >= k else np.nan
-    for k in (4, 8):
+    for k in (4, 8, 26):
         found[f"weekday_mean_{k}"] = float(np.mean(same[-k:])) / level if same else np.nan
     found["deviation_28"] = float(np.std(units[-28:])) / level
     return found
@@ -49,7 +49,7 @@ def _slow_history(rows: pd.DataFrame, row: int, horizon: int) -> dict[str, float
 
 @pytest.mark.parametrize("horizon", [1, 2, 9])
 def test_history_columns_equal_a_plain_loop(horizon: int) -> None:
-    """Lags, means and the level are what their names say, at every horizon."""
+    """Lags, means and the mean of 28 days are what their names say, at every horizon."""
     table = random_table(products=1, days=90, seed=3)
     matrix = build_features(table, _definition(horizon=horizon))
     by_date = {date: i for i, date in enumerate(matrix.keys["date"])}
@@ -58,8 +58,56 @@ def test_history_columns_equal_a_plain_loop(horizon: int) -> None:
         assert bool(wanted) == (date in by_date)
         for name, value in wanted.items():
             i = by_date[date]
-            got = matrix.level[i] if name == "level" else matrix.column(name)[i]
+            got = matrix.mean_28[i] if name == "mean_28" else matrix.column(name)[i]
             assert got == pytest.approx(value, rel=1e-5, abs=1e-6, nan_ok=True), (name, date)
+
+
+def _exponential(values: list[float], share: float) -> float:
+    """Mean of the last 26 values, NaN where a day doesn't count, the newest last."""
+    pairs = [(v, (1 - share) ** age) for age, v in enumerate(values[:-27:-1]) if not np.isnan(v)]
+    return sum(v * w for v, w in pairs) / sum(w for _, w in pairs) if pairs else np.nan
+
+
+@pytest.mark.parametrize("horizon", [1, 9])
+def test_the_usual_weekday_equals_a_plain_loop(horizon: int) -> None:
+    """Exponential means, profile and level, of days that are neither holidays nor before one."""
+    rows = random_table(products=1, days=250, seed=4, closed_weekday=2).rows
+    rows["holiday"] = (rows["date"].dt.day_of_year % 50 == 0).astype(float)
+    matrix = build_features(SalesTable(rows), _definition(horizon=horizon))
+    means = dict(zip(matrix.keys["date"], matrix.mean_28, strict=True))
+    off = set(rows["date"][rows["holiday"] > 0])
+    off |= {day - pd.Timedelta(days=1) for day in off}
+    past = [
+        (date, np.nan if date in off else float(units), means.get(date, np.nan))
+        for date, units in zip(rows["date"], rows["units"], strict=True)
+    ]
+    for i, today in enumerate(matrix.keys["date"]):
+        known = [each for each in past if each[0] <= today - pd.Timedelta(days=horizon)]
+        by_weekday = [[each for each in known if each[0].day_of_week == day] for day in range(7)]
+        same, mean = by_weekday[today.day_of_week], matrix.mean_28[i]
+        usual = _exponential([units for _, units, _ in same], 0.08) / mean
+        ratios = [[u / m for _, u, m in day if not np.isnan(m)] for day in by_weekday]
+        slow = [_exponential(each, 0.06) for each in ratios]
+        fast = _exponential(ratios[today.day_of_week], 0.15)
+        wanted = dict(zip((f"profile_{name}" for name in WEEKDAY_NAMES), slow, strict=True))
+        wanted |= {"weekday_ewm": usual, "weekday_ratio_6": slow[today.day_of_week]}
+        wanted |= {"weekday_ratio_15": fast, "share_of_bakery": 0.0}
+        for name, value in wanted.items():
+            got = matrix.column(name)[i]
+            assert got == pytest.approx(value, rel=1e-5, abs=1e-6, nan_ok=True), (name, today)
+        seen = sum(not np.isnan(units) for _, units, _ in same[-26:])
+        factor = np.clip(np.sqrt(usual * fast), 0.1, 10.0) ** (seen / (seen + 2))
+        factor = 1.0 if np.isnan(factor) else factor
+        assert matrix.level[i] == pytest.approx(mean * factor), today
+        assert matrix.y[i] == pytest.approx(matrix.units[i] / matrix.level[i], rel=1e-5)
+
+
+def test_a_products_share_of_the_bakery() -> None:
+    """The logarithm of its mean of 28 days over that of all products of the bakery."""
+    matrix = build_features(random_table(products=3, days=60), _definition())
+    shares = matrix.keys.assign(share=np.exp(matrix.column("share_of_bakery")))
+    by_day = shares.groupby("date")["share"].agg(["sum", "size"])
+    assert by_day.loc[by_day["size"] == 3, "sum"].to_numpy() == pytest.approx(1.0, abs=1e-5)
 
 
 @settings(max_examples=20)
@@ -108,11 +156,11 @@ def _assert_same_rows(
 
 
 def test_last_years_lag_is_the_same_weekday_52_weeks_ago() -> None:
-    """`year_lag` is what was sold 364 days before by the level of then, or not known."""
+    """`year_lag` is what was sold 364 days before by the mean of then, or not known."""
     rows = random_table(products=1, days=450, seed=5).rows
     matrix = build_features(SalesTable(rows), _definition())
     dates = matrix.keys["date"].tolist()
-    relative = dict(zip(dates, matrix.units / matrix.level, strict=True))
+    relative = dict(zip(dates, matrix.units / matrix.mean_28, strict=True))
     wanted = [relative.get(date - pd.Timedelta(days=364), np.nan) for date in dates]
     assert np.isfinite(wanted).sum() > 50
     assert np.isnan(wanted).sum() > 300

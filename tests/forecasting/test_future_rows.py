@@ -57,8 +57,8 @@ TOMORROW, SUNDAY = LAST + pd.Timedelta(days=1), LAST + pd.Timedelta(days=3)
 
 
 def eventful_model() -> Forest:
-    """A model that has learned from three bakeries what promotions and eves do."""
-    rows = build_features(eventful_table(seed=1, bakeries=3), DEFINITION)
+    """A model that has learned from six bakeries what promotions and eves do."""
+    rows = build_features(eventful_table(seed=1, bakeries=6), DEFINITION)
     boosting = BoostingSettings(max_depth=4, min_child_weight=5.0)
     return train_pooled(rows, boosting=boosting, learning_rate=0.3, steps=20, seed=1)
 
@@ -214,7 +214,7 @@ def test_a_promotion_moves_its_product_on_its_day_and_is_a_reason(bakery: Foreca
     )
     one, other = (TOMORROW, "product 0"), (TOMORROW, "product 1")
     assert moved[one].units / plain[one].units == pytest.approx(1.5, rel=0.15)
-    assert moved[one].drivers[0].in_words() == "promotion: more"
+    assert moved[one].drivers[0].in_words() in ("promotion: more", "promotion: much more")
     assert moved[other].units == plain[other].units
     assert all(driver.group != "promotion" for driver in moved[other].drivers)
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glean.features.definition import FeatureDefinition
 from glean.learning.bin_layout import BinLayout
 from glean.learning.booster import predict
 from glean.learning.forest import Forest
 from glean.learning.oblivious_trees import (
-    BASE_COLUMN,
     DEPTH,
     TREES_PER_ROUND,
     random_trees,
-    with_base,
     with_leaves,
 )
 from glean.learning.structure import check_public_edges
@@ -68,24 +65,3 @@ def test_xgboost_forecasts_what_a_plain_loop_finds() -> None:
                 leaf = 2 * leaf + (not x[tree.split_feature[node]] < tree.value[node])
             wanted += float(mine[leaf])
         assert forecast == pytest.approx(wanted, abs=1e-5)
-
-
-@pytest.mark.parametrize("bins", [2, 3, 32, 256])
-def test_the_base_forecasts_the_weekday_mean_to_its_bin(bins: int) -> None:
-    """Rows of a bin get its middle, and a product new on that weekday its level."""
-    definition = FeatureDefinition(horizon_days=1, season=True)
-    layout = BinLayout(definition, bins)
-    base = with_base(Forest.empty(definition, objective="reg:squarederror"), layout)
-    check_public_edges(base, layout)
-    rows = random_matrix(300, seed=1, definition=definition)
-    column = definition.names.index(BASE_COLUMN)
-    values = np.abs(rows.x[:, column])
-    rows.x[:, column] = values
-    found = predict(base, rows.x)
-    missing = np.isnan(values)
-    assert found[missing] == pytest.approx(1.0)
-    edges = layout.edges[column]
-    inside = ~missing & (values >= edges[0]) & (values < edges[-1])
-    bins_of = np.searchsorted(edges, values[inside], side="right")
-    assert (found[inside] > edges[bins_of - 1]).all()
-    assert (found[inside] < edges[bins_of]).all()

@@ -24,11 +24,7 @@ from glean.learning.day_sums import UNIT, DaySums
 from glean.learning.forest import Forest
 from glean.learning.gradient_histograms import GradientHistograms
 from glean.learning.learning_rates import learning_rate_of
-from glean.learning.oblivious_trees import (
-    random_trees,
-    with_base,
-    with_leaves,
-)
+from glean.learning.oblivious_trees import random_trees, with_leaves
 from glean.learning.tree import Tree
 from glean.privacy.discrete_gaussian import sample
 from glean.settings import RunSettings
@@ -60,14 +56,12 @@ class NoisedTraining:
     ) -> None:
         self._groups = [list(places) for places in groups]
         self._layout = BinLayout(definition, settings.boosting.bins)
-        self._base = with_base(
-            Forest.empty(definition, objective=settings.boosting.objective), self._layout
-        )
+        self._empty = Forest.empty(definition, objective=settings.boosting.objective)
         self._sums = [DaySums(matrix, self._layout) for matrix in training]
         self._followed = [
             GradientHistograms(matrix, self._layout, settings.boosting) for matrix in training
         ]
-        self._start = [each.add(each.start(), self._base.trees) for each in self._followed]
+        self._start = [each.start() for each in self._followed]
         self._hessians: tuple[int, Encoded] | None = None
 
     def train(self, settings: RunSettings) -> Forest:
@@ -90,7 +84,7 @@ class NoisedTraining:
         ]
         exact = self._exact_hessians(drawn, settings.seed)
         hessians = decoded(self._summed(DAY_HESSIANS, exact, settings))
-        forest, margins = self._base, self._start
+        forest, margins = self._empty, self._start
         for trees, weight in zip(drawn, hessians.reshape(len(drawn), -1), strict=True):
             pairs = zip(self._sums, margins, strict=True)
             gradients = np.stack([each.gradients(margin, trees) for each, margin in pairs])

@@ -25,7 +25,7 @@ from glean.federation.server.first_model import first_trees, tree_layout
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.sum_request import DAY_GRADIENTS, DAY_HESSIANS, SumRequest
-from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees, with_base, with_leaves
+from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees, with_leaves
 from glean.privacy.noise_budget import relied_on
 
 Floats = NDArray[np.float64]
@@ -41,8 +41,8 @@ class ObliviousStrategy(PipelinedStrategy):
         self._weighed: frozenset[str] = frozenset()
 
     def first_model(self) -> TreeModel:
-        """Begin with the base, which nobody is asked for."""
-        return TreeModel.of(with_base(first_trees(self._manager).forest, self._layout))
+        """Give the model before the first round."""
+        return first_trees(self._manager)
 
     def init(self, model: GlobalModel) -> bytes:
         """Sum up the weight in each leaf of all rounds' trees, float64.

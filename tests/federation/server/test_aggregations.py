@@ -79,7 +79,7 @@ def test_every_row_leads_to_its_strategy(kind: AggregationKind) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [k for k in KINDS if not k.averages_weights and not k.squared_error_only],  # has a base
+    [k for k in KINDS if not k.averages_weights and not k.squared_error_only],
     ids=lambda kind: f"{kind.name} {kind.leaf_values}",
 )
 def test_the_first_trees_forecast_the_level(kind: AggregationKind) -> None:

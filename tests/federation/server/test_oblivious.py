@@ -103,7 +103,7 @@ def test_twice_with_noise_the_trees_are_equal_and_no_byte_of_the_leaves_is(
     models = [each.run().model for each in found]
     assert all(isinstance(model, TreeModel) for model in models)
     forests = [model.forest for model in models if isinstance(model, TreeModel)]
-    assert [forest.tree_count for forest in forests] == [1 + 3 * TREES_PER_ROUND] * 2
+    assert [forest.tree_count for forest in forests] == [3 * TREES_PER_ROUND] * 2
     assert structure(forests[0]) == structure(forests[1])
     assert forests[0].to_bytes() != forests[1].to_bytes()
     for each in found:
@@ -119,7 +119,7 @@ def test_a_run_says_what_it_spends_and_of_what(
         folder = run(tmp_path, config)
     (told,) = [line for line in caplog.messages if "carries noise" in line]
     assert "epsilon 2 (delta 1e-06) for a bakery's day of training records" in told
-    assert "up to 62 days, " in told
+    assert "up to 240 days, " in told
     settings = facts_of(folder)["settings"]
     assert (settings["privacy"], settings["epsilon"], settings["aggregation"]) == (
         "noise",

@@ -60,15 +60,17 @@ def test_cyclic_goes_from_bakery_to_bakery(tmp_path: Path, three_bakeries: str) 
     assert len(federation.table("bakery_rounds.csv")) == 12
 
 
-@pytest.mark.parametrize("kind", ["neural", "poisson"])
-def test_averaged_weights_learn(kind: str, tmp_path: Path, three_bakeries: str) -> None:
+@pytest.mark.parametrize(("kind", "learning_rate"), [("neural", 0.0), ("poisson", 0.3)])
+def test_averaged_weights_learn(
+    kind: str, learning_rate: float, tmp_path: Path, three_bakeries: str
+) -> None:
     """Some rounds of averaging forecast better than the first; the file holds weights."""
     settings = small_settings(
         three_bakeries,
         aggregation="fedavg",
         fedavg_model=kind,
         num_server_rounds=6,
-        learning_rate=0.0,
+        learning_rate=learning_rate,
     )
     federation = federation_of(tmp_path, settings)
     result = federation.run()
