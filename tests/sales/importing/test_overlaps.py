@@ -101,6 +101,16 @@ def test_chance_is_no_overlap(seed: int, days: int, kinds: int, shuffled: bool) 
     assert not found.any() or (shuffled and days * kinds < 12)
 
 
+def test_two_days_in_turn_are_no_overlap() -> None:
+    """A pattern that goes on isn't a block that comes again after its end."""
+    days = np.tile(np.array(["2024-05-01", "2024-05-02"], dtype="datetime64[D]"), 6)
+    sheet = Sheet("f.csv", {"d": texts_of([str(day) for day in days])}, np.arange(12))
+    assert not standing_twice(sheet, days).any()
+    again = np.concatenate([np.arange("2024-05-01", "2024-05-06", dtype="datetime64[D]")] * 2)
+    sheet = Sheet("f.csv", {"d": texts_of([str(day) for day in again])}, np.arange(10))
+    assert standing_twice(sheet, again).tolist() == [False] * 5 + [True] * 5
+
+
 VOIDS = "d,p,u,{name}\n2024-05-01,roll,2,{no}\n2024-05-01,roll,3,{yes}\n2024-05-02,roll,4,{no}\n"
 
 
