@@ -90,7 +90,9 @@ def test_rounds_that_are_worse_within_chance_leave_the_first_model(
     kind: str, tmp_path: Path, five_bakeries: str
 ) -> None:
     """Each is a little worse than the one before; it is said that none is better than the first."""
-    found = masked(tmp_path, five_bakeries, kind, num_server_rounds=3, share_scores="no")
+    found = masked(
+        tmp_path, five_bakeries, kind, num_server_rounds=3, share_scores="no", learning_rate=0.7
+    )
     with lying({BAD, "bakery 2", "bakery 3"}, "flipped gradient"):
         result = found.run()
     (said,) = (e for e in events(found.folder) if e["event"] == "first_model_better")
