@@ -31,6 +31,7 @@ def random_matrix(
         y=y.astype(np.float32),
         level=level,
         mean_28=level,
+        model_share=np.ones(rows),
         weight=level,
         units=y * level,
         keys=keys.assign(bakery="north", product="all"),

@@ -247,7 +247,7 @@ class TreeTrainer:
     def _predict_validation(self) -> Floats:
         """Forecast the validation rows, units."""
         relative = self._validation.relative(self._margins.validation)
-        return np.maximum(relative, 0.0) * self._validation_rows.level
+        return self._validation_rows.units_of(relative)
 
     def _request(self, request: SumRequest) -> HistogramRequest:
         return _histogram_request(request.histogram_request, self._layout, self._boosting)

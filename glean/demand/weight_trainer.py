@@ -79,4 +79,4 @@ class WeightTrainer(weight_trainer.WeightTrainer):
     def _predict_validation(self, weights: Weights) -> Floats:
         """Forecast the validation rows, units."""
         relative = predict_weights(self._kind, weights, self._validation.x)
-        return np.maximum(relative, 0.0) * self._validation.level
+        return self._validation.units_of(relative)

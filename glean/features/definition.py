@@ -58,7 +58,10 @@ _CALENDAR = (
 )
 _OFFER = ("promotion", "price_change")
 _WEATHER = ("temperature_c", "temperature_change", "rain_mm")
-_SEASON = ("year_sin", "year_cos", "year_lag")
+SPECIAL_RATIO = "special_ratio"
+"""What comes back from the same named day of an earlier year, over what is usual."""
+
+_SEASON = ("year_sin", "year_cos", "year_lag", SPECIAL_RATIO)
 
 
 def check_covariates(names: tuple[str, ...]) -> None:

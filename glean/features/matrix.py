@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.features.calendar import day_numbers, holiday_columns, holiday_days, season_columns
-from glean.features.definition import FeatureDefinition
+from glean.features.definition import HOLIDAY_REACH_DAYS, SPECIAL_RATIO, FeatureDefinition
+from glean.features.named_days import named_days, special_ratio
 from glean.features.past_sales import PastSales, bakery_history, given, product_history, year_lag
 from glean.sales.outlier_days import usual_of_outliers
 from glean.sales.table import SalesTable
@@ -19,6 +20,12 @@ Singles = NDArray[np.float32]
 Days = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Columns = dict[str, Floats]
+
+ORDINARY_DAY = {
+    "holiday": 0.0,
+    "days_to_holiday": float(HOLIDAY_REACH_DAYS),
+    "days_since_holiday": float(HOLIDAY_REACH_DAYS),
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,9 @@ class FeatureMatrix:
         What the product usually sells on such a weekday, by what was known at the forecast origin.
     mean_28 : float64 array of shape (rows,)
         Mean units of its last 28 trading days before the origin, by which features are divided.
+    model_share : float64 array of shape (rows,)
+        How much of what a model says counts, as a power: 1, and less on days that are better known
+        from the same day of an earlier year.
     weight : float64 array of shape (rows,)
         Weight of a row in training, proportional to the level: the error that counts is in units.
     units : float64 array of shape (rows,)
@@ -50,6 +60,7 @@ class FeatureMatrix:
     y: Singles
     level: Floats
     mean_28: Floats
+    model_share: Floats
     weight: Floats
     units: Floats
     keys: pd.DataFrame
@@ -63,6 +74,7 @@ class FeatureMatrix:
             y=self.y[mask],
             level=self.level[mask],
             mean_28=self.mean_28[mask],
+            model_share=self.model_share[mask],
             weight=self.weight[mask],
             units=self.units[mask],
             keys=self.keys[mask].reset_index(drop=True),
@@ -80,6 +92,13 @@ class FeatureMatrix:
             mask &= (dates < end).to_numpy()
         return self.rows(mask)
 
+    def units_of(self, relative: NDArray[np.floating]) -> Floats:
+        """Turn what a model says of the rows, shape (rows,), into units; never below zero."""
+        found = np.maximum(relative.astype(np.float64), 0.0)
+        less = self.model_share < 1.0
+        found[less] **= self.model_share[less]
+        return np.asarray(found * self.level)
+
     def without_outliers(self) -> FeatureMatrix:
         """Keep the days that were sold and aren't outliers."""
         return self.rows(np.isfinite(self.y))
@@ -88,6 +107,13 @@ class FeatureMatrix:
         """One column by name, shape (rows,)."""
         found: Singles = self.x[:, self.definition.names.index(name)]
         return found
+
+    @property
+    def special_ratio(self) -> Floats:
+        """What comes back from the same named day of an earlier year; NaN on other days."""
+        if SPECIAL_RATIO not in self.definition.names:
+            return np.full(len(self), np.nan)
+        return self.column(SPECIAL_RATIO).astype(np.float64)
 
     def __len__(self) -> int:
         return len(self.level)
@@ -102,6 +128,7 @@ def stack(matrices: list[FeatureMatrix]) -> FeatureMatrix:
         y=np.concatenate([m.y for m in matrices]),
         level=np.concatenate([m.level for m in matrices]),
         mean_28=np.concatenate([m.mean_28 for m in matrices]),
+        model_share=np.concatenate([m.model_share for m in matrices]),
         weight=np.concatenate([m.weight for m in matrices]),
         units=np.concatenate([m.units for m in matrices]),
         definition=first.definition,
@@ -150,8 +177,15 @@ def _bakery_matrix(table: SalesTable, definition: FeatureDefinition, region: str
     bakery, bakery_mean = bakery_history(sales)
     columns, mean_28, level = product_history(sales, bakery_mean)
     columns |= calendar | bakery
+    model_share = np.ones(len(rows))
     if definition.season:
+        named = named_days(pd.DatetimeIndex(rows["date"]), region)
+        special = special_ratio(named, sales.series, days, taught, mean=mean_28, level=level)
         columns |= season_columns(rows["date"]) | {"year_lag": year_lag(sales, taught / mean_28)}
+        columns |= _as_ordinary(columns, special) | {SPECIAL_RATIO: special}
+        known = np.isfinite(special)
+        level = np.where(known, level * special, level)
+        model_share = np.where(known, named.model_share, 1.0)
     columns |= {name: given(rows, name) for name in definition.covariates}
     with np.errstate(invalid="ignore", divide="ignore"):
         y = (taught / level).astype(np.float32)
@@ -160,12 +194,21 @@ def _bakery_matrix(table: SalesTable, definition: FeatureDefinition, region: str
         y=y,
         level=level,
         mean_28=mean_28,
+        model_share=model_share,
         weight=level,
         units=units,
         keys=rows[["date", "bakery", "product"]],
         definition=definition,
     )
     return matrix.rows(level > 0)
+
+
+def _as_ordinary(columns: Columns, special: Floats) -> Columns:
+    """Take the calendar's holidays off rows of which an earlier year says more."""
+    return {
+        name: np.where(np.isnan(special), columns[name], value)
+        for name, value in ORDINARY_DAY.items()
+    }
 
 
 def _around_holidays(calendar: Columns) -> Flags:

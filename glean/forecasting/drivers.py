@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from glean.features.definition import SPECIAL_RATIO
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.forecast_model import ForecastModel
 from glean.metrics import Floats
@@ -22,7 +23,13 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 GROUPS = {
     "weekday": ("weekday", "weekday_", "bakery_weekday_", "profile_"),
-    "holiday": ("holiday", "days_to_holiday", "days_since_holiday", "school_holiday"),
+    "holiday": (
+        "holiday",
+        "days_to_holiday",
+        "days_since_holiday",
+        "school_holiday",
+        SPECIAL_RATIO,
+    ),
     "closing": ("days_closed_before",),
     "promotion": ("promotion",),
     "price": ("price_change",),
@@ -140,7 +147,10 @@ def group_of(column: str) -> str:
 def _effects(features: FeatureMatrix, moved: Sequence[Floats]) -> dict[str, Floats]:
     total = sum(moved, start=np.zeros(features.x.shape))
     groups = np.array([group_of(name) for name in features.definition.names])
-    return {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
+    effects = {str(group): total[:, groups == group].sum(axis=1) for group in dict.fromkeys(groups)}
+    special = features.special_ratio
+    effects["holiday"] = np.where(np.isnan(special), effects["holiday"], special - 1)
+    return effects
 
 
 def _phrase(group: str, effect: float, features: FeatureMatrix, row: int) -> str:
@@ -151,7 +161,8 @@ def _phrase(group: str, effect: float, features: FeatureMatrix, row: int) -> str
         case "weekday":
             return WEEKDAYS[pd.Timestamp(features.keys["date"].iloc[row]).day_of_week]
         case "holiday":
-            return _holiday(value)
+            known = np.isfinite(features.special_ratio[row])
+            return "this special day before" if known else _holiday(value)
         case "closing":
             return "after closed days" if value["days_closed_before"] > 0 else ""
         case "promotion":

@@ -119,4 +119,4 @@ class ForecastModel(ABC):
         found, wanted = features.definition.identity, self.definition.identity
         if found != wanted:
             raise ModelError(f"the rows have features {found[:12]}; the model {wanted[:12]}")
-        return np.maximum(self.relative(features.x) * features.level, 0.0)
+        return features.units_of(self.relative(features.x))

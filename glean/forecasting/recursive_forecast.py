@@ -25,8 +25,9 @@ from glean.sales.table import SalesTable
 LEVELS = np.round(np.arange(0.01, 0.995, 0.01), 2)
 """Levels of the quantiles that a forecast has."""
 
-LOOK_BACK_DAYS = 420
-"""Days of sales that the features of a future day reach back to: a year and eight weeks."""
+LOOK_BACK_DAYS = 990
+"""Days of sales that the features of a future day reach back to: to the same named day two years
+ago, and half a year of same weekdays before that."""
 
 USUAL_ROWS = 500
 

@@ -50,7 +50,8 @@ class RollingQuantiles:
 def near_holiday(features: FeatureMatrix) -> Flags:
     """Say which rows are of days around a public holiday, shape (n,)."""
     distance = np.fmin(features.column("days_to_holiday"), features.column("days_since_holiday"))
-    return (features.column("holiday") > 0) | (distance <= NEAR_HOLIDAY_DAYS)
+    near = (features.column("holiday") > 0) | (distance <= NEAR_HOLIDAY_DAYS)
+    return near | np.isfinite(features.special_ratio)
 
 
 def residuals(features: FeatureMatrix, forecast: Floats, *, fitted: bool) -> Residuals:

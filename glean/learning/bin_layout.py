@@ -43,7 +43,7 @@ class BinLayout:
     Examples
     --------
     >>> BinLayout(FeatureDefinition(horizon_days=1, season=True), 32).slots
-    1166
+    1199
     """
 
     definition: FeatureDefinition

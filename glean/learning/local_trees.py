@@ -100,5 +100,5 @@ def _of_shape(
         validation, margins, shape=shape, learning_rate=LEARNING_RATE, seed=seed
     )
     relative = validation.relative(validation.add(margins[1], forest))
-    reached = wape(rows.units, np.maximum(relative, 0.0) * rows.level)
+    reached = wape(rows.units, rows.units_of(relative))
     return LocalTrees(forest, shape.max_depth, forest.tree_count, reached)

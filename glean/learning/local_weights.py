@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
-
 from glean.errors import ModelError
 from glean.features.matrix import FeatureMatrix
 from glean.learning.model_weights import Weights
@@ -73,4 +71,4 @@ def _wape(weights: Weights, rows: FeatureMatrix) -> float:
     if len(rows) == 0:
         return float("nan")
     relative = predict_weights(weights.kind, weights, rows.x)
-    return wape(rows.units, np.maximum(relative, 0.0) * rows.level)
+    return wape(rows.units, rows.units_of(relative))

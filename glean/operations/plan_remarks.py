@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from glean.features.definition import LEVEL_DAYS
+from glean.features.named_days import LAST_DAYS, YEAR_DAYS, named_days
 from glean.forecasting.context import ForecastContext
 from glean.sales.assortment import Absence, Offer, offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
@@ -61,7 +63,28 @@ def plan_remarks(
         for offer in offers_of(context.sales)
         if (absence := offer.absence(day)) and offer.product not in known_future.offered
     ]
-    return (*dated, *_last_day(rows), *_outlier_days(rows), *_absent(absent, rows, day))
+    special = _special_day(rows, day, context.region)
+    odd = (*_last_day(rows), *_outlier_days(rows), *_absent(absent, rows, day))
+    return (*special, *dated, *odd)
+
+
+def _special_day(rows: pd.DataFrame, day: pd.Timestamp, region: str) -> Iterator[str]:
+    """Say what the bakery sold on the same holiday of an earlier year, or the day before it."""
+    totals = rows.groupby("date")["units"].sum()
+    dates = pd.DatetimeIndex(totals.index)
+    names = named_days(pd.DatetimeIndex([*dates, day]), region).names
+    name = str(names[-1])
+    then = dates[(names[:-1] == name) & (dates < day - pd.Timedelta(days=YEAR_DAYS[0]))]
+    if not name:
+        return
+    called = "" if (day.month, day.day) in LAST_DAYS else f" ({name})"
+    said = f"{_day(day)}{called} is a special day."
+    usual = totals[dates < then[-1]].iloc[-LEVEL_DAYS:] if len(then) else totals.iloc[:0]
+    if len(usual) < LEVEL_DAYS or usual.mean() <= 0:
+        yield f"{said} The sales have none of an earlier year to go by."
+    else:
+        times = totals[then[-1]] / usual.mean()
+        yield f"{said} In {then[-1].year} the bakery sold {times:.1f} times the usual on it."
 
 
 def _absent(

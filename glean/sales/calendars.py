@@ -37,12 +37,23 @@ def public_holidays(region: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.
     >>> [str(day.date()) for day in public_holidays("DE-SH", *days)]
     ['2024-10-31']
     """
-    days = _holidays_of_years(region, first.year, last.year)
-    return days[(days >= first) & (days <= last)]
+    return pd.DatetimeIndex(list(holiday_names(region, first, last)))
+
+
+def holiday_names(region: str, first: pd.Timestamp, last: pd.Timestamp) -> dict[pd.Timestamp, str]:
+    """Name the public holidays of a region between two days, both included, in order.
+
+    Raises
+    ------
+    SettingsError
+        As `public_holidays`.
+    """
+    found = _holidays_of_years(region, first.year, last.year)
+    return {day: name for day, name in found.items() if first <= day <= last}
 
 
 @lru_cache(maxsize=256)
-def _holidays_of_years(region: str, first_year: int, last_year: int) -> pd.DatetimeIndex:
+def _holidays_of_years(region: str, first_year: int, last_year: int) -> dict[pd.Timestamp, str]:
     # The library takes a while to import: only those who ask for holidays pay for it.
     import holidays
 
@@ -51,10 +62,12 @@ def _holidays_of_years(region: str, first_year: int, last_year: int) -> pd.Datet
         raise SettingsError(_unknown(region))
     years = range(first_year, last_year + 1)
     try:
-        found = holidays.country_holidays(country, subdiv=part or None, years=years)
+        found = holidays.country_holidays(
+            country, subdiv=part or None, years=years, language="en_US"
+        )
     except NotImplementedError:
         raise SettingsError(_unknown(region)) from None
-    return pd.DatetimeIndex(sorted(pd.Timestamp(day) for day in found))
+    return {pd.Timestamp(day): str(name) for day, name in sorted(found.items())}
 
 
 def _unknown(region: str) -> str:

@@ -28,6 +28,7 @@ def matrix(units: Floats) -> FeatureMatrix:
         y=np.ones(n, dtype=np.float32),
         level=np.ones(n),
         mean_28=np.ones(n),
+        model_share=np.ones(n),
         weight=np.ones(n),
         units=units,
         keys=pd.DataFrame({"date": dates, "bakery": "b", "product": "all"}),

@@ -233,7 +233,7 @@ def test_season_columns_only_where_agreed() -> None:
     table = random_table()
     with_season = build_features(table, _definition(season=True))
     without = build_features(table, _definition(season=False))
-    assert with_season.x.shape[1] == without.x.shape[1] + 3
+    assert with_season.x.shape[1] == without.x.shape[1] + 4
 
 
 def test_definition_survives_its_json_and_refuses_another_version() -> None:

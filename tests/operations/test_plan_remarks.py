@@ -81,3 +81,19 @@ def test_old_sales_and_days_to_come_are_named(days: int, said: str, model: Path)
     context = make_context(model, TABLE, products={})
     remarks = make_plan(context, {}, now=LAST + pd.Timedelta(days=days)).remarks
     assert [said in text for text in remarks] == ([True] if said else [])
+
+
+def test_a_special_day_is_named_first_with_what_was_sold_on_it_a_year_ago(model: Path) -> None:
+    days = pd.date_range("2023-10-01", "2024-12-20", freq="D")
+    christmas = (days.month == 12) & (days.day == 24)
+    rows = pd.DataFrame({"date": days, "bakery": "b", "product": "roll"})
+    rows["units"] = 100.0 + days.day_of_week + 80.0 * christmas
+    context = make_context(model, SalesTable(rows), products={}, region="DE-SH")
+    day = pd.Timestamp("2024-12-24")
+    assert make_plan(context, {}, date=day).remarks[0] == (
+        "Tuesday 24 December is a special day. In 2023 the bakery sold 1.8 times the usual on it."
+    )
+    young = SalesTable(rows[rows["date"] > "2024-06-01"].reset_index(drop=True))
+    context = make_context(model, young, products={}, region="DE-SH")
+    assert "none of an earlier year" in make_plan(context, {}, date=day).remarks[0]
+    assert make_plan(context, {}, date=pd.Timestamp("2024-12-21")).remarks == ()

@@ -61,7 +61,7 @@ def test_the_command_shows_both_units_and_what_is_reserved(tmp_path: Path) -> No
         "33 sums with noise so far. A day may spend epsilon 5.93 on training",
         "run 8: 4 days take part, and epsilon 2.48 of what they have left is reserved",
         "they add up in squares: to 5.17 at most",
-        "of up to 240 days: for them it is up to ",
+        "of up to 300 days: for them it is up to ",
         "For all days of one product nothing is promised",
     ):
         assert words in shown.output

@@ -163,21 +163,26 @@ def test_two_thirds_of_the_roster_give_the_accounted_noise(parties: int) -> None
         assert (each - 1) * math.sqrt(relied_on(parties)) < deviation
 
 
-@pytest.mark.parametrize(("closed_weekday", "records"), [(None, RECORDS_OF_A_DAY), (6, 214)])
-def test_a_days_sales_enter_the_records_of_240_days(
-    closed_weekday: int | None, records: int
+@pytest.mark.parametrize(
+    ("closed_weekday", "region", "place", "records"),
+    [(None, "", 420, 240), (6, "", 420, 214), (None, "DE-BY", 692, 264), (None, "JP", 588, 265)],
+)
+def test_a_days_sales_enter_the_records_of_300_days_at_most(
+    closed_weekday: int | None, region: str, place: int, records: int
 ) -> None:
     """Counted by changing one day's sales: the days on which a feature or the target moves."""
-    made = random_table(days=1300, products=1, closed_weekday=closed_weekday)
+    made = random_table(days=1700, products=1, closed_weekday=closed_weekday)
     rows = made.rows.reset_index(drop=True)
-    changed = rows.assign(units=rows["units"] + (rows.index == 420))
+    changed = rows.assign(units=rows["units"] + (rows.index == place))
     definition = FeatureDefinition(horizon_days=1, season=True)
-    before, after = (build_features(SalesTable(each), definition) for each in (rows, changed))
+    before, after = (
+        build_features(SalesTable(each), definition, region=region) for each in (rows, changed)
+    )
     moved = (before.x != after.x) & ~(np.isnan(before.x) & np.isnan(after.x))
     days = before.keys["date"][moved.any(axis=1) | (before.y != after.y)].nunique()
     assert days == records <= RECORDS_OF_A_DAY
     budget = NoiseBudget(4.0, 1e-6, rounds=20)
-    assert budget.spent_of_a_days_sales == pytest.approx(21173, abs=2)
+    assert budget.spent_of_a_days_sales == pytest.approx(32784, abs=2)
 
 
 def test_without_noise_nobody_adds_any() -> None:

@@ -119,7 +119,7 @@ def test_a_run_says_what_it_spends_and_of_what(
         folder = run(tmp_path, config)
     (told,) = [line for line in caplog.messages if "carries noise" in line]
     assert "epsilon 2 (delta 1e-06) for a bakery's day of training records" in told
-    assert "up to 240 days, " in told
+    assert "up to 300 days, " in told
     settings = facts_of(folder)["settings"]
     assert (settings["privacy"], settings["epsilon"], settings["aggregation"]) == (
         "noise",
