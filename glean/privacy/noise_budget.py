@@ -24,7 +24,7 @@ RECORDS_OF_A_DAY = 300
 weeks after (means of same weekdays, of what they sold by the mean of then), and the same weekdays a
 year after the first 29, which are told relative to that mean: 240 days. And the special days a year
 after those of that half year, against whose usual they are told: 60 leave room for every region
-(`tests/privacy/test_gaussian_dp.py` finds up to 25)."""
+(`tests/privacy/test_gaussian_dp.py` finds up to 9)."""
 
 RELIED_SHARE = (2, 3)
 """Of the roster: so many bakeries give the noise that is accounted, also where a third has gone."""
