@@ -11,7 +11,7 @@ from tests.cli.typed_commands import glean, simulate
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
 REFUSED = [
-    (("--set", "num-rounds=3"), "unknown key 'num-rounds'; known are aggregation, "),
+    (("--set", "num-rounds=3"), "unknown key 'num-rounds'; perhaps num-server-rounds; known are "),
     (("--set", "num-server-rounds=many"), "num-server-rounds: found 'many'; wanted a whole number"),
     (("--set", "num-server-rounds=0"), "num-server-rounds: found 0; wanted a whole number from 1"),
     (("--set", "baselines=yes"), "baselines: found 'yes'; wanted true or false"),

@@ -20,7 +20,7 @@ from tests.tables import random_table
 NAMES = tuple(f"bakery {k}" for k in range(4))
 KINDS: dict[str, dict[str, ConfigValue]] = {
     "histogram": {"aggregation": "histogram"},
-    "refit": {"leaf_values": "refit", "max_depth": 5, "min_child_weight": 0.0},
+    "refit": {"leaf_values": "refit", "max_depth": 6, "min_child_weight": 0.0},
     "network": {"aggregation": "fedavg", "fedavg_model": "neural"},
 }
 CHANCE = 1e-9
