@@ -84,6 +84,7 @@ def secrets_of(table: SalesTable, paths: Iterable[Path] = ()) -> Secrets:
     columns = [
         rows["units"], rows.groupby("date")["units"].sum(), by_product.sum(), by_product.mean(),
         features.level, features.y, features.units / features.level,
+        features.mean_28, features.units / features.mean_28,
     ]  # fmt: skip
     numbers = {float(value) for column in columns for value in np.asarray(column, np.float64)}
     numbers |= {float(np.float32(value)) for value in numbers}

@@ -65,8 +65,24 @@ Meddle = Callable[[Message, str, Honest], Message]
 @pytest.fixture(scope="module")
 def bakeries(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("sales") / "many.csv"
-    random_table(bakeries=BAKERIES, products=1, days=60).rows.to_csv(path, index=False)
+    rows = random_table(bakeries=BAKERIES, products=1, days=60).rows
+    with_swings(rows).to_csv(path, index=False)
     return str(path)
+
+
+def with_swings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Let each bakery's demand swing from day to day, so that its last days say much of the next.
+
+    Without, the level says all there is, and rounds are no better than the first model.
+    """
+    swings, rng = [], np.random.default_rng(5)
+    for _, days in rows.groupby("bakery"):
+        steps = rng.normal(0.0, 0.25, len(days))
+        swing = np.zeros(len(days))
+        for day in range(1, len(days)):
+            swing[day] = 0.8 * swing[day - 1] + steps[day]
+        swings.append(pd.Series(np.exp(swing), index=days.index))
+    return rows.assign(units=(rows["units"] * pd.concat(swings)).round())
 
 
 def honestly(_message: Message, _name: str, honest: Honest) -> Message:
