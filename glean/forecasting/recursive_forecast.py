@@ -257,7 +257,8 @@ def on_usual_days(features: FeatureMatrix) -> FeatureMatrix:
     x = features.x.copy()
     for place, name in enumerate(features.definition.names):
         if group_of(name) in ("promotion", "holiday"):
-            x[:, place] = np.where(np.isnan(x[:, place]), np.nan, USUAL_DAY[name])
+            usual = USUAL_DAY.get(name, np.nan)  # an ordinary day has no special ratio
+            x[:, place] = np.where(np.isnan(x[:, place]), np.nan, usual)
     return replace(features, x=x)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from glean.errors import GleanError, SettingsError
+from glean.features.definition import FeatureDefinition
 from glean.features.matrix import build_features
 from glean.forecasting.cold_start import weekday_profile, with_cold_start
 from glean.forecasting.context import ForecastContext, read_context, with_client_model
@@ -16,7 +17,12 @@ from glean.forecasting.forecasters import TreeForecaster
 from glean.forecasting.future_rows import with_future_rows
 from glean.forecasting.model_store import StoredModel, to_files
 from glean.forecasting.plan import plan_day
-from glean.forecasting.recursive_forecast import ForecastRow, _widened, forecast_days
+from glean.forecasting.recursive_forecast import (
+    ForecastRow,
+    _widened,
+    forecast_days,
+    on_usual_days,
+)
 from glean.learning.boosting import train_pooled
 from glean.learning.forest import Forest
 from glean.runs.client_home import keep_files, keep_model
@@ -220,3 +226,19 @@ def test_ranges_widen_with_the_days_ahead() -> None:
     far = _widened(np.repeat(tomorrow, 2, axis=0), np.array([10.0, 10.0]), np.array([0, 6]))
     assert far[0] == pytest.approx(tomorrow[0])
     assert far[1] == pytest.approx([0.0, 7.94, 10.0, 16.18])
+
+
+@pytest.mark.parametrize("season", [False, True])
+def test_a_usual_day_is_no_holiday_and_no_special_day(season: bool) -> None:
+    """With the columns of either kind of federation; the weather stays as it is."""
+    definition = FeatureDefinition(horizon_days=1, season=season)
+    days = pd.date_range("2023-06-01", "2025-01-05", freq="D")
+    rows = pd.DataFrame({"date": days, "bakery": "b", "product": "roll", "units": 50.0})
+    rows["promotion"], rows["temperature_c"] = 1.0, 4.0
+    features = build_features(SalesTable(rows), definition, region="DE-SH")
+    assert np.isfinite(features.special_ratio).any() == season
+    usual = on_usual_days(features)
+    assert np.isnan(usual.special_ratio).all()
+    assert (usual.column("promotion") == 0).all()
+    assert (usual.column("days_to_holiday") == 7).all()
+    assert (usual.column("temperature_c") == 4).all()
