@@ -6,16 +6,16 @@ for each product on each open day after the last sale up to the last day asked, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from glean.errors import SettingsError
-from glean.sales.assortment import offers_of
+from glean.sales.assortment import Offer, offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.quality.opening_days import WEEKDAYS, opening_days
-from glean.sales.table import KEYS, SalesTable
+from glean.sales.table import SalesTable
 
 MOST_DAYS = 28
 """Days ahead that a forecast can be asked for."""
@@ -58,7 +58,8 @@ def with_future_rows(
     Raises
     ------
     SettingsError
-        `until` isn't after the last sale, or more than `MOST_DAYS` after it.
+        `until` isn't after the last sale, or more than `MOST_DAYS` after it; or no product has been
+        sold of late.
     """
     days = days_ahead(today)
     if until not in days:
@@ -67,8 +68,7 @@ def with_future_rows(
             f"one of the {MOST_DAYS} days after that. Newer sales make it possible and better"
         )
     offers = {offer.product: offer for offer in offers_of(table)}
-    offered = known_future.offered
-    products = [name for name, offer in offers.items() if name in offered or not offer.dropped]
+    products = _products_ahead(offers.values(), known_future, today)
     added = _usual_rows(table, products, days[days <= until])
     values = known_future.values_of(added)
     usually_open = ~added["date"].dt.day_of_week.isin(_closed_weekdays(table.rows))
@@ -125,6 +125,19 @@ def _closed_weekdays(sold: pd.DataFrame) -> list[int]:
     return [WEEKDAYS.index(day) for day in (*opening.days_off, *opening.mostly_off)]
 
 
+def _products_ahead(
+    offers: Iterable[Offer], known_future: KnownFuture, today: pd.Timestamp
+) -> list[str]:
+    offered = known_future.offered
+    found = [one.product for one in offers if one.product in offered or not one.dropped]
+    if not found:
+        raise SettingsError(
+            f"found no product that was sold of late, up to {today.date()}; wanted newer sales, or "
+            "products told as on offer in --coming"
+        )
+    return found
+
+
 def _usual_rows(table: SalesTable, products: Sequence[str], days: pd.DatetimeIndex) -> pd.DataFrame:
     """Make a row for every product and day, with what is taken for granted of it."""
     rows = table.rows
@@ -134,7 +147,7 @@ def _usual_rows(table: SalesTable, products: Sequence[str], days: pd.DatetimeInd
         for product, group in rows[rows["product"].isin(products)].groupby("product", sort=True)
         for day in days
     ]
-    return pd.DataFrame(added, columns=[*KEYS, "units"] if not added else None)
+    return pd.DataFrame(added)
 
 
 def _usual(rows: pd.DataFrame) -> dict[str, object]:

@@ -194,6 +194,15 @@ def test_products_have_rows_on_the_days_on_which_they_are_on_offer() -> None:
             assert (table["units"].isna() & (table["product"] == "product 0")).sum() == 6
 
 
+@pytest.mark.parametrize("since", [30, 400])
+def test_without_a_product_sold_of_late_there_is_nothing_to_plan(since: int) -> None:
+    """Rows of zero for weeks, or ever since: a sentence, and not a column that isn't there."""
+    idle = TABLE.rows["date"] > LAST - pd.Timedelta(days=since)
+    table = SalesTable(TABLE.rows.assign(units=TABLE.rows["units"].where(~idle, 0.0)))
+    with pytest.raises(SettingsError, match="found no product that was sold of late"):
+        with_future_rows(table, today=LAST, until=TOMORROW)
+
+
 def test_a_standing_order_is_what_it_was(bakery: ForecastContext) -> None:
     """Without a range and a reason; the other product is forecast."""
     table = with_future_rows(bakery.table, today=LAST, until=TOMORROW).rows
