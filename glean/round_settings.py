@@ -42,7 +42,8 @@ def floor_problems(rounds: RoundSettings, floor: int, *, deployed: bool) -> Iter
     if kind.unfit_for_floor:
         yield (
             f"aggregation: found {kind.name!r} {where}: {kind.unfit_for_floor}, and no sum may be "
-            f"of fewer than {floor}; wanted 'bagging', whose thin leaves are merged"
+            f"of fewer than {floor}; wanted 'bagging', whose thin leaves are merged, or "
+            "privacy=noise with 'oblivious', which opens no sum as it is"
         )
     if kind.sums and rounds.fraction_train < 1.0:
         yield (

@@ -185,6 +185,22 @@ def test_what_opens_sums_of_few_is_refused_under_a_floor(
     assert not [*RunSettings.from_config(trees).floor_problems(deployed=True)]
 
 
+def test_whom_histogram_is_refused_is_told_what_serves_instead() -> None:
+    """Under a floor that was set, in mode "sums", and under that of a deployment."""
+    instead = (
+        "wanted 'bagging', whose thin leaves are merged, or privacy=noise with 'oblivious', which "
+        "opens no sum as it is"
+    )
+    cells: dict[str, ConfigValue] = {"aggregation": "histogram", "privacy": "sums"}
+    with pytest.raises(SettingsError, match=re.escape(instead)):
+        RunSettings.from_config({**cells, "min-contributors": 3})
+    (problem,) = RunSettings.from_config(cells).floor_problems(deployed=True)
+    assert problem.endswith(instead)
+    RunSettings.from_config({"aggregation": "bagging", "min-contributors": 3})
+    noised: dict[str, ConfigValue] = {"aggregation": "oblivious", "privacy": "noise"}
+    RunSettings.from_config({**noised, "min-contributors": 3})
+
+
 def test_a_node_config_is_read() -> None:
     """Which bakery it plays, and of how many."""
     config: dict[str, ConfigValue] = {"partition-id": 3, "num-partitions": 5, "bakery": "North"}

@@ -105,8 +105,9 @@ class ClientPolicy:
             raise RefusalError(
                 OPENS_FEW,
                 f"found aggregation={kind.name!r}: {kind.unfit_for_floor}; wanted sums of "
-                f"{self.min_contributors} or more only (node config min-contributors). Nothing is "
-                "answered",
+                f"{self.min_contributors} or more only (node config min-contributors), as with "
+                "aggregation='bagging', or with noise, as with 'oblivious' and privacy='noise'. "
+                "Nothing is answered",
             )
         if self.node.share_scores == "no" and self.settings.shows_scores(deployed=self.own_table):
             raise RefusalError(

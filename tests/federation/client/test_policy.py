@@ -60,6 +60,12 @@ def test_a_run_against_the_policy_is_refused(
     assert kind_of(refused) == kind
 
 
+def test_who_refuses_histogram_says_what_serves_instead() -> None:
+    """For the bakery's own log, from which its owner may tell the operator."""
+    with pytest.raises(RefusalError, match=r"it opens each bin .* aggregation='bagging', or with"):
+        policy({"aggregation": "histogram"}).check_run()
+
+
 @pytest.mark.parametrize(
     ("node", "run"),
     [
