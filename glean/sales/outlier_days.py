@@ -27,6 +27,7 @@ COMPARED_DAYS = 56
 """Days before it that say how far days of this product are from the usual."""
 
 FEWEST_DAYS = 14
+WEEK = 7
 TIMES_USUAL = 3.0
 """A day is an outlier if it is more than so many times the usual, ..."""
 
@@ -47,24 +48,46 @@ def usual_of_outliers(rows: pd.DataFrame) -> Floats:
     array of shape (n,)
         Units that were usual on an outlier day; NaN on every other day.
     """
-    units = rows["units"].reset_index(drop=True)
-    known = units[units.notna()]
-    series = rows.groupby(["bakery", "product"], sort=False).ngroup().to_numpy()[known.index]
-    weekday = rows["date"].dt.day_of_week.to_numpy()[known.index]
-    same = _before(known, [series, weekday], SAME_WEEKDAYS, FEWEST_WEEKDAYS, level=0.5)
-    last = _before(known, [series], LAST_DAYS, LAST_DAYS, level=0.5)
+    units = rows["units"].to_numpy(dtype=np.float64)
+    known = np.flatnonzero(~np.isnan(units))
+    series = rows.groupby(["bakery", "product"], sort=False).ngroup().to_numpy()[known]
+    weekday = rows["date"].dt.day_of_week.to_numpy()[known]
+    sold = units[known]
+    same = _median_before(sold, series * WEEK + weekday, SAME_WEEKDAYS, FEWEST_WEEKDAYS)
+    last = _median_before(sold, series, LAST_DAYS, LAST_DAYS)
     usual = np.fmax(same, last)
-    times: pd.Series[float] = (known / usual).where(usual > 0)
-    high = _before(times, [series], COMPARED_DAYS, FEWEST_DAYS, level=HIGH)
+    times = np.divide(sold, usual, out=np.full_like(usual, np.nan), where=usual > 0)
+    high = np.full_like(times, np.nan)
+    asked = np.flatnonzero(times > TIMES_USUAL)
+    high[asked] = _quantile(_before(times, series, COMPARED_DAYS, asked), FEWEST_DAYS, HIGH)
     odd = (times > TIMES_USUAL) & (times > TIMES_HIGH * high)
-    found = usual.where(odd).reindex(units.index)
-    return np.asarray(found, dtype=np.float64)
+    found = np.full_like(units, np.nan)
+    found[known[odd]] = usual[odd]
+    return found
 
 
-def _before(
-    values: pd.Series[float], by: list[Whole], days: int, fewest: int, *, level: float
-) -> pd.Series[float]:
-    """Quantile of the values before each one, of the same group."""
-    earlier = values.groupby(by).rolling(days, min_periods=fewest, closed="left")
-    found = earlier.quantile(level)
-    return found.droplevel([*range(len(by))]).sort_index()
+def _median_before(values: Floats, series: Whole, days: int, fewest: int) -> Floats:
+    return _quantile(_before(values, series, days, np.arange(len(values))), fewest, 0.5)
+
+
+def _before(values: Floats, series: Whole, days: int, asked: Whole) -> Floats:
+    """Gather the values before those asked for, of the same series: shape (asked, days)."""
+    order = np.argsort(series, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    earlier = place[asked, None] - np.arange(1, days + 1)
+    there = order[np.maximum(earlier, 0)]
+    same = (earlier >= 0) & (series[there] == series[asked, None])
+    return np.where(same, values[there], np.nan)
+
+
+def _quantile(values: Floats, fewest: int, level: float) -> Floats:
+    """Interpolate a quantile of each row's values; NaN where fewer are known than asked for."""
+    ordered = np.sort(values, axis=1)
+    count = (~np.isnan(values)).sum(axis=1)
+    at = level * np.maximum(count - 1, 0)
+    below = np.floor(at).astype(np.int64)
+    rows = np.arange(len(values))
+    low = ordered[rows, below]
+    high = ordered[rows, np.minimum(below + 1, np.maximum(count - 1, 0))]
+    return np.where(count >= fewest, low + (high - low) * (at - below), np.nan)
