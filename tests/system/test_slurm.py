@@ -196,6 +196,7 @@ print(json.dumps({"nodes": list(found), "gpus": found, "a stranger": kind}))
 """
 
 
+@pytest.mark.long
 def test_a_gpu_job_without_a_gpu_fails(user: User) -> None:
     """SLURM grants it, Flower's bakeries get their shares, and XGBoost finds that it's none.
 
@@ -220,6 +221,7 @@ def test_scancel_ends_everything(user: User) -> None:
     assert "CANCELLED" in user.log_of(job)
 
 
+@pytest.mark.long
 def test_the_time_limit_ends_everything(user: User) -> None:
     """Also what left its session and its parent."""
     words = "( setsid sleep 1000 & ); echo so far; sleep 1000"
