@@ -118,7 +118,7 @@ def _quantiles(bakery: Window) -> Floats:
     ).items():
         mine = window.rows(window.days == day)
         found[window.days == day] = calibration.quantiles(
-            mine.forecast, mine.days, LEVELS, mine.near_holiday
+            mine.forecast, mine.days, LEVELS, mine.near_holiday, mine.products
         )
     return found
 

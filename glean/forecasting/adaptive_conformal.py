@@ -7,8 +7,9 @@ missed; here on the logarithm of the width of two intervals, so that all quantil
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,6 +55,42 @@ coverage was off by 1.9 points in the mean without steps and by 1.6 with these; 
 nearer still and cost pinball loss."""
 
 
+PRODUCT_STEP_SIZE = 0.03
+"""How much wider a product's ranges get against the others', as a logarithm, by a day on which it
+alone fell outside the 80% interval. On the half year before chain's test window products were 2.5
+points off 80% in the mean with 0 and 1.7 with this, at 0.1% more pinball loss; with 0.05 1.5."""
+
+
+@dataclass(frozen=True)
+class _Adaptation:
+    """How much wider ranges have become, as logarithms.
+
+    Parameters
+    ----------
+    intervals : array of shape (intervals,)
+        Of all products, by `ADAPTIVE_INTERVALS`.
+    products : mapping of str to float
+        Of a product besides; 0 where it isn't there.
+    """
+
+    intervals: Floats
+    products: Mapping[str, float]
+
+    def plus(self, other: _Adaptation) -> _Adaptation:
+        """Add what one more day says."""
+        products = dict(self.products)
+        for name, step in other.products.items():
+            products[name] = products.get(name, 0.0) + step
+        return _Adaptation(self.intervals + other.intervals, products)
+
+    def of(self, calibration: Calibration) -> Calibration:
+        """Widen a calibration."""
+        widths = dict(calibration.products)
+        for name, log_factor in self.products.items():
+            widths[name] = widths.get(name, 1.0) * math.exp(log_factor)
+        return widened(replace(calibration, products=widths), np.exp(self.intervals))
+
+
 def adapted_intervals(
     residuals: Residuals,
     days: Sequence[int],
@@ -81,14 +118,13 @@ def adapted_intervals(
     earlier = evaluated.rows(evaluated.days < days[0])
     warm_up = np.unique(earlier.days)[-WARM_UP_DAYS:].tolist()
     unit = counting_unit(earlier.units)
-    log_factors, pending = np.zeros(len(ADAPTIVE_INTERVALS)), deque[tuple[int, Floats]]()
-    found = {}
+    adapted = _Adaptation(np.zeros(len(ADAPTIVE_INTERVALS)), {})
+    pending, found = deque[tuple[int, _Adaptation]](), {}
     for day in (*warm_up, *days):
         origin = day - horizon_days
         while pending and pending[0][0] <= origin:
-            log_factors = log_factors + pending.popleft()[1]
-        plain = calibrate(residuals.until(origin), today=origin, prior=prior)
-        found[day] = widened(plain, np.exp(log_factors))
+            adapted = adapted.plus(pending.popleft()[1])
+        found[day] = adapted.of(calibrate(residuals.until(origin), today=origin, prior=prior))
         now = evaluated.days == day
         if now.any():
             pending.append((day, _adjustments(found[day], evaluated.rows(now), unit)))
@@ -126,27 +162,33 @@ def counting_unit(units: Floats) -> float:
     return float(often[0]) if often.size else 0.0
 
 
-def _adjustments(calibration: Calibration, residuals: Residuals, unit: float) -> Floats:
+def _adjustments(calibration: Calibration, residuals: Residuals, unit: float) -> _Adaptation:
     """How much wider each interval gets after a day, whose sales are counts but for estimates."""
     counts = residuals.units / (unit or 1.0)
     halves = np.where(np.abs(counts - np.round(counts)) < _ON_COUNT, unit / 2, 0.0)
     below_units, upto = (
         calibration.cdf(
-            residuals.units + half, residuals.forecast, residuals.days, residuals.near_holiday
+            residuals.units + half,
+            residuals.forecast,
+            residuals.days,
+            residuals.near_holiday,
+            residuals.products,
         )
         for half in (-halves, halves)
     )
-    return np.array(
-        [
-            interval.step_size * (_missed(below_units, upto, *interval.ends) - (1 - interval.level))
-            for interval in ADAPTIVE_INTERVALS
-        ]
-    )
+    missed = [_missed(below_units, upto, *interval.ends) for interval in ADAPTIVE_INTERVALS]
+    steps = [
+        interval.step_size * (float(rows.mean()) - (1 - interval.level))
+        for interval, rows in zip(ADAPTIVE_INTERVALS, missed, strict=True)
+    ]
+    apart = PRODUCT_STEP_SIZE * (missed[0] - missed[0].mean())
+    by_product = zip(residuals.products.tolist(), apart.tolist(), strict=True)
+    return _Adaptation(np.array(steps), dict(by_product))
 
 
-def _missed(below: Floats, upto: Floats, low: float, high: float) -> float:
-    """Share of rows outside the interval; of counts that part of their step which lies outside."""
+def _missed(below: Floats, upto: Floats, low: float, high: float) -> Floats:
+    """Which rows lie outside the interval; of counts that part of their step which does."""
     part = np.clip(np.minimum(upto, high) - np.maximum(below, low), 0.0, None)
     inside = (below >= low) & (below <= high)
     share = np.divide(part, upto - below, out=inside.astype(np.float64), where=upto > below)
-    return 1.0 - float(share.mean())
+    return np.asarray(1.0 - share)

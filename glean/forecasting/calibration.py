@@ -5,15 +5,18 @@ is split conformal prediction (Vovk et al. 2005) with scores that are scaled: an
 means little on a thousand and much on twenty. The scale is a variance that grows with the forecast
 f as a * f + b * f² (of counts: chance between customers, and a share of the day), so that it goes
 along when the table counts in dozens instead of pieces. Weekdays have a width of their own, and so
-have the days around public holidays. Recent errors weigh more, so that it adapts when demand
-shifts. A bakery with few errors leans on a prior from the federation.
+have products and the days around public holidays. Recent errors weigh more, so that it adapts when
+demand shifts. A product with few errors leans on the bakery's others, and a bakery with few on a
+prior from the federation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from glean.forecasting.error_scale import (
@@ -21,10 +24,11 @@ from glean.forecasting.error_scale import (
     fit_variance,
     fitted_factor,
     holiday_factor,
+    product_factors,
     weekday_factors,
     weekday_of,
 )
-from glean.forecasting.residuals import Residuals
+from glean.forecasting.residuals import Names, Residuals
 from glean.metrics import Floats
 
 Whole = NDArray[np.int64]
@@ -55,6 +59,8 @@ class Calibration:
         Factor on the scale, Monday first.
     holiday : float
         Factor on the scale around public holidays, at least 1.
+    products : mapping of str to float
+        Factor on the scale by product; 1 for those that aren't there.
     """
 
     by_chance: float
@@ -63,15 +69,34 @@ class Calibration:
     levels: Floats
     weekdays: Floats
     holiday: float = 1.0
+    products: Mapping[str, float] = field(default_factory=dict)
 
-    def scale(self, forecast: Floats, days: Whole, near_holiday: Flags | None = None) -> Floats:
+    def scale(
+        self,
+        forecast: Floats,
+        days: Whole,
+        near_holiday: Flags | None = None,
+        products: Names | None = None,
+    ) -> Floats:
         """Give the standard deviation of demand around forecasts, units of shape (n,)."""
         variance = self.by_chance * forecast + self.by_share * forecast**2
         scale = np.sqrt(variance) * self.weekdays[weekday_of(days)]
-        return scale if near_holiday is None else np.where(near_holiday, self.holiday, 1.0) * scale
+        if near_holiday is not None:
+            scale = np.where(near_holiday, self.holiday, 1.0) * scale
+        return scale if products is None else self.widths(products) * scale
+
+    def widths(self, products: Names) -> Floats:
+        """Give the factors on the scale of the rows' products, shape (n,)."""
+        codes, names = pd.factorize(products)
+        return np.array([self.products.get(name, 1.0) for name in names])[codes]
 
     def quantiles(
-        self, forecast: Floats, days: Whole, levels: Floats, near_holiday: Flags | None = None
+        self,
+        forecast: Floats,
+        days: Whole,
+        levels: Floats,
+        near_holiday: Flags | None = None,
+        products: Names | None = None,
     ) -> Floats:
         """Quantiles of demand.
 
@@ -85,6 +110,8 @@ class Calibration:
             Between 0 and 1.
         near_holiday : bool array of shape (n,), optional
             Which days are around a public holiday; by default none.
+        products : object array of shape (n,), optional
+            Whose forecasts these are; by default of products of the usual width.
 
         Returns
         -------
@@ -92,14 +119,19 @@ class Calibration:
             Units, never below zero; they don't fall as the level rises.
         """
         standard = np.interp(levels, self.levels, self.scores)
-        scale = self.scale(forecast, days, near_holiday)
+        scale = self.scale(forecast, days, near_holiday, products)
         return np.maximum(forecast[:, None] + np.outer(scale, standard), 0.0)
 
     def cdf(
-        self, units: Floats, forecast: Floats, days: Whole, near_holiday: Flags | None = None
+        self,
+        units: Floats,
+        forecast: Floats,
+        days: Whole,
+        near_holiday: Flags | None = None,
+        products: Names | None = None,
     ) -> Floats:
         """Probability of demand of at most `units`, shape (n,)."""
-        scale = np.maximum(self.scale(forecast, days, near_holiday), 1e-12)
+        scale = np.maximum(self.scale(forecast, days, near_holiday, products), 1e-12)
         found = np.interp((units - forecast) / scale, self.scores, self.levels, left=0.0, right=1.0)
         return np.asarray(np.where(units < 0, 0.0, found))
 
@@ -126,9 +158,12 @@ def calibrate(residuals: Residuals, *, today: int, prior: Calibration | None = N
     weight = np.exp2((days - today) / HALF_LIFE_DAYS)
     by_chance, by_share = fit_variance(forecast, error, weight)
     plain = error / np.sqrt(by_chance * forecast + by_share * forecast**2)
+    products = product_factors(plain, residuals.products, weight)
+    plain = plain / products.by_row
     weekdays = weekday_factors(plain, days, weight)
-    scores, levels = _distribution(plain / weekdays[weekday_of(days)], days, weight)
-    own = Calibration(by_chance, by_share, scores, levels, weekdays, holiday)
+    plain, telling = plain / weekdays[weekday_of(days)], products.telling
+    scores, levels = _distribution(plain[telling], days[telling], weight[telling])
+    own = Calibration(by_chance, by_share, scores, levels, weekdays, holiday, products.by_name)
     return own if prior is None else _blended(own, prior, days=_days_seen(days, weight))
 
 
@@ -150,6 +185,7 @@ def _blended(own: Calibration, prior: Calibration, *, days: float) -> Calibratio
         levels,
         share * own.weekdays + (1 - share) * prior.weekdays,
         own.holiday,
+        own.products,
     )
 
 

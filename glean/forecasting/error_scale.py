@@ -7,11 +7,13 @@ holidays and for days that the model was fitted to, go out. `calibrate` scales e
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from glean.forecasting.residuals import Residuals
+from glean.forecasting.residuals import Names, Residuals
 from glean.metrics import Floats
 
 Whole = NDArray[np.int64]
@@ -19,6 +21,13 @@ Flags = NDArray[np.bool_]
 
 WEEKDAY_PRIOR_DAYS = 12.0
 """Days of a weekday that weigh as much as what all weekdays say of their common width."""
+
+PRODUCT_PRIOR_DAYS = 14.0
+"""Days of a product that weigh as much as what all products say of their common width. On the half
+year before chain's test window 7 was as good, and 28 a little worse."""
+
+NEXT_TO_NONE = 0.1
+"""Mean size of errors, next to all products', below which a product hardly has any."""
 
 HOLIDAY_PRIOR_DAYS = 12.0
 """Days around holidays that weigh as much as what the other days say of their width."""
@@ -130,6 +139,41 @@ def weekday_factors(plain: Floats, days: Whole, weight: Floats) -> Floats:
     seen = _summed(weekday[first], by_day) ** 2 / squares
     factors: Floats = (seen * found / overall + WEEKDAY_PRIOR_DAYS) / (seen + WEEKDAY_PRIOR_DAYS)
     return factors
+
+
+@dataclass(frozen=True)
+class ProductFactors:
+    """Width by product.
+
+    Parameters
+    ----------
+    by_name : dict of str to float
+        Factor on the scale; none where there is a single product.
+    by_row : array of shape (n,)
+        The same by row.
+    telling : bool array of shape (n,)
+        Rows that say what the others' errors are like: not those of products with next to none, as
+        a standing order has.
+    """
+
+    by_name: dict[str, float]
+    by_row: Floats
+    telling: Flags
+
+
+def product_factors(plain: Floats, products: Names, weight: Floats) -> ProductFactors:
+    """Compare the sizes of products' errors; drawn towards 1 where few days of one were seen."""
+    size = _trimmed(np.abs(plain))
+    overall = (weight @ size) / weight.sum()
+    codes, names = pd.factorize(products)
+    if overall <= 0 or len(names) == 1:
+        return ProductFactors({}, np.ones(len(plain)), np.ones(len(plain), dtype=bool))
+    total = np.maximum(np.bincount(codes, weight), _NO_WEIGHT)
+    seen = total**2 / np.maximum(np.bincount(codes, weight**2), _NO_WEIGHT)
+    found = np.bincount(codes, weight * size) / total / overall
+    factors = (seen * found + PRODUCT_PRIOR_DAYS) / (seen + PRODUCT_PRIOR_DAYS)
+    by_name = dict(zip(names.tolist(), factors.tolist(), strict=True))
+    return ProductFactors(by_name, factors[codes], found[codes] > NEXT_TO_NONE)
 
 
 def _summed(weekday: Whole, values: Floats) -> Floats:

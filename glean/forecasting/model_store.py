@@ -34,6 +34,7 @@ _RESIDUALS = {
     "units": np.float64,
     "fitted": np.bool_,
     "near_holiday": np.bool_,
+    "products": np.object_,
 }
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -81,6 +82,7 @@ def to_files(kept: StoredModel) -> dict[str, bytes]:
             "units": kept.residuals.units.tolist(),
             "fitted": kept.residuals.fitted.tolist(),
             "near_holiday": kept.residuals.near_holiday.tolist(),
+            "products": kept.residuals.products.tolist(),
         },
     }
     return {
@@ -145,13 +147,17 @@ def _residuals_of(errors: Mapping[str, Any]) -> Residuals:
     }
     if len({array.shape for array in found.values()}) != 1 or found["days"].ndim != 1:
         raise ValueError("found past errors of different lengths")
+    if not all(isinstance(name, str) for name in found["products"]):
+        raise ValueError("found a product whose name is no text")
     return Residuals(**found)
 
 
 def _prior_to_json(prior: Calibration | None) -> dict[str, object] | None:
     if prior is None:
         return None
-    return {name: np.asarray(value).tolist() for name, value in vars(prior).items()}
+    # It has no products: those of other bakeries are other ones.
+    kept = {name: value for name, value in vars(prior).items() if name != "products"}
+    return {name: np.asarray(value).tolist() for name, value in kept.items()}
 
 
 def _prior_of(found: dict[str, object] | None) -> Calibration | None:

@@ -202,7 +202,9 @@ def _quantiles(
     first = int(day_numbers(pd.Series([today]))[0]) + 1
     calibration = adapted_intervals(residuals, [first], horizon_days=1, prior=prior)[first]
     days = day_numbers(made.features.keys["date"])
-    quantiles = calibration.quantiles(made.units, days, LEVELS, near_holiday(made.features))
+    products = made.features.keys["product"].to_numpy(dtype=object)
+    near = near_holiday(made.features)
+    quantiles = calibration.quantiles(made.units, days, LEVELS, near, products)
     return _widened(quantiles, made.units, days - first)
 
 

@@ -14,6 +14,7 @@ from glean.metrics import Floats
 
 Whole = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Names = NDArray[np.object_]
 
 KEPT_DAYS = 365
 """Days of errors that are looked back on."""
@@ -33,6 +34,8 @@ class Residuals:
         Whether the forecast's model was fitted to the row: its error is then too small.
     near_holiday : bool array of shape (n,)
         Whether the day is around a public holiday.
+    products : object array of shape (n,)
+        Name of the product.
     """
 
     days: Whole
@@ -40,6 +43,7 @@ class Residuals:
     units: Floats
     fitted: Flags
     near_holiday: Flags
+    products: Names
 
     def rows(self, wanted: Flags | Whole | slice) -> Residuals:
         """Take rows by a mask of shape (n,), by their numbers, or by a slice."""
@@ -49,6 +53,7 @@ class Residuals:
             self.units[wanted],
             self.fitted[wanted],
             self.near_holiday[wanted],
+            self.products[wanted],
         )
 
     def where(self, mask: Flags) -> Residuals:
@@ -75,4 +80,5 @@ class Residuals:
             np.concatenate([self.units, other.units]),
             np.concatenate([self.fitted, other.fitted]),
             np.concatenate([self.near_holiday, other.near_holiday]),
+            np.concatenate([self.products, other.products]),
         )

@@ -58,7 +58,12 @@ def residuals(features: FeatureMatrix, forecast: Floats, *, fitted: bool) -> Res
     """Put forecasts of rows (units, shape (n,)) beside what came of them."""
     days = day_numbers(features.keys["date"])
     return Residuals(
-        days, forecast, features.units, np.full(len(days), fitted), near_holiday(features)
+        days,
+        forecast,
+        features.units,
+        np.full(len(days), fitted),
+        near_holiday(features),
+        features.keys["product"].to_numpy(dtype=object),
     )
 
 
@@ -88,8 +93,9 @@ def rolling_quantiles(
     prior : Calibration, optional
         What other bakeries' errors say.
     """
-    days, near = day_numbers(features.keys["date"]), near_holiday(features)
-    known = earlier.plus(residuals(features, forecast, fitted=False))
+    rows = residuals(features, forecast, fitted=False)
+    days, near, products = rows.days, rows.near_holiday, rows.products
+    known = earlier.plus(rows)
     whole = bool((features.units == np.round(features.units)).all())
     chance = np.random.default_rng(seed).random(len(days))
     found, pit = np.empty((len(days), len(levels))), np.empty(len(days))
@@ -101,9 +107,13 @@ def rolling_quantiles(
     )
     for day, calibration in calibrations.items():
         mine = days == day
-        found[mine] = calibration.quantiles(forecast[mine], days[mine], levels, near[mine])
+        found[mine] = calibration.quantiles(
+            forecast[mine], days[mine], levels, near[mine], products[mine]
+        )
         below, upto = (
-            calibration.cdf(features.units[mine] + half, forecast[mine], days[mine], near[mine])
+            calibration.cdf(
+                features.units[mine] + half, forecast[mine], days[mine], near[mine], products[mine]
+            )
             for half in ((-0.5, 0.5) if whole else (0.0, 0.0))
         )
         pit[mine] = below + chance[mine] * (upto - below)

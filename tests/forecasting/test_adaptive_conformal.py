@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from glean.forecasting import adaptive_conformal
-from glean.forecasting.adaptive_conformal import ADAPTIVE_INTERVALS, adapted_intervals
+from glean.forecasting.adaptive_conformal import ADAPTIVE_INTERVALS, _Adaptation, adapted_intervals
 from glean.forecasting.calibration import UNKNOWN, Calibration, calibrate
 from glean.forecasting.residuals import Residuals
-from glean.metrics import Floats
 
 FIRST = 18_000
 LEVELS = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
@@ -24,7 +23,8 @@ def errors(spread: list[float], *, products: int = 4, seed: int = 0) -> Residual
     forecast = np.full(len(days), 100.0)
     units = forecast * (1 + np.repeat(spread, products) * rng.normal(size=len(days)))
     never = np.zeros(len(days), dtype=bool)
-    return Residuals(days, forecast, np.maximum(units, 0.1), never, never)
+    names = np.tile([f"product {k}" for k in range(products)], len(spread)).astype(object)
+    return Residuals(days, forecast, np.maximum(units, 0.1), never, never, names)
 
 
 def width(past: Residuals, day: int, *, plain: bool = False) -> float:
@@ -47,6 +47,21 @@ def test_surprises_widen_and_calm_narrows() -> None:
         assert way * np.log(moved) > 0.1
     past = errors(steady)
     assert width(past, today) == pytest.approx(width(past, today, plain=True), rel=0.1)
+
+
+def test_a_product_that_surprises_gets_wider_than_the_others() -> None:
+    """By more than its fading errors alone say, and the others don't."""
+    past, today = errors([0.1] * 111), FIRST + 111
+    wild = (past.products == "product 0") & (past.days >= FIRST + 90)
+    past = replace(past, units=np.where(wild, 100 + 4 * (past.units - 100), past.units))
+    both = (
+        adapted_intervals(past, [today], horizon_days=1)[today],
+        calibrate(past.until(today - 1), today=today - 1),
+    )
+    names = np.array(["product 0", "product 1"], dtype=object)
+    (wide, usual), (plain_wide, plain_usual) = (made.widths(names) for made in both)
+    assert wide / plain_wide > 1.15
+    assert 0.7 < usual / plain_usual < 1.0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -99,7 +114,8 @@ def test_dozens_are_tracked_like_pieces() -> None:
 def test_of_a_count_that_part_is_missed_which_lies_outside() -> None:
     """Three pieces where two were expected: the interval ends within their step."""
     never = np.array([False])
-    past = Residuals(np.array([FIRST]), np.array([2.0]), np.array([3.0]), never, never)
+    roll = np.array(["roll"], dtype=object)
+    past = Residuals(np.array([FIRST]), np.array([2.0]), np.array([3.0]), never, never, roll)
     below, upto = (
         float(UNKNOWN.cdf(np.array([units]), past.forecast, past.days)[0]) for units in (2.5, 3.5)
     )
@@ -107,7 +123,7 @@ def test_of_a_count_that_part_is_missed_which_lies_outside() -> None:
     missed = (upto - 0.9) / (upto - below)
     step = ADAPTIVE_INTERVALS[0].step_size
     counted, measured = (
-        adaptive_conformal._adjustments(UNKNOWN, past, unit)[0] for unit in (1.0, 0.0)
+        adaptive_conformal._adjustments(UNKNOWN, past, unit).intervals[0] for unit in (1.0, 0.0)
     )
     assert counted == pytest.approx(step * (missed - 0.2))
     assert measured == pytest.approx(step * (1.0 - 0.2))
@@ -122,9 +138,9 @@ def test_sales_are_scored_in_their_counting_unit(
     counts = replace(past, units=np.round(past.units) * unit, forecast=past.forecast * unit)
     found = []
 
-    def adjustments(_calibration: Calibration, _past: Residuals, unit: float) -> Floats:
+    def adjustments(_calibration: Calibration, _past: Residuals, unit: float) -> _Adaptation:
         found.append(unit)
-        return np.zeros(len(ADAPTIVE_INTERVALS))
+        return _Adaptation(np.zeros(len(ADAPTIVE_INTERVALS)), {})
 
     monkeypatch.setattr(adaptive_conformal, "_adjustments", adjustments)
     adapted_intervals(counts, range(FIRST + 50, FIRST + 60), horizon_days=1)

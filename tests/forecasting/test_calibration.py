@@ -17,7 +17,8 @@ from tests.matrices import random_matrix
 
 LEVELS = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
 NONE = np.array([], dtype=bool)
-NOBODY = Residuals(np.array([], dtype=np.int64), np.array([]), np.array([]), NONE, NONE)
+NAMELESS = np.array([], dtype=object)
+NOBODY = Residuals(np.array([], dtype=np.int64), np.array([]), np.array([]), NONE, NONE, NAMELESS)
 
 
 def errors(days: int = 300, *, seed: int = 0, spread: float = 0.2, first: int = 0) -> Residuals:
@@ -27,7 +28,8 @@ def errors(days: int = 300, *, seed: int = 0, spread: float = 0.2, first: int = 
     units = rng.poisson(forecast * rng.gamma(1 / spread**2, spread**2, len(forecast)))
     number = np.repeat(np.arange(first, first + days), 3)
     never = np.zeros(len(number), dtype=bool)
-    return Residuals(number, forecast, units.astype(float), never, never)
+    bread = np.full(len(number), "bread", dtype=object)
+    return Residuals(number, forecast, units.astype(float), never, never, bread)
 
 
 def coverage(past: Residuals, new: Residuals, low: float, high: float) -> Floats:
@@ -103,6 +105,41 @@ def test_a_wild_weekday_gets_wider_quantiles() -> None:
     units = np.where(saturday, past.forecast + 3 * (past.units - past.forecast), past.units)
     made = calibrate(replace(past, units=np.maximum(units, 0)), today=349)
     assert made.weekdays[5] > 1.4 * made.weekdays[1]
+
+
+def by_product(days: int, *, first: int = 0, seed: int = 0) -> Residuals:
+    """A standing order of 40, steady rolls and wild cakes, 40 a day of each."""
+    rng = np.random.default_rng(seed)
+    spread = np.tile([0.0, 3.0, 12.0], days)
+    number = np.repeat(np.arange(first, first + days), 3)
+    never, forecast = np.zeros(len(number), dtype=bool), np.full(len(number), 40.0)
+    names = np.tile(["order", "roll", "cake"], days).astype(object)
+    return Residuals(number, forecast, forecast + rng.normal(0, spread), never, never, names)
+
+
+def test_each_product_has_its_width() -> None:
+    """80% of the days of a steady and of a wild one; a standing order is what it is."""
+    new, levels = by_product(2000, first=300, seed=100), np.array([0.1, 0.9])
+    shares = []
+    for seed in range(8):
+        made = calibrate(by_product(300, seed=seed), today=299)
+        ends = made.quantiles(new.forecast, new.days, levels, products=new.products)
+        inside = (new.units >= ends[:, 0]) & (new.units <= ends[:, 1])
+        shares.append([inside[new.products == name].mean() for name in ("roll", "cake")])
+        assert ends[new.products == "order"] == pytest.approx(40, abs=0.9)
+    assert np.mean(shares, axis=0) == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_product_with_few_days_leans_on_the_others() -> None:
+    """A wild one of a week is a little wider than usual, and one never seen is usual."""
+    old = by_product(100)
+    young = by_product(100).where((old.products == "cake") & (old.days >= 93))
+    young = replace(young, products=np.full(7, "bun", dtype=object))
+    made = calibrate(old.plus(young), today=99)
+    asked = np.array(["cake", "bun", "new"], dtype=object)
+    cake, bun, new = made.widths(asked).tolist()
+    assert new == 1.0
+    assert 1 < bun < 0.75 * cake
 
 
 def around_holidays(past: Residuals, *, every: int, times: float) -> Residuals:

@@ -25,6 +25,7 @@ ERRORS = {
     "units": [1.0, 3.0],
     "fitted": [False, False],
     "near_holiday": [False, True],
+    "products": ["roll", "bun"],
 }
 PRIOR = {
     "by_chance": 1.0,
@@ -60,6 +61,7 @@ def test_a_whole_file_is_read() -> None:
     assert stored.own.selection.weights == {"federated": 1.0}
     assert stored.own.personalized.correction.factors == {"roll": 1.1}
     assert stored.residuals.days.tolist() == [1, 2]
+    assert stored.residuals.products.tolist() == ["roll", "bun"]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,8 @@ def test_a_whole_file_is_read() -> None:
                 {"errors": ERRORS | {"units": [1.0]}},
                 {"errors": dict.fromkeys(ERRORS, 1)},
                 {"errors": ERRORS | {"days": [2**70, 1]}},
+                {"errors": ERRORS | {"products": [["roll"], 2]}},
+                {"errors": ERRORS | {"products": [1, 2]}},
                 {"prior": PRIOR | {"weekdays": [1.0]}},
                 {"prior": PRIOR | {"levels": [0.5]}},
             )

@@ -60,7 +60,8 @@ def test_a_newcomer_s_intervals_hold_before_its_first_error() -> None:
     """80% and 95% at a bakery that was in none of the sums, for small and large products."""
     forecast, units = demand(8000, seed=99)
     none, never = np.array([]), np.array([], dtype=bool)
-    nothing = Residuals(none.astype(np.int64), none, none, never, never)
+    nameless = none.astype(object)
+    nothing = Residuals(none.astype(np.int64), none, none, never, never, nameless)
     made = calibrate(nothing, today=0, prior=prior_calibration(federation()))
     ends = made.quantiles(forecast, np.zeros(len(forecast), dtype=np.int64), LEVELS)
     for low, high, nominal in ((0, -1, 0.95), (1, -2, 0.8)):
@@ -112,7 +113,8 @@ def test_own_errors_take_over() -> None:
         number = np.arange(400 - days, 400)
         units = 100.0 + 40.0 * rng.standard_normal(days)
         never = np.zeros(days, dtype=bool)
-        past = Residuals(number, np.full(days, 100.0), units, never, never)
+        roll = np.full(days, "roll", dtype=object)
+        past = Residuals(number, np.full(days, 100.0), units, never, never, roll)
         made = calibrate(past, today=399, prior=prior if borrows else None)
         low, high = made.quantiles(asked, day, ends)[0]
         return float(high - low)
