@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from glean.operations.day_remarks import (
+    months_without_sales,
+    other_odd_days,
+    outlier_days,
+    part_of_a_day,
+    regions,
+    renamed,
+    several_in_one,
+    some_of,
+)
 from glean.sales.quality.health import DEFAULT_TEST_DAYS, BakeryHealth, Report
 from glean.sales.quality.histories import FORECAST_FROM_DAY
 from glean.sales.quality.like_names import MOST_NAMES
@@ -13,9 +23,6 @@ from glean.sales.windows import MIN_TRADING_DAYS
 
 MOST_REMARKS = 5
 """Of each kind."""
-
-MOST_NAMED = 3
-"""Products in one remark."""
 
 OFTEN_SOLD_OUT = 0.2
 
@@ -30,11 +37,15 @@ def remarks_of(report: Report) -> Iterator[str]:
     yield from _few([text for bakery in report.bakeries for text in _lone_days(bakery)])
     yield from _few([_to_come(bakery) for bakery in report.bakeries if bakery.days_to_come])
     for kind, pairs in (("Bakeries", report.like_bakeries), ("Products", report.like_products)):
-        same = "are these the same? If so, give them one name."
+        same = "are these the same? Glean takes them for two; if they are one, give them one name."
         yield from _few([f"{kind} {one!r} and {other!r}: {same}" for one, other in pairs])
     yield from _uncompared(report)
+    yield from _few([text for bakery in report.bakeries for text in renamed(bakery)])
     by_gap = sorted(report.bakeries, key=_longest_gap, reverse=True)
     for remark in (
+        part_of_a_day,
+        several_in_one,
+        other_odd_days,
         _never_sold,
         _short_products,
         _returns,
@@ -43,11 +54,12 @@ def remarks_of(report: Report) -> Iterator[str]:
         _pauses,
         _weekdays,
         _stock_outs,
-        _outliers,
+        outlier_days,
     ):
         yield from _few([text for bakery in by_gap if (text := remark(bakery))])
     if any(product.outliers for bakery in report.bakeries for product in bakery.products):
         yield RULE
+    yield from _few(list(regions(report.regions, len(report.bakeries))))
     if report.ignored:
         yield f"Columns of text that aren't used: {', '.join(report.ignored)}."
 
@@ -88,7 +100,8 @@ def _untrained(bakery: BakeryHealth) -> str:
 
 def _lone_days(bakery: BakeryHealth) -> list[str]:
     return [
-        f"{bakery.bakery}: {day.date} stands {_distance(day)}: a typing error?"
+        f"{bakery.bakery}: {day.date} stands {_distance(day)}: a typing error? Glean takes "
+        "it for a day of sales; mend or delete its rows."
         for day in bakery.opening.lone_days
     ]
 
@@ -102,7 +115,10 @@ def _distance(day: LoneDay) -> str:
 def _to_come(bakery: BakeryHealth) -> str:
     days = bakery.days_to_come
     has = "1 day after today has rows" if days == 1 else f"{days:,} days after today have rows"
-    return f"{bakery.bakery}: {has}; sales are of the past: wrong dates, or a forecast?"
+    return (
+        f"{bakery.bakery}: {has}; sales are of the past: wrong dates, or a forecast? Glean takes "
+        "them for sold."
+    )
 
 
 def _never_sold(bakery: BakeryHealth) -> str:
@@ -112,12 +128,7 @@ def _never_sold(bakery: BakeryHealth) -> str:
     if len(idle) == len(bakery.products):
         return f"{bakery.bakery}: never sold anything; it can't be learned from."
     them = "it" if len(idle) == 1 else "they"
-    return f"{bakery.bakery}: {_named(idle)} never sold; {them} can't be learned from."
-
-
-def _named(texts: Sequence[str]) -> str:
-    rest = len(texts) - MOST_NAMED
-    return ", ".join(texts[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return f"{bakery.bakery}: {some_of(idle)} never sold; {them} can't be learned from."
 
 
 def _short_products(bakery: BakeryHealth) -> str:
@@ -125,9 +136,9 @@ def _short_products(bakery: BakeryHealth) -> str:
     if not short:
         return ""
     shortest = sorted(short, key=lambda product: product.opening.trading_days)
-    named = [f"{product.product} ({product.opening.trading_days})" for product in shortest]
+    found = [f"{product.product} ({product.opening.trading_days})" for product in shortest]
     return (
-        f"{bakery.bakery}: fewer than {MIN_TRADING_DAYS} days of {_named(named)}; "
+        f"{bakery.bakery}: fewer than {MIN_TRADING_DAYS} days of {some_of(found)}; "
         f"a product is forecast from its {FORECAST_FROM_DAY}th day on."
     )
 
@@ -153,7 +164,11 @@ def _gaps(bakery: BakeryHealth) -> str:
     if not gaps:
         return ""
     more = f", the longest of {len(gaps)} gaps" if len(gaps) > 1 else ""
-    return f"{bakery.bakery}: no rows from {gaps[0]}{more}; closed then, or are rows lost?"
+    months = months_without_sales(bakery)
+    return (
+        f"{bakery.bakery}: no rows from {gaps[0]}{more}{months}; closed then, or are rows lost? "
+        "Glean takes days without rows for closed."
+    )
 
 
 def _days_of_zeros(bakery: BakeryHealth) -> str:
@@ -165,24 +180,34 @@ def _days_of_zeros(bakery: BakeryHealth) -> str:
     )
     if not found:
         return ""
-    return f"{bakery.bakery}: rows, but no sale {_named(found)}; a closed day has no row."
+    months = "" if bakery.opening.gaps else months_without_sales(bakery)
+    return (
+        f"{bakery.bakery}: rows, but no sale {some_of(found)}{months}; a closed day has no row. "
+        "Glean takes these for open days on which nobody came."
+    )
 
 
 def _pauses(bakery: BakeryHealth) -> str:
-    found = [product for product in bakery.products if product.opening.pauses]
-    if not found:
+    paused = [product for product in bakery.products if product.opening.pauses]
+    if not paused:
         return ""
-    longest = sorted(found, key=lambda product: -product.opening.pauses[0].days)
-    named = [f"{product.product} from {product.opening.pauses[0]}" for product in longest]
-    return f"{bakery.bakery}: open, but no rows of {_named(named)}; not on offer, or rows lost?"
+    longest = sorted(paused, key=lambda product: -product.opening.pauses[0].days)
+    found = [f"{product.product} from {product.opening.pauses[0]}" for product in longest]
+    return (
+        f"{bakery.bakery}: open, but no rows of {some_of(found)}; not on offer, or rows lost? "
+        "Glean takes it for not on offer."
+    )
 
 
 def _weekdays(bakery: BakeryHealth) -> str:
     off = [(product.product, weekdays_off(product.opening)) for product in bakery.products]
-    named = [f"{product} ({days})" for product, days in off if days]
-    if not named:
+    found = [f"{product} ({days})" for product, days in off if days]
+    if not found:
         return ""
-    return f"{bakery.bakery}: open, but these have no rows on some weekdays: {_named(named)}."
+    return (
+        f"{bakery.bakery}: open, but these have no rows on some weekdays: {some_of(found)}. Glean "
+        "plans nothing on a weekday on which it hardly ever sold."
+    )
 
 
 def weekdays_off(opening: OpeningDays) -> str:
@@ -201,15 +226,4 @@ def _stock_outs(bakery: BakeryHealth) -> str:
     return (
         f"{bakery.bakery}: {worst.product} sold out on {worst.sold_out_share:.0%} of its days; "
         "more could have been sold then, but no sales table shows how much."
-    )
-
-
-def _outliers(bakery: BakeryHealth) -> str:
-    found = [(product.product, day) for product in bakery.products for day in product.outliers]
-    if not found:
-        return ""
-    product, day = max(found, key=lambda at: abs(at[1].units - at[1].usual))
-    return (
-        f"{bakery.bakery}: {len(found)} outlier{'s' * (len(found) != 1)}, such as {product} on "
-        f"{day.date}: {day.units:,.0f} where about {day.usual:,.0f} are usual; an event, or a slip?"
     )

@@ -52,7 +52,24 @@ def holiday_names(region: str, first: pd.Timestamp, last: pd.Timestamp) -> dict[
     return {day: name for day, name in found.items() if first <= day <= last}
 
 
-@lru_cache(maxsize=256)
+def regions_of() -> dict[str, tuple[str, ...]]:
+    """Codes of the countries whose holidays are known, each with those of its parts.
+
+    Examples
+    --------
+    >>> regions_of()["GB"]
+    ('GB-ENG', 'GB-NIR', 'GB-SCT', 'GB-WLS')
+    """
+    import holidays
+
+    known = holidays.list_supported_countries(include_aliases=False)
+    return {
+        country: tuple(f"{country}-{part}" for part in parts)
+        for country, parts in sorted(known.items())
+    }
+
+
+@lru_cache(maxsize=1024)
 def _holidays_of_years(region: str, first_year: int, last_year: int) -> dict[pd.Timestamp, str]:
     # The library takes a while to import: only those who ask for holidays pay for it.
     import holidays

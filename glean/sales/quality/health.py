@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from glean.errors import Problem
+from glean.sales.quality.odd_days import OddDay
 from glean.sales.quality.opening_days import OpeningDays
+from glean.sales.quality.region_fit import RegionFit
+from glean.sales.quality.renamed import Renamed
 from glean.sales.windows import MIN_TRADING_DAYS
 from glean.settings import WindowSettings
 
@@ -25,11 +28,18 @@ class Outlier:
         The day.
     units, usual : float
         What was sold, and what the same weekday around it sells.
+    left_out : bool
+        Whether Glean takes it for a single order and leaves it out of what it learns from
+        (`usual_of_outliers`).
+    comes_again : bool
+        Whether it is a holiday by the table, 24 or 31 December, or the day before or after one.
     """
 
     date: dt.date
     units: float
     usual: float
+    left_out: bool = False
+    comes_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,12 @@ class BakeryHealth:
         On which of its days with a row it sold anything; None if it never did.
     longest_test : int
         The most days that a test can take and leave enough to learn from; 0 for none.
+    odd_days : tuple of OddDay
+        Days on which all products are far off the usual, in order.
+    empty_months : tuple of date
+        First days of the whole months without a sale, between the first and the last sale.
+    renamed : tuple of Renamed
+        Products that look renamed.
     """
 
     bakery: str
@@ -94,6 +110,9 @@ class BakeryHealth:
     days_to_come: int
     selling: OpeningDays | None
     longest_test: int
+    odd_days: tuple[OddDay, ...] = ()
+    empty_months: tuple[dt.date, ...] = ()
+    renamed: tuple[Renamed, ...] = ()
 
     @property
     def learns(self) -> bool:
@@ -104,6 +123,21 @@ class BakeryHealth:
     def is_short(self) -> bool:
         """Whether there are too few trading days to learn from."""
         return self.opening.trading_days < MIN_TRADING_DAYS
+
+    @property
+    def weekdays_off(self) -> frozenset[int]:
+        """Weekdays on which it sells nothing, always or mostly; Monday is 0."""
+        return frozenset.union(*(days.weekdays_off for days in self._without_sales))
+
+    @property
+    def single_closed(self) -> tuple[dt.date, ...]:
+        """Single days without a sale on which it is usually open."""
+        return tuple(day for days in self._without_sales for day in days.single_days)
+
+    @property
+    def _without_sales(self) -> tuple[OpeningDays, ...]:
+        """Days without rows, and those with rows of zeros."""
+        return (self.opening,) if self.selling is None else (self.opening, self.selling)
 
     @property
     def never_sold(self) -> tuple[str, ...]:
@@ -127,6 +161,8 @@ class Report:
         In text order; of the rows that can be read.
     like_bakeries, like_products : tuple of (str, str)
         Pairs of names that probably mean the same.
+    regions : tuple of RegionFit
+        Regions whose public holidays fit the holiday column and the closed days.
     """
 
     source: str
@@ -135,6 +171,7 @@ class Report:
     bakeries: tuple[BakeryHealth, ...] = ()
     like_bakeries: tuple[tuple[str, str], ...] = ()
     like_products: tuple[tuple[str, str], ...] = ()
+    regions: tuple[RegionFit, ...] = ()
 
     @property
     def usable(self) -> bool:

@@ -69,8 +69,8 @@ def longest_test(rows: pd.DataFrame) -> int:
         The most `test_days` with which the bakery is trained on; 0 if there are none. Days before
         its first sale don't count: zeros teach nothing.
     """
-    first_sale = rows.loc[rows["units"] > 0, "date"].min()
-    days = days_of(rows.loc[rows["date"] >= first_sale, "date"])
+    dates = rows["date"]
+    days = days_of(dates[dates >= dates[rows["units"] > 0].min()])
     if len(days) <= MIN_TRADING_DAYS:
         return 0
     return int((days[-1] - days[MIN_TRADING_DAYS - 1]).astype(int))

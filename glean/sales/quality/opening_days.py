@@ -92,7 +92,7 @@ class OpeningDays:
         Weekdays on which it is closed more often than not.
     gaps : tuple of Gap
         Longest first: `GAP_DAYS` missing days or more in a row, such weekdays not counted.
-    single_days : int
+    single_days : tuple of date
         Missing days that are neither on such weekdays nor in a gap (public holidays, mostly).
     missing_days : int
         Days of gaps (such weekdays not counted) and single ones.
@@ -108,10 +108,15 @@ class OpeningDays:
     days_off: tuple[str, ...]
     mostly_off: tuple[str, ...]
     gaps: tuple[Gap, ...]
-    single_days: int
+    single_days: tuple[dt.date, ...]
     missing_days: int
     pauses: tuple[Gap, ...]
     lone_days: tuple[LoneDay, ...]
+
+    @property
+    def weekdays_off(self) -> frozenset[int]:
+        """Weekdays on which it is always or mostly closed; Monday is 0."""
+        return frozenset(map(WEEKDAYS.index, self.days_off + self.mostly_off))
 
 
 def opening_days(dates: pd.Series[pd.Timestamp], *, among: Days | None = None) -> OpeningDays:
@@ -138,6 +143,7 @@ def opening_days(dates: pd.Series[pd.Timestamp], *, among: Days | None = None) -
     runs = _runs(calendar[missing], is_open.cumsum(dtype=np.int64)[missing])
     pauses = [run for run in runs if run[0] in paused_days]
     gaps = [run for run in runs if len(run) >= GAP_DAYS or run[0] in paused_days]
+    in_gaps = np.concatenate([paused_days[:0], *gaps])
     return OpeningDays(
         first=open_days[0].item(),
         last=open_days[-1].item(),
@@ -145,7 +151,7 @@ def opening_days(dates: pd.Series[pd.Timestamp], *, among: Days | None = None) -
         days_off=tuple(WEEKDAYS[day] for day in off),
         mostly_off=tuple(WEEKDAYS[day] for day in rare),
         gaps=_longest_first(gaps),
-        single_days=int(missing.sum()) - sum(map(len, gaps)),
+        single_days=tuple(calendar[missing & ~np.isin(calendar, in_gaps)].tolist()),
         missing_days=int(missing.sum()),
         pauses=_longest_first(pauses),
         lone_days=_lone_days(open_days),

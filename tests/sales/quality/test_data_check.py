@@ -76,7 +76,7 @@ def test_remarks_name_what_is_worth_a_look(tmp_path: Path) -> None:
     assert "Young: a short history of 5 trading days; from 14 on" in remarks
     assert "Products 'Rolls' and 'rols': are these the same?" in remarks
     assert "A: no rows from 2024-03-21 to 2024-03-30 (10 days)" in remarks
-    assert "such as Rolls on 2024-03-01: 900 where about" in remarks
+    assert "A: 1 outlier by size: Rolls on 2024-03-01, 900 where about" in remarks
     assert "An outlier is more than six times" in remarks
 
 
@@ -105,8 +105,9 @@ def test_products_that_differ_from_their_bakery_are_named(tmp_path: Path) -> Non
     assert list(remarks_of(report)) == [
         "A: fewer than 14 days of Tart (2); a product is forecast from its 7th day on.",
         "A: open, but no rows of Cake from 2024-03-01 to 2024-05-09 (70 days); not on offer, "
-        "or rows lost?",
-        "A: open, but these have no rows on some weekdays: Bun (Mon, Tue).",
+        "or rows lost? Glean takes it for not on offer.",
+        "A: open, but these have no rows on some weekdays: Bun (Mon, Tue). Glean plans nothing on "
+        "a weekday on which it hardly ever sold.",
     ]
 
 
@@ -117,8 +118,9 @@ def test_closed_days_filled_with_zeros_are_named(tmp_path: Path) -> None:
     rows.loc[zeros, "units"] = 0.0
     remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
     assert (
-        "A: rows, but no sale from 2024-04-01 to 2024-07-31 (122 days), on Sun; a closed day has "
-        "no row."
+        "A: rows, but no sale from 2024-04-01 to 2024-07-31 (122 days), on Sun; 4 whole months "
+        "without a sale (2024-04 to 2024-07); a closed day has no row. Glean takes these for open "
+        "days on which nobody came."
     ) in remarks
 
 

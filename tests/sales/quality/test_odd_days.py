@@ -1,0 +1,102 @@
+"""Days on which all products are far off: several days in one, parts of a day, and others."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from glean.operations.remarks import remarks_of
+from glean.sales.quality.data_check import examine
+from glean.sales.quality.health import Report
+from tests.sales.quality.sales_weeks import file_of
+
+PRODUCTS = ("Rolls", "Loaf", "Cake", "Bun")
+
+
+def shop(days: int = 140, *, seed: int = 3) -> pd.DataFrame:
+    """Poisson counts of four products, a day and product each in order."""
+    rng = np.random.default_rng(seed)
+    dates = pd.date_range("2024-01-01", periods=days)  # a Monday
+    mean = np.array([300.0, 60.0, 20.0, 90.0]) * (1 + 0.4 * (dates.day_of_week == 5))[:, None]
+    rows = pd.DataFrame(rng.poisson(mean) * 1.0, index=dates, columns=PRODUCTS)
+    long = rows.rename_axis("date").reset_index().melt("date", var_name="product")
+    return long.rename(columns={"value": "units"}).assign(bakery="A")
+
+
+def scaled(rows: pd.DataFrame, day: str, times: float) -> pd.DataFrame:
+    at = rows["date"] == day
+    return rows.assign(units=rows["units"].where(~at, (rows["units"] * times).round()))
+
+
+def looked_at(folder: Path, rows: pd.DataFrame) -> tuple[Report, str]:
+    report = examine(file_of(folder, rows), today=dt.date(2026, 1, 1))
+    return report, "\n".join(remarks_of(report))
+
+
+def test_plain_sales_have_no_odd_day(tmp_path: Path) -> None:
+    """Chance and Saturdays make none, nor does one product that is ten times the usual."""
+    rows = shop()
+    one = (rows["date"] == "2024-03-05") & (rows["product"] == "Bun")
+    rows.loc[one, "units"] = 900.0
+    report, remarks = looked_at(tmp_path, rows)
+    assert report.bakeries[0].odd_days == ()
+    assert "A: 1 outlier by size: Bun on 2024-03-05, 900 where about" in remarks, (
+        "an outlier of one product is still listed"
+    )
+    assert "An event, or a slip? Glean leaves it out as single orders." in remarks
+
+
+def test_several_days_booked_on_one_are_told(tmp_path: Path) -> None:
+    """A day of three times the usual after two days without rows isn't an event."""
+    rows = scaled(shop(), "2024-03-07", 3.0)
+    rows = rows[~rows["date"].between("2024-03-05", "2024-03-06")]
+    report, remarks = looked_at(tmp_path, rows)
+    (day,) = report.bakeries[0].odd_days
+    assert (day.date, day.missing_before, day.is_several_in_one) == (dt.date(2024, 3, 7), 2, True)
+    assert f"A: several days booked on one? 2024-03-07 ({day.times_usual:.1f} times" in remarks
+    assert "nothing on the 2 days before" in remarks
+    assert "outlier" not in remarks, "what is said of the day isn't said of each product again"
+
+
+def test_missing_days_off_are_no_missing_days(tmp_path: Path) -> None:
+    """After a closed Sunday a double Monday is an event, not two days in one."""
+    rows = scaled(shop(), "2024-03-11", 2.2)
+    report, remarks = looked_at(tmp_path, rows[rows["date"].dt.day_of_week != 6])
+    (day,) = report.bakeries[0].odd_days
+    assert (day.missing_before, day.is_several_in_one) == (0, False)
+    assert "A: all products far off the usual on 1 day: 2024-03-11 (2." in remarks
+
+
+def test_half_a_last_day_is_told(tmp_path: Path) -> None:
+    """The same share in the middle is a day that is far off; at the end it may not be over."""
+    report, remarks = looked_at(tmp_path, scaled(shop(), "2024-05-19", 0.3))
+    (day,) = report.bakeries[0].odd_days
+    assert day.is_part
+    assert f"A: the last day, 2024-05-19, has {day.times_usual:.0%} of the usual" in remarks
+    assert "leave it out by `glean data import --until 2024-05-18`" in remarks
+    _, remarks = looked_at(tmp_path, scaled(shop(), "2024-04-07", 0.3))
+    assert "the last day" not in remarks
+    assert "A: all products far off the usual on 1 day: 2024-04-07 (0.3 times" in remarks
+
+
+def test_holidays_are_no_news(tmp_path: Path) -> None:
+    """What stands beside a flagged day, or at the year's end, comes again and isn't asked about."""
+    rows = scaled(shop(), "2024-04-07", 0.3)
+    rows["holiday"] = (rows["date"] == "2024-04-08").astype(int)
+    report, remarks = looked_at(tmp_path, rows)
+    assert [day.comes_again for day in report.bakeries[0].odd_days] == [True]
+    assert "far off" not in remarks
+
+
+def test_months_without_sales_are_told(tmp_path: Path) -> None:
+    """Whole months are counted within a gap, with rows of zero or without."""
+    rows = shop(300)
+    gone = rows["date"].between("2024-03-20", "2024-06-05")
+    report, remarks = looked_at(tmp_path, rows[~gone])
+    assert report.bakeries[0].empty_months == (dt.date(2024, 4, 1), dt.date(2024, 5, 1))
+    assert "2 whole months without a sale (2024-04 to 2024-05)" in remarks
+    _, remarks = looked_at(tmp_path, rows.assign(units=rows["units"].where(~gone, 0.0)))
+    assert "2 whole months without a sale (2024-04 to 2024-05)" in remarks
