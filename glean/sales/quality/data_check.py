@@ -139,12 +139,12 @@ def _outliers(sold: pd.DataFrame) -> tuple[Outlier, ...]:
         return ()
     found = [
         Outlier(
-            date=day.date.date(),
-            units=float(day.units),
-            usual=float(day.usual),
-            left_out=bool(day.left_out),
-            comes_again=bool(day.comes_again),
+            date=day["date"].date(),
+            units=float(day["units"]),
+            usual=float(day["usual"]),
+            left_out=bool(day["left_out"]),
+            comes_again=bool(day["comes_again"]),
         )
-        for day in sold[sold["outlier"]].itertuples()
+        for day in sold[sold["outlier"]].to_dict("records")
     ]
     return tuple(sorted(found, key=lambda day: -abs(max(day.units, 0.0) ** 0.5 - day.usual**0.5)))

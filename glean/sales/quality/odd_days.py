@@ -135,7 +135,7 @@ def comes_again(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """
     days = rows["date"].to_numpy().astype("datetime64[D]")
     keys = pd.factorize(rows["bakery"])[0] * FAR_APART + days.astype(np.int64)
-    holidays = np.unique(keys[(rows["holiday"] > 0).to_numpy()]) if "holiday" in rows else []
+    holidays = keys[(rows["holiday"] > 0).to_numpy()] if "holiday" in rows else keys[:0]
     found = np.zeros(len(rows), dtype=bool)
     for beside in (-1, 0, 1):
         found |= np.isin(keys + beside, holidays)
@@ -149,15 +149,15 @@ def _odd_days_of(days: pd.DataFrame, off: frozenset[int]) -> tuple[OddDay, ...]:
     sold = days_of(days.loc[days["units"] > 0, "date"])
     return tuple(
         OddDay(
-            date=day.date.date(),
-            units=float(day.units),
-            usual=float(day.usual),
-            products=int(day.compared),
-            missing_before=_missing_before(day.date.to_datetime64(), sold, off),
-            is_last=day.date == days["date"].max(),
-            comes_again=bool(day.again),
+            date=day["date"].date(),
+            units=float(day["units"]),
+            usual=float(day["usual"]),
+            products=int(day["compared"]),
+            missing_before=_missing_before(day["date"].to_datetime64(), sold, off),
+            is_last=day["date"] == days["date"].max(),
+            comes_again=bool(day["again"]),
         )
-        for day in days[days["odd"]].itertuples()
+        for day in days[days["odd"]].to_dict("records")
     )
 
 

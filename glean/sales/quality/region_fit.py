@@ -144,7 +144,7 @@ def _fits(
         fits_well = hits[at] >= max(FEWEST_HITS, FEWEST_RIGHT * (hits[at] + misses[at]))
         has_flags = bool(flagged.any())
         if fits_well and (has_flags or hits[at] >= FEWEST_EXPLAINED * off.sum()):
-            names = tuple(codes[position] for position in alike)
+            names = tuple(codes[position] for position in alike.tolist())
             fits.append(RegionFit(names, int(misses[at]), has_flags, (bakery,)))
     together = [replace(fit, regions=_shortest(fit.regions)) for fit in _together(fits)]
     return tuple(sorted(together, key=lambda fit: -len(fit.bakeries)))

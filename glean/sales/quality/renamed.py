@@ -86,12 +86,11 @@ def renamed_products(rows: pd.DataFrame) -> dict[str, tuple[Renamed, ...]]:
     pairs = pairs[(apart > -MOST_OVERLAP) & (apart <= MOST_APART)]
     found: dict[str, list[tuple[float, Renamed]]] = {}
     of_product = dict(iter(sold.groupby(["bakery", "product"]))) if len(pairs) else {}
-    for pair in pairs.itertuples():
-        sales = [
-            of_product[pair.bakery, name] for name in (pair.product_before, pair.product_after)
-        ]
-        if alike := _alike(pair.product_before, pair.product_after, *sales):
-            found.setdefault(str(pair.bakery), []).append(alike)
+    for pair in pairs.to_dict("records"):
+        bakery, before, after = (pair[key] for key in ("bakery", "product_before", "product_after"))
+        sales = (of_product[bakery, before], of_product[bakery, after])
+        if alike := _alike(before, after, *sales):
+            found.setdefault(bakery, []).append(alike)
     return {bakery: _each_once(alike) for bakery, alike in found.items()}
 
 
@@ -117,7 +116,7 @@ def _alike(
 def _week(sold: pd.DataFrame) -> Floats:
     """Share of the units on each weekday."""
     units = np.bincount(sold["date"].dt.day_of_week, weights=sold["units"], minlength=7)
-    return units / units.sum()
+    return np.asarray(units / units.sum(), dtype=np.float64)
 
 
 def _each_once(alike: list[tuple[float, Renamed]]) -> tuple[Renamed, ...]:

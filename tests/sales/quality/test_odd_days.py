@@ -23,7 +23,7 @@ def shop(days: int = 140, *, seed: int = 3) -> pd.DataFrame:
     mean = np.array([300.0, 60.0, 20.0, 90.0]) * (1 + 0.4 * (dates.day_of_week == 5))[:, None]
     rows = pd.DataFrame(rng.poisson(mean) * 1.0, index=dates, columns=PRODUCTS)
     long = rows.rename_axis("date").reset_index().melt("date", var_name="product")
-    return long.rename(columns={"value": "units"}).assign(bakery="A")
+    return pd.DataFrame(long.rename(columns={"value": "units"}).assign(bakery="A"))
 
 
 def scaled(rows: pd.DataFrame, day: str, times: float) -> pd.DataFrame:
@@ -58,7 +58,9 @@ def test_several_days_booked_on_one_are_told(tmp_path: Path) -> None:
     assert (day.date, day.missing_before, day.is_several_in_one) == (dt.date(2024, 3, 7), 2, True)
     assert f"A: several days booked on one? 2024-03-07 ({day.times_usual:.1f} times" in remarks
     assert "nothing on the 2 days before" in remarks
-    assert "outlier" not in remarks, "what is said of the day isn't said of each product again"
+    assert "outliers by size" not in remarks, (
+        "what is said of the day isn't said product by product"
+    )
 
 
 def test_missing_days_off_are_no_missing_days(tmp_path: Path) -> None:

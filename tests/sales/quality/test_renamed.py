@@ -21,8 +21,8 @@ def changed(
     """Rolls until a day, from the next on another name, beside a loaf that stays."""
     rows = sales(200)
     before, after = rows[rows["date"] <= CHANGE], rows[rows["date"] > CHANGE]
-    after = after[~after["date"].dt.day_of_week.isin(days_off)]
-    after = after.assign(product=to, units=after["units"] * times)
+    after = after[~after["date"].dt.day_of_week.isin(list(days_off))]
+    after = pd.DataFrame(after.assign(product=to, units=after["units"] * times))
     return pd.concat([before, after, sales(200).assign(product="Loaf")])
 
 
