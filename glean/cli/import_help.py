@@ -7,7 +7,9 @@ GROUPS = {
         "date", "units", "bakery", "product", "bakery_name", "keep", "category", "sheet", "layout",
     ),
     "How it is written": ("delimiter", "decimal", "encoding", "date_order", "swapped_days"),
-    "Till lines": ("till_lines", "quantity", "zeros", "void", "overlap", "returns"),
+    "Till lines": (
+        "till_lines", "quantity", "zeros", "void", "kind", "line_kind", "overlap", "returns",
+    ),
     "A column a product": ("wide", "products", "align_rows"),
     "Days": ("timezone", "day_starts", "closed", "since", "until"),
     "What is kept": (

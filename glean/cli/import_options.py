@@ -53,6 +53,15 @@ class ImportOptions:
     void: Annotated[
         str, typer.Option(help="Column that is 1 on voided lines; found by its name, or none.")
     ] = ""
+    kind: Annotated[
+        str, typer.Option(help="Column of what a line is (Verkauf, Retoure); found, or none.")
+    ] = ""
+    line_kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What a word there means, like Storno=void: sale, return, void, discount; repeat."
+        ),
+    ] = None
     till_lines: Annotated[
         bool, typer.Option("--till-lines", help="One line an item sold: sum them to days.")
     ] = False
@@ -114,7 +123,7 @@ class ImportOptions:
         str, typer.Option(help="dmy, mdy, ymd, or serial (Excel's count of days).")
     ] = ""
     totals: Annotated[
-        str, typer.Option(help="Totals and weeks among the products (Summe, KW): drop or keep.")
+        str, typer.Option(help="Totals, weeks, discounts among the products: drop or keep.")
     ] = ""
     timezone: Annotated[
         str, typer.Option(help="Where the bakery is, like Europe/Berlin, for stamps in UTC.")
@@ -152,6 +161,7 @@ class ImportOptions:
                 product=self.product,
                 closed=self.closed,
                 void=self.void,
+                kind=self.kind,
                 category=self.category,
                 kept=renamings("--keep", self.keep or []),
             ),
@@ -175,6 +185,7 @@ class ImportOptions:
             swapped_days=self.swapped_days,
             overlap=self.overlap,
             totals=self.totals,
+            line_kinds=dict(word.rpartition("=")[::2] for word in self.line_kind or ()),
             only=read_only_these(self.only) if self.only else None,
             timezone=self.timezone,
             day_starts=self.day_starts,

@@ -17,6 +17,7 @@ import pandas as pd
 from glean.errors import Problem, SalesError, SettingsError
 from glean.sales.calendars import public_holidays
 from glean.sales.importing.covariate_files import join_covariates, read_covariates
+from glean.sales.importing.currencies import refuse_mixed_currencies
 from glean.sales.importing.exports import (
     Notation,
     Note,
@@ -25,6 +26,7 @@ from glean.sales.importing.exports import (
     together_with,
 )
 from glean.sales.importing.layout_file import Layout, layout_of
+from glean.sales.importing.line_kinds import settle_kinds, with_kind_column
 from glean.sales.importing.names import tidied, tidy_name
 from glean.sales.importing.opened_files import OpenedFiles, open_files
 from glean.sales.importing.overlaps import repeated_lines, settle_overlaps
@@ -115,7 +117,9 @@ def _frame_of(
 def _long_form(texts: OpenedFiles, request: ImportRequest) -> tuple[Sheet, Columns, list[Note]]:
     """Bring the export into long form, and say which columns are what there."""
     sheet, notes = texts.sheet, list(texts.notes)
-    columns, found = with_void_column(sheet, request.columns)
+    sheet, columns, found = with_void_column(sheet, request.columns)
+    notes += found
+    columns, found = with_kind_column(sheet, columns)
     notes += found
     sheet, found = without_total_lines(
         sheet, columns, request.totals, ignored=request.ignored_items
@@ -190,6 +194,10 @@ def _narrowed(
     if not kept.all():
         notes.append(("dropped", f"{int((~kept).sum()):,} lines outside the days asked for"))
     sheet = sheet.rows(kept)
+    _refuse_none_left(sheet, request)
+    refuse_mixed_currencies(sheet, columns)
+    sheet, found = settle_kinds(sheet, columns, forms, request.line_kinds)
+    notes += found
     _refuse_none_left(sheet, request)
     if request.till_lines or request.overlap:
         sheet, found = settle_overlaps(sheet, columns.date, forms, request.overlap)

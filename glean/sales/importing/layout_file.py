@@ -28,6 +28,7 @@ _OPTIONS = {
     "swapped_days": "--swapped-days",
     "overlap": "--overlap",
     "totals": "--totals",
+    "line_kinds": "--line-kind",
     "timezone": "--timezone",
     "day_starts": "--day-starts",
     "sheets": "--sheet",
@@ -37,6 +38,7 @@ _OPTIONS = {
 _COLUMNS = {
     "closed": "--closed",
     "void": "--void",
+    "kind": "--kind",
     "category": "--category",
     "kept": "--keep",
 }

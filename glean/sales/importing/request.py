@@ -21,6 +21,9 @@ from glean.sales.reading.returns import RETURNS
 from glean.sales.reading.sales_file import stem_of
 from glean.sales.table import KEYS
 
+LINE_KINDS = ("sale", "return", "void", "discount")
+"""What a line can be told to be."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -42,6 +45,9 @@ class Columns:
         Kind of product, by which `only` may choose.
     void : str
         1 on voided lines, which are left out; "none" where every line counts, "" to find it.
+    kind : str
+        What each line is (a sale, return, void or discount); "none" where all are sales, "" to
+        find it.
     hours : tuple of str
         Columns of hours, whose sum was sold; in place of `units`.
     """
@@ -53,6 +59,7 @@ class Columns:
     closed: str = ""
     kept: Mapping[str, str] = field(default_factory=dict)
     void: str = ""
+    kind: str = ""
     category: str = ""
     hours: tuple[str, ...] = ()
 
@@ -66,6 +73,7 @@ class Columns:
             ("--closed", self.closed),
             ("--category", self.category),
             ("--void", "" if self.void == "none" else self.void),
+            ("--kind", "" if self.kind == "none" else self.kind),
             *(("--keep", column) for column in self.kept),
         ]
         return [(option, column) for option, column in options if column]
@@ -112,6 +120,8 @@ class ImportRequest:
     totals : str
         "drop" or "keep" for totals and parts of the date among products, see
         `without_total_columns`; "" to be asked.
+    line_kinds : mapping of str to str
+        Text in the column of kinds -> "sale", "return", "void" or "discount".
     only : OnlyThese or None
         Products and categories that are kept; None for all.
     timezone, day_starts : str
@@ -148,6 +158,7 @@ class ImportRequest:
     swapped_days: str = ""
     overlap: str = ""
     totals: str = ""
+    line_kinds: Mapping[str, str] = field(default_factory=dict)
     only: OnlyThese | None = None
     timezone: str = ""
     day_starts: str = ""
@@ -172,6 +183,8 @@ class ImportRequest:
             raise SettingsError(f"--keep: found the name {min(taken)!r}; wanted one not yet taken")
         check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
         check_choice("--totals", self.totals, ("", "drop", "keep"))
+        for kind in self.line_kinds.values():
+            check_choice("--line-kind", kind, LINE_KINDS)
         Clock.of(self.timezone, self.day_starts)
         check_choice("--overlap", self.overlap, ("", *OVERLAPS))
         self._refuse_two_roles()

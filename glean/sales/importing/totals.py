@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from glean.errors import Problem, SalesError
 from glean.sales.importing.exports import Note
+from glean.sales.importing.line_kinds import is_no_product
 from glean.sales.importing.request import Columns
 from glean.sales.importing.total_words import is_total
 from glean.sales.reading.sheet import Sheet, quoted
@@ -63,7 +64,7 @@ def without_total_columns(
 def without_total_lines(
     sheet: Sheet, columns: Columns, choice: str, *, ignored: Sequence[str] = ()
 ) -> tuple[Sheet, list[Note]]:
-    """Find the lines whose date or product says that they add others up.
+    """Find the lines whose date or product says that they add others up, or are discounts.
 
     Parameters
     ----------
@@ -85,7 +86,11 @@ def without_total_lines(
     called: dict[str, None] = {}
     for column in filter(None, (columns.date, columns.product)):
         codes, distinct = distinct_of(sheet.cells[column])
-        adds_up = [text not in ignored and is_total(text) for text in distinct]
+        is_item = column == columns.product
+        adds_up = [
+            text not in ignored and (is_total(text) or (is_item and is_no_product(text)))
+            for text in distinct
+        ]
         is_odd |= np.array(adds_up or [False])[codes]
         called |= dict.fromkeys(t for t, odd in zip(distinct, adds_up, strict=True) if odd)
     if choice == "keep" or not is_odd.any():
@@ -93,11 +98,19 @@ def without_total_lines(
     lines = int(is_odd.sum())
     count = f"{lines:,} line{'s' * (lines != 1)}"
     if choice == "drop":
-        return sheet.rows(~is_odd), [("dropped", f"{count} of totals: {_listed(list(called))}")]
+        return sheet.rows(~is_odd), [
+            ("dropped", f"{count} of {_kinds(called)}: {_listed(list(called))}")
+        ]
     first = int(np.flatnonzero(is_odd)[0])
-    found = f"{count} called {_listed(list(called))}, which add others up"
+    found = f"{count} called {_listed(list(called))}: {_kinds(called)} among the products"
     wanted = f"lines of products only; {_TOLD}"
     raise SalesError([Problem(sheet.source_of(first), int(sheet.lines[first]), "", found, wanted)])
+
+
+def _kinds(called: Collection[str]) -> str:
+    """Name the kinds of some items that are no products."""
+    names = {"totals": is_total, "discounts, voids or returns": is_no_product}
+    return " and ".join(name for name, test in names.items() if any(map(test, called)))
 
 
 def _is_named_so(name: str) -> bool:

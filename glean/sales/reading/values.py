@@ -35,7 +35,29 @@ _GROUPED = {
 _SPACED = re.compile(
     r"[+-]?\d{1,3}([ \u00a0\u2009\u202f'\u2019])\d{3}(\1\d{3})*([.,]\d*)?", re.ASCII
 )
-_CURRENCY_SIGNS = "\u20ac$\u00a3"
+_CURRENCIES = {"eur": "\u20ac", "euro": "\u20ac", "usd": "$", "gbp": "\u00a3", "jpy": "\u00a5"}
+_CURRENCIES |= {"fr": "chf", "fr.": "chf", "z\u0142": "pln", "k\u010d": "czk", "ft": "huf"}
+_SIGNS: tuple[str, ...] = (
+    "\u20ac",
+    "$",
+    "\u00a3",
+    "\u00a5",
+    "kr",
+    "kr.",
+    "chf",
+    "sek",
+    "nok",
+    "dkk",
+    "pln",
+    "czk",
+)
+_SIGNS += ("huf", "cad", "aud", *_CURRENCIES)
+_SIGN = "|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True)))
+_SIGNED = re.compile(
+    rf"\s*(?P<before>(?:{_SIGN})(?![^\W\d_]))?\s*(?P<bare>.*?)\s*"
+    rf"(?P<behind>(?<![^\W\d_])(?:{_SIGN}))?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
 _NEGATIVES = tuple(map(re.compile, (r"\(([^-+]+)\)", r"([^-+]*\d[^-+]*)-", r"-([^-+]*\d[^-+]*)")))
 _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?", re.ASCII)
 
@@ -60,7 +82,7 @@ class NumberFormat:
     decimal : str
         Decimal mark, "." or ",".
     lenient : bool
-        Allow thousands marks (the other of the two, a blank, an apostrophe), a sign of currency
+        Allow thousands marks (the other of the two, a blank, an apostrophe), a currency
         at either end, a minus behind or brackets for what is negative, and words for a missing
         value like NULL.
     """
@@ -104,12 +126,22 @@ def bare_number(text: str) -> str:
 
 
 def currency_of(text: str) -> str:
-    """Sign of currency in a text, "" for none."""
-    return next((sign for sign in _CURRENCY_SIGNS if sign in text), "")
+    """Currency in a text by its sign or code at either end, "" for none.
+
+    Examples
+    --------
+    >>> [currency_of(text) for text in ("(12,50 EUR)", "$3", "CHF 4.20", "5")]
+    ['\u20ac', '$', 'chf', '']
+    """
+    inside = text.strip().strip("()+-\u2212 ")
+    signed = _SIGNED.fullmatch(inside)
+    sign = ((signed["before"] or signed["behind"] or "") if signed else "").casefold()
+    return _CURRENCIES.get(sign, sign.rstrip("."))
 
 
 def _unsigned(text: str) -> str:
-    return text.strip().strip(_CURRENCY_SIGNS).strip()
+    signed = _SIGNED.fullmatch(text)
+    return signed["bare"] if signed else text.strip()
 
 
 def _number(text: str, form: NumberFormat) -> tuple[float, Fault]:

@@ -152,6 +152,9 @@ def test_mixed_currencies_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SalesError, match="line 4, column 'u': found '\u20ac3") as caught:
         import_sales(ImportRequest(path, columns))
     assert "one currency in a column, $ as above" in str(caught.value)
+    path = file_of(tmp_path, "d;u\n2024-05-01;EUR 1.5\n2024-05-02;2 \u20ac\n2024-05-03;CHF 3.5\n")
+    with pytest.raises(SalesError, match="line 4, column 'u': found 'CHF 3\\.5'"):
+        import_sales(ImportRequest(path, columns))
     path = file_of(tmp_path, "d;u\n2024-05-01;$1.5\n2024-05-02;2\n")
     assert import_sales(ImportRequest(path, columns)).table.rows["units"].sum() == 3.5
 
@@ -193,7 +196,10 @@ def test_date_order(texts: list[str], order: str | None) -> None:
         ("\u20ac 1.000,50", 1000.5),
         ("1 00,5", None),
         ("1 000'000,5", None),
-        ("12,50 Euro", None),
+        ("12,50 Euro", 12.5),
+        ("CHF 12,50", 12.5),
+        ("12,50kr", 12.5),
+        ("12,50 Eurobon", None),
     ],
 )
 def test_thousands_marks_and_signs_of_currency(

@@ -70,12 +70,26 @@ def test_total_lines_are_asked_about(item: str, till_lines: bool, tmp_path: Path
     request = ImportRequest(path, columns, till_lines=till_lines)
     with pytest.raises(SalesError, match="line 4: found 2 lines called") as caught:
         import_sales(request)
-    assert "which add others up" in str(caught.value)
+    assert ": totals among the products" in str(caught.value)
     rows = import_sales(replace(request, totals="drop")).table.rows
     assert rows["units"].tolist() == [2.0, 3.0]
     path = file_of(tmp_path, LINES.format(item, "2024-05-02").replace(";;5", ";Roll;5"))
     ignored = replace(request, path=path, ignored_items=(item,))
     assert import_sales(ignored).table.rows["units"].sum() == 10.0
+
+
+@pytest.mark.parametrize("item", ["Rabatt", "Discount 10%", "STORNO", "refund"])
+def test_discounts_and_voids_among_the_items_are_asked_about(item: str, tmp_path: Path) -> None:
+    """They are no products, while a product of such a word beside another one is."""
+    text = LINES.format(item, "2024-05-02").replace(";;5", ";Rabattbrot;5")
+    columns = Columns(date="d", product="p", units="u")
+    request = ImportRequest(file_of(tmp_path, text), columns)
+    with pytest.raises(SalesError, match="discounts, voids or returns among the products"):
+        import_sales(request)
+    found = import_sales(replace(request, totals="drop"))
+    assert found.table.rows["units"].tolist() == [2.0, 5.0, 3.0]
+    words = f"1 line of discounts, voids or returns: {item!r}"
+    assert ("dropped", words) in found.notes
 
 
 def test_price_and_flags_of_a_day_are_those_of_a_plain_loop() -> None:
