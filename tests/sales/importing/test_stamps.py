@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+import sys
 import zoneinfo
 from pathlib import Path
 
@@ -49,6 +52,23 @@ def test_local_days_are_those_of_the_standard_library(minutes: int, zone: str, s
     ]
     found = Forms("ymd", clock=Clock(zone, starts)).days(texts_of(stamps))
     assert found.astype("datetime64[D]").tolist() == [wanted] * 3
+
+
+def test_time_zones_are_there_without_those_of_the_system() -> None:
+    """The package tzdata has them, as on Windows and in slim images."""
+    pytest.importorskip("tzdata", reason="the environment is older than pyproject.toml")
+    code = (
+        "import zoneinfo; from glean.sales.reading.clock import Clock; "
+        "assert not zoneinfo.TZPATH; print(Clock('Europe/Berlin'))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONTZPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Europe/Berlin" in found.stdout, found.stderr
 
 
 @pytest.mark.parametrize(

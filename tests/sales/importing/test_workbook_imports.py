@@ -13,7 +13,7 @@ from glean.errors import GleanError, SalesError, SettingsError
 from glean.sales.importing.import_sales import Imported, import_sales
 from glean.sales.importing.request import Columns, ImportRequest
 from tests.sales.importing.exports import file_of, units_of
-from tests.sales.importing.workbooks import Cell, Rows, ods_file, ods_of, xlsx_of
+from tests.sales.importing.workbooks import Cell, Rows, ods_file, ods_of, xls_of, xlsx_of
 
 DAYS = [dt.date(2024, 2, 20) + dt.timedelta(days) for days in range(9)]
 SOLD = {"Roll": 5.5, "Rye 1.5": 15.0, "Cake": 21.234}
@@ -118,14 +118,17 @@ def imported(*paths: Path, **options: object) -> Imported:
     return import_sales(request)
 
 
+WRITERS = {"xlsx": xlsx_of, "ods": ods_of, "xls": xls_of}
+
+
 @pytest.mark.parametrize(
-    ("shape", "write"), [(s, xlsx_of) for s in SHAPES] + [(s, ods_of) for s in list(SHAPES)[::3]]
+    ("shape", "ending"),
+    [(shape, "xlsx") for shape in SHAPES]
+    + [(shape, ending) for shape in list(SHAPES)[::3] for ending in ("ods", "xls")],
 )
-def test_every_shape_gives_the_same_table(
-    shape: str, write: Callable[[Path, dict[str, Rows]], Path], tmp_path: Path
-) -> None:
+def test_every_shape_gives_the_same_table(shape: str, ending: str, tmp_path: Path) -> None:
     """Whatever stands where, without an option."""
-    path = write(tmp_path / f"book.{'ods' if write is ods_of else 'xlsx'}", SHAPES[shape])
+    path = WRITERS[ending](tmp_path / f"book.{ending}", SHAPES[shape])
     found = imported(path, zeros=False)
     assert units_of(found) == pytest.approx(EXPECTED)
 
