@@ -122,8 +122,8 @@ def plan(
         raise SettingsError(f"--out: found {out}; wanted a page like bake-plan.html, not its table")
     check_outputs(table)
     context, listed = _context(model, sales, bakery, products, region, date, open_, model_key)
-    known_future = _known_future(coming, context)
     day = _day("--date", date)
+    known_future = _known_future(coming, context, asked=day)
     now = None if day else pd.Timestamp(dt.datetime.now(dt.UTC).astimezone().date())
     baked = BakedProducts(read_only_these(only) if only else None, min_units_a_day)
     made = make_plan(context, listed, date=day, known_future=known_future, baked=baked, now=now)
@@ -166,11 +166,13 @@ def _context(
     return context, listed
 
 
-def _known_future(path: Path | None, context: ForecastContext) -> KnownFuture:
+def _known_future(
+    path: Path | None, context: ForecastContext, *, asked: pd.Timestamp | None = None
+) -> KnownFuture:
     from glean.operations.known_future import read_known_future
     from glean.sales.known_future import NOTHING_KNOWN
 
-    return NOTHING_KNOWN if path is None else read_known_future(path, context)
+    return NOTHING_KNOWN if path is None else read_known_future(path, context, asked=asked)
 
 
 def _day(option: str, text: str) -> pd.Timestamp | None:

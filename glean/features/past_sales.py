@@ -24,7 +24,8 @@ from glean.features.definition import (
     WEEKDAY_NAMES,
     WEEKDAY_SHARE,
 )
-from glean.features.history import WEEK, History, keys_of, weekday_of
+from glean.features.history import WEEK, History, keys_of
+from glean.features.seasons import Seasons, one_season, seasons_of
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
@@ -71,31 +72,37 @@ class PastSales:
     ordinary: Flags
 
     @cached_property
-    def weekdays(self) -> Days:
-        """Number of each row's product and weekday together."""
-        return self.series * WEEK + weekday_of(self.days)
+    def seasons(self) -> Seasons:
+        """Which sales levels and means of each row are of."""
+        return seasons_of(self.series, self.days, self.units, self.origins)
 
     def history(self, values: Floats) -> History:
-        """Look at values of the rows (NaN: none) by product."""
-        return self._history(self.series, values, ~np.isnan(values))
+        """Look at values of the rows (NaN: none) by season."""
+        return self._history(values, self.seasons)
 
     def by_weekday(self, values: Floats) -> History:
-        """Likewise by product and weekday; each row looks at its own weekday."""
-        return self._history(self.weekdays, values, ~np.isnan(values))
+        """Likewise by season and weekday; each row looks at its own weekday."""
+        return self._history(values, self.seasons.by_weekday(self.days))
 
-    def without_holidays(self, values: Floats) -> History:
-        """By product and weekday; holidays and days before them take a place and don't count."""
+    def without_holidays(self, values: Floats, *, across_pauses: bool = False) -> History:
+        """By weekday; holidays and days before them take a place and don't count.
+
+        By season too, or across all pauses: what is relative to a level outlasts them.
+        """
+        seasons = one_season(self.series) if across_pauses else self.seasons
         counting = np.where(self.ordinary, values, np.nan)
-        return self._history(self.weekdays, counting, ~np.isnan(values))
+        return self._history(values, seasons.by_weekday(self.days), counting)
 
-    def _history(self, series: Days, values: Floats, there: Flags) -> History:
+    def _history(self, values: Floats, seasons: Seasons, counting: Floats | None = None) -> History:
+        there = ~np.isnan(values[seasons.sales])
+        sales = seasons.sales[there]
         return History.at(
-            series[there],
-            self.days[there],
-            values[there],
-            rows=series,
+            seasons.of_sales[there],
+            self.days[sales],
+            (values if counting is None else counting)[sales],
+            rows=seasons.of_rows,
             origins=self.origins,
-            count=WEEK * (int(self.series[-1]) + 1),
+            count=seasons.count,
         )
 
 
@@ -103,23 +110,22 @@ def bakery_history(sales: PastSales) -> tuple[Columns, Floats]:
     """How the bakery as a whole did, by the mean of its last 28 days; and that mean."""
     asked, position = np.unique(sales.days, return_inverse=True)
     sold = ~np.isnan(sales.totals)
-    total_days, place = np.unique(sales.days[sold], return_inverse=True)
-    units = np.bincount(place, sales.totals[sold], minlength=len(total_days)).astype(np.float64)
+    units = np.full(len(asked), np.nan)
+    open_days = np.unique(position[sold])
+    units[open_days] = np.bincount(position[sold], sales.totals[sold])[open_days]
     origins = asked - (sales.days[0] - sales.origins[0])
-    one = np.zeros(len(total_days), dtype=np.int64)
-    history = History.at(
-        one, total_days, units, rows=np.zeros_like(asked), origins=origins, count=1
-    )
-    weekdays = History.at(
-        weekday_of(total_days),
-        total_days,
-        units,
-        rows=weekday_of(asked),
+    whole = PastSales(
+        rows=sales.rows,
+        days=asked,
+        series=np.zeros(len(asked), dtype=np.int64),
+        units=units,
+        totals=units,
         origins=origins,
-        count=WEEK,
+        ordinary=np.ones(len(asked), dtype=bool),
     )
-    last = history.known - 1
-    gap = np.where(last >= 0, origins - total_days[np.maximum(last, 0)], np.nan)
+    history, weekdays = whole.history(units), whole.by_weekday(units)
+    last = np.searchsorted(asked[open_days], origins, side="right") - 1
+    gap = np.where(last >= 0, origins - asked[open_days][np.maximum(last, 0)], np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_28 = _positive(history.mean(LEVEL_DAYS, at_least=MIN_LEVEL_DAYS))
         columns = {
@@ -135,6 +141,7 @@ def product_history(sales: PastSales, bakery_mean: Floats) -> tuple[Columns, Flo
     """Lags and means of each product by the mean of its last 28 days; that mean; its level."""
     history, weekdays = sales.history(sales.units), sales.by_weekday(sales.units)
     mean_28 = _positive(history.mean(LEVEL_DAYS, at_least=MIN_LEVEL_DAYS))
+    mean_28[sales.seasons.paused] = np.nan
     absolute = {f"lag_{k}": history.lag(k) for k in LAGS}
     absolute |= {f"mean_{k}": history.mean(k) for k in MEAN_DAYS}
     absolute["deviation_28"] = history.deviation(LEVEL_DAYS)
@@ -152,7 +159,9 @@ def product_history(sales: PastSales, bakery_mean: Floats) -> tuple[Columns, Flo
 
 def _ratios(sales: PastSales, mean_28: Floats) -> Columns:
     """Give what the same weekdays, and each weekday, sold for each unit of the mean of then."""
-    ratios = sales.without_holidays(sales.units / mean_28)
+    # By a level that others' days stand in for nothing is told of a weekday.
+    ratio = np.where(sales.seasons.young, np.nan, sales.units / mean_28)
+    ratios = sales.without_holidays(ratio, across_pauses=True)
     slow, fast = (ratios.exponential_means(LONGEST_MEAN, share) for share in RATIO_SHARES)
     columns = {
         "weekday_ratio_6": ratios.looked_up(slow),

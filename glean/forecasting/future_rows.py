@@ -18,7 +18,10 @@ from glean.sales.quality.opening_days import WEEKDAYS, opening_days
 from glean.sales.table import SalesTable
 
 MOST_DAYS = 28
-"""Days ahead that a forecast can be asked for."""
+"""Days ahead that a forecast can be asked for, one after the other."""
+
+FARTHEST_DAYS = 366
+"""Days ahead that a single day can be asked for, as that on which the bakery opens again."""
 
 RECENT_DAYS = 182
 """Days whose weekdays say when the bakery is open."""
@@ -43,7 +46,9 @@ def with_future_rows(
     until : Timestamp
         Last day to forecast.
     asked : tuple of Timestamp
-        Days that count as open whatever the weekday, because they were asked for.
+        Days that count as open whatever the weekday, because they were asked for. One that is more
+        than `MOST_DAYS` ahead is taken for that on which the bakery opens again: no day before it
+        gets rows.
     known_future : KnownFuture
         What the bakery knows of the days to come; it beats what is taken for granted of them, and
         the weekdays on which the bakery is open.
@@ -58,18 +63,13 @@ def with_future_rows(
     Raises
     ------
     SettingsError
-        `until` isn't after the last sale, or more than `MOST_DAYS` after it; or no product has been
-        sold of late.
+        `until` isn't after the last sale, or more than `MOST_DAYS` after it, and of a day asked for
+        more than `FARTHEST_DAYS`; or no product has been sold of late.
     """
-    days = days_ahead(today)
-    if until not in days:
-        raise SettingsError(
-            f"found {until.date()} as the day to forecast; the sales end on {today.date()}: wanted "
-            f"one of the {MOST_DAYS} days after that. Newer sales make it possible and better"
-        )
+    days = _days_to(until, today, asked)
     offers = {offer.product: offer for offer in offers_of(table)}
     products = _products_ahead(offers.values(), known_future, today)
-    added = _usual_rows(table, products, days[days <= until])
+    added = _usual_rows(table, products, days)
     values = known_future.values_of(added)
     usually_open = ~added["date"].dt.day_of_week.isin(_closed_weekdays(table.rows))
     usually_open |= added["date"].isin(list(asked))
@@ -117,6 +117,22 @@ def day_to_plan(
 def days_ahead(today: pd.Timestamp) -> pd.DatetimeIndex:
     """List the days that can be forecast, `MOST_DAYS` from tomorrow on."""
     return pd.date_range(today + pd.Timedelta(days=1), periods=MOST_DAYS, freq="D")
+
+
+def _days_to(
+    until: pd.Timestamp, today: pd.Timestamp, asked: tuple[pd.Timestamp, ...]
+) -> pd.DatetimeIndex:
+    days = days_ahead(today)
+    if until in days:
+        return days[days <= until]
+    farthest = today + pd.Timedelta(days=FARTHEST_DAYS)
+    if until in asked and today < until <= farthest:
+        return pd.DatetimeIndex([until])
+    raise SettingsError(
+        f"found {until.date()} as the day to forecast; the sales end on {today.date()}: wanted one "
+        f"of the {MOST_DAYS} days after that, or as the day to plan one up to {farthest.date()}. "
+        "Newer sales make it possible and better"
+    )
 
 
 def _closed_weekdays(sold: pd.DataFrame) -> list[int]:

@@ -31,6 +31,9 @@ ago, and half a year of same weekdays before that."""
 
 USUAL_ROWS = 500
 
+STANDING = pd.Timedelta(days=28)
+"""Beyond so many days after the last sale no order is taken to stand: a pause lies between."""
+
 UNSOLD_GROUPS = ("weekday", "promotion", "holiday")
 """Drivers of a product that was never sold; its forecast goes by nothing else."""
 
@@ -135,7 +138,7 @@ def forecast_days(
         return []
     quantiles = _quantiles(made, residuals, client_model.prior, today)
     reasons = _reasons(client_model, made, unsold)
-    ordered = _ordered(made.features, table, unsold)
+    ordered = _ordered(made.features, table, unsold, until=today + STANDING)
     forecast = np.isnan(ordered)
     units = np.where(forecast, made.units, ordered)
     quantiles = np.where(forecast[:, None], quantiles, ordered[:, None])
@@ -185,9 +188,11 @@ def _forecast_recursively(
     )
 
 
-def _ordered(features: FeatureMatrix, table: SalesTable, unsold: frozenset[str]) -> Floats:
+def _ordered(
+    features: FeatureMatrix, table: SalesTable, unsold: frozenset[str], *, until: pd.Timestamp
+) -> Floats:
     """Units of standing orders, shape (n,); NaN for the other rows. Made-up days make none."""
-    orders = standing_orders(table)
+    orders = {} if (features.keys["date"] > until).all() else standing_orders(table)
     return np.array(
         [
             np.nan if product in unsold else orders.get(product, {}).get(day.day_of_week, np.nan)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from glean.errors import SettingsError
+from glean.features.definition import LEVEL_DAYS
 from glean.forecasting.cold_start import weekday_profile, with_returning
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import with_future_rows
@@ -119,7 +120,7 @@ def forecast_rows(
 
 
 def returning_products(context: ForecastContext, known_future: KnownFuture) -> Mapping[str, float]:
-    """Find products that aren't sold any more and are told as on offer again.
+    """Find products that weren't sold of late and are told as on offer again.
 
     Returns
     -------
@@ -128,10 +129,11 @@ def returning_products(context: ForecastContext, known_future: KnownFuture) -> M
         a day at the same time last year, or else on its last days.
     """
     rows = context.sales.rows
+    of_late = rows.groupby("product")["units"].apply(lambda units: units.tail(LEVEL_DAYS).sum())
     back = [
         offer.product
         for offer in offers_of(context.sales)
-        if offer.dropped and offer.product in known_future.offered
+        if offer.product in known_future.offered and (offer.dropped or of_late[offer.product] <= 0)
     ]
     return {
         name: _expected_units(context, rows[(rows["product"] == name) & (rows["units"] > 0)])

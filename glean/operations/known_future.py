@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import days_ahead
 from glean.forecasting.inputs import inputs_of, unknown_inputs
@@ -29,7 +31,9 @@ class UnknownInput:
     assumed: str
 
 
-def read_known_future(path: Path, context: ForecastContext) -> KnownFuture:
+def read_known_future(
+    path: Path, context: ForecastContext, *, asked: pd.Timestamp | None = None
+) -> KnownFuture:
     """Read and check a bakery's file of days to come.
 
     Parameters
@@ -38,6 +42,8 @@ def read_known_future(path: Path, context: ForecastContext) -> KnownFuture:
         A CSV: `date`, and any of `product`, `open` and the inputs of the forecast.
     context : ForecastContext
         The bakery's.
+    asked : Timestamp, optional
+        The day to plan, which may be farther ahead than the others.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def read_known_future(path: Path, context: ForecastContext) -> KnownFuture:
     """
     return read_future_file(
         path,
-        days=days_ahead(context.today),
+        days=days_ahead(context.today).union([] if asked is None else [asked]),
         products=sorted(context.table.rows["product"].unique()),
         inputs=inputs_of(context.client_model.shared.definition),
     )

@@ -81,11 +81,12 @@ def make_plan(
     day = day_to_plan(context.table, today=today, asked=date, known_future=known_future)
     until = max(day, today + pd.Timedelta(days=WEEK_DAYS))
     rows = forecast_rows(context, until, asked=date, known_future=known_future)
+    forecast = {row.product for row in rows if row.date == day}
     rows, left_out = baked.of(rows, products, list(context.sales.rows["product"].unique()))
     plan = plan_day(rows, products, bakery=context.name, date=day, pieces=_pieces(context))
     made_on = f"Sales known up to {today.date()}."
     remarks = (
-        *plan_remarks(context, day, known_future=known_future, now=now),
+        *plan_remarks(context, day, planned=forecast, known_future=known_future, now=now),
         *left_out,
     )
     page = bake_page(plan, units_label=context.units_label, made_on=made_on, remarks=remarks)

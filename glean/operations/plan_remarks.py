@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from glean.features.definition import LEVEL_DAYS
 from glean.features.named_days import LAST_DAYS, YEAR_DAYS, named_days
 from glean.forecasting.context import ForecastContext
+from glean.forecasting.future_rows import MOST_DAYS
 from glean.sales.assortment import Absence, Offer, offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.outlier_days import COMPARED_DAYS, usual_of_outliers
@@ -30,6 +32,9 @@ AROUND_DAYS = 3
 TELL = "If it is on offer, say so in --coming: its name, and open = 1."
 
 SAME_WEEKDAYS = 8
+SAME_WEEKDAYS_WITHIN = 12
+"""Weeks that the same weekdays are of: beyond a pause they say nothing of the day."""
+
 HALF = 0.6
 """A last day may not be whole with a smaller share of the usual, and less than any such weekday."""
 
@@ -38,6 +43,7 @@ def plan_remarks(
     context: ForecastContext,
     day: pd.Timestamp,
     *,
+    planned: AbstractSet[str],
     known_future: KnownFuture = NOTHING_KNOWN,
     now: pd.Timestamp | None = None,
 ) -> tuple[str, ...]:
@@ -49,6 +55,8 @@ def plan_remarks(
         The bakery's.
     day : Timestamp
         The day that is planned.
+    planned : set of str
+        Products that have a forecast for it.
     known_future : KnownFuture
         What the bakery knows of the days to come.
     now : Timestamp, optional
@@ -57,14 +65,26 @@ def plan_remarks(
     rows = context.sales.rows
     if rows.empty:
         return ()
-    dated = [] if now is None else _dates(context.today, now)
+    if (day - context.today).days > MOST_DAYS:
+        dated = _reopening(context.today, day)
+    else:
+        dated = iter(()) if now is None else _dates(context.today, now)
+    all_offers = offers_of(context.sales)
     absent = [
         (offer, absence)
-        for offer in offers_of(context.sales)
+        for offer in all_offers
         if (absence := offer.absence(day)) and offer.product not in known_future.offered
     ]
+    keys = pd.DataFrame({"date": day, "product": [offer.product for offer in all_offers]})
+    told_closed = known_future.values_of(keys)["open"] == 0
+    unplanned = [
+        offer
+        for offer, closed in zip(all_offers, told_closed, strict=True)
+        if not (closed or offer.absence(day) or offer.product in planned)
+    ]
     special = _special_day(rows, day, context.region)
-    odd = (*_last_day(rows), *_outlier_days(rows), *_absent(absent, rows, day))
+    left_out = (*_absent(absent, rows, day), *_without_level(unplanned))
+    odd = (*_last_day(rows), *_outlier_days(rows), *left_out)
     return (*special, *dated, *odd)
 
 
@@ -104,6 +124,15 @@ def _absent(
             yield from _dropped(offer, rows[rows["product"] == offer.product], day)
 
 
+def _without_level(offers: Sequence[Offer]) -> Iterator[str]:
+    """Name products that are on offer, and of which nothing says how much is usual."""
+    for offer in offers:
+        yield (
+            f"{offer.product}: left out, as it was last sold on {_day(offer.last_sold)}, and "
+            f"nothing on its last {LEVEL_DAYS} days on record. {TELL}"
+        )
+
+
 def _dropped(offer: Offer, rows: pd.DataFrame, day: pd.Timestamp) -> Iterator[str]:
     """Ask about a product that was sold until a short while ago, or at this time last year."""
     since_last_year = rows["date"].sub(day - pd.DateOffset(years=1)).dt.days
@@ -118,6 +147,15 @@ def _dropped(offer: Offer, rows: pd.DataFrame, day: pd.Timestamp) -> Iterator[st
             f"{offer.product}: sold at this time last year, about {then[then > 0].mean():,.0f} a "
             f"day, and not yet this year, so left out. {TELL}"
         )
+
+
+def _reopening(last: pd.Timestamp, day: pd.Timestamp) -> Iterator[str]:
+    ahead = (day - last).days
+    yield (
+        f"{_day(day)} {day.year} is {ahead} days after the last sales, on {_day(last)}. It is "
+        "planned as the first day after a pause, from the same season last year or else from "
+        "the last days before the pause, and ranges are wider for it."
+    )
 
 
 def _dates(last: pd.Timestamp, now: pd.Timestamp) -> Iterator[str]:
@@ -137,7 +175,8 @@ def _dates(last: pd.Timestamp, now: pd.Timestamp) -> Iterator[str]:
 def _last_day(rows: pd.DataFrame) -> Iterator[str]:
     """Say that the last day may not be whole, as an export before closing time leaves it."""
     last = pd.Timestamp(rows["date"].max())
-    same_weekday = rows[rows["date"].dt.day_of_week == last.day_of_week]
+    recent = rows["date"] > last - pd.Timedelta(weeks=SAME_WEEKDAYS_WITHIN)
+    same_weekday = rows[recent & (rows["date"].dt.day_of_week == last.day_of_week)]
     same = same_weekday.groupby("date")["units"].sum().iloc[-SAME_WEEKDAYS - 1 :]
     sold, before = float(same.iloc[-1]), same.iloc[:-1]
     if len(before) == SAME_WEEKDAYS and sold < min(before.min(), HALF * before.median()):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from glean.errors import SettingsError
 from glean.operations.bakery_context import make_context
 from glean.operations.plan import DayPlan, make_plan
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
@@ -106,6 +107,39 @@ def test_a_season_that_should_be_over_is_asked_about(model: Path) -> None:
         assert [("season ends on Tuesday 24 December" in text) for text in said] == (
             [] if there else [True]
         )
+
+
+def test_a_bakery_that_was_shut_for_months_plans_its_reopening(model: Path) -> None:
+    """By last spring, when half as much was sold; with wider ranges, and so it says."""
+    spring = DAYS.isin(pd.date_range("2024-03-20", "2024-04-30"))
+    rolls = sold("roll", 200.0, DAYS)
+    table = SalesTable(rolls.assign(units=np.where(spring, rolls["units"] // 2, rolls["units"])))
+    day = pd.Timestamp("2025-04-03")
+    made = planned(model, day, table=table)
+    (line,) = made.plan.products
+    assert line.expected == pytest.approx(100.0, rel=0.15)
+    (remark,) = made.remarks
+    assert remark.startswith("Thursday 3 April 2025 is 146 days after the last sales, on Friday 8")
+    near = planned(model, TUESDAY, table=table).plan.products[0]
+    assert (line.high - line.low) / line.expected > 1.5 * (near.high - near.low) / near.expected
+    with pytest.raises(SettingsError, match=r"found 2025-11-10 .* one up to 2025-11-09"):
+        planned(model, LAST + pd.Timedelta(days=367), table=table)
+
+
+def test_a_product_of_which_nothing_is_usual_is_named(model: Path) -> None:
+    """Sold now and then, and on none of its last 28 days; planned once it is told."""
+    days = DAYS[-200:]
+    rare = sold("cake", 12.0, days)
+    rare["units"] = rare["units"].where(np.arange(200) % 40 == 5, 0.0)
+    table = SalesTable(pd.concat([rare, sold("roll", 210.0, DAYS)], ignore_index=True))
+    made = planned(model, TUESDAY, table=table)
+    assert bakes(made).keys() == {"roll"}
+    (remark,) = made.remarks
+    assert remark.startswith("cake: left out, as it was last sold on")
+    told = known({"date": TUESDAY, "product": "cake", "open": 1.0})
+    again = planned(model, TUESDAY, table=table, known_future=told)
+    assert bakes(again).keys() == {"cake", "roll"}
+    assert again.remarks == ()
 
 
 def test_pieces_stay_whole_beside_kilograms(model: Path) -> None:

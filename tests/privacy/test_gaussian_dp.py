@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import build_features
+from glean.features.seasons import STAND_IN_DAYS
 from glean.federation.wire.noised_parts import part_deviation
 from glean.federation.wire.sum_request import CLIPPED_SCORE, DAY_GRADIENTS, DAY_HESSIANS
 from glean.learning.day_sums import UNIT
@@ -163,6 +165,36 @@ def test_two_thirds_of_the_roster_give_the_accounted_noise(parties: int) -> None
         assert (each - 1) * math.sqrt(relied_on(parties)) < deviation
 
 
+def days_moved(rows: pd.DataFrame, place: int, region: str) -> int:
+    """Count the days on which a feature or the target moves with the sales of one row."""
+    changed = rows.assign(units=rows["units"] + (np.arange(len(rows)) == place))
+    definition = FeatureDefinition(horizon_days=1, season=True)
+    before, after = (
+        build_features(SalesTable(each), definition, region=region) for each in (rows, changed)
+    )
+    moved = (before.x != after.x) & ~(np.isnan(before.x) & np.isnan(after.x))
+    learned = (before.y != after.y) & ~(np.isnan(before.y) & np.isnan(after.y))
+    return int(before.keys["date"][moved.any(axis=1) | learned].nunique())
+
+
+@pytest.mark.parametrize(
+    ("months", "begins", "records"),
+    [
+        ((3, 4, 5, 6, 7, 8, 9, 10), "2025-03-01", 270),
+        ((1, 2, 3, 4, 5, 8, 9, 10), "2024-08-01", 286),
+    ],
+)
+def test_nor_do_they_where_a_product_pauses(
+    months: tuple[int, ...], begins: str, records: int
+) -> None:
+    """Shut in winter, or twice a year: the last day of those that stand in next year."""
+    rows = random_table(days=2200, products=1, closed_weekday=None).rows
+    rows = rows[rows["date"].dt.month.isin(months)].reset_index(drop=True)
+    first = int(np.flatnonzero(rows["date"] == pd.Timestamp(begins))[0])
+    last = first + STAND_IN_DAYS - 1
+    assert days_moved(rows, last, "DE-BY") == records <= RECORDS_OF_A_DAY
+
+
 @pytest.mark.parametrize(
     ("closed_weekday", "region", "place", "records"),
     [(None, "", 420, 240), (6, "", 420, 214), (None, "DE-BY", 692, 248), (None, "JP", 588, 249)],
@@ -172,15 +204,7 @@ def test_a_days_sales_enter_the_records_of_300_days_at_most(
 ) -> None:
     """Counted by changing one day's sales: the days on which a feature or the target moves."""
     made = random_table(days=1700, products=1, closed_weekday=closed_weekday)
-    rows = made.rows.reset_index(drop=True)
-    changed = rows.assign(units=rows["units"] + (rows.index == place))
-    definition = FeatureDefinition(horizon_days=1, season=True)
-    before, after = (
-        build_features(SalesTable(each), definition, region=region) for each in (rows, changed)
-    )
-    moved = (before.x != after.x) & ~(np.isnan(before.x) & np.isnan(after.x))
-    days = before.keys["date"][moved.any(axis=1) | (before.y != after.y)].nunique()
-    assert days == records <= RECORDS_OF_A_DAY
+    assert days_moved(made.rows, place, region) == records <= RECORDS_OF_A_DAY
     budget = NoiseBudget(4.0, 1e-6, rounds=20)
     assert budget.spent_of_a_days_sales == pytest.approx(32784, abs=2)
 
