@@ -110,8 +110,25 @@ def day_to_plan(
         return pd.Timestamp(days.min())
     if asked is not None and (days == asked).any():
         return asked
-    found = "all days ahead" if asked is None else str(asked.date())
-    raise SettingsError(f"found {found} told as closed; wanted a day to plan on which it is open")
+    raise _nothing_to_plan(asked, known_future)
+
+
+def _nothing_to_plan(asked: pd.Timestamp | None, known_future: KnownFuture) -> SettingsError:
+    """Say why there is nothing to plan: told as closed, or nothing on offer then."""
+    if asked is None:
+        return SettingsError(
+            f"found no day of the {MOST_DAYS} ahead on which the bakery is open and anything is on "
+            "offer; wanted one, as told in --coming by open = 1"
+        )
+    told = known_future.values_of(pd.DataFrame({"date": [asked], "product": [""]}))["open"]
+    if (told == 0).any():
+        return SettingsError(
+            f"found {asked.date()} told as closed; wanted a day to plan on which it is open"
+        )
+    return SettingsError(
+        f"found {asked.date()} as the day to plan, and no product that is on offer on a {asked:%A} "
+        "then; wanted another day, or the products of that day told in --coming by open = 1"
+    )
 
 
 def days_ahead(today: pd.Timestamp) -> pd.DatetimeIndex:

@@ -32,9 +32,9 @@ ALL_BAKERIES = ALL_CLIENTS
 """Stands for all bakeries in the files of a run, so no bakery may be called that."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SalesTable:
-    """Checked sales of one or more bakeries.
+    """Checked sales of one or more bakeries; a table is only ever equal to itself.
 
     Parameters
     ----------

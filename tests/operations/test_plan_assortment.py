@@ -12,6 +12,7 @@ import pytest
 from glean.errors import SettingsError
 from glean.operations.bakery_context import make_context
 from glean.operations.plan import DayPlan, make_plan
+from glean.sales.assortment import offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.products import Product
 from glean.sales.table import SalesTable
@@ -63,6 +64,21 @@ def planned(
 
 def bakes(made: DayPlan) -> dict[str, float]:
     return dict(zip(made.table["product"], made.table["bake"], strict=True))
+
+
+def test_what_is_on_offer_is_read_once_a_plan(model: Path) -> None:
+    offers_of.cache_clear()
+    planned(model, TUESDAY)
+    assert offers_of.cache_info().misses == 1
+
+
+def test_a_day_without_anything_on_offer_is_not_called_closed(model: Path) -> None:
+    """The bakery opens every day, and the plait, its only product, is for weekends."""
+    alone = sold("plait", 24.0, DAYS[DAYS.day_of_week >= 5])
+    other = sold("baguette", 33.0, DAYS[:-60])
+    table = SalesTable(pd.concat([other, alone], ignore_index=True))
+    with pytest.raises(SettingsError, match="no product that is on offer on a Tuesday"):
+        planned(model, TUESDAY, table=table)
 
 
 def test_what_is_not_on_offer_is_not_planned_and_named(model: Path) -> None:
