@@ -82,11 +82,14 @@ def merge(
 @app.command()
 @friendly_errors()
 def check(
-    file: Annotated[Path, typer.Argument(help="A sales table: .csv, .csv.gz or .parquet.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A sales table: .csv, .csv.gz or .parquet.")
+    ],
 ) -> None:
     """Look a sales table over, in plain words.
 
-    Ends with 0 if it can be used as it is, with 1 if it needs mending first.
+    Gaps, odd days, doubtful names, renamed products, a region whose holidays fit; and what Glean
+    does about each. Ends with 0 if it can be used as it is, with 1 if it needs mending first.
     """
     from glean.cli.checked import print_check
     from glean.operations.table_check import check_table

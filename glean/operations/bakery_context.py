@@ -52,8 +52,10 @@ def read_bakery(path: Path, bakery: str = "") -> SalesTable:
     if bakery in table.bakeries:
         return table.of(bakery)
     if bakery or len(table.bakeries) > 1:
-        listed = ", ".join(table.bakeries[:MOST_NAMED])
-        raise SettingsError(f"--bakery: found {bakery!r}; {path} holds {listed}")
+        more = len(table.bakeries) - MOST_NAMED
+        listed = ", ".join(table.bakeries[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        found = repr(bakery) if bakery else "no name"
+        raise SettingsError(f"--bakery: found {found}; wanted a bakery of {path}: {listed}")
     return table
 
 

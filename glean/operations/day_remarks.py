@@ -142,10 +142,10 @@ def _left_out(days: Sequence[Outlier]) -> str:
     if not left_out:
         return f"Glean learns from {_them(len(days))}."
     if left_out == len(days):
-        return f"Glean leaves {_them(left_out)} out as single orders."
-    return (
-        f"Glean takes {left_out} of them for single orders, left out, and learns from the others."
-    )
+        orders = "a single order" if left_out == 1 else "single orders"
+        return f"Glean leaves {_them(left_out)} out as {orders}."
+    orders = "1 of them as a single order" if left_out == 1 else f"{left_out} as single orders"
+    return f"Glean leaves out {orders}, and learns from the others."
 
 
 def _distance(day: OddDay) -> float:

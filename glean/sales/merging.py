@@ -69,7 +69,7 @@ def _in_two(tables: dict[Path, pd.DataFrame]) -> list[Problem]:
     problems = []
     for (path, before), shared in both.groupby(["path", "path_before"], sort=False):
         first = shared.iloc[0]
-        more = f" and {len(shared) - 1} more rows" if len(shared) > 1 else ""
+        more = f" and {len(shared) - 1:,} more rows" if len(shared) > 1 else ""
         found = f"{first['product']!r} of {first['bakery']!r} on {first['date']:%Y-%m-%d}{more}"
         wanted = f"each day once; {before} has it already, so cut or rename one of the two"
         problems.append(Problem(str(path), None, "", found, wanted))

@@ -103,7 +103,7 @@ def test_whose_sales_are_meant_must_be_clear(tmp_path: Path) -> None:
     both.to_csv(path, index=False)
     assert read_bakery(path, "other").bakeries == ("other",)
     for wrong in ("", "nobody"):
-        with pytest.raises(SettingsError, match="holds bakery 0, other"):
+        with pytest.raises(SettingsError, match=r"wanted a bakery of .*: bakery 0, other"):
             read_bakery(path, wrong)
 
 

@@ -18,7 +18,9 @@ _ROLES = {"date": "day", "bakery": "bakery", "product": "product", "units": "uni
 
 _WANTED = {
     "date": "a column of days named by --date",
-    "units": "what was sold named by --units, or a column for each hour or, with --wide, product",
+    "units": (
+        "what was sold named by --units, or columns of hours; --wide if each product has a column"
+    ),
 }
 
 

@@ -163,8 +163,8 @@ def _unused(sheet: Sheet, used: Sequence[str]) -> list[Note]:
     if not unused:
         return []
     kept = next((name for name in unused if name in FORMAT), unused[0])
-    words = f"--keep {shlex.quote(kept)} would keep one, if it has numbers, flags or times"
-    return [("not used", f"the columns {', '.join(unused)}"), ("", words)]
+    words = f"--keep {shlex.quote(kept)} would keep it, if it has numbers, flags or times"
+    return [("not used", f"the column{'s' * (len(unused) != 1)} {', '.join(unused)}"), ("", words)]
 
 
 def _narrowed(
@@ -187,7 +187,7 @@ def _narrowed(
         notes += found
     if columns.closed:
         sheet, count = _without_closed(sheet, columns.closed, forms)
-        notes.append(("dropped", f"{count:,} rows of closed days"))
+        notes.append(("dropped", f"{count:,} row{'s' * (count != 1)} of closed days"))
     sheet, found = without_voids(sheet, columns, forms)
     notes += found
     kept = request.selection.days(forms.days(sheet.cells[columns.date]))
@@ -263,7 +263,8 @@ def _sound_rows(
             ("till lines", words + (f"; {same:,} repeat a line and count too" if same else ""))
         )
         frame = sum_to_days(frame)
-    problems += repeated_days(sheet, frame, columns.date) if keys_known else []
+    if keys_known:  # a return beside its sale is told as a return alone
+        problems += repeated_days(sheet, frame[~(frame["units"] < 0)], columns.date)
     if problems:
         raise SalesError(in_file_order(problems))
     return frame, notes

@@ -58,4 +58,5 @@ def without_voids(sheet: Sheet, columns: Columns, forms: Forms) -> tuple[Sheet, 
     if not columns.void:
         return sheet, []
     voided = read_flags(sheet.cells[columns.void], forms.numbers) == 1
-    return sheet.rows(~voided), [("dropped", f"{int(voided.sum()):,} voided lines")]
+    count = int(voided.sum())
+    return sheet.rows(~voided), [("dropped", f"{count:,} voided line{'s' * (count != 1)}")]

@@ -25,7 +25,7 @@ from glean.sales.reading.dates import (
     exchanged,
     read_dates,
 )
-from glean.sales.reading.sheet import Sheet, Texts
+from glean.sales.reading.sheet import FEW_SHOWN, Sheet, Texts
 from glean.sales.reading.values import (
     STRICT,
     Fault,
@@ -218,4 +218,4 @@ def _mixed_currencies(sheet: Sheet, column: str) -> list[Problem]:
     others = np.array([sign not in ("", first) for sign in signs], dtype=bool)
     rows = np.flatnonzero(others[codes]) if others.any() else np.array([], dtype=np.intp)
     wanted = f"one currency in a column, {first} as above; export each currency by itself"
-    return sheet.problems_at(rows, column, wanted)
+    return sheet.problems_at(rows, column, wanted, most=FEW_SHOWN)

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem
-from glean.sales.reading.sheet import MOST_SHOWN, Sheet
+from glean.sales.reading.sheet import FEW_SHOWN, Sheet
 from glean.sales.reading.values import distinct_of
 from glean.sales.table import FORMAT, KEYS, SalesTable
 
@@ -19,7 +19,7 @@ def repeated_days(sheet: Sheet, frame: pd.DataFrame, date_column: str) -> list[P
     again = known.index[known.duplicated(keys)]
     if again.empty:
         return []
-    shown = known.loc[again[:MOST_SHOWN], keys].merge(
+    shown = known.loc[again[:FEW_SHOWN], keys].merge(
         known[keys].reset_index(names="first").drop_duplicates(keys), on=keys, how="left"
     )
     problems = []
@@ -31,7 +31,8 @@ def repeated_days(sheet: Sheet, frame: pd.DataFrame, date_column: str) -> list[P
             "(`glean data import --till-lines` sums the lines of a day)"
         )
         problems += sheet.problems_at(np.array([row]), date_column, wanted)
-    return problems + sheet.rest_of(again.to_numpy(), date_column, "each day once")
+    rest = sheet.rest_of(again.to_numpy(), date_column, "each day once", most=FEW_SHOWN)
+    return problems + rest
 
 
 def table_of(frame: pd.DataFrame) -> SalesTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from glean.errors import Problem, SettingsError
-from glean.sales.reading.sheet import Sheet
+from glean.sales.reading.sheet import FEW_SHOWN, Sheet
 from glean.sales.table import KEYS
 
 RETURNS = ("net", "drop")
@@ -47,7 +47,7 @@ def settle_returns(
         return frame, []
     if returns is None:
         rows = frame.index[negative].to_numpy()
-        return frame, sheet.problems_at(rows, units_column, _WANTED)
+        return frame, sheet.problems_at(rows, units_column, _WANTED, most=FEW_SHOWN)
     if returns == "drop":
         return frame[~negative], []
     return _netted(frame, negative), []

@@ -23,6 +23,9 @@ Rows = NDArray[np.intp]
 MOST_SHOWN = 20
 """Problems of one kind that are listed one by one; the rest is counted."""
 
+FEW_SHOWN = 3
+"""The same of problems that one option settles for all lines."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -87,8 +90,10 @@ class Sheet:
         """Name the file, or the sheet of a workbook, that a row comes from."""
         return self.parts.names[self.parts.of_row[row]] if self.parts else self.source
 
-    def problems_at(self, rows: Rows, column: str, wanted: str) -> list[Problem]:
-        """Say of each of these rows what stands in `column`; long lists are cut short."""
+    def problems_at(
+        self, rows: Rows, column: str, wanted: str, *, most: int = MOST_SHOWN
+    ) -> list[Problem]:
+        """Say of each of these rows what stands in `column`; after `most` they are counted."""
         homes = self.homes.get(column)
         shown = [
             Problem(
@@ -98,17 +103,20 @@ class Sheet:
                 found=quoted(self.cells[column][row]),
                 wanted=wanted,
             )
-            for row in rows[:MOST_SHOWN]
+            for row in rows[:most]
         ]
-        return shown + self.rest_of(rows, column, wanted)
+        return shown + self.rest_of(rows, column, wanted, most=most)
 
-    def rest_of(self, rows: Rows, column: str, wanted: str) -> list[Problem]:
+    def rest_of(
+        self, rows: Rows, column: str, wanted: str, *, most: int = MOST_SHOWN
+    ) -> list[Problem]:
         """One problem that counts what is beyond the listed ones; none if all are listed."""
-        rest = len(rows) - MOST_SHOWN
+        rest = len(rows) - most
         if rest <= 0:
             return []
-        first = rows[MOST_SHOWN]
-        found = f"{rest} more lines like the ones above, from here on"
+        first = rows[most]
+        lines = "1 more line" if rest == 1 else f"{rest:,} more lines"
+        found = f"{lines} like the ones above, from here on"
         return [Problem(self.source_of(first), int(self.lines[first]), column, found, wanted)]
 
 

@@ -144,3 +144,14 @@ def test_exports_without_a_line_are_refused(
     )
     with pytest.raises(SalesError, match=words):
         import_sales(request)
+
+
+def test_what_one_option_settles_is_told_three_times_and_counted(tmp_path: Path) -> None:
+    """Ten returns beside ten sales: three, the rest as one, and no day for standing twice."""
+    days = [f"2024-05-{day:02d};{units}" for day in range(1, 11) for units in ("5", "-1")]
+    path = file_of(tmp_path, "\n".join(["d;u", *days, "2024-05-01;7\n"]))
+    with pytest.raises(SalesError) as caught:
+        import_sales(ImportRequest(path, Columns(date="d", units="u")))
+    told = [(problem.line, problem.column) for problem in caught.value.problems]
+    assert told == [(3, "u"), (5, "u"), (7, "u"), (9, "u"), (22, "d")]
+    assert caught.value.problems[3].found == "7 more lines like the ones above, from here on"

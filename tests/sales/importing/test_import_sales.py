@@ -35,7 +35,7 @@ def test_columns_that_do_not_come_along_are_named(till_lines: bool, tmp_path: Pa
     path = file_of(tmp_path, text)
     notes = import_sales(ImportRequest(path, columns, till_lines=till_lines)).notes
     assert ("not used", "the columns note, price") in notes
-    assert any(words.startswith("--keep price would keep one") for _, words in notes)
+    assert any(words.startswith("--keep price would keep it") for _, words in notes)
     kept = {name: name for name in ("promotion", "price")}
     path = file_of(tmp_path, text.replace(",note", "").replace(",dull", ""))
     all_used = import_sales(ImportRequest(path, Columns("date", "units", kept=kept)))
@@ -160,7 +160,7 @@ def test_wide_files_are_melted(tmp_path: Path) -> None:
         ("2024-05-01", "A", "cake"): 0.0,
         ("2024-05-02", "A", "cake"): 2.0,
     }
-    assert ("not used", "the columns weekday") in imported.notes
+    assert ("not used", "the column weekday") in imported.notes
     one = ImportRequest(path, Columns(date="day"), wide=True, products=("cake",))
     assert set(import_sales(one).table.rows["product"]) == {"cake"}
 

@@ -90,7 +90,7 @@ def test_words_in_a_column_of_voids_are_flags(tmp_path: Path) -> None:
     """VOID or nothing is what 1 or 0 is."""
     found = import_sales(request_of(tmp_path, [("5", ""), ("2", "VOID")], "Void?"))
     assert units_of(found) == [5.0]
-    assert ("dropped", "1 voided lines") in found.notes
+    assert ("dropped", "1 voided line") in found.notes
 
 
 def test_two_meanings_are_none() -> None:

@@ -125,7 +125,7 @@ def test_voided_lines_are_found_by_the_name_of_their_column(
     path = file_of(tmp_path, VOIDS.format(name=name, no=no, yes=yes))
     found = import_sales(ImportRequest(path, TILL, till_lines=True))
     assert found.table.rows["units"].tolist() == [2.0, 4.0]
-    assert ("dropped", "1 voided lines") in found.notes
+    assert ("dropped", "1 voided line") in found.notes
     assert f"the column {name!r}" in dict(found.notes)["voids"]
     every = Columns(date="d", product="p", units="u", void="none")
     assert import_sales(ImportRequest(path, every, till_lines=True)).table.rows["units"][0] == 5.0

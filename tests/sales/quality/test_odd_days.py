@@ -46,7 +46,7 @@ def test_plain_sales_have_no_odd_day(tmp_path: Path) -> None:
     assert "A: 1 outlier by size: Bun on 2024-03-05, 900 where about" in remarks, (
         "an outlier of one product is still listed"
     )
-    assert "An event, or a slip? Glean leaves it out as single orders." in remarks
+    assert "An event, or a slip? Glean leaves it out as a single order." in remarks
 
 
 def test_several_days_booked_on_one_are_told(tmp_path: Path) -> None:
