@@ -48,9 +48,9 @@ bakery's trees as they are: the same rule serves both, and `histogram`."""
 REFIT_RATE = TreeRate(total=16.0, largest=0.8)
 """For refitted leaves, whose average over many structures is a smoother step."""
 
-OBLIVIOUS_RATE = TreeRate(total=70.0, largest=3.5)
+OBLIVIOUS_RATE = TreeRate(total=100.0, largest=5.0)
 """For random trees, of which each sees little of a residual: a step is of what a tree sees, and
-the mean of all rows, which all trees see, is added apart from it. From 4 on it may diverge."""
+the mean of all rows, which all trees see, is added apart from it. Too long a step diverges."""
 
 AUTO = "auto"
 """Value of the setting `aggregation` by which the setting `privacy` decides."""

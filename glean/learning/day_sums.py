@@ -39,7 +39,7 @@ DAY_WEIGHT = 6.0
 """What all rows of a day weigh at most: six products at `LARGEST_LEVEL` or more."""
 
 DAY_GRADIENT = 2.0
-"""Length at which a day's vector of gradients is cut; of synthetic days nine in ten are shorter."""
+"""Length at which a day's vector of gradients is cut; four in five synthetic days are shorter."""
 
 BITS = 20
 """Binary places of the fixed point."""

@@ -13,12 +13,13 @@ from glean.audit.leaf_sums import LeafSums
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
 from glean.learning.bin_layout import BinLayout
-from glean.learning.oblivious_trees import random_trees
+from glean.learning.oblivious_trees import DEPTH, random_trees
 from tests.tables import random_table
 
 DEFINITION = FeatureDefinition(horizon_days=1, season=False)
 LAYOUT = BinLayout(DEFINITION, 32)
 TREES = random_trees(LAYOUT, seed=2, number=1)
+LEAVES = 2**DEPTH
 
 
 def truth_of(features: FeatureMatrix) -> BakeryTruth:
@@ -79,7 +80,7 @@ def test_a_claim_counts_for_one_row_only(truth: BakeryTruth) -> None:
         )
     )
     sums = exact_sums(truth_of(row))
-    one_tree = LeafSums(1, TREES[:1], sums.levels[:16], sums.errors[:16])
+    one_tree = LeafSums(1, TREES[:1], sums.levels[:LEAVES], sums.errors[:LEAVES])
     assert Claims.single_rows(one_tree).recovered(twice).sum() == 1
 
 
@@ -97,8 +98,8 @@ def test_of_two_runs_only_trees_of_both_are_subtracted(truth: BakeryTruth) -> No
     some = np.arange(len(truth)) % 3 > 0
     fewer, rest = (truth_of(truth.training.rows(mask)) for mask in (some, ~some))
     other = exact_sums(fewer)
-    one_tree = LeafSums(1, other.trees[1:], other.levels[16:], other.errors[16:])
+    one_tree = LeafSums(1, other.trees[1:], other.levels[LEAVES:], other.errors[LEAVES:])
     left = exact_sums(truth).less(one_tree)
     assert left.trees == TREES[1:]
-    np.testing.assert_allclose(left.levels, exact_sums(rest).levels[16:], atol=1e-9)
-    np.testing.assert_allclose(left.units, exact_sums(rest).units[16:], atol=1e-9)
+    np.testing.assert_allclose(left.levels, exact_sums(rest).levels[LEAVES:], atol=1e-9)
+    np.testing.assert_allclose(left.units, exact_sums(rest).units[LEAVES:], atol=1e-9)
