@@ -52,6 +52,15 @@ _NAMES = re.compile(
 )
 
 
+_UNCLEAR = {
+    Kind.VOID: "void (the line was voided: left out) or --line-kind {text}=return (it takes "
+    "another line back: taken off)",
+    Kind.DISCOUNT: "discount (it only lowers the price: left out) or --line-kind {text}=sale "
+    "(sold at a discount)",
+}
+"""Kinds that units above 0 leave open, and what is asked then."""
+
+
 def kind_of(text: str) -> Kind | None:
     """Read what a text says of its line; None where it says nothing, or two things.
 
@@ -119,6 +128,9 @@ def settle_kinds(
 ) -> tuple[Sheet, list[Note]]:
     """Leave out voids and discounts, and make the units of returns negative.
 
+    Returns count as such whatever their sign. A void with negative units takes another line back,
+    as a return does; a discount with units of 0 or less is one.
+
     Parameters
     ----------
     sheet : Sheet
@@ -133,8 +145,8 @@ def settle_kinds(
     Raises
     ------
     SalesError
-        A text isn't known, or it is that of a void on lines with positive units, which may be
-        the voided line or the one that takes it back.
+        A text isn't known; or it is that of a void or discount on lines with units above 0, which
+        may be the voided line or the one that takes it back, a discount or a sale at one.
     """
     if not columns.kind:
         return sheet, []
@@ -145,8 +157,9 @@ def settle_kinds(
     for code, text in enumerate(distinct):
         kind = Kind(told[text]) if text in told else kind_of(text)
         here = codes == code
-        if kind is Kind.VOID and text not in told:
-            kind = Kind.RETURN if (units[here] < 0).all() else None
+        if kind in _UNCLEAR and text not in told:
+            clear = Kind.RETURN if kind is Kind.VOID else kind
+            kind = None if (units[here] > 0).any() else clear
         if kind is None:
             problems.append(_unclear(sheet, columns.kind, text, np.flatnonzero(here)))
         kinds.append(kind or Kind.SALE)
@@ -173,12 +186,9 @@ def _notes(texts: Texts, of_line: Texts) -> list[Note]:
 
 def _unclear(sheet: Sheet, column: str, text: str, rows: Rows) -> Problem:
     lines = f"{len(rows):,} line{'s' * (len(rows) != 1)}"
-    if kind_of(text) is Kind.VOID:
+    if meant := _UNCLEAR.get(kind_of(text) or Kind.SALE, ""):
         found = f"{quoted(text)} on {lines} with units above 0"
-        meant = (
-            f"void (the line was voided: left out) or --line-kind {text!r}=return (it takes "
-            "another line back: taken off)"
-        )
+        meant = meant.format(text=repr(text))
     else:
         found = f"{quoted(text)} on {lines}"
         meant = "sale, return (taken off), void or discount (both left out)"

@@ -101,7 +101,7 @@ def _bakery(bakery: str, rows: pd.DataFrame, *, today: dt.date) -> BakeryHealth:
         days_to_come=sum(day > today for day in to_come),
         selling=opening_days(sold, among=days) if len(sold) else None,
         longest_test=longest_test(rows),
-        empty_months=_empty_months(days_of(sold)),
+        empty_months=_empty_months(np.setdiff1d(days_of(sold), np.array(lone, dtype="M8[D]"))),
     )
 
 

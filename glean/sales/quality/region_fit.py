@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.sales.calendars import public_holidays, regions_of
-from glean.sales.quality.opening_days import Days, days_of
+from glean.sales.quality.opening_days import Days
 
 Counts = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -25,6 +25,12 @@ there and an ordinary trading day) from which on a region fits."""
 
 FEWEST_EXPLAINED = 0.5
 """Without flags: share of the single closed days that have to be holidays."""
+
+MOST_DAYS = 5 * 366
+"""Days that are looked at, the last ones: more say no more, and take long."""
+
+ODD_SHARE = 0.005
+"""Share of the rows after the last of these days: a wrong year isn't to be the end."""
 
 MOST_COUNTRIES = 8
 """Countries whose parts are looked at, those that fit best."""
@@ -88,8 +94,10 @@ def fitting_regions(
     tuple of RegionFit
         Those that fit most bakeries first; empty where no region fits.
     """
-    days = days_of(rows["date"])
-    calendar = np.arange(days[0], days[-1] + 1)
+    days = np.sort(rows["date"].to_numpy().astype("datetime64[D]"))
+    last = days[int(len(days) * (1 - ODD_SHARE))]
+    calendar = np.arange(max(days[0], last - MOST_DAYS + 1), last + 1)
+    rows = rows[rows["date"].between(calendar[0], calendar[-1])]
     names, found = _evidence(rows, closed, calendar)
     if not len(names):
         return ()

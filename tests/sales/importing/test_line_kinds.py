@@ -32,18 +32,14 @@ def units_of(imported: Imported) -> list[float]:
         ("Verkauf", "Retoure", 7.0),
         ("sale", "Refund", 7.0),
         ("vente", "remboursement", 7.0),
-        ("Verkauf", "Rabatt 10%", 10.0),
         ("", "R\u00fcckgabe", 7.0),
-        ("SOLD", "Discount", 10.0),
     ],
 )
 def test_kinds_are_found_by_their_words(
     sold: str, other: str, units: float, tmp_path: Path
 ) -> None:
-    """A return is taken off, whatever its sign; a discount line counts nothing; both are said."""
+    """A return is taken off, whatever its sign, and said."""
     for three in ("3", "-3", "3-", "(3)"):
-        if three != "3" and units == 10.0:
-            continue
         found = import_sales(request_of(tmp_path, [("10", sold), (three, other)], "Bemerkung"))
         assert units_of(found) == [units]
         assert any(what == "kinds" and f"1 {other!r}" in words for what, words in found.notes)
@@ -61,6 +57,20 @@ def test_a_void_is_asked_about_unless_its_sign_says_it(word: str, tmp_path: Path
     assert units_of(import_sales(replace(asked, line_kinds={word: "return"}))) == [3.0]
     every = replace(asked, columns=replace(TILL, kind="none"))
     assert units_of(import_sales(every)) == [7.0]
+
+
+@pytest.mark.parametrize("word", ["Rabatt 10%", "Discount", "remise"])
+def test_a_discount_with_units_is_asked_about(word: str, tmp_path: Path) -> None:
+    """It may be a sale at a discount; without units it isn't one."""
+    for none in ("0", "-1"):
+        found = import_sales(request_of(tmp_path, [("5", "Verkauf"), (none, word)]))
+        assert units_of(found) == [5.0]
+        assert ("kinds", f"lines left out: 1 {word!r}") in found.notes
+    asked = request_of(tmp_path, [("5", "Verkauf"), ("2", word)])
+    with pytest.raises(SalesError, match=r"or --line-kind .*=sale"):
+        import_sales(asked)
+    assert units_of(import_sales(replace(asked, line_kinds={word: "discount"}))) == [5.0]
+    assert units_of(import_sales(replace(asked, line_kinds={word: "sale"}))) == [7.0]
 
 
 def test_unknown_kinds_are_asked_about(tmp_path: Path) -> None:

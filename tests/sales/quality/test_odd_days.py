@@ -102,3 +102,12 @@ def test_months_without_sales_are_told(tmp_path: Path) -> None:
     assert "2 whole months without a sale (2024-04 to 2024-05)" in remarks
     _, remarks = looked_at(tmp_path, rows.assign(units=rows["units"].where(~gone, 0.0)))
     assert "2 whole months without a sale (2024-04 to 2024-05)" in remarks
+
+
+def test_a_wrong_year_makes_no_months(tmp_path: Path) -> None:
+    """A day of 1974 among those of 2024 is asked about by itself."""
+    rows = shop(300)
+    rows.loc[rows["date"] == "2024-03-20", "date"] = pd.Timestamp("1974-03-20")
+    report, remarks = looked_at(tmp_path, rows)
+    assert report.bakeries[0].empty_months == ()
+    assert "1974-03-20 stands 50 years before the day after it" in remarks

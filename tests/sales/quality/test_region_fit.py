@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from glean.operations.remarks import remarks_of
@@ -51,3 +52,12 @@ def test_days_off_at_random_fit_no_region() -> None:
     closed = rows["date"].sample(30, random_state=4)
     rows = rows[~rows["date"].isin(closed)]
     assert fitting_regions(rows, {"A": [day.date() for day in closed]}) == ()
+
+
+def test_a_wrong_year_costs_no_centuries() -> None:
+    """The calendar ends with the rows, and begins five years before that."""
+    rows = sales(DAYS)
+    rows["holiday"] = rows["date"].isin(holidays("GB-SCT")).astype(int)
+    wrong = rows.head(2).assign(date=np.array(["1974-01-01", "2094-01-01"], dtype="M8[us]"))
+    (fit,) = fitting_regions(pd.concat([wrong, rows]), {"A": []})
+    assert (fit.regions, fit.wrong_days) == (("GB-SCT",), 0)
