@@ -91,17 +91,17 @@ def _left_out(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _bakery(bakery: str, rows: pd.DataFrame, *, today: dt.date) -> BakeryHealth:
     days, opening = days_of(rows["date"]), opening_days(rows["date"])
-    lone = [day.date for day in opening.lone_days]
+    lone = np.array([day.date for day in opening.lone_days], dtype="datetime64[D]")
     sold = rows["date"][rows["units"] > 0]
-    to_come = set(days.tolist()) - set(lone)
+    to_come = days[days > np.datetime64(today)]
     return BakeryHealth(
         bakery=bakery,
         opening=opening,
         products=_products(rows, among=days),
-        days_to_come=sum(day > today for day in to_come),
+        days_to_come=len(np.setdiff1d(to_come, lone)),
         selling=opening_days(sold, among=days) if len(sold) else None,
         longest_test=longest_test(rows),
-        empty_months=_empty_months(np.setdiff1d(days_of(sold), np.array(lone, dtype="M8[D]"))),
+        empty_months=_empty_months(np.setdiff1d(days_of(sold), lone)),
     )
 
 

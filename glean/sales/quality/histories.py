@@ -69,8 +69,11 @@ def longest_test(rows: pd.DataFrame) -> int:
         The most `test_days` with which the bakery is trained on; 0 if there are none. Days before
         its first sale don't count: zeros teach nothing.
     """
-    dates = rows["date"]
-    days = days_of(dates[dates >= dates[rows["units"] > 0].min()])
+    days = days_of(rows["date"])
+    sold = rows["date"].to_numpy()[rows["units"].to_numpy() > 0]
+    if not len(sold):
+        return 0
+    days = days[days >= sold.min()]
     if len(days) <= MIN_TRADING_DAYS:
         return 0
     return int((days[-1] - days[MIN_TRADING_DAYS - 1]).astype(int))

@@ -134,6 +134,8 @@ def opening_days(dates: pd.Series[pd.Timestamp], *, among: Days | None = None) -
     calendar = np.arange(open_days[0], open_days[-1] + 1)
     if among is not None:
         calendar = among[(among >= open_days[0]) & (among <= open_days[-1])]
+    if len(calendar) == len(open_days):
+        return _always_open(open_days)
     is_open = np.isin(calendar, open_days)
     weekday = (calendar.astype(np.int64) + 3) % 7  # day 0, 1970-01-01, was a Thursday
     paused = _paused(is_open)
@@ -154,6 +156,22 @@ def opening_days(dates: pd.Series[pd.Timestamp], *, among: Days | None = None) -
         single_days=tuple(calendar[missing & ~np.isin(calendar, in_gaps)].tolist()),
         missing_days=int(missing.sum()),
         pauses=_longest_first(pauses),
+        lone_days=_lone_days(open_days),
+    )
+
+
+def _always_open(open_days: Days) -> OpeningDays:
+    """Say of a span without a missing day what is left to say; most products have such a one."""
+    return OpeningDays(
+        first=open_days[0].item(),
+        last=open_days[-1].item(),
+        trading_days=len(open_days),
+        days_off=(),
+        mostly_off=(),
+        gaps=(),
+        single_days=(),
+        missing_days=0,
+        pauses=(),
         lone_days=_lone_days(open_days),
     )
 
