@@ -55,8 +55,8 @@ def other_odd_days(bakery: BakeryHealth) -> str:
     found = [f"{day.date} ({day.times_usual:.1f} times the usual)" for day in odd]
     return (
         f"{bakery.bakery}: all products far off the usual on {_days(len(odd))}: {some_of(found)}; "
-        "an event, or are rows lost or doubled? Glean learns from them; delete the rows of a day "
-        "that says nothing of the others."
+        "an event, or are rows lost or doubled? Glean learns from them, but for products that sold "
+        "over three times the usual; delete the rows of a day that says nothing of the others."
     )
 
 
@@ -125,8 +125,8 @@ def regions(fits: Sequence[RegionFit], bakeries: int) -> Iterator[str]:
         which = " or yours of these" if len(fit.regions) > 1 else ""
         yield (
             f"The {what} as the holidays of {codes}, {days}: say `--region {fit.regions[0]}`"
-            f"{which} to {where}`glean plan`, which then knows those to come; by itself it "
-            "knows none."
+            f"{which} to {where}`glean plan`, which then knows those to come; without it, it "
+            "goes by the run's region, if that has one."
         )
 
 

@@ -41,9 +41,9 @@ class OddDay:
     date : date
         The day.
     units, usual : float
-        What was sold of all products, and what is usual on such a weekday.
+        What was sold of the products that are compared, and what is usual on such a weekday.
     products : int
-        Products that were compared.
+        Products that are compared: what is usual of them is known, and isn't nothing.
     missing_before : int
         Days on end before it on which the bakery is usually open and sold nothing.
     is_last : bool
@@ -74,7 +74,7 @@ class OddDay:
     @property
     def is_part(self) -> bool:
         """Whether it may be the part of a day that was over when the sales were exported."""
-        return self.is_last and self.times_usual < 1
+        return self.is_last and self.times_usual < 1 and not self.comes_again
 
 
 def odd_days(
@@ -102,18 +102,19 @@ def odd_days(
     flags = {"holiday": rows["holiday"]} if "holiday" in rows else {}
     compared = rows.assign(
         usual=rows["usual"].where(times.notna()),
+        like=rows["units"].where(times.notna()),
         compared=times.notna(),
         high=times > TIMES_HIGH,
         low=times < TIMES_LOW,
         **flags,
     )
-    names = ["units", "usual", "compared", "high", "low", *flags]
+    names = ["units", "like", "usual", "compared", "high", "low", *flags]
     days = compared.groupby(["bakery", "date"], observed=True)[names].sum().reset_index()
     if flags:
         days["holiday"] = days["holiday"] > 0
     _, is_outlier = usual_units(days.assign(product=""))
     most = MOST_OF_ALL * days["compared"]
-    ratio = days["units"] / days["usual"].where(days["usual"] > 0)
+    ratio = days["like"] / days["usual"].where(days["usual"] > 0)
     off = ((days["high"] >= most) & (ratio > TIMES_HIGH)) | (
         (days["low"] >= most) & (ratio < TIMES_LOW)
     )
@@ -150,7 +151,7 @@ def _odd_days_of(days: pd.DataFrame, off: frozenset[int]) -> tuple[OddDay, ...]:
     return tuple(
         OddDay(
             date=day["date"].date(),
-            units=float(day["units"]),
+            units=float(day["like"]),
             usual=float(day["usual"]),
             products=int(day["compared"]),
             missing_before=_missing_before(day["date"].to_datetime64(), sold, off),

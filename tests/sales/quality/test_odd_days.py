@@ -111,3 +111,19 @@ def test_a_wrong_year_makes_no_months(tmp_path: Path) -> None:
     report, remarks = looked_at(tmp_path, rows)
     assert report.bakeries[0].empty_months == ()
     assert "1974-03-20 stands 50 years before the day after it" in remarks
+
+
+def test_new_products_are_not_compared(tmp_path: Path) -> None:
+    """What sold three times as much as all others on its first day says nothing of these."""
+    rows = shop()
+    new = rows[(rows["product"] == "Rolls") & (rows["date"] == "2024-03-05")]
+    new = new.assign(product="Tart", units=2000.0)
+    report, _ = looked_at(tmp_path, pd.concat([scaled(rows, "2024-03-05", 0.3), new]))
+    (day,) = report.bakeries[0].odd_days
+    assert (day.products, day.times_usual < 0.5) == (4, True)
+
+
+def test_half_a_christmas_eve_is_whole(tmp_path: Path) -> None:
+    """Shops close at noon then: nobody exported too early."""
+    rows = scaled(shop(359), "2024-12-24", 0.4)
+    assert "the last day" not in looked_at(tmp_path, rows)[1]
