@@ -25,7 +25,7 @@ from glean.features.definition import (
     WEEKDAY_SHARE,
 )
 from glean.features.history import WEEK, History, keys_of
-from glean.features.seasons import Seasons, one_season, seasons_of
+from glean.features.seasons import PAUSE_DAYS, Seasons, one_season, seasons_of
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
@@ -129,7 +129,8 @@ def bakery_history(sales: PastSales) -> tuple[Columns, Floats]:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_28 = _positive(history.mean(LEVEL_DAYS, at_least=MIN_LEVEL_DAYS))
         columns = {
-            "days_closed_before": np.minimum(gap, LEVEL_DAYS),
+            # What follows a holiday or a week off says nothing of the first day after a pause.
+            "days_closed_before": np.where(gap >= PAUSE_DAYS, 0.0, np.minimum(gap, LEVEL_DAYS)),
             "bakery_lag_1": history.lag(1) / mean_28,
             "bakery_mean_7": history.mean(7) / mean_28,
             "bakery_weekday_mean_4": weekdays.mean(4) / mean_28,

@@ -73,6 +73,14 @@ def test_a_bakery_that_was_shut_over_winter_opens_with_the_level_of_spring() -> 
     assert mean_28(sales, "2023-04-01") == 50
 
 
+@pytest.mark.parametrize(("closed", "counted"), [(0, 0), (20, 20), (40, 28), (46, 0)])
+def test_the_day_after_a_pause_follows_no_closed_days(closed: int, counted: int) -> None:
+    """Those of a week or a month off count, up to 28."""
+    day = f"{pd.Timestamp('2023-04-01') + pd.Timedelta(days=closed + 1):%Y-%m-%d}"
+    found = features_of(table(("2023-01-01", "2023-04-01", 30.0), (day, day, np.nan)))
+    assert found.column("days_closed_before")[-1] == counted
+
+
 def test_a_season_that_moves_with_easter_begins_as_the_last_one_did() -> None:
     last = ("2023-03-26", "2023-04-08", 30.0), ("2023-04-09", "2023-04-10", 5.0)
     assert mean_28(table(*last, ("2024-03-17", "2024-03-17", np.nan)), "2024-03-17") == 30
