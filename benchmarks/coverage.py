@@ -3,9 +3,12 @@
 Run `python -m benchmarks.coverage [JOB...]` where GLEAN_TABLES says where the real tables are. Of
 each job on its test window: the coverage over all rows; of the products of a bakery with a year of
 days before it the mean deviation from 80%, beside what chance alone would make of intervals that
-hold exactly, and those outside the interval that 99% of them would lie in, by name. Then the tables
-of single bakeries, with their small counts: coverage with two standard errors by day, and the mean
-width over the mean sales. Wanted are 1.5 points overall, 5 points in the mean, and none outside.
+hold exactly, and those outside the interval that 99% of them would lie in, by name. Wanted are 1.5
+points overall, 5 points in the mean, and none outside. And what plans made of them come to: how
+much less is overproduced than by the four-week habit, at its unmet demand; and what is lost at
+some critical ratios, in units a unit sold: one missed counts the ratio, one left over the rest.
+Then the tables of single bakeries, with their small counts: coverage with two standard errors by
+day, and the mean width over the mean sales.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from benchmarks.federations import open_bakeries
 from benchmarks.jobs import JOBS, Job
 from benchmarks.reference import run_job
 from glean.evaluation.tables.coverage import INTERVALS
+from glean.evaluation.tables.plan_backtest import curve, savings
 from glean.evaluation.tables.results import read_results
 from glean.settings import RunSettings
 
@@ -36,6 +40,9 @@ SINGLE_BAKERIES = (
 NOMINAL = 0.8
 YEAR_DAYS = 365
 OVERALL_POINTS, MEAN_POINTS = 1.5, 5.0
+
+RATIOS = (0.25, 0.5, 0.75, 0.9)
+HABIT = "weekday-mean"
 
 SEED = 1
 DRAWS = 200
@@ -106,6 +113,23 @@ def by_product(run: Path, bakeries: int) -> ProductCoverage:
     )
 
 
+def less_overproduced(plans: pd.DataFrame) -> float:
+    """Give the share by which plans overproduce less than the habit, at its unmet demand."""
+    found = savings(plans)
+    habit = found[(found["policy"] == HABIT) & (found["margin"] == 0)].iloc[0]
+    return 1 - float(habit["plan_overproduced"] / habit["overproduced"])
+
+
+def losses(plans: pd.DataFrame) -> dict[float, float]:
+    """Give what plans lose at `RATIOS`, in units a unit sold."""
+    found = curve(plans)
+    plan = found[found["policy"] == "plan"].set_index("margin")
+    return {
+        ratio: float(ratio * plan["unmet"][ratio] + (1 - ratio) * plan["overproduced"][ratio])
+        for ratio in RATIOS
+    }
+
+
 def single_bakery(run: Path) -> dict[str, float]:
     """Coverage, twice its standard error by day, and width, of the only bakery of a run."""
     table = read_results(run).coverage
@@ -129,6 +153,14 @@ def show(name: str, found: ProductCoverage) -> None:
     )
     if len(outside):
         print(outside.to_string(float_format="%.3f"))
+
+
+def show_plans(run: Path) -> None:
+    """Print what the plans of a run's test window come to."""
+    plans = read_results(run).plans
+    assert plans is not None, "a run with baselines has plan.csv"
+    lost = ", ".join(f"{units:.4f} at {ratio}" for ratio, units in losses(plans).items())
+    print(f"{'':16} overproduced {less_overproduced(plans):.1%} less than by habit; lost {lost}")
     sys.stdout.flush()
 
 
@@ -141,6 +173,7 @@ def main() -> int:
                 run = run_job(job, "inprocess", Path(scratch), "privacy=sums")
                 found = by_product(run, job.bakeries)
                 show(job.name, found)
+                show_plans(run)
                 missed |= found.missed
         if not sys.argv[1:]:
             rows = {
