@@ -149,7 +149,8 @@ def settle_kinds(
         may be the voided line or the one that takes it back, a discount or a sale at one.
     """
     if not columns.kind:
-        return sheet, []
+        unused = "no column of them is found, so --line-kind isn't used; --kind names one"
+        return sheet, [("kinds", unused)] if told else []
     codes, distinct = distinct_of(sheet.cells[columns.kind])
     units = read_numbers(sheet.cells[columns.units], forms.numbers_of(columns.units))[0]
     kinds: list[Kind] = []

@@ -94,6 +94,9 @@ def test_remarks_are_no_kinds(other: str, tmp_path: Path) -> None:
     found = import_sales(request_of(tmp_path, lines, "Bemerkung"))
     assert units_of(found) == [8.0]
     assert "the column 'Bemerkung' has 'Rabatt' on some lines" in dict(found.notes)["kinds"]
+    told = request_of(tmp_path, lines, "Bemerkung")
+    found = import_sales(replace(told, line_kinds={"Rabatt": "discount"}))
+    assert "so --line-kind isn't used" in dict(found.notes)["kinds"]
 
 
 def test_words_in_a_column_of_voids_are_flags(tmp_path: Path) -> None:
