@@ -3,7 +3,8 @@
 In comes a table with `sold_out_at`; out comes the same with an estimate of demand in place of the
 units of such days. Demand of a day is taken for normal around the mean of the product's last same
 weekdays, and the estimate is its mean given that it exceeded what was sold (the tobit model's,
-Tobin, Econometrica 1958). Only earlier days are looked at, so that no feature sees a later one.
+Tobin, Econometrica 1958). Only earlier days are looked at, so that no feature sees a later one; of
+them outlier days don't count.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from glean.sales.outlier_days import usual_of_outliers
 from glean.sales.table import SalesTable
 
 Floats = NDArray[np.float64]
@@ -57,15 +59,23 @@ def with_demand(table: SalesTable) -> SalesTable:
         return table
     units = rows["units"].to_numpy(dtype=np.float64).copy()
     weekday = rows["date"].dt.day_of_week.to_numpy()
+    counting = np.isnan(usual_of_outliers(rows))
     groups = rows.groupby(["bakery", "product"], sort=False).indices
     for places in groups.values():
         if censored[places].any():
-            units[places] = _filled(units[places], censored[places], weekday[places])
+            units[places] = _filled(
+                units[places], censored[places], counting[places], weekday[places]
+            )
     return SalesTable(rows.assign(units=units))
 
 
-def _filled(units: Floats, censored: NDArray[np.bool_], weekday: NDArray[np.int_]) -> list[float]:
-    """Go through a product's days in order; each sees the estimates of those before."""
+def _filled(
+    units: Floats,
+    censored: NDArray[np.bool_],
+    counting: NDArray[np.bool_],
+    weekday: NDArray[np.int_],
+) -> list[float]:
+    """Go through a product's days in order; each sees the estimates of those before that count."""
     filled: list[float] = units.tolist()
     past: list[deque[float]] = [deque(maxlen=WEEKS) for _ in range(7)]
     squares: deque[float] = deque(maxlen=RECENT_DAYS)
@@ -76,9 +86,10 @@ def _filled(units: Floats, censored: NDArray[np.bool_], weekday: NDArray[np.int_
             usual = sum(same) / len(same)
             if censored[day]:
                 demand = filled[day] = _mean_above(demand, usual, usual * _deviation(squares))
-            if usual > 0:
+            if usual > 0 and counting[day]:
                 squares.append(((demand - usual) / usual) ** 2)
-        same.append(demand)
+        if counting[day]:
+            same.append(demand)
     return filled
 
 

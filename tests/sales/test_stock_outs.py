@@ -50,6 +50,18 @@ def test_an_estimate_sees_no_later_day() -> None:
     assert np.array_equal(part.rows["units"].to_numpy(), whole)
 
 
+def test_an_order_moves_no_later_estimate() -> None:
+    """Ten times the usual on one day, or no row for it: the days after it are the same."""
+    table, _ = censored()
+    rows = table.rows
+    place = int(np.flatnonzero(rows["date"] == pd.Timestamp("2023-09-05"))[0])
+    others = rows.index != place
+    order = SalesTable(rows.assign(units=rows["units"].where(others, 10 * rows["units"])))
+    missing = SalesTable(rows[others].reset_index(drop=True))
+    with_it, without = (with_demand(each).rows["units"].to_numpy() for each in (order, missing))
+    assert np.array_equal(with_it[others], without)
+
+
 def test_estimates_scale_with_the_unit() -> None:
     """In dozens the same demand."""
     table, _ = censored()
