@@ -20,6 +20,7 @@ from glean.evaluation.pages.coverage_tables import (
 from glean.evaluation.pages.glossary import GLOSSARY
 from glean.evaluation.pages.report_tables import (
     bakeries_table,
+    special_days_table,
     summary_table,
 )
 from glean.evaluation.pages.run_page import write_page
@@ -33,6 +34,7 @@ from glean.evaluation.tables.headline import (
     verdict,
 )
 from glean.evaluation.tables.results import RunResults, read_results
+from glean.evaluation.tables.special_days import special_days
 from glean.evaluation.tables.summary import Summary, summarise
 
 
@@ -99,6 +101,10 @@ def _own_models(results: RunResults) -> list[str]:
     """Say what single bakeries chose, baked and knew; only of a simulation with baselines."""
     sentences = [] if results.plans is None else savings_sentences(results.plans)
     blocks = [html.paragraph(text) for text in (*sentences, coverage_sentence(results.coverage))]
+    if results.days is not None:
+        region = str(results.run.settings.get("holiday-region") or "")
+        table = special_days_table(special_days(results.days, region))
+        blocks.append(html.folded("Holidays and other special days", table))
     if results.coverage is not None:
         blocks.append(html.folded("How sure, by bakery", coverage_table(results.coverage)))
     if results.choices is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from glean.evaluation.pages import html
 from glean.evaluation.tables.headline import percent, score_percent
+from glean.evaluation.tables.special_days import SpecialDay
 from glean.evaluation.tables.summary import GroupScore, Summary, ordered_methods
 from glean.features.definition import MIN_LEVEL_DAYS
 
@@ -58,6 +60,27 @@ def bakeries_table(scores: pd.DataFrame) -> str:
     if len(bakeries) > _MOST_BAKERIES:
         caption += f" The first {_MOST_BAKERIES} of {len(bakeries)}; bakeries.csv has them all."
     return html.table(caption, ["bakery", "cohort", "sold on judged days", *methods], rows)
+
+
+def special_days_table(found: Sequence[SpecialDay]) -> str:
+    """Error on days with a name by method, all other days last; "" where no day has one."""
+    if not found:
+        return ""
+    methods = list(found[0].wapes)
+    rows = [
+        [
+            day.name or "all other days",
+            f"{day.dates[0]:%Y-%m-%d}" if len(day.dates) == 1 else f"{len(day.dates)} days",
+            f"{day.units:,.0f}",
+            *(percent(day.wapes[method]) for method in methods),
+        ]
+        for day in found
+    ]
+    caption = (
+        "WAPE on holidays, the days before them and the last days of the year. What each bakery "
+        "makes alone is under local."
+    )
+    return html.table(caption, ["day", "date", "sold", *methods], rows)
 
 
 def _sold(units: float, rows: float) -> str:
