@@ -6,13 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import StrEnum
 
 import numpy as np
 
 from glean.errors import Problem, SalesError
 from glean.sales.importing.exports import Note
-from glean.sales.importing.request import Columns
+from glean.sales.importing.request import Columns, Kind
 from glean.sales.reading.checks import Forms
 from glean.sales.reading.sheet import Rows, Sheet, Texts, quoted
 from glean.sales.reading.values import distinct_of, read_numbers
@@ -22,16 +21,6 @@ NO_COLUMN = "none"
 
 MOST_KINDS = 20
 """A column with more different texts isn't one of kinds."""
-
-
-class Kind(StrEnum):
-    """What a line is, as told by `--line-kind`."""
-
-    SALE = "sale"
-    RETURN = "return"
-    VOID = "void"
-    DISCOUNT = "discount"
-
 
 _WORDS = {
     Kind.RETURN: "retoure[n]?|retour|rückgabe|rücknahme|rückerstattung|erstattung|gutschrift"
@@ -50,7 +39,6 @@ _NAMES = re.compile(
     r"typ|type|art|kind|vorgang|(vorgangs|beleg|buchungs|zeilen|positions|bon|transaktions)(art|typ)"
     r"|(line|item|transaction|event|sale|order)type|geschäftsvorfall|event|status|opération"
 )
-
 
 _UNCLEAR = {
     Kind.VOID: "void (the line was voided: left out) or --line-kind {text}=return (it takes "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from glean.errors import SettingsError
@@ -21,8 +22,14 @@ from glean.sales.reading.returns import RETURNS
 from glean.sales.reading.sales_file import stem_of
 from glean.sales.table import KEYS
 
-LINE_KINDS = ("sale", "return", "void", "discount")
-"""What a line can be told to be."""
+
+class Kind(StrEnum):
+    """What a line is, as told by `--line-kind`."""
+
+    SALE = "sale"
+    RETURN = "return"
+    VOID = "void"
+    DISCOUNT = "discount"
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class ImportRequest:
         "drop" or "keep" for totals and parts of the date among products, see
         `without_total_columns`; "" to be asked.
     line_kinds : mapping of str to str
-        Text in the column of kinds -> "sale", "return", "void" or "discount".
+        Text in the column of kinds -> a `Kind`.
     only : OnlyThese or None
         Products and categories that are kept; None for all.
     timezone, day_starts : str
@@ -184,7 +191,7 @@ class ImportRequest:
         check_choice("--swapped-days", self.swapped_days, ("", *SWAPPED_DAYS))
         check_choice("--totals", self.totals, ("", "drop", "keep"))
         for kind in self.line_kinds.values():
-            check_choice("--line-kind", kind, LINE_KINDS)
+            check_choice("--line-kind", kind, [known.value for known in Kind])
         Clock.of(self.timezone, self.day_starts)
         check_choice("--overlap", self.overlap, ("", *OVERLAPS))
         self._refuse_two_roles()

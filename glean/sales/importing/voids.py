@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from glean.sales.importing.exports import Note
-from glean.sales.importing.line_kinds import Kind, kind_of
-from glean.sales.importing.request import Columns
+from glean.sales.importing.line_kinds import kind_of
+from glean.sales.importing.request import Columns, Kind
 from glean.sales.reading.checks import Forms
 from glean.sales.reading.sheet import Sheet, texts_of
 from glean.sales.reading.values import NumberFormat, distinct_of, read_flags
