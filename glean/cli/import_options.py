@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypedDict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glean.cli.typed_columns import decimal_marks, line_kinds, renamings
 from glean.cli.typed_days import day_of
 from glean.errors import SettingsError
 
@@ -185,7 +186,7 @@ class ImportOptions:
             swapped_days=self.swapped_days,
             overlap=self.overlap,
             totals=self.totals,
-            line_kinds=dict(word.rpartition("=")[::2] for word in self.line_kind or ()),
+            line_kinds=line_kinds("--line-kind", self.line_kind or []),
             only=read_only_these(self.only) if self.only else None,
             timezone=self.timezone,
             day_starts=self.day_starts,
@@ -218,45 +219,3 @@ class ImportOptions:
             first=self.first,
             min_units_a_day=self.min_units_a_day,
         )
-
-
-class DecimalMarks(TypedDict):
-    """Decimal marks as `Notation` takes them: of all columns, and of single ones."""
-
-    decimal: str
-    decimals: dict[str, str]
-
-
-def decimal_marks(option: str, texts: list[str]) -> DecimalMarks:
-    """Read `.` or `,`, and `COLUMN=.` or `COLUMN=,`, each its own option.
-
-    Raises
-    ------
-    SettingsError
-        Two marks for the same.
-    """
-    found: dict[str, str] = {}
-    for text in texts:
-        column, _, mark = text.rpartition("=")
-        if column in found:
-            raise SettingsError(f"{option}: found {text!r}; wanted one mark for each column")
-        found[column] = mark
-    return DecimalMarks(decimal=found.pop("", ""), decimals=found)
-
-
-def renamings(option: str, texts: list[str]) -> dict[str, str]:
-    """Read `COLUMN` or `COLUMN=NAME`, repeated or joined by commas.
-
-    Raises
-    ------
-    SettingsError
-        A column or name is empty, or named twice.
-    """
-    found: dict[str, str] = {}
-    for text in ",".join(texts).split(",") if texts else []:
-        column, _, name = text.strip().partition("=")
-        name = name or column
-        if not column or column in found or name in found.values():
-            raise SettingsError(f"{option}: found {text!r}; wanted COLUMN[=NAME], each once")
-        found[column] = name
-    return found

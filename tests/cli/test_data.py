@@ -177,6 +177,13 @@ def test_import_shows_before_it_writes(tmp_path: Path, monkeypatch: pytest.Monke
         (["--timezone", "Berlin"], "--timezone: found 'Berlin'; wanted a time zone like Europe/B"),
         (["--decimal", "Stück=;"], "--decimal: found ';'"),
         (["--decimal", ".", "--decimal", ","], "--decimal: found ','; wanted one mark for each"),
+        (["--line-kind", "Storno"], "--line-kind: found 'Storno'; wanted a word of that column"),
+        (["--line-kind", "Storno"], "void or discount), like --line-kind Storno=void"),
+        (["--line-kind", "A=B"], "--line-kind: found 'A=B'; wanted a word of that column and what"),
+        (
+            ["--line-kind", "A=void", "--line-kind", "A=sale"],
+            "--line-kind: found 'A=sale'; wanted one kind for each word",
+        ),
         (["--decimal", "Stuck=."], "'Stuck', named by --decimal; perhaps 'Stück'?"),
         (["--sheet", "A"], "--sheet: found no workbook; wanted 'A'"),
         (["--bakery", "", "--bakery-name", "(all)"], "--bakery-name: found '(all)'"),
