@@ -20,7 +20,7 @@ from glean.evaluation.pages.coverage_tables import (
 from glean.evaluation.pages.glossary import GLOSSARY
 from glean.evaluation.pages.report_tables import (
     bakeries_table,
-    special_days_table,
+    named_days_table,
     summary_table,
 )
 from glean.evaluation.pages.run_page import write_page
@@ -33,8 +33,8 @@ from glean.evaluation.tables.headline import (
     incomplete_sentence,
     verdict,
 )
+from glean.evaluation.tables.named_day_scores import named_day_scores
 from glean.evaluation.tables.results import RunResults, read_results
-from glean.evaluation.tables.special_days import special_days
 from glean.evaluation.tables.summary import Summary, summarise
 
 
@@ -103,7 +103,7 @@ def _own_models(results: RunResults) -> list[str]:
     blocks = [html.paragraph(text) for text in (*sentences, coverage_sentence(results.coverage))]
     if results.days is not None:
         region = str(results.run.settings.get("holiday-region") or "")
-        table = special_days_table(special_days(results.days, region))
+        table = named_days_table(named_day_scores(results.days, region))
         blocks.append(html.folded("Holidays and other special days", table))
     if results.coverage is not None:
         blocks.append(html.folded("How sure, by bakery", coverage_table(results.coverage)))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from glean.evaluation.pages import html
 from glean.evaluation.tables.headline import percent, score_percent
-from glean.evaluation.tables.special_days import SpecialDay
+from glean.evaluation.tables.named_day_scores import NamedDayScore
 from glean.evaluation.tables.summary import GroupScore, Summary, ordered_methods
 from glean.features.definition import MIN_LEVEL_DAYS
 
@@ -62,7 +62,7 @@ def bakeries_table(scores: pd.DataFrame) -> str:
     return html.table(caption, ["bakery", "cohort", "sold on judged days", *methods], rows)
 
 
-def special_days_table(found: Sequence[SpecialDay]) -> str:
+def named_days_table(found: Sequence[NamedDayScore]) -> str:
     """Error on days with a name by method, all other days last; "" where no day has one."""
     if not found:
         return ""

@@ -1,8 +1,8 @@
-"""How far off forecasts are on special days: chain's, on windows before its test window.
+"""How far off forecasts are on days with a name: chain's, on windows before its test window.
 
 WAPE on days with a name (holidays, the days before them, 24 and 31 December), with what the same
 day of an earlier year says and without, beside the other days. Run `python -m
-benchmarks.special_days`; the table comes from the folder that GLEAN_TABLES names.
+benchmarks.named_days`; the table comes from the folder that GLEAN_TABLES names.
 """
 
 from __future__ import annotations

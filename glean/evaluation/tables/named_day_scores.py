@@ -12,7 +12,7 @@ from glean.metrics import ErrorSums
 
 
 @dataclass(frozen=True)
-class SpecialDay:
+class NamedDayScore:
     """One named day, or all other days together.
 
     Parameters
@@ -33,7 +33,7 @@ class SpecialDay:
     wapes: dict[str, float]
 
 
-def special_days(days: pd.DataFrame, region: str) -> list[SpecialDay]:
+def named_day_scores(days: pd.DataFrame, region: str) -> list[NamedDayScore]:
     """Score methods by named day.
 
     Parameters
@@ -45,7 +45,7 @@ def special_days(days: pd.DataFrame, region: str) -> list[SpecialDay]:
 
     Returns
     -------
-    list of SpecialDay
+    list of NamedDayScore
         In the order of their first dates, the other days last; empty where no day has a name.
     """
     methods = [method for method in METHOD_ORDER if method in days]
@@ -56,9 +56,9 @@ def special_days(days: pd.DataFrame, region: str) -> list[SpecialDay]:
     return sorted(found, key=lambda day: (not day.name, day.dates[0]))
 
 
-def _scored(name: str, rows: pd.DataFrame, methods: list[str]) -> SpecialDay:
+def _scored(name: str, rows: pd.DataFrame, methods: list[str]) -> NamedDayScore:
     units = rows["units"].to_numpy(dtype=float)
-    return SpecialDay(
+    return NamedDayScore(
         name=name,
         dates=tuple(pd.DatetimeIndex(rows["date"].unique()).sort_values()),
         units=float(units.sum()),

@@ -1,12 +1,12 @@
-"""Special days of a run: each by its name, scored as all days are."""
+"""Days with a name of a run: each by its name, scored as all days are."""
 
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 
-from glean.evaluation.pages.report_tables import special_days_table
-from glean.evaluation.tables.special_days import special_days
+from glean.evaluation.pages.report_tables import named_days_table
+from glean.evaluation.tables.named_day_scores import named_day_scores
 
 WINDOW = pd.date_range("2024-12-22", "2025-01-03")
 
@@ -20,7 +20,7 @@ def window(units: float = 10.0) -> pd.DataFrame:
 
 def test_each_named_day_is_scored_and_the_others_together() -> None:
     """Christmas and New Year of a region by their names, in the order of the year."""
-    found = special_days(window(), "DE-SH")
+    found = named_day_scores(window(), "DE-SH")
     assert [day.name for day in found] == [
         "24 December",
         "Christmas Day",
@@ -37,19 +37,23 @@ def test_each_named_day_is_scored_and_the_others_together() -> None:
 
 def test_without_a_region_only_the_last_days_of_the_year_have_names() -> None:
     """Nobody told which holidays there are."""
-    assert [day.name for day in special_days(window(), "")] == ["24 December", "31 December", ""]
+    assert [day.name for day in named_day_scores(window(), "")] == [
+        "24 December",
+        "31 December",
+        "",
+    ]
 
 
 def test_a_window_of_ordinary_days_has_no_table() -> None:
     """Nothing is folded out then."""
     ordinary = window().query("date < '2024-12-24'")
-    assert special_days(ordinary, "DE-SH") == []
-    assert special_days_table([]) == ""
+    assert named_day_scores(ordinary, "DE-SH") == []
+    assert named_days_table([]) == ""
 
 
 def test_the_table_names_days_and_dates() -> None:
     """What nobody sold anything on has no score."""
-    text = special_days_table(special_days(window(0.0), ""))
+    text = named_days_table(named_day_scores(window(0.0), ""))
     assert "<td>2024-12-24</td>" in text
     assert "all other days" in text
     assert "11 days" in text
