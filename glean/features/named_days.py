@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.features.history import keys_of
-from glean.sales.calendars import holiday_names
+from glean.sales.calendars import LAST_DAYS_OF_YEAR, holiday_names
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
@@ -51,8 +51,8 @@ class Kind:
 
 HOLIDAY, BEFORE, NO_NAME = Kind(1.0, 0.0), Kind(0.75, 0.5), Kind(1.0, 1.0)
 
-LAST_DAYS = {(12, 24): ("24 December", BEFORE), (12, 31): ("31 December", HOLIDAY)}
-"""Days that everybody shops for, whether they are holidays or not."""
+LAST_DAY_KINDS = dict(zip(LAST_DAYS_OF_YEAR, (BEFORE, HOLIDAY), strict=True))
+"""Kinds of 24 and of 31 December."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def named_days(dates: pd.DatetimeIndex, region: str) -> NamedDays:
 def _named(day: pd.Timestamp, holidays: Mapping[pd.Timestamp, str]) -> tuple[str, Kind]:
     if day in holidays:
         return holidays[day], HOLIDAY
-    if (day.month, day.day) in LAST_DAYS:
-        return LAST_DAYS[day.month, day.day]
+    if (date := (day.month, day.day)) in LAST_DAYS_OF_YEAR:
+        return LAST_DAYS_OF_YEAR[date], LAST_DAY_KINDS[date]
     eve = holidays.get(day + pd.Timedelta(days=1))
     return (f"before {eve}", BEFORE) if eve else ("", NO_NAME)
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from glean.features.definition import LEVEL_DAYS
-from glean.features.named_days import LAST_DAYS, YEAR_DAYS, named_days
+from glean.features.named_days import YEAR_DAYS, named_days
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import MOST_DAYS
 from glean.sales.assortment import Absence, Offer, offers_of
+from glean.sales.calendars import LAST_DAYS_OF_YEAR
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.outlier_days import COMPARED_DAYS, usual_of_outliers
 from glean.sales.quality.opening_days import WEEKDAYS
@@ -97,7 +98,7 @@ def _special_day(rows: pd.DataFrame, day: pd.Timestamp, region: str) -> Iterator
     then = dates[(names[:-1] == name) & (dates < day - pd.Timedelta(days=YEAR_DAYS[0]))]
     if not name:
         return
-    called = "" if (day.month, day.day) in LAST_DAYS else f" ({name})"
+    called = "" if (day.month, day.day) in LAST_DAYS_OF_YEAR else f" ({name})"
     said = f"{_day(day)}{called} is a special day."
     usual = totals[dates < then[-1]].iloc[-LEVEL_DAYS:] if len(then) else totals.iloc[:0]
     if len(usual) < LEVEL_DAYS or usual.mean() <= 0:

@@ -1,4 +1,7 @@
-"""Public holidays of a region, from the library `holidays`, which only this folder imports."""
+"""Days that everybody shops for: public holidays of a region, and the last days of the year.
+
+The holidays come from the library `holidays`, which only this folder imports.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from functools import lru_cache
 import pandas as pd
 
 from glean.errors import SettingsError
+
+LAST_DAYS_OF_YEAR = {(12, 24): "24 December", (12, 31): "31 December"}
+"""Days that everybody shops for, holidays or not: month and day, and their names."""
 
 
 def public_holidays(region: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:

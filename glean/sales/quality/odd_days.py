@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from glean.sales.calendars import LAST_DAYS_OF_YEAR
 from glean.sales.quality.opening_days import GAP_DAYS, Days, days_of
 from glean.sales.quality.outliers import usual_units
 
@@ -24,9 +25,6 @@ TIMES_HIGH, TIMES_LOW = 1.6, 0.6
 
 SHARE_OF_SEVERAL = 0.75
 """Of several days in one at least so much of the usual of all of them was sold."""
-
-LAST_DAYS = frozenset({(12, 24), (12, 31)})
-"""Days that everybody shops for, as month and day; with the days beside them they come again."""
 
 FAR_APART = 10**7
 """More days than any calendar has, so that bakery and day make one number."""
@@ -141,7 +139,7 @@ def comes_again(rows: pd.DataFrame) -> NDArray[np.bool_]:
     for beside in (-1, 0, 1):
         found |= np.isin(keys + beside, holidays)
         moved = pd.DatetimeIndex(days + np.timedelta64(beside, "D"))
-        for month, day in LAST_DAYS:
+        for month, day in LAST_DAYS_OF_YEAR:
             found |= np.asarray((moved.month == month) & (moved.day == day))
     return found
 
