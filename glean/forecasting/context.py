@@ -24,6 +24,7 @@ from glean.forecasting.prior import prior_calibration
 from glean.forecasting.residuals import Residuals
 from glean.forecasting.rolling_origin import residuals
 from glean.privacy.model_key import ModelKey
+from glean.sales.assortment import Offer, offers_of
 from glean.sales.products import Product
 from glean.sales.stock_outs import with_demand
 from glean.sales.table import SalesTable
@@ -63,6 +64,10 @@ class BakeryContext:
         The product list; may be empty.
     pieces : frozenset of str
         Products of which only whole numbers were ever sold.
+    offers : tuple of Offer
+        When each product of `sales` is on offer.
+    offers_ahead : tuple of Offer
+        The same of `table`.
     """
 
     name: str
@@ -74,6 +79,8 @@ class BakeryContext:
     units_label: str
     products: Mapping[str, Product]
     pieces: frozenset[str]
+    offers: tuple[Offer, ...]
+    offers_ahead: tuple[Offer, ...]
 
     @property
     def unsold(self) -> frozenset[str]:
@@ -146,14 +153,11 @@ def read_context(
     # A plan is for what will be asked for, whatever the run took the sales of sold-out days for.
     demand = with_demand(sales)
     last_day = _last_day(sales.rows, today)
+    profile, days = weekday_profile(source.shared), _open_weekdays(sales.rows, open_weekdays)
     table = with_cold_start(
-        demand,
-        products,
-        profile=weekday_profile(source.shared),
-        open_weekdays=_open_weekdays(sales.rows, open_weekdays),
-        today=last_day,
-        bakery=bakery,
+        demand, products, profile=profile, open_weekdays=days, today=last_day, bakery=bakery
     )
+    offers = offers_of(demand)
     return BakeryContext(
         name=bakery,
         source=source,
@@ -164,6 +168,8 @@ def read_context(
         units_label=str(source.run_settings.get("units-label") or "units"),
         products=products,
         pieces=_sold_in_pieces(sales.rows),
+        offers=offers,
+        offers_ahead=offers if table is demand else offers_of(table),
     )
 
 

@@ -34,6 +34,7 @@ def with_future_rows(
     until: pd.Timestamp,
     asked: tuple[pd.Timestamp, ...] = (),
     known_future: KnownFuture = NOTHING_KNOWN,
+    offers: Iterable[Offer] | None = None,
 ) -> SalesTable:
     """Add the days to come to one bakery's table.
 
@@ -52,6 +53,8 @@ def with_future_rows(
     known_future : KnownFuture
         What the bakery knows of the days to come; it beats what is taken for granted of them, and
         the weekdays on which the bakery is open.
+    offers : iterable of Offer, optional
+        When the products of `table` are on offer, where that has been read already.
 
     Returns
     -------
@@ -67,15 +70,16 @@ def with_future_rows(
         more than `FARTHEST_DAYS`; or no product has been sold of late.
     """
     days = _days_to(until, today, asked)
-    offers = {offer.product: offer for offer in offers_of(table)}
-    products = _products_ahead(offers.values(), known_future, today)
+    read = offers_of(table) if offers is None else offers
+    offer_of = {offer.product: offer for offer in read}
+    products = _products_ahead(offer_of.values(), known_future, today)
     added = _usual_rows(table, products, days)
     values = known_future.values_of(added)
     usually_open = ~added["date"].dt.day_of_week.isin(_closed_weekdays(table.rows))
     usually_open |= added["date"].isin(list(asked))
     is_open = values.pop("open").fillna(usually_open.astype(np.float64)) > 0
     keys = zip(added["product"], added["date"], strict=True)
-    is_open &= np.array([offers[product].absence(day) is None for product, day in keys], dtype=bool)
+    is_open &= np.array([offer_of[name].absence(day) is None for name, day in keys], dtype=bool)
     is_open |= known_future.of_products.values_of(added)["open"] > 0
     for name in values:
         added[name] = values[name].fillna(added[name]) if name in added else values[name]
@@ -84,13 +88,18 @@ def with_future_rows(
 
 
 def day_to_plan(
-    table: SalesTable, *, today: pd.Timestamp, asked: pd.Timestamp | None, known_future: KnownFuture
+    table: SalesTable,
+    *,
+    today: pd.Timestamp,
+    asked: pd.Timestamp | None,
+    known_future: KnownFuture,
+    offers: Iterable[Offer] | None = None,
 ) -> pd.Timestamp:
     """Find the day to plan: the one asked for, or else the next on which the bakery is open.
 
     Parameters
     ----------
-    table, today, known_future
+    table, today, known_future, offers
         As in `with_future_rows`.
     asked : Timestamp or None
         The day asked for.
@@ -103,7 +112,12 @@ def day_to_plan(
     until = asked or days_ahead(today)[-1]
     marked = () if asked is None else (asked,)
     rows = with_future_rows(
-        table, today=today, until=until, asked=marked, known_future=known_future
+        table,
+        today=today,
+        until=until,
+        asked=marked,
+        known_future=known_future,
+        offers=offers,
     ).rows
     days = rows.loc[rows["units"].isna(), "date"]
     if asked is None and len(days):

@@ -15,7 +15,6 @@ from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import with_future_rows
 from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
 from glean.operations.known_future import UnknownInput, missing_inputs
-from glean.sales.assortment import offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.table import SalesTable
 
@@ -104,6 +103,7 @@ def forecast_rows(
         until=until,
         asked=() if asked is None else (asked,),
         known_future=known_future,
+        offers=None if back else context.offers_ahead,
     )
     if not table.rows["units"].isna().any():
         raise SettingsError(f"the bakery is closed up to {until.date()}: wanted a day beyond that")
@@ -132,7 +132,7 @@ def returning_products(context: ForecastContext, known_future: KnownFuture) -> M
     of_late = rows.groupby("product")["units"].apply(lambda units: units.tail(LEVEL_DAYS).sum())
     back = [
         offer.product
-        for offer in offers_of(context.sales)
+        for offer in context.offers
         if offer.product in known_future.offered and (offer.dropped or of_late[offer.product] <= 0)
     ]
     return {

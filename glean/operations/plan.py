@@ -78,7 +78,13 @@ def make_plan(
         The bakery is closed then, no product can be forecast, or the day is too far ahead.
     """
     today = context.today
-    day = day_to_plan(context.table, today=today, asked=date, known_future=known_future)
+    day = day_to_plan(
+        context.table,
+        today=today,
+        asked=date,
+        known_future=known_future,
+        offers=context.offers_ahead,
+    )
     until = max(day, today + pd.Timedelta(days=WEEK_DAYS))
     rows = forecast_rows(context, until, asked=date, known_future=known_future)
     forecast = {row.product for row in rows if row.date == day}

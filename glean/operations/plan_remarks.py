@@ -12,7 +12,7 @@ from glean.features.definition import LEVEL_DAYS
 from glean.features.named_days import YEAR_DAYS, named_days
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import MOST_DAYS
-from glean.sales.assortment import Absence, Offer, offers_of
+from glean.sales.assortment import Absence, Offer
 from glean.sales.calendars import LAST_DAYS_OF_YEAR
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.outlier_days import COMPARED_DAYS, usual_of_outliers
@@ -70,17 +70,16 @@ def plan_remarks(
         dated = _reopening(context.today, day)
     else:
         dated = iter(()) if now is None else _dates(context.today, now)
-    all_offers = offers_of(context.sales)
     absent = [
         (offer, absence)
-        for offer in all_offers
+        for offer in context.offers
         if (absence := offer.absence(day)) and offer.product not in known_future.offered
     ]
-    keys = pd.DataFrame({"date": day, "product": [offer.product for offer in all_offers]})
+    keys = pd.DataFrame({"date": day, "product": [offer.product for offer in context.offers]})
     told_closed = known_future.values_of(keys)["open"] == 0
     unplanned = [
         offer
-        for offer, closed in zip(all_offers, told_closed, strict=True)
+        for offer, closed in zip(context.offers, told_closed, strict=True)
         if not (closed or offer.absence(day) or offer.product in planned)
     ]
     special = _special_day(rows, day, context.region)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -91,7 +90,6 @@ class Offer:
         return Absence.WEEKDAY if day.day_of_week in self.weekdays_off else None
 
 
-@lru_cache(maxsize=4)  # a plan asks four times: for its day, its rows, what returns, its remarks
 def offers_of(table: SalesTable) -> tuple[Offer, ...]:
     """Read when the products of one bakery are on offer.
 
