@@ -6,7 +6,8 @@ what the honest bakeries bake by, beside each one's own model ("local"). Without
 are over all bakeries and aren't checked, and no round is taken back; with it they are checked, and
 in groups where --floor (`min-contributors`) says so. Run `python -m benchmarks.attacks` (hours),
 with options a part of it: --bakeries 10 --bad 1,3 --kinds refit,fedavg --attacks
-"zeros,flipped gradient" --rounds 20 --floor 5. "noise" is "oblivious" with noise.
+"zeros,flipped gradient" --rounds 20 --floor 5 --defences checked. "noise" is "oblivious" with
+noise.
 
 It ends with 1 where a run stopped, where with the defence "chosen" is more than 1% worse than
 local, or where in groups the shared model is more than 3% worse than without the bad ones, if they
@@ -20,8 +21,8 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -34,13 +35,15 @@ from benchmarks.jobs import JOBS
 from glean.errors import GleanError
 from glean.evaluation.tables.backtest import rows_from_json
 from glean.evaluation.tables.scores import BakeryScore
+from glean.features.matrix import FeatureMatrix
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.grids.inprocess import as_server
 from glean.federation.server import training_loop
 from glean.federation.server.training_loop import TrainingResult
 from glean.federation.server.training_state import TrainingState
-from glean.forecasting.forecasters import read_model
+from glean.forecasting.forecast_model import ForecastModel, LocalTraining
+from glean.forecasting.forecasters import TreeForecaster, WeightForecaster, read_model
 from glean.metrics import ErrorSums
 from glean.runs.folder import known_events
 from glean.runs.setback_events import RoundGivenUp, RoundTakenBack
@@ -54,6 +57,7 @@ KINDS: dict[str, dict[str, str]] = {
     "noise": {"privacy": "noise"},
 }
 BAD = {10: (1, 3), 40: (1, 3, 6)}
+DEFENCES = ("unchecked", "checked")
 NOT_WORSE, PROTECTED = 0.01, 0.03
 JOB = "synthetic-40"
 
@@ -122,6 +126,33 @@ def undefended() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def own_models_kept() -> Iterator[None]:
+    """Train each bakery's own model once while the body runs: no attack has a part in it."""
+    with ExitStack() as patches:
+        for kind in (TreeForecaster, WeightForecaster):
+            patches.enter_context(mock.patch.object(kind, "train_local", _trained_once(kind)))
+        yield
+
+
+def _trained_once(kind: type[ForecastModel]) -> Callable[..., ForecastModel]:
+    train = kind.train_local
+    made: dict[tuple[int, int, LocalTraining], tuple[object, object, ForecastModel]] = {}
+
+    def once(
+        shared: ForecastModel,
+        training: FeatureMatrix,
+        validation: FeatureMatrix,
+        how: LocalTraining,
+    ) -> ForecastModel:
+        key = id(training), id(validation), how
+        if key not in made:  # the rows are kept too, so that no others get their ids
+            made[key] = training, validation, train(shared, training, validation, how)
+        return made[key][-1]
+
+    return once
+
+
 def _final_scores(
     federation: Federation, result: TrainingResult, bad: set[str]
 ) -> list[BakeryScore]:
@@ -154,14 +185,15 @@ def compare(kind: str, bakeries: int, bad: int, args: argparse.Namespace, scratc
     without = measure(settings, honest, honest, "", scratch / "without")
     print(f"\n{kind}: {bad} of {bakeries} bakeries are bad; without them WAPE {without.shared:.4f}")
     for attack in args.attacks:
-        for defended in (False, True):
+        for defence in args.defences:
+            defended = defence == "checked"
             told = settings if defended else in_one_sum
             with nullcontext() if defended else undefended():
                 found = measure(told, range(bakeries), honest, attack, scratch / "runs")
             against = f"{found.shared / without.shared - 1:+8.1%}"
             chosen = f"{found.chosen / found.local - 1:+8.1%}"
             print(
-                f"{attack:>18} {'checked' if defended else 'unchecked':>10} {found.shared:>8.4f} "
+                f"{attack:>18} {defence:>10} {found.shared:>8.4f} "
                 f"{against} chosen to local {chosen} lost rounds {found.lost} {found.stopped}",
                 flush=True,
             )
@@ -179,17 +211,19 @@ def main() -> int:
     parser.add_argument("--bad", default="", help="numbers, by default 1,3 of 10 and 1,3,6 of 40")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--attacks", default=",".join([*ATTACKS, FORGED]))
+    parser.add_argument("--defences", default=",".join(DEFENCES))
     parser.add_argument("--floor", type=int, default=0, help="min-contributors; from 6 times on")
     parser.add_argument("--rounds", type=int, default=RunSettings().rounds.num_server_rounds)
     args = parser.parse_args()
-    args.attacks = args.attacks.split(",")
+    args.attacks, args.defences = args.attacks.split(","), args.defences.split(",")
     kept = True
     with tempfile.TemporaryDirectory() as scratch:
         for kind in args.kinds.split(","):
             for bakeries in map(int, args.bakeries.split(",")):
                 counts = [int(n) for n in args.bad.split(",") if n] or BAD[bakeries]
-                for bad in counts:
-                    kept &= compare(kind, bakeries, bad, args, Path(scratch))
+                with own_models_kept():
+                    for bad in counts:
+                        kept &= compare(kind, bakeries, bad, args, Path(scratch))
     return int(not kept)
 
 

@@ -38,7 +38,10 @@ from benchmarks.stock_app import StockRound
 from benchmarks.stock_run import StockRun
 from benchmarks.variants import HISTOGRAM, MASKED, REFIT, SCALED, VARIANTS
 from glean.evaluation.tables.privacy_curve import COLUMNS
-from glean.settings import ConfigValue, RunSettings
+from glean.forecasting.forecast_model import LocalTraining
+from glean.forecasting.forecasters import TreeForecaster
+from glean.settings import BoostingSettings, ConfigValue, RunSettings
+from tests.matrices import random_forest, random_matrix
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -339,3 +342,19 @@ def test_attacks_may_stop_no_run_and_harm_nobody_s_own_choice(
     assert attacks.main() == code
     assert asked == [("", 9, 9), *[("zeros", 10, 9)] * 2, ("", 7, 7), *[("zeros", 10, 7)] * 2]
     assert "+100.0%" in capsys.readouterr().out
+
+
+def test_under_attack_a_bakery_s_own_model_is_the_one_without() -> None:
+    """It is trained once for the same rows and settings, and is what it would be anew."""
+    rows, others, validation = (random_matrix(n, seed=n) for n in (300, 301, 60))
+    shared = TreeForecaster(random_forest(1))
+    how = LocalTraining(BoostingSettings(), learning_rate=0.1, seed=1)
+    with attacks.own_models_kept():
+        once, again = (shared.train_local(rows, validation, how) for _ in range(2))
+        other = shared.train_local(others, validation, how)
+        later = shared.train_local(rows, validation, replace(how, seed=2))
+    assert again is once
+    assert len({model.to_bytes() for model in (once, other, later)}) == 3
+    anew = shared.train_local(rows, validation, how)
+    assert anew is not once
+    assert anew.to_bytes() == once.to_bytes()

@@ -120,7 +120,13 @@ def fit_client_model(
     personalized = personalize(model, training, validation, how=how)
     local = local or model.train_local(training, validation, how)
     tried = _candidates(model, personalized, local, validation)
-    selection = select_model(validation, tried, history_days=trading_days(training), noised=noised)
+    selection = select_model(
+        validation,
+        tried,
+        history_days=trading_days(training),
+        noised=noised,
+        learned=model.columns_used() != frozenset(),
+    )
     return ClientModel(model, personalized, local, selection, prior)
 
 

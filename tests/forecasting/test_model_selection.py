@@ -7,12 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glean.forecasting.model_selection import USUAL_LOCAL_SHARE, ModelSelection, select_model
-from glean.forecasting.shrinkage import local_weight, shrunk
+from glean.forecasting.client_model import fit_client_model
+from glean.forecasting.forecasters import TreeForecaster
+from glean.forecasting.model_selection import (
+    CHALLENGERS,
+    USUAL_LOCAL_SHARE,
+    ModelSelection,
+    select_model,
+)
+from glean.forecasting.shrinkage import local_weight, shrunk, trading_days
+from glean.learning.forest import Forest
 from glean.metrics import Floats, wape
-from tests.matrices import random_matrix
+from glean.settings import BoostingSettings
+from tests.matrices import DEFINITION, random_forest, random_matrix
 
-ROWS = random_matrix(28, seed=3)
+ROWS, TRAINING = random_matrix(28, seed=3), random_matrix(900, seed=4)
+EMPTY = Forest.empty(DEFINITION, objective="reg:squarederror")
 
 
 def noisy(share: float, *, seed: int) -> Floats:
@@ -110,3 +120,36 @@ def test_a_shared_model_with_noise_keeps_its_share_where_it_is_as_good() -> None
         for noised in (True, False)
     )
     assert 0 < plain["local"] < noised["local"] < noised["personalised"]
+
+
+def test_where_nothing_was_learned_together_each_bakes_mostly_by_its_own() -> None:
+    """Of two equal forecasts most is the own model; few days of history still take from it."""
+    tried = forecasts()
+    shares = [
+        select_model(ROWS, tried, history_days=days, learned=False).weights["local"]
+        for days in (60, 900)
+    ]
+    assert 0.3 < shares[0] < shares[1] < 1.0
+    assert shares[1] > 0.6
+
+
+def test_a_model_without_a_split_is_one_in_which_nothing_was_learned() -> None:
+    """As after rounds that are all lost; one that splits has its usual part."""
+    for model, learned in ((EMPTY, False), (random_forest(1), True)):
+        own = fit_client_model(
+            TreeForecaster(model),
+            TRAINING,
+            ROWS,
+            boosting=BoostingSettings(),
+            learning_rate=0.1,
+            seed=1,
+        )
+        made = own.forecasts(ROWS)
+        tried = {method: made[method] for method in CHALLENGERS}
+        days = trading_days(TRAINING)
+        choices = {
+            each: select_model(ROWS, tried, history_days=days, learned=each)
+            for each in (False, True)
+        }
+        assert choices[True] != choices[False]
+        assert own.selection == choices[learned]
