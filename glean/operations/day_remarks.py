@@ -21,7 +21,7 @@ def several_in_one(bakery: BakeryHealth) -> str:
     if not odd:
         return ""
     found = [
-        f"{day.date} ({day.times_usual:.1f} times the usual of all {day.products} products, "
+        f"{day.date} ({day.times_usual:.1f} times the usual of {_products(day)}, "
         f"nothing on the {_days(day.missing_before)} before)"
         for day in odd
     ]
@@ -39,7 +39,7 @@ def part_of_a_day(bakery: BakeryHealth) -> str:
             before = day.date - dt.timedelta(days=1)
             return (
                 f"{bakery.bakery}: the last day, {day.date}, has {day.times_usual:.0%} of the "
-                f"usual of all {day.products} products: exported before it was over? Glean takes "
+                f"usual of {_products(day)}: exported before it was over? Glean takes "
                 "it for whole; export anew, or leave it out by "
                 f"`glean data import --until {before}`."
             )
@@ -150,6 +150,11 @@ def _left_out(days: Sequence[Outlier]) -> str:
 
 def _distance(day: OddDay) -> float:
     return abs(day.units - day.usual)
+
+
+def _products(day: OddDay) -> str:
+    few = {1: "one product", 2: "both products"}
+    return few.get(day.products, f"all {day.products} products")
 
 
 def _outliers(count: int) -> str:

@@ -15,7 +15,9 @@ from glean.sales.quality.opening_days import GAP_DAYS, Days, days_of
 from glean.sales.quality.outliers import usual_units
 
 FEWEST_PRODUCTS = 3
-"""A day of fewer products, compared with what is usual, isn't told from outliers of these."""
+"""So many products that are off at once say that the day is odd. Of fewer each has to be an outlier
+by itself, on an ordinary day; and a single one tells only several days in one, or part of a day,
+from its other outliers."""
 
 MOST_OF_ALL = 0.8
 """All products are off if this share of them is off to the same side."""
@@ -23,8 +25,9 @@ MOST_OF_ALL = 0.8
 TIMES_HIGH, TIMES_LOW = 1.6, 0.6
 """A product is off with more, or less, than so many times the usual; and so is the day's sum."""
 
-SHARE_OF_SEVERAL = 0.75
-"""Of several days in one at least so much of the usual of all of them was sold."""
+SHARE_OF_SEVERAL, TIMES_OF_SEVERAL = 0.75, 1.5
+"""Of several days in one, from so much to so much of the usual of all of them was sold: ten times
+the usual after a single closed day is an event."""
 
 FAR_APART = 10**7
 """More days than any calendar has, so that bakery and day make one number."""
@@ -67,7 +70,8 @@ class OddDay:
     def is_several_in_one(self) -> bool:
         """Whether it may hold the sales of the days without any before it."""
         days = 1 + self.missing_before
-        return self.missing_before > 0 and self.times_usual >= SHARE_OF_SEVERAL * days
+        times = self.times_usual / days
+        return self.missing_before > 0 and SHARE_OF_SEVERAL <= times <= TIMES_OF_SEVERAL
 
     @property
     def is_part(self) -> bool:
@@ -81,13 +85,14 @@ def odd_days(
     """Find the days of each bakery on which all products are far off the usual.
 
     All products are off when four of five sold more than 1.6 times (or less than 0.6 times) the
-    usual, their sum too, and the bakery's sum is an outlier among its sums (`usual_units`).
+    usual, their sum too, and the bakery's sum is an outlier among its sums (`usual_units`). At a
+    bakery of one or two products each has to be an outlier, and the day none that comes again.
 
     Parameters
     ----------
     rows : DataFrame
-        n rows with `date`, `bakery`, `product`, `units`, `usual` (as by `usual_units`), and
-        `holiday` where the table has it.
+        n rows with `date`, `bakery`, `product`, `units`, `usual` and `outlier` (as by
+        `usual_units`), and `holiday` where the table has it.
     weekdays_off : mapping of str to frozenset of int
         Bakery -> weekdays on which it is closed; Monday is 0.
 
@@ -104,9 +109,10 @@ def odd_days(
         compared=times.notna(),
         high=times > TIMES_HIGH,
         low=times < TIMES_LOW,
+        outlier=rows["outlier"] & times.notna(),
         **flags,
     )
-    names = ["units", "like", "usual", "compared", "high", "low", *flags]
+    names = ["units", "like", "usual", "compared", "high", "low", "outlier", *flags]
     days = compared.groupby(["bakery", "date"], observed=True)[names].sum().reset_index()
     if flags:
         days["holiday"] = days["holiday"] > 0
@@ -116,12 +122,22 @@ def odd_days(
     off = ((days["high"] >= most) & (ratio > TIMES_HIGH)) | (
         (days["low"] >= most) & (ratio < TIMES_LOW)
     )
-    found = off & is_outlier & (days["compared"] >= FEWEST_PRODUCTS)
-    days = days.assign(odd=found, again=comes_again(days))
-    return {
+    days = days.assign(again=comes_again(days))
+    few = days["bakery"].isin(_of_few_products(compared[compared["compared"]]))
+    plain = (days["compared"] > 0) & (days["outlier"] == days["compared"]) & ~days["again"]
+    found = off & is_outlier & np.where(few, plain, days["compared"] >= FEWEST_PRODUCTS)
+    days = days.assign(odd=found)
+    by_bakery = {
         str(bakery): _odd_days_of(days[days["bakery"] == bakery], weekdays_off[bakery])
         for bakery in days.loc[found, "bakery"].unique()
     }
+    return {bakery: odd for bakery, odd in by_bakery.items() if odd}
+
+
+def _of_few_products(compared: pd.DataFrame) -> pd.Index[str]:
+    """Bakeries with fewer products than tell an odd day together."""
+    products = compared.groupby("bakery", observed=True)["product"].nunique()
+    return products.index[products < FEWEST_PRODUCTS]
 
 
 def comes_again(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -146,7 +162,7 @@ def comes_again(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _odd_days_of(days: pd.DataFrame, off: frozenset[int]) -> tuple[OddDay, ...]:
     sold = days_of(days.loc[days["units"] > 0, "date"])
-    return tuple(
+    found = [
         OddDay(
             date=day["date"].date(),
             units=float(day["like"]),
@@ -157,7 +173,8 @@ def _odd_days_of(days: pd.DataFrame, off: frozenset[int]) -> tuple[OddDay, ...]:
             comes_again=bool(day["again"]),
         )
         for day in days[days["odd"]].to_dict("records")
-    )
+    ]
+    return tuple(day for day in found if day.products > 1 or day.is_several_in_one or day.is_part)
 
 
 def _missing_before(day: np.datetime64, sold: Days, off: frozenset[int]) -> int:

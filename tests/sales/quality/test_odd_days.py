@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from glean.operations.remarks import remarks_of
 from glean.sales.quality.data_check import examine
@@ -127,3 +128,89 @@ def test_half_a_christmas_eve_is_whole(tmp_path: Path) -> None:
     """Shops close at noon then: nobody exported too early."""
     rows = scaled(shop(359), "2024-12-24", 0.4)
     assert "the last day" not in looked_at(tmp_path, rows)[1]
+
+
+def of_products(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Sales of a shop with the first few products only."""
+    return rows[rows["product"].isin(PRODUCTS[:count])]
+
+
+def without(rows: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
+    return rows[~rows["date"].between(first, last)]
+
+
+@pytest.mark.parametrize(("count", "called"), [(1, "one product"), (2, "both products")])
+def test_few_products_tell_several_days_in_one(count: int, called: str, tmp_path: Path) -> None:
+    """Where each is an outlier by itself, and three days' sales stand after two without any."""
+    rows = without(scaled(shop(), "2024-03-07", 3.0), "2024-03-05", "2024-03-06")
+    report, remarks = looked_at(tmp_path, of_products(rows, count))
+    (day,) = report.bakeries[0].odd_days
+    assert (day.products, day.missing_before, day.is_several_in_one) == (count, 2, True)
+    assert f"times the usual of {called}, nothing on the 2 days before" in remarks
+    assert "by size" not in remarks
+
+
+@pytest.mark.parametrize(("count", "called"), [(1, "one product"), (2, "both products")])
+def test_few_products_tell_half_a_last_day(count: int, called: str, tmp_path: Path) -> None:
+    """But not one that is short by no more than a slow day may be."""
+    report, remarks = looked_at(tmp_path, of_products(scaled(shop(), "2024-05-19", 0.2), count))
+    assert [day.is_part for day in report.bakeries[0].odd_days] == [True]
+    assert f"of the usual of {called}: exported before it was over?" in remarks
+    report, _ = looked_at(tmp_path, of_products(scaled(shop(), "2024-05-19", 0.7), count))
+    assert report.bakeries[0].odd_days == ()
+
+
+def test_another_day_far_off_is_an_outlier_of_one_product_and_odd_of_two(tmp_path: Path) -> None:
+    """One product's event has nothing that tells it from an order."""
+    rows = scaled(shop(), "2024-03-12", 4.0)
+    report, remarks = looked_at(tmp_path, of_products(rows, 1))
+    assert report.bakeries[0].odd_days == ()
+    assert "A: 1 outlier by size: Rolls on 2024-03-12" in remarks
+    _, remarks = looked_at(tmp_path, of_products(rows, 2))
+    assert "A: all products far off the usual on 1 day: 2024-03-12" in remarks
+
+
+def test_one_of_two_products_far_off_makes_no_odd_day(tmp_path: Path) -> None:
+    """The other one sold twice the usual, which chance does."""
+    rows = shop()
+    day = rows["date"] == "2024-03-05"
+    rows.loc[day & (rows["product"] == "Cake"), "units"] = 36.0
+    rows.loc[day & (rows["product"] == "Bun"), "units"] = 900.0
+    report, _ = looked_at(tmp_path, rows[rows["product"].isin(["Cake", "Bun"])])
+    assert report.bakeries[0].odd_days == ()
+
+
+def test_ten_times_the_usual_after_a_closed_day_is_not_two_days_in_one(tmp_path: Path) -> None:
+    """Of one product it stays an outlier, of many a day far off."""
+    rows = without(scaled(shop(), "2024-03-07", 10.0), "2024-03-06", "2024-03-06")
+    _, remarks = looked_at(tmp_path, of_products(rows, 1))
+    assert "several days" not in remarks
+    assert "A: 1 outlier by size: Rolls on 2024-03-07" in remarks
+    _, remarks = looked_at(tmp_path, rows)
+    assert "several days" not in remarks
+    assert "A: all products far off the usual on 1 day: 2024-03-07" in remarks
+
+
+def test_few_products_tell_nothing_beside_a_holiday(tmp_path: Path) -> None:
+    """Shops are closed then, and full the day after."""
+    rows = without(scaled(shop(), "2024-03-07", 2.0), "2024-03-06", "2024-03-06")
+    rows["holiday"] = (rows["date"] == "2024-03-08").astype(int)
+    report, remarks = looked_at(tmp_path, of_products(rows, 1))
+    assert report.bakeries[0].odd_days == ()
+    assert "several days" not in remarks
+    assert "which come again" in remarks
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_chance_and_closed_days_make_no_odd_day_of_few_products(count: int, tmp_path: Path) -> None:
+    """Twenty shops that close now and then, with a last day that is any day."""
+    shops = [shop(seed=seed).assign(bakery=f"{seed:02}") for seed in range(20)]
+    closed = [np.random.default_rng(seed).choice(140, 15, replace=False) for seed in range(20)]
+    first = pd.Timestamp("2024-01-01")
+    rows = [
+        of_products(rows[~(rows["date"] - first).dt.days.isin(days)], count)
+        for rows, days in zip(shops, closed, strict=True)
+    ]
+    report, _ = looked_at(tmp_path, pd.concat(rows))
+    assert len(report.bakeries) == 20
+    assert [bakery.odd_days for bakery in report.bakeries] == [()] * 20
