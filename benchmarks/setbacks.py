@@ -2,10 +2,10 @@
 
 For each job and aggregation the largest setback of one round to the next: of the sum over all
 bakeries, and the median over bakeries; of `fedavg` also the farthest that a round moves a weight.
-Run `python -m benchmarks.setbacks [JOB...]` (minutes a job with 40 bakeries). Few bakeries and few
-days leave more to chance: with `--bakeries 3 --validation-days 7 --seeds 4` it is the largest over
-so many seeds. It ends with 1 where a setback is above the aggregation's `chance_setback`, or a move
-above `LARGEST_MOVE`.
+Run `python -m benchmarks.setbacks [JOB...]` (minutes a job with 40 bakeries; `--kind oblivious`
+measures one). Few bakeries and few days leave more to chance: with `--bakeries 3 --validation-days
+7 --seeds 4` it is the largest over so many seeds. It ends with 1 where a setback is above the
+aggregation's `chance_setback`, or a move above `LARGEST_MOVE`.
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ def main() -> int:
     """Print a row for each job and aggregation; 1 when a round would be taken back or refused."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("jobs", nargs="*", default=WANTED, metavar="JOB")
+    parser.add_argument("--kind", choices=KINDS, action="append", help="that one, and not all")
     parser.add_argument("--bakeries", type=int, help="the first so many")
     parser.add_argument("--validation-days", default=str(RunSettings().windows.validation_days))
     parser.add_argument("--seeds", type=int, default=1)
@@ -124,7 +125,8 @@ def main() -> int:
     print(f"{'job':>14} {'aggregation':>16} {'in sum':>8} {'median':>8} {'moved':>8} {'lost':>5}")
     with tempfile.TemporaryDirectory() as scratch:
         for name in args.jobs:
-            for kind, changes in KINDS.items():
+            for kind in args.kind or KINDS:
+                changes = KINDS[kind]
                 found, chance = _of_seeds(name, changes, args, Path(scratch) / f"{name} {kind}")
                 moved = f"{found.moved:.2f}" if found.moved else "-"
                 print(

@@ -86,3 +86,24 @@ def test_honest_groups_are_not_off_and_a_liar_is(seed: int) -> None:
     sums[2] = rng.normal(0.0, 10_000.0, 160)
     assert np.flatnonzero(off_groups(sums, sizes)).tolist() == [2]
     assert not off_groups(np.ones((8, 40), np.int64), np.ones(8)).any()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_known_noise_a_liar_s_is_told_from_everybody_s(seed: int) -> None:
+    """Three of seven hide in five times as much noise, which spoils what is usual among groups."""
+    rng = np.random.default_rng(seed)
+    sizes, noise = np.array([5.0, 6.0, 6.0, 5.0, 6.0, 6.0, 6.0]), np.full(7, 1000.0)
+    sums = rng.normal(0.0, 1000.0, (7, 640)) + sizes[:, None] * rng.normal(0.0, 50.0, 640)
+    assert not off_groups(sums, sizes, noise).any()
+    sums[[1, 2, 4]] += rng.normal(0.0, 5000.0, (3, 640))
+    assert np.flatnonzero(off_groups(sums, sizes, noise)).tolist() == [1, 2, 4]
+    assert not off_groups(sums, sizes).any()
+
+
+@pytest.mark.parametrize("differ", [0.0, 100_000.0])
+def test_liars_near_the_median_make_no_honest_group_off(differ: float) -> None:
+    """Whether honest groups differ by noise alone or by much more, as with a large epsilon."""
+    rng = np.random.default_rng(1)
+    sums = rng.normal(0.0, 1000.0, (7, 640)) + rng.normal(0.0, differ, (7, 640))
+    sums[:3] = 0.0
+    assert not off_groups(sums, np.ones(7), np.full(7, 1000.0)).any()

@@ -8,6 +8,7 @@ its own group's sum and little else. A group that can't be opened, or is off, is
 from __future__ import annotations
 
 import logging
+import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ from glean.federation.coordination.quorum import own_floors
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SUM, SumRounds
 from glean.federation.coordination.wanted_sum import Check, WantedSum, unchecked
+from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation
 from glean.federation.wire.sum_request import SCORES, WEIGHTS, SumRequest
 from glean.federation.workload.registry import workload_of
 from glean.privacy.noise_budget import relied_on
@@ -128,7 +130,12 @@ class GroupedSums(SumRounds):
         return frozenset(self._exchange.silent)
 
     def without_off(
-        self, found: Mapping[int, SumResult], numbers: Encoded | Floats, sizes: Floats, number: int
+        self,
+        found: Mapping[int, SumResult],
+        numbers: Encoded | Floats,
+        sizes: Floats,
+        number: int,
+        noise: Floats | None = None,
     ) -> dict[int, SumResult]:
         """Leave out groups that are off, which are named, as long as enough are left.
 
@@ -142,10 +149,12 @@ class GroupedSums(SumRounds):
             What it is relative to.
         number : int
             The round.
+        noise : float64 array of shape (groups,), optional
+            Standard deviation of the noise in the numbers of each.
         """
         left = dict(found)
         if numbers.shape[1] >= MANY and len(found) >= self.groups.least:
-            for place, off in zip(found, off_groups(numbers, sizes), strict=True):
+            for place, off in zip(found, off_groups(numbers, sizes, noise), strict=True):
                 if off and len(left) > self.groups.least:
                     self.leave_out(place, number, OFF_WORDS)
                     del left[place]
@@ -183,7 +192,21 @@ class GroupedSums(SumRounds):
     def _usable(self, whole: WantedSum, opened: Mapping[int, SumResult]) -> dict[int, SumResult]:
         """Leave out groups whose sum is off."""
         sums, sizes, _ = self._stacked(whole, opened)
-        return self.without_off(opened, sums, sizes, whole.number)
+        return self.without_off(
+            opened, sums, sizes, whole.number, self._noise(_first(whole), opened)
+        )
+
+    def _noise(self, part: str, opened: Mapping[int, SumResult]) -> Floats | None:
+        """Give the deviation of the noise in each group's sum, in units of the ring."""
+        settings = self.manager.settings
+        if not settings.noise.wanted or part not in NOISED_PARTS:
+            return None
+        each = [
+            part_deviation(part, settings, parties=self.groups.learning(place))
+            * math.sqrt(_contributors(part, result))
+            for place, result in opened.items()
+        ]
+        return np.array(each)
 
     def _stacked(
         self, whole: WantedSum, usable: Mapping[int, SumResult]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -15,13 +16,14 @@ import pytest
 from flwr.app import Message
 from numpy.typing import NDArray
 
-from benchmarks.bad_members import FORGED, lying
+from benchmarks.bad_members import ATTACKS, FORGED, lying
 from glean.aggregation.robust_aggregation import median_noise
 from glean.audit.received import received_by_server
 from glean.audit.rerun import run_again
 from glean.client_app import app as glean_app
 from glean.errors import FederationError
 from glean.evaluation import plain_conclusion
+from glean.federation.client.sum_responder import SumResponder
 from glean.federation.coordination.group_exchange import GroupExchange
 from glean.federation.coordination.grouped_sums import GroupedSums, sums_of
 from glean.federation.coordination.groups import FILE, Groups
@@ -194,6 +196,28 @@ def test_two_liars_of_eighteen_move_nothing_beyond_the_others(
             frozenset(groups.members[place]) for place in spoilt
         }
     assert {groups.places[event["members"][0]] for event in named} <= spoilt
+
+
+def test_liars_who_hide_in_noise_are_told_by_what_is_accounted(
+    tmp_path: Path, bakeries: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They send six times the noise of a group; honest groups are never left out."""
+    rng = np.random.default_rng(6)
+
+    def hidden(_part: str, honest: NDArray[np.int64], who: SumResponder) -> NDArray[np.int64]:
+        parties = who.request.num_clients
+        each = part_deviation(DAY_GRADIENTS, who._client.settings, parties=parties)
+        noise = rng.normal(0.0, 6.0 * each * math.sqrt(parties), len(honest))
+        return honest + np.rint(noise).astype(np.int64)
+
+    monkeypatch.setitem(ATTACKS, "hidden", hidden)
+    for bad in (set(), BAD):
+        found = grouped(tmp_path / str(len(bad)), bakeries, "noise")
+        with lying(bad, "hidden"):
+            found.run()
+        named = [event for event in events(found.folder) if event["event"] == "group_left_out"]
+        places = groups_of(found).places
+        assert {places[event["members"][0]] for event in named} == {places[name] for name in bad}
 
 
 @pytest.mark.parametrize("shared", ["yes", "no"])
