@@ -42,6 +42,12 @@ CHALLENGERS = ("personalised", "federated", "local", "weekday-mean")
 LEAST_T = 2.0
 """Standard errors by which a challenger has to beat the mixture to take its place."""
 
+RUINED = 2.0
+"""Times the habit's error from which a model made with noise is of no use, refined or not. Rounds
+with noise are compared with nothing, so that bad members can make one of ten times it; honest ones
+had at most 1.4 times it on the validation windows of any bakery of unrelated-40, synthetic-40 and
+restaurants-100."""
+
 FEWEST_DAYS = 14
 """With fewer validation days nothing takes the mixture's place."""
 
@@ -95,7 +101,8 @@ def select_model(
         Trading days before the validation window.
     noised : bool
         Whether the federation's model was made with noise, which may have ruined it: it has no
-        share then where it is worse than the weekday-mean for sure.
+        share then where it is worse than the weekday-mean for sure, once refined, or far worse
+        before.
     learned : bool
         Whether anything was learned together: a federation whose rounds are all lost ends with the
         model that it began with, which tells no row from another.
@@ -105,7 +112,7 @@ def select_model(
     share = usual
     if days:
         share = shrunk(_best_share(validation, forecasts), usual, days=days)
-    if noised and days >= FEWEST_DAYS and _ruined(validation, forecasts):
+    if noised and _ruined(validation, forecasts, days):
         share = 1.0
     mixture = _mixture(share)
     errors = {method: wape(validation.units, f) for method, f in forecasts.items()}
@@ -122,12 +129,15 @@ def _usual_share(*, noised: bool, learned: bool) -> float:
     return NOISED_LOCAL_SHARE if noised else USUAL_LOCAL_SHARE
 
 
-def _ruined(validation: FeatureMatrix, forecasts: Mapping[str, Floats]) -> bool:
-    """Whether the refined model is worse than the habit by more than chance."""
-    off, habit = (
-        np.abs(forecasts[method] - validation.units) for method in ("personalised", "weekday-mean")
+def _ruined(validation: FeatureMatrix, forecasts: Mapping[str, Floats], days: int) -> bool:
+    """Whether the refined model is worse than the habit for sure, or the federation's far worse."""
+    shared, refined, habit = (
+        np.abs(forecasts[method] - validation.units)
+        for method in ("federated", "personalised", "weekday-mean")
     )
-    return _t_statistic(validation, off - habit) > LEAST_T
+    if days > 1 and shared.sum() > RUINED * habit.sum():
+        return _t_statistic(validation, shared - habit) > LEAST_T
+    return days >= FEWEST_DAYS and _t_statistic(validation, refined - habit) > LEAST_T
 
 
 def _mixture(local_share: float) -> dict[str, float]:

@@ -112,6 +112,16 @@ def test_a_shared_model_that_noise_ruined_has_no_share(off_by: float) -> None:
     assert choice.weights == {"local": 1.0}
 
 
+@pytest.mark.parametrize("days", [7, 28])
+def test_refining_a_ruined_model_gives_it_no_share(days: int) -> None:
+    """On few days neither: what is far off isn't trusted when refined, if it's made with noise."""
+    some = ROWS.rows(np.arange(len(ROWS)) < days)
+    tried = {name: each[:days] for name, each in forecasts(federated=2.0).items()}
+    assert select_model(some, tried, history_days=900, noised=True).weights == {"local": 1.0}
+    plain = select_model(some, tried, history_days=900).weights
+    assert plain["personalised"] > 0.5
+
+
 def test_a_shared_model_with_noise_keeps_its_share_where_it_is_as_good() -> None:
     """What can't be told from chance is mixed, with more of the own model than without noise."""
     tried = forecasts(personalised=0.21)

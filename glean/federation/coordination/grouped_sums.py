@@ -8,7 +8,6 @@ its own group's sum and little else. A group that can't be opened, or is off, is
 from __future__ import annotations
 
 import logging
-import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,10 +23,10 @@ from glean.federation.coordination.group_exchange import GroupExchange
 from glean.federation.coordination.grouped_cohorts import GroupedCohorts
 from glean.federation.coordination.groups import FILE, Groups
 from glean.federation.coordination.quorum import own_floors
+from glean.federation.coordination.sum_noise import noise_by_group
 from glean.federation.coordination.sum_result import SumResult
 from glean.federation.coordination.sum_rounds import SUM, SumRounds
 from glean.federation.coordination.wanted_sum import Check, WantedSum, unchecked
-from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation
 from glean.federation.wire.sum_request import SCORES, WEIGHTS, SumRequest
 from glean.federation.workload.registry import workload_of
 from glean.privacy.noise_budget import relied_on
@@ -191,22 +190,10 @@ class GroupedSums(SumRounds):
 
     def _usable(self, whole: WantedSum, opened: Mapping[int, SumResult]) -> dict[int, SumResult]:
         """Leave out groups whose sum is off."""
-        sums, sizes, _ = self._stacked(whole, opened)
-        return self.without_off(
-            opened, sums, sizes, whole.number, self._noise(_first(whole), opened)
-        )
-
-    def _noise(self, part: str, opened: Mapping[int, SumResult]) -> Floats | None:
-        """Give the deviation of the noise in each group's sum, in units of the ring."""
-        settings = self.manager.settings
-        if not settings.noise.wanted or part not in NOISED_PARTS:
-            return None
-        each = [
-            part_deviation(part, settings, parties=self.groups.learning(place))
-            * math.sqrt(_contributors(part, result))
-            for place, result in opened.items()
-        ]
-        return np.array(each)
+        part, (sums, sizes, _) = _first(whole), self._stacked(whole, opened)
+        senders = {place: _contributors(part, one) for place, one in opened.items()}
+        noise = noise_by_group(self, part, senders)
+        return self.without_off(opened, sums, sizes, whole.number, noise)
 
     def _stacked(
         self, whole: WantedSum, usable: Mapping[int, SumResult]

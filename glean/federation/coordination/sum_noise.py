@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glean.aggregation.robust_aggregation import median_noise
 from glean.federation.coordination.sum_rounds import SumRounds
-from glean.federation.wire.noised_parts import part_deviation
+from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation
 from glean.learning.day_sums import UNIT
 
 
@@ -48,6 +49,28 @@ def noise_in(sum_rounds: SumRounds, part: str, senders: Collection[str]) -> floa
     each = [_noise(sum_rounds, part, parties, senders=sent) for parties, sent in there]
     sizes = np.array([sent for _, sent in there], dtype=np.float64)
     return median_noise(np.array(each), sizes, size=len(groups.trainers))
+
+
+def noise_by_group(
+    sum_rounds: SumRounds, part: str, senders: Mapping[int, int]
+) -> NDArray[np.float64] | None:
+    """Give the standard deviation of the noise in each group's sum, in units of the ring.
+
+    Parameters
+    ----------
+    sum_rounds, part
+        As for `largest_noise`; None comes out where the part has no noise.
+    senders : mapping of int to int
+        By group, how many vectors are in its sum.
+    """
+    groups, noised = sum_rounds.groups, sum_rounds.manager.settings.noise.wanted
+    if groups is None or not noised or part not in NOISED_PARTS:
+        return None
+    each = [
+        _noise(sum_rounds, part, groups.learning(place), senders=sent)
+        for place, sent in senders.items()
+    ]
+    return np.array(each) * UNIT
 
 
 def _noise(sum_rounds: SumRounds, part: str, parties: int, *, senders: int | None = None) -> float:
