@@ -1,14 +1,18 @@
 # make run: set up everything and run the main job. make test: set up everything and run the tests.
+# make serve: set up everything and serve the control room on this machine.
 # make test-all: the tests, those that take minutes too, then the measurements with a limit to keep.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test test-all lint types bench data clean
+.PHONY: run test test-all serve lint types bench data clean
 
 run: $(STAMP)
 	@$(BIN)/glean setup
 	$(BIN)/glean simulate --growth
+
+serve: $(STAMP)
+	$(BIN)/glean serve --init
 
 test: $(STAMP)
 	@$(BIN)/glean setup

@@ -45,6 +45,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"audit"}),
     frozenset({"server_app", "client_app"}),
     frozenset({"operations"}),
+    frozenset({"service"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -72,6 +73,13 @@ ONLY_IMPORTERS = {
     "numba": {"learning"},
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},
+    "fastapi": {"service"},
+    "starlette": {"service"},
+    "uvicorn": {"service"},
+    "sqlalchemy": {"service"},
+    "alembic": {"service"},
+    "argon2": {"service"},
+    "jinja2": {"service"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -16,6 +16,7 @@ from glean.cli.plan import forecast, plan
 from glean.cli.privacy_curve import privacy_curve
 from glean.cli.privacy_ledger import privacy_ledger
 from glean.cli.run import run
+from glean.cli.serve import serve
 from glean.cli.simulate import simulate
 from glean.regular_files import absolute_path
 
@@ -52,6 +53,7 @@ app.command(rich_help_panel=DAILY)(plan)
 app.command(rich_help_panel=DAILY)(forecast)
 app.command(rich_help_panel=FEDERATION)(simulate)
 app.command(rich_help_panel=FEDERATION)(run)
+app.command(rich_help_panel=FEDERATION)(serve)
 app.command(rich_help_panel=FEDERATION)(certificates)
 app.command(rich_help_panel=LOOKING)(model_card)
 app.command(rich_help_panel=LOOKING)(privacy_ledger)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from glean.federation.server.conclusion import ResultTable
+if TYPE_CHECKING:
+    from glean.federation.server.conclusion import ResultTable
 
 
 def final_result(result: ResultTable) -> RenderableType:

@@ -8,8 +8,10 @@ What Glean reads back loses that apostrophe again, so that every name comes back
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MEANT_AS_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r]")
@@ -55,7 +57,9 @@ def to_spreadsheet_csv(frame: pd.DataFrame, *, float_format: str | None = None) 
 
 
 def _has_text(column: pd.Series) -> bool:
-    types = pd.api.types
+    # Here, since whoever only reads run folders does without pandas and its memory.
+    from pandas.api import types
+
     return not (types.is_numeric_dtype(column.dtype) or types.is_datetime64_any_dtype(column.dtype))
 
 

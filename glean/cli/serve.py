@@ -1,0 +1,69 @@
+"""`glean serve`: the control room, in a browser and for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glean.cli.errors import friendly_errors
+from glean.regular_files import absolute_path
+
+HOST, PORT = "127.0.0.1", 8700
+
+
+@friendly_errors()
+def serve(
+    results: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("results"),
+    init: Annotated[
+        bool, typer.Option("--init", help="Make the first token and print it, once; then serve.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = HOST,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = PORT,
+    certificate: Annotated[Path | None, typer.Option(help="For HTTPS: a PEM file.")] = None,
+    private_key: Annotated[Path | None, typer.Option(help="For HTTPS: its private key.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy on this machine speaks HTTPS for it.")
+    ] = False,
+    runs_at_once: Annotated[
+        int, typer.Option(min=1, help="How many runs may go on at once; others wait.")
+    ] = 1,
+    database: Annotated[
+        str, typer.Option(help="SQLAlchemy's URL; by default a file beside the results.")
+    ] = "",
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the list of runs anew from the folder, and end.")
+    ] = False,
+) -> None:
+    """Serve the control room: pages to start and watch runs, and a REST API.
+
+    Runs go on when it ends, however it ends, and it finds them again.
+    """
+    from glean.service.serving import Listening, initialise
+    from glean.service.serving import rebuild as rebuild_list
+    from glean.service.serving import serve as serve_there
+    from glean.service.settings import ServiceSettings
+
+    listening = Listening(host, port, certificate, private_key, behind_proxy)
+    listening.check()
+    settings = ServiceSettings(
+        results=absolute_path(results),
+        database=database,
+        runs_at_once=runs_at_once,
+        secure_cookies=listening.by_tls,
+    )
+    if rebuild:
+        typer.echo(f"{rebuild_list(settings)} runs found in {settings.results}")
+        return
+    if init:
+        _say_token(initialise(settings))
+    serve_there(settings, listening, lambda address: typer.echo(f"serving {address}", err=True))
+
+
+def _say_token(token: str | None) -> None:
+    if token is None:
+        typer.echo("there is a first token already; whoever has it can make others", err=True)
+        return
+    typer.echo(f"token: {token}")
+    typer.echo("It may do everything and isn't shown again: keep it safe.", err=True)

@@ -1,0 +1,150 @@
+"""Runs that outlive whoever starts them: each a process of its own, found again by its folder.
+
+The folder is that of its `RunRequest`. The process writes there who it is, then the id of its run,
+and what kept it from running; what the run itself does stands in the run's own folder. Whoever
+started it may be killed and started again: all that is known is in these files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from glean.runs.process_tree import end_tree, still_runs
+
+PROCESS, RUN_ID, ERROR, LOG = "process.json", "run-id", "error", "log"
+"""Files beside a request."""
+
+STOP_S = 15.0
+"""How long a run that shall stop may take to say so in its folder and to end what it started."""
+
+_POLL_S = 0.1
+
+
+class ProcessState(StrEnum):
+    """What is known of the process of a request."""
+
+    NOT_STARTED = "not started"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class DetachedRun:
+    """What the files beside a request say.
+
+    Parameters
+    ----------
+    state : ProcessState
+        Whether its process runs.
+    run_id : int or None
+        Flower's id of its run, which ends the name of the run's folder; None while it has none.
+    error : str
+        What kept it from running; "" where nothing did.
+    """
+
+    state: ProcessState
+    run_id: int | None = None
+    error: str = ""
+
+
+def start_detached(folder: Path) -> subprocess.Popen[bytes]:
+    """Start the process of a request, in a session of its own.
+
+    Started twice, the second one finds the first one's file and goes.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the request.
+
+    Returns
+    -------
+    Popen
+        The process, to be polled once it has ended: it would stay a zombie until then.
+
+    Raises
+    ------
+    OSError
+        Its log can't be written, or there is no process to be had.
+    """
+    with (folder / LOG).open("ab") as log:
+        return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
+            [sys.executable, "-m", "glean.operations.detached_worker", str(folder)],
+            env={"OMP_NUM_THREADS": "1", **os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def read_detached(folder: Path) -> DetachedRun:
+    """Read what became of a request, from its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the request.
+    """
+    process = _process_of(folder)
+    if process is None:
+        return DetachedRun(ProcessState.NOT_STARTED, error=_text(folder / ERROR))
+    state = ProcessState.RUNNING if still_runs(process) else ProcessState.ENDED
+    run_id = _text(folder / RUN_ID)
+    number = int(run_id) if run_id.isdecimal() else None
+    return DetachedRun(state, number, _text(folder / ERROR))
+
+
+def stop_detached(folder: Path) -> None:
+    """End the process of a request and all that it started; its run's folder says that it ended.
+
+    Of one that has ended, or was never started, nothing is done.
+    """
+    process = _process_of(folder)
+    if process is None or not still_runs(process):
+        return
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(process["pid"])
+        # Alone, and not with what it started: then it can say in its folder how it ended.
+        root.terminate()
+        deadline = time.monotonic() + STOP_S
+        while still_runs(process) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        if still_runs(process):
+            end_tree(root)
+
+
+def log_of(folder: Path, *, most_bytes: int) -> str:
+    """Read the end of what the process of a request printed."""
+    path = folder / LOG
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - most_bytes))
+        return file.read().decode("utf-8", errors="replace")
+
+
+def _process_of(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / PROCESS).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

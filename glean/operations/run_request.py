@@ -1,0 +1,106 @@
+"""What somebody asks for as a run, written down before it is started.
+
+A request lies in a folder of its own, beside the results, until its run is deleted: it outlives
+whoever wrote it, and a list of runs can be made anew from requests and run folders alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from glean.errors import FederationError
+from glean.regular_files import read_regular, words_of
+from glean.runs.folder import utc_now, write_whole
+from glean.settings import ConfigValue
+
+if TYPE_CHECKING:
+    from glean.operations.simulation import PreparedSimulation
+
+RequestedEngine = Literal["ray", "inprocess"]
+
+_FILE = "request.json"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run that is asked for.
+
+    Parameters
+    ----------
+    engine : str
+        "ray": Flower's simulation; "inprocess": the same apps in one process.
+    settings : mapping
+        Run config that differs from the app's.
+    bakeries : int or None
+        How many; of a table the first by name, by default all.
+    results : str
+        Folder for run folders.
+    asked_by : str
+        Who asked.
+    asked_at : str
+        When, UTC.
+    """
+
+    engine: RequestedEngine
+    results: str
+    settings: Mapping[str, ConfigValue] = field(default_factory=dict)
+    bakeries: int | None = None
+    asked_by: str = ""
+    asked_at: str = field(default_factory=utc_now)
+
+    def write(self, folder: Path) -> None:
+        """Keep it in a folder of its own, which is made.
+
+        Raises
+        ------
+        OSError
+            There is such a folder, or it can't be written.
+        """
+        folder.mkdir(parents=True)
+        write_whole(folder / _FILE, json.dumps(asdict(self), indent=2).encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        FederationError
+            It is missing or damaged.
+        """
+        path = folder / _FILE
+        try:
+            content: dict[str, Any] = json.loads(read_regular(path))
+            return cls(**content)
+        except OSError as error:
+            raise FederationError(f"{words_of(error)}; ask for the run anew") from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise FederationError(f"{path}: damaged ({error}); ask for the run anew") from error
+
+
+def prepare_request(request: RunRequest) -> PreparedSimulation:
+    """Check everything that can be checked of a request before it is started.
+
+    Raises
+    ------
+    GleanError
+        It can't be run so.
+    """
+    # Here, since whoever only keeps requests does without pandas, Flower and their memory.
+    from glean.operations.simulation import prepare_simulation
+
+    return prepare_simulation(
+        request.settings,
+        engine=request.engine,
+        bakeries=request.bakeries,
+        results=Path(request.results),
+    )
+
+
+def check_request(request: RunRequest) -> None:
+    """Refuse a request that can't be run; raises as `prepare_request`."""
+    prepare_request(request)

@@ -1,0 +1,101 @@
+"""Uploaded tables by REST. These are the operator's own: a bakery's table never belongs here."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
+from glean.service.data.datasets import Dataset
+from glean.service.problems import responses
+
+router = APIRouter(
+    prefix="/api/v1/datasets", tags=["datasets"], responses=responses(401, 403, 422, 503)
+)
+
+
+class DatasetAnswer(BaseModel):
+    """An uploaded table and what was found in it."""
+
+    id: str = Field(examples=["d3f9a0c41b2e7"])
+    file: str = Field(description="Name of the file as it was uploaded.")
+    bytes: int
+    sha256: str
+    uploaded_by: str
+    uploaded_at: str
+    bakeries: tuple[str, ...]
+    products: int = Field(description="Products of all bakeries, each counted once a bakery.")
+    first_day: str
+    last_day: str
+    remarks: tuple[str, ...] = Field(description="What the data check says of it.")
+    verdict: str = Field(description="Whether it can be used, and for what.")
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> DatasetAnswer:
+        """Write a table down."""
+        about = {
+            name: getattr(dataset, name) for name in cls.model_fields if hasattr(dataset, name)
+        }
+        return cls(**about, **vars(dataset.summary))
+
+
+class DatasetList(BaseModel):
+    """All tables, the newest first."""
+
+    datasets: list[DatasetAnswer]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(413, 507),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def upload(
+    request: Request,
+    principal: Runner,
+    services: Parts,
+    file: Annotated[str, Query(max_length=300, description="Its name, like sales.csv.")],
+) -> DatasetAnswer:
+    """Upload a sales table as the body of the request; refused with all problems if it has any."""
+    path = await services.datasets.receive(file, request.stream())
+    dataset = await run_in_threadpool(services.datasets.keep, path, by=principal.name)
+    await run_in_threadpool(
+        services.audit_log.note,
+        principal.name,
+        "dataset.upload",
+        dataset.id,
+        detail=dataset.file,
+        address=address_of(request),
+    )
+    return DatasetAnswer.of(dataset)
+
+
+@router.get("")
+def list_datasets(_: Reader, services: Parts) -> DatasetList:
+    """List the tables."""
+    return DatasetList(datasets=[DatasetAnswer.of(item) for item in services.datasets.all()])
+
+
+@router.get("/{dataset_id}", responses=responses(404))
+def get_dataset(dataset_id: str, _: Reader, services: Parts) -> DatasetAnswer:
+    """Look at a table's findings."""
+    return DatasetAnswer.of(services.datasets.find(dataset_id))
+
+
+@router.delete("/{dataset_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(404))
+def delete_dataset(dataset_id: str, principal: Admin, services: Parts, request: Request) -> None:
+    """Delete a table; runs that learned from it keep what they made."""
+    services.datasets.delete(dataset_id)
+    services.audit_log.note(
+        principal.name, "dataset.delete", dataset_id, address=address_of(request)
+    )

@@ -1,0 +1,154 @@
+"""Runs by REST: asked for, listed, looked at, stopped, deleted."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from glean.errors import SettingsError
+from glean.operations.run_request import RunRequest, check_request
+from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
+from glean.service.api.conditional import answer_unless_known
+from glean.service.api.run_models import PATH_SETTINGS, NewRun, Run, RunPage, SettingValue
+from glean.service.problems import FieldProblem, ProblemError, responses, settings_problems
+from glean.service.runs.listing import RunFilter, RunOrder, list_rows
+from glean.service.runs.status import RunStatus
+from glean.service.services import Services
+from glean.service.store.tables import RunRow
+
+router = APIRouter(
+    prefix="/api/v1/runs", tags=["runs"], responses=responses(401, 403, 422, 429, 503)
+)
+
+MOST_A_PAGE = 200
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses={
+        200: {"model": Run, "description": "Asked for before, under the same key."},
+        **responses(404, 409),
+    },
+)
+def create_run(
+    body: NewRun,
+    principal: Runner,
+    services: Parts,
+    request: Request,
+    response: Response,
+    idempotency_key: Annotated[
+        str, Header(max_length=200, description="The same request under the same key runs once.")
+    ] = "",
+) -> Run:
+    """Put a run into the queue; it begins once fewer runs go on than may."""
+    row, new = ask_for_run(services, body, principal.name, key=idempotency_key)
+    if new:
+        services.audit_log.note(principal.name, "run.create", row.id, address=address_of(request))
+    response.status_code = HTTPStatus.CREATED if new else HTTPStatus.OK
+    response.headers["Location"] = f"/api/v1/runs/{row.id}"
+    return Run.of(row)
+
+
+@router.get("")
+def list_runs(
+    _: Reader,
+    services: Parts,
+    status: Annotated[list[RunStatus] | None, Query(description="How they stand.")] = None,
+    engine: Annotated[str, Query(max_length=50)] = "",
+    workload: Annotated[str, Query(max_length=50)] = "",
+    sort: Annotated[RunOrder, Query(description="-: the latest first.")] = RunOrder.NEWEST,
+    limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 50,
+    cursor: Annotated[str, Query(max_length=500, description="next_cursor of a page.")] = "",
+) -> RunPage:
+    """List runs, those of the command line too."""
+    wanted = RunFilter(tuple(status or ()), engine, workload)
+    rows, following = list_rows(services.database, wanted, order=sort, limit=limit, cursor=cursor)
+    return RunPage(runs=[Run.of(row) for row in rows], next_cursor=following or None)
+
+
+@router.get("/{run_id}", response_model=Run, responses=responses(404))
+def get_run(run_id: str, _: Reader, services: Parts, request: Request) -> Response:
+    """Look at a run; with an ETag."""
+    return answer_unless_known(request, Run.of(services.queue.find(run_id)))
+
+
+@router.post("/{run_id}/stop", responses=responses(404, 409))
+def stop_run(run_id: str, principal: Runner, services: Parts, request: Request) -> Run:
+    """Stop a run that goes on, or take one back that waits; answers once that is done."""
+    row = services.queue.stop(run_id)
+    services.discovery.refresh()
+    services.supervisor.hurry()
+    services.audit_log.note(principal.name, "run.stop", row.id, address=address_of(request))
+    return Run.of(services.queue.find(row.id))
+
+
+@router.delete("/{run_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(404, 409))
+def delete_run(run_id: str, principal: Admin, services: Parts, request: Request) -> None:
+    """Delete a run that has ended, with its model and all its files."""
+    services.queue.delete(run_id)
+    services.audit_log.note(principal.name, "run.delete", run_id, address=address_of(request))
+
+
+def ask_for_run(
+    services: Services, body: NewRun, asked_by: str, *, key: str = ""
+) -> tuple[RunRow, bool]:
+    """Check a run that is asked for and put it into the queue.
+
+    Raises
+    ------
+    ProblemError
+        It can't be run so; every setting that is wrong is named.
+    """
+    refuse_paths(body.settings)
+    settings = {**services.defaults.all(), **body.settings, **_paths(services, body)}
+    request = RunRequest(
+        engine=body.engine,
+        results=str(services.settings.results),
+        settings=settings,
+        bakeries=body.bakeries,
+        asked_by=asked_by,
+    )
+    try:
+        services.workers.run(check_request, request)
+    except SettingsError as error:
+        raise settings_problems(error) from error
+    row, new = services.queue.ask(request, key=key)
+    services.supervisor.hurry()
+    return row, new
+
+
+def _paths(services: Services, body: NewRun) -> dict[str, SettingValue]:
+    found: dict[str, SettingValue] = {}
+    if body.dataset is not None:
+        found["sales"] = str(services.datasets.table_of(body.dataset))
+    if body.resume is not None:
+        folder = services.queue.run_folder(services.queue.find(body.resume))
+        if folder is None:
+            raise ProblemError(HTTPStatus.CONFLICT, "the run to resume never began: start it anew")
+        found["resume"] = str(folder)
+    return found
+
+
+def refuse_paths(settings: dict[str, SettingValue]) -> None:
+    """Refuse settings that name paths on the service's machine.
+
+    Raises
+    ------
+    ProblemError
+        Names each.
+    """
+    errors = [
+        FieldProblem(
+            pointer=f"/settings/{key}",
+            detail=f"{key}: a path on this machine; wanted an id in the field of the request",
+        )
+        for key in PATH_SETTINGS
+        if settings.get(key)
+    ]
+    if errors:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "no path from outside is taken", errors=errors
+        )

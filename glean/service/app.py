@@ -1,0 +1,94 @@
+"""The application that `glean serve` serves, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from glean import __version__
+from glean.service.api import (
+    aliases,
+    datasets,
+    forecasts,
+    health,
+    live,
+    models,
+    run_details,
+    runs,
+    tokens,
+)
+from glean.service.body_limit import BodyLimit
+from glean.service.headers import SecurityHeaders
+from glean.service.problems import ProblemDetails, answer_problems
+from glean.service.services import Services
+
+_ROUTERS = (health, runs, run_details, live, datasets, models, forecasts, tokens, aliases)
+
+DESCRIPTION = """
+Runs of federated learning, the tables that simulations learn from, versions of the model, forecasts
+and bake plans.
+
+Every request but `/healthz` and `/readyz` has a token: `Authorization: Bearer glean_...`. What goes
+wrong is answered by `application/problem+json` (RFC 9457), all fields that are wrong in one go.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """Put the application of a service together.
+
+    Parameters
+    ----------
+    services : Services
+        Its parts; closed when the application ends.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        services.supervisor.start()
+        yield
+        await run_in_threadpool(services.close)
+
+    app = FastAPI(
+        title="Glean",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        separate_input_output_schemas=False,
+    )
+    app.state.services = services
+    answer_problems(app)
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    _declare_problems(app)
+    app.add_middleware(
+        BodyLimit,
+        uploads=(datasets.router.prefix,),
+        upload_mb=services.settings.upload_mb,
+    )
+    app.add_middleware(SecurityHeaders, tls=services.settings.secure_cookies)
+    return app
+
+
+def _declare_problems(app: FastAPI) -> None:
+    """Have the schema of problem details in OpenAPI, and none of FastAPI's own errors."""
+    make = app.openapi
+
+    def openapi() -> dict[str, object]:
+        schema = make()
+        schemas = schema["components"]["schemas"]
+        if "ProblemDetails" not in schemas:
+            template = "#/components/schemas/{model}"
+            problem = ProblemDetails.model_json_schema(ref_template=template)
+            schemas |= problem.pop("$defs")
+            schemas["ProblemDetails"] = problem
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation has it

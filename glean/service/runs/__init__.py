@@ -1,0 +1,1 @@
+"""Runs as the service sees them: found on disk, started in turn, followed by their events."""

@@ -1,0 +1,158 @@
+"""The list of runs, kept as the files say: those asked for here and those of the command line.
+
+What lies on disk is the truth. The rows follow it, and can be made from nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from glean.errors import FederationError, GleanError
+from glean.operations.detached_run import DetachedRun, ProcessState, read_detached
+from glean.operations.run_request import RunRequest
+from glean.runs.folder import utc_now
+from glean.service.runs.run_files import facts_of, flower_id_of, run_folders, signature_of
+from glean.service.runs.status import ENDED, RunStatus
+from glean.service.settings import ServiceSettings
+from glean.service.store.database import Database
+from glean.service.store.tables import RunRow
+from glean.workloads import DEFAULT_WORKLOAD
+
+LOG = logging.getLogger("glean.service")
+
+CANCELLED = "cancelled"
+"""File beside a request that was taken back before it was started."""
+
+WITHOUT_A_WORD = "its process ended before the run began, without a word; its log may say why"
+
+
+class RunDiscovery:
+    """Brings the list of runs up to what is on disk.
+
+    Parameters
+    ----------
+    database : Database
+        Where the list is.
+    settings : ServiceSettings
+        Where runs and requests are.
+    """
+
+    def __init__(self, database: Database, settings: ServiceSettings) -> None:
+        self._database = database
+        self._settings = settings
+
+    def refresh(self) -> None:
+        """Read what has changed on disk since the last time.
+
+        Raises
+        ------
+        SQLAlchemyError
+            The database can't be used; nothing has changed in it.
+        """
+        with self._database.transaction() as session:
+            self._refresh_requests(session)
+            self._refresh_folders(session)
+
+    def rebuild(self) -> int:
+        """Forget the list and make it anew from the disk; how many runs there are."""
+        with self._database.transaction() as session:
+            session.execute(sa.delete(RunRow))
+        self.refresh()
+        with self._database.transaction() as session:
+            return session.scalar(sa.select(sa.func.count()).select_from(RunRow)) or 0
+
+    def _refresh_requests(self, session: Session) -> None:
+        rows = {row.id: row for row in session.scalars(_OF_REQUESTS)}
+        for folder in sorted(self._settings.requests.glob("r*")):
+            row = rows.get(folder.name)
+            if row is None:
+                row = _row_of_request(folder)
+                if row is None:
+                    continue
+                session.add(row)
+            if row.status not in ENDED and not row.folder:
+                _follow(row, folder)
+
+    def _refresh_folders(self, session: Session) -> None:
+        rows = {row.flower_id: row for row in session.scalars(_WITH_FLOWER_ID)}
+        for folder in run_folders(self._settings.results):
+            row = rows.get(flower_id_of(folder))
+            if row is not None and not _may_have_changed(row, folder):
+                continue
+            facts = _readable(folder)
+            if facts is None:
+                continue
+            if row is None:
+                row = RunRow(id=facts["flower_id"], status=facts["status"], asked_at="")
+                session.add(row)
+            for name, value in facts.items():
+                setattr(row, name, value)
+            row.asked_at = row.asked_at or row.started_at
+        session.flush()
+        for row in self._whose_folder_is_gone(rows.values()):
+            session.delete(row)
+
+    def _whose_folder_is_gone(self, rows: Any) -> Iterator[RunRow]:
+        for row in rows:
+            if row.folder and not (self._settings.results / row.folder).is_dir():
+                yield row
+
+
+_OF_REQUESTS = sa.select(RunRow).where(RunRow.id.startswith("r"))
+_WITH_FLOWER_ID = sa.select(RunRow).where(RunRow.flower_id != "")
+
+
+def _row_of_request(folder: Path) -> RunRow | None:
+    """Make the row of a request that the database doesn't know: it was made anew, or was full."""
+    try:
+        request = RunRequest.read(folder)
+    except FederationError as error:
+        LOG.warning("%s", error)
+        return None
+    cancelled = (folder / CANCELLED).exists()
+    return RunRow(
+        id=folder.name,
+        status=RunStatus.CANCELLED if cancelled else RunStatus.QUEUED,
+        reason="",
+        engine=request.engine,
+        workload=str(request.settings.get("workload", DEFAULT_WORKLOAD)),
+        settings=dict(request.settings),
+        asked_by=request.asked_by,
+        asked_at=request.asked_at,
+        started_at="",
+        ended_at="",
+        flower_id="",
+        folder="",
+    )
+
+
+def _follow(row: RunRow, folder: Path) -> None:
+    """Say how a request stands whose run has no folder yet."""
+    found: DetachedRun = read_detached(folder)
+    if found.run_id is not None:
+        row.flower_id = str(found.run_id)
+    if found.state is ProcessState.RUNNING:
+        row.status = RunStatus.STARTING
+    elif found.state is ProcessState.ENDED or found.error:
+        row.status = RunStatus.FAILED
+        row.reason = found.error or WITHOUT_A_WORD
+        row.ended_at = row.ended_at or utc_now()
+
+
+def _may_have_changed(row: RunRow, folder: Path) -> bool:
+    """Whether the files changed; of a run that goes on, also whether its process has gone."""
+    return row.status not in ENDED or row.seen != signature_of(folder)
+
+
+def _readable(folder: Path) -> dict[str, Any] | None:
+    try:
+        return facts_of(folder)
+    except GleanError as error:
+        LOG.warning("%s", error)
+        return None

@@ -1,0 +1,74 @@
+"""What the files of a run say of it, as values of a row of the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from glean.operations.progress import read_progress
+from glean.runs.index import read_run
+from glean.service.runs.status import RunStatus
+from glean.workloads import DEFAULT_WORKLOAD
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    """Read a run's folder.
+
+    Parameters
+    ----------
+    folder : Path
+        A run's folder.
+
+    Returns
+    -------
+    dict
+        Columns of `RunRow` with their values.
+
+    Raises
+    ------
+    GleanError
+        Its `run.json` is damaged.
+    """
+    run = read_run(folder)
+    progress = read_progress(folder)
+    facts = run.facts
+    return {
+        "flower_id": flower_id_of(folder),
+        "folder": folder.name,
+        "status": RunStatus(run.status) if run.status in set(RunStatus) else RunStatus.FAILED,
+        "reason": run.reason,
+        "engine": run.engine,
+        "workload": str(run.settings.get("workload", DEFAULT_WORKLOAD)),
+        "settings": run.settings,
+        "started_at": str(facts.get("start") or ""),
+        "ended_at": str(facts.get("end") or ""),
+        "bakeries": len(progress.bakeries),
+        "rounds": progress.rounds,
+        "rounds_done": progress.rounds_done,
+        "score": progress.last_score,
+        "seen": signature_of(folder),
+    }
+
+
+def flower_id_of(folder: Path) -> str:
+    """Give the id that ends the name of a run's folder."""
+    return folder.name.rpartition("-")[2]
+
+
+def signature_of(folder: Path) -> str:
+    """Say what a run's files look like: as long as that stays, so does what they say."""
+    return " ".join(_stamp(folder / name) for name in ("run.json", "events.jsonl"))
+
+
+def run_folders(results: Path) -> list[Path]:
+    """List the run folders of a results' folder, the oldest first."""
+    found = [path.parent for path in results.glob("*/run.json")]
+    return sorted(folder for folder in found if not folder.is_symlink())
+
+
+def _stamp(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns}:{found.st_size}"

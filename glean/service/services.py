@@ -1,0 +1,119 @@
+"""What the routes of a service work with, made once and put together here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request, WebSocket
+
+from glean.errors import GleanError
+from glean.service.accounts.attempts import FailedAttempts
+from glean.service.accounts.audit_log import AuditLog
+from glean.service.accounts.sessions import Sessions
+from glean.service.accounts.tokens import Tokens
+from glean.service.data.datasets import Datasets
+from glean.service.data.models import ModelRegistry
+from glean.service.runs.discovery import RunDiscovery
+from glean.service.runs.event_tail import EventTails
+from glean.service.runs.queue import RunQueue
+from glean.service.runs.supervisor import Supervisor
+from glean.service.settings import ServiceSettings
+from glean.service.store.database import Database
+from glean.service.store.run_defaults import RunDefaults
+from glean.service.worker_pool import WorkerPool
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a service.
+
+    Parameters
+    ----------
+    settings : ServiceSettings
+        How it is set up.
+    database : Database
+        Up to date.
+    tokens, sessions, attempts, audit_log
+        Who may do what, and who did.
+    discovery, queue, supervisor, tails
+        Its runs.
+    defaults : RunDefaults
+        Settings of new runs.
+    datasets, models
+        What runs learn from, and what they made.
+    workers : WorkerPool
+        For what needs pandas, Flower or XGBoost.
+    """
+
+    settings: ServiceSettings
+    database: Database
+    tokens: Tokens
+    sessions: Sessions
+    attempts: FailedAttempts
+    audit_log: AuditLog
+    discovery: RunDiscovery
+    queue: RunQueue
+    supervisor: Supervisor
+    tails: EventTails
+    defaults: RunDefaults
+    datasets: Datasets
+    models: ModelRegistry
+    workers: WorkerPool
+
+    def close(self) -> None:
+        """End what this process does; runs go on."""
+        self.supervisor.stop()
+        self.workers.close()
+        self.database.close()
+
+
+def open_services(settings: ServiceSettings) -> Services:
+    """Open a service's database, make its folders, and put its parts together.
+
+    Raises
+    ------
+    GleanError
+        The database or the folder of the results can't be used.
+    """
+    try:
+        for folder in (settings.requests, settings.datasets):
+            folder.mkdir(parents=True, exist_ok=True)
+        settings.home.chmod(0o700)
+    except OSError as error:
+        raise GleanError(f"can't keep anything in {settings.home}: {error.strerror}") from error
+    database = Database(settings.database_url)
+    database.upgrade()
+    tokens = Tokens(database)
+    discovery = RunDiscovery(database, settings)
+    queue = RunQueue(database, settings)
+    workers = WorkerPool()
+    datasets = Datasets(settings, workers)
+    datasets.clear_leftovers()
+    return Services(
+        settings=settings,
+        database=database,
+        tokens=tokens,
+        sessions=Sessions(database, tokens),
+        attempts=FailedAttempts(),
+        audit_log=AuditLog(database),
+        discovery=discovery,
+        queue=queue,
+        supervisor=Supervisor(discovery, queue),
+        tails=EventTails(),
+        defaults=RunDefaults(database),
+        datasets=datasets,
+        models=ModelRegistry(database, settings),
+        workers=workers,
+    )
+
+
+def services_of(request: Request) -> Services:
+    """Give the parts of the service that a request came to."""
+    services: Services = request.app.state.services
+    return services
+
+
+def services_of_socket(socket: WebSocket) -> Services:
+    """Give the parts of the service that a WebSocket came to."""
+    services: Services = socket.app.state.services
+    return services

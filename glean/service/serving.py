@@ -1,0 +1,175 @@
+"""A service on its port, served by Uvicorn until it is told to end."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from glean.errors import GleanError, SettingsError
+from glean.service.accounts.scopes import Scope
+from glean.service.app import create_app
+from glean.service.services import Services, open_services
+from glean.service.settings import DEFAULT_HOST, DEFAULT_PORT, ServiceSettings
+
+FIRST_TOKEN = "first token"  # noqa: S105 # nosec B105 # a name
+
+_GRACE_S = 5
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a service listens, and who may reach it.
+
+    Parameters
+    ----------
+    host : str
+        Name or address; only the machine's own unless by TLS or behind a proxy.
+    port : int
+        0 takes a free one.
+    certificate, private_key : Path, optional
+        For TLS, as PEM files.
+    behind_proxy : bool
+        Whether a proxy on this machine speaks TLS for it and names the true client.
+    """
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    certificate: Path | None = None
+    private_key: Path | None = None
+    behind_proxy: bool = False
+
+    @property
+    def by_tls(self) -> bool:
+        """Whether browsers reach it by HTTPS only."""
+        return self.certificate is not None or self.behind_proxy
+
+    def check(self) -> None:
+        """Refuse what would let tokens travel in the clear.
+
+        Raises
+        ------
+        SettingsError
+            Says what is missing.
+        """
+        if (self.certificate is None) != (self.private_key is None):
+            raise SettingsError(
+                "--certificate and --private-key go together: wanted both or neither"
+            )
+        if not self.by_tls and not _is_loopback(self.host):
+            raise SettingsError(
+                f"--host: found {self.host!r} without TLS, where tokens would travel in the clear; "
+                "wanted --certificate and --private-key, or --behind-proxy with a proxy that "
+                f"speaks TLS, or --host {DEFAULT_HOST}"
+            )
+
+
+def initialise(settings: ServiceSettings) -> str | None:
+    """Make the first token of a service, which may do everything; None where there is one already.
+
+    Raises
+    ------
+    GleanError
+        The database or the folder of the results can't be used.
+    """
+    services = open_services(settings)
+    try:
+        if services.tokens.any_admin():
+            return None
+        row, text = services.tokens.create(FIRST_TOKEN, Scope.ADMIN)
+        services.audit_log.note("glean serve --init", "token.create", row.id)
+        return text
+    finally:
+        _put_away(services)
+
+
+def rebuild(settings: ServiceSettings) -> int:
+    """Make the list of runs anew from the disk; how many there are."""
+    services = open_services(settings)
+    try:
+        return services.discovery.rebuild()
+    finally:
+        _put_away(services)
+
+
+def serve(settings: ServiceSettings, listening: Listening, ready: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    settings : ServiceSettings
+        How the service is set up.
+    listening : Listening
+        Where.
+    ready : callable
+        Told the address once it listens.
+
+    Raises
+    ------
+    GleanError
+        It can't listen there, or can't use its database or folder.
+    """
+    listening.check()
+    services = open_services(settings)
+    open_socket = _listen(listening)
+    try:
+        app = create_app(services)
+        server = uvicorn.Server(_config(app, listening))
+        ready(_address(listening, open_socket))
+        server.run(sockets=[open_socket])
+    finally:
+        open_socket.close()
+
+
+def _config(app: object, listening: Listening) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        ssl_certfile=listening.certificate,
+        ssl_keyfile=listening.private_key,
+        proxy_headers=listening.behind_proxy,
+        forwarded_allow_ips="127.0.0.1",
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACE_S,
+        ws_max_size=64 * 1024,
+    )
+
+
+def _listen(listening: Listening) -> socket.socket:
+    family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
+    found = socket.socket(family)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((listening.host, listening.port))
+        # From here on a client's first request waits for an answer, and isn't refused.
+        found.listen()
+    except OSError as error:
+        found.close()
+        raise GleanError(
+            f"can't listen at {listening.host}, port {listening.port}: {error.strerror}; is a "
+            "service there already? --port takes another one"
+        ) from error
+    return found
+
+
+def _address(listening: Listening, open_socket: socket.socket) -> str:
+    host = f"[{listening.host}]" if ":" in listening.host else listening.host
+    scheme = "https" if listening.certificate else "http"
+    return f"{scheme}://{host}:{open_socket.getsockname()[1]}/"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _put_away(services: Services) -> None:
+    services.workers.close()
+    services.database.close()

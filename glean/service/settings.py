@@ -1,0 +1,61 @@
+"""What `glean serve` is told, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_PORT = 8700
+DEFAULT_HOST = "127.0.0.1"
+MOST_RUNS_AT_ONCE = 1
+"""A run uses all cores of a laptop."""
+
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """How a service is set up.
+
+    Parameters
+    ----------
+    results : Path
+        Absolute folder of the run folders; what the service itself keeps lies in it, hidden.
+    database : str
+        SQLAlchemy's URL of the database; "" is a SQLite file beside the results.
+    runs_at_once : int
+        How many runs may go on at the same time; others wait.
+    longest_queue : int
+        How many may wait; more are refused until one has begun.
+    upload_mb : int
+        Largest upload, MB.
+    secure_cookies : bool
+        Whether browsers reach it by HTTPS only: cookies are sent by nothing else then.
+    """
+
+    results: Path
+    database: str = ""
+    runs_at_once: int = MOST_RUNS_AT_ONCE
+    longest_queue: int = 100
+    upload_mb: int = 200
+    secure_cookies: bool = False
+
+    @property
+    def home(self) -> Path:
+        """Folder of what the service keeps."""
+        return self.results / ".service"
+
+    @property
+    def requests(self) -> Path:
+        """Folder of the requests for runs."""
+        return self.home / "requests"
+
+    @property
+    def datasets(self) -> Path:
+        """Folder of the uploaded tables."""
+        return self.home / "datasets"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's URL of the database."""
+        return self.database or f"sqlite:///{self.home / 'service.db'}"

@@ -1,0 +1,160 @@
+"""The tables of the service's database, as SQLAlchemy maps them.
+
+Nothing here is special to SQLite. Times are UTC, as text like "2026-05-01T12:00:00+00:00", which
+sorts as the times do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, Index, MetaData
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""How indices and constraints are called, so that a migration can name them on any database."""
+
+
+class Table(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 # SQLAlchemy's
+
+
+class RunRow(Table):
+    """A run: asked for here, or found in the results.
+
+    Parameters
+    ----------
+    id : str
+        Of a run that was asked for here that of its request, else Flower's.
+    flower_id : str
+        Flower's id of the run; "" while it has none.
+    folder : str
+        Name of its folder in the results; "" while it has none.
+    status : str
+        One of `glean.service.runs.status.RunStatus`.
+    asked_by, asked_at : str
+        Who asked for it, "" for the command line; when it was asked for or, of a run that was
+        found, began.
+    seen : str
+        What its files looked like when they were read last; "" has them read again.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("ix_runs_asked_at_id", "asked_at", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    flower_id: Mapped[str] = mapped_column(default="", index=True)
+    folder: Mapped[str] = mapped_column(default="")
+    status: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str] = mapped_column(default="")
+    engine: Mapped[str] = mapped_column(default="")
+    workload: Mapped[str] = mapped_column(default="")
+    settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    asked_by: Mapped[str] = mapped_column(default="")
+    asked_at: Mapped[str]
+    started_at: Mapped[str] = mapped_column(default="")
+    ended_at: Mapped[str] = mapped_column(default="")
+    bakeries: Mapped[int] = mapped_column(default=0)
+    rounds: Mapped[int] = mapped_column(default=0)
+    rounds_done: Mapped[int] = mapped_column(default=0)
+    score: Mapped[float | None] = mapped_column(default=None)
+    seen: Mapped[str] = mapped_column(default="")
+
+
+class TokenRow(Table):
+    """A token that opens the service.
+
+    Parameters
+    ----------
+    prefix : str
+        Its first characters, by which people tell it and the service finds it.
+    secret_hash : str
+        Argon2id hash of the rest.
+    scope : str
+        One of `glean.service.accounts.scopes.Scope`.
+    expires_at, revoked_at : str
+        "" where it never expires, or wasn't revoked.
+    """
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    prefix: Mapped[str] = mapped_column(unique=True)
+    secret_hash: Mapped[str]
+    scope: Mapped[str]
+    created_at: Mapped[str]
+    expires_at: Mapped[str] = mapped_column(default="")
+    revoked_at: Mapped[str] = mapped_column(default="")
+    used_at: Mapped[str] = mapped_column(default="")
+
+
+class SessionRow(Table):
+    """A browser that signed in with a token.
+
+    Parameters
+    ----------
+    id : str
+        SHA-256 of what the browser's cookie holds.
+    csrf : str
+        What each form of the session repeats.
+    """
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    token_id: Mapped[str] = mapped_column(index=True)
+    csrf: Mapped[str]
+    created_at: Mapped[str]
+    expires_at: Mapped[str]
+
+
+class AuditRow(Table):
+    """Who did what, and when."""
+
+    __tablename__ = "audit_log"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[str]
+    actor: Mapped[str]
+    action: Mapped[str] = mapped_column(index=True)
+    subject: Mapped[str] = mapped_column(default="")
+    detail: Mapped[str] = mapped_column(default="")
+    address: Mapped[str] = mapped_column(default="")
+
+
+class IdempotencyRow(Table):
+    """What was made under an idempotency key, so that the same request makes nothing twice.
+
+    Parameters
+    ----------
+    request_hash : str
+        SHA-256 of the request: another one under the same key is refused.
+    made : str
+        Id of what was made.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    actor: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str]
+    made: Mapped[str]
+    created_at: Mapped[str]
+
+
+class DefaultRow(Table):
+    """A setting that new runs have unless they are told otherwise."""
+
+    __tablename__ = "run_defaults"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
+    """`{"value": ...}`, since JSON's own types tell 1 from true."""

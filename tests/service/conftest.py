@@ -1,0 +1,59 @@
+"""A service in this process, over results that a small run left, and who may use it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from glean.service.accounts.scopes import Scope
+from glean.service.app import create_app
+from glean.service.services import Services, open_services
+from glean.service.settings import ServiceSettings
+from tests.inprocess_runs import config_of, run
+
+
+@pytest.fixture(scope="session")
+def run_of_command_line(tmp_path_factory: pytest.TempPathFactory, three_bakeries: str) -> Path:
+    """Folder of a completed run of three bakeries, to be copied."""
+    out = tmp_path_factory.mktemp("command-line")
+    return run(out, config_of(three_bakeries, num_server_rounds=2))
+
+
+@pytest.fixture
+def results(tmp_path: Path, run_of_command_line: Path) -> Path:
+    """A folder of results with that run in it."""
+    folder = tmp_path / "results"
+    shutil.copytree(run_of_command_line, folder / run_of_command_line.name)
+    return folder
+
+
+@pytest.fixture
+def services(results: Path) -> Iterator[Services]:
+    """The parts of a service; no thread looks at the disk by itself."""
+    found = open_services(ServiceSettings(results=results, longest_queue=3, upload_mb=1))
+    found.discovery.refresh()
+    yield found
+    found.workers.close()
+    found.database.close()
+
+
+@pytest.fixture
+def client(services: Services) -> TestClient:
+    """Who talks to it without a token."""
+    return TestClient(create_app(services), raise_server_exceptions=False)
+
+
+def token(services: Services, scope: Scope) -> dict[str, str]:
+    """Headers of somebody with a scope."""
+    _, text = services.tokens.create(f"somebody with {scope.value}", scope)
+    return {"Authorization": f"Bearer {text}"}
+
+
+@pytest.fixture
+def admin(services: Services) -> dict[str, str]:
+    """Headers of who may do everything."""
+    return token(services, Scope.ADMIN)
