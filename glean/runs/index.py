@@ -128,8 +128,26 @@ def find_run(results: Path, which: int | str) -> Path | None:
 
 def list_runs(results: Path) -> list[StoredRun]:
     """Read every run of a results' folder, the newest first; damaged ones are left out."""
-    folders = [path.parent for path in results.glob("*/run.json") if path.parent.name != LATEST]
-    return [run for folder in sorted(folders, reverse=True) if (run := _readable(folder))]
+    return [run for folder in reversed(run_folders(results)) if (run := _readable(folder))]
+
+
+def run_folders(results: Path) -> list[Path]:
+    """List the folders of a results' folder that are runs', the oldest first."""
+    found = [path.parent for path in results.glob("*/run.json") if path.parent.name != LATEST]
+    return sorted(found)
+
+
+def signature_of(folder: Path) -> str:
+    """Say what a run's files look like: as long as that stays, so does what they say."""
+    return " ".join(_stamp(folder / name) for name in ("run.json", "events.jsonl"))
+
+
+def _stamp(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns}:{found.st_size}"
 
 
 def _readable(folder: Path) -> StoredRun | None:

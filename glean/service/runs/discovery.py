@@ -17,7 +17,8 @@ from glean.errors import FederationError, GleanError
 from glean.operations.detached_run import DetachedRun, ProcessState, read_detached
 from glean.operations.run_request import RunRequest
 from glean.runs.folder import utc_now
-from glean.service.runs.run_files import facts_of, flower_id_of, run_folders, signature_of
+from glean.runs.index import run_folders, signature_of
+from glean.service.runs.run_files import facts_of, flower_id_of
 from glean.service.runs.status import ENDED, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database

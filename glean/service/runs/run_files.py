@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.operations.progress import read_progress
-from glean.runs.index import read_run
+from glean.runs.index import read_run, signature_of
 from glean.service.runs.status import RunStatus
 from glean.workloads import DEFAULT_WORKLOAD
 
@@ -27,7 +27,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
     Raises
     ------
     GleanError
-        Its `run.json` is damaged.
+        It says nothing that can be read.
     """
     run = read_run(folder)
     progress = read_progress(folder)
@@ -53,22 +53,3 @@ def facts_of(folder: Path) -> dict[str, Any]:
 def flower_id_of(folder: Path) -> str:
     """Give the id that ends the name of a run's folder."""
     return folder.name.rpartition("-")[2]
-
-
-def signature_of(folder: Path) -> str:
-    """Say what a run's files look like: as long as that stays, so does what they say."""
-    return " ".join(_stamp(folder / name) for name in ("run.json", "events.jsonl"))
-
-
-def run_folders(results: Path) -> list[Path]:
-    """List the run folders of a results' folder, the oldest first."""
-    found = [path.parent for path in results.glob("*/run.json")]
-    return sorted(folder for folder in found if not folder.is_symlink())
-
-
-def _stamp(path: Path) -> str:
-    try:
-        found = path.stat()
-    except OSError:
-        return "-"
-    return f"{found.st_mtime_ns}:{found.st_size}"
