@@ -79,7 +79,6 @@ ONLY_IMPORTERS = {
     "sqlalchemy": {"service"},
     "alembic": {"service"},
     "argon2": {"service"},
-    "jinja2": {"service"},
     "typer": {"cli"},
     "rich": {"cli"},
 }
