@@ -7,7 +7,7 @@ takes the worker's. The worker ends once there was nothing to do for a while.
 from __future__ import annotations
 
 import multiprocessing
-import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -126,7 +126,7 @@ def _wait_and_end() -> None:
     service = multiprocessing.parent_process()
     assert service is not None, "called in a worker"
     service.join()
-    os._exit(1)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _guarded(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
