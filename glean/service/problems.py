@@ -131,7 +131,8 @@ async def _of_problem(_request: Request, error: Exception) -> JSONResponse:
 async def _of_validation(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        FieldProblem(pointer=_pointer(item["loc"]), detail=_words(item)) for item in error.errors()
+        FieldProblem(pointer=_pointer(item["loc"]), detail=_described(item))
+        for item in error.errors()
     ]
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, _counted(len(errors)), errors=errors)
 
@@ -177,7 +178,7 @@ def _pointer(place: Sequence[Any]) -> str:
     return f"/{inner}" if first == "body" else f"{first}/{inner}"
 
 
-def _words(item: Mapping[str, Any]) -> str:
+def _described(item: Mapping[str, Any]) -> str:
     found = item.get("input")
     said = str(item["msg"])
     plain = isinstance(found, str | int | float | bool)

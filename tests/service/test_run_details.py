@@ -53,7 +53,7 @@ def test_a_file_that_grows_by_pieces_is_followed_without_gap(
     events = [json.dumps({"event": "x", "n": number}) for number in range(1, 11)]
     content = "".join(f"{event}\n" for event in events).encode()
 
-    async def follow() -> list[tuple[int, str]]:
+    async def read_all() -> list[tuple[int, str]]:
         tail, seen = EventTail(path), []
         writer = asyncio.create_task(write(path, content, pieces))
         async for number, line in tail.since(since):
@@ -67,7 +67,7 @@ def test_a_file_that_grows_by_pieces_is_followed_without_gap(
         return
     before, event_tail.POLL_S = event_tail.POLL_S, 0.0
     try:
-        seen = asyncio.run(follow())
+        seen = asyncio.run(read_all())
     finally:
         event_tail.POLL_S = before
     assert seen == list(enumerate(events, 1))[since:]

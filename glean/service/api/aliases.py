@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from glean.errors import SettingsError
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.run_details import list_rounds
-from glean.service.api.run_models import Rounds, Run, SettingValue
+from glean.service.api.run_models import RoundTable, Run, SettingValue
 from glean.service.api.runs import create_run, refuse_paths, stop_run
 from glean.service.problems import not_found, responses, settings_problems
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
@@ -66,7 +66,7 @@ def stop(principal: Runner, services: Parts, request: Request, run: RunId = "") 
 
 
 @router.get("/metrics", responses=responses(404))
-def metrics(principal: Reader, services: Parts, run: RunId = "") -> Rounds:
+def metrics(principal: Reader, services: Parts, run: RunId = "") -> RoundTable:
     """Give the table of rounds of a run: GET /api/v1/runs/{id}/rounds."""
     latest = _rows(services, RunFilter(), RunOrder.NEWEST, limit=1)
     if not run and not latest:

@@ -95,7 +95,7 @@ class Table(BaseModel):
 
 
 @router.post("/forecasts", response_model=Table)
-def forecast(
+def create_forecast(
     body: ForecastBody, _: Reader, services: Parts, as_: Format = "json"
 ) -> Response | Table:
     """Forecast the days after the last sale: expected units, quantiles, reasons."""
@@ -105,7 +105,9 @@ def forecast(
 
 
 @router.post("/plans", response_model=Table)
-def plan(body: PlanBody, _: Reader, services: Parts, as_: Format = "json") -> Response | Table:
+def create_plan(
+    body: PlanBody, _: Reader, services: Parts, as_: Format = "json"
+) -> Response | Table:
     """Say how much to bake of each product."""
     with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
         request = _request(services, body, Path(scratch))

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from glean.operations.detached_run import log_of
 from glean.service.accounts.access import Parts, Reader
 from glean.service.api.conditional import has_already
-from glean.service.api.run_models import Rounds, RunEvent, RunEvents, RunFile, RunFiles
+from glean.service.api.run_models import RoundTable, RunEvent, RunEvents, RunFile, RunFiles
 from glean.service.problems import not_found, responses
 from glean.service.runs.event_tail import numbered_events
 from glean.service.services import Services
@@ -44,10 +44,10 @@ def list_events(
 
 
 @router.get("/rounds")
-def list_rounds(run_id: str, _: Reader, services: Parts) -> Rounds:
+def list_rounds(run_id: str, _: Reader, services: Parts) -> RoundTable:
     """Give the table of rounds."""
     folder = folder_of(services, run_id)
-    return Rounds(rounds=[] if folder is None else _rounds_of(folder / "rounds.csv"))
+    return RoundTable(rounds=[] if folder is None else _rounds_of(folder / "rounds.csv"))
 
 
 @router.get("/log", response_class=PlainTextResponse)

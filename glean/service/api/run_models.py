@@ -132,7 +132,7 @@ class RunFiles(BaseModel):
     files: list[RunFile]
 
 
-class Rounds(BaseModel):
+class RoundTable(BaseModel):
     """The table of rounds: columns are those of rounds.csv."""
 
     rounds: list[dict[str, float | None]]

@@ -78,7 +78,7 @@ class RunDiscovery:
                     continue
                 session.add(row)
             if row.status not in ENDED and not row.folder:
-                _follow(row, folder)
+                _update_from_request(row, folder)
 
     def _refresh_folders(self, session: Session) -> None:
         rows = {row.flower_id: row for row in session.scalars(_WITH_FLOWER_ID)}
@@ -133,7 +133,7 @@ def _row_of_request(folder: Path) -> RunRow | None:
     )
 
 
-def _follow(row: RunRow, folder: Path) -> None:
+def _update_from_request(row: RunRow, folder: Path) -> None:
     """Say how a request stands whose run has no folder yet."""
     found: DetachedRun = read_detached(folder)
     if found.run_id is not None:

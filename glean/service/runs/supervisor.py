@@ -62,14 +62,14 @@ class Supervisor:
             self._queue.start_next()
             self._said = ""
         except SQLAlchemyError as error:
-            self._say(f"the database can't be used: {reason_of(error)}")
+            self._warn_once(f"the database can't be used: {reason_of(error)}")
         except OSError as error:
-            self._say(f"the results can't be read or written: {error}")
+            self._warn_once(f"the results can't be read or written: {error}")
         except Exception:
             # The thread must not end: nothing would be started or noticed any more.
             LOG.exception("a look at the runs failed")
 
-    def _say(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         """Say once what goes wrong again and again."""
         if text != self._said:
             LOG.warning("%s", text)
