@@ -59,8 +59,11 @@ JOBS = {
 }
 
 
-def import_table(name: str, scratch: Path) -> Path:
-    """Import a real table by its documented command, unless it is there already."""
+def import_table(name: str, scratch: Path, *options: str) -> Path:
+    """Import a real table by its documented command, unless it is there already.
+
+    Of two options of one name the later counts: `options` stand behind the command's.
+    """
     table = scratch / name
     if not table.exists():
         text = (ROOT / "docs" / "sales-tables.md").read_text(encoding="utf-8")
@@ -68,5 +71,5 @@ def import_table(name: str, scratch: Path) -> Path:
         assert command, f"docs/sales-tables.md has no command for {name}"
         words = shlex.split(os.path.expandvars(command[1]))
         glean = Path(sys.executable).with_name("glean")
-        subprocess.run([glean, *words], cwd=scratch, check=True, capture_output=True)
+        subprocess.run([glean, *words, *options], cwd=scratch, check=True, capture_output=True)
     return table.resolve()

@@ -22,9 +22,11 @@ from benchmarks import (
     many_bakeries,
     masks,
     merge,
+    outlier_days,
     pooled,
     privacy_curve,
     reference,
+    reopening,
     scale,
     stock,
     transports,
@@ -358,3 +360,24 @@ def test_under_attack_a_bakery_s_own_model_is_the_one_without() -> None:
     anew = shared.train_local(rows, validation, how)
     assert anew is not once
     assert anew.to_bytes() == once.to_bytes()
+
+
+def open_days(*spans: tuple[str, int]) -> pd.DataFrame:
+    days = [pd.date_range(first, periods=count) for first, count in spans]
+    return pd.DataFrame({"date": np.concatenate([part.to_numpy() for part in days]), "units": 5.0})
+
+
+def test_reopenings_are_those_after_long_closures_with_enough_days() -> None:
+    """A holiday of three weeks is none, nor a single day between two closures."""
+    sold = open_days(("2016-01-01", 70), ("2016-04-01", 10), ("2016-07-01", 1), ("2016-10-01", 30))
+    ((before, after),) = reopening.reopenings(sold)
+    assert (len(before), before["date"].max()) == (81, pd.Timestamp("2016-07-01"))
+    assert list(after["date"]) == list(pd.date_range("2016-10-01", periods=14))
+    short = open_days(("2016-01-01", 40), ("2016-07-01", 14))
+    assert list(reopening.reopenings(short)) == []
+
+
+def test_plans_apart_are_shares_of_what_is_planned() -> None:
+    """What isn't planned in one of both, or at nothing, has no share."""
+    units, others = np.array([11.0, 5.0, np.nan, 3.0]), np.array([10.0, np.nan, 4.0, 0.0])
+    assert outlier_days.apart(units, others) == pytest.approx([0.1])
