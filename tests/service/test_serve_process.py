@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import psutil
 import pytest
 from websockets.sync.client import connect
 
 from glean.runs.index import GONE
 from tests import processes
-from tests.processes import REPOSITORY
+from tests.service.served import Served, serving
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,76 +26,6 @@ pytestmark = [
 
 FAILED_WITHIN_S = 10.0
 ENDLESS = {"num-server-rounds": 1000, "max-depth": 2, "baselines": False}
-
-
-class Served:
-    """A service that runs, and who may do everything there."""
-
-    def __init__(self, process: subprocess.Popen[str], address: str, token: str) -> None:
-        self.process = process
-        self.address = address
-        self.headers = {"Authorization": f"Bearer {token}"}
-        self.http = httpx2.Client(base_url=address, headers=self.headers, timeout=60)
-
-    def ask(self, **settings: Any) -> str:
-        """Ask for a small run; its id."""
-        body = {"engine": "inprocess", "bakeries": 3, "settings": settings}
-        answer = self.http.post("/api/v1/runs", json=body)
-        assert answer.status_code == 201, answer.text
-        run_id: str = answer.json()["id"]
-        return run_id
-
-    def run(self, run_id: str) -> Any:
-        return self.http.get(f"/api/v1/runs/{run_id}").json()
-
-    def wait(self, run_id: str, *statuses: str, rounds: int = 0) -> Any:
-        """Wait until a run stands so and has done so many rounds."""
-        processes.wait_until(
-            lambda: (
-                (found := self.run(run_id))["status"] in statuses and found["rounds_done"] >= rounds
-            ),
-            f"run {run_id} is {statuses}, {rounds} rounds",
-            limit_s=90,
-        )
-        return self.run(run_id)
-
-    def kill(self) -> None:
-        """As `kill -9` does."""
-        self.http.close()
-        self.process.kill()
-        self.process.communicate()
-
-
-@contextmanager
-def serving(folder: Path, *words: str, token: str = "") -> Iterator[Served]:
-    """`glean serve` on a free port, ended at the end of the body."""
-    env = processes.environment(folder / "flower", PYTHONPATH=str(REPOSITORY))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "glean", "serve", "--init", "--port", "0", *words],
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        address = ""
-        for line in process.stderr:
-            if line.startswith("serving "):
-                address = line.split()[1]
-                break
-        assert address, "it ended before it served"
-        if not token:
-            token = process.stdout.readline().removeprefix("token: ").strip()
-        served = Served(process, address, token)
-        yield served
-        served.http.close()
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
 
 
 def worker_of(folder: Path, run_id: str) -> int:
