@@ -22,7 +22,8 @@ from glean.service.api import (
 )
 from glean.service.body_limit import BodyLimit
 from glean.service.headers import SecurityHeaders
-from glean.service.problems import ProblemDetails, answer_problems
+from glean.service.openapi import complete_openapi
+from glean.service.problems import answer_problems
 from glean.service.services import Services
 
 _ROUTERS = (health, runs, run_details, live, datasets, models, forecasts, tokens, aliases)
@@ -65,7 +66,7 @@ def create_app(services: Services) -> FastAPI:
     answer_problems(app)
     for module in _ROUTERS:
         app.include_router(module.router)
-    _declare_problems(app)
+    complete_openapi(app)
     app.add_middleware(
         BodyLimit,
         uploads=(datasets.router.prefix,),
@@ -73,22 +74,3 @@ def create_app(services: Services) -> FastAPI:
     )
     app.add_middleware(SecurityHeaders, tls=services.settings.secure_cookies)
     return app
-
-
-def _declare_problems(app: FastAPI) -> None:
-    """Have the schema of problem details in OpenAPI, and none of FastAPI's own errors."""
-    make = app.openapi
-
-    def openapi() -> dict[str, object]:
-        schema = make()
-        schemas = schema["components"]["schemas"]
-        if "ProblemDetails" not in schemas:
-            template = "#/components/schemas/{model}"
-            problem = ProblemDetails.model_json_schema(ref_template=template)
-            schemas |= problem.pop("$defs")
-            schemas["ProblemDetails"] = problem
-            for name in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(name, None)
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation has it

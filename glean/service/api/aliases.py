@@ -6,20 +6,20 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from glean.errors import SettingsError
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.run_details import list_rounds
 from glean.service.api.run_models import RoundTable, Run, SettingValue
-from glean.service.api.runs import create_run, refuse_paths, stop_run
+from glean.service.api.runs import RUN_RESPONSES, create_run, refuse_paths, stop_run
 from glean.service.problems import not_found, responses, settings_problems
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import ACTIVE, RunStatus
 from glean.service.services import Services
 from glean.settings import RunSettings
 
-router = APIRouter(prefix="/api", tags=["short forms"], responses=responses(401, 403, 422, 503))
+router = APIRouter(prefix="/api", tags=["short forms"], responses=responses(422, 503))
 
 RunId = Annotated[str, Query(max_length=100, description="By default the newest that goes on.")]
 
@@ -35,6 +35,8 @@ class Status(BaseModel):
 class Config(BaseModel):
     """Settings that new runs have unless they are told otherwise."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"settings": {"max-depth": 4}}]})
+
     settings: dict[str, SettingValue]
 
 
@@ -44,7 +46,7 @@ router.add_api_route(
     methods=["POST"],
     status_code=HTTPStatus.CREATED,
     summary="Start a run: POST /api/v1/runs",
-    responses=responses(404, 409, 429),
+    responses=RUN_RESPONSES,
 )
 
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+
+IF_NONE_MATCH: dict[str, Any] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "ETags of what is there already.",
+    "schema": {"type": "string"},
+}
+"""The header, for OpenAPI."""
 
 
 def etag_of(content: bytes) -> str:

@@ -13,9 +13,9 @@ from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_
 from glean.service.data.datasets import Dataset
 from glean.service.problems import responses
 
-router = APIRouter(
-    prefix="/api/v1/datasets", tags=["datasets"], responses=responses(401, 403, 422, 503)
-)
+router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"], responses=responses(422, 503))
+
+_EXAMPLE = "date,bakery,product,units\n2026-05-01,main-street,croissant,41\n"
 
 
 class DatasetAnswer(BaseModel):
@@ -52,11 +52,13 @@ class DatasetList(BaseModel):
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    responses=responses(413, 507),
+    responses=responses(507),
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}
+            },
         }
     },
 )

@@ -21,17 +21,16 @@ from glean.operations.bakery_request import (
     answer_plan,
 )
 from glean.service.accounts.access import Parts, Reader
+from glean.service.api.text import Text
 from glean.service.data.models import PRODUCTION
 from glean.service.problems import responses
 from glean.service.services import Services
 
-router = APIRouter(
-    prefix="/api/v1", tags=["forecasts"], responses=responses(401, 403, 404, 413, 422, 503)
-)
+router = APIRouter(prefix="/api/v1", tags=["forecasts"], responses=responses(404, 422, 503))
 
 MOST_ROWS = 200_000
 
-Row = dict[Annotated[str, Field(max_length=100)], str | float | int | bool | None]
+Row = dict[Annotated[str, Field(max_length=100)], Text | float | int | bool | None]
 Rows = Annotated[list[Row], Field(max_length=MOST_ROWS)]
 Format = Annotated[Literal["json", "csv"], Query(alias="format", description="How it is answered.")]
 
@@ -39,6 +38,14 @@ _EXAMPLE: dict[str, JsonValue] = {
     "model": PRODUCTION,
     "dataset": "d3f9a0c41b2e7",
     "bakery": "bakery-001",
+}
+
+_CSV_EXAMPLE = "date,product,expected,why\n2026-05-04,croissant,41.2,Monday (-12%)\n"
+_AS_CSV: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The table, with `format=csv` as it would be on paper.",
+        "content": {"text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE}},
+    }
 }
 
 
@@ -94,7 +101,7 @@ class Table(BaseModel):
     rows: tuple[dict[str, Any], ...] = Field(description="A row a day and product.")
 
 
-@router.post("/forecasts", response_model=Table)
+@router.post("/forecasts", response_model=Table, responses=_AS_CSV)
 def create_forecast(
     body: ForecastBody, _: Reader, services: Parts, as_: Format = "json"
 ) -> Response | Table:
@@ -104,7 +111,7 @@ def create_forecast(
         return _answered(_made(services, request, answer_forecast, body.days), as_)
 
 
-@router.post("/plans", response_model=Table)
+@router.post("/plans", response_model=Table, responses=_AS_CSV)
 def create_plan(
     body: PlanBody, _: Reader, services: Parts, as_: Format = "json"
 ) -> Response | Table:

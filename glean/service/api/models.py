@@ -6,17 +6,15 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from glean.service.accounts.access import Parts, Reader, Runner, address_of
+from glean.service.api.file_answers import FILE_PARAMETERS, FILE_RESPONSES, answer_file
 from glean.service.data.models import ModelVersion, Promotion
 from glean.service.problems import not_found, responses
 
-router = APIRouter(
-    prefix="/api/v1/models", tags=["models"], responses=responses(401, 403, 404, 422, 503)
-)
+router = APIRouter(prefix="/api/v1/models", tags=["models"], responses=responses(404, 422, 503))
 
 
 class Model(BaseModel):
@@ -102,11 +100,15 @@ def get_card(model_id: str, _: Reader, services: Parts) -> dict[str, Any]:
     return content
 
 
-@router.get("/{model_id}/file", response_class=FileResponse)
-def get_model_file(model_id: str, _: Reader, services: Parts) -> FileResponse:
-    """Download a version."""
-    path = services.models.find(model_id).path
-    return FileResponse(path, filename=path.name, stat_result=path.stat())
+@router.get(
+    "/{model_id}/file",
+    response_class=Response,
+    responses=FILE_RESPONSES,
+    openapi_extra=FILE_PARAMETERS,
+)
+def get_model_file(model_id: str, _: Reader, services: Parts, request: Request) -> Response:
+    """Download a version, whole or a range of it; with an ETag."""
+    return answer_file(request, services.models.find(model_id).path)
 
 
 @router.post("/{model_id}/promote", status_code=HTTPStatus.OK)

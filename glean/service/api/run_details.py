@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 
 from glean.operations.detached_run import log_of
 from glean.service.accounts.access import Parts, Reader
-from glean.service.api.conditional import has_already
+from glean.service.api.file_answers import FILE_PARAMETERS, FILE_RESPONSES, answer_file
 from glean.service.api.run_models import RoundTable, RunEvent, RunEvents, RunFile, RunFiles
 from glean.service.problems import not_found, responses
 from glean.service.runs.event_tail import numbered_events
 from glean.service.services import Services
 
 router = APIRouter(
-    prefix="/api/v1/runs/{run_id}", tags=["runs"], responses=responses(401, 403, 404, 422, 503)
+    prefix="/api/v1/runs/{run_id}", tags=["runs"], responses=responses(404, 422, 503)
 )
 
 LOG_BYTES = 200_000
@@ -67,8 +66,9 @@ def list_files(run_id: str, _: Reader, services: Parts) -> RunFiles:
 
 @router.get(
     "/files/{name:path}",
-    response_class=FileResponse,
-    responses={206: {"description": "The part that a Range asked for."}},
+    response_class=Response,
+    responses=FILE_RESPONSES,
+    openapi_extra=FILE_PARAMETERS,
 )
 def get_file(run_id: str, name: str, _: Reader, services: Parts, request: Request) -> Response:
     """Download a file of a run, whole or a range of it; with an ETag."""
@@ -77,11 +77,7 @@ def get_file(run_id: str, name: str, _: Reader, services: Parts, request: Reques
     path = None if folder is None else files_of(folder).get(name)
     if path is None:
         raise not_found(f"file {name[:100]!r} of the run")
-    answer = FileResponse(path, stat_result=path.stat(), filename=path.name)
-    if "range" not in request.headers and has_already(request, answer.headers["etag"]):
-        etag = {"ETag": answer.headers["etag"]}
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=etag)
-    return answer
+    return answer_file(request, path)
 
 
 def folder_of(services: Services, run_id: str) -> Path | None:

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from glean.service.api.text import Text
 from glean.service.runs.status import RunStatus
 from glean.service.store.tables import RunRow
 
-SettingValue = bool | int | float | str
+SettingValue = bool | int | float | Text
 
 PATH_SETTINGS = ("sales", "products", "resume", "start-from", "output-dir")
 """Settings that name paths: from outside they come as ids."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from glean.errors import SettingsError
 from glean.operations.run_request import RunRequest, check_request
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
-from glean.service.api.conditional import answer_unless_known
+from glean.service.api.conditional import IF_NONE_MATCH, answer_unless_known
 from glean.service.api.run_models import PATH_SETTINGS, NewRun, Run, RunPage, SettingValue
 from glean.service.problems import FieldProblem, ProblemError, responses, settings_problems
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
@@ -18,20 +18,21 @@ from glean.service.runs.status import RunStatus
 from glean.service.services import Services
 from glean.service.store.tables import RunRow
 
-router = APIRouter(
-    prefix="/api/v1/runs", tags=["runs"], responses=responses(401, 403, 422, 429, 503)
-)
+router = APIRouter(prefix="/api/v1/runs", tags=["runs"], responses=responses(422, 503))
 
 MOST_A_PAGE = 200
+
+RUN_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": Run, "description": "Asked for before, under the same key."},
+    **responses(404, 409, 507),
+}
+"""What asking for a run is answered by beside 201, for OpenAPI."""
 
 
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    responses={
-        200: {"model": Run, "description": "Asked for before, under the same key."},
-        **responses(404, 409),
-    },
+    responses=RUN_RESPONSES,
 )
 def create_run(
     body: NewRun,
@@ -69,7 +70,12 @@ def list_runs(
     return RunPage(runs=[Run.of(row) for row in rows], next_cursor=following or None)
 
 
-@router.get("/{run_id}", response_model=Run, responses=responses(404))
+@router.get(
+    "/{run_id}",
+    response_model=Run,
+    responses={304: {"description": "It is as the ETag says."}, **responses(404)},
+    openapi_extra={"parameters": [IF_NONE_MATCH]},
+)
 def get_run(run_id: str, _: Reader, services: Parts, request: Request) -> Response:
     """Look at a run; with an ETag."""
     return answer_unless_known(request, Run.of(services.queue.find(run_id)))

@@ -14,15 +14,20 @@ from glean.service.accounts.scopes import Scope
 from glean.service.problems import ProblemError, not_found, responses
 from glean.service.store.tables import TokenRow
 
-router = APIRouter(prefix="/api/v1", tags=["accounts"], responses=responses(401, 403, 422, 503))
+router = APIRouter(prefix="/api/v1", tags=["accounts"], responses=responses(422, 503))
 
 MOST_LINES = 500
+
+LARGEST = 2**63 - 1
+"""The largest number that a database keeps."""
 
 
 class NewToken(BaseModel):
     """A token that shall be made."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"name": "Ada", "scope": "run"}]}
+    )
 
     name: str = Field(
         min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["Ada"]
@@ -136,7 +141,7 @@ def list_audit_log(
     _: Admin,
     services: Parts,
     before: Annotated[
-        int | None, Query(ge=1, description="Only lines with a lower number.")
+        int | None, Query(ge=1, le=LARGEST, description="Only lines with a lower number.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_LINES)] = 100,
 ) -> AuditLines:

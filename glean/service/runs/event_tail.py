@@ -40,7 +40,9 @@ class EventTail:
         return self._watchers > 0
 
     async def since(self, number: int) -> AsyncIterator[tuple[int, str]]:
-        """Yield the number and the line of every event after one, those to come too; never ends.
+        """Yield the number and the JSON of every event after one, those to come too; never ends.
+
+        Damaged lines have numbers too, and are left out.
 
         Parameters
         ----------
@@ -58,7 +60,8 @@ class EventTail:
                     fresh = self._lines[number:]
                 for line in fresh:
                     number += 1
-                    yield number, line
+                    if line:
+                        yield number, line
         finally:
             self._watchers -= 1
             if not self._watchers and self._poller is not None:
@@ -83,7 +86,7 @@ class EventTail:
             return []
         whole = content[: content.rfind(b"\n") + 1]
         self._read += len(whole)
-        return [line.decode("utf-8", errors="replace") for line in whole.splitlines()]
+        return [_as_json(line) for line in whole.splitlines()]
 
 
 class EventTails:
@@ -127,9 +130,16 @@ def numbered_events(path: Path, *, since: int, limit: int) -> list[tuple[int, di
 
 
 def parsed(line: bytes | str) -> dict[str, Any] | None:
-    """Read the line of an event; None where it is damaged."""
+    """Read the line of an event; None where it is damaged. A score that is no number is None."""
     try:
-        event = json.loads(line)
+        event = json.loads(line, parse_constant=lambda _: None)
+        # Half of a pair of surrogates can be escaped, but never be written as UTF-8.
+        json.dumps(event, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
+
+
+def _as_json(line: bytes) -> str:
+    event = parsed(line)
+    return "" if event is None else json.dumps(event)
