@@ -262,6 +262,12 @@ def declared_fields() -> dict[str, Field[Any]]:
     return found | {key_of(f): f for f in fields(RunSettings) if f.name not in _GROUPS}
 
 
+def group_of(key: str) -> str:
+    """Give the name of the group of settings that a key belongs to; "" for one of none."""
+    holding = (n for n, group in _GROUPS.items() if key in {key_of(f) for f in fields(group)})
+    return next(holding, "")
+
+
 def parse_text(key: str, text: str) -> ConfigValue:
     """Turn the text of `--set KEY=TEXT` into the type that the key is declared with.
 

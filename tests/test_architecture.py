@@ -79,6 +79,8 @@ ONLY_IMPORTERS = {
     "sqlalchemy": {"service"},
     "alembic": {"service"},
     "argon2": {"service"},
+    "babel": {"service"},
+    "jinja2": {"service"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

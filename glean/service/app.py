@@ -25,8 +25,34 @@ from glean.service.headers import SecurityHeaders
 from glean.service.openapi import complete_openapi
 from glean.service.problems import answer_problems
 from glean.service.services import Services
+from glean.service.web import static_files
+from glean.service.web.pages import (
+    accounts,
+    bakeries,
+    compare,
+    data,
+    docs,
+    login,
+    new_run,
+    overview,
+)
+from glean.service.web.pages import models as model_pages
+from glean.service.web.pages import runs as run_pages
 
 _ROUTERS = (health, runs, run_details, live, datasets, models, forecasts, tokens, aliases)
+_PAGES = (
+    login,
+    overview,
+    new_run,
+    run_pages,
+    compare,
+    model_pages,
+    data,
+    bakeries,
+    accounts,
+    docs,
+    static_files,
+)
 
 DESCRIPTION = """
 Runs of federated learning, the tables that simulations learn from, versions of the model, forecasts
@@ -64,12 +90,12 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     answer_problems(app)
-    for module in _ROUTERS:
+    for module in (*_ROUTERS, *_PAGES):
         app.include_router(module.router)
     complete_openapi(app)
     app.add_middleware(
         BodyLimit,
-        uploads=(datasets.router.prefix,),
+        uploads=(datasets.router.prefix, data.PATH),
         upload_mb=services.settings.upload_mb,
     )
     app.add_middleware(SecurityHeaders, tls=services.settings.secure_cookies)

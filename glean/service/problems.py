@@ -90,6 +90,11 @@ def settings_problems(error: SettingsError) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, _counted(len(errors)), errors=errors)
 
 
+def named_lines(error: SalesError) -> list[str]:
+    """Give a line a problem of a table; where on this machine it lies is nobody's business."""
+    return [str(replace(item, source=Path(item.source).name)) for item in error.problems]
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Declare the errors that a route answers with, for OpenAPI."""
     schema = {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
@@ -144,9 +149,7 @@ async def _of_http(_request: Request, error: Exception) -> JSONResponse:
 
 async def _of_glean(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, SalesError):
-        # Where on this machine a file lies is nobody's business.
-        items = [replace(item, source=Path(item.source).name) for item in error.problems]
-        problems = [FieldProblem(pointer="", detail=str(item)) for item in items]
+        problems = [FieldProblem(pointer="", detail=line) for line in named_lines(error)]
         return answer(HTTPStatus.UNPROCESSABLE_ENTITY, _counted(len(problems)), errors=problems)
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 

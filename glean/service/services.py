@@ -13,6 +13,7 @@ from glean.service.accounts.sessions import Sessions
 from glean.service.accounts.tokens import Tokens
 from glean.service.data.datasets import Datasets
 from glean.service.data.models import ModelRegistry
+from glean.service.runs.digests import RunDigests
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.event_tail import EventTails
 from glean.service.runs.queue import RunQueue
@@ -39,8 +40,8 @@ class Services:
         Its runs.
     defaults : RunDefaults
         Settings of new runs.
-    datasets, models
-        What runs learn from, and what they made.
+    datasets, models, digests
+        What runs learn from, what they made, and what they came to.
     workers : WorkerPool
         For what needs pandas, Flower or XGBoost.
     """
@@ -58,6 +59,7 @@ class Services:
     defaults: RunDefaults
     datasets: Datasets
     models: ModelRegistry
+    digests: RunDigests
     workers: WorkerPool
 
     def close(self) -> None:
@@ -103,6 +105,7 @@ def open_services(settings: ServiceSettings) -> Services:
         defaults=RunDefaults(database),
         datasets=datasets,
         models=ModelRegistry(database, settings),
+        digests=RunDigests(workers),
         workers=workers,
     )
 

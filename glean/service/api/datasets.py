@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,8 +11,10 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
+from glean.service.accounts.tokens import Principal
 from glean.service.data.datasets import Dataset
 from glean.service.problems import responses
+from glean.service.services import Services
 
 router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"], responses=responses(422, 503))
 
@@ -69,7 +72,18 @@ async def upload(
     file: Annotated[str, Query(max_length=300, description="Its name, like sales.csv.")],
 ) -> DatasetAnswer:
     """Upload a sales table as the body of the request; refused with all problems if it has any."""
-    path = await services.datasets.receive(file, request.stream())
+    return await keep_upload(request, principal, services, file, request.stream())
+
+
+async def keep_upload(
+    request: Request,
+    principal: Principal,
+    services: Services,
+    file: str,
+    content: AsyncIterator[bytes],
+) -> DatasetAnswer:
+    """Take an upload in, check it and keep it; raises as `Datasets.receive` and `keep` do."""
+    path = await services.datasets.receive(file, content)
     dataset = await run_in_threadpool(services.datasets.keep, path, by=principal.name)
     await run_in_threadpool(
         services.audit_log.note,

@@ -99,7 +99,12 @@ def delete_run(run_id: str, principal: Admin, services: Parts, request: Request)
 
 
 def ask_for_run(
-    services: Services, body: NewRun, asked_by: str, *, key: str = ""
+    services: Services,
+    body: NewRun,
+    asked_by: str,
+    *,
+    key: str = "",
+    with_defaults: bool = True,
 ) -> tuple[RunRow, bool]:
     """Check a run that is asked for and put it into the queue.
 
@@ -109,7 +114,8 @@ def ask_for_run(
         It can't be run so; every setting that is wrong is named.
     """
     refuse_paths(body.settings)
-    settings = {**services.defaults.all(), **body.settings, **_paths(services, body)}
+    chosen = services.defaults.all() if with_defaults and body.resume is None else {}
+    settings = {**chosen, **body.settings, **_paths(services, body)}
     request = RunRequest(
         engine=body.engine,
         results=str(services.settings.results),

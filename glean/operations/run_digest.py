@@ -1,0 +1,81 @@
+"""What a run came to, as plain values: what is thrown away, how far off, by bakery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunDigest:
+    """What a run came to.
+
+    Parameters
+    ----------
+    lead : tuple of str
+        What a person asks first: how much less is thrown away, in sentences.
+    title : str
+        Of the table.
+    heads : tuple of str
+        Of its columns; the first one names rows.
+    rows : tuple of tuple of str
+        Its cells.
+    best : tuple of int
+        Rows that are set off.
+    sentences : tuple of str
+        What follows from the table.
+    by_bakery : dict of str to dict of str to float
+        Bakery -> method -> WAPE; empty where bakeries keep their scores at home.
+    """
+
+    lead: tuple[str, ...]
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    best: tuple[int, ...]
+    sentences: tuple[str, ...]
+    by_bakery: dict[str, dict[str, float]]
+
+
+def digest_run(folder: Path) -> RunDigest:
+    """Read what a completed run came to.
+
+    Raises
+    ------
+    GleanError
+        The folder is no completed run's, or damaged.
+    """
+    # Here, since whoever only keeps digests does without pandas and Flower.
+    from glean.operations.report import result_of_run
+    from glean.runs.index import read_run
+    from glean.workloads import DEFAULT_WORKLOAD
+
+    result = result_of_run(folder)
+    of_demand = read_run(folder).settings.get("workload", DEFAULT_WORKLOAD) == DEFAULT_WORKLOAD
+    lead, by_bakery = _of_demand(folder) if of_demand else ((), {})
+    return RunDigest(
+        lead=lead,
+        title=result.title,
+        heads=result.heads,
+        rows=result.rows,
+        best=tuple(sorted(result.best)),
+        sentences=tuple(sentence for sentence in result.sentences if sentence),
+        by_bakery=by_bakery,
+    )
+
+
+def _of_demand(folder: Path) -> tuple[tuple[str, ...], dict[str, dict[str, float]]]:
+    from glean.evaluation.figures.plan_curve import savings_sentences
+    from glean.evaluation.tables.results import read_results
+    from glean.sales.table import ALL_BAKERIES
+
+    results = read_results(folder)
+    lead = () if results.plans is None else tuple(savings_sentences(results.plans))
+    if results.scores is None:
+        return lead, {}
+    single = results.scores[results.scores["bakery"] != ALL_BAKERIES].dropna(subset=["wape"])
+    by_bakery: dict[str, dict[str, float]] = {}
+    columns = (single[name] for name in ("bakery", "method", "wape"))
+    for bakery, method, wape in zip(*columns, strict=True):
+        by_bakery.setdefault(bakery, {})[method] = float(wape)
+    return lead, by_bakery

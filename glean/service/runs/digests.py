@@ -1,0 +1,45 @@
+"""What runs came to, read once by the worker and remembered while their files stay as they are."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from glean.errors import GleanError
+from glean.operations.run_digest import RunDigest, digest_run
+from glean.runs.index import signature_of
+from glean.service.worker_pool import WorkerPool
+
+_MOST = 50
+
+
+class RunDigests:
+    """Digests of completed runs.
+
+    Parameters
+    ----------
+    workers : WorkerPool
+        Reads them.
+    """
+
+    def __init__(self, workers: WorkerPool) -> None:
+        self._workers = workers
+        self._known: OrderedDict[tuple[Path, str], RunDigest | None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, folder: Path) -> RunDigest | None:
+        """Give the digest of a completed run; None where it can't be read."""
+        key = (folder, signature_of(folder))
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
+        try:
+            found = self._workers.run(digest_run, folder)
+        except GleanError:
+            found = None
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        return found

@@ -1,0 +1,238 @@
+"""The form to start a run: the settings with their meanings, ranges and defaults, in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+
+from glean.errors import GleanError, SettingsError
+from glean.federation.launch.flower_app import app_config
+from glean.service.accounts.access import address_of
+from glean.service.api.run_models import PATH_SETTINGS, NewRun
+from glean.service.api.runs import ask_for_run
+from glean.service.problems import ProblemError
+from glean.service.services import Services
+from glean.service.web.browser_access import Form, PageRoute, Parts, RunningBrowser
+from glean.service.web.languages import Language
+from glean.service.web.rendering import language_for, page
+from glean.settings import ConfigValue, declared_fields, group_of, parse_text
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+USUAL = frozenset(
+    [
+        "aggregation",
+        "num-server-rounds",
+        "learning-rate",
+        "max-depth",
+        "trees-per-round",
+        "test-days",
+        "validation-days",
+        "holiday-region",
+        "units-label",
+        "scenario",
+        "privacy",
+        "epsilon",
+        "workload",
+        "seed",
+    ]
+)
+"""Settings that aren't folded away."""
+
+_FIELD = "s-"
+
+
+@dataclass(frozen=True)
+class SettingField:
+    """A setting as the form shows it.
+
+    Parameters
+    ----------
+    key, meaning : str
+        Its key and what it means.
+    value, default : str
+        What stands there, and what it is unless told otherwise.
+    choices : tuple of str
+        What it can be; empty where that isn't a list.
+    range : str
+        Between what it lies; "" where nothing limits it.
+    numeric : bool
+        Whether it is a number.
+    """
+
+    key: str
+    meaning: str
+    value: str
+    default: str
+    choices: tuple[str, ...] = ()
+    range: str = ""
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class SettingGroup:
+    """Settings that belong together, the rare ones apart."""
+
+    title: str
+    usual: list[SettingField]
+    rare: list[SettingField]
+
+
+@router.get("/runs/new")
+def show_form(
+    request: Request, session: RunningBrowser, services: Parts, like: str = "", dataset: str = ""
+) -> Response:
+    """Show the form, as another run was set where one is named."""
+    chosen, engine = services.defaults.all(), "inprocess"
+    if like:
+        row = services.queue.find(like)
+        chosen = {**chosen, **row.settings}
+        engine = row.engine or engine
+        dataset = dataset or _dataset_of(services, row.settings)
+    values = {key: _text(value) for key, value in chosen.items()}
+    return _form(request, session, services, values, dataset=dataset, engine=engine)
+
+
+@router.post("/runs/new")
+def start(request: Request, session: RunningBrowser, services: Parts, form: Form) -> Response:
+    """Put the run into the queue, or show the form again with all that is wrong."""
+    values = {
+        key.removeprefix(_FIELD): str(text).strip()
+        for key, text in form.items()
+        if key.startswith(_FIELD)
+    }
+    dataset, engine = str(form.get("dataset", "")), str(form.get("engine", ""))
+    bakeries = str(form.get("bakeries", "")).strip()
+    settings, lines = _parsed(values)
+    if not lines:
+        try:
+            body = NewRun.model_validate(
+                {
+                    "engine": engine,
+                    "settings": settings,
+                    "bakeries": bakeries or None,
+                    "dataset": dataset or None,
+                }
+            )
+            row, _ = ask_for_run(services, body, session.principal.name, with_defaults=False)
+        except ProblemError as problem:
+            lines = [item.detail for item in problem.errors] or [problem.detail]
+        except ValidationError as error:
+            lines = [f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()]
+        except GleanError as error:
+            lines = str(error).splitlines()
+        else:
+            services.audit_log.note(
+                session.principal.name, "run.create", row.id, address=address_of(request)
+            )
+            return RedirectResponse(f"/runs/{row.id}", HTTPStatus.SEE_OTHER)
+    return _form(
+        request,
+        session,
+        services,
+        values,
+        dataset=dataset,
+        engine=engine,
+        bakeries=bakeries,
+        lines=lines,
+    )
+
+
+def _form(
+    request: Request,
+    session: RunningBrowser,
+    services: Services,
+    values: Mapping[str, str],
+    *,
+    dataset: str = "",
+    engine: str = "inprocess",
+    bakeries: str = "",
+    lines: list[str] | None = None,
+) -> Response:
+    return page(
+        request,
+        "new_run.html",
+        session,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if lines else HTTPStatus.OK,
+        groups=_groups(values, language_for(request)),
+        datasets=services.datasets.all(),
+        chosen_dataset=dataset,
+        engine=engine,
+        bakeries=bakeries,
+        lines=lines or [],
+    )
+
+
+def _parsed(values: Mapping[str, str]) -> tuple[dict[str, ConfigValue], list[str]]:
+    """Read what the form says; settings that stay as they are by default are left out."""
+    settings: dict[str, ConfigValue] = {}
+    lines: list[str] = []
+    defaults = app_config()
+    for key, text in values.items():
+        try:
+            value = parse_text(key, text)
+        except SettingsError as error:
+            lines += str(error).splitlines()
+        else:
+            if value != defaults.get(key):
+                settings[key] = value
+    return settings, lines
+
+
+def _groups(values: Mapping[str, str], language: Language) -> list[SettingGroup]:
+    _ = language.gettext
+    titles = {
+        "rounds": _("Rounds"),
+        "boosting": _("Trees"),
+        "windows": _("Training, choosing, testing"),
+        "table": _("The table"),
+        "noise": _("Privacy"),
+    }
+    found: dict[str, list[SettingField]] = {title: [] for title in titles.values()}
+    found[_("The rest")] = []
+    for key, item in declared_fields().items():
+        if key not in PATH_SETTINGS:
+            title = titles.get(group_of(key), _("The rest"))
+            found[title].append(_shown(key, item, values.get(key)))
+    return [
+        SettingGroup(
+            title,
+            [field for field in fields if field.key in USUAL],
+            [field for field in fields if field.key not in USUAL],
+        )
+        for title, fields in found.items()
+    ]
+
+
+def _shown(key: str, item: Field[Any], value: str | None) -> SettingField:
+    default = _text(app_config()[key])
+    kind = type(item.default)
+    choices: tuple[str, ...] = ("true", "false") if kind is bool else ()
+    if "choices" in item.metadata:
+        choices = tuple(item.metadata["choices"]())
+    limits = item.metadata.get("range")
+    return SettingField(
+        key=key,
+        meaning=item.metadata["meaning"],
+        value=default if value is None else value,
+        default=default,
+        choices=choices,
+        range="" if limits is None else f"{limits[0]:,} \N{EN DASH} {limits[1]:,}",
+        numeric=kind in (int, float),
+    )
+
+
+def _text(value: ConfigValue) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _dataset_of(services: Services, settings: Mapping[str, Any]) -> str:
+    """Find the dataset that a run learned from, among those that are there."""
+    sales = str(settings.get("sales") or "")
+    return next((item.id for item in services.datasets.all() if f"/{item.id}/" in sales), "")

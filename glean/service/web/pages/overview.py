@@ -1,0 +1,88 @@
+"""The overview: what runs, what waits, what ended last, and what needs a hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from glean.service.api.health import look
+from glean.service.runs.client_states import ClientState, client_standings
+from glean.service.runs.listing import RunFilter, RunOrder, list_rows
+from glean.service.runs.status import ACTIVE, ENDED, RunStatus
+from glean.service.services import Services
+from glean.service.store.tables import RunRow
+from glean.service.web.browser_access import Browser, PageRoute, Parts
+from glean.service.web.languages import Language
+from glean.service.web.rendering import language_for, page
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Something that needs a hand.
+
+    Parameters
+    ----------
+    text : str
+        What, in a sentence.
+    run : str
+        Of which run; "" of none.
+    """
+
+    text: str
+    run: str = ""
+
+
+@router.get("/")
+def show(request: Request, session: Browser, services: Parts) -> Response:
+    """Show the overview."""
+    values = _live(services, language_for(request))
+    latest = next((r for r in values["ended"] if r.status == RunStatus.COMPLETED), None)
+    folder = None if latest is None else services.queue.run_folder(latest)
+    digest = None if folder is None else services.digests.of(folder)
+    lead = digest.lead if digest else ()
+    return page(request, "overview.html", session, latest=latest, latest_lead=lead, **values)
+
+
+@router.get("/overview/live")
+def show_live(request: Request, session: Browser, services: Parts) -> Response:
+    """Show the part of it that changes."""
+    return page(request, "overview_live.html", session, **_live(services, language_for(request)))
+
+
+def _live(services: Services, language: Language) -> dict[str, Any]:
+    running = _rows(services, ACTIVE, RunOrder.OLDEST)
+    ended = _rows(services, ENDED, RunOrder.LAST_ENDED)[:SHOWN]
+    return {
+        "running": running,
+        "queued": _rows(services, (RunStatus.QUEUED,), RunOrder.OLDEST),
+        "ended": ended,
+        "hands": _hands(services, running, ended, language),
+    }
+
+
+def _rows(services: Services, statuses: tuple[RunStatus, ...], order: RunOrder) -> list[RunRow]:
+    rows, _ = list_rows(services.database, RunFilter(statuses), order=order, limit=50)
+    return rows
+
+
+def _hands(
+    services: Services, running: list[RunRow], ended: list[RunRow], language: Language
+) -> list[Hand]:
+    _ = language.gettext
+    ready = look(services)
+    found = [Hand(text) for text in (ready.database, ready.results) if text]
+    if ended and ended[0].status == RunStatus.FAILED:
+        found.append(Hand(f"{_('failed')}: {ended[0].reason}", ended[0].id))
+    for row in running:
+        folder = services.queue.run_folder(row)
+        standings = [] if folder is None else client_standings(folder / "events.jsonl")
+        missing = [one.name for one in standings if one.state is ClientState.MISSING]
+        if missing:
+            found.append(Hand(f"{_('missing')}: {', '.join(missing)}", row.id))
+    return found

@@ -1,0 +1,103 @@
+"""Templates become pages, in the language of whoever asked."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from glean import __version__
+from glean.service.accounts.scopes import Scope
+from glean.service.accounts.sessions import BrowserSession
+from glean.service.runs.status import ENDED, RunStatus
+from glean.service.web.languages import LANGUAGES, Language, language_of
+from glean.service.web.static_files import url_of
+
+LANGUAGE_COOKIE = "glean-language"
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {
+        "static": url_of,
+        "languages": LANGUAGES,
+        "version": __version__,
+        "Scope": Scope,
+        "ended_statuses": ENDED,
+    }
+    return found
+
+
+_ENVIRONMENT = _environment()
+
+
+def language_for(request: Request) -> Language:
+    """Choose the language of the one who asks."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    return language_of(chosen, request.headers.get("accept-language", ""))
+
+
+def page(
+    request: Request,
+    template: str,
+    session: BrowserSession | None,
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+    **values: Any,
+) -> HTMLResponse:
+    """Make a page.
+
+    Parameters
+    ----------
+    request : Request
+        Who asks, by whose language.
+    template : str
+        Its file.
+    session : BrowserSession or None
+        Who is signed in.
+    status : HTTPStatus
+        Of the answer.
+    **values
+        What the template names.
+    """
+    speaks = language_for(request)
+    content = _ENVIRONMENT.get_template(template).render(
+        **values,
+        session=session,
+        path=request.url.path,
+        language=speaks,
+        gettext=speaks.gettext,
+        ngettext=speaks.ngettext,
+        _=speaks.gettext,
+        status_word=lambda word: speaks.gettext(STATUS_WORDS[RunStatus(word)]),
+    )
+    headers = {"Vary": "Cookie, Accept-Language"}
+    return HTMLResponse(content, status, headers)
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
+STATUS_WORDS = {
+    RunStatus.QUEUED: _("waiting"),
+    RunStatus.STARTING: _("starting"),
+    RunStatus.RUNNING: _("running"),
+    RunStatus.COMPLETED: _("completed"),
+    RunStatus.FAILED: _("failed"),
+    RunStatus.CANCELLED: _("taken back"),
+}
+"""How a run stands, as pages say it."""
