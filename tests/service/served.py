@@ -21,6 +21,7 @@ class Served:
     def __init__(self, process: subprocess.Popen[str], address: str, token: str) -> None:
         self.process = process
         self.address = address
+        self.token = token
         self.headers = {"Authorization": f"Bearer {token}"}
         self.http = httpx2.Client(base_url=address, headers=self.headers, timeout=60)
 

@@ -47,7 +47,7 @@ def events_by_socket(served: Served, run_id: str, since: int, count: int) -> lis
 def test_runs_survive_a_service_that_is_killed(tmp_path: Path) -> None:
     """Two go on; the next service finds both, and who watches misses nothing and sees no two."""
     with serving(tmp_path, "--runs-at-once", "2") as first:
-        token = first.headers["Authorization"].removeprefix("Bearer ")
+        token = first.token
         runs = [first.ask(**{"num-server-rounds": 12, "max-depth": 2}) for _ in range(2)]
         for run_id in runs:
             first.wait(run_id, "running", "completed", rounds=1)
@@ -104,6 +104,5 @@ def test_the_first_token_is_made_once(tmp_path: Path) -> None:
     """Who starts the service again is told that there is one."""
     with serving(tmp_path) as served:
         assert served.http.get("/api/v1/myself").json()["scope"] == "admin"
-        token = served.headers["Authorization"].removeprefix("Bearer ")
-    with serving(tmp_path, token=token) as again:
+    with serving(tmp_path, token=served.token) as again:
         assert again.http.get("/api/v1/myself").status_code == 200

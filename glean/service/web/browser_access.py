@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -45,9 +46,12 @@ class PageRoute(APIRoute):
             except ProblemError as problem:
                 lines = [item.detail for item in problem.errors]
                 return await _error_page(request, problem.status, problem.detail, lines)
-            except (GleanError, RequestValidationError) as error:
-                status = HTTPStatus.UNPROCESSABLE_ENTITY
-                return await _error_page(request, status, "", str(error).splitlines())
+            except (RequestValidationError, ValidationError) as error:
+                lines = [f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()]
+                return await _error_page(request, HTTPStatus.UNPROCESSABLE_ENTITY, "", lines)
+            except GleanError as error:
+                lines = str(error).splitlines()
+                return await _error_page(request, HTTPStatus.UNPROCESSABLE_ENTITY, "", lines)
             except SQLAlchemyError as error:
                 return await _error_page(
                     request, HTTPStatus.SERVICE_UNAVAILABLE, reason_of(error), []
@@ -101,17 +105,17 @@ def session_with(scope: Scope) -> Callable[[BrowserSession], BrowserSession]:
 
 async def read_form(
     request: Request, session: Annotated[BrowserSession, Depends(session_of)]
-) -> FormData:
-    """Read a form that one of our pages sent.
+) -> AsyncIterator[FormData]:
+    """Read a form that one of our pages sent; its files are closed after the answer.
 
     Raises
     ------
     ProblemError
         It doesn't repeat the word of the session.
     """
-    form = await request.form(max_files=1, max_fields=500)
-    check_csrf(session, str(form.get(CSRF_FIELD, "")))
-    return form
+    async with request.form(max_files=1, max_fields=500) as form:
+        check_csrf(session, str(form.get(CSRF_FIELD, "")))
+        yield form
 
 
 Browser = Annotated[BrowserSession, Depends(session_of)]

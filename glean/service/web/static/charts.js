@@ -47,11 +47,12 @@
 
   function draw() {
     const score = document.getElementById("score-chart"), pair = document.getElementById("pair-chart");
-    if (score) scores(score);
+    if (score) scores(score).catch(() => {}); // drawn when the network is back
     if (pair) pairs(pair);
   }
 
   document.addEventListener("run-event", (found) => { if (found.detail.event.event === "round_finished") draw(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  addEventListener("online", draw);
   draw();
 })();

@@ -23,7 +23,7 @@
   function soon() { if (!pending) pending = setTimeout(refresh, 300); }
 
   function offline(is) {
-    document.documentElement.dataset.line = is ? "broken" : "stands";
+    document.getElementById("off-line").hidden = !is;
   }
 
   function watch() {
