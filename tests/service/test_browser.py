@@ -93,7 +93,10 @@ def start_run(page: Page, rounds: int) -> str:
 
 def wait_for_round(page: Page, number: int) -> None:
     """Wait until the page, which isn't loaded anew, shows that so many rounds are done."""
-    page.wait_for_function(f"document.querySelector('progress')?.value >= {number}")
+    done = "document.querySelector('progress')?.value ?? 0"
+    processes.wait_until(
+        lambda: float(page.evaluate(done)) >= number, f"round {number} is shown", limit_s=60
+    )
 
 
 def test_a_run_is_watched_through_a_break_of_the_network(browser: Browser, served: Served) -> None:
