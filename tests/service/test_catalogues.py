@@ -1,0 +1,121 @@
+"""The catalogues of the pages: every sentence in every language, and none that no page says."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.frontend import CommandLineInterface
+from babel.messages.pofile import read_po
+
+from glean.service.web.languages import LANGUAGES, LOCALES
+from glean.service.web.rendering import TEMPLATES
+
+REPOSITORY = Path(__file__).parents[2]
+WEB = "glean/service/web"
+TEMPLATE = "/tmp/pages.pot"  # noqa: S108 # as the commands of docs/service.md; none is written here
+EXTRACT = f"pybabel extract --no-location -F {WEB}/babel.toml -o {TEMPLATE} {WEB}"
+UPDATE = (
+    "pybabel update -N --no-wrap --ignore-obsolete --ignore-pot-creation-date "
+    f"-i {TEMPLATE} -d {WEB}/locale"
+)
+ADVICE = f"bring the catalogues up to date and translate what is empty:\n  {EXTRACT}\n  {UPDATE}"
+
+TRANSLATED = ["de", "fr"]
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """What the pages say, extracted as docs/service.md says."""
+    template = tmp_path_factory.mktemp("words") / "pages.pot"
+    given = EXTRACT.replace(TEMPLATE, str(template)).split()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        CommandLineInterface().run([given[0], "-q", *given[1:]])  # type: ignore[no-untyped-call]
+    with template.open("rb") as file:
+        return read_po(file)
+
+
+@cache
+def catalogue(code: str) -> Catalog:
+    with (LOCALES / code / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        return read_po(file, locale=code)
+
+
+def messages_of(found: Catalog) -> list[Message]:
+    """All but the header."""
+    return [message for message in found if message.id]
+
+
+def ids_of(message: Message) -> tuple[str, ...]:
+    return message.id if isinstance(message.id, tuple) else (str(message.id),)
+
+
+def forms_of(message: Message) -> tuple[str, ...]:
+    """The translation, in all its forms."""
+    return message.string if isinstance(message.string, tuple) else (str(message.string or ""),)
+
+
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"%\(\w+\)s", text))
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_a_catalogue_has_every_sentence_and_no_other(sentences: Catalog, code: str) -> None:
+    """As Babel extracts them from the code and the templates now."""
+    wanted = {message.id for message in messages_of(sentences)}
+    found = {message.id for message in messages_of(catalogue(code))}
+    assert len(wanted) > 100
+    assert not wanted - found, f"{code} lacks {sorted(map(str, wanted - found))}; {ADVICE}"
+    assert not found - wanted, f"no page says {sorted(map(str, found - wanted))}; {ADVICE}"
+    assert not catalogue(code).obsolete, ADVICE
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_every_sentence_is_translated(code: str) -> None:
+    """In every form, by somebody, with the same placeholders."""
+    assert not catalogue(code).fuzzy
+    for message in messages_of(catalogue(code)):
+        assert not message.fuzzy, f"{code}: {message.id!r} was guessed; {ADVICE}"
+        ids, forms = ids_of(message), forms_of(message)
+        assert len(forms) == len(ids), message.id
+        for form in forms:
+            assert form.strip(), f"{code} doesn't translate {message.id!r}; {ADVICE}"
+            assert placeholders(form) <= placeholders(ids[-1]), message.id
+        assert placeholders(forms[-1]) == placeholders(ids[-1]), message.id
+
+
+def test_the_first_french_form_has_the_number() -> None:
+    """It goes with none and with one."""
+    for message in messages_of(catalogue("fr")):
+        assert placeholders(forms_of(message)[0]) == placeholders(ids_of(message)[-1]), message.id
+
+
+def test_catalogues_name_nobody() -> None:
+    """There is a `.po` for each language but English, and nothing else."""
+    files = sorted(path for path in LOCALES.rglob("*") if path.is_file())
+    assert files == sorted(LOCALES / c / "LC_MESSAGES" / "messages.po" for c in TRANSLATED)
+    assert {"en", *TRANSLATED} == set(LANGUAGES)
+    for path in files:
+        assert not re.search(r"@|FIRST AUTHOR|FULL NAME|^#:", path.read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_docs_have_the_commands() -> None:
+    """Those that are run here."""
+    text = (REPOSITORY / "docs" / "service.md").read_text("utf-8")
+    joined = re.sub(r"\\\n\s*", "", text)
+    assert EXTRACT in joined
+    assert UPDATE in joined
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.html")), ids=lambda path: path.name)
+def test_a_template_says_nothing_unmarked(path: Path) -> None:
+    """What stands there outside of braces is no word of any language, but for the name."""
+    text = path.read_text("utf-8")
+    spoken = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"{]*)["{]', text)
+    plain = re.sub(r"{%.*?%}|{{.*?}}|{#.*?#}", " ", text, flags=re.DOTALL)
+    words = re.findall(r"[^\W\d_]+", " ".join([*spoken, re.sub(r"<[^>]*>", " ", plain)]))
+    assert set(words) <= {"Glean", "glean"}

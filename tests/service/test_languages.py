@@ -1,0 +1,187 @@
+"""The pages in English, German and French, with numbers and days as one writes them there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import sqlalchemy as sa
+from starlette.testclient import TestClient
+
+from glean.service.runs.status import RunStatus
+from glean.service.services import Services
+from glean.service.store.tables import RunRow
+from glean.service.web.languages import LANGUAGES, NOTHING, language, language_of
+from glean.service.web.rendering import LANGUAGE_COOKIE
+
+
+# The oracles follow CLDR: French groups by a narrow no-break space.
+@pytest.mark.parametrize(
+    ("code", "number", "percent", "moment", "day"),
+    [
+        ("en", "1,234.5", "12.3 %", "1 Mar 2026, 14:05:09 UTC", "1 Mar 2026"),
+        ("de", "1.234,5", "12,3 %", "01.03.2026, 14:05:09 UTC", "01.03.2026"),
+        ("fr", "1\u202f234,5", "12,3 %", "1 mars 2026, 14:05:09 UTC", "1 mars 2026"),
+    ],
+)
+def test_numbers_and_days_are_written_as_in_the_language(
+    code: str, number: str, percent: str, moment: str, day: str
+) -> None:
+    """A dash where there is none."""
+    speaks = language(code)
+    assert speaks.number(1234.5, 1) == number
+    assert speaks.number(7) == "7"
+    assert speaks.percent(0.1234) == percent
+    assert speaks.moment("2026-03-01T14:05:09+00:00") == moment
+    assert speaks.day("2026-03-01") == day
+    nothing = [speaks.number(None), speaks.percent(None), speaks.moment(None), speaks.moment("?")]
+    assert nothing == [NOTHING] * 4
+
+
+@pytest.mark.parametrize(
+    ("code", "forms"),
+    [
+        ("en", {0: "0 files", 1: "One file", 2: "2 files", 1234: "1,234 files"}),
+        ("de", {0: "0 Dateien", 1: "Eine Datei", 2: "2 Dateien", 1234: "1.234 Dateien"}),
+        ("fr", {0: "0 fichier", 1: "1 fichier", 2: "2 fichiers", 1234: "1\u202f234 fichiers"}),
+    ],
+)
+def test_words_go_with_their_number(code: str, forms: dict[int, str]) -> None:
+    """None is one in French, several in English and German."""
+    found = {count: language(code).ngettext("One file", "%(num)s files", count) for count in forms}
+    assert found == forms
+
+
+def test_a_sentence_that_a_catalogue_lacks_stays_english() -> None:
+    """With its number."""
+    for code in LANGUAGES:
+        assert language(code).gettext("A pear.") == "A pear."
+        assert language(code).ngettext("One pear", "%(num)s pears", 2) == "2 pears"
+
+
+@pytest.mark.parametrize(
+    ("cookie", "header", "wanted"),
+    [
+        ("fr", "de", "fr"),
+        ("en", "de", "en"),
+        (None, "de", "de"),
+        (None, "de-AT,de;q=0.9,en;q=0.8", "de"),
+        (None, "it, fr-CH;q=0.5", "fr"),
+        (None, "it", "en"),
+        (None, "", "en"),
+        (None, "*", "en"),
+        ("it", "de", "de"),
+        ("../de", "", "en"),
+    ],
+)
+def test_a_cookie_beats_what_the_browser_asks_for(
+    cookie: str | None, header: str, wanted: str
+) -> None:
+    """And English is for who speaks none of the languages."""
+    assert language_of(cookie, header).code == wanted
+
+
+@pytest.fixture
+def _much_to_show(
+    client: TestClient,
+    admin: dict[str, str],
+    services: Services,
+    results: Path,
+    three_bakeries: str,
+) -> Iterator[None]:
+    """Of everything that a page can show there is one: runs, a queue, models, a table, accounts."""
+    first = next(results.glob("2*"))
+    shutil.copytree(first, results / "20260101T000000Z-8001")
+    services.discovery.refresh()
+    # Without the worker process, which takes seconds to start.
+    with mock.patch.object(
+        type(services.workers), "run", lambda _, function, *given: function(*given)
+    ):
+        asked = {"engine": "inprocess", "bakeries": 3, "settings": {"num-server-rounds": 2}}
+        table = Path(three_bakeries).read_bytes()
+        calls: list[tuple[str, dict[str, Any]]] = [
+            ("runs", {"json": asked}),
+            ("tokens", {"json": {"name": "Ben"}}),
+            ("datasets?file=sales.csv", {"content": table}),
+            *((f"models/{version.run.id}/promote", {}) for version in services.models.all()),
+        ]
+        for path, body in calls:
+            assert client.post(f"/api/v1/{path}", headers=admin, **body).is_success
+        yield
+
+
+HEADINGS = {
+    "/": ("Ended last", "Zuletzt beendet", "Terminés en dernier"),
+    "/runs": ("Runs", "Läufe", "Entraînements"),
+    "/runs?status=queued": ("taken back", "zurückgenommen", "retiré"),
+    "/runs?status=failed": ("Start a run", "Lauf starten", "Lancer un entraînement"),
+    "/runs/new": ("Rarely changed", "Selten geändert", "Rarement changés"),
+    "/runs/{run}": ("By round", "Runde für Runde", "Tour par tour"),
+    "/runs/{queued}": ("Take back", "Zurücknehmen", "Retirer"),
+    "/compare": ("Compare two runs", "Zwei Läufe vergleichen", "Comparer deux entraînements"),
+    "/models": ("in production", "im Einsatz", "en service"),
+    "/data": ("Upload and check", "Hochladen und prüfen", "Envoyer et vérifier"),
+    "/bakeries": ("Bakeries", "Bäckereien", "Boulangeries"),
+    "/accounts": ("Who did what", "Wer was getan hat", "Qui a fait quoi"),
+    "/docs": ("Sign out", "Abmelden", "Se déconnecter"),
+    "/runs/none": ("That didn't work", "Das hat nicht geklappt", "Cela n\u2019a pas marché"),
+}
+LIVE = {
+    "/overview/live": ("Needs a hand", "Zu erledigen", "À régler"),
+    "/runs/{run}/live": ("How it stands", "Stand", "État"),
+}
+
+
+class _Texts(HTMLParser):
+    """What a page says, piece by piece, and in which language it claims to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.language: str | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.found.add(given.get("aria-label") or "")
+        if tag == "html":
+            self.language = given.get("lang")
+
+    def handle_data(self, data: str) -> None:
+        self.found.add(" ".join(data.split(" ")).strip())
+
+
+def addresses(services: Services) -> dict[str, str]:
+    rows = services.models.all()
+    with services.database.transaction() as session:
+        queued = session.scalars(
+            sa.select(RunRow.id).where(RunRow.status == RunStatus.QUEUED)
+        ).one()
+    return {"run": rows[0].run.id, "queued": queued}
+
+
+@pytest.mark.usefixtures("_much_to_show")
+@pytest.mark.parametrize("code", list(LANGUAGES))
+def test_each_page_is_in_the_language_of_the_cookie(
+    client: TestClient, admin: dict[str, str], services: Services, code: str
+) -> None:
+    """And says nothing in English that the catalogue has in that language."""
+    client.cookies.set(LANGUAGE_COOKIE, code)
+    place = list(LANGUAGES).index(code)
+    signing_in = client.get("/login")
+    assert language(code).gettext("Your token") in _Texts(signing_in.text).found
+    client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
+    named = addresses(services)
+    for address, headings in (HEADINGS | LIVE).items():
+        answer = client.get(address.format(**named))
+        assert answer.status_code == (404 if address == "/runs/none" else 200), answer.text
+        said = _Texts(answer.text)
+        assert said.language == (None if address in LIVE else code), address
+        assert headings[place] in said.found, address
+        english = {s for s in said.found if " " in s and language(code).gettext(s) != s}
+        assert not english, address
