@@ -126,7 +126,7 @@ HEADINGS = {
     "/compare": ("Compare two runs", "Zwei Läufe vergleichen", "Comparer deux entraînements"),
     "/models": ("in production", "im Einsatz", "en service"),
     "/data": ("Upload and check", "Hochladen und prüfen", "Envoyer et vérifier"),
-    "/bakeries": ("Bakeries", "Bäckereien", "Boulangeries"),
+    "/bakeries": ("done", "fertig", "jusqu\u2019au bout"),
     "/accounts": ("Who did what", "Wer was getan hat", "Qui a fait quoi"),
     "/docs": ("Sign out", "Abmelden", "Se déconnecter"),
     "/runs/none": ("That didn't work", "Das hat nicht geklappt", "Cela n\u2019a pas marché"),
@@ -135,6 +135,9 @@ LIVE = {
     "/overview/live": ("Needs a hand", "Zu erledigen", "À régler"),
     "/runs/{run}/live": ("How it stands", "Stand", "État"),
 }
+
+RAW = {"round"}
+"""What a table says as the run's files do: the name of a column."""
 
 
 class _Texts(HTMLParser):
@@ -153,7 +156,7 @@ class _Texts(HTMLParser):
             self.language = given.get("lang")
 
     def handle_data(self, data: str) -> None:
-        self.found.add(" ".join(data.split(" ")).strip())
+        self.found.add(data.strip())
 
 
 def addresses(services: Services) -> dict[str, str]:
@@ -183,5 +186,5 @@ def test_each_page_is_in_the_language_of_the_cookie(
         said = _Texts(answer.text)
         assert said.language == (None if address in LIVE else code), address
         assert headings[place] in said.found, address
-        english = {s for s in said.found if " " in s and language(code).gettext(s) != s}
-        assert not english, address
+        english = {text for text in said.found if language(code).gettext(text) != text}
+        assert english <= RAW, address
