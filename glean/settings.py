@@ -256,16 +256,13 @@ class RunSettings:
 
 def declared_fields() -> dict[str, Field[Any]]:
     """Key of the run config -> its field, in the order in which they are documented."""
-    found: dict[str, Field[Any]] = {}
-    for group in _GROUPS.values():
-        found |= {key_of(f): f for f in fields(group)}
+    found = {key_of(f): f for group in _GROUPS.values() for f in fields(group)}
     return found | {key_of(f): f for f in fields(RunSettings) if f.name not in _GROUPS}
 
 
 def group_of(key: str) -> str:
     """Give the name of the group of settings that a key belongs to; "" for one of none."""
-    holding = (n for n, group in _GROUPS.items() if key in {key_of(f) for f in fields(group)})
-    return next(holding, "")
+    return next((n for n, group in _GROUPS.items() if key in map(key_of, fields(group))), "")
 
 
 def parse_text(key: str, text: str) -> ConfigValue:
@@ -284,9 +281,8 @@ def parse_text(key: str, text: str) -> ConfigValue:
         if text.lower() not in ("true", "false"):
             raise SettingsError(f"{key}: found {text!r}; wanted true or false")
         return text.lower() == "true"
-    value: ConfigValue
     try:
-        value = kind(text)
+        value: ConfigValue = kind(text)
     except ValueError:
         raise SettingsError(f"{key}: found {text!r}; wanted {TYPE_WORDS[kind]}") from None
     return checked(key, value, known[key])

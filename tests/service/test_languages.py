@@ -24,9 +24,15 @@ from glean.service.web.rendering import LANGUAGE_COOKIE
 @pytest.mark.parametrize(
     ("code", "number", "percent", "moment", "day"),
     [
-        ("en", "1,234.5", "12.3 %", "1 Mar 2026, 14:05:09 UTC", "1 Mar 2026"),
-        ("de", "1.234,5", "12,3 %", "01.03.2026, 14:05:09 UTC", "01.03.2026"),
-        ("fr", "1\u202f234,5", "12,3 %", "1 mars 2026, 14:05:09 UTC", "1 mars 2026"),
+        ("en", "1,234.5", "12.3%", "1 Mar 2026, 14:05:09 UTC", "1 Mar 2026"),
+        ("de", "1.234,5", "12,3\N{NO-BREAK SPACE}%", "01.03.2026, 14:05:09 UTC", "01.03.2026"),
+        (
+            "fr",
+            "1\u202f234,5",
+            "12,3\N{NO-BREAK SPACE}%",
+            "1 mars 2026, 14:05:09 UTC",
+            "1 mars 2026",
+        ),
     ],
 )
 def test_numbers_and_days_are_written_as_in_the_language(

@@ -55,7 +55,10 @@ class Language:
 
     def percent(self, share: float | None) -> str:
         """Write a share as a percentage with a digit behind the mark."""
-        return NOTHING if share is None else format_percent(share, "#,##0.0 %", locale=self.locale)
+        if share is None:
+            return NOTHING
+        pattern = self.locale.percent_formats[None].pattern.replace("#,##0", "#,##0.0")
+        return format_percent(share, pattern, locale=self.locale)
 
     def moment(self, text: str | None) -> str:
         """Write a UTC time of day, like that of a `run.json`."""

@@ -12,8 +12,8 @@ from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services
 from glean.service.web.browser_access import Browser, PageRoute, Parts
+from glean.service.web.labels import state_words
 from glean.service.web.rendering import language_for, page
-from glean.service.web.words import state_words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

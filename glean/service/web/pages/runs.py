@@ -30,9 +30,9 @@ from glean.service.web.browser_access import (
     Parts,
     RunningBrowser,
 )
+from glean.service.web.labels import doing_of, order_words, state_words
 from glean.service.web.languages import Language
 from glean.service.web.rendering import language_for, page
-from glean.service.web.words import doing_of, order_words, state_words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -1,4 +1,4 @@
-"""Words that several pages say of runs and bakeries, in the language of the page."""
+"""Labels that several pages say of runs and bakeries, in the language of the page."""
 
 from __future__ import annotations
 
