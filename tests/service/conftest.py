@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
+from glean.service.accounts import tokens
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
 from glean.service.services import Services, open_services
 from glean.service.settings import ServiceSettings
+from glean.service.store.database import Database
 from tests.inprocess_runs import config_of, run
 
 
@@ -23,11 +26,30 @@ def run_of_command_line(tmp_path_factory: pytest.TempPathFactory, three_bakeries
     return run(out, config_of(three_bakeries, num_server_rounds=2))
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database that is up to date, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "service.db"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 takes its time on purpose; how long, no test here asks."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(tokens, "_HASHER", quick)
+
+
 @pytest.fixture
-def results(tmp_path: Path, run_of_command_line: Path) -> Path:
-    """A folder of results with that run in it."""
+def results(tmp_path: Path, run_of_command_line: Path, empty_database: Path) -> Path:
+    """A folder of results with that run in it, and a service's database."""
     folder = tmp_path / "results"
     shutil.copytree(run_of_command_line, folder / run_of_command_line.name)
+    (folder / ".service").mkdir()
+    shutil.copy(empty_database, folder / ".service" / "service.db")
     return folder
 
 

@@ -25,11 +25,11 @@ from glean.service.web.rendering import LANGUAGE_COOKIE
     ("code", "number", "percent", "moment", "day"),
     [
         ("en", "1,234.5", "12.3%", "1 Mar 2026, 14:05:09 UTC", "1 Mar 2026"),
-        ("de", "1.234,5", "12,3\N{NO-BREAK SPACE}%", "01.03.2026, 14:05:09 UTC", "01.03.2026"),
+        ("de", "1.234,5", "12,3\u00a0%", "01.03.2026, 14:05:09 UTC", "01.03.2026"),
         (
             "fr",
             "1\u202f234,5",
-            "12,3\N{NO-BREAK SPACE}%",
+            "12,3\u00a0%",
             "1 mars 2026, 14:05:09 UTC",
             "1 mars 2026",
         ),
