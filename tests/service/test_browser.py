@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import processes
+from tests.service.browsers import FLAGS, chromium, sign_in
 from tests.service.served import Served, serving
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = chromium()
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,15 +23,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
 ]
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PATIENCE_MS = 60_000
 
 
@@ -64,10 +55,7 @@ class Watched:
         self.page.on("console", self._hear)
         self.page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
         self.address = served.address.rstrip("/")
-        self.page.goto(f"{self.address}/login")
-        self.page.get_by_label("Your token").fill(served.token)
-        self.page.get_by_role("main").get_by_role("button", name="Sign in").click()
-        self.page.wait_for_url(f"{self.address}/")
+        sign_in(self.page, served)
 
     def _hear(self, message: object) -> None:
         kind, text = message.type, message.text  # type: ignore[attr-defined]

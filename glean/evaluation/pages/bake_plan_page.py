@@ -162,7 +162,7 @@ thead th:first-child, thead th:nth-child(4) { text-align: left; }
 tbody tr { border-bottom: 0.3mm solid #888; break-inside: avoid; }
 tbody tr:nth-child(even) { background: #f1efea; print-color-adjust: exact;
   -webkit-print-color-adjust: exact; }
-tbody th { text-align: left; font-weight: 600; overflow-wrap: anywhere; }
+tbody th { text-align: left; font-weight: 600; overflow-wrap: break-word; hyphens: auto; }
 td, tbody th { padding: 1.6mm 2mm; vertical-align: middle; }
 .bake { text-align: right; font-weight: 800; font-variant-numeric: tabular-nums; }
 .likely { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
