@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +17,8 @@ from tests.service.browsers import FLAGS, chromium, sign_in
 from tests.service.served import Served, serving
 
 CHROMIUM = chromium()
+AXE = os.environ.get("GLEAN_AXE", "")
+PAGES = ("", "runs", "runs/new", "compare", "models", "data", "bakeries", "accounts", "docs")
 
 pytestmark = [
     pytest.mark.slow,
@@ -147,11 +151,30 @@ def test_what_a_run_made_is_compared_promoted_and_plans(
     watched.check()
 
 
+@pytest.mark.skipif(not AXE, reason="GLEAN_AXE doesn't name axe-core's axe.min.js")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_fault_for_who_sees_or_hears_it_otherwise(
+    browser: Browser, served: Served, scheme: Literal["light", "dark"]
+) -> None:
+    """By the rules of axe-core, with everything unfolded."""
+    rules = Path(AXE).read_text(encoding="utf-8")
+    page = browser.new_page(bypass_csp=True, color_scheme=scheme)
+    sign_in(page, served)
+    for path in PAGES:
+        page.goto(f"{served.address}{path}")
+        page.wait_for_load_state("networkidle")
+        page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        page.evaluate(rules)
+        faults = page.evaluate("axe.run()")["violations"]
+        serious = [one["id"] for one in faults if one["impact"] in ("serious", "critical")]
+        assert serious == [], path
+
+
 def test_no_page_is_wider_than_its_window(browser: Browser, served: Served) -> None:
     """On a phone as on a desk; nor does any page fail in its scripts."""
     watched = Watched(browser, served)
-    for path in ("/", "/runs", "/runs/new", "/compare", "/models", "/data", "/accounts", "/docs"):
-        watched.page.goto(f"{watched.address}{path}")
+    for path in PAGES:
+        watched.page.goto(f"{watched.address}/{path}")
         watched.page.wait_for_load_state("networkidle")
         for width in (1280, 360):
             watched.page.set_viewport_size({"width": width, "height": 800})

@@ -53,6 +53,11 @@ class ClientStanding:
     round: int = 0
     why: str = ""
 
+    @property
+    def amiss(self) -> bool:
+        """Whether it needs a look."""
+        return self.state in (ClientState.MISSING, ClientState.FAILED, ClientState.REFUSED)
+
 
 def client_standings(events: Path) -> list[ClientStanding]:
     """Read how each bakery of a run stands, in order of their names.

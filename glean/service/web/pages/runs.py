@@ -158,7 +158,7 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
     ended = RunStatus(row.status).ended
     return {
         "run": row,
-        "clients": clients,
+        "clients": sorted(clients, key=lambda one: not one.amiss),
         "client_counts": counted(clients),
         "state_words": state_words(language),
         "events": [_shown(event) for event in reversed(rows[-EVENTS_SHOWN:])],
