@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from benchmarks import (
     reference,
     reopening,
     scale,
+    service_load,
     stock,
     transports,
 )
@@ -381,3 +383,35 @@ def test_plans_apart_are_shares_of_what_is_planned() -> None:
     """What isn't planned in one of both, or at nothing, has no share."""
     units, others = np.array([11.0, 5.0, np.nan, 3.0]), np.array([10.0, np.nan, 4.0, 0.0])
     assert outlier_days.apart(units, others) == pytest.approx([0.1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "missed"),
+    [
+        ({}, 0),
+        ({"waits_ms": [10.0] * 94 + [300.0] * 6}, 1),
+        ({"waits_ms": [10.0] * 96 + [300.0] * 4}, 0),
+        ({"refused": 1, "incomplete": 1}, 2),
+        ({"idle_mb": 150.0, "idle_cpu": 0.01}, 2),
+    ],
+)
+def test_the_service_bears_what_is_wanted(changes: dict[str, Any], missed: int) -> None:
+    """95% of the requests at once, every event once, and nearly nothing while nobody is there."""
+    good: dict[str, Any] = {"waits_ms": [10.0] * 100, "refused": 0, "events": 5, "incomplete": 0}
+    load = service_load.Load(**(good | {"idle_mb": 149.0, "idle_cpu": 0.009} | changes))
+    assert len(load.misses()) == missed
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and sessions are POSIX's")
+def test_the_service_is_loaded_in_small(tmp_path: Path) -> None:
+    """Few who watch get every event of a run that trains, and it ends with the measurement."""
+    size = service_load.Size(
+        watchers=3, rate=10, seconds=1, idle_seconds=1, settle_seconds=0, runs=3
+    )
+    found = service_load.measure(size, tmp_path)
+    assert (len(found.waits_ms), found.refused, found.incomplete) == (10, 0, 0)
+    assert found.events > 0
+    assert min(found.idle_mb, *found.waits_ms) > 0
+    assert len([*(tmp_path / "results").glob("2*")]) == 3

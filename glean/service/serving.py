@@ -137,6 +137,8 @@ def _config(app: object, listening: Listening) -> uvicorn.Config:
         log_level="warning",
         timeout_graceful_shutdown=_GRACE_S,
         ws_max_size=64 * 1024,
+        # Events are short; to compress them would take a quarter of a megabyte a watcher.
+        ws_per_message_deflate=False,
     )
 
 
