@@ -12,11 +12,10 @@ from glean.cli.errors import friendly_errors
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
 from glean.errors import FederationError
-from glean.federation.launch.flower_app import app_config
-from glean.settings import ConfigValue, RunSettings
 
 if TYPE_CHECKING:
     from glean.federation.launch.deployment_run import RunOutcome
+    from glean.operations.deployment import PreparedDeployment
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -42,35 +41,42 @@ def run(
 
     Exit codes: 0 completed, 1 failed, 2 not a run that can be started, 130 no longer followed.
     """
-    from glean.federation.launch.connections import find_connection
-    from glean.federation.launch.reachability import check_reachable
-    from glean.operations.run_config import deployment_overrides
+    from glean.operations.deployment import prepare_deployment
 
-    overrides = deployment_overrides(typed_settings(set_ or [], resume=resume))
-    RunSettings.from_config(app_config() | overrides)
-    check_reachable(connection, find_connection(connection))
+    prepared = prepare_deployment(connection, typed_settings(set_ or [], resume=resume))
     with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
-        _run(connection, overrides, Path(scratch))
+        _run(prepared, Path(scratch))
 
 
-def _run(connection: str, overrides: dict[str, ConfigValue], scratch: Path) -> None:
-    from glean.federation.launch.deployment_run import RunOutcome, flwr_cli_of, follow_run
-    from glean.federation.launch.flower_app import copy_app
+def _run(prepared: PreparedDeployment, scratch: Path) -> None:
+    from glean.federation.launch.deployment_run import RunOutcome
+    from glean.operations.deployment import run_deployment
 
-    outcome = RunOutcome()
-    cli = flwr_cli_of(connection, scratch)
-    with ended_by_signals():
-        run_id = cli.submit(copy_app(scratch), run_config=overrides)
+    outcome, connection = RunOutcome(), prepared.connection
+    run_id: int | None = None
+
+    def started(number: int) -> None:
+        nonlocal run_id
+        run_id = number
         typer.echo(f"run {run_id} started at {connection!r}", err=True)
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    with ended_by_signals():
         try:
-            follow_run(cli, run_id, lambda line: typer.echo(line, err=True), outcome=outcome)
+            run_deployment(prepared, scratch, started=started, say=say, outcome=outcome)
         except KeyboardInterrupt:
-            typer.echo(_goes_on(run_id, connection), err=True)
+            if run_id is not None:
+                typer.echo(_goes_on(run_id, connection), err=True)
             raise
         except FederationError as error:
+            if run_id is None:
+                raise
             next_steps = f"{_goes_on(run_id, connection)}\n{_resumes(outcome, connection)}"
             typer.echo(f"lost sight of the run: {error}\n{next_steps}", err=True)
             raise typer.Exit(RUN_FAILED) from None
+    assert run_id is not None, "a run that ended has begun"
     if outcome.reason:
         where = f"\nits folder, at the server: {outcome.results}" if outcome.results else ""
         typer.echo(f"the run failed: {outcome.reason}{where}", err=True)

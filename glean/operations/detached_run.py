@@ -23,6 +23,7 @@ import psutil
 from glean.runs.process_tree import end_tree, still_runs
 
 PROCESS, RUN_ID, ERROR, LOG = "process.json", "run-id", "error", "log"
+SUMMARY = "summary"
 """Files beside a request."""
 
 STOP_S = 15.0
@@ -50,12 +51,15 @@ class DetachedRun:
     run_id : int or None
         Flower's id of its run, which ends the name of the run's folder; None while it has none.
     error : str
-        What kept it from running; "" where nothing did.
+        What kept it from running, or why a deployment's run failed; "" where nothing did.
+    summary : str or None
+        What a deployment's run brought, once it has completed; None before, and of simulations.
     """
 
     state: ProcessState
     run_id: int | None = None
     error: str = ""
+    summary: str | None = None
 
 
 def start_detached(folder: Path) -> subprocess.Popen[bytes]:
@@ -103,7 +107,9 @@ def read_detached(folder: Path) -> DetachedRun:
     state = ProcessState.RUNNING if still_runs(process) else ProcessState.ENDED
     run_id = _text(folder / RUN_ID)
     number = int(run_id) if run_id.isdecimal() else None
-    return DetachedRun(state, number, _text(folder / ERROR))
+    done = (folder / SUMMARY).is_file()
+    summary = _text(folder / SUMMARY) if done else None
+    return DetachedRun(state, number, _text(folder / ERROR), summary)
 
 
 def stop_detached(folder: Path) -> None:

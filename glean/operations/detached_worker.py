@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from glean.errors import GleanError
-from glean.operations.detached_run import ERROR, PROCESS, RUN_ID
+from glean.errors import FederationError, GleanError
+from glean.federation.launch.deployment_run import RunOutcome
+from glean.operations.deployment import PreparedDeployment, run_deployment, stop_deployment
+from glean.operations.detached_run import ERROR, PROCESS, RUN_ID, SUMMARY, read_detached
 from glean.operations.run_request import RunRequest, prepare_request
 from glean.operations.signals import raised_as_interrupts
 from glean.operations.simulation import run_simulation
@@ -36,7 +40,27 @@ def _run(request: RunRequest, folder: Path) -> None:
     def started(run_id: int) -> None:
         write_whole(folder / RUN_ID, str(run_id).encode())
 
-    run_simulation(prepare_request(request), started)
+    prepared = prepare_request(request)
+    if isinstance(prepared, PreparedDeployment):
+        _run_there(prepared, folder, started)
+    else:
+        run_simulation(prepared, started)
+
+
+def _run_there(prepared: PreparedDeployment, folder: Path, started: Callable[[int], None]) -> None:
+    """Run on a deployment; what is known of its end stays here, as its folder may lie elsewhere."""
+    outcome = RunOutcome()
+    with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
+        try:
+            run_deployment(prepared, Path(scratch), started=started, say=print, outcome=outcome)
+        except KeyboardInterrupt:
+            run_id = read_detached(folder).run_id
+            if run_id is not None:
+                stop_deployment(prepared.connection, run_id, Path(scratch))
+            raise
+    if outcome.reason:
+        raise FederationError(outcome.reason)
+    write_whole(folder / SUMMARY, outcome.summary.encode())
 
 
 def _claimed(folder: Path) -> bool:

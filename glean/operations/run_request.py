@@ -18,9 +18,10 @@ from glean.runs.folder import utc_now, write_whole
 from glean.settings import ConfigValue
 
 if TYPE_CHECKING:
+    from glean.operations.deployment import PreparedDeployment
     from glean.operations.simulation import PreparedSimulation
 
-RequestedEngine = Literal["ray", "inprocess"]
+RequestedEngine = Literal["ray", "inprocess", "deployment"]
 
 _FILE = "request.json"
 
@@ -32,13 +33,16 @@ class RunRequest:
     Parameters
     ----------
     engine : str
-        "ray": Flower's simulation; "inprocess": the same apps in one process.
+        "ray": Flower's simulation; "inprocess": the same apps in one process; "deployment": on a
+        SuperLink.
     settings : mapping
         Run config that differs from the app's.
     bakeries : int or None
         How many; of a table the first by name, by default all.
     results : str
         Folder for run folders.
+    connection : str
+        Of a deployment: the SuperLink's name in Flower's configuration.
     asked_by : str
         Who asked.
     asked_at : str
@@ -49,6 +53,7 @@ class RunRequest:
     results: str
     settings: Mapping[str, ConfigValue] = field(default_factory=dict)
     bakeries: int | None = None
+    connection: str = ""
     asked_by: str = ""
     asked_at: str = field(default_factory=utc_now)
 
@@ -82,7 +87,7 @@ class RunRequest:
             raise FederationError(f"{path}: damaged ({error}); ask for the run anew") from error
 
 
-def prepare_request(request: RunRequest) -> PreparedSimulation:
+def prepare_request(request: RunRequest) -> PreparedSimulation | PreparedDeployment:
     """Check everything that can be checked of a request before it is started.
 
     Raises
@@ -91,13 +96,15 @@ def prepare_request(request: RunRequest) -> PreparedSimulation:
         It can't be run so.
     """
     # Here, since whoever only keeps requests does without pandas, Flower and their memory.
+    results = Path(request.results)
+    if request.engine == "deployment":
+        from glean.operations.deployment import prepare_deployment
+
+        return prepare_deployment(request.connection, request.settings, results=results)
     from glean.operations.simulation import prepare_simulation
 
     return prepare_simulation(
-        request.settings,
-        engine=request.engine,
-        bakeries=request.bakeries,
-        results=Path(request.results),
+        request.settings, engine=request.engine, bakeries=request.bakeries, results=results
     )
 
 

@@ -12,7 +12,7 @@ from glean.federation.launch.deployment_run import RunOutcome
 from tests.cli.typed_commands import glean
 
 RUN = 77
-LAUNCH = "glean.federation.launch"
+DEPLOYMENT = "glean.operations.deployment"
 
 
 class StandIn:
@@ -36,10 +36,10 @@ def test_a_run_that_is_lost_sight_of_can_be_continued(
     def nothing(*_: object) -> dict[str, Any]:
         return {}
 
-    monkeypatch.setattr(f"{LAUNCH}.connections.find_connection", nothing)
-    monkeypatch.setattr(f"{LAUNCH}.reachability.check_reachable", nothing)
-    monkeypatch.setattr(f"{LAUNCH}.deployment_run.flwr_cli_of", lambda *_: StandIn())
-    monkeypatch.setattr(f"{LAUNCH}.deployment_run.follow_run", lost)
+    monkeypatch.setattr(f"{DEPLOYMENT}.find_connection", nothing)
+    monkeypatch.setattr(f"{DEPLOYMENT}.check_reachable", nothing)
+    monkeypatch.setattr(f"{DEPLOYMENT}.flwr_cli_of", lambda *_: StandIn())
+    monkeypatch.setattr(f"{DEPLOYMENT}.follow_run", lost)
     result = glean("run", "bakeries")
     assert result.exit_code == 1, result.output
     said = " ".join(result.stderr.split())

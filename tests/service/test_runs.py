@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 
 from glean.operations.run_request import RunRequest
 from glean.runs.index import GONE
+from glean.runs.process_tree import this_process
+from glean.service.api import runs as runs_api
 from glean.service.runs import queue
 from glean.service.runs.listing import RunOrder
 from glean.service.services import Services
@@ -290,3 +292,56 @@ def test_nothing_of_this_machine_is_in_an_answer(
     ask(client, admin)
     for path in ("/api/status", "/api/v1/models", "/api/v1/datasets", "/readyz"):
         assert os.fspath(services.settings.home) not in client.get(path, headers=admin).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"engine": "deployment", "connection": "bakeries"}, ["/bakeries"]),
+        ({"engine": "deployment", "dataset": "d1"}, ["/dataset", "/bakeries", "/connection"]),
+        ({"engine": "ray", "connection": "bakeries"}, ["/connection"]),
+    ],
+)
+def test_a_deployment_has_tables_of_its_own(
+    client: TestClient, admin: dict[str, str], changes: dict[str, Any], places: list[str]
+) -> None:
+    """And a simulation no SuperLink: each field that doesn't belong is named."""
+    answer = ask(client, admin, **changes)
+    assert answer.status_code == 422
+    assert [item["pointer"] for item in answer.json()["errors"]] == places
+
+
+def test_a_run_on_a_deployment_is_followed_by_what_is_known_here(
+    client: TestClient, admin: dict[str, str], services: Services
+) -> None:
+    """Its folder may lie on the server's machine."""
+    with mock.patch.object(runs_api, "check_request"):
+        run = ask(client, admin, engine="deployment", connection="bakeries", bakeries=None).json()
+    folder = services.settings.requests / run["id"]
+    for files, status in (
+        ({"process.json": json.dumps(this_process())}, "starting"),
+        ({"run-id": "4711"}, "running"),
+        ({"summary": "off by 12%"}, "running"),
+        ({"process.json": json.dumps(this_process() | {"began": 1.0})}, "completed"),
+    ):
+        for name, content in files.items():
+            (folder / name).write_text(content)
+        services.discovery.refresh()
+        found = client.get(f"/api/v1/runs/{run['id']}", headers=admin).json()
+        assert (found["status"], found["reason"]) == (status, "")
+    assert found["flower_id"] == "4711"
+
+
+def test_a_deployment_s_run_of_which_nothing_is_heard_may_go_on(
+    client: TestClient, admin: dict[str, str], services: Services
+) -> None:
+    """Who watched it was killed: it is said how to look."""
+    with mock.patch.object(runs_api, "check_request"):
+        run = ask(client, admin, engine="deployment", connection="bakeries", bakeries=None).json()
+    folder = services.settings.requests / run["id"]
+    (folder / "run-id").write_text("4711")
+    (folder / "process.json").write_text(json.dumps(this_process() | {"began": 1.0}))
+    services.discovery.refresh()
+    found = client.get(f"/api/v1/runs/{run['id']}", headers=admin).json()
+    assert found["status"] == "failed"
+    assert "flwr log 4711" in found["reason"]

@@ -79,6 +79,16 @@ class FlwrCli:
         words = ("list", self.connection, "--run-id", str(run_id), "--format", "json")
         return str(self._answer(*words)["runs"][0]["status"])
 
+    def stop(self, run_id: int) -> None:
+        """End a run.
+
+        Raises
+        ------
+        FederationError
+            The SuperLink doesn't answer, or the run has ended.
+        """
+        self._answer("stop", str(run_id), self.connection, "--format", "json")
+
     def log(self, run_id: int) -> str:
         """Give what Flower logged of a run. Costs seconds."""
         command = self._command("log", str(run_id), self.connection, "--show")

@@ -26,9 +26,15 @@ class NewRun(BaseModel):
         json_schema_extra={"examples": [{"engine": "inprocess", "settings": _SETTINGS}]},
     )
 
-    engine: Literal["ray", "inprocess"] = Field(
+    engine: Literal["ray", "inprocess", "deployment"] = Field(
         default="ray",
-        description="ray: Flower's simulation; inprocess: the same apps in one process.",
+        description="ray: Flower's simulation; inprocess: the same apps in one process; "
+        "deployment: on a SuperLink, whose bakeries have their own tables.",
+    )
+    connection: str = Field(
+        default="",
+        max_length=100,
+        description="Of a deployment: the SuperLink's name in Flower's configuration here.",
     )
     settings: dict[Annotated[str, Field(max_length=100)], SettingValue] = Field(
         default_factory=dict,

@@ -114,6 +114,7 @@ def ask_for_run(
         It can't be run so; every setting that is wrong is named.
     """
     refuse_paths(body.settings)
+    _refuse_mixture(body)
     chosen = services.defaults.all() if with_defaults and body.resume is None else {}
     settings = {**chosen, **body.settings, **_paths(services, body)}
     request = RunRequest(
@@ -121,6 +122,7 @@ def ask_for_run(
         results=str(services.settings.results),
         settings=settings,
         bakeries=body.bakeries,
+        connection=body.connection,
         asked_by=asked_by,
     )
     try:
@@ -130,6 +132,36 @@ def ask_for_run(
     row, new = services.queue.ask(request, key=key)
     services.supervisor.hurry()
     return row, new
+
+
+def _refuse_mixture(body: NewRun) -> None:
+    """Refuse what belongs to simulations where a deployment is asked for, and the other way round.
+
+    Raises
+    ------
+    ProblemError
+        Names each field.
+    """
+    deployed = body.engine == "deployment"
+    wrong = {
+        "dataset": deployed and body.dataset is not None,
+        "bakeries": deployed and body.bakeries is not None,
+        "connection": deployed != bool(body.connection),
+    }
+    wanted = {
+        "dataset": "nothing: in a deployment each bakery has its own table, which never leaves it",
+        "bakeries": "nothing: those that are connected take part",
+        "connection": "the name of a SuperLink with the engine deployment, and nothing otherwise",
+    }
+    errors = [
+        FieldProblem(pointer=f"/{name}", detail=f"{name}: wanted {wanted[name]}")
+        for name, is_wrong in wrong.items()
+        if is_wrong
+    ]
+    if errors:
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "these don't go together", errors=errors
+        )
 
 
 def _paths(services: Services, body: NewRun) -> dict[str, SettingValue]:

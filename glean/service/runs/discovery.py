@@ -29,6 +29,9 @@ LOG = logging.getLogger("glean.service")
 CANCELLED = "cancelled"
 """File beside a request that was taken back before it was started."""
 
+DEPLOYMENT = "deployment"
+"""Engine of runs whose folders may lie on another machine."""
+
 WITHOUT_A_WORD = "its process ended before the run began, without a word; its log may say why"
 
 
@@ -153,11 +156,24 @@ def _update_from_request(row: RunRow, folder: Path) -> None:
     if found.run_id is not None:
         row.flower_id = str(found.run_id)
     if found.state is ProcessState.RUNNING:
-        row.status = RunStatus.STARTING
+        there = row.engine == DEPLOYMENT and found.run_id is not None
+        row.status = RunStatus.RUNNING if there else RunStatus.STARTING
+    elif found.summary is not None:
+        row.status = RunStatus.COMPLETED
+        row.ended_at = row.ended_at or utc_now()
     elif found.state is ProcessState.ENDED or found.error:
         row.status = RunStatus.FAILED
-        row.reason = found.error or WITHOUT_A_WORD
+        row.reason = found.error or _no_word_of(row)
         row.ended_at = row.ended_at or utc_now()
+
+
+def _no_word_of(row: RunRow) -> str:
+    if row.engine == DEPLOYMENT and row.flower_id:
+        return (
+            "what watched it here ended; the run may go on at its SuperLink: "
+            f"flwr log {row.flower_id} CONNECTION --stream"
+        )
+    return WITHOUT_A_WORD
 
 
 def _may_have_changed(row: RunRow, folder: Path) -> bool:

@@ -266,5 +266,5 @@ def _write(request: RunRequest, folder: Path) -> None:
 
 
 def _digest(request: RunRequest) -> str:
-    content = [request.engine, dict(request.settings), request.bakeries]
+    content = [request.engine, request.connection, dict(request.settings), request.bakeries]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

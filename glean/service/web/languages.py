@@ -84,9 +84,22 @@ def language_of(chosen: str | None, accepted: str) -> Language:
     """
     if chosen in LANGUAGES:
         return language(chosen)
-    wanted = [part.partition(";")[0].strip().replace("-", "_") for part in accepted.split(",")]
-    found = negotiate_locale([name for name in wanted if name], list(LANGUAGES))
+    found = negotiate_locale(_in_order(accepted), list(LANGUAGES))
     return language(found or ENGLISH)
+
+
+def _in_order(accepted: str) -> list[str]:
+    """Give the languages of an `Accept-Language`, the most wanted first, refused ones left out."""
+    wanted: list[tuple[float, str]] = []
+    for part in accepted.split(","):
+        name, _, quality = part.replace(" ", "").partition(";q=")
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            weight = 0.0
+        if name and weight > 0:
+            wanted.append((weight, name.replace("-", "_")))
+    return [name for _, name in sorted(wanted, key=lambda pair: -pair[0])]
 
 
 @cache

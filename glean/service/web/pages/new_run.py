@@ -109,12 +109,14 @@ def start(request: Request, session: RunningBrowser, services: Parts, form: Form
     }
     dataset, engine = str(form.get("dataset", "")), str(form.get("engine", ""))
     bakeries = str(form.get("bakeries", "")).strip()
+    connection = str(form.get("connection", "")).strip()
     settings, lines = _parsed(values)
     if not lines:
         try:
             body = NewRun.model_validate(
                 {
                     "engine": engine,
+                    "connection": connection,
                     "settings": settings,
                     "bakeries": bakeries or None,
                     "dataset": dataset or None,
@@ -140,6 +142,7 @@ def start(request: Request, session: RunningBrowser, services: Parts, form: Form
         dataset=dataset,
         engine=engine,
         bakeries=bakeries,
+        connection=connection,
         lines=lines,
     )
 
@@ -153,6 +156,7 @@ def _form(
     dataset: str = "",
     engine: str = "inprocess",
     bakeries: str = "",
+    connection: str = "",
     lines: list[str] | None = None,
 ) -> Response:
     return page(
@@ -165,6 +169,7 @@ def _form(
         chosen_dataset=dataset,
         engine=engine,
         bakeries=bakeries,
+        connection=connection,
         lines=lines or [],
     )
 
