@@ -14,6 +14,8 @@ import httpx2
 from tests import processes
 from tests.processes import REPOSITORY
 
+WAIT_LIMIT_S = 90.0
+
 
 class Served:
     """A service that runs, and who may do everything there."""
@@ -36,14 +38,16 @@ class Served:
     def run(self, run_id: str) -> Any:
         return self.http.get(f"/api/v1/runs/{run_id}").json()
 
-    def wait(self, run_id: str, *statuses: str, rounds: int = 0) -> Any:
+    def wait(
+        self, run_id: str, *statuses: str, rounds: int = 0, limit_s: float = WAIT_LIMIT_S
+    ) -> Any:
         """Wait until a run stands so and has done so many rounds."""
         processes.wait_until(
             lambda: (
                 (found := self.run(run_id))["status"] in statuses and found["rounds_done"] >= rounds
             ),
             f"run {run_id} is {statuses}, {rounds} rounds",
-            limit_s=90,
+            limit_s=limit_s,
         )
         return self.run(run_id)
 
