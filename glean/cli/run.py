@@ -15,7 +15,7 @@ from glean.errors import FederationError
 
 if TYPE_CHECKING:
     from glean.federation.launch.deployment_run import RunOutcome
-    from glean.operations.deployment import PreparedDeployment
+    from glean.operations.superlink_run import PreparedDeployment
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -41,7 +41,7 @@ def run(
 
     Exit codes: 0 completed, 1 failed, 2 not a run that can be started, 130 no longer followed.
     """
-    from glean.operations.deployment import prepare_deployment
+    from glean.operations.superlink_run import prepare_deployment
 
     prepared = prepare_deployment(connection, typed_settings(set_ or [], resume=resume))
     with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
@@ -50,7 +50,7 @@ def run(
 
 def _run(prepared: PreparedDeployment, scratch: Path) -> None:
     from glean.federation.launch.deployment_run import RunOutcome
-    from glean.operations.deployment import run_deployment
+    from glean.operations.superlink_run import run_deployment
 
     outcome, connection = RunOutcome(), prepared.connection
     run_id: int | None = None
@@ -60,12 +60,12 @@ def _run(prepared: PreparedDeployment, scratch: Path) -> None:
         run_id = number
         typer.echo(f"run {run_id} started at {connection!r}", err=True)
 
-    def say(line: str) -> None:
+    def show_line(line: str) -> None:
         typer.echo(line, err=True)
 
     with ended_by_signals():
         try:
-            run_deployment(prepared, scratch, started=started, say=say, outcome=outcome)
+            run_deployment(prepared, scratch, started=started, say=show_line, outcome=outcome)
         except KeyboardInterrupt:
             if run_id is not None:
                 typer.echo(_goes_on(run_id, connection), err=True)

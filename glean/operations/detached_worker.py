@@ -11,11 +11,11 @@ from pathlib import Path
 
 from glean.errors import FederationError, GleanError
 from glean.federation.launch.deployment_run import RunOutcome
-from glean.operations.deployment import PreparedDeployment, run_deployment, stop_deployment
 from glean.operations.detached_run import ERROR, PROCESS, RUN_ID, SUMMARY, read_detached
 from glean.operations.run_request import RunRequest, prepare_request
 from glean.operations.signals import raised_as_interrupts
 from glean.operations.simulation import run_simulation
+from glean.operations.superlink_run import PreparedDeployment, run_deployment, stop_deployment
 from glean.runs.folder import write_whole
 from glean.runs.process_tree import this_process
 

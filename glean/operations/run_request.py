@@ -18,8 +18,8 @@ from glean.runs.folder import utc_now, write_whole
 from glean.settings import ConfigValue
 
 if TYPE_CHECKING:
-    from glean.operations.deployment import PreparedDeployment
     from glean.operations.simulation import PreparedSimulation
+    from glean.operations.superlink_run import PreparedDeployment
 
 RequestedEngine = Literal["ray", "inprocess", "deployment"]
 
@@ -98,7 +98,7 @@ def prepare_request(request: RunRequest) -> PreparedSimulation | PreparedDeploym
     # Here, since whoever only keeps requests does without pandas, Flower and their memory.
     results = Path(request.results)
     if request.engine == "deployment":
-        from glean.operations.deployment import prepare_deployment
+        from glean.operations.superlink_run import prepare_deployment
 
         return prepare_deployment(request.connection, request.settings, results=results)
     from glean.operations.simulation import prepare_simulation

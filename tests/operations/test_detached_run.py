@@ -13,7 +13,6 @@ import pytest
 from glean.errors import FederationError
 from glean.federation.launch.deployment_run import RunOutcome
 from glean.operations import detached_worker
-from glean.operations.deployment import PreparedDeployment, prepare_deployment
 from glean.operations.detached_run import (
     ERROR,
     PROCESS,
@@ -24,6 +23,7 @@ from glean.operations.detached_run import (
     stop_detached,
 )
 from glean.operations.run_request import RunRequest
+from glean.operations.superlink_run import PreparedDeployment, prepare_deployment
 from glean.runs.process_tree import this_process
 
 RUN = 77
@@ -164,7 +164,7 @@ def test_results_go_where_the_service_looks_if_the_superlink_is_here(
     tmp_path: Path, address: str, here: bool
 ) -> None:
     """On another machine such a folder means nothing."""
-    there = "glean.operations.deployment"
+    there = "glean.operations.superlink_run"
     with (
         mock.patch(f"{there}.find_connection", return_value={"address": address}),
         mock.patch(f"{there}.check_reachable"),
