@@ -42,6 +42,7 @@ class WorkerPool:
         self._pool: ProcessPoolExecutor | None = None
         self._at_work = 0
         self._timer: threading.Timer | None = None
+        self._closed = False
 
     def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Call a function in the worker and wait for what it returns.
@@ -75,8 +76,9 @@ class WorkerPool:
         return result
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker; no work is taken any more."""
         with self._lock:
+            self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
             pool, self._pool = self._pool, None
@@ -85,6 +87,8 @@ class WorkerPool:
 
     def _begin(self) -> ProcessPoolExecutor:
         with self._lock:
+            if self._closed:
+                raise GleanError("the service ends: ask again once it is back")
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -14,9 +15,11 @@ from unittest import mock
 import pytest
 from starlette.testclient import TestClient
 
+from glean.operations.run_digest import RunDigest
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import COOKIE
 from glean.service.services import Services
+from tests import processes
 from tests.service.conftest import token
 
 PAGES = (
@@ -365,3 +368,27 @@ def test_a_page_that_can_not_be_made_is_a_page_all_the_same(
     assert answer.status_code == 404
     assert "<h1>" in answer.text
     assert "found no run" in unescape(answer.text)
+
+
+def test_the_overview_does_not_wait_for_what_a_run_brings(
+    client: TestClient, services: Services
+) -> None:
+    """Reading that takes a process of its own; the page has it with one of its next looks."""
+    text = token(services, Scope.READ)["Authorization"].removeprefix("Bearer ")
+    client.post("/login", data={"token": text}, follow_redirects=False)
+    begun, go_on = threading.Event(), threading.Event()
+    brings = RunDigest(("throws away half",), "", ("method",), (), (), (), {})
+
+    def digest(*_: object) -> RunDigest:
+        begun.set()
+        go_on.wait(30)
+        return brings
+
+    with mock.patch.object(type(services.workers), "run", digest):
+        assert "throws away half" not in client.get("/").text
+        assert begun.wait(30)
+        assert "throws away half" not in client.get("/overview/live").text
+        go_on.set()
+        processes.wait_until(
+            lambda: "throws away half" in client.get("/overview/live").text, "it is there"
+        )

@@ -27,6 +27,17 @@ class RunDigests:
         self._workers = workers
         self._known: OrderedDict[tuple[Path, str], RunDigest | None] = OrderedDict()
         self._lock = threading.Lock()
+        self._begun: set[tuple[Path, str]] = set()
+
+    def known(self, folder: Path) -> RunDigest | None:
+        """Give the digest of a completed run if it has been read; otherwise begin to read it."""
+        key = (folder, signature_of(folder))
+        with self._lock:
+            if key in self._known or key in self._begun:
+                return self._known.get(key)
+            self._begun = {key}  # of those that were begun before, none is asked for any more
+        threading.Thread(target=self.of, args=(folder,), daemon=True).start()
+        return None
 
     def of(self, folder: Path) -> RunDigest | None:
         """Give the digest of a completed run; None where it can't be read."""

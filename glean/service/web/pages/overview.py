@@ -41,12 +41,7 @@ class Hand:
 @router.get("/")
 def show(request: Request, session: Browser, services: Parts) -> Response:
     """Show the overview."""
-    values = _live(services, language_for(request))
-    latest = next((r for r in values["ended"] if r.status == RunStatus.COMPLETED), None)
-    folder = None if latest is None else services.queue.run_folder(latest)
-    digest = None if folder is None else services.digests.of(folder)
-    lead = digest.lead if digest else ()
-    return page(request, "overview.html", session, latest=latest, latest_lead=lead, **values)
+    return page(request, "overview.html", session, **_live(services, language_for(request)))
 
 
 @router.get("/overview/live")
@@ -58,7 +53,13 @@ def show_live(request: Request, session: Browser, services: Parts) -> Response:
 def _live(services: Services, language: Language) -> dict[str, Any]:
     running = _rows(services, ACTIVE, RunOrder.OLDEST)
     ended = _rows(services, ENDED, RunOrder.LAST_ENDED)[:SHOWN]
+    latest = next((row for row in ended if row.status == RunStatus.COMPLETED), None)
+    folder = None if latest is None else services.queue.run_folder(latest)
+    # The page doesn't wait for it: it has it with its next look, seconds later.
+    digest = None if folder is None else services.digests.known(folder)
     return {
+        "latest": latest,
+        "latest_lead": digest.lead if digest else (),
         "running": running,
         "queued": _rows(services, (RunStatus.QUEUED,), RunOrder.OLDEST),
         "ended": ended,
