@@ -29,6 +29,12 @@ def serve(
     runs_at_once: Annotated[
         int, typer.Option(min=1, help="How many runs may go on at once; others wait.")
     ] = 1,
+    webhook: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--webhook", metavar="URL", help="Told when a run fails (JSON); may be repeated."
+        ),
+    ] = None,
     database: Annotated[
         str, typer.Option(help="SQLAlchemy's URL; by default a file beside the results.")
     ] = "",
@@ -51,6 +57,7 @@ def serve(
         results=absolute_path(results),
         database=database,
         runs_at_once=runs_at_once,
+        webhooks=tuple(webhook or ()),
         secure_cookies=listening.by_tls,
     )
     if rebuild:

@@ -75,6 +75,7 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         services.supervisor.start()
+        services.alerts.start()
         yield
         await run_in_threadpool(services.close)
 

@@ -11,6 +11,8 @@ from glean.service.accounts.attempts import FailedAttempts
 from glean.service.accounts.audit_log import AuditLog
 from glean.service.accounts.sessions import Sessions
 from glean.service.accounts.tokens import Tokens
+from glean.service.alerts.addresses import WebhookAddress
+from glean.service.alerts.outbox import AlertOutbox
 from glean.service.data.datasets import Datasets
 from glean.service.data.models import ModelRegistry
 from glean.service.runs.digests import RunDigests
@@ -36,6 +38,8 @@ class Services:
         Up to date.
     tokens, sessions, attempts, audit_log
         Who may do what, and who did.
+    alerts : AlertOutbox
+        What is told by webhook.
     discovery, queue, supervisor, tails
         Its runs.
     defaults : RunDefaults
@@ -52,6 +56,7 @@ class Services:
     sessions: Sessions
     attempts: FailedAttempts
     audit_log: AuditLog
+    alerts: AlertOutbox
     discovery: RunDiscovery
     queue: RunQueue
     supervisor: Supervisor
@@ -65,6 +70,7 @@ class Services:
     def close(self) -> None:
         """End what this process does; runs go on."""
         self.supervisor.stop()
+        self.alerts.stop()
         self.workers.close()
         self.database.close()
 
@@ -86,7 +92,8 @@ def open_services(settings: ServiceSettings) -> Services:
     database = Database(settings.database_url)
     database.upgrade()
     tokens = Tokens(database)
-    discovery = RunDiscovery(database, settings)
+    alerts = AlertOutbox(database, [WebhookAddress.parse(url) for url in settings.webhooks])
+    discovery = RunDiscovery(database, settings, alerts)
     queue = RunQueue(database, settings)
     workers = WorkerPool()
     datasets = Datasets(settings, workers)
@@ -98,6 +105,7 @@ def open_services(settings: ServiceSettings) -> Services:
         sessions=Sessions(database, tokens),
         attempts=FailedAttempts(),
         audit_log=AuditLog(database),
+        alerts=alerts,
         discovery=discovery,
         queue=queue,
         supervisor=Supervisor(discovery, queue),

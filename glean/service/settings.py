@@ -29,6 +29,8 @@ class ServiceSettings:
         How many may wait; more are refused until one has begun.
     upload_mb : int
         Largest upload, MB.
+    webhooks : tuple of str
+        Addresses that are told when a run fails.
     secure_cookies : bool
         Whether browsers reach it by HTTPS only: cookies are sent by nothing else then.
     """
@@ -38,6 +40,7 @@ class ServiceSettings:
     runs_at_once: int = MOST_RUNS_AT_ONCE
     longest_queue: int = 100
     upload_mb: int = 200
+    webhooks: tuple[str, ...] = ()
     secure_cookies: bool = False
 
     @property

@@ -17,6 +17,7 @@ from glean.operations.detached_run import DetachedRun, ProcessState, read_detach
 from glean.operations.run_request import RunRequest
 from glean.runs.folder import utc_now
 from glean.runs.index import run_folders, signature_of
+from glean.service.alerts.outbox import AlertOutbox
 from glean.service.runs.run_files import facts_of, flower_id_of
 from glean.service.runs.status import ENDED, RunStatus
 from glean.service.settings import ServiceSettings
@@ -32,6 +33,9 @@ CANCELLED = "cancelled"
 DEPLOYMENT = "deployment"
 """Engine of runs whose folders may lie on another machine."""
 
+STOPPED = "interrupted"
+"""Reason of a run that somebody stopped."""
+
 WITHOUT_A_WORD = "its process ended before the run began, without a word; its log may say why"
 
 
@@ -44,11 +48,14 @@ class RunDiscovery:
         Where the list is.
     settings : ServiceSettings
         Where runs and requests are.
+    alerts : AlertOutbox
+        Where it is told that a run has failed.
     """
 
-    def __init__(self, database: Database, settings: ServiceSettings) -> None:
+    def __init__(self, database: Database, settings: ServiceSettings, alerts: AlertOutbox) -> None:
         self._database = database
         self._settings = settings
+        self._alerts = alerts
 
     def refresh(self) -> None:
         """Read what has changed on disk since the last time.
@@ -59,8 +66,10 @@ class RunDiscovery:
             The database can't be used; nothing has changed in it.
         """
         with self._database.transaction() as session:
+            going_on = list(session.scalars(_GOING_ON))
             self._refresh_requests(session)
             self._refresh_folders(session)
+            self._tell_of_failures(session, going_on)
 
     def rebuild(self) -> int:
         """Forget the list and make it anew from the disk; how many runs there are."""
@@ -69,6 +78,13 @@ class RunDiscovery:
         self.refresh()
         with self._database.transaction() as session:
             return session.scalar(sa.select(sa.func.count()).select_from(RunRow)) or 0
+
+    def _tell_of_failures(self, session: Session, going_on: list[str]) -> None:
+        """Keep an alert for each run that has failed since the last look, and wasn't stopped."""
+        for run_id in going_on:
+            row = session.get(RunRow, run_id)
+            if row is not None and row.status == RunStatus.FAILED and row.reason != STOPPED:
+                self._alerts.add(session, "run.failed", run_id, row.reason)
 
     def _refresh_requests(self, session: Session) -> None:
         rows = {row.id: row for row in session.scalars(_OF_REQUESTS)}
@@ -108,6 +124,7 @@ class RunDiscovery:
         return not (self._settings.results / folder).is_dir()
 
 
+_GOING_ON = sa.select(RunRow.id).where(RunRow.status.not_in(ENDED))
 _OF_REQUESTS = sa.select(RunRow).where(RunRow.id.startswith("r"))
 _WITH_FLOWER_ID = (
     sa.select(RunRow)

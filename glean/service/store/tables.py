@@ -150,6 +150,32 @@ class IdempotencyRow(Table):
     created_at: Mapped[str]
 
 
+class AlertRow(Table):
+    """An alert on its way to an address, or delivered there.
+
+    Parameters
+    ----------
+    key : str
+        What happened to what: the same is told once.
+    tries : int
+        How often it was sent.
+    delivered_at : str
+        "" while it wasn't taken.
+    """
+
+    __tablename__ = "alerts"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    subject: Mapped[str]
+    text: Mapped[str]
+    at: Mapped[str]
+    next_try_at: Mapped[str]
+    delivered_at: Mapped[str] = mapped_column(default="")
+    tries: Mapped[int] = mapped_column(default=0)
+
+
 class DefaultRow(Table):
     """A setting that new runs have unless they are told otherwise."""
 
