@@ -8,9 +8,7 @@ started it may be killed and started again: all that is known is in these files.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from glean.operations.worker_process import start_worker
 from glean.runs.process_tree import end_tree, still_runs
 
 PROCESS, RUN_ID, ERROR, LOG = "process.json", "run-id", "error", "log"
@@ -82,15 +81,7 @@ def start_detached(folder: Path) -> subprocess.Popen[bytes]:
     OSError
         Its log can't be written, or there is no process to be had.
     """
-    with (folder / LOG).open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
-            [sys.executable, "-m", "glean.operations.detached_worker", str(folder)],
-            env={"OMP_NUM_THREADS": "1", **os.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    return start_worker("glean.operations.detached_worker", folder, folder / LOG)
 
 
 def read_detached(folder: Path) -> DetachedRun:

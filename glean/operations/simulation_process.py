@@ -5,9 +5,6 @@ For whoever runs several at once, or must answer meanwhile: two runs in one proc
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +20,7 @@ from glean.federation.launch.watchdog import watch
 from glean.operations.progress import RunProgress, read_progress
 from glean.operations.simulation import PreparedSimulation
 from glean.operations.simulation_worker import ERROR, RUN_ID, write_request
+from glean.operations.worker_process import start_worker
 from glean.runs.index import FAILED, GONE, RUNNING, find_run, is_run
 from glean.runs.process_tree import end_tree, signals_held_back
 
@@ -32,6 +30,7 @@ STOP_S = 15.0
 """How long a run that shall stop may take to say so in its folder and to end what it started."""
 
 _LOG = "log"
+_WORKER = "glean.operations.simulation_worker"
 _LOG_END = 2000
 
 
@@ -61,7 +60,7 @@ class SimulationProcess:
         self._scratch = tempfile.TemporaryDirectory(prefix="glean-")
         write_request(self._folder, prepared)
         with signals_held_back():
-            self._process = _start(self._folder)
+            self._process = start_worker(_WORKER, self._folder, self._folder / _LOG)
             self._root = psutil.Process(self._process.pid)
             self._watcher = watch(self._process.pid)
         self._run_folder: Path | None = None
@@ -169,15 +168,3 @@ class SimulationProcess:
     def _said(self, name: str) -> str:
         path = self._folder / name
         return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def _start(scratch: Path) -> subprocess.Popen[bytes]:
-    with (scratch / _LOG).open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
-            [sys.executable, "-m", "glean.operations.simulation_worker", str(scratch)],
-            env={"OMP_NUM_THREADS": "1", **os.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
