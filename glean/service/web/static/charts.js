@@ -45,10 +45,20 @@
     Plotly.react(chart, [line, dots], layout({ showlegend: false, xaxis: { ...axis, title: { text: names[0] } }, yaxis: { ...axis, title: { text: names[1] } } }), options);
   }
 
+  async function bars(chart) {
+    const table = (await rounds(chart.dataset.rounds)).filter((row) => row.round > 0);
+    const columns = chart.dataset.columns.split(" "), scale = Number(chart.dataset.scale);
+    const y = table.map((row) => columns.reduce((sum, name) => sum + (row[name] || 0), 0) / scale);
+    const bar = { type: "bar", x: table.map((row) => row.round), y, marker: { color: colour("--soft") } };
+    Plotly.react(chart, [bar], layout({ showlegend: false, xaxis: { title: { text: chart.dataset.round } },
+      yaxis: { title: { text: chart.dataset.title }, rangemode: "tozero" } }), options);
+  }
+
   function draw() {
     const score = document.getElementById("score-chart"), pair = document.getElementById("pair-chart");
     if (score) scores(score).catch(() => {}); // drawn when the network is back
     if (pair) pairs(pair);
+    document.querySelectorAll(".bars").forEach((chart) => bars(chart).catch(() => {}));
   }
 
   document.addEventListener("run-event", (found) => { if (found.detail.event.event === "round_finished") draw(); });
