@@ -58,7 +58,7 @@
     const score = document.getElementById("score-chart"), pair = document.getElementById("pair-chart");
     if (score) scores(score).catch(() => {}); // drawn when the network is back
     if (pair) pairs(pair);
-    document.querySelectorAll(".bars").forEach((chart) => bars(chart).catch(() => {}));
+    document.querySelectorAll(".chart.bars").forEach((chart) => bars(chart).catch(() => {}));
   }
 
   document.addEventListener("run-event", (found) => { if (found.detail.event.event === "round_finished") draw(); });
