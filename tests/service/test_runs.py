@@ -86,6 +86,10 @@ def test_the_same_key_runs_once(client: TestClient, admin: dict[str, str]) -> No
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.json() == second.json()
     assert ask(client, keyed, bakeries=4).status_code == 422
+    run_id = first.json()["id"]
+    client.post(f"/api/v1/runs/{run_id}/stop", headers=admin)
+    client.delete(f"/api/v1/runs/{run_id}", headers=admin)
+    assert ask(client, keyed).status_code == 409
     assert ask(client, admin).json()["id"] != first.json()["id"]
 
 

@@ -252,7 +252,13 @@ def _made_before(session: Session, key: str, actor: str, digest: str) -> RunRow 
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "this Idempotency-Key was sent with another request before; wanted a new key",
         )
-    return session.get(RunRow, before.made)
+    made = session.get(RunRow, before.made)
+    if made is None:
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "the run that was asked for under this Idempotency-Key was deleted; wanted a new key",
+        )
+    return made
 
 
 def _write(request: RunRequest, folder: Path) -> None:
