@@ -135,6 +135,21 @@ def test_those_asked_first_begin_first(
     # finds that there is one and goes.
 
 
+def test_a_process_that_has_not_said_so_yet_is_not_started_again(
+    client: TestClient, admin: dict[str, str], services: Services
+) -> None:
+    """Unless it has ended without a word, or another service had started it."""
+    ask(client, admin)
+    process = mock.Mock(poll=mock.Mock(return_value=None))
+    with mock.patch.object(queue, "start_detached", return_value=process) as start:
+        services.queue.start_next()
+        services.queue.start_next()
+        assert start.call_count == 1
+        process.poll.return_value = 1
+        services.queue.start_next()
+        assert start.call_count == 2
+
+
 def test_what_the_database_refuses_leaves_nothing_on_disk(
     client: TestClient, admin: dict[str, str], services: Services
 ) -> None:

@@ -46,7 +46,7 @@ class RunQueue:
     def __init__(self, database: Database, settings: ServiceSettings) -> None:
         self._database = database
         self._settings = settings
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def ask(self, request: RunRequest, *, key: str = "") -> tuple[RunRow, bool]:
         """Put a run into the queue.
@@ -102,11 +102,14 @@ class RunQueue:
 
     def start_next(self) -> None:
         """Start as many of those that wait as may go on at once."""
-        self._started = [process for process in self._started if process.poll() is None]
+        self._started = {
+            k: process for k, process in self._started.items() if process.poll() is None
+        }
         for run_id in self._claim():
-            folder = self._folder(run_id)
-            if read_detached(folder).state is ProcessState.NOT_STARTED:
-                self._start(folder)
+            # A process takes a second or two until it says in its folder that it is there.
+            said = read_detached(self._folder(run_id)).state is not ProcessState.NOT_STARTED
+            if not said and run_id not in self._started:
+                self._start(run_id)
 
     def stop(self, run_id: str) -> RunRow:
         """Stop a run that goes on, or take one back that waits; ends once that is done.
@@ -181,9 +184,10 @@ class RunQueue:
         # Those that were claimed by a service that was killed then are started too.
         return starting + claimed
 
-    def _start(self, folder: Path) -> None:
+    def _start(self, run_id: str) -> None:
+        folder = self._folder(run_id)
         try:
-            self._started.append(start_detached(folder))
+            self._started[run_id] = start_detached(folder)
         except OSError as error:
             (folder / "error").write_text(f"can't be started: {error}", encoding="utf-8")
 
