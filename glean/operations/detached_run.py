@@ -8,8 +8,11 @@ started it may be killed and started again: all that is known is in these files.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +27,12 @@ from glean.runs.process_tree import end_tree, still_runs
 PROCESS, RUN_ID, ERROR, LOG = "process.json", "run-id", "error", "log"
 SUMMARY = "summary"
 """Files beside a request."""
+
+INTERRUPTED = "interrupted"
+"""The reason of a run that somebody stopped."""
+
+_NOBODY = {"error": INTERRUPTED}
+"""In the place of a process: none will run."""
 
 STOP_S = 15.0
 """How long a run that shall stop may take to say so in its folder and to end what it started."""
@@ -100,14 +109,18 @@ def read_detached(folder: Path) -> DetachedRun:
     number = int(run_id) if run_id.isdecimal() else None
     done = (folder / SUMMARY).is_file()
     summary = _text(folder / SUMMARY) if done else None
-    return DetachedRun(state, number, _text(folder / ERROR), summary)
+    error = _text(folder / ERROR) or str(process.get("error", ""))
+    return DetachedRun(state, number, error, summary)
 
 
 def stop_detached(folder: Path) -> None:
     """End the process of a request and all that it started; its run's folder says that it ended.
 
-    Of one that has ended, or was never started, nothing is done.
+    One that has yet to begin, or to say that it did, finds the request taken and goes. Of one that
+    has ended nothing is done.
     """
+    if claim(folder, _NOBODY):
+        return
     process = _process_of(folder)
     if process is None or not still_runs(process):
         return
@@ -120,6 +133,33 @@ def stop_detached(folder: Path) -> None:
             time.sleep(_POLL_S)
         if still_runs(process):
             end_tree(root)
+
+
+def claim(folder: Path, process: Mapping[str, Any]) -> bool:
+    """Say who works on a request, unless somebody does or did already.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the request.
+    process : mapping
+        As `this_process` describes it.
+
+    Returns
+    -------
+    bool
+        Whether it is theirs now.
+    """
+    mine = folder / f".{PROCESS}-{os.getpid()}-{threading.get_ident()}"
+    mine.write_text(json.dumps(dict(process)), encoding="utf-8")
+    try:
+        # Unlike a rename this fails where there is one; unlike a new file it's never half there.
+        (folder / PROCESS).hardlink_to(mine)
+    except FileExistsError:
+        return False
+    finally:
+        mine.unlink()
+    return True
 
 
 def log_of(folder: Path, *, most_bytes: int) -> str:

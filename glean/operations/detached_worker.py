@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -11,7 +9,14 @@ from pathlib import Path
 
 from glean.errors import FederationError, GleanError
 from glean.federation.launch.deployment_run import RunOutcome
-from glean.operations.detached_run import ERROR, PROCESS, RUN_ID, SUMMARY, read_detached
+from glean.operations.detached_run import (
+    ERROR,
+    INTERRUPTED,
+    RUN_ID,
+    SUMMARY,
+    claim,
+    read_detached,
+)
 from glean.operations.run_request import RunRequest, prepare_request
 from glean.operations.signals import raised_as_interrupts
 from glean.operations.simulation import run_simulation
@@ -22,7 +27,7 @@ from glean.runs.process_tree import this_process
 
 def main(folder: Path) -> int:
     """Run what the request in a folder asks for; the exit code is 0 where it ran to an end."""
-    if not _claimed(folder):
+    if not claim(folder, this_process()):
         return 0
     try:
         with raised_as_interrupts():
@@ -31,7 +36,7 @@ def main(folder: Path) -> int:
         write_whole(folder / ERROR, str(error).encode())
         return 1
     except KeyboardInterrupt:
-        write_whole(folder / ERROR, b"interrupted")
+        write_whole(folder / ERROR, INTERRUPTED.encode())
         return 1
     return 0
 
@@ -61,20 +66,6 @@ def _run_there(prepared: PreparedDeployment, folder: Path, started: Callable[[in
     if outcome.reason:
         raise FederationError(outcome.reason)
     write_whole(folder / SUMMARY, outcome.summary.encode())
-
-
-def _claimed(folder: Path) -> bool:
-    """Say who works on the request, unless somebody does or did already."""
-    mine = folder / f".{PROCESS}-{os.getpid()}"
-    mine.write_text(json.dumps(this_process()), encoding="utf-8")
-    try:
-        # Unlike a rename this fails where there is one; unlike a new file it's never half there.
-        (folder / PROCESS).hardlink_to(mine)
-    except FileExistsError:
-        return False
-    finally:
-        mine.unlink()
-    return True
 
 
 if __name__ == "__main__":

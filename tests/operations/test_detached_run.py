@@ -134,12 +134,21 @@ def test_a_process_that_has_gone_has_ended(asked: Path) -> None:
     stop_detached(asked)
 
 
+def test_what_is_stopped_before_it_begins_never_begins(asked: Path) -> None:
+    """Its process, which takes a second to get there, finds the request taken."""
+    stop_detached(asked)
+    with mock.patch.object(detached_worker, "run_deployment") as run:
+        assert detached_worker.main(asked) == 0
+    run.assert_not_called()
+    found = read_detached(asked)
+    assert (found.state, found.error) == (ProcessState.ENDED, "interrupted")
+
+
 def test_what_was_not_started_says_so(asked: Path) -> None:
     """A file that is damaged says nothing either; there is no log yet."""
     assert read_detached(asked).state is ProcessState.NOT_STARTED
     (asked / PROCESS).write_text("{")
     assert read_detached(asked).state is ProcessState.NOT_STARTED
-    stop_detached(asked)
     assert log_of(asked, most_bytes=10) == ""
 
 

@@ -128,7 +128,7 @@ HEADINGS = {
     "/runs?status=failed": ("Start a run", "Lauf starten", "Lancer un entraînement"),
     "/runs/new": ("Rarely changed", "Selten geändert", "Rarement changés"),
     "/runs/{run}": ("By round", "Runde für Runde", "Tour par tour"),
-    "/runs/{queued}": ("Take back", "Zurücknehmen", "Retirer"),
+    "/runs/{queued}": ("Stop", "Stoppen", "Arrêter"),
     "/compare": ("Compare two runs", "Zwei Läufe vergleichen", "Comparer deux entraînements"),
     "/models": ("in production", "im Einsatz", "en service"),
     "/data": ("Upload and check", "Hochladen und prüfen", "Envoyer et vérifier"),

@@ -118,6 +118,20 @@ def test_what_waits_can_be_taken_back(
     assert client.get(f"/api/v1/runs/{run['id']}", headers=admin).json()["status"] == "cancelled"
 
 
+def test_what_is_stopped_while_it_starts_has_ended(
+    client: TestClient, admin: dict[str, str], services: Services
+) -> None:
+    """Its process has said nothing yet, and never will."""
+    run = ask(client, admin).json()
+    process = mock.Mock(poll=mock.Mock(return_value=None))
+    with mock.patch.object(queue, "start_detached", return_value=process):
+        services.queue.start_next()
+    client.post(f"/api/v1/runs/{run['id']}/stop", headers=admin)
+    services.discovery.refresh()
+    found = client.get(f"/api/v1/runs/{run['id']}", headers=admin).json()
+    assert (found["status"], found["reason"]) == ("failed", "interrupted")
+
+
 def test_those_asked_first_begin_first(
     client: TestClient, admin: dict[str, str], services: Services
 ) -> None:
