@@ -32,6 +32,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "workloads",
         }
     ),
+    frozenset({"languages"}),
     frozenset({"runs"}),
     frozenset({"sales"}),
     frozenset({"features"}),
@@ -79,7 +80,7 @@ ONLY_IMPORTERS = {
     "sqlalchemy": {"service"},
     "alembic": {"service"},
     "argon2": {"service"},
-    "babel": {"service"},
+    "babel": {"languages"},
     "jinja2": {"service"},
     "typer": {"cli"},
     "rich": {"cli"},

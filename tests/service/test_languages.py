@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from glean.languages.language import LANGUAGES, NOTHING, LanguageCode, language
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services
 from glean.service.store.tables import RunRow
-from glean.service.web.languages import LANGUAGES, NOTHING, language, language_of
+from glean.service.web.accepted_language import language_of
 from glean.service.web.rendering import LANGUAGE_COOKIE
 
 
@@ -177,7 +178,7 @@ def addresses(services: Services) -> dict[str, str]:
 @pytest.mark.usefixtures("_much_to_show")
 @pytest.mark.parametrize("code", list(LANGUAGES))
 def test_each_page_is_in_the_language_of_the_cookie(
-    client: TestClient, admin: dict[str, str], services: Services, code: str
+    client: TestClient, admin: dict[str, str], services: Services, code: LanguageCode
 ) -> None:
     """And says nothing in English that the catalogue has in that language."""
     client.cookies.set(LANGUAGE_COOKIE, code)

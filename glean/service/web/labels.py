@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from glean.languages.language import Language
 from glean.service.accounts.scopes import Scope
 from glean.service.runs.client_states import ClientState
 from glean.service.runs.listing import RunOrder
 from glean.service.runs.status import RunStatus
 from glean.service.store.tables import RunRow
-from glean.service.web.languages import Language
 
 
 def state_words(language: Language) -> dict[ClientState, str]:

@@ -11,10 +11,11 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from glean import __version__
+from glean.languages.language import LANGUAGES, Language
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import BrowserSession
 from glean.service.runs.status import ENDED, RunStatus
-from glean.service.web.languages import LANGUAGES, Language, language_of
+from glean.service.web.accepted_language import language_of
 from glean.service.web.static_files import url_of
 
 LANGUAGE_COOKIE = "glean-language"

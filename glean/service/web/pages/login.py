@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
+from glean.languages.language import LANGUAGES
 from glean.service.accounts.access import address_of, prove_token
 from glean.service.accounts.sessions import COOKIE, LASTS
 from glean.service.problems import ProblemError
 from glean.service.web.browser_access import Form, PageRoute, Parts
-from glean.service.web.languages import LANGUAGES
 from glean.service.web.rendering import LANGUAGE_COOKIE, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

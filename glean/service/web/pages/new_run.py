@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from glean.errors import GleanError, SettingsError
 from glean.federation.launch.flower_app import app_config
+from glean.languages.language import Language
 from glean.service.accounts.access import address_of
 from glean.service.api.run_models import PATH_SETTINGS, NewRun
 from glean.service.api.runs import ask_for_run
 from glean.service.problems import ProblemError
 from glean.service.services import Services
 from glean.service.web.browser_access import Form, PageRoute, Parts, RunningBrowser
-from glean.service.web.languages import Language
 from glean.service.web.rendering import language_for, page
 from glean.settings import ConfigValue, declared_fields, group_of, parse_text
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from glean.languages.language import Language
 from glean.service.api.health import look
 from glean.service.runs.client_states import ClientState, client_standings
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
@@ -14,7 +15,6 @@ from glean.service.runs.status import ACTIVE, ENDED, RunStatus
 from glean.service.services import Services
 from glean.service.store.tables import RunRow
 from glean.service.web.browser_access import Browser, PageRoute, Parts
-from glean.service.web.languages import Language
 from glean.service.web.rendering import language_for, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

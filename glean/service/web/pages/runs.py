@@ -9,6 +9,7 @@ import psutil
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from glean.languages.language import Language
 from glean.operations.detached_run import log_of
 from glean.runs.events import event_of
 from glean.runs.folder import read_events
@@ -31,7 +32,6 @@ from glean.service.web.browser_access import (
     RunningBrowser,
 )
 from glean.service.web.labels import doing_of, order_words, state_words
-from glean.service.web.languages import Language
 from glean.service.web.rendering import language_for, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

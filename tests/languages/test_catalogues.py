@@ -1,4 +1,4 @@
-"""The catalogues of the pages: every sentence in every language, and none that no page says."""
+"""The catalogues: every sentence in every language, and none that nobody says."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.pofile import read_po
 
-from glean.service.web.languages import LANGUAGES, LOCALES
+from glean.languages.catalogues import LOCALES, read_catalogue
+from glean.languages.language import LANGUAGES
 from glean.service.web.rendering import TEMPLATES
 
 REPOSITORY = Path(__file__).parents[2]
-WEB = "glean/service/web"
-TEMPLATE = "/tmp/pages.pot"  # noqa: S108 # as the commands of docs/service.md; none is written here
-EXTRACT = f"pybabel extract --no-location -F {WEB}/babel.toml -o {TEMPLATE} {WEB}"
+ROOM = "glean/languages"
+TEMPLATE = "/tmp/glean.pot"  # noqa: S108 # as in CONTRIBUTING.md; none is written here
+EXTRACT = (
+    "pybabel extract --no-location -k translate -k translate_count:1,2 -k translatable "
+    f"-F {ROOM}/babel.toml -o {TEMPLATE} glean"
+)
 UPDATE = (
     "pybabel update -N --no-wrap --ignore-obsolete --ignore-pot-creation-date "
-    f"-i {TEMPLATE} -d {WEB}/locale"
+    f"-i {TEMPLATE} -d {ROOM}/locale"
 )
 ADVICE = f"bring the catalogues up to date and translate what is empty:\n  {EXTRACT}\n  {UPDATE}"
 
@@ -29,7 +33,7 @@ TRANSLATED = ["de", "fr"]
 
 @pytest.fixture(scope="module")
 def sentences(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    """What the pages say, extracted as docs/service.md says."""
+    """What is said, extracted as CONTRIBUTING.md says."""
     template = tmp_path_factory.mktemp("words") / "pages.pot"
     given = EXTRACT.replace(TEMPLATE, str(template)).split()
     with pytest.MonkeyPatch.context() as patch:
@@ -41,8 +45,7 @@ def sentences(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
 
 @cache
 def catalogue(code: str) -> Catalog:
-    with (LOCALES / code / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        return read_po(file, locale=code)
+    return read_catalogue(code)
 
 
 def messages_of(found: Catalog) -> list[Message]:
@@ -60,7 +63,7 @@ def forms_of(message: Message) -> tuple[str, ...]:
 
 
 def placeholders(text: str) -> set[str]:
-    return set(re.findall(r"%\(\w+\)s", text))
+    return set(re.findall(r"%\(\w+\)s|{\w+[^{}]*}", text))
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
@@ -70,7 +73,7 @@ def test_a_catalogue_has_every_sentence_and_no_other(sentences: Catalog, code: s
     found = {message.id for message in messages_of(catalogue(code))}
     assert len(wanted) > 100
     assert not wanted - found, f"{code} lacks {sorted(map(str, wanted - found))}; {ADVICE}"
-    assert not found - wanted, f"no page says {sorted(map(str, found - wanted))}; {ADVICE}"
+    assert not found - wanted, f"nobody says {sorted(map(str, found - wanted))}; {ADVICE}"
     assert not catalogue(code).obsolete, ADVICE
 
 
@@ -105,7 +108,7 @@ def test_catalogues_name_nobody() -> None:
 
 def test_the_docs_have_the_commands() -> None:
     """Those that are run here."""
-    text = (REPOSITORY / "docs" / "service.md").read_text("utf-8")
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8")
     joined = re.sub(r"\\\n\s*", "", text)
     assert EXTRACT in joined
     assert UPDATE in joined

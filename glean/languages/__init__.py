@@ -1,0 +1,1 @@
+"""What people read in English, German or French: sentences, numbers and days."""

@@ -1,0 +1,146 @@
+"""A language: how it says a sentence, and how it writes a number and a day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_date, format_datetime
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent
+
+from glean.languages.catalogues import read_catalogue
+
+if TYPE_CHECKING:
+    from babel.messages.catalog import Catalog
+
+NOTHING = "\N{EN DASH}"
+"""Where there is no number."""
+
+LanguageCode = Literal["en", "de", "fr"]
+
+LANGUAGES: dict[LanguageCode, str] = {"en": "English", "de": "Deutsch", "fr": "Français"}
+
+_LONG_DAYS = {"en": "EEEE d MMMM", "de": "EEEE, d. MMMM", "fr": "EEEE d MMMM"}
+
+
+class Language:
+    """How people are spoken to.
+
+    Parameters
+    ----------
+    code : str
+        One of `LANGUAGES`.
+    """
+
+    def __init__(self, code: LanguageCode) -> None:
+        self.code = code
+        # British, of all English ones: hours to 24 and the day before the month.
+        self.locale = Locale.parse("en_GB" if code == "en" else code)
+
+    def gettext(self, text: str) -> str:
+        """Translate a sentence; one that the catalogue lacks stays English."""
+        message = self._catalogue and self._catalogue.get(text)
+        return str(message.string) if message and message.string else text
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        """Translate a sentence about a number of things, which stands in it as %(num)s."""
+        return self._form(one, many, count).replace("%(num)s", self.number(count))
+
+    def translate(self, text: str, **values: Any) -> str:
+        """Translate a sentence and put values in the place of their names in braces."""
+        return self.gettext(text).format_map(values)
+
+    def translate_count(self, one: str, many: str, count: int, **values: Any) -> str:
+        """Translate a sentence about a number of things, which stands in it as {count}."""
+        return self._form(one, many, count).format_map({**values, "count": self.number(count)})
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """Write a number; a dash where there is none."""
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return NOTHING if value is None else format_decimal(value, pattern, locale=self.locale)
+
+    def percent(self, share: float | None, digits: int = 1) -> str:
+        """Write a share as a percentage; a dash where there is none."""
+        if share is None:
+            return NOTHING
+        places = "0" + ("." + "0" * digits if digits else "")
+        pattern = self.locale.percent_formats[None].pattern.replace("#,##0", f"#,##{places}")
+        return format_percent(share, pattern, locale=self.locale)
+
+    def listed(self, texts: Sequence[str]) -> str:
+        """Write several things one after the other, with "and" before the last."""
+        return format_list(list(texts), locale=self.locale)
+
+    def moment(self, text: str | None) -> str:
+        """Write a UTC time of day, like that of a `run.json`."""
+        moment = _parsed(text)
+        if moment is None:
+            return NOTHING
+        return f"{format_datetime(moment, 'medium', locale=self.locale)} UTC"
+
+    def day(self, text: str) -> str:
+        """Write an ISO date."""
+        return format_date(dt.date.fromisoformat(text), "medium", locale=self.locale)
+
+    def long_day(self, day: dt.date, *, year: bool = True) -> str:
+        """Write a day with its weekday.
+
+        Examples
+        --------
+        >>> language("de").long_day(dt.date(2026, 12, 24), year=False)
+        'Donnerstag, 24. Dezember'
+        """
+        pattern = _LONG_DAYS[self.code] + (" y" if year else "")
+        return format_date(day, pattern, locale=self.locale)
+
+    def weekday(self, day: dt.date, *, short: bool = False) -> str:
+        """Write the name of a day's weekday."""
+        return format_date(day, "EEE" if short else "EEEE", locale=self.locale)
+
+    @cached_property
+    def _catalogue(self) -> Catalog | None:
+        return None if self.code == "en" else read_catalogue(self.code)
+
+    def _form(self, one: str, many: str, count: int) -> str:
+        message = self._catalogue.get((one, many)) if self._catalogue else None
+        forms = message.string if message else ()
+        if not isinstance(forms, tuple) or not forms or not all(forms):
+            forms = (one, many)
+        return forms[_plural_form(self.code, count)]
+
+
+@cache
+def language(code: LanguageCode) -> Language:
+    """Give a language; its catalogue is read once."""
+    return Language(code)
+
+
+ENGLISH = language("en")
+
+
+def best_language(wanted: Sequence[str]) -> Language:
+    """Give the first of the languages that somebody understands, else English.
+
+    Parameters
+    ----------
+    wanted : sequence of str
+        Names of locales like "de_AT", the dearest first.
+    """
+    found = negotiate_locale(wanted, list(LANGUAGES))
+    return next((language(code) for code in LANGUAGES if code == found), ENGLISH)
+
+
+def _plural_form(code: str, count: int) -> int:
+    """Which form of a word goes with a number: French says "0 four", German "0 Läufe"."""
+    return int(count > 1) if code == "fr" else int(count != 1)
+
+
+def _parsed(text: str | None) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

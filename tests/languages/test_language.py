@@ -1,0 +1,47 @@
+"""Sentences, numbers and days as one says and writes them in each language."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from glean.languages.language import LANGUAGES, LanguageCode, best_language, language
+
+CHRISTMAS_EVE = dt.date(2026, 12, 24)
+
+
+# The oracles follow CLDR.
+@pytest.mark.parametrize(
+    ("code", "date", "weekday", "listed"),
+    [
+        ("en", "Thursday 24 December", "Thu", "a, b and c"),
+        ("de", "Donnerstag, 24. Dezember", "Do.", "a, b und c"),
+        ("fr", "jeudi 24 décembre", "jeu.", "a, b et c"),
+    ],
+)
+def test_days_and_lists_are_as_in_the_language(
+    code: LanguageCode, date: str, weekday: str, listed: str
+) -> None:
+    """By the parts that are asked for."""
+    speaks = language(code)
+    assert speaks.long_day(CHRISTMAS_EVE, year=False) == date
+    assert speaks.long_day(CHRISTMAS_EVE) == f"{date} 2026"
+    assert speaks.weekday(CHRISTMAS_EVE, short=True) == weekday
+    assert speaks.listed(["a", "b", "c"]) == listed
+
+
+def test_values_stand_where_their_names_did() -> None:
+    """Also in a sentence that no catalogue has; numbers as in the language."""
+    speaks = language("de")
+    assert speaks.translate("{bakery} has pears", bakery="A {b}") == "A {b} has pears"
+    assert speaks.translate_count("{count} pear", "{count} pears", 1234) == "1.234 pears"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"), [(["fr_CH", "de"], "fr"), (["it", "de_AT"], "de"), ([], "en")]
+)
+def test_the_dearest_language_that_there_is_is_spoken(wanted: list[str], code: str) -> None:
+    """English where there is none."""
+    assert best_language(wanted).code == code
+    assert code in LANGUAGES
