@@ -32,9 +32,14 @@ def serve(
     webhook: Annotated[
         list[str] | None,
         typer.Option(
-            "--webhook", metavar="URL", help="Told when a run fails (JSON); may be repeated."
+            "--webhook",
+            metavar="URL",
+            help="Told when a run fails or a bakery stays away (JSON); may be repeated.",
         ),
     ] = None,
+    missing_days: Annotated[
+        int, typer.Option(min=1, help="Days after which a bakery is said to stay away.")
+    ] = 3,
     database: Annotated[
         str, typer.Option(help="SQLAlchemy's URL; by default a file beside the results.")
     ] = "",
@@ -58,6 +63,7 @@ def serve(
         database=database,
         runs_at_once=runs_at_once,
         webhooks=tuple(webhook or ()),
+        missing_days=missing_days,
         secure_cookies=listening.by_tls,
     )
     if rebuild:

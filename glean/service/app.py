@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from glean import __version__
 from glean.service.api import (
     aliases,
+    bakeries,
     datasets,
     forecasts,
     health,
@@ -28,7 +29,6 @@ from glean.service.services import Services
 from glean.service.web import static_files
 from glean.service.web.pages import (
     accounts,
-    bakeries,
     compare,
     data,
     docs,
@@ -36,10 +36,22 @@ from glean.service.web.pages import (
     new_run,
     overview,
 )
+from glean.service.web.pages import bakeries as bakery_pages
 from glean.service.web.pages import models as model_pages
 from glean.service.web.pages import runs as run_pages
 
-_ROUTERS = (health, runs, run_details, live, datasets, models, forecasts, tokens, aliases)
+_ROUTERS = (
+    health,
+    runs,
+    run_details,
+    live,
+    bakeries,
+    datasets,
+    models,
+    forecasts,
+    tokens,
+    aliases,
+)
 _PAGES = (
     login,
     overview,
@@ -48,7 +60,7 @@ _PAGES = (
     compare,
     model_pages,
     data,
-    bakeries,
+    bakery_pages,
     accounts,
     docs,
     static_files,

@@ -11,6 +11,7 @@ from glean.service.accounts.attempts import FailedAttempts
 from glean.service.accounts.audit_log import AuditLog
 from glean.service.accounts.sessions import Sessions
 from glean.service.accounts.tokens import Tokens
+from glean.service.alerts.absence_watch import AbsenceWatch
 from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.outbox import AlertOutbox
 from glean.service.data.datasets import Datasets
@@ -18,7 +19,9 @@ from glean.service.data.models import ModelRegistry
 from glean.service.runs.digests import RunDigests
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.event_tail import EventTails
+from glean.service.runs.known_bakeries import KnownBakeries, KnownBakery
 from glean.service.runs.queue import RunQueue
+from glean.service.runs.status import RunStatus
 from glean.service.runs.supervisor import Supervisor
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
@@ -42,6 +45,8 @@ class Services:
         What is told by webhook.
     discovery, queue, supervisor, tails
         Its runs.
+    bakeries : KnownBakeries
+        Who took part in them.
     defaults : RunDefaults
         Settings of new runs.
     datasets, models, digests
@@ -61,11 +66,20 @@ class Services:
     queue: RunQueue
     supervisor: Supervisor
     tails: EventTails
+    bakeries: KnownBakeries
     defaults: RunDefaults
     datasets: Datasets
     models: ModelRegistry
     digests: RunDigests
     workers: WorkerPool
+
+    def score_of(self, bakery: KnownBakery) -> float | None:
+        """WAPE of what a bakery bakes by, on its last run's test days; None where it keeps that."""
+        run = bakery.last_run
+        completed = run.row.status == RunStatus.COMPLETED
+        digest = self.digests.of(run.folder) if completed else None
+        scores = digest.by_bakery.get(bakery.name, {}) if digest else {}
+        return scores.get("chosen", scores.get("federated"))
 
     def close(self) -> None:
         """End what this process does; runs go on."""
@@ -95,6 +109,8 @@ def open_services(settings: ServiceSettings) -> Services:
     alerts = AlertOutbox(database, [WebhookAddress.parse(url) for url in settings.webhooks])
     discovery = RunDiscovery(database, settings, alerts)
     queue = RunQueue(database, settings)
+    bakeries = KnownBakeries(database, settings)
+    watch = AbsenceWatch(database, bakeries, alerts, days=settings.missing_days)
     workers = WorkerPool()
     datasets = Datasets(settings, workers)
     datasets.clear_leftovers()
@@ -108,8 +124,9 @@ def open_services(settings: ServiceSettings) -> Services:
         alerts=alerts,
         discovery=discovery,
         queue=queue,
-        supervisor=Supervisor(discovery, queue),
+        supervisor=Supervisor(discovery, queue, watch),
         tails=EventTails(),
+        bakeries=bakeries,
         defaults=RunDefaults(database),
         datasets=datasets,
         models=ModelRegistry(database, settings),

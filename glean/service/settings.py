@@ -10,6 +10,9 @@ DEFAULT_HOST = "127.0.0.1"
 MOST_RUNS_AT_ONCE = 1
 """A run uses all cores of a laptop."""
 
+MISSING_DAYS = 3
+"""A weekend with a holiday passes without an alert."""
+
 MEGABYTE = 2**20
 
 
@@ -30,7 +33,9 @@ class ServiceSettings:
     upload_mb : int
         Largest upload, MB.
     webhooks : tuple of str
-        Addresses that are told when a run fails.
+        Addresses that are told when a run fails or a bakery stays away.
+    missing_days : int
+        Days after which a bakery that is asked for and doesn't come is said to stay away.
     secure_cookies : bool
         Whether browsers reach it by HTTPS only: cookies are sent by nothing else then.
     """
@@ -41,6 +46,7 @@ class ServiceSettings:
     longest_queue: int = 100
     upload_mb: int = 200
     webhooks: tuple[str, ...] = ()
+    missing_days: int = MISSING_DAYS
     secure_cookies: bool = False
 
     @property

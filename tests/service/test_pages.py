@@ -272,6 +272,7 @@ def test_names_are_shown_and_not_obeyed(
     sign_in(client, services)
     path = next(results.glob("2*")) / "events.jsonl"
     path.write_text(path.read_text().replace("bakery 1", "<script>alert(1)</script>"))
+    services.discovery.refresh()
     (run,) = services.models.all()
     for page in (f"/runs/{run.run.id}", "/bakeries"):
         text = client.get(page).text

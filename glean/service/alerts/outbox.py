@@ -50,7 +50,14 @@ class AlertOutbox:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, name="alerts", daemon=True)
 
-    def add(self, session: Session, kind: str, subject: str, text: str) -> None:
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._addresses)
+
+    def add(
+        self, session: Session, kind: str, subject: str, text: str, *, occasion: str = ""
+    ) -> None:
         """Keep an alert, with the transaction that it belongs to; one for each thing that happened.
 
         Parameters
@@ -63,13 +70,16 @@ class AlertOutbox:
             Id of what it is about.
         text : str
             What happened, in a sentence.
+        occasion : str
+            What tells it from the same happening to the same subject at another time.
         """
+        key = " ".join(filter(None, (kind, subject, occasion)))
         for url in self._addresses:
-            if session.get(AlertRow, (f"{kind} {subject}", url)) is None:
+            if session.get(AlertRow, (key, url)) is None:
                 now = utc_now()
                 session.add(
                     AlertRow(
-                        key=f"{kind} {subject}",
+                        key=key,
                         url=url,
                         kind=kind,
                         subject=subject,

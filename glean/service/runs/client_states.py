@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
+from glean.runs.event_row import Event
 from glean.runs.events import (
     BakeryFailed,
     BakeryJoined,
@@ -16,8 +19,9 @@ from glean.runs.events import (
     RoundFinished,
     RunFinished,
     RunStarted,
+    event_of,
 )
-from glean.runs.folder import known_events
+from glean.runs.folder import read_events
 from glean.runs.setback_events import GroupLeftOut
 
 
@@ -46,12 +50,15 @@ class ClientStanding:
         In which round that began; 0: from the start.
     why : str
         In a sentence; "" where nothing is amiss.
+    since : str
+        When that began, UTC; of one that is missing when it was last heard of.
     """
 
     name: str
     state: ClientState
     round: int = 0
     why: str = ""
+    since: str = ""
 
     @property
     def amiss(self) -> bool:
@@ -68,46 +75,53 @@ def client_standings(events: Path) -> list[ClientStanding]:
         The run's `events.jsonl`.
     """
     found: dict[str, ClientStanding] = {}
-    for event in known_events(events):
-        match event:
-            case RunStarted():
-                found |= {n: ClientStanding(n, ClientState.TRAINING) for n in event.bakeries}
-            case BakeryJoined() | BakeryReturned():
-                name = event.bakery
-                found[name] = ClientStanding(name, ClientState.TRAINING, event.round)
-            case BakeryNotTrained():
-                name = event.bakery
-                found[name] = ClientStanding(name, ClientState.WATCHING, 0, event.reason)
-            case BakeryMissing() | BakeryFailed():
-                gone = isinstance(event, BakeryMissing)
-                state = ClientState.MISSING if gone else ClientState.FAILED
-                name, why = event.bakery, event.sentence
-                found[name] = ClientStanding(name, state, event.round, why)
-            case GroupLeftOut():
-                for name in event.members:
-                    why = event.reason
-                    found[name] = ClientStanding(name, ClientState.REFUSED, event.round, why)
-            case RoundFinished() if not event.failures:
-                found = {name: _recovered(one, event.round) for name, one in found.items()}
-            case RunFinished():
-                found = {name: _ended(one) for name, one in found.items()}
+    for row in read_events(events):
+        event = event_of(row)
+        if event is not None:
+            _apply(found, event, str(row.get("time") or ""))
     return [found[name] for name in sorted(found)]
+
+
+def _apply(found: dict[str, ClientStanding], event: Event, time: str) -> None:
+    """Bring the standings up to an event."""
+    now = partial(ClientStanding, since=time)
+    match event:
+        case RunStarted():
+            found.update({name: now(name, ClientState.TRAINING) for name in event.bakeries})
+        case BakeryMissing():
+            state, why = ClientState.MISSING, event.sentence
+            found[event.bakery] = ClientStanding(event.bakery, state, event.round, why, event.since)
+        case GroupLeftOut():
+            for name in event.members:
+                found[name] = now(name, ClientState.REFUSED, event.round, event.reason)
+        case RoundFinished() if not event.failures:
+            failed = [one for one in _in(found, ClientState.FAILED) if one.round < event.round]
+            found.update({f.name: now(f.name, ClientState.TRAINING, event.round) for f in failed})
+        case RunFinished():
+            ended = _in(found, ClientState.TRAINING)
+            found.update({e.name: now(e.name, ClientState.DONE, e.round) for e in ended})
+        case BakeryJoined() | BakeryReturned() | BakeryNotTrained() | BakeryFailed():
+            found[event.bakery] = _of_one(event, now)
+
+
+def _in(found: Mapping[str, ClientStanding], state: ClientState) -> list[ClientStanding]:
+    return [one for one in found.values() if one.state is state]
+
+
+def _of_one(
+    event: BakeryJoined | BakeryReturned | BakeryNotTrained | BakeryFailed,
+    now: Callable[..., ClientStanding],
+) -> ClientStanding:
+    match event:
+        case BakeryNotTrained():
+            return now(event.bakery, ClientState.WATCHING, 0, event.reason)
+        case BakeryFailed():
+            return now(event.bakery, ClientState.FAILED, event.round, event.sentence)
+        case _:
+            return now(event.bakery, ClientState.TRAINING, event.round)
 
 
 def counted(standings: list[ClientStanding]) -> dict[ClientState, int]:
     """Count the bakeries by how they stand, the states in their order."""
     counts = Counter(one.state for one in standings)
     return {state: counts[state] for state in ClientState if counts[state]}
-
-
-def _recovered(one: ClientStanding, round_number: int) -> ClientStanding:
-    """Let whoever had failed take part again: a round passed without failures."""
-    if one.state is not ClientState.FAILED or one.round >= round_number:
-        return one
-    return ClientStanding(one.name, ClientState.TRAINING, round_number)
-
-
-def _ended(one: ClientStanding) -> ClientStanding:
-    if one.state is not ClientState.TRAINING:
-        return one
-    return ClientStanding(one.name, ClientState.DONE, one.round)

@@ -7,6 +7,7 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from glean.service.alerts.absence_watch import AbsenceWatch
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.queue import RunQueue
 from glean.service.store.database import reason_of
@@ -26,11 +27,14 @@ class Supervisor:
         Reads the disk.
     queue : RunQueue
         Starts what waits.
+    absences : AbsenceWatch
+        Tells who stays away.
     """
 
-    def __init__(self, discovery: RunDiscovery, queue: RunQueue) -> None:
+    def __init__(self, discovery: RunDiscovery, queue: RunQueue, absences: AbsenceWatch) -> None:
         self._discovery = discovery
         self._queue = queue
+        self._absences = absences
         self._wake = threading.Event()
         self._end = False
         self._thread = threading.Thread(target=self._look, name="supervisor", daemon=True)
@@ -60,6 +64,7 @@ class Supervisor:
         try:
             self._discovery.refresh()
             self._queue.start_next()
+            self._absences.look_now_and_then()
             self._said = ""
         except SQLAlchemyError as error:
             self._warn_once(f"the database can't be used: {reason_of(error)}")

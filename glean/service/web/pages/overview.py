@@ -86,4 +86,22 @@ def _hands(
         missing = [one.name for one in standings if one.state is ClientState.MISSING]
         if missing:
             found.append(Hand(f"{_('missing')}: {', '.join(missing)}", row.id))
-    return found
+    return found + _absences(services, language)
+
+
+def _absences(services: Services, language: Language) -> list[Hand]:
+    found = [
+        one for one in services.bakeries.all() if one.days_missing >= services.settings.missing_days
+    ]
+    return [
+        Hand(
+            language.translate_count(
+                "{bakery} is missing for a day.",
+                "{bakery} is missing for {count} days.",
+                one.days_missing,
+                bakery=one.name,
+            ),
+            one.last_run.row.id,
+        )
+        for one in found
+    ]

@@ -1,0 +1,184 @@
+"""Who took part, how each stands, and who stays away though it was asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from glean.runs.event_row import Event
+from glean.runs.events import (
+    BakeryFailed,
+    BakeryJoined,
+    BakeryMissing,
+    BakeryNotTrained,
+    BakeryReturned,
+    RoundFinished,
+    RunFinished,
+    RunStarted,
+)
+from glean.runs.setback_events import GroupLeftOut
+from glean.service.alerts.absence_watch import AbsenceWatch
+from glean.service.alerts.addresses import WebhookAddress
+from glean.service.alerts.outbox import AlertOutbox
+from glean.service.runs.client_states import ClientState, client_standings
+from glean.service.services import Services
+
+NOW = dt.datetime.now(dt.UTC)
+END = RunFinished("completed", "")
+
+
+def ago(days: float) -> str:
+    return (NOW - dt.timedelta(days=days)).isoformat(timespec="seconds")
+
+
+def write_events(path: Path, *, days_ago: float, events: Iterable[Event]) -> None:
+    """Write an `events.jsonl`, an event a minute."""
+    rows = [{"time": ago(days_ago - i / 1440), **e.to_row()} for i, e in enumerate(events)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_run(
+    results: Path,
+    number: int,
+    days_ago: float,
+    *bakeries: str,
+    engine: str = "deployment",
+    then: Iterable[Event] = (),
+) -> None:
+    """Write the folder of a run that completed."""
+    folder = results / f"20260101T00000{number}Z-{number}"
+    folder.mkdir(parents=True)
+    events = [RunStarted(bakeries, 1), *then, END]
+    write_events(folder / "events.jsonl", days_ago=days_ago, events=events)
+    facts: dict[str, Any] = {
+        "status": "completed",
+        "engine": engine,
+        "start": ago(days_ago),
+        "end": ago(days_ago - 0.01),
+        "config": {},
+        "settings": {},
+        "versions": {"glean": "9.9"},
+    }
+    (folder / "run.json").write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize(
+    ("events", "wanted"),
+    [
+        ([], (ClientState.TRAINING, 0)),
+        ([BakeryNotTrained("a", "too few days")], (ClientState.WATCHING, 1)),
+        ([BakeryMissing(2, "a", ago(9), 30.0)], (ClientState.MISSING, None)),
+        ([BakeryMissing(2, "a", ago(9), 30.0), BakeryReturned(3, "a", 60.0)], ("training", 2)),
+        ([BakeryFailed(2, "a", "no")], (ClientState.FAILED, 1)),
+        ([BakeryFailed(2, "a", "no"), RoundFinished(2, 1, 1, 0)], (ClientState.FAILED, 1)),
+        ([BakeryFailed(2, "a", "no"), RoundFinished(3, 1, 1, 0)], (ClientState.TRAINING, 2)),
+        ([BakeryFailed(2, "a", "no"), RoundFinished(3, 1, 0, 1)], (ClientState.FAILED, 1)),
+        ([GroupLeftOut(2, ("a", "b"), "odd")], (ClientState.REFUSED, 1)),
+        ([END], (ClientState.DONE, 1)),
+        ([GroupLeftOut(2, ("a", "b"), "odd"), END], (ClientState.REFUSED, 1)),
+    ],
+)
+def test_a_bakery_stands_as_the_last_event_says(
+    tmp_path: Path, events: list[Event], wanted: tuple[str, int | None]
+) -> None:
+    """Since when that happened; where it is missing, since it was heard of."""
+    path = tmp_path / "events.jsonl"
+    write_events(path, days_ago=1, events=[RunStarted(("a", "b"), 9), *events])
+    (one, _) = client_standings(path)
+    state, at = wanted
+    assert (one.name, one.state) == ("a", state)
+    assert one.since == (ago(9) if at is None else ago(1 - at / 1440))
+
+
+def test_who_comes_later_takes_part(tmp_path: Path) -> None:
+    """As one of those in the list."""
+    path = tmp_path / "events.jsonl"
+    write_events(path, days_ago=1, events=[RunStarted(("b",), 9), BakeryJoined(3, "a")])
+    assert [one.name for one in client_standings(path)] == ["a", "b"]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+def missing_days(client: TestClient, admin: dict[str, str], services: Services) -> dict[str, int]:
+    services.discovery.refresh()
+    answer = client.get("/api/v1/bakeries", headers=admin)
+    assert answer.status_code == 200, answer.text
+    return {one["name"]: one["days_missing"] for one in answer.json()["bakeries"]}
+
+
+def test_who_is_asked_for_and_does_not_come_is_missing(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """Of a federation of others it isn't, nor where nobody asked, nor in a simulation."""
+    write_run(results, 1, 9, "a", "b")
+    assert missing_days(client, admin, services) == {"a": 0, "b": 0}
+    write_run(results, 2, 5, "c", "d")
+    assert missing_days(client, admin, services)["b"] == 0
+    write_run(results, 3, 4, "a", "c")
+    write_run(results, 4, 3, "x", "y", engine="ray")
+    write_run(results, 5, 2, "x", engine="ray")
+    found = missing_days(client, admin, services)
+    assert found == {"a": 0, "b": 8, "c": 0, "d": 4, "x": 0, "y": 0}
+
+
+def test_who_went_in_a_run_is_missing_since_it_was_heard_of(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """Also where no run has been since."""
+    write_run(results, 1, 5, "a", "b", then=[BakeryMissing(2, "b", ago(5.1), 30.0)])
+    assert missing_days(client, admin, services) == {"a": 0, "b": 5}
+
+
+def test_a_bakery_s_version_and_last_day_are_told(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """By REST as on the page."""
+    write_run(results, 1, 5, "a", "b")
+    services.discovery.refresh()
+    one = client.get("/api/v1/bakeries", headers=admin).json()["bakeries"][0]
+    assert (one["version"], one["last_seen"], one["state"]) == ("9.9", ago(4.99), "done")
+    assert one["score"] is None
+
+
+def test_an_alert_says_who_stays_away_once(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """After the days that were asked for; once more when it came and went again."""
+    sent: list[str] = []
+    hook = WebhookAddress.parse("http://127.0.0.1:9/")
+    alerts = AlertOutbox(services.database, [hook], lambda _, alert: sent.append(alert["text"]))
+    watch = AbsenceWatch(services.database, services.bakeries, alerts, days=4)
+    write_run(results, 1, 30, "a", "b")
+    write_run(results, 2, 27, "a")
+    for _ in range(2):
+        missing_days(client, admin, services)
+        watch.look()
+        alerts.send_due()
+    assert sent == [f"b was last there on {ago(29.99)[:10]}, in run 1: it is missing for 29 days"]
+    write_run(results, 3, 20, "a", "b")
+    write_run(results, 4, 19, "a")
+    missing_days(client, admin, services)
+    watch.look()
+    alerts.send_due()
+    assert len(sent) == 2
+
+
+def test_the_overview_and_the_page_name_who_stays_away(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """From as many days on as the service was told."""
+    write_run(results, 1, 9, "a", "b")
+    write_run(results, 2, 5, "a")
+    services.discovery.refresh()
+    client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
+    assert "b is missing for 8 days." in client.get("/").text
+    assert "missing for 8 days" in client.get("/bakeries").text
