@@ -113,3 +113,17 @@ def test_a_run_learns_from_a_dataset(
     assert run.json()["settings"]["sales"].endswith(f"{dataset}/sales.csv")
     body["dataset"] = "none"
     assert client.post("/api/v1/runs", headers=admin, json=body).status_code == 404
+
+
+def test_what_is_sold_can_be_drawn(
+    client: TestClient, admin: dict[str, str], upload: Upload, three_bakeries: str
+) -> None:
+    """Of a bakery of the table, or of all."""
+    path = f"/api/v1/datasets/{upload(Path(three_bakeries).read_bytes()).json()['id']}/series"
+    together = client.get(path, headers=admin).json()
+    assert (together["bakery"], together["step"]) == ("", "day")
+    alone = client.get(path, headers=admin, params={"bakery": "bakery 1"}).json()
+    assert alone["bakery"] == "bakery 1"
+    assert alone["days"] == together["days"]
+    assert client.get(path, headers=admin, params={"bakery": "none"}).status_code == 404
+    assert client.get("/api/v1/datasets/none/series", headers=admin).status_code == 404

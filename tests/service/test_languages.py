@@ -132,6 +132,7 @@ HEADINGS = {
     "/runs/{queued}": ("Stop", "Stoppen", "Arrêter"),
     "/compare": ("Compare two runs", "Zwei Läufe vergleichen", "Comparer deux entraînements"),
     "/models": ("in production", "im Einsatz", "en service"),
+    "/data/{dataset}": ("all together", "alle zusammen", "toutes ensemble"),
     "/data": ("Upload and check", "Hochladen und prüfen", "Envoyer et vérifier"),
     "/bakeries": ("done", "fertig", "jusqu\u2019au bout"),
     "/accounts": ("Who did what", "Wer was getan hat", "Qui a fait quoi"),
@@ -172,7 +173,8 @@ def addresses(services: Services) -> dict[str, str]:
         queued = session.scalars(
             sa.select(RunRow.id).where(RunRow.status == RunStatus.QUEUED)
         ).one()
-    return {"run": rows[0].run.id, "queued": queued}
+    (dataset,) = services.datasets.all()
+    return {"run": rows[0].run.id, "queued": queued, "dataset": dataset.id}
 
 
 @pytest.mark.usefixtures("_much_to_show")

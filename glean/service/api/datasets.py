@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from glean.operations.table_series import TableSeries
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.accounts.tokens import Principal
 from glean.service.data.datasets import Dataset
-from glean.service.problems import responses
+from glean.service.problems import not_found, responses
 from glean.service.services import Services
 
 router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"], responses=responses(422, 503))
@@ -44,6 +46,27 @@ class DatasetAnswer(BaseModel):
             name: getattr(dataset, name) for name in cls.model_fields if hasattr(dataset, name)
         }
         return cls(**about, **vars(dataset.summary))
+
+
+class ProductSeriesAnswer(BaseModel):
+    """What is sold of a product."""
+
+    product: str = Field(description="Empty for all that have no line of their own.")
+    units: tuple[float | None, ...] = Field(description="A day; null where there is no row.")
+
+
+class SeriesAnswer(BaseModel):
+    """What is sold over time, the products that sell most first."""
+
+    bakery: str = Field(description="Empty for all together.")
+    step: Literal["day", "week"] = Field(description="Of a week it is the mean of its days.")
+    days: tuple[str, ...] = Field(description="Of a week its Monday.")
+    products: tuple[ProductSeriesAnswer, ...]
+
+    @classmethod
+    def of(cls, series: TableSeries) -> SeriesAnswer:
+        """Write them down."""
+        return cls.model_validate(asdict(series))
 
 
 class DatasetList(BaseModel):
@@ -106,6 +129,20 @@ def list_datasets(_: Reader, services: Parts) -> DatasetList:
 def get_dataset(dataset_id: str, _: Reader, services: Parts) -> DatasetAnswer:
     """Look at a table's findings."""
     return DatasetAnswer.of(services.datasets.find(dataset_id))
+
+
+@router.get("/{dataset_id}/series", responses=responses(404))
+def get_series(
+    dataset_id: str,
+    _: Reader,
+    services: Parts,
+    bakery: Annotated[str, Query(max_length=300, description="One of the table's.")] = "",
+) -> SeriesAnswer:
+    """Give what is sold over time, of one bakery or of all together."""
+    dataset = services.datasets.find(dataset_id)
+    if bakery and bakery not in dataset.summary.bakeries:
+        raise not_found(f"bakery {bakery[:40]!r} in the table")
+    return SeriesAnswer.of(services.datasets.series_of(dataset_id, bakery))
 
 
 @router.delete("/{dataset_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(404))

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from glean.operations.table_series import TableSeries, table_series
 from glean.operations.table_summary import TableSummary, summarise_table
 from glean.regular_files import words_of
 from glean.runs.folder import utc_now, write_whole
@@ -21,6 +22,7 @@ from glean.service.worker_pool import WorkerPool
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _ABOUT = "dataset.json"
+_SERIES_KEPT = 30
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Datasets:
     def __init__(self, settings: ServiceSettings, workers: WorkerPool) -> None:
         self._settings = settings
         self._workers = workers
+        self._series: dict[tuple[str, str], TableSeries] = {}
 
     async def receive(self, file: str, content: AsyncIterator[bytes]) -> Path:
         """Take an upload in, piece by piece, into a folder that is no dataset yet.
@@ -153,6 +156,17 @@ class Datasets:
         """Give the file of a table; raises as `find`."""
         dataset = self.find(dataset_id)
         return self._settings.datasets / dataset.id / dataset.file
+
+    def series_of(self, dataset_id: str, bakery: str = "") -> TableSeries:
+        """Give what a table's products sell over time; raises as `find` and `table_series`."""
+        key = (dataset_id, bakery)
+        found = self._series.get(key)
+        if found is None:
+            found = self._workers.run(table_series, self.table_of(dataset_id), bakery)
+            self._series[key] = found
+            while len(self._series) > _SERIES_KEPT:
+                self._series.pop(next(iter(self._series)), None)
+        return found
 
     def delete(self, dataset_id: str) -> None:
         """Delete a table; raises as `find`. Runs that learned from it keep what they made."""

@@ -62,6 +62,22 @@ async def upload(
     )
 
 
+@router.get(PATH + "/{dataset_id}")
+def show_one(
+    dataset_id: str, request: Request, session: Browser, services: Parts, bakery: str = ""
+) -> Response:
+    """Show a table, and what one of its bakeries sells over time, or all together."""
+    series = api.get_series(dataset_id, session.principal, services, bakery)
+    return page(
+        request,
+        "dataset.html",
+        session,
+        dataset=services.datasets.find(dataset_id),
+        series=series,
+        bakery=bakery,
+    )
+
+
 @router.post(PATH + "/{dataset_id}/delete")
 def delete(
     dataset_id: str, session: AdminBrowser, services: Parts, request: Request, _: Form

@@ -54,7 +54,19 @@
       yaxis: { title: { text: chart.dataset.title }, rangemode: "tozero" } }), options);
   }
 
+  const tints = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31"]; // Okabe and Ito
+  const shapes = ["solid", "solid", "solid", "solid", "dash", "dash", "dash"];
+
+  function series(chart) {
+    const { days, products } = JSON.parse(chart.dataset.series), words = JSON.parse(chart.dataset.words);
+    const traces = products.map(({ product, units }, place) => ({ x: days, y: units, mode: "lines", connectgaps: false, name: product || words.others,
+      line: { width: 2, color: product ? tints[place % tints.length] : colour("--soft"), dash: product ? shapes[place % shapes.length] : "dot" } }));
+    Plotly.react(chart, traces, layout({ lines: Math.ceil(products.length / (innerWidth < 600 ? 2 : 4)), xaxis: { type: "date" }, yaxis: { title: { text: words.units }, rangemode: "tozero" } }), options);
+  }
+
   function draw() {
+    const sold = document.getElementById("series-chart");
+    if (sold) series(sold);
     const score = document.getElementById("score-chart"), pair = document.getElementById("pair-chart");
     if (score) scores(score).catch(() => {}); // drawn when the network is back
     if (pair) pairs(pair);
