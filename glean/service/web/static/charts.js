@@ -61,7 +61,7 @@
     const { days, products } = JSON.parse(chart.dataset.series), words = JSON.parse(chart.dataset.words);
     const traces = products.map(({ product, units }, place) => ({ x: days, y: units, mode: "lines", connectgaps: false, name: product || words.others,
       line: { width: 2, color: product ? tints[place % tints.length] : colour("--soft"), dash: product ? shapes[place % shapes.length] : "dot" } }));
-    Plotly.react(chart, traces, layout({ lines: Math.ceil(products.length / (innerWidth < 600 ? 2 : 4)), xaxis: { type: "date" }, yaxis: { title: { text: words.units }, rangemode: "tozero" } }), options);
+    Plotly.react(chart, traces, layout({ legend: { orientation: "h", y: -0.12, yanchor: "top" }, xaxis: { type: "date" }, yaxis: { title: { text: words.units }, rangemode: "tozero" } }), options);
   }
 
   function draw() {
