@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request, WebSocket
 
 from glean.errors import GleanError
+from glean.operations.machine_load import LoadMeter
 from glean.service.accounts.attempts import FailedAttempts
 from glean.service.accounts.audit_log import AuditLog
 from glean.service.accounts.sessions import Sessions
@@ -51,6 +52,8 @@ class Services:
         Settings of new runs.
     datasets, models, digests
         What runs learn from, what they made, and what they came to.
+    meter : LoadMeter
+        How busy this machine is.
     workers : WorkerPool
         For what needs pandas, Flower or XGBoost.
     """
@@ -71,6 +74,7 @@ class Services:
     datasets: Datasets
     models: ModelRegistry
     digests: RunDigests
+    meter: LoadMeter
     workers: WorkerPool
 
     def score_of(self, bakery: KnownBakery) -> float | None:
@@ -131,6 +135,7 @@ def open_services(settings: ServiceSettings) -> Services:
         datasets=datasets,
         models=ModelRegistry(database, settings),
         digests=RunDigests(workers),
+        meter=LoadMeter(),
         workers=workers,
     )
 

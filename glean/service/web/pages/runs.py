@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import psutil
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -163,7 +162,7 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
         "state_words": state_words(language),
         "events": [_shown(event) for event in reversed(rows[-EVENTS_SHOWN:])],
         "doing": doing_of(row, language),
-        "load": None if ended else _load(),
+        "load": None if ended else services.meter.load(),
     }
 
 
@@ -171,10 +170,3 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
     event = event_of(row)
     words = str(row.get("event")) if event is None else event.sentence
     return {"time": str(row.get("time", ""))[11:19], "words": words}
-
-
-def _load() -> dict[str, float]:
-    return {
-        "cpu": psutil.cpu_percent() / 100,
-        "memory": psutil.virtual_memory().percent / 100,
-    }
