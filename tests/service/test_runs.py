@@ -16,8 +16,10 @@ from glean.operations.run_request import RunRequest
 from glean.runs.index import GONE
 from glean.runs.process_tree import this_process
 from glean.service.api import runs as runs_api
+from glean.service.runs import discovery as found_runs
 from glean.service.runs import queue
 from glean.service.runs.listing import RunOrder
+from glean.service.runs.status import RunStatus
 from glean.service.services import Services
 
 SMALL: dict[str, Any] = {
@@ -224,6 +226,27 @@ def test_a_run_that_was_killed_has_failed(
     services.discovery.refresh()
     (run,) = client.get("/api/v1/runs", headers=admin).json()["runs"]
     assert (run["status"], run["reason"]) == ("failed", GONE)
+
+
+def test_where_nothing_happens_little_is_looked_at(services: Services, results: Path) -> None:
+    """A run that comes or goes, or goes on, is noticed at once; a change of an ended one later."""
+    discovery, looked = services.discovery, mock.Mock(wraps=services.discovery.refresh)
+    with mock.patch.object(discovery, "refresh", looked):
+        discovery.refresh_if_changed()
+        discovery.refresh_if_changed()
+        assert looked.call_count == 1
+        path = next(results.glob("2*"))
+        shutil.copytree(path, results / "20260101T000000Z-8001")
+        discovery.refresh_if_changed()
+        assert looked.call_count == 2
+        with services.database.transaction() as session:
+            queue.find_row(session, "8001").status = RunStatus.RUNNING
+        with mock.patch.object(found_runs, "ENDED_RUNS_EVERY_S", -1.0):
+            discovery.refresh_if_changed()
+        assert looked.call_count == 3
+        discovery.refresh_if_changed()
+        discovery.refresh_if_changed()
+        assert looked.call_count == 4
 
 
 def test_a_damaged_run_hides_no_other(services: Services, results: Path) -> None:

@@ -6,6 +6,7 @@ What lies on disk is the truth. The rows follow it, and can be made from nothing
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ DEPLOYMENT = "deployment"
 STOPPED = "interrupted"
 """Reason of a run that somebody stopped."""
 
+ENDED_RUNS_EVERY_S = 30.0
+"""How often the files of runs that have ended are looked at, where nothing else happens."""
+
 WITHOUT_A_WORD = "its process ended before the run began, without a word; its log may say why"
 
 
@@ -56,6 +60,8 @@ class RunDiscovery:
         self._database = database
         self._settings = settings
         self._alerts = alerts
+        self._seen: list[int] = []
+        self._next = 0.0
 
     def refresh(self) -> None:
         """Read what has changed on disk since the last time.
@@ -70,6 +76,19 @@ class RunDiscovery:
             self._refresh_requests(session)
             self._refresh_folders(session)
             self._tell_of_failures(session, going_on)
+
+    def refresh_if_changed(self) -> None:
+        """Do the same, unless all runs have ended and no folder has come or gone.
+
+        Files of runs that have ended are looked at now and then only. Raises as `refresh`.
+        """
+        seen = [_changed_at(path) for path in (self._settings.results, self._settings.requests)]
+        with self._database.transaction() as session:
+            all_ended = session.scalar(_GOING_ON.limit(1)) is None
+        if all_ended and seen == self._seen and time.monotonic() < self._next:
+            return
+        self.refresh()
+        self._seen, self._next = seen, time.monotonic() + ENDED_RUNS_EVERY_S
 
     def rebuild(self) -> int:
         """Forget the list and make it anew from the disk; how many runs there are."""
@@ -196,6 +215,14 @@ def _no_word_of(row: RunRow) -> str:
 def _may_have_changed(row: RunRow, folder: Path) -> bool:
     """Whether the files changed; of a run that goes on, also whether its process has gone."""
     return row.status not in ENDED or row.seen != signature_of(folder)
+
+
+def _changed_at(folder: Path) -> int:
+    """When something came into a folder or left it; -1 where there is none."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _readable(folder: Path) -> dict[str, Any] | None:

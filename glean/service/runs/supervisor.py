@@ -62,7 +62,7 @@ class Supervisor:
 
     def _look_once(self) -> None:
         try:
-            self._discovery.refresh()
+            self._discovery.refresh_if_changed()
             self._queue.start_next()
             self._absences.look_now_and_then()
             self._said = ""
