@@ -21,6 +21,9 @@ from typing import Any
 
 import psutil
 
+from glean.errors import FederationError
+from glean.operations.run_request import RunRequest
+from glean.operations.slurm_job import STOP, SlurmJob, end_of_log, read_job
 from glean.operations.worker_process import start_worker
 from glean.runs.process_tree import end_tree, still_runs
 
@@ -62,12 +65,25 @@ class DetachedRun:
         What kept it from running, or why a deployment's run failed; "" where nothing did.
     summary : str or None
         What a deployment's run brought, once it has completed; None before, and of simulations.
+    job : SlurmJob or None
+        The SLURM job in which it runs; None where there is none, or none yet.
     """
 
     state: ProcessState
     run_id: int | None = None
     error: str = ""
     summary: str | None = None
+    job: SlurmJob | None = None
+
+    @property
+    def waits_for_a_process(self) -> bool:
+        """Whether a process shall work on it and none does.
+
+        A job outlives the process that follows it; another one then follows it.
+        """
+        if self.state is ProcessState.NOT_STARTED:
+            return True
+        return self.state is ProcessState.ENDED and self.job is not None and not self.error
 
 
 def start_detached(folder: Path) -> subprocess.Popen[bytes]:
@@ -90,7 +106,8 @@ def start_detached(folder: Path) -> subprocess.Popen[bytes]:
     OSError
         Its log can't be written, or there is no process to be had.
     """
-    return start_worker("glean.operations.detached_worker", folder, folder / LOG)
+    worker = "slurm_follower" if _runs_on_slurm(folder) else "detached_worker"
+    return start_worker(f"glean.operations.{worker}", folder, folder / LOG)
 
 
 def read_detached(folder: Path) -> DetachedRun:
@@ -110,16 +127,23 @@ def read_detached(folder: Path) -> DetachedRun:
     done = (folder / SUMMARY).is_file()
     summary = _text(folder / SUMMARY) if done else None
     error = _text(folder / ERROR) or str(process.get("error", ""))
-    return DetachedRun(state, number, error, summary)
+    return DetachedRun(state, number, error, summary, read_job(folder))
 
 
 def stop_detached(folder: Path) -> None:
     """End the process of a request and all that it started; its run's folder says that it ended.
 
     One that has yet to begin, or to say that it did, finds the request taken and goes. Of one that
-    has ended nothing is done.
+    has ended nothing is done. A SLURM job is cancelled by the process that follows it, which also
+    tries again where SLURM doesn't answer.
     """
+    on_slurm = _runs_on_slurm(folder)
+    if on_slurm:
+        (folder / STOP).touch()
     if claim(folder, _NOBODY):
+        return
+    if on_slurm:
+        _wait_for_the_end(folder)
         return
     process = _process_of(folder)
     if process is None or not still_runs(process):
@@ -163,13 +187,29 @@ def claim(folder: Path, process: Mapping[str, Any]) -> bool:
 
 
 def log_of(folder: Path, *, most_bytes: int) -> str:
-    """Read the end of what the process of a request printed."""
-    path = folder / LOG
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - most_bytes))
-        return file.read().decode("utf-8", errors="replace")
+    """Read the end of what the process of a request printed, and its job if it has one."""
+    job = read_job(folder)
+    paths = [folder / LOG] if job is None else [folder / LOG, Path(job.log)]
+    return "".join(end_of_log(path, most_bytes=most_bytes) for path in paths)[-most_bytes:]
+
+
+def _runs_on_slurm(folder: Path) -> bool:
+    try:
+        return RunRequest.read(folder).engine == "slurm"
+    except FederationError:
+        return False  # its process will say so
+
+
+def _wait_for_the_end(folder: Path) -> None:
+    """Wait until the process that follows a job has said how it ended, or another one has to."""
+    deadline = time.monotonic() + STOP_S
+    followed = False
+    while time.monotonic() < deadline:
+        found = read_detached(folder)
+        if found.error or (followed and found.state is ProcessState.ENDED):
+            return
+        followed = followed or found.state is ProcessState.RUNNING
+        time.sleep(_POLL_S)
 
 
 def _process_of(folder: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from glean.errors import FederationError
+from glean.operations.slurm import job_profile
 from glean.regular_files import read_regular, words_of
 from glean.runs.folder import utc_now, write_whole
 from glean.settings import ConfigValue
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from glean.operations.simulation import PreparedSimulation
     from glean.operations.superlink_run import PreparedDeployment
 
-RequestedEngine = Literal["ray", "inprocess", "deployment"]
+RequestedEngine = Literal["ray", "inprocess", "deployment", "slurm"]
 
 _FILE = "request.json"
 
@@ -34,7 +35,7 @@ class RunRequest:
     ----------
     engine : str
         "ray": Flower's simulation; "inprocess": the same apps in one process; "deployment": on a
-        SuperLink.
+        SuperLink; "slurm": Flower's simulation in a SLURM job.
     settings : mapping
         Run config that differs from the app's.
     bakeries : int or None
@@ -43,6 +44,8 @@ class RunRequest:
         Folder for run folders.
     connection : str
         Of a deployment: the SuperLink's name in Flower's configuration.
+    job : mapping
+        On SLURM: what the job asks of the cluster, as `glean.operations.job_options` has it.
     asked_by : str
         Who asked.
     asked_at : str
@@ -54,6 +57,7 @@ class RunRequest:
     settings: Mapping[str, ConfigValue] = field(default_factory=dict)
     bakeries: int | None = None
     connection: str = ""
+    job: Mapping[str, int | str] = field(default_factory=dict)
     asked_by: str = ""
     asked_at: str = field(default_factory=utc_now)
 
@@ -93,7 +97,7 @@ def prepare_request(request: RunRequest) -> PreparedSimulation | PreparedDeploym
     Raises
     ------
     GleanError
-        It can't be run so.
+        It can't be run so. Of a run on SLURM that is what the job itself will check.
     """
     # Here, since whoever only keeps requests does without pandas, Flower and their memory.
     results = Path(request.results)
@@ -103,8 +107,13 @@ def prepare_request(request: RunRequest) -> PreparedSimulation | PreparedDeploym
         return prepare_deployment(request.connection, request.settings, results=results)
     from glean.operations.simulation import prepare_simulation
 
+    on_slurm = request.engine == "slurm"
     return prepare_simulation(
-        request.settings, engine=request.engine, bakeries=request.bakeries, results=results
+        request.settings,
+        engine="inprocess" if request.engine == "inprocess" else "ray",
+        bakeries=request.bakeries,
+        results=results,
+        profile=job_profile(request.job) if on_slurm else None,
     )
 
 

@@ -19,15 +19,10 @@ from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.federation.launch.flower_app import app_config, copy_app
 from glean.federation.launch.superlink import SuperLink, local_superlink
 from glean.federation.wire.flower_errors import causes
+from glean.runs.cut_off import close_run
 from glean.runs.events import RunFinished
-from glean.runs.folder import (
-    RunFolder,
-    discard_reserve,
-    known_events,
-    reason_of,
-    utc_now,
-)
-from glean.runs.index import StoredRun, find_run, read_run
+from glean.runs.folder import known_events, reason_of
+from glean.runs.index import find_run, read_run
 from glean.settings import ConfigValue
 
 POLL_S = 0.2
@@ -130,7 +125,7 @@ class Simulation:
         if folder is not None:
             # On a disk that is full the reason still reaches the terminal.
             with suppress(OSError):
-                _close(folder, reason)
+                close_run(folder, reason)
             with suppress(OSError):
                 shutil.copy(superlink.log, folder / "superlink.log")
 
@@ -149,20 +144,6 @@ def _says_how_it_ended(folder: Path | None) -> bool:
         return folder is not None and read_run(folder).status not in ("running", "")
     except GleanError:
         return False
-
-
-def _close(folder: Path, reason: str) -> None:
-    """Say in the folder of a run that was cut off that it failed, unless it says how it ended."""
-    try:
-        run = read_run(folder)
-    except GleanError:
-        run = StoredRun(folder, {})
-    if run.status not in ("running", "") and not run.gone:
-        return
-    discard_reserve(folder)
-    ended = {"status": "failed", "reason": reason, "end": utc_now()}
-    RunFolder(folder).write_run({**run.facts, **ended})
-    RunFolder(folder).append_event(RunFinished("failed", reason))
 
 
 def _found(results: Path, run_id: int) -> Path:
