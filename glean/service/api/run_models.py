@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from glean.service.api.job_models import NewJob, RunJob
 from glean.service.api.text import Text
 from glean.service.runs.status import RunStatus
 from glean.service.store.tables import RunRow
@@ -23,18 +24,27 @@ class NewRun(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"engine": "inprocess", "settings": _SETTINGS}]},
+        json_schema_extra={
+            "examples": [
+                {"engine": "inprocess", "settings": _SETTINGS},
+                {"engine": "slurm", "job": {"cpus": 16, "time": "2:00:00"}},
+            ]
+        },
     )
 
-    engine: Literal["ray", "inprocess", "deployment"] = Field(
+    engine: Literal["ray", "inprocess", "deployment", "slurm"] = Field(
         default="ray",
         description="ray: Flower's simulation; inprocess: the same apps in one process; "
-        "deployment: on a SuperLink, whose bakeries have their own tables.",
+        "deployment: on a SuperLink, whose bakeries have their own tables; "
+        "slurm: Flower's simulation in a SLURM job.",
     )
     connection: str = Field(
         default="",
         max_length=100,
         description="Of a deployment: the SuperLink's name in Flower's configuration here.",
+    )
+    job: NewJob | None = Field(
+        default=None, description="On SLURM: what the job asks of the cluster."
     )
     settings: dict[Annotated[str, Field(max_length=100)], SettingValue] = Field(
         default_factory=dict,
@@ -79,6 +89,7 @@ class Run(BaseModel):
     score: float | None = Field(
         description="Primary metric (demand: WAPE) on validation days after the last round."
     )
+    job: RunJob | None = Field(description="Of a run on SLURM: its job; null before there is one.")
 
     @classmethod
     def of(cls, row: RunRow) -> Run:
@@ -99,6 +110,7 @@ class Run(BaseModel):
             rounds=row.rounds,
             rounds_done=row.rounds_done,
             score=row.score,
+            job=RunJob.of(row.job),
         )
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from glean.errors import SettingsError
 from glean.operations.run_request import RunRequest, check_request
+from glean.operations.slurm import why_no_slurm
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.conditional import IF_NONE_MATCH, answer_unless_known
 from glean.service.api.run_models import PATH_SETTINGS, NewRun, Run, RunPage, SettingValue
@@ -123,6 +124,7 @@ def ask_for_run(
         settings=settings,
         bakeries=body.bakeries,
         connection=body.connection,
+        job=body.job.options() if body.job else {},
         asked_by=asked_by,
     )
     try:
@@ -135,7 +137,7 @@ def ask_for_run(
 
 
 def _refuse_mixture(body: NewRun) -> None:
-    """Refuse what belongs to simulations where a deployment is asked for, and the other way round.
+    """Refuse what belongs to another engine, and one that can't be had here.
 
     Raises
     ------
@@ -143,25 +145,30 @@ def _refuse_mixture(body: NewRun) -> None:
         Names each field.
     """
     deployed = body.engine == "deployment"
+    no_slurm = why_no_slurm() if body.engine == "slurm" else ""
     wrong = {
         "dataset": deployed and body.dataset is not None,
         "bakeries": deployed and body.bakeries is not None,
         "connection": deployed != bool(body.connection),
+        "job": body.engine != "slurm" and body.job is not None,
+        "engine": bool(no_slurm),
     }
-    wanted = {
-        "dataset": "nothing: in a deployment each bakery has its own table, which never leaves it",
-        "bakeries": "nothing: those that are connected take part",
-        "connection": "the name of a SuperLink with the engine deployment, and nothing otherwise",
+    said = {
+        "dataset": "wanted nothing: in a deployment each bakery has its own table, which never "
+        "leaves it",
+        "bakeries": "wanted nothing: those that are connected take part",
+        "connection": "wanted the name of a SuperLink with the engine deployment, and nothing "
+        "otherwise",
+        "job": "wanted nothing but with the engine slurm",
+        "engine": f"found 'slurm'; {no_slurm}",
     }
     errors = [
-        FieldProblem(pointer=f"/{name}", detail=f"{name}: wanted {wanted[name]}")
+        FieldProblem(pointer=f"/{name}", detail=f"{name}: {said[name]}")
         for name, is_wrong in wrong.items()
         if is_wrong
     ]
     if errors:
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "these don't go together", errors=errors
-        )
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "it can't be run so", errors=errors)
 
 
 def _paths(services: Services, body: NewRun) -> dict[str, SettingValue]:

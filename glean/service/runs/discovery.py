@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, load_only
 from glean.errors import FederationError, GleanError
 from glean.operations.detached_run import DetachedRun, ProcessState, read_detached
 from glean.operations.run_request import RunRequest
+from glean.operations.slurm_job import read_job
 from glean.runs.folder import utc_now
 from glean.runs.index import run_folders, signature_of
 from glean.service.alerts.outbox import AlertOutbox
@@ -33,6 +34,9 @@ CANCELLED = "cancelled"
 
 DEPLOYMENT = "deployment"
 """Engine of runs whose folders may lie on another machine."""
+
+SLURM = "slurm"
+"""Engine of runs in a job of a cluster's."""
 
 STOPPED = "interrupted"
 """Reason of a run that somebody stopped."""
@@ -114,8 +118,21 @@ class RunDiscovery:
                 if row is None:
                     continue
                 session.add(row)
+            if row.engine == SLURM:
+                _update_job(row, folder)
             if row.status not in ENDED and not row.folder:
                 _update_from_request(row, folder)
+                self._forget_twin(session, row)
+
+    def _forget_twin(self, session: Session, row: RunRow) -> None:
+        """Forget a run that was found by its folder before its request said that it's its own.
+
+        Of files that another machine writes the later one may be seen first.
+        """
+        twin = session.get(RunRow, row.flower_id) if row.flower_id else None
+        if twin is not None:
+            session.delete(twin)
+            session.flush()
 
     def _refresh_folders(self, session: Session) -> None:
         rows = {row.flower_id: row for row in session.scalars(_WITH_FLOWER_ID)}
@@ -130,6 +147,8 @@ class RunDiscovery:
             if row is None:
                 row = RunRow(id=facts["flower_id"], status=facts["status"], asked_at="")
                 session.add(row)
+            if row.engine == SLURM:
+                facts["engine"] = SLURM  # its folder says how it runs in its job: on Ray
             for name, value in facts.items():
                 setattr(row, name, value)
             row.asked_at = row.asked_at or row.started_at
@@ -154,6 +173,7 @@ _WITH_FLOWER_ID = (
             RunRow.flower_id,
             RunRow.folder,
             RunRow.status,
+            RunRow.engine,
             RunRow.seen,
             RunRow.asked_at,
             RunRow.started_at,
@@ -186,6 +206,15 @@ def _row_of_request(folder: Path) -> RunRow | None:
     )
 
 
+def _update_job(row: RunRow, folder: Path) -> None:
+    """Say how the job of a request stands; that may change until after the run's own end."""
+    job = read_job(folder) if row.status not in ENDED or row.job else None
+    if job is not None:
+        found = {"number": job.number, "state": job.state, "reason": job.reason}
+        if found != row.job:
+            row.job = found
+
+
 def _update_from_request(row: RunRow, folder: Path) -> None:
     """Say how a request stands whose run has no folder yet."""
     found: DetachedRun = read_detached(folder)
@@ -194,6 +223,8 @@ def _update_from_request(row: RunRow, folder: Path) -> None:
     if found.state is ProcessState.RUNNING:
         there = row.engine == DEPLOYMENT and found.run_id is not None
         row.status = RunStatus.RUNNING if there else RunStatus.STARTING
+    elif found.waits_for_a_process and found.job is not None:
+        row.status = RunStatus.STARTING
     elif found.summary is not None:
         row.status = RunStatus.COMPLETED
         row.ended_at = row.ended_at or utc_now()

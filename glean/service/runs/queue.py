@@ -13,8 +13,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from glean.errors import FederationError
 from glean.operations.detached_run import (
-    ProcessState,
     read_detached,
     start_detached,
     stop_detached,
@@ -22,7 +22,7 @@ from glean.operations.detached_run import (
 from glean.operations.run_request import RunRequest
 from glean.runs.folder import utc_now
 from glean.service.problems import ProblemError, not_found
-from glean.service.runs.discovery import CANCELLED
+from glean.service.runs.discovery import CANCELLED, SLURM
 from glean.service.runs.status import ACTIVE, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
@@ -30,6 +30,9 @@ from glean.service.store.tables import IdempotencyRow, RunRow
 from glean.workloads import DEFAULT_WORKLOAD
 
 _RETRY_S = 30
+
+MOST_JOBS = 20
+"""Jobs at SLURM at once: they wait and run there, but each has a small process here."""
 
 
 class RunQueue:
@@ -107,8 +110,8 @@ class RunQueue:
         }
         for run_id in self._claim():
             # A process takes a second or two until it says in its folder that it is there.
-            said = read_detached(self._folder(run_id)).state is not ProcessState.NOT_STARTED
-            if not said and run_id not in self._started:
+            waits = read_detached(self._folder(run_id)).waits_for_a_process
+            if waits and run_id not in self._started:
                 self._start(run_id)
 
     def stop(self, run_id: str) -> RunRow:
@@ -162,6 +165,13 @@ class RunQueue:
         folder = self._folder(row.id)
         return folder if folder.is_dir() else None
 
+    def request(self, row: RunRow) -> RunRequest | None:
+        """Give what was asked for, None where that wasn't here or can't be read."""
+        try:
+            return RunRequest.read(self._folder(row.id))
+        except FederationError:
+            return None
+
     def find(self, run_id: str) -> RunRow:
         """Find a run by its id here or by Flower's.
 
@@ -175,14 +185,11 @@ class RunQueue:
 
     def _claim(self) -> list[str]:
         with self._database.transaction() as session:
-            starting = list(session.scalars(sa.select(RunRow.id).where(_IS_STARTING)))
-            active = session.scalar(sa.select(sa.func.count()).where(_IS_ACTIVE)) or 0
-            free = max(0, self._settings.runs_at_once - active)
-            waiting = sa.select(RunRow.id).where(_IS_QUEUED)
-            oldest = waiting.order_by(RunRow.asked_at, RunRow.id).limit(free)
-            claimed = [run_id for run_id in session.scalars(oldest) if _claim_row(session, run_id)]
+            starting = list(session.scalars(sa.select(RunRow.id).where(_NEEDS_A_PROCESS)))
+            here = _claim_oldest(session, ~_ON_SLURM, self._settings.runs_at_once)
+            there = _claim_oldest(session, _ON_SLURM, MOST_JOBS)
         # Those that were claimed by a service that was killed then are started too.
-        return starting + claimed
+        return starting + here + there
 
     def _start(self, run_id: str) -> None:
         folder = self._folder(run_id)
@@ -222,8 +229,18 @@ def find_row(session: Session, run_id: str) -> RunRow:
 
 
 _IS_QUEUED = RunRow.status == RunStatus.QUEUED
-_IS_STARTING = RunRow.status == RunStatus.STARTING
 _IS_ACTIVE = RunRow.status.in_(ACTIVE)
+_ON_SLURM = RunRow.engine == SLURM
+_NEEDS_A_PROCESS = (RunRow.status == RunStatus.STARTING) | (_ON_SLURM & _IS_ACTIVE)
+"""Of a run on SLURM all the time: what follows its job may be killed, and the job goes on."""
+
+
+def _claim_oldest(session: Session, kind: sa.ColumnElement[bool], at_once: int) -> list[str]:
+    """Take as many of a kind that wait as may go on at once."""
+    active = session.scalar(sa.select(sa.func.count()).where(_IS_ACTIVE, kind)) or 0
+    waiting = sa.select(RunRow.id).where(_IS_QUEUED, kind)
+    oldest = waiting.order_by(RunRow.asked_at, RunRow.id).limit(max(0, at_once - active))
+    return [run_id for run_id in session.scalars(oldest) if _claim_row(session, run_id)]
 
 
 def _claim_row(session: Session, run_id: str) -> bool:
@@ -277,4 +294,5 @@ def _write(request: RunRequest, folder: Path) -> None:
 
 def _digest(request: RunRequest) -> str:
     content = [request.engine, request.connection, dict(request.settings), request.bakeries]
+    content += [dict(request.job)] if request.job else []
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import JSON, Index, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -42,6 +43,8 @@ class RunRow(Table):
     asked_by, asked_at : str
         Who asked for it, "" for the command line; when it was asked for or, of a run that was
         found, began.
+    job : dict
+        Of a run on SLURM: `number`, `state` and `reason` of its job; empty where there is none.
     seen : str
         What its files looked like when they were read last; "" has them read again.
     """
@@ -65,6 +68,7 @@ class RunRow(Table):
     rounds: Mapped[int] = mapped_column(default=0)
     rounds_done: Mapped[int] = mapped_column(default=0)
     score: Mapped[float | None] = mapped_column(default=None)
+    job: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sa.text("'{}'"))
     seen: Mapped[str] = mapped_column(default="")
 
 
