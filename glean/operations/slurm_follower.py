@@ -24,7 +24,7 @@ from glean.operations.detached_run import (
 )
 from glean.operations.run_request import RunRequest
 from glean.operations.slurm import SlurmSilentError, cancel_job, job_state, submit_job
-from glean.operations.slurm_job import FORGOTTEN, STOP, SlurmJob, end_of_log, read_job
+from glean.operations.slurm_job import FORGOTTEN, STOP, SlurmJob, end_of_job_log, read_job
 from glean.runs.cut_off import close_run
 from glean.runs.folder import reason_of, write_whole
 from glean.runs.index import COMPLETED, FAILED, StoredRun, find_run, read_run
@@ -44,7 +44,6 @@ LOG_LINES = 15
 """How many of a job's last lines go into the reason of its failure."""
 
 _POLL_S = 0.3
-_MOST_BYTES = 20_000
 
 
 def main(folder: Path) -> int:
@@ -83,6 +82,8 @@ def _submitted_and_watched(request: RunRequest, folder: Path) -> str:
         submitted = submit_job(_job_command(folder), request.job)
         job = SlurmJob(submitted.number, str(submitted.log))
         job.write(folder)
+        sys.stdout.write(f"job {job.number} is submitted; its log: {job.log}\n")
+        sys.stdout.flush()
     job = _followed(job, folder)
     return _settled(job, folder, Path(request.results))
 
@@ -120,12 +121,14 @@ class JobWatch:
     def __init__(self, job: SlurmJob) -> None:
         self.job = job
         self._answered = time.monotonic()
+        self._cancelled = False
 
     def look(self, *, cancel: bool) -> None:
         """Ask SLURM, and first have it cancel the job where that is wanted."""
         try:
-            if cancel:
+            if cancel and not self._cancelled:
                 cancel_job(self.job.number)
+                self._cancelled = True  # asked again while it ends, Ray hangs
             seen = job_state(self.job.number)
         except SlurmSilentError as error:
             if self._is_silent():
@@ -154,7 +157,11 @@ def _settled(job: SlurmJob, folder: Path, results: Path) -> str:
     run = _run_of(folder, results)
     if run is not None and (run.status == COMPLETED or (by_itself and _has_failed(run))):
         return ""
-    reason = INTERRUPTED if stopped else (by_itself and read_detached(folder).error) or _story(job)
+    reason = (
+        INTERRUPTED
+        if stopped
+        else (by_itself and read_detached(folder).error) or _story(job, folder)
+    )
     if run is not None:
         close_run(run.folder, reason, knows_better=True)
     return reason
@@ -184,16 +191,14 @@ def _run_of(folder: Path, results: Path) -> StoredRun | None:
         return None
 
 
-def _story(job: SlurmJob) -> str:
+def _story(job: SlurmJob, folder: Path) -> str:
     """Say how SLURM ended a job, with the last lines of its log."""
     state = job.state
     if state == FORGOTTEN:
         state = "SLURM knows nothing of it any more"
     words = f"SLURM job {job.number}: {state}" + (f" ({job.reason})" if job.reason else "")
-    lines = end_of_log(Path(job.log), most_bytes=_MOST_BYTES).splitlines()[-LOG_LINES:]
-    if not lines:
-        return f"{words}; it has no log {job.log}"
-    return "\n".join([f"{words}; its log ends:", *lines])
+    log = end_of_job_log(folder, LOG_LINES)
+    return f"{words}; its log ends:\n{log}" if log else f"{words}; it has no log {job.log}"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from glean.runs.folder import write_whole
 JOB, STOP = "job.json", "stop"
 """Files beside a request: its job, and that it shall be stopped."""
 
+_MOST_BYTES = 20_000
+
 FORGOTTEN = "UNKNOWN"
 """State of a job of which SLURM knows nothing any more."""
 
@@ -59,6 +61,21 @@ def read_job(folder: Path) -> SlurmJob | None:
         return SlurmJob(**json.loads((folder / JOB).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+
+
+def end_of_job_log(folder: Path, lines: int) -> str:
+    """Read the last lines of the log of the job beside a request; "" while there are none.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the request.
+    lines : int
+        How many lines at most.
+    """
+    job = read_job(folder)
+    text = end_of_log(Path(job.log), most_bytes=_MOST_BYTES) if job else ""
+    return "\n".join(text.splitlines()[-lines:])
 
 
 def end_of_log(path: Path, *, most_bytes: int) -> str:

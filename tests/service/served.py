@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,11 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *words: str, token: str = "") -> Iterator[Served]:
+def serving(
+    folder: Path, *words: str, token: str = "", env: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """`glean serve` on a free port, ended at the end of the body."""
-    env = processes.environment(folder / "flower", PYTHONPATH=str(REPOSITORY))
+    env = {**processes.environment(folder / "flower", PYTHONPATH=str(REPOSITORY)), **(env or {})}
     process = subprocess.Popen(
         [sys.executable, "-m", "glean", "serve", "--init", "--port", "0", *words],
         cwd=folder,

@@ -15,6 +15,7 @@ import pytest
 
 from tests import processes
 from tests.processes import wait_until
+from tests.service.served import serving
 from tests.slurm_cluster import SlurmCluster, slurm_cluster, why_not
 
 REASON = why_not()
@@ -51,19 +52,23 @@ class User:
     project: Path
     cluster: SlurmCluster
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of all that is typed; processes find the checkout's package, not the tests' own."""
+        return {
+            **processes.environment(self.home / "flower", **self.cluster.environment),
+            "HOME": str(self.home),
+            "XDG_CACHE_HOME": str(processes.cache_folder()),
+            "PYTHONPATH": str(self.project),
+        }
+
     def submit(self, *words: str, folder: Path | None = None) -> int:
         """Type `submit-job.sh`; give the number of the job."""
         done = processes.run(
             self.project / "submit-job.sh",
             *words,
             cwd=folder or self.project,
-            # The job's processes then find the checkout's package, not the tests' own.
-            env={
-                **processes.environment(self.home / "flower", **self.cluster.environment),
-                "HOME": str(self.home),
-                "XDG_CACHE_HOME": str(processes.cache_folder()),
-                "PYTHONPATH": str(self.project),
-            },
+            env=self.environment,
         )
         found = re.match(r"job (\d+) is submitted\n", done.stdout)
         assert found, done.stderr
@@ -230,6 +235,41 @@ def test_the_time_limit_ends_everything(user: User) -> None:
     user.cluster.expire(job)
     assert user.end_of(job)[0] == "TIMEOUT"
     assert "DUE TO TIME LIMIT" in user.log_of(job)
+
+
+def test_runs_of_the_service_are_jobs(user: User) -> None:
+    """One completes and one is stopped in the midst of its rounds; both are seen to do so."""
+    asked = {"engine": "slurm", "bakeries": 3, "job": {"cpus": 1, "time": "30"}}
+    with serving(user.home, env=user.environment) as served:
+
+        def ask(rounds: int) -> str:
+            body = asked | {"settings": {"num-server-rounds": rounds, "baselines": False}}
+            answer = served.http.post("/api/v1/runs", json=body)
+            assert answer.status_code == 201, answer.text
+            return str(answer.json()["id"])
+
+        def log_of(run_id: str) -> str:
+            return served.http.get(f"/api/v1/runs/{run_id}/log").text
+
+        def state_of(run_id: str) -> str:
+            return str(served.run(run_id)["job"]["state"])
+
+        short, endless = ask(1), ask(5000)
+        done = served.wait(short, "completed", "failed")
+        assert (done["status"], done["engine"], done["rounds_done"]) == ("completed", "slurm", 1), (
+            log_of(short)
+        )
+        assert f"job {done['job']['number']} is submitted" in log_of(short)
+        assert "round 1 is finished" in log_of(short)
+        going = served.wait(endless, "running", "failed", rounds=1)
+        assert (going["status"], going["job"]["state"]) == ("running", "RUNNING"), going["reason"]
+        stopped = served.http.post(f"/api/v1/runs/{endless}/stop").json()
+        assert (stopped["status"], stopped["reason"]) == ("failed", "interrupted")
+        assert user.end_of(done["job"]["number"]) == ("COMPLETED", 0)
+        assert user.end_of(going["job"]["number"])[0] == "CANCELLED"
+        wait_until(lambda: state_of(short) == "COMPLETED", "its end is seen", limit_s=20)
+        wait_until(lambda: state_of(endless) == "CANCELLED", "its end is seen", limit_s=20)
+        assert served.run(endless)["reason"] == "interrupted"
 
 
 def test_a_node_that_never_joins_is_named(user: User) -> None:

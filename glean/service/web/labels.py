@@ -51,6 +51,8 @@ def doing_of(row: RunRow, language: Language) -> str:
     match RunStatus(row.status):
         case RunStatus.QUEUED:
             return _("It waits until fewer runs go on.")
+        case RunStatus.STARTING if row.job.get("state") == "PENDING":
+            return _("Its job waits its turn at SLURM.")
         case RunStatus.STARTING:
             return _("Its process starts; with Ray that takes half a minute.")
         case RunStatus.RUNNING if not row.rounds:

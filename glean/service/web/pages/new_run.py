@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from glean.errors import GleanError, SettingsError
 from glean.federation.launch.flower_app import app_config
 from glean.languages.language import Language
+from glean.operations.job_options import JOB_OPTIONS
+from glean.operations.slurm import why_no_slurm
 from glean.service.accounts.access import address_of
 from glean.service.api.run_models import PATH_SETTINGS, NewRun
 from glean.service.api.runs import ask_for_run
@@ -45,7 +47,7 @@ USUAL = frozenset(
 )
 """Settings that aren't folded away."""
 
-_FIELD = "s-"
+_FIELD, _JOB_FIELD = "s-", "job-"
 
 
 @dataclass(frozen=True)
@@ -90,23 +92,22 @@ def show_form(
 ) -> Response:
     """Show the form, as another run was set where one is named."""
     chosen, engine = services.defaults.all(), "inprocess"
+    job: Mapping[str, int | str] = {}
     if like:
         row = services.queue.find(like)
         chosen = {**chosen, **row.settings}
         engine = row.engine or engine
+        asked = services.queue.request(row)
+        job = asked.job if asked else {}
         dataset = dataset or _dataset_of(services, row.settings)
     values = {key: _text(value) for key, value in chosen.items()}
-    return _form(request, session, services, values, dataset=dataset, engine=engine)
+    return _form(request, session, services, values, dataset=dataset, engine=engine, job=job)
 
 
 @router.post("/runs/new")
 def start(request: Request, session: RunningBrowser, services: Parts, form: Form) -> Response:
     """Put the run into the queue, or show the form again with all that is wrong."""
-    values = {
-        key.removeprefix(_FIELD): str(text).strip()
-        for key, text in form.items()
-        if key.startswith(_FIELD)
-    }
+    values, job = _typed(form, _FIELD), _typed(form, _JOB_FIELD)
     dataset, engine = str(form.get("dataset", "")), str(form.get("engine", ""))
     bakeries = str(form.get("bakeries", "")).strip()
     connection = str(form.get("connection", "")).strip()
@@ -120,6 +121,7 @@ def start(request: Request, session: RunningBrowser, services: Parts, form: Form
                     "settings": settings,
                     "bakeries": bakeries or None,
                     "dataset": dataset or None,
+                    "job": {name: text for name, text in job.items() if text} or None,
                 }
             )
             row, _ = ask_for_run(services, body, session.principal.name, with_defaults=False)
@@ -143,6 +145,7 @@ def start(request: Request, session: RunningBrowser, services: Parts, form: Form
         engine=engine,
         bakeries=bakeries,
         connection=connection,
+        job=job,
         lines=lines,
     )
 
@@ -157,6 +160,7 @@ def _form(
     engine: str = "inprocess",
     bakeries: str = "",
     connection: str = "",
+    job: Mapping[str, int | str] | None = None,
     lines: list[str] | None = None,
 ) -> Response:
     return page(
@@ -170,8 +174,34 @@ def _form(
         engine=engine,
         bakeries=bakeries,
         connection=connection,
+        job_fields=_job_fields(job or {}, language_for(request)) if not why_no_slurm() else [],
         lines=lines or [],
     )
+
+
+def _typed(form: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """Give what stands in the fields of a kind."""
+    return {
+        key.removeprefix(prefix): str(text).strip()
+        for key, text in form.items()
+        if key.startswith(prefix)
+    }
+
+
+def _job_fields(
+    job: Mapping[str, int | str], language: Language
+) -> list[tuple[str, str, int | str]]:
+    """Give the name of each option of a job, what it means, and what stands there."""
+    _ = language.gettext
+    meanings = {
+        "nodes": _("Nodes"),
+        "cpus": _("CPUs on each node"),
+        "mem": _("Memory on each node, like 16G"),
+        "time": _("Time limit, like 30 (minutes), 2:00:00 or 1-12 (a day and a half)"),
+        "partition": _("Partition, or several with commas"),
+        "gpus": _("GPUs on each node, like 1 or mi300x:2"),
+    }
+    return [(name, meanings[name], job.get(name, "")) for name in JOB_OPTIONS]
 
 
 def _parsed(values: Mapping[str, str]) -> tuple[dict[str, ConfigValue], list[str]]:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from glean.languages.language import Language
 from glean.operations.detached_run import log_of
+from glean.operations.slurm_job import end_of_job_log
 from glean.runs.events import event_of
 from glean.runs.folder import read_events
 from glean.service.accounts.access import address_of
@@ -37,6 +38,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 A_PAGE = 50
 EVENTS_SHOWN = 100
+LOG_LINES_SHOWN = 12
 
 
 @router.get("/runs")
@@ -122,8 +124,15 @@ def resume(
 ) -> Response:
     """Go on with a run that was interrupted, as a new one."""
     before = services.queue.find(run_id)
-    in_process = before.engine == "inprocess"
-    body = NewRun(engine="inprocess" if in_process else "ray", resume=before.id)
+    asked = services.queue.request(before)
+    on_slurm = asked is not None and asked.engine == "slurm"
+    body = NewRun.model_validate(
+        {
+            "engine": before.engine if on_slurm or before.engine == "inprocess" else "ray",
+            "job": asked.job if asked and on_slurm else None,
+            "resume": before.id,
+        }
+    )
     row, _new = ask_for_run(services, body, session.principal.name, with_defaults=False)
     services.audit_log.note(
         session.principal.name, "run.resume", row.id, address=address_of(request)
@@ -155,6 +164,7 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
     rows = [] if folder is None else read_events(folder / "events.jsonl")
     clients = [] if folder is None else client_standings(folder / "events.jsonl")
     ended = RunStatus(row.status).ended
+    asked = services.queue.request_folder(row) if row.job and not ended else None
     return {
         "run": row,
         "clients": sorted(clients, key=lambda one: not one.amiss),
@@ -162,7 +172,8 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
         "state_words": state_words(language),
         "events": [_shown(event) for event in reversed(rows[-EVENTS_SHOWN:])],
         "doing": doing_of(row, language),
-        "load": None if ended else services.meter.load(),
+        "job_log": end_of_job_log(asked, LOG_LINES_SHOWN) if asked else "",
+        "load": None if ended or row.job else services.meter.load(),
     }
 
 
