@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from glean.languages.language import Language
     from glean.operations.known_future import UnknownInput
 
 Coming = Annotated[
@@ -19,15 +20,12 @@ Coming = Annotated[
 ]
 
 
-def say_what_is_unknown(unknown: Sequence[UnknownInput]) -> None:
+def say_what_is_unknown(unknown: Sequence[UnknownInput], language: Language) -> None:
     """Name on stderr what the forecast goes by and wasn't told, if there is any."""
     if unknown:
-        listed = ", ".join(
-            f"{found.name} (taken as {found.assumed})" if found.assumed else found.name
-            for found in unknown
+        said = language.translate(
+            "Not told of the coming days, though the forecast goes by it: {inputs}; --coming FILE "
+            "tells it.",
+            inputs=", ".join(found.in_list(language) for found in unknown),
         )
-        typer.echo(
-            f"Not told of the coming days, though the forecast goes by it: {listed}; "
-            "--coming FILE tells it.",
-            err=True,
-        )
+        typer.echo(said, err=True)

@@ -12,6 +12,7 @@ import typer
 from glean.cli.coming import Coming
 from glean.cli.errors import friendly_errors
 from glean.cli.typed_days import day_of, weekdays_of
+from glean.cli.typed_language import LanguageOption, language_of
 from glean.errors import SettingsError
 from glean.regular_files import absolute_path
 
@@ -64,6 +65,7 @@ def forecast(
     out: Annotated[
         Path, typer.Option(help="CSV: expected units and quantiles, a row a day and product.")
     ] = Path("forecast.csv"),
+    language: LanguageOption = "en",
 ) -> None:
     """Forecast the coming days of one bakery, with likely ranges and reasons."""
     from glean.cli.coming import say_what_is_unknown
@@ -73,12 +75,15 @@ def forecast(
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
     check_outputs(out)
+    speaks = language_of(language)
     context, _ = _context(model, sales, bakery, products, region, start, open_, model_key)
-    made = make_forecast(context, days=days, known_future=_known_future(coming, context))
+    known_future = _known_future(coming, context)
+    made = make_forecast(context, days=days, known_future=known_future, language=speaks)
     write_outputs({out: to_spreadsheet_csv(made.table)})
-    show(forecast_table(made.rows, bakery=context.name))
-    typer.echo(f"{context.client_model.selection.reason}\nforecast: {absolute_path(out)}")
-    say_what_is_unknown(made.unknown)
+    show(forecast_table(made.rows, speaks, bakery=context.name))
+    typer.echo(context.client_model.selection.reason(speaks))
+    typer.echo(speaks.translate("forecast: {path}", path=absolute_path(out)))
+    say_what_is_unknown(made.unknown, speaks)
 
 
 @friendly_errors()
@@ -101,6 +106,7 @@ def plan(
     out: Annotated[
         Path, typer.Option(help="Page to print; a CSV of the same name lies beside it.")
     ] = Path("bake-plan.html"),
+    language: LanguageOption = "en",
 ) -> None:
     """Say how much to bake: a table, a CSV, and a page to print and pin up.
 
@@ -111,28 +117,48 @@ def plan(
     from glean.cli.coming import say_what_is_unknown
     from glean.cli.planned import plan_table, show
     from glean.operations.baked_products import BakedProducts
-    from glean.operations.output_files import check_outputs, write_outputs
+    from glean.operations.output_files import write_outputs
     from glean.operations.plan import make_plan
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
     from glean.sales.product_choice import read_only_these
 
-    check_outputs(out)
-    table = out.with_suffix(".csv")
-    if table == out:
-        raise SettingsError(f"--out: found {out}; wanted a page like bake-plan.html, not its table")
-    check_outputs(table)
+    table = _table_beside(out)
+    speaks = language_of(language)
     context, listed = _context(model, sales, bakery, products, region, date, open_, model_key)
     day = _day("--date", date)
     known_future = _known_future(coming, context, asked=day)
     now = None if day else pd.Timestamp(dt.datetime.now(dt.UTC).astimezone().date())
     baked = BakedProducts(read_only_these(only) if only else None, min_units_a_day)
-    made = make_plan(context, listed, date=day, known_future=known_future, baked=baked, now=now)
+    made = make_plan(
+        context,
+        listed,
+        date=day,
+        known_future=known_future,
+        baked=baked,
+        now=now,
+        language=speaks,
+    )
     write_outputs({out: made.page, table: to_spreadsheet_csv(made.table)})
     for remark in made.remarks:
         typer.echo(remark)
-    show(plan_table(made.plan))
-    typer.echo(f"to print: {absolute_path(out)}\nas a table: {absolute_path(table)}")
-    say_what_is_unknown(made.unknown)
+    show(plan_table(made.plan, speaks))
+    typer.echo(speaks.translate("to print: {path}", path=absolute_path(out)))
+    typer.echo(speaks.translate("as a table: {path}", path=absolute_path(table)))
+    say_what_is_unknown(made.unknown, speaks)
+
+
+def _table_beside(page: Path) -> Path:
+    """Name the table beside a page; refuses early what can't be written."""
+    from glean.operations.output_files import check_outputs
+
+    check_outputs(page)
+    table = page.with_suffix(".csv")
+    if table == page:
+        raise SettingsError(
+            f"--out: found {page}; wanted a page like bake-plan.html, not its table"
+        )
+    check_outputs(table)
+    return table
 
 
 def _context(

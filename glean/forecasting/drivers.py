@@ -17,9 +17,19 @@ import pandas as pd
 from glean.features.definition import SPECIAL_RATIO
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.forecast_model import ForecastModel
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.metrics import Floats
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = (
+    translatable("Monday"),
+    translatable("Tuesday"),
+    translatable("Wednesday"),
+    translatable("Thursday"),
+    translatable("Friday"),
+    translatable("Saturday"),
+    translatable("Sunday"),
+)
 
 GROUPS = {
     "weekday": ("weekday", "weekday_", "bakery_weekday_", "profile_"),
@@ -50,6 +60,12 @@ _OTHER_PRICE = 0.005
 SOME, MUCH = 0.1, 0.3
 """Shares of the level from which on an effect isn't called little, and is called much."""
 
+_STRENGTHS = (
+    (MUCH, translatable("{what}: much more"), translatable("{what}: much less")),
+    (SOME, translatable("{what}: more"), translatable("{what}: less")),
+    (WORTH_NAMING, translatable("{what}: a little more"), translatable("{what}: a little less")),
+)
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -62,24 +78,34 @@ class Driver:
     effect : float
         Share of the product's level that it adds or takes.
     words : str
-        What it is on that day, like "Saturday" or "rain".
+        What it is on that day, in English, like "Saturday" or "rain"; with `value` in braces.
+    value : int
+        The number that the words need, if any: days, or degrees.
     """
 
     group: str
     effect: float
     words: str
+    value: int = 0
 
-    def __str__(self) -> str:
-        return f"{self.words} ({self.effect:+.0%})"
+    def in_numbers(self, language: Language) -> str:
+        """Say it with its share: "Saturday (+22%)"."""
+        return f"{self._said(language)} ({language.change(self.effect)})"
 
-    def in_words(self) -> str:
+    def in_words(self, language: Language) -> str:
         """Say it for the wall of a bakehouse: "Saturday: more", "rain: a little less"."""
-        if abs(self.effect) < WORTH_NAMING:
-            return f"{self.words}: hardly a difference"
-        size = (
-            "much " if abs(self.effect) >= MUCH else "a little " if abs(self.effect) < SOME else ""
-        )
-        return f"{self.words}: {size}{'more' if self.effect > 0 else 'less'}"
+        return language.translate(_size(self.effect), what=self._said(language))
+
+    def _said(self, language: Language) -> str:
+        return language.translate(self.words, value=self.value)
+
+
+def _size(effect: float) -> str:
+    """Say how much an effect is, with what has it as `what`."""
+    if abs(effect) < WORTH_NAMING:
+        return translatable("{what}: hardly a difference")
+    more, less = next(words for strength, *words in _STRENGTHS if abs(effect) >= strength)
+    return more if effect > 0 else less
 
 
 def drivers(
@@ -108,7 +134,7 @@ def drivers(
     effects = _effects(features, told)
     return [
         _named(
-            Driver(group, effect, _phrase(group, effect, features, row))
+            Driver(group, effect, *_phrase(group, effect, features, row))
             for group, effect in ((name, float(moved[row])) for name, moved in effects.items())
         )
         for row in range(len(features))
@@ -153,61 +179,64 @@ def _effects(features: FeatureMatrix, moved: Sequence[Floats]) -> dict[str, Floa
     return effects
 
 
-def _phrase(group: str, effect: float, features: FeatureMatrix, row: int) -> str:
+def _phrase(group: str, effect: float, features: FeatureMatrix, row: int) -> tuple[str, int]:
+    """Say what a group is on the day of a row, in English, and the number in it."""
     value = {
         name: float(features.x[row, place]) for place, name in enumerate(features.definition.names)
     }
     match group:
         case "weekday":
-            return WEEKDAYS[pd.Timestamp(features.keys["date"].iloc[row]).day_of_week]
+            return WEEKDAYS[pd.Timestamp(features.keys["date"].iloc[row]).day_of_week], 0
         case "holiday":
             known = np.isfinite(features.special_ratio[row])
-            return "this special day before" if known else _holiday(value)
+            return (translatable("this special day before"), 0) if known else _holiday(value)
         case "closing":
-            return "after closed days" if value["days_closed_before"] > 0 else ""
+            return translatable("after closed days") if value["days_closed_before"] > 0 else "", 0
         case "promotion":
-            return "promotion" if value["promotion"] > 0 else ""
+            return translatable("promotion") if value["promotion"] > 0 else "", 0
         case "price":
-            return _price(value["price_change"])
+            return _price(value["price_change"]), 0
         case "weather":
             return _weather(value)
         case "season":
-            return "time of the year"
+            return translatable("time of the year"), 0
         case "recent sales":
-            return _recent(value["mean_7"], effect)
+            return _recent(value["mean_7"], effect), 0
         case _:
-            return ""
+            return "", 0
 
 
 def _price(change: float) -> str:
     """Say which way a price went; `change` is a logarithm, NaN where no price is known."""
     if abs(change) >= _OTHER_PRICE:
-        return "price went up" if change > 0 else "price went down"
+        return translatable("price went up") if change > 0 else translatable("price went down")
     return ""
 
 
 def _recent(week: float, effect: float) -> str:
     """Say how last week was (a share of the level, or NaN), where that explains the effect."""
     if week > 1 and effect > 0:
-        return "recent days above usual"
-    return "recent days below usual" if week < 1 and effect < 0 else "recent sales"
+        return translatable("recent days above usual")
+    if week < 1 and effect < 0:
+        return translatable("recent days below usual")
+    return translatable("recent sales")
 
 
-def _holiday(value: dict[str, float]) -> str:
+def _holiday(value: dict[str, float]) -> tuple[str, int]:
     if value["holiday"] > 0:
-        return "public holiday"
+        return translatable("public holiday"), 0
     if value["days_to_holiday"] <= 1:
-        return "day before a holiday"
+        return translatable("day before a holiday"), 0
     if value["days_since_holiday"] <= 1:
-        return "day after a holiday"
+        return translatable("day after a holiday"), 0
     if value["days_to_holiday"] <= 6:
-        return f"{value['days_to_holiday']:.0f} days before a holiday"
-    return "school holidays" if value["school_holiday"] > 0 else ""
+        return translatable("{value} days before a holiday"), round(value["days_to_holiday"])
+    return translatable("school holidays") if value["school_holiday"] > 0 else "", 0
 
 
-def _weather(value: dict[str, float]) -> str:
+def _weather(value: dict[str, float]) -> tuple[str, int]:
     if value["rain_mm"] >= 1:
-        return "rain"
+        return translatable("rain"), 0
     if np.isnan(value["temperature_c"]):
-        return ""
-    return f"{value['temperature_c']:.0f} °C"
+        return "", 0
+    return "{value} °C", round(value["temperature_c"])

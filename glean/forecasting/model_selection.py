@@ -1,4 +1,4 @@
-"""Which forecast a bakery bakes by: chosen on its own validation window, with a reason in words.
+"""Which forecast a bakery bakes by: chosen on its own validation window, with what speaks for it.
 
 In come forecasts of the same validation rows by several methods; out comes a mixture of them. Four
 weeks say little about differences of a few per cent, so what they say is held back by what usually
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from glean.features.matrix import FeatureMatrix
+from glean.forecasting.selection_reason import ValidationErrors, reason_in
 from glean.forecasting.shrinkage import local_weight, shrunk, trading_days
+from glean.languages.language import Language
 from glean.metrics import Floats, wape
 
 LOCAL_SHARES = tuple(k / 10 for k in range(11))
@@ -51,14 +53,6 @@ restaurants-100."""
 FEWEST_DAYS = 14
 """With fewer validation days nothing takes the mixture's place."""
 
-NAMES = {
-    "personalised": "the federation's model refined on your own sales",
-    "federated": "the federation's model as it is",
-    "local": "a model of your own sales alone",
-    "weekday-mean": "the mean of the last four same weekdays",
-}
-"""Method -> what it is, for the one who bakes by it."""
-
 
 @dataclass(frozen=True)
 class ModelSelection:
@@ -68,12 +62,21 @@ class ModelSelection:
     ----------
     weights : mapping of str to float
         Method -> its share, above 0; they sum to 1.
-    reason : str
-        Why, in a sentence or two for the owner.
+    errors : ValidationErrors or None
+        What it was chosen by; None where only `told` is known.
+    told : str
+        Why, as a home says that was written without these errors.
     """
 
     weights: Mapping[str, float]
-    reason: str
+    errors: ValidationErrors | None = None
+    told: str = ""
+
+    def reason(self, language: Language) -> str:
+        """Say why, in a sentence or two for the owner; what was only told, as it was told."""
+        if self.errors is None:
+            return self.told
+        return reason_in(language, self.weights, self.errors)
 
     def combine(self, forecasts: Mapping[str, Floats]) -> Floats:
         """Mix forecasts (method -> units of shape (n,)) by the weights."""
@@ -118,9 +121,10 @@ def select_model(
     errors = {method: wape(validation.units, f) for method, f in forecasts.items()}
     winner = _challenger(validation, forecasts, mixture) if days >= FEWEST_DAYS else ""
     if winner:
-        return ModelSelection({winner: 1.0}, _reason_of_winner(winner, errors, days))
-    error = wape(validation.units, ModelSelection(mixture, "").combine(forecasts))
-    return ModelSelection(mixture, _reason_of_mixture(mixture, errors, error, days))
+        found = ValidationErrors(days, errors, chosen=errors[winner], sure=True)
+        return ModelSelection({winner: 1.0}, found)
+    error = wape(validation.units, ModelSelection(mixture).combine(forecasts))
+    return ModelSelection(mixture, ValidationErrors(days, errors, chosen=error, sure=False))
 
 
 def _usual_share(*, noised: bool, learned: bool) -> float:
@@ -147,7 +151,7 @@ def _mixture(local_share: float) -> dict[str, float]:
 
 def _best_share(validation: FeatureMatrix, forecasts: Mapping[str, Floats]) -> float:
     losses = [
-        float(np.abs(ModelSelection(_mixture(s), "").combine(forecasts) - validation.units).sum())
+        float(np.abs(ModelSelection(_mixture(s)).combine(forecasts) - validation.units).sum())
         for s in LOCAL_SHARES
     ]
     return LOCAL_SHARES[int(np.argmin(losses))]
@@ -157,7 +161,7 @@ def _challenger(
     validation: FeatureMatrix, forecasts: Mapping[str, Floats], mixture: Mapping[str, float]
 ) -> str:
     """Name the method that beats the mixture for sure; "" where none does."""
-    mixed = np.abs(ModelSelection(mixture, "").combine(forecasts) - validation.units)
+    mixed = np.abs(ModelSelection(mixture).combine(forecasts) - validation.units)
     advantage = {
         method: _t_statistic(validation, mixed - np.abs(forecasts[method] - validation.units))
         for method in CHALLENGERS
@@ -171,24 +175,3 @@ def _t_statistic(validation: FeatureMatrix, saved: Floats) -> float:
     by_day = validation.keys.assign(saved=saved).groupby("date")["saved"].sum().to_numpy()
     error = by_day.std(ddof=1) / np.sqrt(len(by_day))
     return float(by_day.mean() / error) if error > 0 else 0.0
-
-
-def _reason_of_mixture(
-    mixture: Mapping[str, float], errors: Mapping[str, float], mixed: float, days: int
-) -> str:
-    made = " and ".join(f"{share:.0%} {NAMES[method]}" for method, share in mixture.items())
-    if not days:
-        return f"{made}: there are no days yet to choose by, so this is what usually serves best."
-    others = ", ".join(f"{NAMES[m]} {error:.1%}" for m, error in errors.items())
-    return (
-        f"{made}: on the last {days} days before the test it was off by {mixed:.1%} of the sales "
-        f"({others})."
-    )
-
-
-def _reason_of_winner(winner: str, errors: Mapping[str, float], days: int) -> str:
-    others = ", ".join(f"{NAMES[m]} {e:.1%}" for m, e in errors.items() if m != winner)
-    return (
-        f"{NAMES[winner]}: on the last {days} days before the test it was off by "
-        f"{errors[winner]:.1%} of the sales, clearly less than any mix ({others})."
-    )

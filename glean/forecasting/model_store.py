@@ -20,9 +20,11 @@ from glean.forecasting.bias_correction import BiasCorrection
 from glean.forecasting.calibration import Calibration
 from glean.forecasting.client_model import ClientModel
 from glean.forecasting.forecasters import read_model
-from glean.forecasting.model_selection import NAMES, ModelSelection
+from glean.forecasting.model_selection import ModelSelection
 from glean.forecasting.personalization import PersonalizedModel
 from glean.forecasting.residuals import Residuals
+from glean.forecasting.selection_reason import NAMES, ValidationErrors
+from glean.languages.language import ENGLISH
 
 ABOUT_FILE = "own.json"
 PERSONALIZED_FILE = "personal.model"
@@ -71,7 +73,8 @@ def to_files(kept: StoredModel) -> dict[str, bytes]:
         "alone": hashlib.sha256(local).hexdigest(),
         "region": kept.region,
         "weights": dict(model.selection.weights),
-        "reason": model.selection.reason,
+        "reason": model.selection.reason(ENGLISH),
+        "validation": _validation_to_json(model.selection.errors),
         "factors": dict(model.personalized.correction.factors),
         "trees_share": model.personalized.trees_share,
         "level_share": model.personalized.level_share,
@@ -115,7 +118,9 @@ def from_files(shared: bytes, files: Mapping[str, bytes]) -> StoredModel:
                 raise ModelError(f"{ABOUT_FILE} was made with another {name} model than is there")
         weights = _shares(about["weights"])
         chosen = {name: weights[name] for name in NAMES if name in weights}
-        selection = ModelSelection(chosen, str(about["reason"]))
+        # Homes that were written by an earlier version have the sentence only.
+        validation = _validation_of(about.get("validation"), chosen)
+        selection = ModelSelection(chosen, validation, "" if validation else str(about["reason"]))
         personalized = PersonalizedModel(
             read_model(files[PERSONALIZED_FILE]),
             BiasCorrection(_shares(about["factors"])),
@@ -150,6 +155,24 @@ def _residuals_of(errors: Mapping[str, Any]) -> Residuals:
     if not all(isinstance(name, str) for name in found["products"]):
         raise ValueError("found a product whose name is no text")
     return Residuals(**found)
+
+
+def _validation_to_json(errors: ValidationErrors | None) -> dict[str, object] | None:
+    return None if errors is None else {**vars(errors), "by_method": dict(errors.by_method)}
+
+
+def _validation_of(
+    found: dict[str, Any] | None, weights: Mapping[str, float]
+) -> ValidationErrors | None:
+    if found is None:
+        return None
+    days, sure = found["days"], found["sure"]
+    if type(days) is not int or days < 0 or type(sure) is not bool or not weights:
+        raise ValueError("found a choice without its days or methods")
+    by_method = {name: float(error) for name, error in found["by_method"].items()}
+    if not by_method.keys() <= NAMES.keys():
+        raise ValueError("found validation errors of methods that aren't known")
+    return ValidationErrors(days, by_method, float(found["chosen"]), sure)
 
 
 def _prior_to_json(prior: Calibration | None) -> dict[str, object] | None:

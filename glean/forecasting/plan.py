@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from glean.forecasting.drivers import Driver
 from glean.forecasting.newsvendor import bake_quantity
 from glean.forecasting.recursive_forecast import LEVELS, ForecastRow
+from glean.languages.language import Language
 from glean.sales.products import CO2E_PER_KG, Product
 
 WHOLE_FROM = 100.0
@@ -41,8 +43,8 @@ class PlannedProduct:
         Money lost with these, NaN without price and cost.
     left_over_kg, left_over_co2e_kg : float
         Kilograms, and of CO2 equivalents behind them, NaN without a weight.
-    why : str
-        What moves the forecast most, "" where nothing stands out.
+    drivers : tuple of Driver
+        What moves the forecast most; empty where nothing stands out.
     """
 
     product: str
@@ -56,7 +58,11 @@ class PlannedProduct:
     cost: float
     left_over_kg: float
     left_over_co2e_kg: float
-    why: str
+    drivers: tuple[Driver, ...]
+
+    def why(self, language: Language) -> str:
+        """Say what moves the forecast most, "" where nothing stands out."""
+        return ", ".join(driver.in_words(language) for driver in self.drivers)
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,7 @@ def _planned(row: ForecastRow, product: Product, in_pieces: bool) -> PlannedProd
         cost=float("nan") if cost is None else cost,
         left_over_kg=left_over * product.weight_kg,
         left_over_co2e_kg=left_over * product.weight_kg * CO2E_PER_KG,
-        why=", ".join(driver.in_words() for driver in row.drivers),
+        drivers=row.drivers,
     )
 
 

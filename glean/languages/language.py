@@ -24,6 +24,7 @@ LanguageCode = Literal["en", "de", "fr"]
 
 LANGUAGES: dict[LanguageCode, str] = {"en": "English", "de": "Deutsch", "fr": "Français"}
 
+_SHORT_DAYS = {"en": "d MMM", "de": "d. MMM", "fr": "d MMM"}
 _LONG_DAYS = {"en": "EEEE d MMMM", "de": "EEEE, d. MMMM", "fr": "EEEE d MMMM"}
 
 
@@ -63,6 +64,10 @@ class Language:
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         return NOTHING if value is None else format_decimal(value, pattern, locale=self.locale)
 
+    def shortest_number(self, value: float) -> str:
+        """Write a number with those of three decimals that it needs."""
+        return format_decimal(value, "#,##0.###", locale=self.locale)
+
     def percent(self, share: float | None, digits: int = 1) -> str:
         """Write a share as a percentage; a dash where there is none."""
         if share is None:
@@ -70,6 +75,11 @@ class Language:
         places = "0" + ("." + "0" * digits if digits else "")
         pattern = self.locale.percent_formats[None].pattern.replace("#,##0", f"#,##{places}")
         return format_percent(share, pattern, locale=self.locale)
+
+    def change(self, share: float) -> str:
+        """Write by how much something is more or less, as a whole percentage with its sign."""
+        rounded = round(share, 2) + 0.0  # of -0.0 that is 0.0
+        return ("" if rounded < 0 else "+") + self.percent(rounded, 0)
 
     def listed(self, texts: Sequence[str]) -> str:
         """Write several things one after the other, with "and" before the last."""
@@ -96,6 +106,14 @@ class Language:
         """
         pattern = _LONG_DAYS[self.code] + (" y" if year else "")
         return format_date(day, pattern, locale=self.locale)
+
+    def date(self, day: dt.date) -> str:
+        """Write a day with its month in full, like "24. Dezember 2026"."""
+        return format_date(day, "long", locale=self.locale)
+
+    def short_day(self, day: dt.date) -> str:
+        """Write the day and its month, as for an axis: "24. Dez."."""
+        return format_date(day, _SHORT_DAYS[self.code], locale=self.locale)
 
     def weekday(self, day: dt.date, *, short: bool = False) -> str:
         """Write the name of a day's weekday."""

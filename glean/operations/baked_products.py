@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from glean.errors import SettingsError
 from glean.forecasting.recursive_forecast import ForecastRow
+from glean.languages.language import Language
 from glean.sales.product_choice import OnlyThese
 from glean.sales.products import Product
 
@@ -43,7 +44,11 @@ class BakedProducts:
             )
 
     def of(
-        self, rows: Sequence[ForecastRow], listed: Mapping[str, Product], sold: Sequence[str]
+        self,
+        rows: Sequence[ForecastRow],
+        listed: Mapping[str, Product],
+        sold: Sequence[str],
+        language: Language,
     ) -> tuple[list[ForecastRow], tuple[str, ...]]:
         """Keep the rows of these products.
 
@@ -55,6 +60,8 @@ class BakedProducts:
             The product list, which knows categories.
         sold : sequence of str
             Products that were ever sold, which a list may name though they aren't forecast.
+        language : Language
+            Of the sentences.
 
         Returns
         -------
@@ -87,22 +94,32 @@ class BakedProducts:
                 "--only and --min-units-a-day: found no product that they leave over and that can "
                 "be forecast; wanted at least one"
             )
-        return [row for row in rows if row.product in left], self._told(few, len(units), names)
+        told = self._told(few, len(units) - len(names), language)
+        return [row for row in rows if row.product in left], tuple(told)
 
-    def _told(self, few: Sequence[str], forecast: int, listed: Sequence[str]) -> tuple[str, ...]:
-        told = []
-        if self.only is not None and len(listed) < forecast:
-            left = forecast - len(listed)
-            told.append(
-                f"Left out: {left} product{'s' * (left != 1)} that {self.only.source} doesn't list."
+    def _told(self, few: Sequence[str], unlisted: int, language: Language) -> Iterator[str]:
+        if self.only is not None and unlisted:
+            yield language.translate_count(
+                "Left out: {count} product that {file} doesn't list.",
+                "Left out: {count} products that {file} doesn't list.",
+                unlisted,
+                file=self.only.source,
             )
         if few:
-            more = f" and {len(few) - MOST_NAMED} more" if len(few) > MOST_NAMED else ""
-            told.append(
-                f"Left out, below {self.min_units_a_day:g} units a day: "
-                f"{', '.join(few[:MOST_NAMED])}{more}."
+            yield language.translate(
+                "Left out, below {units} units a day: {products}.",
+                units=language.shortest_number(self.min_units_a_day),
+                products=_named(few, language),
             )
-        return tuple(told)
+
+
+def _named(products: Sequence[str], language: Language) -> str:
+    names, more = ", ".join(products[:MOST_NAMED]), len(products) - MOST_NAMED
+    if more <= 0:
+        return names
+    return language.translate_count(
+        "{names} and {count} more", "{names} and {count} more", more, names=names
+    )
 
 
 ALL_PRODUCTS = BakedProducts()

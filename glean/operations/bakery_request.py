@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from glean.languages.language import Language, LanguageCode, language
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,6 +39,8 @@ class BakeryRequest:
         Product list, and what is known of the days to come.
     region : str
         Region of the public holidays; "" takes the run's.
+    language : str
+        Of remarks and reasons.
     """
 
     model: Path
@@ -45,6 +49,12 @@ class BakeryRequest:
     products: Path | None = None
     coming: Path | None = None
     region: str = ""
+    language: LanguageCode = "en"
+
+    @property
+    def speaks(self) -> Language:
+        """The language."""
+        return language(self.language)
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,9 @@ def answer_forecast(request: BakeryRequest, days: int) -> BakeryAnswer:
     from glean.operations.forecast import make_forecast
 
     context, _ = _context_of(request)
-    made = make_forecast(context, days=days, known_future=_known_future(request, context))
-    return _answer(context, made.table, _untold(made.unknown))
+    known_future = _known_future(request, context)
+    made = make_forecast(context, days=days, known_future=known_future, language=request.speaks)
+    return _answer(context, made.table, _untold(made.unknown, request.speaks), request.speaks)
 
 
 def answer_plan(request: BakeryRequest, date: dt.date | None) -> BakeryAnswer:
@@ -90,8 +101,9 @@ def answer_plan(request: BakeryRequest, date: dt.date | None) -> BakeryAnswer:
     context, listed = _context_of(request)
     day = None if date is None else pd.Timestamp(date)
     known_future = _known_future(request, context, asked=day)
-    made = make_plan(context, listed, date=day, known_future=known_future)
-    return _answer(context, made.table, [*made.remarks, *_untold(made.unknown)])
+    made = make_plan(context, listed, date=day, known_future=known_future, language=request.speaks)
+    remarks = [*made.remarks, *_untold(made.unknown, request.speaks)]
+    return _answer(context, made.table, remarks, request.speaks)
 
 
 def _context_of(request: BakeryRequest) -> tuple[ForecastContext, dict[str, Product]]:
@@ -117,15 +129,13 @@ def _known_future(
     return read_known_future(request.coming, context, asked=asked)
 
 
-def _untold(unknown: Sequence[UnknownInput]) -> list[str]:
-    return [
-        f"{item.name} isn't told of the coming days, though the forecast goes by it"
-        + (f": taken as {item.assumed}" if item.assumed else "")
-        for item in unknown
-    ]
+def _untold(unknown: Sequence[UnknownInput], language: Language) -> list[str]:
+    return [item.in_words(language) for item in unknown]
 
 
-def _answer(context: ForecastContext, table: pd.DataFrame, remarks: list[str]) -> BakeryAnswer:
+def _answer(
+    context: ForecastContext, table: pd.DataFrame, remarks: list[str], language: Language
+) -> BakeryAnswer:
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
     return BakeryAnswer(
@@ -133,5 +143,5 @@ def _answer(context: ForecastContext, table: pd.DataFrame, remarks: list[str]) -
         rows=tuple({str(k): v for k, v in row.items()} for row in table.to_dict("records")),
         csv=to_spreadsheet_csv(table),
         remarks=tuple(remarks),
-        chosen=context.client_model.selection.reason,
+        chosen=context.client_model.selection.reason(language),
     )

@@ -14,6 +14,7 @@ from glean.forecasting.cold_start import weekday_profile, with_returning
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import with_future_rows
 from glean.forecasting.recursive_forecast import ForecastRow, forecast_days
+from glean.languages.language import ENGLISH, Language
 from glean.operations.known_future import UnknownInput, missing_inputs
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.table import SalesTable
@@ -51,6 +52,7 @@ def make_forecast(
     *,
     days: int = WEEK_DAYS,
     known_future: KnownFuture = NOTHING_KNOWN,
+    language: Language = ENGLISH,
 ) -> Forecast:
     """Forecast the days after the last sale.
 
@@ -62,6 +64,8 @@ def make_forecast(
         How many days ahead, 1 to 28; closed ones count.
     known_future : KnownFuture
         What the bakery knows of these days.
+    language : Language
+        Of the reasons in the table.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def make_forecast(
     """
     until = context.today + pd.Timedelta(days=days)
     rows = forecast_rows(context, until, known_future=known_future)
-    return Forecast(tuple(rows), _table_of(rows), missing_inputs(context, known_future))
+    return Forecast(tuple(rows), _table_of(rows, language), missing_inputs(context, known_future))
 
 
 def forecast_rows(
@@ -163,7 +167,7 @@ def _with_returning(context: ForecastContext, back: Mapping[str, float]) -> Sale
     )
 
 
-def _table_of(rows: Sequence[ForecastRow]) -> pd.DataFrame:
+def _table_of(rows: Sequence[ForecastRow], language: Language) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "date": f"{row.date:%Y-%m-%d}",
@@ -173,7 +177,7 @@ def _table_of(rows: Sequence[ForecastRow]) -> pd.DataFrame:
                 f"q_{level:g}": round(value, 3)
                 for level, value in zip(QUANTILES, row.at(QUANTILES), strict=True)
             },
-            "why": "; ".join(str(driver) for driver in row.drivers),
+            "why": "; ".join(driver.in_numbers(language) for driver in row.drivers),
         }
         for row in rows
     )

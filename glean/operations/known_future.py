@@ -10,9 +10,11 @@ import pandas as pd
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import days_ahead
 from glean.forecasting.inputs import inputs_of, unknown_inputs
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.sales.known_future import KnownFuture, read_future_file
 
-_ASSUMED = {"promotion": "none", "price": "the last one"}
+_ASSUMED = {"promotion": translatable("none"), "price": translatable("the last one")}
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,29 @@ class UnknownInput:
     name : str
         Column of the sales table.
     assumed : str
-        What is taken for granted of it, "" where nothing is.
+        What is taken for granted of it, in English; "" where nothing is.
     """
 
     name: str
     assumed: str
+
+    def in_list(self, language: Language) -> str:
+        """Name it among others, with what it is taken for."""
+        if not self.assumed:
+            return self.name
+        assumed = language.translate(self.assumed)
+        return language.translate("{name} (taken as {assumed})", name=self.name, assumed=assumed)
+
+    def in_words(self, language: Language) -> str:
+        """Say in a sentence that it isn't known, and what it is taken for."""
+        words = translatable("{name} isn't told of the coming days, though the forecast goes by it")
+        if self.assumed:
+            words = translatable(
+                "{name} isn't told of the coming days, though the forecast goes by it: taken as "
+                "{assumed}"
+            )
+        assumed = language.translate(self.assumed)
+        return language.translate(words, name=self.name, assumed=assumed)
 
 
 def read_known_future(

@@ -11,6 +11,7 @@ from glean.evaluation.pages.bake_plan_page import bake_page
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import day_to_plan
 from glean.forecasting.plan import BakePlan, plan_day
+from glean.languages.language import ENGLISH, Language
 from glean.operations.baked_products import ALL_PRODUCTS, BakedProducts
 from glean.operations.forecast import WEEK_DAYS, forecast_rows
 from glean.operations.known_future import UnknownInput, missing_inputs
@@ -52,6 +53,7 @@ def make_plan(
     known_future: KnownFuture = NOTHING_KNOWN,
     baked: BakedProducts = ALL_PRODUCTS,
     now: pd.Timestamp | None = None,
+    language: Language = ENGLISH,
 ) -> DayPlan:
     """Plan a day.
 
@@ -69,6 +71,8 @@ def make_plan(
         Which products the plan is for.
     now : Timestamp, optional
         Today by the clock, for a remark on sales that end before it.
+    language : Language
+        Of the page, the remarks, and the reasons in the table.
 
     Raises
     ------
@@ -78,25 +82,34 @@ def make_plan(
         The bakery is closed then, no product can be forecast, or the day is too far ahead.
     """
     today = context.today
-    day = day_to_plan(
-        context.table,
-        today=today,
-        asked=date,
-        known_future=known_future,
-        offers=context.offers_ahead,
-    )
+    day = _day_to_plan(context, date, known_future)
     until = max(day, today + pd.Timedelta(days=WEEK_DAYS))
     rows = forecast_rows(context, until, asked=date, known_future=known_future)
     forecast = {row.product for row in rows if row.date == day}
-    rows, left_out = baked.of(rows, products, list(context.sales.rows["product"].unique()))
+    sold = list(context.sales.rows["product"].unique())
+    rows, left_out = baked.of(rows, products, sold, language)
     plan = plan_day(rows, products, bakery=context.name, date=day, pieces=_pieces(context))
-    made_on = f"Sales known up to {today.date()}."
     remarks = (
-        *plan_remarks(context, day, planned=forecast, known_future=known_future, now=now),
+        *plan_remarks(context, day, language, planned=forecast, known_future=known_future, now=now),
         *left_out,
     )
-    page = bake_page(plan, units_label=context.units_label, made_on=made_on, remarks=remarks)
-    return DayPlan(plan, _table_of(plan), page, missing_inputs(context, known_future), remarks)
+    page = bake_page(
+        plan, language, units_label=context.units_label, known_until=today, remarks=remarks
+    )
+    unknown = missing_inputs(context, known_future)
+    return DayPlan(plan, _table_of(plan, language), page, unknown, remarks)
+
+
+def _day_to_plan(
+    context: ForecastContext, asked: pd.Timestamp | None, known_future: KnownFuture
+) -> pd.Timestamp:
+    return day_to_plan(
+        context.table,
+        today=context.today,
+        asked=asked,
+        known_future=known_future,
+        offers=context.offers_ahead,
+    )
 
 
 def _pieces(context: ForecastContext) -> frozenset[str]:
@@ -105,7 +118,8 @@ def _pieces(context: ForecastContext) -> frozenset[str]:
     return context.pieces if sold_by_measure else context.pieces | context.unsold
 
 
-def _table_of(plan: BakePlan) -> pd.DataFrame:
+def _table_of(plan: BakePlan, language: Language) -> pd.DataFrame:
+    """Make the table; its columns and numbers are for programs, whatever the language."""
     return pd.DataFrame(
         {
             "date": f"{plan.date:%Y-%m-%d}",
@@ -120,7 +134,7 @@ def _table_of(plan: BakePlan) -> pd.DataFrame:
             "cost": round(line.cost, 2),
             "left_over_kg": round(line.left_over_kg, 3),
             "left_over_co2e_kg": round(line.left_over_co2e_kg, 3),
-            "why": line.why,
+            "why": line.why(language),
         }
         for line in plan.products
     )

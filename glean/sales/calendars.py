@@ -12,6 +12,9 @@ import pandas as pd
 
 from glean.errors import SettingsError
 
+_CANONICAL = "en_US"
+"""The language of names by which days are told apart: all regions have it."""
+
 LAST_DAYS_OF_YEAR = {(12, 24): "24 December", (12, 31): "31 December"}
 """Days that everybody shops for, holidays or not: month and day, and their names."""
 
@@ -58,6 +61,35 @@ def holiday_names(region: str, first: pd.Timestamp, last: pd.Timestamp) -> dict[
     return {day: name for day, name in found.items() if first <= day <= last}
 
 
+def holiday_name(region: str, day: pd.Timestamp, language: str) -> str:
+    """Name the public holiday of a day for people to read; days are told apart by `holiday_names`.
+
+    Parameters
+    ----------
+    region : str
+        As in `public_holidays`.
+    day : Timestamp
+        The day.
+    language : str
+        Like "de"; where the region has no such names it is English.
+
+    Returns
+    -------
+    str
+        "" where it is none.
+
+    Examples
+    --------
+    >>> holiday_name("DE", pd.Timestamp("2026-04-03"), "de")
+    'Karfreitag'
+    """
+    import holidays
+
+    known = holidays.list_localized_countries().get(region.partition("-")[0], [])
+    spoken = language if language in known else _CANONICAL
+    return _holidays_of_years(region, day.year, day.year, spoken).get(day, "")
+
+
 def regions_of() -> dict[str, tuple[str, ...]]:
     """Codes of the countries whose holidays are known, each with those of its parts.
 
@@ -76,7 +108,9 @@ def regions_of() -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=1024)
-def _holidays_of_years(region: str, first_year: int, last_year: int) -> dict[pd.Timestamp, str]:
+def _holidays_of_years(
+    region: str, first_year: int, last_year: int, language: str = _CANONICAL
+) -> dict[pd.Timestamp, str]:
     # The library takes a while to import: only those who ask for holidays pay for it.
     import holidays
 
@@ -86,7 +120,7 @@ def _holidays_of_years(region: str, first_year: int, last_year: int) -> dict[pd.
     years = range(first_year, last_year + 1)
     try:
         found = holidays.country_holidays(
-            country, subdiv=part or None, years=years, language="en_US"
+            country, subdiv=part or None, years=years, language=language
         )
     except NotImplementedError:
         raise SettingsError(_unknown(region)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import socket
@@ -17,7 +18,9 @@ from typer.testing import CliRunner
 
 from glean.cli.app import app
 from glean.evaluation.pages.bake_plan_page import bake_page, number
+from glean.forecasting.drivers import Driver
 from glean.forecasting.plan import BakePlan, PlannedProduct
+from glean.languages.language import ENGLISH
 from tests.forecasting.test_future_rows import MODEL as EVENTFUL
 from tests.forecasting.test_future_rows import eventful_table
 from tests.forecasting.test_recursive_forecast import MODEL
@@ -65,10 +68,44 @@ def test_a_plan_is_a_table_a_csv_and_a_page(
     assert table.set_index("product")["bake"]["product 0"] % 6 == 0
     html = page.read_text(encoding="utf-8")
     for name, bake in zip(table["product"], table["bake"], strict=True):
-        assert f'{name}</th><td class="bake">{number(bake)}</td>' in html
+        assert f'{name}</th><td class="bake">{number(bake, ENGLISH)}</td>' in html
         assert name in result.output
     assert "Tuesday" in html
     assert "http" not in html
+
+
+def test_a_plan_speaks_the_language_that_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    """In the terminal, on the page and in the table's reasons; its numbers stay a program's."""
+    page = tmp_path / "plan.html"
+    words = ("--sales", "SALES", "--date", "2023-07-25", "--out", str(page))
+    result = glean(folder, "plan", "--model", "MODEL", *words, "--language", "de")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "backen für Dienstag, 25. Juli 2023" in said
+    assert "zum Drucken: " in said
+    html = page.read_text(encoding="utf-8")
+    assert '<html lang="de">' in html
+    assert "<h1>Dienstag</h1>" in html
+    table = pd.read_csv(page.with_suffix(".csv"))
+    assert {"product", "bake", "likely_low", "why"} <= set(table)
+    assert table["expected"].dtype == "float64"
+    refused = glean(folder, "plan", "--model", "MODEL", *words, "--language", "it")
+    assert refused.exit_code == 2
+    assert "found 'it'; wanted one of en, de, fr" in " ".join(refused.output.split())
+
+
+def test_a_forecast_speaks_the_language_that_is_asked_for(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none that the computer is set to."""
+    monkeypatch.setenv("LANG", "de_DE.UTF-8")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    out = str(tmp_path / "forecast.csv")
+    words = ("forecast", "--model", "MODEL", "--sales", "SALES", "--out", out)
+    french, plain = glean(folder, *words, "--language", "fr"), glean(folder, *words)
+    assert "le modèle de la fédération" in " ".join(french.output.split())
+    assert "les jours à venir" in french.output
+    assert "the federation's model" in " ".join(plain.output.split())
 
 
 def test_a_mistyped_product_of_the_list_is_named(folder: Path, tmp_path: Path) -> None:
@@ -260,10 +297,11 @@ class _Rows(HTMLParser):
 @pytest.mark.parametrize(("count", "size"), [(3, "large"), (20, "middle"), (40, "small")])
 def test_a_page_has_a_line_a_product_and_type_to_fit(count: int, size: str) -> None:
     """Names are escaped; more products make smaller type."""
-    line = PlannedProduct("<b>roll", 12.0, 10.0, 7.2, 13.1, 0.8, 3.0, 0.4, 1.5, 0.3, 0.2, "rain")
+    why = (Driver("weather", 0.2, "rain"),)
+    line = PlannedProduct("<b>roll", 12.0, 10.0, 7.2, 13.1, 0.8, 3.0, 0.4, 1.5, 0.3, 0.2, why)
     day = pd.Timestamp("2026-12-24")
     plan = BakePlan("Anna & Sons", day, (line,) * count, ((day, 120.0), (day, 60.0)))
-    html = bake_page(plan, units_label="units", made_on="Sales known up to 2026-12-23.")
+    html = bake_page(plan, ENGLISH, units_label="units", known_until=dt.date(2026, 12, 23))
     parser = _Rows()
     parser.feed(html)
     assert parser.rows == count + 1
@@ -272,6 +310,8 @@ def test_a_page_has_a_line_a_product_and_type_to_fit(count: int, size: str) -> N
     assert "&lt;b&gt;roll" in html
     assert "7 to 14" in html
     assert "24 December 2026" in html
+    assert "Sales known up to 23 December 2026." in html
+    assert "rain: more" in html
 
 
 @pytest.mark.slow

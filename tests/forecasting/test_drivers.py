@@ -10,6 +10,7 @@ import pytest
 from glean.features.matrix import build_features
 from glean.forecasting.drivers import MOST_NAMED, Driver, _named, _phrase, drivers
 from glean.forecasting.forecasters import WeightForecaster
+from glean.languages.language import ENGLISH
 from glean.learning.weight_models import initial_weights
 from tests.forecasting.test_future_rows import DEFINITION, LAST, TABLE
 
@@ -21,7 +22,7 @@ def test_a_promotion_is_named_however_weak() -> None:
     assert _named([*strong, weak]) == (*strong[: MOST_NAMED - 1], weak)
     assert _named([*strong, replace(weak, words="")]) == tuple(strong[:MOST_NAMED])
     assert _named([replace(strong[0], effect=0.01)]) == ()
-    assert weak.in_words() == "promotion: hardly a difference"
+    assert weak.in_words(ENGLISH) == "promotion: hardly a difference"
 
 
 def test_a_forecast_by_habits_says_that_a_promotion_makes_no_difference() -> None:
@@ -54,4 +55,4 @@ def test_no_reason_contradicts_what_it_explains(
     features = build_features(TABLE, DEFINITION).between(LAST)
     features = replace(features, x=features.x.copy())
     features.x[:, DEFINITION.names.index(column)] = value
-    assert _phrase(group, effect, features, 0) == words
+    assert _phrase(group, effect, features, 0) == (words, 0)

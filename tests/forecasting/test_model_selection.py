@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from glean.forecasting.model_selection import (
     select_model,
 )
 from glean.forecasting.shrinkage import local_weight, shrunk, trading_days
+from glean.languages.language import ENGLISH, LanguageCode, language
 from glean.learning.forest import Forest
 from glean.metrics import Floats, wape
 from glean.settings import BoostingSettings
@@ -63,14 +66,14 @@ def test_a_short_history_leans_on_the_federation() -> None:
     ]
     assert shares[0] == 0.0
     assert shares == sorted(shares)
-    assert "no days yet" in select_model(none, nothing, history_days=0).reason
+    assert "no days yet" in select_model(none, nothing, history_days=0).reason(ENGLISH)
 
 
 def test_only_a_sure_winner_takes_the_mix_s_place() -> None:
     """A habit that is right every day does, one that is a little better doesn't."""
     choice = select_model(ROWS, forecasts(weekday_mean=0.0), history_days=900)
     assert choice.weights == {"weekday-mean": 1.0}
-    assert "clearly less than any mix" in choice.reason
+    assert "clearly less than any mix" in choice.reason(ENGLISH)
     assert (
         "weekday-mean"
         not in select_model(ROWS, forecasts(weekday_mean=0.15), history_days=900).weights
@@ -80,9 +83,28 @@ def test_only_a_sure_winner_takes_the_mix_s_place() -> None:
 def test_the_reason_names_the_errors_that_it_goes_by() -> None:
     """Every method's validation error stands in it, in per cent."""
     made = forecasts()
-    reason = select_model(ROWS, made, history_days=900).reason
+    reason = select_model(ROWS, made, history_days=900).reason(ENGLISH)
     for forecast in made.values():
         assert f"{wape(ROWS.units, forecast):.1%}" in reason
+
+
+@pytest.mark.parametrize(
+    ("code", "mixed", "won"),
+    [
+        ("de", "zu \\d+\u00a0% das mit Ihren Verkäufen verfeinerte Modell .* den letzten 28 Tagen",
+         "das Mittel der letzten vier gleichen Wochentage: An .* 0,0\u00a0% .* jede Mischung"),
+        ("fr", "à \\d+\u00a0% le modèle de la fédération affiné .* sur les 28 derniers jours",
+         "la moyenne des quatre derniers mêmes jours .* 0,0\u00a0% .* tout mélange"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_given_in_the_owner_s_language(
+    code: LanguageCode, mixed: str, won: str
+) -> None:
+    """Of a mix, and of a sure winner; from the same errors."""
+    mix = select_model(ROWS, forecasts(), history_days=900)
+    assert re.match(mixed, mix.reason(language(code)))
+    winner = select_model(ROWS, forecasts(weekday_mean=0.0), history_days=900)
+    assert re.match(won, winner.reason(language(code)))
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 2000))
@@ -98,7 +120,7 @@ def test_few_days_stay_near_what_usually_holds(found: float, usual: float, days:
 def test_a_choice_mixes_by_its_weights() -> None:
     """A weighted sum, row by row."""
     made = {"local": np.array([1.0, 2.0]), "federated": np.array([3.0, 6.0])}
-    assert ModelSelection({"local": 0.25, "federated": 0.75}, "").combine(made).tolist() == [
+    assert ModelSelection({"local": 0.25, "federated": 0.75}).combine(made).tolist() == [
         2.5,
         5.0,
     ]

@@ -15,6 +15,7 @@ from glean.forecasting.model_store import (
     PERSONALIZED_FILE,
     from_files,
 )
+from glean.languages.language import ENGLISH, language
 from tests.forecasting.test_recursive_forecast import MODEL
 
 CONTENT = MODEL.to_bytes()
@@ -64,6 +65,20 @@ def test_a_whole_file_is_read() -> None:
     assert stored.residuals.products.tolist() == ["roll", "bun"]
 
 
+VALIDATION = {"days": 28, "by_method": {"federated": 0.2}, "chosen": 0.2, "sure": True}
+
+
+def test_why_a_forecast_was_chosen_is_told_in_any_language() -> None:
+    """From its errors; a home of an earlier version has a sentence, which stays as it is."""
+    kept, earlier = (
+        from_files(CONTENT, files_with(json.dumps(WHOLE | more).encode())).own.selection
+        for more in ({"validation": VALIDATION}, {})
+    )
+    german = language("de")
+    assert kept.reason(german).startswith("das unveränderte Modell der Föderation: An den letzten")
+    assert earlier.reason(german) == earlier.reason(ENGLISH) == "the best"
+
+
 @pytest.mark.parametrize(
     "about",
     [
@@ -86,6 +101,11 @@ def test_a_whole_file_is_read() -> None:
                 {"errors": ERRORS | {"products": [1, 2]}},
                 {"prior": PRIOR | {"weekdays": [1.0]}},
                 {"prior": PRIOR | {"levels": [0.5]}},
+                {"validation": [28]},
+                {"validation": VALIDATION | {"days": "many"}},
+                {"validation": VALIDATION | {"sure": 1}},
+                {"validation": VALIDATION | {"by_method": {"guess": 0.1}}},
+                {"validation": VALIDATION, "weights": {}},
             )
         ),
     ],

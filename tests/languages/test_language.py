@@ -27,8 +27,33 @@ def test_days_and_lists_are_as_in_the_language(
     speaks = language(code)
     assert speaks.long_day(CHRISTMAS_EVE, year=False) == date
     assert speaks.long_day(CHRISTMAS_EVE) == f"{date} 2026"
+    assert speaks.date(CHRISTMAS_EVE) == date.partition(" ")[2] + " 2026"
     assert speaks.weekday(CHRISTMAS_EVE, short=True) == weekday
     assert speaks.listed(["a", "b", "c"]) == listed
+
+
+@pytest.mark.parametrize(
+    ("code", "day", "changes", "number"),
+    [
+        ("en", "24 Dec", ["+12%", "-12%", "+0%", "+0%"], "1,234.5"),
+        ("de", "24. Dez.", ["+12\u00a0%", "-12\u00a0%", "+0\u00a0%", "+0\u00a0%"], "1.234,5"),
+        (
+            "fr",
+            "24 déc.",
+            ["+12\u00a0%", "-12\u00a0%", "+0\u00a0%", "+0\u00a0%"],
+            "1\u202f234,5",
+        ),
+    ],
+)
+def test_short_days_changes_and_short_numbers(
+    code: LanguageCode, day: str, changes: list[str], number: str
+) -> None:
+    """A change has its sign, and one that rounds to nothing isn't less than nothing."""
+    speaks = language(code)
+    assert speaks.short_day(CHRISTMAS_EVE) == day
+    assert [speaks.change(share) for share in (0.123, -0.123, 0.0, -0.001)] == changes
+    assert speaks.shortest_number(1234.5) == number
+    assert speaks.shortest_number(30.0) == "30"
 
 
 def test_values_stand_where_their_names_did() -> None:

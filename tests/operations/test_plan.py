@@ -50,7 +50,7 @@ def test_a_plan_is_values_a_table_and_a_page(context: ForecastContext) -> None:
     assert list(made.table["product"]) == [line.product for line in made.plan.products]
     bakes = made.table.set_index("product")["bake"]
     assert bakes["product 0"] % 6 == 0
-    assert f"Sales known up to {LAST.date()}." in made.page
+    assert f"Sales known up to {LAST.day} {LAST:%B %Y}." in made.page
 
 
 def test_what_is_known_of_a_day_is_planned(context: ForecastContext, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from glean.errors import FederationError
 from glean.evaluation.tables.client_tables import TABLES
 from glean.features.calendar import day_numbers
 from glean.forecasting.context import read_context, with_client_model
+from glean.languages.language import ENGLISH
 from glean.runs.client_home import Vouched, keep_model
 from glean.runs.folder import write_whole
 from glean.runs.model_card import CARD_FILE, KEY_FILE, cards_beside
@@ -135,5 +136,5 @@ def test_what_a_bakery_made_of_the_model_stays_in_its_home(
     assert kept <= {path.name for path in home.iterdir()}
     sales = read_sales(Path(three_bakeries)).of("bakery 1")
     context = with_client_model(read_context(home, sales, bakery="bakery 1", products={}))
-    assert context.client_model.selection.reason
+    assert context.client_model.selection.reason(ENGLISH)
     assert context.residuals.days.max() == day_numbers(sales.rows["date"]).max()

@@ -144,8 +144,8 @@ LIVE = {
     "/runs/{run}/live": ("How it stands", "Stand", "État"),
 }
 
-RAW = {"round"}
-"""What a table says as the run's files do: the name of a column."""
+RAW = {"round", "units"}
+"""What a page says as the run's files do: the name of a column, the value of a setting."""
 
 
 class _Texts(HTMLParser):

@@ -113,6 +113,29 @@ def test_rows_in_the_body_are_forecast_as_their_file_would_be(
     assert [row["product"] for row in listed] == [row["product"] for row in first["rows"]]
 
 
+@pytest.mark.parametrize("kind", ["forecasts", "plans"])
+def test_an_answer_is_in_the_language_that_its_body_asks_for(
+    client: TestClient, admin: dict[str, str], versions: list[str], three_bakeries: str, kind: str
+) -> None:
+    """Whatever the header of a browser says; with the same numbers as in English."""
+    promote(client, admin, versions[0])
+    body = {"rows": rows_of(three_bakeries, "bakery 1")}
+    headers = admin | {"Accept-Language": "fr"}
+    asked = [
+        client.post(f"/api/v1/{kind}", headers=headers, json=body | more)
+        for more in ({}, {"language": "de"}, {"language": "it"})
+    ]
+    assert [answer.status_code for answer in asked] == [200, 200, 422]
+    english, german = (answer.json() for answer in asked[:2])
+    assert "the federation's model" in english["chosen"]
+    assert "Modell der Föderation" in german["chosen"]
+    numbers = [
+        [{name: value for name, value in row.items() if name != "why"} for row in made["rows"]]
+        for made in (english, german)
+    ]
+    assert numbers[0] == numbers[1]
+
+
 def test_what_can_not_be_forecast_is_said_by_its_rows(
     client: TestClient, admin: dict[str, str], versions: list[str], services: Services
 ) -> None:

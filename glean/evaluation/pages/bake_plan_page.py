@@ -5,11 +5,14 @@ In comes a `BakePlan`; out comes one HTML file that works offline, nothing fetch
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Sequence
 from html import escape
 
 from glean.forecasting.plan import BakePlan, PlannedProduct
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 
 _ROWS_IN_LARGE_TYPE = 14
 """With more products than this the type gets smaller, so that a plan stays on one sheet."""
@@ -18,7 +21,12 @@ _ROWS_IN_MIDDLE_TYPE = 22
 
 
 def bake_page(
-    plan: BakePlan, *, units_label: str, made_on: str, remarks: Sequence[str] = ()
+    plan: BakePlan,
+    language: Language,
+    *,
+    units_label: str,
+    known_until: dt.date,
+    remarks: Sequence[str] = (),
 ) -> str:
     """Write the page.
 
@@ -26,12 +34,14 @@ def bake_page(
     ----------
     plan : BakePlan
         What to bake.
+    language : Language
+        Of the page.
     units_label : str
         What is counted: "units", or money.
-    made_on : str
-        Until which day sales were known, for the foot of the page.
+    known_until : date
+        Last day of which sales were known, for the foot of the page.
     remarks : sequence of str
-        What is to be known before the numbers.
+        What is to be known before the numbers, in that language.
     """
     count = len(plan.products)
     size = (
@@ -42,78 +52,112 @@ def bake_page(
         else "small"
     )
     return _FRAME.format(
+        code=language.code,
         style=_STYLE,
         size=size,
-        title=escape(f"{plan.bakery}, {plan.date:%A %d %B %Y}"),
+        title=escape(f"{plan.bakery}, {language.long_day(plan.date)}"),
         bakery=escape(plan.bakery),
-        weekday=escape(f"{plan.date:%A}"),
-        date=escape(f"{plan.date.day} {plan.date:%B %Y}"),
+        weekday=escape(language.weekday(plan.date)),
+        date=escape(language.date(plan.date)),
         remarks="".join(f"<li>{escape(remark)}</li>" for remark in remarks),
-        rows="".join(_row(product) for product in plan.products),
-        week=_week(plan, units_label),
-        costs=_costs(plan),
-        made_on=escape(made_on),
+        heads="".join(
+            f'<th scope="col">{escape(head)}</th>'
+            for head in (*plan_heads(language), language.translate("baked"))
+        ),
+        rows="".join(_row(product, language) for product in plan.products),
+        week=_week(plan, language, units_label),
+        costs=_costs(plan, language),
+        basis=escape(_basis(language, known_until)),
     )
 
 
-def number(value: float) -> str:
+def plan_heads(language: Language) -> tuple[str, str, str, str]:
+    """Name the columns of a plan."""
+    return (
+        language.translate("product"),
+        language.translate("bake"),
+        language.translate("likely asked for"),
+        language.translate("why"),
+    )
+
+
+def number(value: float, language: Language) -> str:
     """Write units for a baker: whole, or to one digit where there are few.
 
     Examples
     --------
-    >>> number(120.0), number(3.26)
+    >>> from glean.languages.language import ENGLISH
+    >>> number(120.0, ENGLISH), number(3.26, ENGLISH)
     ('120', '3.3')
     """
-    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+    return language.number(value, 0 if value >= 10 or value == round(value) else 1)
 
 
-def likely(low: float, high: float) -> str:
+def likely(low: float, high: float, language: Language) -> str:
     """Write a likely range in whole units, none of it cut off."""
-    return f"{math.floor(low):,} to {math.ceil(high):,}"
-
-
-def _row(product: PlannedProduct) -> str:
-    return (
-        f'<tr><th scope="row">{escape(product.product)}</th>'
-        f'<td class="bake">{number(product.bake)}</td>'
-        f'<td class="likely">{likely(product.low, product.high)}</td>'
-        f'<td class="why">{escape(product.why)}</td><td class="tick"></td></tr>'
+    return language.translate(
+        "{low} to {high}",
+        low=language.number(math.floor(low)),
+        high=language.number(math.ceil(high)),
     )
 
 
-def _week(plan: BakePlan, units_label: str) -> str:
+def _row(product: PlannedProduct, language: Language) -> str:
+    return (
+        f'<tr><th scope="row">{escape(product.product)}</th>'
+        f'<td class="bake">{number(product.bake, language)}</td>'
+        f'<td class="likely">{likely(product.low, product.high, language)}</td>'
+        f'<td class="why">{escape(product.why(language))}</td><td class="tick"></td></tr>'
+    )
+
+
+def _week(plan: BakePlan, language: Language, units_label: str) -> str:
     if len(plan.week) < 2:
         return ""
     most = max(units for _, units in plan.week) or 1.0
     bars = "".join(
         f'<li class="{"today" if day == plan.date else "other"}">'
-        f'<span class="units">{number(round(units))}</span>'
+        f'<span class="units">{number(round(units), language)}</span>'
         f'<span class="bar" style="height:{2 + 18 * units / most:.1f}mm"></span>'
-        f'<span class="day">{day:%a}<br>{day.day} {day:%b}</span></li>'
+        f'<span class="day">{language.weekday(day, short=True)}<br>'
+        f"{language.short_day(day)}</span></li>"
         for day, units in plan.week
     )
-    return (
-        f"<section><h2>The days ahead: {escape(units_label)} expected, all products</h2>"
-        f'<ol class="week">{bars}</ol></section>'
-    )
+    # A label that a federation chose itself, like EUR, stays as it is.
+    label = language.translate("units") if units_label == "units" else units_label
+    head = language.translate("The days ahead: {units} expected, all products", units=label)
+    return f'<section><h2>{escape(head)}</h2><ol class="week">{bars}</ol></section>'
 
 
-def _costs(plan: BakePlan) -> str:
+def _costs(plan: BakePlan, language: Language) -> str:
     """Say what a day like this leaves over and misses on average, in the units that are known."""
     parts = [
-        f"On an average day like this {number(_sum(plan, 'left_over'))} left over and "
-        f"{number(_sum(plan, 'missed'))} missed"
+        language.translate(
+            "On an average day like this {left_over} left over and {missed} missed.",
+            left_over=number(_sum(plan, "left_over"), language),
+            missed=number(_sum(plan, "missed"), language),
+        )
     ]
-    for name, words in (
-        ("cost", "{:,.2f} lost with both"),
-        ("left_over_kg", "{:,.1f} kg left over"),
-        ("left_over_co2e_kg", "{:,.1f} kg CO2e behind it"),
+    for name, words, digits in (
+        ("cost", translatable("{value} lost with both."), 2),
+        ("left_over_kg", translatable("{value} kg left over."), 1),
+        ("left_over_co2e_kg", translatable("{value} kg CO2e behind it."), 1),
     ):
         known = [getattr(product, name) for product in plan.products]
         known = [value for value in known if not math.isnan(value)]
         if known:
-            parts.append(words.format(sum(known)))
-    return escape("; ".join(parts) + ".")
+            parts.append(language.translate(words, value=language.number(sum(known), digits)))
+    return escape(" ".join(parts))
+
+
+def _basis(language: Language, known_until: dt.date) -> str:
+    """Say what "likely" means, and what the plan goes by."""
+    return " ".join(
+        (
+            language.translate("“Likely” holds on four days of five."),
+            language.translate("Sales known up to {day}.", day=language.date(known_until)),
+        )
+    )
 
 
 def _sum(plan: BakePlan, name: str) -> float:
@@ -121,7 +165,7 @@ def _sum(plan: BakePlan, name: str) -> float:
 
 
 _FRAME = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{code}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -133,12 +177,11 @@ _FRAME = """<!DOCTYPE html>
 <header><p>{bakery}</p><h1>{weekday}</h1><p>{date}</p></header>
 <ul class="remarks">{remarks}</ul>
 <table>
-<thead><tr><th scope="col">product</th><th scope="col">bake</th>
-<th scope="col">likely asked for</th><th scope="col">why</th><th scope="col">done</th></tr></thead>
+<thead><tr>{heads}</tr></thead>
 <tbody>{rows}</tbody>
 </table>
 {week}
-<footer><p>{costs}</p><p>“Likely” holds on four days of five. {made_on}</p></footer>
+<footer><p>{costs}</p><p>{basis}</p></footer>
 </body>
 </html>
 """
@@ -153,6 +196,7 @@ header { display: flex; align-items: baseline; justify-content: space-between; g
   border-bottom: 1.2mm solid #000; padding-bottom: 2mm; margin-bottom: 3mm; }
 header p { margin: 0; font-size: 15pt; }
 h1 { margin: 0; font-size: 34pt; line-height: 1; }
+h1::first-letter { text-transform: uppercase; }
 .remarks { margin: 0 0 3mm; padding-left: 5mm; font-size: 11pt; }
 .remarks:empty { display: none; }
 h2 { font-size: 12pt; margin: 6mm 0 3mm; }

@@ -30,6 +30,7 @@ from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.rolling_origin import RollingQuantiles, rolling_quantiles
+from glean.languages.language import ENGLISH
 from glean.metrics import Floats
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.sales.products import Product, read_products
@@ -207,6 +208,6 @@ def _selection_row(bakery: str, own: ClientModel) -> pd.DataFrame:
         "bakery": bakery,
         "trees_share": own.personalized.trees_share,
         "level_share": own.personalized.level_share,
-        "reason": own.selection.reason,
+        "reason": own.selection.reason(ENGLISH),
     }
     return pd.DataFrame([row], columns=list(CHOICE_COLUMNS))

@@ -14,6 +14,7 @@ from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from glean.errors import GleanError, SalesError
+from glean.languages.language import LanguageCode
 from glean.operations.bakery_request import (
     BakeryAnswer,
     BakeryRequest,
@@ -75,6 +76,9 @@ class BakeryBody(BaseModel):
     )
     region: str = Field(
         default="", max_length=20, description="Public holidays; by default the run's."
+    )
+    language: LanguageCode = Field(
+        default="en", description="Of reasons, remarks and the choice; names of columns stay."
     )
 
 
@@ -153,6 +157,7 @@ def _request(services: Services, body: BakeryBody, scratch: Path) -> BakeryReque
         products=_written(scratch / "products.csv", body.products),
         coming=_written(scratch / "coming.csv", body.coming),
         region=body.region,
+        language=body.language,
     )
 
 
