@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -29,12 +28,12 @@ from tests.deployment import (
     started,
     write_connection,
 )
-from tests.processes import BIN, free_port, wait_until
+from tests.nginx import NGINX, documented_server, nginx
+from tests.processes import BIN, free_port
 
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "deployment.md"
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 NODE_LIMIT_S = 60.0
 WORDS = {
     "not registered": "[code: 2004] Failed to activate SuperNode",
@@ -210,7 +209,9 @@ def test_the_documented_door_lets_in_nodes_and_nothing_else(
 ) -> None:
     """nginx, set up as on the page: a bakery takes part through it, nobody commands through it."""
     port = free_port()
-    with reverse_proxy(deployed, port, tmp_path):
+    here = {"443": port, "8000": deployed.port, "/srv/glean/keys": deployed.certificates}
+    server = documented_server(PAGE, here)
+    with nginx(server, tmp_path, deployed.environment):
         assert answer(port, "/v1/fleet/pull-messages") == 401
         for path in (
             "/v1/control/list-runs", "/v1/runtime/pull-task-input", "/health", "/", "//v1/control/",
@@ -238,33 +239,6 @@ def running(
         yield
         process.terminate()
         process.wait(timeout=NODE_LIMIT_S)
-    finally:
-        kill_tree(process)
-
-
-@contextmanager
-def reverse_proxy(deployed: Deployment, port: int, folder: Path) -> Iterator[None]:
-    """nginx with the server of the page, before a deployment's SuperLink."""
-    (server,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    for documented, here in (
-        ("443", port), ("8000", deployed.port), ("/srv/glean/keys", deployed.certificates)
-    ):  # fmt: skip
-        assert documented in server
-        server = server.replace(documented, str(here))
-    temporary = "".join(
-        f"{kind}_temp_path {folder / kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    head = f"user root;\npid {folder / 'pid'};\ndaemon off;\nevents {{}}\n"
-    http = f"http {{\naccess_log off;\n{temporary}\n{server}\n}}\n"
-    (folder / "nginx.conf").write_text(head + http, encoding="utf-8")
-    log = folder / "nginx.log"
-    command = (NGINX or "", "-e", log, "-c", folder / "nginx.conf")
-    process = started(*command, cwd=folder, env=deployed.environment, log=log)
-    try:
-        wait_until(lambda: (folder / "pid").exists() or process.poll() is not None, "nginx")
-        assert process.poll() is None, read_log(log)
-        yield
     finally:
         kill_tree(process)
 
