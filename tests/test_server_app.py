@@ -19,6 +19,7 @@ from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.federation.wire.messages import FinalReply
 from glean.forecasting.forecasters import TreeForecaster
+from glean.languages.language import Language
 from glean.learning.forest import Forest
 from glean.learning.local_trees import train_local_trees
 from glean.metrics import wape
@@ -44,7 +45,7 @@ METHODS = [
 def reports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Drawing figures takes seconds and has tests of its own: only note that it was asked for."""
     asked: list[Path] = []
-    monkeypatch.setattr(conclusion, "write_report", asked.append)
+    monkeypatch.setattr(conclusion, "write_report", lambda folder, _: asked.append(folder))
     return asked
 
 
@@ -224,7 +225,7 @@ def test_a_report_that_can_not_be_written_fails_the_run(
 ) -> None:
     """A run whose report is missing isn't called completed."""
 
-    def refuse(_folder: Path) -> None:
+    def refuse(_folder: Path, _language: Language) -> None:
         raise GleanError("no ink")
 
     monkeypatch.setattr(conclusion, "write_report", refuse)

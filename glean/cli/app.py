@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -102,16 +102,22 @@ def report(
     bakery: Annotated[
         str, typer.Option(help="Write one bakery's own page, for its owner, instead.")
     ] = "",
+    language: Annotated[
+        Literal["en", "de", "fr"],
+        typer.Option(help="Of the page, and of what is shown here."),
+    ] = "en",
 ) -> None:
     """Write the report of a run anew, with the figure on the number of bakeries."""
     from glean.cli.report import show_report
+    from glean.languages.language import language as language_of
 
+    speaks = language_of(language)
     if bakery:
         from glean.operations.report import write_client_page
 
-        typer.echo(f"page of {bakery}: {write_client_page(absolute_path(run), bakery)}")
+        typer.echo(f"page of {bakery}: {write_client_page(absolute_path(run), bakery, speaks)}")
         return
-    show_report(run, growth=growth)
+    show_report(run, speaks, growth=growth)
 
 
 @app.command(rich_help_panel=LOOKING)

@@ -8,18 +8,19 @@ import typer
 from rich.console import Console
 
 from glean.cli.tables import final_result
+from glean.languages.language import ENGLISH, Language
 from glean.operations.report import result_of_run, rewrite_report
 from glean.regular_files import absolute_path
 
 
-def show_results(folder: Path) -> None:
-    """Print the final table of a completed run and where its report is."""
+def show_results(folder: Path, language: Language = ENGLISH) -> None:
+    """Print the final table of a completed run, in a language, and where its report is."""
     console = Console()
-    console.print(final_result(result_of_run(folder)))
+    console.print(final_result(result_of_run(folder, language)))
     console.print(f"report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 
-def show_report(folder: Path, *, growth: bool) -> None:
+def show_report(folder: Path, language: Language, *, growth: bool) -> None:
     """Measure what is missing, write the report anew and print the results.
 
     Raises
@@ -28,12 +29,13 @@ def show_report(folder: Path, *, growth: bool) -> None:
         The run failed: its report says why, and so does the terminal.
     """
     folder = absolute_path(folder)
-    report = rewrite_report(folder, growth=growth, measured=_say_measured)
+    report = rewrite_report(folder, language, growth=growth, measured=_say_measured)
     if report.failed:
         typer.echo(f"this run failed: {report.reason}\nreport: {report.path}", err=True)
         raise typer.Exit(1)
-    show_results(folder)
+    show_results(folder, language)
 
 
 def _say_measured(bakeries: int) -> None:
-    typer.echo(f"measured with {bakeries} bakeries", err=True)
+    noun = "bakery" if bakeries == 1 else "bakeries"
+    typer.echo(f"measured with {bakeries} {noun}", err=True)

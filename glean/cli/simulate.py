@@ -71,9 +71,10 @@ def simulate(
         typer.echo(f"the run failed: {run.reason}\nits folder: {folder}", err=True)
         raise typer.Exit(RUN_FAILED)
     from glean.cli.report import show_report, show_results
+    from glean.languages.language import ENGLISH
 
     if growth:
-        show_report(folder, growth=True)
+        show_report(folder, ENGLISH, growth=True)
     else:
         show_results(folder)
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def final_result(result: ResultTable) -> RenderableType:
     """Everything that `glean simulate` and `glean report` end with."""
     # Text, not str: rich would read square brackets in a label as markup.
-    return Group(final_table(result), *(Text(line) for line in result.sentences if line))
+    lead, beneath = (
+        (Text(line) for line in lines if line) for lines in (result.lead, result.sentences)
+    )
+    return Group(*lead, final_table(result), *beneath)
 
 
 def final_table(result: ResultTable) -> Table:

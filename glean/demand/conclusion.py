@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from glean.demand.opened_bakeries import opened_bakeries
 from glean.demand.small_federation import caution
 from glean.errors import GleanError, ImpossibleSumError
 from glean.evaluation.pages.owner_page import write_owner_page
-from glean.evaluation.pages.report import write_report
+from glean.evaluation.pages.report import make_report, write_report
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
 from glean.evaluation.tables.federation_size import measure_sizes
 from glean.evaluation.tables.final_scores import final_scores, noised_rows
 from glean.evaluation.tables.headline import headline
+from glean.evaluation.tables.plan_savings import lead_sentences
 from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.scores import SCORE_COLUMNS, BakeryScore
@@ -33,6 +34,7 @@ from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import ERRORS_FILE
+from glean.languages.language import ENGLISH, Language
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.learning.xgboost_library import load_xgboost
 from glean.runs.folder import RunFolder
@@ -78,21 +80,25 @@ class DemandConclusion:
         table = pd.DataFrame(_sorted(rows), columns=list(SCORE_COLUMNS))
         _write_csv(run.folder, "bakeries.csv", table)
         summary = summarise(table, noise=run.loop.score_noise if run.loop.noises_scores else 0.0)
-        return headline(summary, units_label=run.settings.table.units_label)
+        return headline(summary, ENGLISH, units_label=run.settings.table.units_label)
 
-    def write_report(self, folder: Path) -> Path:
+    def write_report(self, folder: Path, language: Language = ENGLISH) -> Path:
         """Write `report.html`; its path."""
-        return write_report(folder)
+        return write_report(folder, language)
 
-    def write_client_page(self, folder: Path, client: str) -> Path:
+    def report_html(self, folder: Path, language: Language) -> str:
+        """Make the page."""
+        return make_report(folder, language).html
+
+    def write_client_page(self, folder: Path, client: str, language: Language = ENGLISH) -> Path:
         """Write the page of one bakery, for its owner; its path."""
-        return write_owner_page(folder, client)
+        return write_owner_page(folder, client, language)
 
     def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
         """Write `growth.csv`; each size once it is measured."""
         return measure_sizes(folder, client_app)
 
-    def result_table(self, folder: Path) -> ResultTable:
+    def result_table(self, folder: Path, language: Language = ENGLISH) -> ResultTable:
         """Make the final table of a completed run.
 
         Raises
@@ -104,7 +110,8 @@ class DemandConclusion:
         if results.scores is None:
             raise GleanError(f"{folder} has no bakeries.csv: the run ended before its final test")
         summary = summarise(results.scores, truth=results.truth, noise=results.score_noise)
-        return summary_result(summary, units_label=results.units_label)
+        table = summary_result(summary, language, units_label=results.units_label)
+        return replace(table, lead=tuple(lead_sentences(results, language)))
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,22 @@ from typing import Any
 import pandas as pd
 
 from glean.errors import FederationError, GleanError, ModelError
-from glean.evaluation.pages.plain_report import write_plain_report
+from glean.evaluation.pages.plain_report import make_plain_report
+from glean.evaluation.pages.run_page import ReportPage
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.federation.workload.final_rows import read_final_rows
 from glean.federation.workload.registry import workload_of
+from glean.languages.catalogues import translatable
+from glean.languages.language import ENGLISH, Language
 from glean.metric_sums import ALL_CLIENTS, MetricSums, metric_label
 from glean.runs.index import read_run
 from glean.runs.results import Columns, read_table
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
+
+_METRICS = (translatable("log loss"), translatable("accuracy"))
+"""What metrics of workloads are called, for the catalogues; others stay as their columns are."""
 
 FEDERATED, START = "federated", "start-from"
 """Methods: the final model, and the one that a run began with."""
@@ -66,14 +72,22 @@ class PlainConclusion:
             rows += _rows(run, replies, (FEDERATED,), shown_as=START)
         table = pd.DataFrame(rows)
         run.folder.write_bytes("bakeries.csv", to_spreadsheet_csv(table).encode())
-        return _sentence(_totals(table, workload.metrics))
+        return _sentence(_totals(table, workload.metrics), ENGLISH)
 
-    def write_report(self, folder: Path) -> Path:
+    def write_report(self, folder: Path, language: Language = ENGLISH) -> Path:
         """Write `report.html`; its path."""
-        table = self.result_table(folder) if (folder / "bakeries.csv").is_file() else None
-        return write_plain_report(folder, table, metric=_metrics(folder).COLUMNS[0])
+        return self._report(folder, language).write(folder)
 
-    def write_client_page(self, folder: Path, client: str) -> Path:
+    def report_html(self, folder: Path, language: Language) -> str:
+        """Make the page."""
+        return self._report(folder, language).html
+
+    def _report(self, folder: Path, language: Language) -> ReportPage:
+        tested = (folder / "bakeries.csv").is_file()
+        table = self.result_table(folder, language) if tested else None
+        return make_plain_report(folder, table, language, metric=_metrics(folder).COLUMNS[0])
+
+    def write_client_page(self, folder: Path, client: str, language: Language = ENGLISH) -> Path:
         """Refuse: there is nothing beyond `bakeries.csv` to show.
 
         Raises
@@ -81,6 +95,7 @@ class PlainConclusion:
         GleanError
             Always.
         """
+        del language
         raise GleanError(
             f"{folder}: found no page for {client!r}; a run of this workload has none by client: "
             "see its report.html and bakeries.csv"
@@ -91,7 +106,7 @@ class PlainConclusion:
         del folder, client_app
         return iter(())
 
-    def result_table(self, folder: Path) -> ResultTable:
+    def result_table(self, folder: Path, language: Language = ENGLISH) -> ResultTable:
         """Make the final table of a completed run.
 
         Raises
@@ -102,16 +117,29 @@ class PlainConclusion:
         kind = _metrics(folder)
         totals = _totals(_read_scores(folder / "bakeries.csv", kind), kind)
         best = min((sums.primary for sums in totals.values() if sums.rows), default=None)
+        heads = (metric_label(name) for name in kind.COLUMNS)
         return ResultTable(
-            title="Test rows of all clients",
-            heads=("method", "rows", *(metric_label(name) for name in kind.COLUMNS)),
+            title=language.translate("Test rows of all clients"),
+            heads=(
+                language.translate("method"),
+                language.translate("rows"),
+                *(language.gettext(head) for head in heads),
+            ),
             rows=tuple(
-                (method, f"{sums.rows:.0f}", *(f"{v:.4f}" for v in sums.metrics().values()))
+                (
+                    method,
+                    language.number(sums.rows),
+                    *(language.number(v, _DIGITS) for v in sums.metrics().values()),
+                )
                 for method, sums in totals.items()
             ),
             best=frozenset(i for i, s in enumerate(totals.values()) if s.primary == best),
-            sentences=(_sentence(totals),),
+            sentences=(_sentence(totals, language),),
         )
+
+
+_DIGITS = 4
+"""Of a metric, after the point."""
 
 
 def _metrics(folder: Path) -> type[MetricSums]:
@@ -171,11 +199,19 @@ def _known(sums: MetricSums) -> dict[str, float | None]:
     return {name: round(v, 6) if math.isfinite(v) else None for name, v in metrics.items()}
 
 
-def _sentence(totals: Mapping[str, MetricSums]) -> str:
+def _sentence(totals: Mapping[str, MetricSums], language: Language) -> str:
     """Say how good the federation's model is."""
     sums = totals[FEDERATED]
-    found = ", ".join(f"{metric_label(name)} {v:.4f}" for name, v in sums.metrics().items())
-    return f"The federation's model on {sums.rows:.0f} test rows: {found}."
+    found = ", ".join(
+        f"{language.gettext(metric_label(name))} {language.number(value, _DIGITS)}"
+        for name, value in sums.metrics().items()
+    )
+    return language.translate_count(
+        "The federation's model on {count} test row: {metrics}.",
+        "The federation's model on {count} test rows: {metrics}.",
+        round(sums.rows),
+        metrics=found,
+    )
 
 
 CONCLUSION = PlainConclusion()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -61,19 +62,27 @@ class Language:
 
     def number(self, value: float | None, digits: int = 0) -> str:
         """Write a number; a dash where there is none."""
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return NOTHING if value is None else format_decimal(value, pattern, locale=self.locale)
-
-    def shortest_number(self, value: float) -> str:
-        """Write a number with those of three decimals that it needs."""
-        return format_decimal(value, "#,##0.###", locale=self.locale)
-
-    def percent(self, share: float | None, digits: int = 1) -> str:
-        """Write a share as a percentage; a dash where there is none."""
-        if share is None:
+        if value is None or math.isnan(value):
             return NOTHING
-        places = "0" + ("." + "0" * digits if digits else "")
-        pattern = self.locale.percent_formats[None].pattern.replace("#,##0", f"#,##{places}")
+        return format_decimal(value, _pattern(digits), locale=self.locale)
+
+    def shortest_number(self, value: float, most: int = 3) -> str:
+        """Write a number with those decimals that it needs, three of them unless told otherwise."""
+        return format_decimal(value, "#,##0." + "#" * most, locale=self.locale)
+
+    def signed(self, value: float, digits: int = 1) -> str:
+        """Write a number with its sign, like "+3.2"."""
+        pattern = _pattern(digits)
+        return format_decimal(value, f"+{pattern};-{pattern}", locale=self.locale)
+
+    def percent(self, share: float | None, digits: int = 1, *, signed: bool = False) -> str:
+        """Write a share as a percentage, maybe with its sign; a dash where there is none."""
+        if share is None or math.isnan(share):
+            return NOTHING
+        usual = self.locale.percent_formats[None].pattern
+        pattern = usual.replace("#,##0", _pattern(digits))
+        if signed:
+            pattern = f"+{pattern};-{pattern}"
         return format_percent(share, pattern, locale=self.locale)
 
     def change(self, share: float) -> str:
@@ -150,6 +159,10 @@ def best_language(wanted: Sequence[str]) -> Language:
     """
     found = negotiate_locale(wanted, list(LANGUAGES))
     return next((language(code) for code in LANGUAGES if code == found), ENGLISH)
+
+
+def _pattern(digits: int) -> str:
+    return "#,##0" + ("." + "0" * digits if digits else "")
 
 
 def _plural_form(code: str, count: int) -> int:

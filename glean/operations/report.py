@@ -8,6 +8,7 @@ from pathlib import Path
 
 from glean.errors import GleanError
 from glean.federation.server.conclusion import Conclusion, ResultTable, conclusion_of
+from glean.languages.language import ENGLISH, Language
 from glean.runs.index import read_run
 from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
 
@@ -31,24 +32,43 @@ class WrittenReport:
     reason: str
 
 
-def result_of_run(folder: Path) -> ResultTable:
-    """Give the final table of a completed run.
+def result_of_run(folder: Path, language: Language = ENGLISH) -> ResultTable:
+    """Give the final table of a completed run, in a language.
 
     Raises
     ------
     GleanError
         The folder is no run's, or the run ended before its final test.
     """
-    return _conclusion_of(folder).result_table(folder)
+    return _conclusion_of(folder).result_table(folder, language)
 
 
-def rewrite_report(folder: Path, *, growth: bool, measured: Callable[[int], None]) -> WrittenReport:
+def report_html(folder: Path, language: Language) -> str:
+    """Make the report page of a run, in a language, and write nothing.
+
+    Raises
+    ------
+    GleanError
+        The folder is no run's, or a file is damaged.
+    """
+    return _conclusion_of(folder).report_html(folder, language)
+
+
+def rewrite_report(
+    folder: Path,
+    language: Language = ENGLISH,
+    *,
+    growth: bool,
+    measured: Callable[[int], None],
+) -> WrittenReport:
     """Measure what is missing and write the report of a run anew.
 
     Parameters
     ----------
     folder : Path
         The run's folder.
+    language : Language
+        Language of the page.
     growth : bool
         Measure what more bakeries bring, unless that was done before; takes minutes.
     measured : callable
@@ -64,22 +84,22 @@ def rewrite_report(folder: Path, *, growth: bool, measured: Callable[[int], None
     if growth and run.status == "completed" and not (folder / "growth.csv").exists():
         from glean.client_app import app as client_app
 
-        conclusion.write_report(folder)  # a damaged table is named now, not after minutes
+        conclusion.write_report(folder, language)  # a damaged table is named now, not after minutes
         for bakeries in conclusion.measure_sizes(folder, client_app):
             measured(bakeries)
-    path = conclusion.write_report(folder)
+    path = conclusion.write_report(folder, language)
     return WrittenReport(path, run.status == "failed", run.reason)
 
 
-def write_client_page(folder: Path, client: str) -> Path:
-    """Write the page of one client of a completed run; its path.
+def write_client_page(folder: Path, client: str, language: Language = ENGLISH) -> Path:
+    """Write the page of one client of a completed run, in a language; its path.
 
     Raises
     ------
     GleanError
         The folder is no run's, the run has no such client, or its workload makes no such pages.
     """
-    return _conclusion_of(folder).write_client_page(folder, client)
+    return _conclusion_of(folder).write_client_page(folder, client, language)
 
 
 def _conclusion_of(folder: Path) -> Conclusion:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from glean.languages.language import LanguageCode, language
+
 
 @dataclass(frozen=True)
 class RunDigest:
@@ -37,8 +39,8 @@ class RunDigest:
     by_bakery: dict[str, dict[str, float]]
 
 
-def digest_run(folder: Path) -> RunDigest:
-    """Read what a completed run came to.
+def digest_run(folder: Path, code: LanguageCode = "en") -> RunDigest:
+    """Read what a completed run came to, in one of the `LANGUAGES`.
 
     Raises
     ------
@@ -50,32 +52,29 @@ def digest_run(folder: Path) -> RunDigest:
     from glean.runs.index import read_run
     from glean.workloads import DEFAULT_WORKLOAD
 
-    result = result_of_run(folder)
+    result = result_of_run(folder, language(code))
     of_demand = read_run(folder).settings.get("workload", DEFAULT_WORKLOAD) == DEFAULT_WORKLOAD
-    lead, by_bakery = _of_demand(folder) if of_demand else ((), {})
     return RunDigest(
-        lead=lead,
+        lead=result.lead,
         title=result.title,
         heads=result.heads,
         rows=result.rows,
         best=tuple(sorted(result.best)),
         sentences=tuple(sentence for sentence in result.sentences if sentence),
-        by_bakery=by_bakery,
+        by_bakery=_by_bakery(folder) if of_demand else {},
     )
 
 
-def _of_demand(folder: Path) -> tuple[tuple[str, ...], dict[str, dict[str, float]]]:
-    from glean.evaluation.figures.plan_curve import savings_sentences
+def _by_bakery(folder: Path) -> dict[str, dict[str, float]]:
     from glean.evaluation.tables.results import read_results
     from glean.sales.table import ALL_BAKERIES
 
-    results = read_results(folder)
-    lead = () if results.plans is None else tuple(savings_sentences(results.plans))
-    if results.scores is None:
-        return lead, {}
-    single = results.scores[results.scores["bakery"] != ALL_BAKERIES].dropna(subset=["wape"])
+    scores = read_results(folder).scores
+    if scores is None:
+        return {}
+    single = scores[scores["bakery"] != ALL_BAKERIES].dropna(subset=["wape"])
     by_bakery: dict[str, dict[str, float]] = {}
     columns = (single[name] for name in ("bakery", "method", "wape"))
     for bakery, method, wape in zip(*columns, strict=True):
         by_bakery.setdefault(bakery, {})[method] = float(wape)
-    return lead, by_bakery
+    return by_bakery

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import Request, WebSocket
 
 from glean.errors import GleanError
+from glean.languages.language import LanguageCode
 from glean.operations.machine_load import LoadMeter
 from glean.service.accounts.attempts import FailedAttempts
 from glean.service.accounts.audit_log import AuditLog
@@ -22,6 +23,7 @@ from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.event_tail import EventTails
 from glean.service.runs.known_bakeries import KnownBakeries, KnownBakery
 from glean.service.runs.queue import RunQueue
+from glean.service.runs.reports import RunReports
 from glean.service.runs.status import RunStatus
 from glean.service.runs.supervisor import Supervisor
 from glean.service.settings import ServiceSettings
@@ -50,8 +52,8 @@ class Services:
         Who took part in them.
     defaults : RunDefaults
         Settings of new runs.
-    datasets, models, digests
-        What runs learn from, what they made, and what they came to.
+    datasets, models, digests, reports
+        What runs learn from, what they made, what they came to, and their reports.
     meter : LoadMeter
         How busy this machine is.
     workers : WorkerPool
@@ -75,13 +77,14 @@ class Services:
     models: ModelRegistry
     digests: RunDigests
     meter: LoadMeter
+    reports: RunReports
     workers: WorkerPool
 
-    def score_of(self, bakery: KnownBakery) -> float | None:
+    def score_of(self, bakery: KnownBakery, code: LanguageCode = "en") -> float | None:
         """WAPE of what a bakery bakes by, on its last run's test days; None where it keeps that."""
         run = bakery.last_run
         completed = run.row.status == RunStatus.COMPLETED
-        digest = self.digests.of(run.folder) if completed else None
+        digest = self.digests.of(run.folder, code) if completed else None
         scores = digest.by_bakery.get(bakery.name, {}) if digest else {}
         return scores.get("chosen", scores.get("federated"))
 
@@ -136,6 +139,7 @@ def open_services(settings: ServiceSettings) -> Services:
         models=ModelRegistry(database, settings),
         digests=RunDigests(workers),
         meter=LoadMeter(),
+        reports=RunReports(workers),
         workers=workers,
     )
 

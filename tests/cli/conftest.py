@@ -19,4 +19,4 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """No report is drawn, which takes longer than a small run."""
-    monkeypatch.setattr("glean.demand.conclusion.write_report", lambda _folder: None)
+    monkeypatch.setattr("glean.demand.conclusion.write_report", lambda _folder, _language: None)

@@ -43,7 +43,7 @@ def test_many_bakeries_are_a_scatter(tmp_path: Path) -> None:
     scores.to_csv(folder / "bakeries.csv", index=False)
     text = report_of(folder, drawn=True).text
     assert "One point a bakery" in text
-    assert "1 with a larger error stand at the edge" in text
+    assert "1 with a larger error stands at the edge" in text
 
 
 def test_weekday_errors_agree_with_a_plain_loop(five: Path) -> None:

@@ -12,7 +12,6 @@ from glean.evaluation.tables.headline import (
     comparison_sentence,
     headline,
     incomplete_sentence,
-    percent,
     points,
     verdict,
 )
@@ -23,6 +22,7 @@ from glean.evaluation.tables.summary import (
     MethodScore,
     Summary,
 )
+from glean.languages.language import ENGLISH, NOTHING
 
 NOBODY = GroupScore(bakeries=0, wape=math.nan, rmse=math.nan)
 
@@ -47,19 +47,19 @@ def summary(bakeries: int = 3, *, best: BestPossible | None = None, **wapes: flo
 )
 def test_the_verdict_follows_the_numbers(federated: float, local: float, said: str) -> None:
     """Joining is praised, called even or advised against by the WAPE over all bakeries."""
-    assert said in verdict(summary(federated=federated, local=local))
+    assert said in verdict(summary(federated=federated, local=local), ENGLISH)
 
 
 def test_a_habit_that_wins_is_named() -> None:
     """A model that a plain baseline beats isn't recommended, even where it beats local."""
-    found = verdict(summary(federated=0.2, local=0.3, weekday_mean=0.19, last_week=0.21))
-    assert 'The plain habit "weekday-mean" beats the federation here' in found
+    found = verdict(summary(federated=0.2, local=0.3, weekday_mean=0.19, last_week=0.21), ENGLISH)
+    assert 'The plain habit "weekday-mean" beats the shared model here' in found
     assert "last-week" not in found
 
 
 def test_the_headline_names_units_and_rivals() -> None:
     """Money isn't called units, and a baseline that wasn't run isn't mentioned."""
-    found = headline(summary(12, federated=0.1, weekday_mean=0.2), units_label="EUR")
+    found = headline(summary(12, federated=0.1, weekday_mean=0.2), ENGLISH, units_label="EUR")
     assert found == (
         "With the federation the 12 bakeries would have been off by 10.0% of the sales in EUR on "
         "the test days; with the mean of the last four same weekdays by 20.0%."
@@ -71,9 +71,9 @@ def test_a_rival_with_fewer_bakeries_is_not_compared() -> None:
     full = summary(5, federated=0.2)
     partly = summary(4, local=0.1)
     both = Summary(full.methods + partly.methods, 5, None, None)
-    assert "alone" not in headline(both, units_label="units")
-    assert verdict(both) == ""
-    assert incomplete_sentence(both) == (
+    assert "alone" not in headline(both, ENGLISH, units_label="units")
+    assert verdict(both, ENGLISH) == ""
+    assert incomplete_sentence(both, ENGLISH) == (
         "Not every method has a forecast for every bakery: local only 4 bakeries."
     )
 
@@ -81,11 +81,11 @@ def test_a_rival_with_fewer_bakeries_is_not_compared() -> None:
 def test_nothing_known_says_nothing() -> None:
     """Without scores, baselines or the truth there are no sentences about them."""
     nothing = summary(federated=math.nan, local=math.nan)
-    assert verdict(nothing) == ""
-    assert comparison_sentence(None) == ""
-    assert best_possible_sentence(nothing) == ""
-    assert incomplete_sentence(nothing) == ""
-    assert headline(summary(local=0.2), units_label="units") == (
+    assert verdict(nothing, ENGLISH) == ""
+    assert comparison_sentence(None, ENGLISH) == ""
+    assert best_possible_sentence(nothing, ENGLISH) == ""
+    assert incomplete_sentence(nothing, ENGLISH) == ""
+    assert headline(summary(local=0.2), ENGLISH, units_label="units") == (
         "This run has no final scores of the federation."
     )
 
@@ -93,26 +93,27 @@ def test_nothing_known_says_nothing() -> None:
 def test_the_distance_to_the_best_possible_is_in_points() -> None:
     """Distances are differences of shares, in percentage points, with their sign."""
     best = BestPossible(wape=0.141, distance={"federated": 0.032, "pooled": -0.001})
-    found = best_possible_sentence(summary(federated=0.173, best=best))
+    found = best_possible_sentence(summary(federated=0.173, best=best), ENGLISH)
     assert "is off by 14.1%" in found
     assert found.endswith("federated +3.2, pooled -0.1.")
 
 
 def test_counts_of_the_comparison() -> None:
     """All three counts are given, and one bakery is a bakery."""
-    assert comparison_sentence(Comparison(better=0, equal=0, worse=1)) == (
-        "Better off in the federation than alone: 0 of 1 bakery (0 about equal, within 1%; "
+    assert comparison_sentence(Comparison(better=0, equal=0, worse=1), ENGLISH) == (
+        "Better off with the shared model than alone: 0 of 1 bakery (0 about equal, within 1%; "
         "1 worse off)."
     )
 
 
 def test_who_does_no_worse_by_its_choice_is_counted() -> None:
     """Better and about equal together; silent where nothing was chosen."""
-    found = chosen_sentence(Comparison(better=5, equal=3, worse=2))
+    found = chosen_sentence(Comparison(better=5, equal=3, worse=2), ENGLISH)
     assert found.endswith("as good as alone or better: 8 of 10 bakeries (3 about equal).")
-    assert chosen_sentence(None) == ""
+    assert chosen_sentence(None, ENGLISH) == ""
 
 
 def test_shares_are_written_for_people() -> None:
     """One decimal, a sign for differences, a dash for nothing."""
-    assert (percent(0.1824), percent(math.nan), points(0.0324)) == ("18.2%", "-", "+3.2")
+    assert points(0.0324, ENGLISH) == "+3.2"
+    assert [ENGLISH.percent(share) for share in (0.1824, math.nan)] == ["18.2%", NOTHING]

@@ -7,6 +7,7 @@ import pytest
 
 from glean.evaluation.pages.report_tables import named_days_table
 from glean.evaluation.tables.named_day_scores import named_day_scores
+from glean.languages.language import ENGLISH, NOTHING
 
 WINDOW = pd.date_range("2024-12-22", "2025-01-03")
 
@@ -48,13 +49,13 @@ def test_a_window_of_ordinary_days_has_no_table() -> None:
     """Nothing is folded out then."""
     ordinary = window().query("date < '2024-12-24'")
     assert named_day_scores(ordinary, "DE-SH") == []
-    assert named_days_table([]) == ""
+    assert named_days_table([], ENGLISH) == ""
 
 
 def test_the_table_names_days_and_dates() -> None:
     """What nobody sold anything on has no score."""
-    text = named_days_table(named_day_scores(window(0.0), ""))
-    assert "<td>2024-12-24</td>" in text
+    text = named_days_table(named_day_scores(window(0.0), ""), ENGLISH)
+    assert "<td>24 Dec 2024</td>" in text
     assert "all other days" in text
     assert "11 days" in text
-    assert "<td>-</td>" in text
+    assert f"<td>{NOTHING}</td>" in text

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.evaluation.figures.plan_curve import plan_curve, savings_sentences
+from glean.evaluation.figures.plan_curve import plan_curve
 from glean.evaluation.figures.plot_style import LeftOut, Picture
 from glean.evaluation.tables.client_tables import TABLES, WindowedRows, client_tables, to_texts
 from glean.evaluation.tables.coverage import coverage_row
@@ -20,12 +20,14 @@ from glean.evaluation.tables.plan_backtest import (
     plan_rows,
     savings,
 )
+from glean.evaluation.tables.plan_savings import lead_sentences
 from glean.evaluation.tables.results import RunResults
 from glean.forecasting.baselines import baselines
 from glean.forecasting.calibration import UNKNOWN
 from glean.forecasting.client_model import fit_client_model
 from glean.forecasting.forecasters import TreeForecaster
 from glean.forecasting.rolling_origin import RollingQuantiles
+from glean.languages.language import ENGLISH
 from glean.metrics import Floats
 from glean.runs.index import StoredRun
 from glean.sales.products import Product
@@ -105,17 +107,16 @@ def test_savings_are_read_off_the_curve() -> None:
     known = table.dropna()
     assert len(known)
     assert (known["plan_overproduced"] < known["overproduced"]).all()
-    made = plan_rows(rows, usual, knowing, bakery="north", products={})
-    assert all("instead of" in sentence for sentence in savings_sentences(made))
 
 
 def test_the_curve_is_drawn_with_its_habits() -> None:
     """What it saves stands beneath in numbers; without plans it says why there is none."""
     nothing = RunResults(StoredRun(Path("run"), {}))
-    drawn = plan_curve(replace(nothing, plans=PLANS))
+    results = replace(nothing, plans=PLANS)
+    drawn = plan_curve(results, ENGLISH)
     assert isinstance(drawn, Picture)
-    assert drawn.alt == " ".join(savings_sentences(PLANS))
-    left_out = plan_curve(nothing)
+    assert drawn.alt == " ".join(lead_sentences(results, ENGLISH))
+    left_out = plan_curve(nothing, ENGLISH)
     assert isinstance(left_out, LeftOut)
     assert "no plan.csv" in left_out.reason
 

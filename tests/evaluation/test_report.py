@@ -18,6 +18,7 @@ from glean.evaluation.pages.report import write_report
 from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
+from glean.languages.language import ENGLISH
 from glean.operations.report import rewrite_report
 from tests.evaluation.made_runs import (
     FIGURES,
@@ -65,7 +66,7 @@ def test_the_headline_says_the_result(five: Path) -> None:
     sums = scores.groupby("method")[["abs_error", "units"]].sum()
     share = {method: f"{row['abs_error'] / row['units']:.1%}" for method, row in sums.iterrows()}
     assert (
-        f"With the federation the five bakeries would have been off by {share['federated']} of "
+        f"With the federation the 5 bakeries would have been off by {share['federated']} of "
         f"the units sold on the test days; alone by {share['local']}, with the mean of the "
         f"last four same weekdays by {share['weekday-mean']}, with the sales of the last same "
         f"weekday by {share['last-week']}."
@@ -83,7 +84,7 @@ def test_a_federation_that_loses_is_said_to_lose(run: Path) -> None:
     text = report_of(run).text
     assert "the bakeries are better off alone than with the federation" in text
     assert "don't bake by this model" in text
-    assert "Better off in the federation than alone: 0 of 5 bakeries" in text
+    assert "Better off with the shared model than alone: 0 of 5 bakeries" in text
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_without_single_rivals_no_bakery_is_compared(
     change(scores).to_csv(run / "bakeries.csv", index=False)
     text = report_of(run).text
     assert said in text
-    assert "Better off in the federation than alone" not in text
+    assert "Better off with the shared model than alone" not in text
     assert not (run / "figures" / "federated-or-alone.png").exists()
 
 
@@ -167,7 +168,7 @@ def test_thin_runs_have_a_page(
         table.head(1).to_csv(folder / name, index=False)
     assert "What the federation did" in report_of(folder, drawn=True).text
     Console(file=io.StringIO()).print(
-        final_result(summary_result(summary_of(folder), units_label="units"))
+        final_result(summary_result(summary_of(folder), ENGLISH, units_label="units"))
     )
 
 
@@ -279,7 +280,7 @@ def test_the_terminal_shows_the_same_numbers(five: Path) -> None:
     """The terminal's table has a row a method and the lines on joining and the best possible."""
     console = Console(width=100, color_system=None, record=True)
     with console.capture() as capture:
-        console.print(final_result(summary_result(summary_of(five), units_label="[EUR]")))
+        console.print(final_result(summary_result(summary_of(five), ENGLISH, units_label="[EUR]")))
     shown = capture.get()
     assert all(method in shown for method in METHODS)
     assert "of 5 bakeries" in shown

@@ -31,7 +31,7 @@ SAME = ("model.npz", "bakeries.csv", "bakery_rounds.csv")
 @pytest.fixture(autouse=True)
 def no_report() -> Iterator[None]:
     """Leave out figures, which take seconds and have a test of their own."""
-    with mock.patch.object(plain_conclusion, "write_plain_report"):
+    with mock.patch.object(plain_conclusion.PlainConclusion, "write_report"):
         yield
 
 

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from glean.evaluation.figures.plot_style import Canvas
 from glean.languages.language import LANGUAGES, NOTHING, LanguageCode, language
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services
@@ -144,8 +145,8 @@ LIVE = {
     "/runs/{run}/live": ("How it stands", "Stand", "État"),
 }
 
-RAW = {"round", "units"}
-"""What a page says as the run's files do: the name of a column, the value of a setting."""
+RAW = {"round", "bakeries", "seed", "units"}
+"""What a table says as the run's files do: names of columns and of settings, and their values."""
 
 
 class _Texts(HTMLParser):
@@ -197,3 +198,51 @@ def test_each_page_is_in_the_language_of_the_cookie(
         assert headings[place] in said.found, address
         english = {text for text in said.found if language(code).gettext(text) != text}
         assert english <= RAW, address
+
+
+@pytest.mark.usefixtures("_much_to_show")
+def test_a_report_is_read_in_the_reader_s_language(
+    client: TestClient, admin: dict[str, str], services: Services
+) -> None:
+    """What lies in the run's folder stays as it was, and is what a reader of its language gets."""
+    client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
+    name = addresses(services)["run"]
+    folder = services.queue.run_folder(services.queue.find(name))
+    assert folder is not None
+    written = folder / "report.html"
+    written.write_text('<!DOCTYPE html>\n<html lang="en"><body>as it was</body></html>')
+    before = written.read_bytes()
+    with mock.patch.object(Canvas, "png", return_value=b""):
+        for code, words in (
+            ("en", "as it was"),
+            ("de", "Was die Wörter bedeuten"),
+            ("fr", "Le sens des mots"),
+        ):
+            client.cookies.set(LANGUAGE_COOKIE, code)
+            answer = client.get(f"/runs/{name}/report")
+            said = _Texts(answer.text)
+            assert said.language == code
+            assert words in said.found
+            speaks = language(code)
+            assert {text for text in said.found if speaks.gettext(text) != text} <= RAW
+    assert written.read_bytes() == before
+
+
+@pytest.mark.usefixtures("_much_to_show")
+def test_a_report_is_drawn_once_a_language(services: Services) -> None:
+    """Until the run's files change; where none can be drawn, the run's own is shown."""
+    folder = services.queue.run_folder(services.queue.find(addresses(services)["run"]))
+    assert folder is not None
+    page = folder / "report.html"
+    page.write_text('<html lang="en">', encoding="utf-8")
+    with mock.patch.object(Canvas, "png", return_value=b"") as drawn:
+        first = services.reports.of(page, "de")
+        pictures = drawn.call_count
+        assert services.reports.of(page, "de") == first
+        assert drawn.call_count == pictures > 0
+        page.write_text('<html lang="en"><p>anew', encoding="utf-8")
+        services.reports.of(page, "de")
+        assert drawn.call_count == 2 * pictures
+        (folder / "bakeries.csv").unlink()
+        page.write_text('<html lang="en"><p>once more', encoding="utf-8")
+        assert services.reports.of(page, "de").endswith(b"once more")

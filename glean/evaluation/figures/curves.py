@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, LeftOut, Picture
-from glean.evaluation.tables.headline import of_what, percent
+from glean.evaluation.tables.headline import of_what
 from glean.evaluation.tables.results import RunResults
 from glean.evaluation.tables.run_outline import RunOutline
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.metric_sums import metric_label
 
 _SINGLE_LINES_UP_TO = 12
@@ -17,7 +20,13 @@ _SINGLE_LINES_UP_TO = 12
 
 
 def learning_curve(
-    outline: RunOutline, *, metric: str, axis: str, share: bool, scored_on: str = "validation days"
+    outline: RunOutline,
+    language: Language,
+    *,
+    metric: str,
+    axis: str,
+    share: bool,
+    on_days: bool = True,
 ) -> Picture | LeftOut:
     """Draw a metric on the validation rows by round, with the round whose model was kept.
 
@@ -25,94 +34,161 @@ def learning_curve(
     ----------
     outline : RunOutline
         How the run went.
+    language : Language
+        Of what is said.
     metric : str
         The metric, a column of `rounds.csv`; lower is better.
     axis : str
         Label of its axis.
     share : bool
         Whether the metric is a share, shown in per cent.
-    scored_on : str
-        What a bakery scores a model on, while the rounds go on.
+    on_days : bool
+        Whether a bakery scores a model on validation days, while the rounds go on; else on rows.
     """
-    name, title = "learning-curve", "Does the federation learn?"
+    name, title = "learning-curve", language.translate("Does the federation learn?")
     if outline.rounds is None or outline.rounds[metric].notna().sum() == 0:
-        return LeftOut(name, title, "No round of this run has a validation score.")
+        reason = language.translate("No round of this run has a validation score.")
+        return LeftOut(name, title, reason)
     rounds = outline.rounds.dropna(subset=[metric])
     told = outline.run.facts.get("best_round")
     best = _best_round(rounds, told, metric)
     best_value = float(rounds.loc[rounds["round"] == best, metric].iloc[0])
-    show = percent if share else "{:.4f}".format
-    canvas = Canvas(title)
-    caption = (
-        f"Error of the shared model on each bakery's {scored_on}, which no model was fitted to "
-        f"while the rounds went on. Lower is better; the model of {_kept(told, best)}."
-    )
-    if isinstance(noise := outline.run.facts.get("score_noise"), float):
-        caption = (
-            f"Error of the shared model on the {scored_on}, the mean over the bakeries, with noise "
-            f"of a standard deviation of {show(noise)}. Lower is better; the last model was kept."
-        )
+
+    def show(value: float) -> str:
+        return language.percent(value) if share else language.number(value, 4)
+
+    canvas = Canvas(title, language)
+    noise = outline.run.facts.get("score_noise")
+    sentences = [
+        _scored_with_noise(show(noise), language)
+        if isinstance(noise, float)
+        else _scored(_kept(told, best, language), language, on_days=on_days)
+    ]
     if (rounds["round"] == 0).any():
-        caption += " Round 0 is the model that the run started from."
-    if _draw_bakeries(canvas, outline.bakery_rounds, metric):
-        caption += " Grey: the bakeries one by one."
-    marked = "kept" if told == best else "lowest"
-    _draw_federation(canvas, rounds, metric, f"{marked}: round {best}, {show(best_value)}", best)
-    canvas.label(x="round", y=axis)
+        sentences.append(language.translate("Round 0 is the model that the run started from."))
+    if _draw_bakeries(canvas, outline.bakery_rounds, metric, language):
+        sentences.append(language.translate("Grey: the bakeries one by one."))
+    _draw_federation(
+        canvas, rounds, metric, best, language, told=_marked(told, best, show(best_value), language)
+    )
+    _finish(canvas, language, axis=axis, share=share)
+    alt = _in_numbers(rounds, metric, best, show, language)
+    return Picture(name, title, " ".join(sentences), alt, canvas.png())
+
+
+def _finish(canvas: Canvas, language: Language, *, axis: str, share: bool) -> None:
+    canvas.label(x=language.translate("round"), y=axis)
     if share:
         canvas.percent("y")
+    else:
+        canvas.numbers()
     canvas.from_zero()
     _whole_numbers(canvas)
     canvas.legend()
-    first, last = rounds.iloc[0], rounds.iloc[-1]
-    alt = (
-        f"Line of the validation {metric_label(metric)} by round: {show(first[metric])} in round "
-        f"{int(first['round'])}, {show(last[metric])} in round {int(last['round'])}, best "
-        f"{show(best_value)} in round {best}."
+
+
+def _in_numbers(
+    rounds: pd.DataFrame,
+    metric: str,
+    best: int,
+    show: Callable[[float], str],
+    language: Language,
+) -> str:
+    values = dict(zip(rounds["round"].astype(int), rounds[metric], strict=True))
+    first, last = int(rounds["round"].iloc[0]), int(rounds["round"].iloc[-1])
+    return language.translate(
+        "Line of the validation {metric} by round: {first} in round {first_round}, {last} in round "
+        "{last_round}, best {best} in round {best_round}.",
+        metric=language.gettext(metric_label(metric)),
+        first=show(values[first]),
+        first_round=first,
+        last=show(values[last]),
+        last_round=last,
+        best=show(values[best]),
+        best_round=best,
     )
-    return Picture(name, title, caption, alt, canvas.png())
 
 
-def federation_size_curve(results: RunResults) -> Picture | LeftOut:
+def _marked(told: Any, best: int, value: str, language: Language) -> str:
+    said = (
+        translatable("kept: round {round}, {value}")
+        if told == best
+        else translatable("lowest: round {round}, {value}")
+    )
+    return language.translate(said, round=best, value=value)
+
+
+def _scored(kept: str, language: Language, *, on_days: bool) -> str:
+    said = (
+        translatable(
+            "Error of the shared model on each bakery's validation days, which no model was fitted "
+            "to while the rounds went on. Lower is better; {kept}."
+        )
+        if on_days
+        else translatable(
+            "Error of the shared model on each bakery's validation rows, which no model was fitted "
+            "to while the rounds went on. Lower is better; {kept}."
+        )
+    )
+    return language.translate(said, kept=kept)
+
+
+def _scored_with_noise(noise: str, language: Language) -> str:
+    return language.translate(
+        "Error of the shared model on the validation days, the mean over the bakeries, with noise "
+        "of a standard deviation of {noise}. Lower is better; the last model was kept.",
+        noise=noise,
+    )
+
+
+def federation_size_curve(results: RunResults, language: Language) -> Picture | LeftOut:
     """WAPE on the same fixed bakeries by the number of bakeries in the federation."""
-    name, title = "growth", "Does it get better as more join?"
+    name, title = "growth", language.translate("Does it get better as more join?")
     if results.growth is None or results.growth["wape_federated"].notna().sum() == 0:
         return LeftOut(
             name,
             title,
-            "The error by number of bakeries in the federation wasn't measured in this run "
-            "(there is no growth.csv).",
+            language.translate(
+                "The error by number of bakeries in the federation wasn't measured in this run "
+                "(there is no growth.csv)."
+            ),
         )
     sizes = results.growth.astype({"bakeries": int}).sort_values("bakeries")
-    canvas = _size_canvas(sizes, title)
+    canvas = _size_canvas(sizes, title, language)
     canvas.label(
-        x="bakeries in the federation (logarithmic scale)",
-        y=f"WAPE (% {of_what(results.units_label)})",
+        x=language.translate("bakeries in the federation (logarithmic scale)"),
+        y=f"WAPE (% {of_what(results.units_label, language)})",
     )
-    caption = (
+    caption = language.translate(
         "Test error over the same bakeries each time, in federations of growing size. Where the "
-        "blue line falls, a larger federation serves them better, taken together. The vertical "
-        "axis doesn't start at zero."
+        "blue line falls, a larger federation serves them better, taken together."
     )
     pairs = zip(sizes["bakeries"].tolist(), sizes["wape_federated"].tolist(), strict=True)
-    alt = ", ".join(f"{size}: {percent(wape)}" for size, wape in pairs)
-    alt = f"WAPE in the federation by number of bakeries: {alt}."
+    alt = language.translate(
+        "WAPE in the federation by number of bakeries: {sizes}.",
+        sizes=", ".join(f"{size}: {language.percent(wape)}" for size, wape in pairs),
+    )
     return Picture(name, title, caption, alt, canvas.png())
 
 
-def _size_canvas(sizes: pd.DataFrame, title: str) -> Canvas:
-    canvas = Canvas(title)
+def _size_canvas(sizes: pd.DataFrame, title: str, language: Language) -> Canvas:
+    canvas = Canvas(title, language)
     for column, method, label, style in (
-        ("wape_federated", "federated", "in the federation", "o-"),
-        ("wape_local", "local", "each alone (local)", "s--"),
-        ("wape_weekday_mean", "weekday-mean", "mean of the last four same weekdays", ":"),
+        ("wape_federated", "federated", translatable("in the federation"), "o-"),
+        ("wape_local", "local", translatable("each alone (local)"), "s--"),
+        (
+            "wape_weekday_mean",
+            "weekday-mean",
+            translatable("the mean of the last four same weekdays"),
+            ":",
+        ),
     ):
         canvas.axes.plot(
             sizes["bakeries"],
             sizes[column],
             style,
             color=COLOURS[method],
-            label=label,
+            label=language.translate(label),
             linewidth=2.2 if method == "federated" else 1.6,
             markersize=5,
         )
@@ -121,6 +197,7 @@ def _size_canvas(sizes: pd.DataFrame, title: str) -> Canvas:
     canvas.axes.set_xticks(ticks, labels=[str(tick) for tick in ticks])
     canvas.axes.minorticks_off()
     canvas.percent("y")
+    canvas.from_zero()
     canvas.legend(columns=3)
     return canvas
 
@@ -132,21 +209,25 @@ def _best_round(rounds: pd.DataFrame, told: Any, metric: str) -> int:
     return int(rounds["round"].to_numpy()[rounds[metric].to_numpy().argmin()])
 
 
-def _kept(told: Any, best: int) -> str:
+def _kept(told: Any, best: int, language: Language) -> str:
     """Say which round's model was kept, and where it has no score."""
     if not isinstance(told, int) or told == best:
-        return f"round {best} was kept"
+        return language.translate("the model of round {round} was kept", round=best)
     if told == 0:
-        return "round 0, before any bakery had learned, was kept"
-    return f"round {told} was kept, which nobody could score"
+        return language.translate("the model of round 0, before any bakery had learned, was kept")
+    return language.translate(
+        "the model of round {round} was kept, which nobody could score", round=told
+    )
 
 
-def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None, metric: str) -> bool:
+def _draw_bakeries(
+    canvas: Canvas, bakery_rounds: pd.DataFrame | None, metric: str, language: Language
+) -> bool:
     if bakery_rounds is None or bakery_rounds.empty:
         return False
     if bakery_rounds["bakery"].nunique() > _SINGLE_LINES_UP_TO:
         return False
-    label: str | None = "single bakeries"
+    label: str | None = language.translate("single bakeries")
     for _, rows in bakery_rounds.sort_values("round").groupby("bakery"):
         canvas.axes.plot(
             rows["round"], rows[metric], color=GREY, alpha=0.55, linewidth=1.0, label=label
@@ -156,7 +237,13 @@ def _draw_bakeries(canvas: Canvas, bakery_rounds: pd.DataFrame | None, metric: s
 
 
 def _draw_federation(
-    canvas: Canvas, rounds: pd.DataFrame, metric: str, kept: str, best: int
+    canvas: Canvas,
+    rounds: pd.DataFrame,
+    metric: str,
+    best: int,
+    language: Language,
+    *,
+    told: str,
 ) -> None:
     blue = COLOURS["federated"]
     canvas.axes.plot(
@@ -166,7 +253,7 @@ def _draw_federation(
         color=blue,
         linewidth=2.4,
         markersize=4,
-        label="all bakeries together",
+        label=language.translate("all bakeries together"),
     )
     canvas.axes.plot(
         best,
@@ -177,7 +264,7 @@ def _draw_federation(
         markeredgecolor="black",
         markeredgewidth=1.6,
         linestyle="none",
-        label=kept,
+        label=told,
     )
 
 

@@ -2,63 +2,94 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pandas as pd
 
 from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, LeftOut, Picture, plain
-from glean.evaluation.tables.headline import of_what, percent
+from glean.evaluation.tables.headline import of_what, units_word
 from glean.evaluation.tables.results import RunResults
 from glean.evaluation.tables.summary import ordered_methods
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.metrics import wape
 
 WEEKS_SHOWN = 8
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _KEYS = ("date", "bakery", "product", "units")
-_NO_FORECASTS = (
+_NO_FORECASTS = translatable(
     "The daily forecasts weren't kept (there is no forecasts.csv): only a simulation keeps them, "
     "those of its first 40 bakeries."
 )
 
 
-def forecast_lines(results: RunResults) -> Picture | LeftOut:
+def forecast_lines(results: RunResults, language: Language) -> Picture | LeftOut:
     """Sold and forecast units a day, for the biggest product of the bakery of middle size."""
-    name, title = "forecast", "What the forecast looks like"
+    name, title = "forecast", language.translate("What the forecast looks like")
     if results.forecasts is None or results.forecasts.empty:
-        return LeftOut(name, title, _NO_FORECASTS)
+        return LeftOut(name, title, language.translate(_NO_FORECASTS))
     bakery, product = _typical_series(results.forecasts)
     days = _last_days(results.forecasts, bakery, product)
-    canvas = _lines_canvas(days, f"{title}: {product} at {bakery}")
-    canvas.label(x="day (ticks on Mondays)", y=f"{plain(product)}, {results.units_label} a day")
-    traded = days.dropna(subset=["units", "federated"])
-    error = percent(wape(traded["units"], traded["federated"]))
-    caption = (
-        f"{bakery}, {product}: sold and forecast on the last days of the test window. It is the "
-        "biggest product of the bakery of middle size; gaps are closed days."
+    canvas = _lines_canvas(
+        days,
+        language.translate(
+            "{title}: {product} at {bakery}", title=title, product=product, bakery=bakery
+        ),
+        language,
     )
-    alt = (
-        f"Lines of daily sales and forecasts of {product} at {bakery} from "
-        f"{days.index.min():%Y-%m-%d} to {days.index.max():%Y-%m-%d}; on these days the federation "
-        f"is off by {error} {of_what(results.units_label)}."
+    canvas.label(
+        x=language.translate("day (ticks on Mondays)"),
+        y=language.translate(
+            "{product}, {units} a day",
+            product=plain(product),
+            units=units_word(results.units_label, language),
+        ),
+    )
+    traded = days.dropna(subset=["units", "federated"])
+    caption = language.translate(
+        "{bakery}, {product}: sold and forecast on the last days of the test window. It is the "
+        "biggest product of the bakery of middle size; gaps are closed days.",
+        bakery=bakery,
+        product=product,
+    )
+    alt = language.translate(
+        "Lines of daily sales and forecasts of {product} at {bakery} from {first} to {last}; on "
+        "these days the federation is off by {error} {share}.",
+        product=product,
+        bakery=bakery,
+        first=language.day(f"{days.index.min():%Y-%m-%d}"),
+        last=language.day(f"{days.index.max():%Y-%m-%d}"),
+        error=language.percent(wape(traded["units"], traded["federated"])),
+        share=of_what(results.units_label, language),
     )
     return Picture(name, title, caption, alt, canvas.png())
 
 
-def weekday_errors(results: RunResults) -> Picture | LeftOut:
+def weekday_errors(results: RunResults, language: Language) -> Picture | LeftOut:
     """WAPE by weekday and method, over all bakeries whose daily forecasts were kept."""
-    name, title = "weekdays", "Which weekdays are hard?"
+    name, title = "weekdays", language.translate("Which weekdays are hard?")
     if results.forecasts is None or results.forecasts.empty:
-        return LeftOut(name, title, _NO_FORECASTS)
+        return LeftOut(name, title, language.translate(_NO_FORECASTS))
     table = wape_by_weekday(results.forecasts)
-    canvas = _bars_canvas(table, title)
-    canvas.label(x="weekday", y=f"WAPE (% {of_what(results.units_label)})")
-    caption = (
-        f"Test error by weekday over {results.forecasts['bakery'].nunique()} bakeries. "
-        "Lower is better."
+    canvas = _bars_canvas(table, title, language)
+    canvas.label(
+        x=language.translate("weekday"),
+        y=f"WAPE (% {of_what(results.units_label, language)})",
+    )
+    caption = language.translate_count(
+        "Test error by weekday of {count} bakery. Lower is better.",
+        "Test error by weekday over {count} bakeries. Lower is better.",
+        int(results.forecasts["bakery"].nunique()),
     )
     if "best_possible" in table:
-        caption += " Black line: the forecast that knows the true expected demand."
-    days = zip(_day_names(table), table["federated"].tolist(), strict=True)
-    alt = ", ".join(f"{day} {percent(share)}" for day, share in days)
-    return Picture(name, title, caption, f"WAPE of the federation by weekday: {alt}.", canvas.png())
+        caption += " " + language.translate(
+            "Black line: the forecast that knows the true expected demand."
+        )
+    days = zip(_day_names(table, language), table["federated"].tolist(), strict=True)
+    alt = language.translate(
+        "WAPE of the federation by weekday: {days}.",
+        days=", ".join(f"{day} {language.percent(share)}" for day, share in days),
+    )
+    return Picture(name, title, caption, alt, canvas.png())
 
 
 def wape_by_weekday(forecasts: pd.DataFrame) -> pd.DataFrame:
@@ -89,12 +120,14 @@ def _last_days(forecasts: pd.DataFrame, bakery: str, product: str) -> pd.DataFra
     return rows.reindex(pd.date_range(rows.index.min(), rows.index.max(), freq="D"))
 
 
-def _lines_canvas(days: pd.DataFrame, title: str) -> Canvas:
-    canvas = Canvas(title)
+def _lines_canvas(days: pd.DataFrame, title: str, language: Language) -> Canvas:
+    canvas = Canvas(title, language)
+    habit = language.translate("weekday-mean (habit)")
+    forecast = language.translate("forecast of the federation")
     lines = (
-        ("weekday-mean", "--", COLOURS["weekday-mean"], 1.2, "weekday-mean (habit)"),
-        ("units", "o-", "black", 1.0, "sold"),
-        ("federated", "s-", COLOURS["federated"], 2.0, "forecast of the federation"),
+        ("weekday-mean", "--", COLOURS["weekday-mean"], 1.2, habit),
+        ("units", "o-", "black", 1.0, language.translate("sold")),
+        ("federated", "s-", COLOURS["federated"], 2.0, forecast),
     )
     for column, style, colour, width, label in lines:
         if column in days:
@@ -108,13 +141,14 @@ def _lines_canvas(days: pd.DataFrame, title: str) -> Canvas:
                 label=label,
             )
     canvas.from_zero()
-    _date_ticks(canvas)
+    canvas.numbers()
+    _date_ticks(canvas, language)
     canvas.legend(columns=3)
     return canvas
 
 
-def _bars_canvas(table: pd.DataFrame, title: str) -> Canvas:
-    canvas = Canvas(title)
+def _bars_canvas(table: pd.DataFrame, title: str, language: Language) -> Canvas:
+    canvas = Canvas(title, language)
     places = range(len(table))
     bars = [str(method) for method in table if method != "best_possible"]
     width = 0.84 / len(bars)
@@ -129,22 +163,27 @@ def _bars_canvas(table: pd.DataFrame, title: str) -> Canvas:
         )
     if "best_possible" in table:
         left, right = [p - 0.42 for p in places], [p + 0.42 for p in places]
-        canvas.axes.hlines(
-            table["best_possible"], left, right, "black", linewidth=2.2, label="best possible"
-        )
-    canvas.axes.set_xticks(places, labels=_day_names(table))
+        label = language.translate("best possible")
+        canvas.axes.hlines(table["best_possible"], left, right, "black", linewidth=2.2, label=label)
+    canvas.axes.set_xticks(places, labels=_day_names(table, language))
     canvas.percent("y")
     canvas.legend(columns=5)
     return canvas
 
 
-def _day_names(table: pd.DataFrame) -> list[str]:
-    return [_WEEKDAYS[day] for day in table.index.tolist()]
+def _day_names(table: pd.DataFrame, language: Language) -> list[str]:
+    monday = dt.date(2024, 1, 1)
+    days = [monday + dt.timedelta(days=day) for day in table.index.tolist()]
+    return [language.weekday(day, short=True) for day in days]
 
 
-def _date_ticks(canvas: Canvas) -> None:
+def _date_ticks(canvas: Canvas, language: Language) -> None:
     from matplotlib import dates
+    from matplotlib.ticker import FuncFormatter
+
+    def written(place: float, _: int | None) -> str:
+        return language.short_day(dates.num2date(place).date())  # type: ignore[no-untyped-call]
 
     mondays = dates.WeekdayLocator(byweekday=dates.MO)  # type: ignore[no-untyped-call]
     canvas.axes.xaxis.set_major_locator(mondays)
-    canvas.axes.xaxis.set_major_formatter(dates.DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
+    canvas.axes.xaxis.set_major_formatter(FuncFormatter(written))

@@ -10,9 +10,12 @@ from glean.evaluation.figures.plot_style import LeftOut, Picture
 from glean.evaluation.tables.headline import of_what
 from glean.evaluation.tables.results import RunResults
 from glean.evaluation.tables.summary import Summary
+from glean.languages.language import Language
 
 
-def draw_figures(results: RunResults, summary: Summary | None) -> tuple[Picture | LeftOut, ...]:
+def draw_figures(
+    results: RunResults, summary: Summary | None, language: Language
+) -> tuple[Picture | LeftOut, ...]:
     """Draw what the files of the run allow; the others come back with the reason.
 
     Parameters
@@ -21,21 +24,22 @@ def draw_figures(results: RunResults, summary: Summary | None) -> tuple[Picture 
         Contents of the run folder.
     summary : Summary or None
         None for a run without final scores, whose figures of them are then not asked for.
+    language : Language
+        Of titles, axes, legends and captions.
     """
     if summary is None:
-        return (_learning_curve(results),)
+        return (_learning_curve(results, language),)
     return (
-        federated_or_local(results, summary),
-        best_possible_distance(results, summary),
-        plan_curve(results),
-        forecast_lines(results),
-        weekday_errors(results),
-        _learning_curve(results),
-        federation_size_curve(results),
+        plan_curve(results, language),
+        federated_or_local(results, summary, language),
+        best_possible_distance(results, summary, language),
+        forecast_lines(results, language),
+        weekday_errors(results, language),
+        _learning_curve(results, language),
+        federation_size_curve(results, language),
     )
 
 
-def _learning_curve(results: RunResults) -> Picture | LeftOut:
-    return learning_curve(
-        results, metric="wape", axis=f"WAPE (% {of_what(results.units_label)})", share=True
-    )
+def _learning_curve(results: RunResults, language: Language) -> Picture | LeftOut:
+    axis = f"WAPE (% {of_what(results.units_label, language)})"
+    return learning_curve(results, language, metric="wape", axis=axis, share=True)

@@ -5,59 +5,50 @@ from __future__ import annotations
 import pandas as pd
 
 from glean.evaluation.figures.plot_style import COLOURS, Canvas, LeftOut, Picture
-from glean.evaluation.tables.headline import of_what, percent
-from glean.evaluation.tables.plan_backtest import curve, savings
+from glean.evaluation.tables.headline import of_what
+from glean.evaluation.tables.plan_backtest import curve
+from glean.evaluation.tables.plan_savings import lead_sentences
 from glean.evaluation.tables.results import RunResults
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 
 _BASELINES = {
-    "last-week": ("s", "as last week, +0, 10, 20%"),
-    "weekday-mean": ("^", "mean of four same weekdays, +0, 10, 20%"),
+    "last-week": ("s", translatable("as last week, +0, 10, 20%")),
+    "weekday-mean": ("^", translatable("mean of four same weekdays, +0, 10, 20%")),
 }
 
 
-def plan_curve(results: RunResults) -> Picture | LeftOut:
+def plan_curve(results: RunResults, language: Language) -> Picture | LeftOut:
     """Draw what every policy would have baked too much and too little, all bakeries together."""
-    name, title = "plans", "What would have been thrown away, and what missed?"
+    name = "plans"
+    title = language.translate("What would have been thrown away, and what missed?")
     if results.plans is None or results.plans.empty:
         return LeftOut(
             name,
             title,
-            "No plans were tried (there is no plan.csv): only a simulation with baselines does.",
+            language.translate(
+                "No plans were tried (there is no plan.csv): only a simulation with baselines does."
+            ),
         )
-    table = curve(results.plans)
-    canvas = _canvas(table, title)
-    share = of_what(results.units_label)
-    canvas.label(x=f"unmet demand (% {share})", y=f"overproduction (% {share})", grid="both")
-    caption = (
-        "Further left and lower is better. The line is the plan: from left to right it dares more "
-        "to sell out. Each mark is a habit with a safety margin. Straight below a mark the plan "
-        "misses as much and bakes less too much; straight to its left it throws away as much and "
-        "misses less."
+    canvas = _canvas(curve(results.plans), title, language)
+    share = of_what(results.units_label, language)
+    canvas.label(
+        x=language.translate("unmet demand (% {share})", share=share),
+        y=language.translate("overproduction (% {share})", share=share),
+        grid="both",
     )
-    return Picture(name, title, caption, " ".join(savings_sentences(results.plans)), canvas.png())
+    caption = language.translate(
+        "Further left and lower is better. The line is the plan: from left to right it dares more "
+        "to sell out, by the critical ratio, the share of days on which a product shouldn't sell "
+        "out. Each mark is a habit with a safety margin. Straight below a mark the plan misses as "
+        "much and bakes less too much; straight to its left it throws away as much and misses less."
+    )
+    alt = " ".join(lead_sentences(results, language))
+    return Picture(name, title, caption, alt, canvas.png())
 
 
-def savings_sentences(plans: pd.DataFrame) -> list[str]:
-    """Say what the plan saves against each habit without a margin, at equal unmet demand."""
-    table = savings(plans)
-    sentences = []
-    for policy, words in (
-        ("weekday-mean", "the mean of the last four same weekdays"),
-        ("last-week", "last week's sales"),
-    ):
-        rows = table[(table["policy"] == policy) & (table["margin"] == 0.0)].dropna()
-        for over, unmet, planned in zip(
-            rows["overproduced"], rows["unmet"], rows["plan_overproduced"], strict=True
-        ):
-            sentences.append(
-                f"Missing as much as who bakes {words} ({percent(unmet)}), the plan throws away "
-                f"{percent(planned)} instead of {percent(over)} ({planned / over - 1:+.0%})."
-            )
-    return sentences
-
-
-def _canvas(table: pd.DataFrame, title: str) -> Canvas:
-    canvas = Canvas(title)
+def _canvas(table: pd.DataFrame, title: str, language: Language) -> Canvas:
+    canvas = Canvas(title, language)
     plan = table[table["policy"] == "plan"].sort_values("unmet")
     canvas.axes.plot(
         plan["unmet"],
@@ -65,7 +56,7 @@ def _canvas(table: pd.DataFrame, title: str) -> Canvas:
         ".-",
         color=COLOURS["chosen"],
         linewidth=2.2,
-        label="the plan, by critical ratio",
+        label=language.translate("the plan, from careful to daring"),
     )
     for policy, (marker, label) in _BASELINES.items():
         points = table[table["policy"] == policy].sort_values("unmet")
@@ -76,7 +67,7 @@ def _canvas(table: pd.DataFrame, title: str) -> Canvas:
             color=COLOURS[policy],
             markersize=8,
             linewidth=1.0,
-            label=label,
+            label=language.translate(label),
         )
     baselines = table[table["policy"] != "plan"]
     canvas.axes.set_xlim(0, 1.6 * float(baselines["unmet"].max() or 0.1))

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from glean.languages.language import ENGLISH, Language
+
 if TYPE_CHECKING:  # matplotlib takes over half a second to import: only when something is drawn
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -75,11 +77,16 @@ class Canvas:
     ----------
     title : str
         What the figure answers; it is part of the picture, which may be shown without the page.
+    language : Language
+        How numbers on the axes are written.
     height : float
         Inches; the width is the same for all.
     """
 
-    def __init__(self, title: str, *, height: float = HEIGHT_INCHES) -> None:
+    def __init__(
+        self, title: str, language: Language = ENGLISH, *, height: float = HEIGHT_INCHES
+    ) -> None:
+        self._language = language
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -106,14 +113,34 @@ class Canvas:
         """Write shares of one on an axis as per cent, with as many decimals as its ticks have."""
         from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+        def written(share: float, _: int | None) -> str:
+            # Not more digits than binary fractions are true to.
+            digits = f"{100 * share:.6g}".partition(".")[2]
+            return self._language.percent(share, len(digits))
+
         chosen = self.axes.xaxis if axis == "x" else self.axes.yaxis
         chosen.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
-        chosen.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.6g}%"))
+        chosen.set_major_formatter(FuncFormatter(written))
 
-    def from_zero(self) -> None:
-        """Begin the vertical axis at zero, with room above the highest mark."""
-        highest = float(self.axes.dataLim.y1)
-        self.axes.set_ylim(0, 1.06 * highest if highest > 0 else 1.0)
+    def numbers(self) -> None:
+        """Write the numbers of the vertical axis as the language does."""
+        from matplotlib.ticker import FuncFormatter
+
+        self.axes.yaxis.set_major_formatter(
+            FuncFormatter(
+                lambda number, _: self._language.shortest_number(float(f"{number:.6g}"), 6)
+            )
+        )
+
+    def from_zero(self, axis: Literal["x", "y"] = "y") -> None:
+        """Begin an axis at zero, with room beyond the highest mark."""
+        across = axis == "x"
+        highest = float(self.axes.dataLim.x1 if across else self.axes.dataLim.y1)
+        end = 1.06 * highest if highest > 0 else 1.0
+        if across:
+            self.axes.set_xlim(0, end)
+        else:
+            self.axes.set_ylim(0, end)
 
     def legend(self, columns: int = 4) -> None:
         """Put the legend above the axes, where it hides nothing."""

@@ -10,6 +10,7 @@ from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, Picture
 from glean.evaluation.tables.headline import of_what
 from glean.evaluation.tables.privacy_curve import SUMS
 from glean.evaluation.tables.privacy_summary import means_and_worst
+from glean.languages.language import ENGLISH
 
 _LINES = (("federated", "shared model", "o-"), ("chosen", "chosen: what bakeries bake by", "s-"))
 _BASELINES = (("weekday-mean", "weekday-mean"), ("local", "local: each alone"))
@@ -40,7 +41,8 @@ def privacy_picture(curve: pd.DataFrame, bakeries: int, *, units_label: str) -> 
     canvas.axes.plot([], [], "--", color=GREY, linewidth=1.2, label="the same, in mode sums")
     canvas.axes.set_xticks(noised.index, labels=[_tick(found) for _, found in noised.iterrows()])
     canvas.label(
-        x="epsilon for a day of records (for a day's sales)", y=f"WAPE (% {of_what(units_label)})"
+        x="epsilon for a day of records (for a day's sales)",
+        y=f"WAPE (% {of_what(units_label, ENGLISH)})",
     )
     canvas.percent("y")
     canvas.legend(columns=3)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from glean.evaluation.figures.plot_style import Picture
+from glean.languages.language import ENGLISH, Language
 
 
 def paragraph(text: str, *, kind: str = "") -> str:
@@ -64,12 +65,11 @@ def figure(picture: Picture) -> str:
     )
 
 
-def whole_page(title: str, blocks: Iterable[str]) -> str:
-    """Frame blocks of HTML as a complete page."""
+def whole_page(title: str, blocks: Iterable[str], language: Language = ENGLISH) -> str:
+    """Frame blocks of HTML as a complete page, in the language that they are in."""
     body = "\n".join(block for block in blocks if block)
-    return (
-        _FRAME.replace("{style}", _STYLE).replace("{title}", escape(title)).replace("{body}", body)
-    )
+    frame = _FRAME.replace("{code}", language.code).replace("{style}", _STYLE)
+    return frame.replace("{title}", escape(title)).replace("{body}", body)
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -79,7 +79,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 _FRAME = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{code}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">

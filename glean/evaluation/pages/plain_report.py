@@ -6,14 +6,17 @@ from pathlib import Path
 
 from glean.evaluation.figures.curves import learning_curve
 from glean.evaluation.pages import html
-from glean.evaluation.pages.run_page import write_page
+from glean.evaluation.pages.run_page import ReportPage, make_page
 from glean.evaluation.tables.run_outline import read_outline
 from glean.federation.server.conclusion import ResultTable
+from glean.languages.language import Language
 from glean.metric_sums import metric_label
 
 
-def write_plain_report(folder: Path, result: ResultTable | None, *, metric: str) -> Path:
-    """Write `report.html` into a run's folder; its path.
+def make_plain_report(
+    folder: Path, result: ResultTable | None, language: Language, *, metric: str
+) -> ReportPage:
+    """Make the report of a run and write nothing.
 
     Parameters
     ----------
@@ -21,6 +24,8 @@ def write_plain_report(folder: Path, result: ResultTable | None, *, metric: str)
         The run's folder.
     result : ResultTable or None
         The final result; None for a run that has none because it didn't complete.
+    language : Language
+        Of the page.
     metric : str
         The workload's primary metric.
 
@@ -32,17 +37,19 @@ def write_plain_report(folder: Path, result: ResultTable | None, *, metric: str)
     outline = read_outline(folder, metric=metric)
     curve = learning_curve(
         outline,
+        language,
         metric=metric,
-        axis=metric_label(metric),
+        axis=language.gettext(metric_label(metric)),
         share=False,
-        scored_on="validation rows",
+        on_days=False,
     )
-    return write_page(outline, _result(result), [curve], glossary=(), lacking="too few rows")
+    blocks = _result(result, language)
+    return make_page(outline, blocks, [curve], language, glossary=(), on_days=False)
 
 
-def _result(result: ResultTable | None) -> list[str]:
+def _result(result: ResultTable | None, language: Language) -> list[str]:
     if result is None:
-        return [html.paragraph("There are no final scores.")]
+        return [html.paragraph(language.translate("There are no final scores."))]
     sentences = [html.paragraph(text, kind="headline") for text in result.sentences]
     return [
         *sentences,

@@ -1,4 +1,4 @@
-"""The tables of the report: scores of the methods, of every bakery, and what the run was told."""
+"""The tables of the report: scores of the methods, of every bakery, and of days with a name."""
 
 from __future__ import annotations
 
@@ -8,34 +8,52 @@ from collections.abc import Sequence
 import pandas as pd
 
 from glean.evaluation.pages import html
-from glean.evaluation.tables.headline import percent, score_percent
+from glean.evaluation.tables.headline import units_word
 from glean.evaluation.tables.named_day_scores import NamedDayScore
-from glean.evaluation.tables.summary import GroupScore, Summary, ordered_methods
+from glean.evaluation.tables.result_table import (
+    GROUPS,
+    group_of,
+    knows_rmse,
+    score_cells,
+    shown_groups,
+)
+from glean.evaluation.tables.summary import ALL_BAKERIES, Summary, ordered_methods
 from glean.features.definition import MIN_LEVEL_DAYS
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 
 _MOST_BAKERIES = 500
 """A longer table makes the page slow; bakeries.csv has them all."""
 
 
-def summary_table(summary: Summary, *, units_label: str) -> str:
-    """Per method WAPE and RMSE over all bakeries, the established ones and the newcomers."""
-    heads = ["method"]
-    for name in ("all", "established", "newcomers"):
-        heads += [f"{name}: WAPE", f"RMSE ({units_label})"]
+def summary_table(summary: Summary, language: Language, *, units_label: str) -> str:
+    """Per method WAPE and RMSE over all bakeries, and where some are new over both kinds."""
+    groups, squared = shown_groups(summary), knows_rmse(summary)
+    units = units_word(units_label, language)
+    heads = [language.translate("method")]
+    for group in groups:
+        name = language.translate(GROUPS[group])
+        heads += [f"{name}: WAPE", f"RMSE ({units})"][: 1 + squared]
     rows = [
         [
             score.method,
-            *_cells(score.everyone),
-            *_cells(score.established),
-            *_cells(score.newcomers),
+            *(
+                cell
+                for group in groups
+                for cell in score_cells(group_of(score, group), language, squared=squared)
+            ),
         ]
         for score in summary.methods
     ]
-    return html.table("Error on the test days; lower is better.", heads, rows)
+    caption = language.translate("Error on the test days; lower is better.")
+    return html.table(caption, heads, rows)
 
 
-def bakeries_table(scores: pd.DataFrame) -> str:
-    """WAPE of every bakery by method."""
+def bakeries_table(scores: pd.DataFrame, language: Language) -> str:
+    """WAPE of every bakery by method; "" where the bakeries keep that to themselves."""
+    scores = scores[scores["bakery"] != ALL_BAKERIES]
+    if scores.empty:
+        return ""
     methods = ordered_methods(scores["method"].unique().tolist())
     shares = {
         (bakery, method): share
@@ -46,49 +64,64 @@ def bakeries_table(scores: pd.DataFrame) -> str:
     bakeries = scores.drop_duplicates("bakery").sort_values("bakery")
     rows = [
         [
-            row["bakery"],
-            row["cohort"],
-            _sold(row["units"], row["n_rows"]),
-            *(percent(shares.get((row["bakery"], method), math.nan)) for method in methods),
+            bakery_name(row["bakery"], language, new=row["cohort"] == "newcomer"),
+            _sold(row["units"], row["n_rows"], language),
+            *(
+                language.percent(shares.get((row["bakery"], method), math.nan))
+                for method in methods
+            ),
         ]
         for row in bakeries.head(_MOST_BAKERIES).to_dict("records")
     ]
-    caption = (
+    caption = language.translate(
         "WAPE on the test days of every bakery, and what it sold on those that could be judged: "
-        f"a product's days count once {MIN_LEVEL_DAYS} of its trading days are known."
+        "a product's days count once {days} of its trading days are known.",
+        days=language.number(MIN_LEVEL_DAYS),
     )
     if len(bakeries) > _MOST_BAKERIES:
-        caption += f" The first {_MOST_BAKERIES} of {len(bakeries)}; bakeries.csv has them all."
-    return html.table(caption, ["bakery", "cohort", "sold on judged days", *methods], rows)
+        first = language.translate(
+            "The first {shown} of {all}; bakeries.csv has them all.",
+            shown=language.number(_MOST_BAKERIES),
+            all=language.number(len(bakeries)),
+        )
+        caption += f" {first}"
+    heads = (language.translate("bakery"), language.translate("sold on judged days"))
+    return html.table(caption, [*heads, *methods], rows)
 
 
-def named_days_table(found: Sequence[NamedDayScore]) -> str:
+def bakery_name(name: str, language: Language, *, new: bool) -> str:
+    """Write a bakery's name, and whether it is new."""
+    return language.translate("{bakery} (newcomer)", bakery=name) if new else name
+
+
+def named_days_table(found: Sequence[NamedDayScore], language: Language) -> str:
     """Error on days with a name by method, all other days last; "" where no day has one."""
     if not found:
         return ""
     methods = list(found[0].wapes)
     rows = [
         [
-            day.name or "all other days",
-            f"{day.dates[0]:%Y-%m-%d}" if len(day.dates) == 1 else f"{len(day.dates)} days",
-            f"{day.units:,.0f}",
-            *(percent(day.wapes[method]) for method in methods),
+            day.name or language.translate("all other days"),
+            language.day(f"{day.dates[0]:%Y-%m-%d}")
+            if len(day.dates) == 1
+            else language.translate_count("{count} day", "{count} days", len(day.dates)),
+            language.number(day.units),
+            *(language.percent(day.wapes[method]) for method in methods),
         ]
         for day in found
     ]
-    caption = (
+    caption = language.translate(
         "WAPE on holidays, the days before them and the last days of the year. What each bakery "
         "makes alone is under local."
     )
-    return html.table(caption, ["day", "date", "sold", *methods], rows)
+    heads = [language.translate(word) for word in _NAMED_DAY_HEADS]
+    return html.table(caption, [*heads, *methods], rows)
 
 
-def _sold(units: float, rows: float) -> str:
-    """Write what was sold; a dash where the bakeries keep that to themselves."""
+_NAMED_DAY_HEADS = (translatable("day"), translatable("date"), translatable("sold"))
+
+
+def _sold(units: float, rows: float, language: Language) -> str:
     if math.isnan(rows):
-        return "-"
-    return f"{units:,.0f}" if rows else "no judged day"
-
-
-def _cells(score: GroupScore) -> tuple[str, str]:
-    return score_percent(score), "-" if math.isnan(score.rmse) else f"{score.rmse:.1f}"
+        return language.number(None)
+    return language.number(units) if rows else language.translate("no judged day")

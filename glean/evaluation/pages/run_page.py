@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,51 @@ import pandas as pd
 from glean.evaluation.figures.plot_style import LeftOut, Picture
 from glean.evaluation.pages import html
 from glean.evaluation.tables.run_outline import RunOutline
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.runs.folder import write_whole
 from glean.runs.model_card import CARD_PAGE
 
+_TITLES = {
+    "completed": translatable("What the federation did"),
+    "failed": translatable("This run failed"),
+}
+_UNFINISHED = translatable("This run is not finished")
 
-def write_page(
+
+@dataclass(frozen=True)
+class ReportPage:
+    """A report that was made, and isn't written yet.
+
+    Parameters
+    ----------
+    html : str
+        The whole page.
+    figures : tuple of Picture or LeftOut
+        Its pictures, and those that it doesn't have.
+    """
+
+    html: str
+    figures: tuple[Picture | LeftOut, ...]
+
+    def write(self, folder: Path) -> Path:
+        """Write pictures and `report.html` into a run's folder, each as a whole; its path."""
+        _write_figures(folder / "figures", self.figures)
+        path = folder / "report.html"
+        write_whole(path, self.html.encode("utf-8"))
+        return path
+
+
+def make_page(
     outline: RunOutline,
     result: Iterable[str],
     figures: Iterable[Picture | LeftOut],
+    language: Language,
     *,
     glossary: Iterable[tuple[str, str]],
-    lacking: str = "too few days",
-) -> Path:
-    """Write a run's pictures and its `report.html`, each as a whole.
+    on_days: bool = True,
+) -> ReportPage:
+    """Make the report of a run.
 
     Parameters
     ----------
@@ -34,127 +67,155 @@ def write_page(
         HTML of what the run came to, which stands first.
     figures : iterable of Picture or LeftOut
         Pictures, and the reasons why others aren't there.
+    language : Language
+        Of the page.
     glossary : iterable of (str, str)
         Words and what they mean.
-    lacking : str
-        What a bakery has that isn't learned from.
-
-    Returns
-    -------
-    Path
-        Of `report.html`.
+    on_days : bool
+        Whether a bakery learns from days; else from rows.
     """
     figures = tuple(figures)
-    folder = outline.run.folder
-    _write_figures(folder / "figures", figures)
-    path = folder / "report.html"
-    write_whole(path, _page(outline, result, figures, glossary, lacking).encode("utf-8"))
-    return path
+    return ReportPage(_page(outline, result, figures, language, glossary, on_days), figures)
 
 
 def _page(
     outline: RunOutline,
     result: Iterable[str],
     figures: Iterable[Picture | LeftOut],
+    language: Language,
     glossary: Iterable[tuple[str, str]],
-    lacking: str,
+    on_days: bool,
 ) -> str:
+    _ = language.translate
     drawn = [item for item in figures if isinstance(item, Picture)]
     left_out = [item for item in figures if isinstance(item, LeftOut)]
-    title = {"completed": "What the federation did", "failed": "This run failed"}
+    lacking = (
+        _("Bakeries with too few days to learn from")
+        if on_days
+        else _("Bakeries with too few rows to learn from")
+    )
     return html.whole_page(
-        f"Glean: {title.get(outline.run.status, 'This run is not finished')}",
+        f"Glean: {_(_TITLES.get(outline.run.status, _UNFINISHED))}",
         [
-            _status(outline),
+            _status(outline, language),
             html.paragraph(outline.caution, kind="warning"),
             *result,
-            html.section("Pictures", [html.figure(picture) for picture in drawn]),
+            html.section(_("Pictures"), [html.figure(picture) for picture in drawn]),
             html.section(
-                "Pictures that this run doesn't have",
+                _("Pictures that this run doesn't have"),
                 [html.bullets(f"{item.title} {item.reason}" for item in left_out)],
             ),
-            html.section("Bakeries that failed in a round", [_failures(outline)]),
-            html.section("Sums and trees that were given up", [_given_up(outline)]),
-            html.section(f"Bakeries with {lacking} to learn from", [_left_out(outline)]),
-            html.section("What the words mean", [html.definitions(glossary)]),
-            html.section("The run", [run_facts(outline), settings_table(outline)]),
+            html.section(_("Bakeries that failed in a round"), [_failures(outline, language)]),
+            html.section(_("Sums and trees that were given up"), [_given_up(outline, language)]),
+            html.section(lacking, [_left_out(outline, language)]),
+            html.section(_("What the words mean"), [html.definitions(glossary)]),
+            html.section(
+                _("The run"), [run_facts(outline, language), settings_table(outline, language)]
+            ),
         ],
+        language,
     )
 
 
-def _status(outline: RunOutline) -> str:
+def _status(outline: RunOutline, language: Language) -> str:
     if outline.run.status == "completed":
         return ""
     if outline.run.status == "failed":
-        return html.paragraph(outline.run.reason or "No reason was written down.", kind="failure")
-    return html.paragraph("What follows is what there was when it was read.", kind="warning")
+        nothing = language.translate("No reason was written down.")
+        return html.paragraph(outline.run.reason or nothing, kind="failure")
+    words = language.translate("What follows is what there was when it was read.")
+    return html.paragraph(words, kind="warning")
 
 
-def _failures(outline: RunOutline) -> str:
+def _failures(outline: RunOutline, language: Language) -> str:
     if not outline.failures:
-        return html.paragraph("None.") if outline.run.status == "completed" else ""
-    return html.bullets(f"Round {event.round}, {event.sentence}" for event in outline.failures)
+        none = html.paragraph(language.translate("None."))
+        return none if outline.run.status == "completed" else ""
+    return html.bullets(
+        language.translate("Round {round}, {event}", round=event.round, event=event.sentence)
+        for event in outline.failures
+    )
 
 
-def _given_up(outline: RunOutline) -> str:
-    return html.bullets(f"Round {event.round}: {event.sentence}" for event in outline.given_up)
+def _given_up(outline: RunOutline, language: Language) -> str:
+    return html.bullets(
+        language.translate("Round {round}: {event}", round=event.round, event=event.sentence)
+        for event in outline.given_up
+    )
 
 
-def _left_out(outline: RunOutline) -> str:
-    return html.bullets(f"Left out of training: {event.sentence}" for event in outline.left_out)
+def _left_out(outline: RunOutline, language: Language) -> str:
+    return html.bullets(
+        language.translate("Left out of training: {event}", event=event.sentence)
+        for event in outline.left_out
+    )
 
 
-def run_facts(outline: RunOutline) -> str:
+def run_facts(outline: RunOutline, language: Language) -> str:
     """When and how the run went."""
-    facts = outline.run.facts
+    facts, _ = outline.run.facts, language.translate
     bakeries = facts.get("bakeries")
     newcomers = facts.get("newcomers")
+    rate = facts.get("learning_rate")
     pairs = [
-        ("started", _moment(facts.get("start"))),
-        ("took", _duration(facts.get("start"), facts.get("end"))),
-        ("engine", facts.get("engine")),
-        ("bakeries", len(bakeries) if isinstance(bakeries, list) else bakeries),
-        ("cut to newcomers", ", ".join(map(str, newcomers)) if newcomers else None),
-        ("started from", outline.run.settings.get("start-from")),
-        ("resumed from", _resumed(facts)),
-        ("rounds", None if outline.rounds is None else int((outline.rounds["round"] > 0).sum())),
-        ("round that was kept", facts.get("best_round")),
-        ("learning rate used", facts.get("learning_rate")),
-        ("sent to the bakeries and back", _traffic(outline.rounds)),
-        ("card of the model", _card(outline.run.folder)),
-        ("seed", facts.get("seed")),
-        ("versions", _versions(facts.get("versions"))),
+        (_("started"), _moment(facts.get("start"), language)),
+        (_("took"), _duration(facts.get("start"), facts.get("end"), language)),
+        (_("engine"), facts.get("engine")),
+        (_("bakeries"), len(bakeries) if isinstance(bakeries, list) else bakeries),
+        (_("cut to newcomers"), ", ".join(map(str, newcomers)) if newcomers else None),
+        (_("started from"), outline.run.settings.get("start-from")),
+        (_("resumed from"), _resumed(facts, language)),
+        (
+            _("rounds"),
+            None if outline.rounds is None else int((outline.rounds["round"] > 0).sum()),
+        ),
+        (_("round that was kept"), facts.get("best_round")),
+        (
+            _("learning rate used"),
+            language.shortest_number(rate, 6) if isinstance(rate, float) else rate,
+        ),
+        (_("sent to the bakeries and back"), _traffic(outline.rounds, language)),
+        (_("card of the model"), _card(outline.run.folder, language)),
+        (_("seed"), facts.get("seed")),
+        (_("versions"), _versions(facts.get("versions"))),
     ]
     return html.definitions((name, str(value)) for name, value in pairs if value not in (None, ""))
 
 
-def settings_table(outline: RunOutline) -> str:
-    """Every setting of the run."""
+def settings_table(outline: RunOutline, language: Language) -> str:
+    """Every setting of the run, as they are typed."""
     settings = outline.run.settings
     rows = [[key, '""' if value == "" else str(value)] for key, value in settings.items()]
-    return html.folded("All settings", html.table("Run config.", ["key", "value"], rows))
+    heads = [language.translate("key"), language.translate("value")]
+    table = html.table(language.translate("Run config."), heads, rows)
+    return html.folded(language.translate("All settings"), table)
 
 
-def _card(folder: Path) -> str:
-    return f"{CARD_PAGE}, beside this page" if (folder / CARD_PAGE).is_file() else ""
+def _card(folder: Path, language: Language) -> str:
+    if not (folder / CARD_PAGE).is_file():
+        return ""
+    return language.translate("{file}, beside this page", file=CARD_PAGE)
 
 
-def _resumed(facts: Mapping[str, Any]) -> str:
+def _resumed(facts: Mapping[str, Any], language: Language) -> str:
     if not facts.get("resumed_from"):
         return ""
-    return f"{facts['resumed_from']}, after round {facts.get('resumed_round') or 0}"
+    return language.translate(
+        "{run}, after round {round}",
+        run=facts["resumed_from"],
+        round=facts.get("resumed_round") or 0,
+    )
 
 
-def _moment(text: Any) -> str:
-    moment = _parsed(text)
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} {moment.tzname() or ''}".strip()
+def _moment(text: Any, language: Language) -> str:
+    return "" if _parsed(text) is None else language.moment(str(text))
 
 
-def _duration(start: Any, end: Any) -> str:
+def _duration(start: Any, end: Any, language: Language) -> str:
     first, last = _parsed(start), _parsed(end)
     if first is None or last is None:
         return ""
-    return f"{(last - first).total_seconds():.1f} s"
+    return f"{language.number((last - first).total_seconds(), 1)} s"
 
 
 def _parsed(text: Any) -> dt.datetime | None:
@@ -164,11 +225,14 @@ def _parsed(text: Any) -> dt.datetime | None:
         return None
 
 
-def _traffic(rounds: pd.DataFrame | None) -> str:
+def _traffic(rounds: pd.DataFrame | None, language: Language) -> str:
     if rounds is None or not {"bytes_down", "bytes_up"} <= set(rounds.columns):
         return ""
-    down, up = (float(rounds[name].sum()) / 1e6 for name in ("bytes_down", "bytes_up"))
-    return f"{down:.2f} MB and {up:.2f} MB"
+    down, up = (
+        f"{language.number(float(rounds[name].sum()) / 1e6, 2)} MB"
+        for name in ("bytes_down", "bytes_up")
+    )
+    return language.listed([down, up])
 
 
 def _versions(versions: Any) -> str:

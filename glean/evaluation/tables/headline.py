@@ -11,186 +11,265 @@ from glean.evaluation.tables.summary import (
     MethodScore,
     Summary,
 )
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
-MEANINGS = {
-    "federated": "the model that the bakeries trained together without showing each other sales",
-    "start-from": "the model that this run went on from, before it learned from the newer rows",
-    "personalised": "the federation's model, refined by each bakery on its own sales",
-    "chosen": "what each bakery bakes by: the method or mix that its own validation days chose",
-    "local": "the same kind of model, trained by each bakery alone on its own sales",
-    "pooled": "one model trained on everyone's sales in one place, which only a simulation can do",
-    "weekday-mean": "the mean of the last four same weekdays",
-    "last-week": "what was sold on the same weekday last time",
-}
-"""Method -> what it is, as half a sentence."""
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 
 TOLD_APART = 2.0
 """Standard deviations of the noise in a difference beyond which it says something."""
 
 _IN_A_SENTENCE = {
-    "local": "alone",
-    "weekday-mean": "with the mean of the last four same weekdays",
-    "last-week": "with the sales of the last same weekday",
+    "local": translatable("alone by {error}"),
+    "weekday-mean": translatable("with the mean of the last four same weekdays by {error}"),
+    "last-week": translatable("with the sales of the last same weekday by {error}"),
 }
+_SHARED = translatable("with the shared model as it is by {error}")
 
 
-def percent(share: float) -> str:
-    """Write a share as "18.2%", and a dash where there is none."""
-    return "-" if math.isnan(share) else f"{100 * share:.1f}%"
-
-
-def score_percent(score: GroupScore) -> str:
-    """Write a WAPE as `percent` does, with the standard deviation of its noise if it has any.
+def score_percent(score: GroupScore, language: Language) -> str:
+    """Write a WAPE in per cent, with the standard deviation of its noise if it has any.
 
     Examples
     --------
-    >>> score_percent(GroupScore(1, wape=0.155, rmse=math.nan, noise=0.069))
+    >>> from glean.languages.language import ENGLISH
+    >>> score_percent(GroupScore(1, wape=0.155, rmse=math.nan, noise=0.069), ENGLISH)
     '15.5% ± 6.9%'
     """
-    return percent(score.wape) + (f" ± {percent(score.noise)}" if score.noise else "")
+    noise = f" ± {language.percent(score.noise)}" if score.noise else ""
+    return language.percent(score.wape) + noise
 
 
-def points(difference: float) -> str:
+def points(difference: float, language: Language) -> str:
     """Write a difference of two shares in percentage points, like "+3.2"."""
-    return f"{100 * difference:+.1f}"
+    return language.signed(100 * difference)
 
 
-def of_what(units_label: str) -> str:
+def of_what(units_label: str, language: Language) -> str:
     """Say what errors are a share of: "of the units sold", "of the sales in EUR"."""
-    return "of the units sold" if units_label == "units" else f"of the sales in {units_label}"
+    if units_label == "units":
+        return language.translate("of the units sold")
+    return language.translate("of the sales in {money}", money=units_label)
 
 
-def headline(summary: Summary, *, units_label: str) -> str:
+def units_word(units_label: str, language: Language) -> str:
+    """Say what is counted: "units", or the money as its label has it."""
+    return language.translate("units") if units_label == "units" else units_label
+
+
+def headline(summary: Summary, language: Language, *, units_label: str) -> str:
     """One sentence with the errors of the federation and of its baselines over all bakeries."""
-    federated = summary.of("federated")
+    federated, chosen = summary.of("federated"), _comparable(summary, "chosen")
     if federated is None:
-        return "This run has no final scores of the federation."
-    who = "bakeries" if summary.bakeries == 0 else _count(summary.bakeries)
-    first = (
-        f"With the federation the {who} would have been off by "
-        f"{score_percent(federated.everyone)} {of_what(units_label)} on the test days"
-    )
-    baselines = [
-        f"{words} by {score_percent(baseline.everyone)}"
-        for method, words in _IN_A_SENTENCE.items()
+        return language.translate("This run has no final scores of the federation.")
+    baselines = _IN_A_SENTENCE if chosen is None else {"federated": _SHARED, **_IN_A_SENTENCE}
+    others = [
+        language.translate(words, error=score_percent(baseline.everyone, language))
+        for method, words in baselines.items()
         if (baseline := _comparable(summary, method)) is not None
     ]
-    sentence = "; ".join([first, ", ".join(baselines)] if baselines else [first]) + "."
-    return " ".join(filter(None, (sentence, noise_sentence(summary))))
+    first = _off_by(summary, chosen or federated, language, units_label)
+    sentence = "; ".join([first, ", ".join(others)] if others else [first]) + "."
+    return " ".join(filter(None, (sentence, noise_sentence(summary, language))))
 
 
-def noise_sentence(summary: Summary) -> str:
+def _off_by(summary: Summary, score: MethodScore, language: Language, units_label: str) -> str:
+    told = {
+        "error": score_percent(score.everyone, language),
+        "share": of_what(units_label, language),
+    }
+    if score.method == "chosen":
+        if not summary.bakeries:
+            return language.translate(
+                "With what each bakes by in the federation (chosen) the bakeries would have been "
+                "off by {error} {share} on the test days",
+                **told,
+            )
+        return language.translate_count(
+            "With what it bakes by in the federation (chosen) the {count} bakery would have been "
+            "off by {error} {share} on the test days",
+            "With what each bakes by in the federation (chosen) the {count} bakeries would have "
+            "been off by {error} {share} on the test days",
+            summary.bakeries,
+            **told,
+        )
+    if not summary.bakeries:
+        return language.translate(
+            "With the federation the bakeries would have been off by {error} {share} on the test "
+            "days",
+            **told,
+        )
+    return language.translate_count(
+        "With the federation the {count} bakery would have been off by {error} {share} on the "
+        "test days",
+        "With the federation the {count} bakeries would have been off by {error} {share} on the "
+        "test days",
+        summary.bakeries,
+        **told,
+    )
+
+
+def noise_sentence(summary: Summary, language: Language) -> str:
     """Say what ± means, and what it hides; "" where scores have no noise."""
     noise = max((score.everyone.noise for score in summary.methods), default=0.0)
     if not noise:
         return ""
-    return (
+    return language.translate(
         "Each is the mean over the bakeries with noise, whose standard deviation is behind the ±: "
-        f"differences of less than {100 * _margin(noise, noise):.0f} percentage points say nothing."
-        " Each bakery has its own scores, without noise, at home."
+        "differences of less than {points} percentage points say nothing. Each bakery has its own "
+        "scores, without noise, at home.",
+        points=language.number(100 * _margin(noise, noise)),
     )
 
 
-def verdict(summary: Summary) -> str:
-    """Say whether joining pays in this run; "" where there is nothing to compare with."""
+def verdict(summary: Summary, language: Language) -> str:
+    """Say whether joining pays in this run; "" where there is nothing to compare with.
+
+    By what each bakery bakes by, where that was scored: nobody has to bake by the shared model.
+    """
     federated = _comparable(summary, "federated")
     if federated is None:
         return ""
-    sentences = []
-    if (local := _comparable(summary, "local")) is not None:
-        match _lean(federated, local):
-            case -1:
-                sentences.append("Taken together, the bakeries are better off with the federation.")
-            case 0:
-                sentences.append(
-                    "Taken together, joining or staying alone makes no difference to the bakeries."
-                )
-            case _:
-                sentences.append(
-                    "Taken together, the bakeries are better off alone than with the federation."
-                )
-    better_baselines = [
-        f'"{baseline_method}"'
-        for baseline_method in ("weekday-mean", "last-week")
-        if (baseline := _comparable(summary, baseline_method)) is not None
+    sentences = [_joining(summary, _comparable(summary, "chosen") or federated, language)]
+    better = [
+        f'"{method}"'
+        for method in ("weekday-mean", "last-week")
+        if (baseline := _comparable(summary, method)) is not None
         and baseline.everyone.wape < federated.everyone.wape - _doubt(federated, baseline)
     ]
-    if better_baselines:
+    if better:
         sentences.append(
-            f"The plain habit {' and '.join(better_baselines)} beats the federation here: "
-            "don't bake by this model."
+            language.translate(
+                "The plain habit {habits} beats the shared model here: don't bake by this model "
+                "as it is.",
+                habits=language.listed(better),
+            )
         )
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
 
 
-def gain_sentence(summary: Summary) -> str:
+def _joining(summary: Summary, ours: MethodScore, language: Language) -> str:
+    local = _comparable(summary, "local")
+    if local is None:
+        return ""
+    match _lean(ours, local):
+        case -1:
+            said = translatable("Taken together, the bakeries are better off with the federation.")
+        case 0:
+            said = translatable(
+                "Taken together, joining or staying alone makes no difference to the bakeries."
+            )
+        case _:
+            said = translatable(
+                "Taken together, the bakeries are better off alone than with the federation."
+            )
+    return language.translate(said)
+
+
+def gain_sentence(summary: Summary, language: Language) -> str:
     """Say what it gained to train an earlier model further; "" where the run started from none."""
     now, before = (_comparable(summary, method) for method in ("federated", "start-from"))
     if now is None or before is None:
         return ""
     change = now.everyone.wape - before.everyone.wape
     if abs(change) < _doubt(now, before):
-        return (
-            "The model that this run started from, before: "
-            f"{score_percent(before.everyone)}, now {score_percent(now.everyone)}: too near for "
-            "the noise to say more."
+        said = translatable(
+            "The model that this run started from, before: {before}, now {now}: too near for the "
+            "noise to say more."
         )
-    judged = {-1: "better", 0: "about equal", 1: "worse"}[_lean(now, before)]
-    return (
-        f"The model that this run started from, before: {percent(before.everyone.wape)}, now "
-        f"{percent(now.everyone.wape)}: {judged} ({points(change)} percentage points)."
+    else:
+        said = _GAINS[_lean(now, before)]
+    return language.translate(
+        said,
+        before=score_percent(before.everyone, language),
+        now=score_percent(now.everyone, language),
+        points=points(change, language),
     )
 
 
-def comparison_sentence(comparison: Comparison | None) -> str:
+_GAINS = {
+    -1: translatable(
+        "The model that this run started from, before: {before}, now {now}: better ({points} "
+        "percentage points)."
+    ),
+    0: translatable(
+        "The model that this run started from, before: {before}, now {now}: about equal ({points} "
+        "percentage points)."
+    ),
+    1: translatable(
+        "The model that this run started from, before: {before}, now {now}: worse ({points} "
+        "percentage points)."
+    ),
+}
+
+
+def comparison_sentence(comparison: Comparison | None, language: Language) -> str:
     """How many bakeries are better off; "" where that can't be said."""
     if comparison is None:
         return ""
-    return (
-        f"Better off in the federation than alone: {comparison.better} of "
-        f"{_noun(comparison.bakeries)} ({comparison.equal} about equal, within "
-        f"{EQUAL_WITHIN:.0%}; {comparison.worse} worse off)."
+    return language.translate_count(
+        "Better off with the shared model than alone: {better} of {count} bakery ({equal} about "
+        "equal, within {within}; {worse} worse off).",
+        "Better off with the shared model than alone: {better} of {count} bakeries ({equal} about "
+        "equal, within {within}; {worse} worse off).",
+        comparison.bakeries,
+        better=language.number(comparison.better),
+        equal=language.number(comparison.equal),
+        worse=language.number(comparison.worse),
+        within=language.percent(EQUAL_WITHIN, 0),
     )
 
 
-def chosen_sentence(comparison: Comparison | None) -> str:
+def chosen_sentence(comparison: Comparison | None, language: Language) -> str:
     """How many bakeries do no worse by what they chose than alone; "" where that can't be said."""
     if comparison is None:
         return ""
-    return (
+    return language.translate_count(
+        "With the forecast that it chose on its validation days, as good as alone or better: "
+        "{good} of {count} bakery ({equal} about equal).",
         "With the forecast that each bakery chose on its validation days, as good as alone or "
-        f"better: {comparison.better + comparison.equal} of {_noun(comparison.bakeries)} "
-        f"({comparison.equal} about equal)."
+        "better: {good} of {count} bakeries ({equal} about equal).",
+        comparison.bakeries,
+        good=language.number(comparison.better + comparison.equal),
+        equal=language.number(comparison.equal),
     )
 
 
-def best_possible_sentence(summary: Summary) -> str:
+def best_possible_sentence(summary: Summary, language: Language) -> str:
     """How far the methods are from the best possible forecast; "" where it isn't known."""
     best = summary.best_possible
     if best is None:
         return ""
-    start = (
+    start = language.translate(
         "The best possible forecast, which knows the true expected demand of the synthetic "
-        f"bakeries, is off by {percent(best.wape)}"
+        "bakeries, is off by {error}",
+        error=language.percent(best.wape),
     )
     distances = [
-        f"{method} {points(distance)}"
+        f"{method} {points(distance, language)}"
         for method, distance in best.distance.items()
         if not math.isnan(distance)
     ]
     if not distances:
         return start + "."
-    return f"{start}; distance in percentage points: {', '.join(distances)}."
+    listed = ", ".join(distances)
+    return f"{start}; {language.translate('distance in percentage points: {them}', them=listed)}."
 
 
-def incomplete_sentence(summary: Summary) -> str:
+def incomplete_sentence(summary: Summary, language: Language) -> str:
     """Which methods don't cover every bakery; "" where all do."""
     if not summary.incomplete:
         return ""
-    parts = [f"{s.method} only {_noun(s.everyone.bakeries)}" for s in summary.incomplete]
-    return f"Not every method has a forecast for every bakery: {', '.join(parts)}."
+    parts = [
+        language.translate_count(
+            "{method} only {count} bakery",
+            "{method} only {count} bakeries",
+            score.everyone.bakeries,
+            method=score.method,
+        )
+        for score in summary.incomplete
+    ]
+    return language.translate(
+        "Not every method has a forecast for every bakery: {them}.", them=", ".join(parts)
+    )
 
 
 def _comparable(summary: Summary, method: str) -> MethodScore | None:
@@ -214,12 +293,3 @@ def _lean(ours: MethodScore, baseline: MethodScore) -> int:
     if abs(difference) <= EQUAL_WITHIN * baseline.everyone.wape:
         return 0
     return -1 if difference < 0 else 1
-
-
-def _count(bakeries: int) -> str:
-    number = _NUMBERS[bakeries] if bakeries < len(_NUMBERS) else str(bakeries)
-    return f"{number} {'bakery' if bakeries == 1 else 'bakeries'}"
-
-
-def _noun(bakeries: int) -> str:
-    return f"{bakeries} {'bakery' if bakeries == 1 else 'bakeries'}"

@@ -190,11 +190,12 @@ def compare(scores: pd.DataFrame, method: str, *, baseline: str) -> Comparison |
 
 def _method_score(tested: pd.DataFrame, method: str, *, noise: float) -> MethodScore:
     rows = tested[tested["method"] == method]
+    single = rows[rows["bakery"] != ALL_BAKERIES]  # of a sum nobody knows who is new
     return MethodScore(
         method=method,
         everyone=_group_score(rows, noise=noise),
-        established=_group_score(rows[rows["cohort"] == "established"], noise=noise),
-        newcomers=_group_score(rows[rows["cohort"] == "newcomer"], noise=noise),
+        established=_group_score(single[single["cohort"] == "established"], noise=noise),
+        newcomers=_group_score(single[single["cohort"] == "newcomer"], noise=noise),
     )
 
 

@@ -12,6 +12,7 @@ from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.training_loop import TrainingLoop, TrainingResult
 from glean.federation.wire.messages import ClientInfo
 from glean.federation.workload.registry import load
+from glean.languages.language import ENGLISH, Language
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
 from glean.workloads import WORKLOADS
@@ -55,7 +56,7 @@ class FinishedRounds:
 
 @dataclass(frozen=True)
 class ResultTable:
-    """The final result as a table with sentences beneath, for a terminal.
+    """The final result as a table with sentences above and beneath.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ class ResultTable:
         Rows that are set off.
     sentences : tuple of str
         Beneath, those that aren't empty.
+    lead : tuple of str
+        Above it: what a person asks first.
     """
 
     title: str
@@ -76,6 +79,7 @@ class ResultTable:
     rows: tuple[tuple[str, ...], ...]
     best: frozenset[int]
     sentences: tuple[str, ...]
+    lead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ class Conclusion(Protocol):
             Nobody gave a valid reply.
         """
 
-    def write_report(self, folder: Path) -> Path:
+    def write_report(self, folder: Path, language: Language = ENGLISH) -> Path:
         """Write `report.html` into a run's folder, from what lies there; its path.
 
         Raises
@@ -141,7 +145,10 @@ class Conclusion(Protocol):
             The folder is no run's, or a file is damaged.
         """
 
-    def write_client_page(self, folder: Path, client: str) -> Path:
+    def report_html(self, folder: Path, language: Language) -> str:
+        """Make the same page and write nothing; raises as `write_report`."""
+
+    def write_client_page(self, folder: Path, client: str, language: Language = ENGLISH) -> Path:
         """Write the page of one client of a completed run; its path.
 
         Raises
@@ -159,7 +166,7 @@ class Conclusion(Protocol):
             The data of the run isn't here.
         """
 
-    def result_table(self, folder: Path) -> ResultTable:
+    def result_table(self, folder: Path, language: Language = ENGLISH) -> ResultTable:
         """Make the final table of a completed run.
 
         Raises

@@ -333,7 +333,7 @@ def test_a_run_that_resumes_has_the_groups_that_it_began_with(
     config = config_of(
         "", workload="iris", learning_rate=0.1, min_contributors=3, num_server_rounds=3
     )
-    with mock.patch.object(plain_conclusion, "write_plain_report"):
+    with mock.patch.object(plain_conclusion.PlainConclusion, "write_report"):
         whole = run(tmp_path / "whole", config, nodes=NODES)
         old = cut_off(tmp_path / "out", config, round_number=3, nodes=NODES)
         new = run(tmp_path / "out", config | {"resume": str(old)}, nodes=NODES)

@@ -15,6 +15,7 @@ from glean.evaluation.figures.curves import learning_curve
 from glean.evaluation.figures.plot_style import Picture
 from glean.evaluation.tables.results import read_results
 from glean.federation.grids.inprocess import InProcessGrid
+from glean.languages.language import ENGLISH
 from glean.runs.folder import read_events
 from glean.settings import ConfigValue
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
@@ -216,7 +217,7 @@ def test_the_report_shows_the_whole_curve(tmp_path: Path, three_bakeries: str) -
     config = config_of(three_bakeries, num_server_rounds=4)
     old = cut_off(tmp_path, config, round_number=3)
     new = run(tmp_path, config | {"resume": str(old)})
-    curve = learning_curve(read_results(new), metric="wape", axis="WAPE", share=True)
+    curve = learning_curve(read_results(new), ENGLISH, metric="wape", axis="WAPE", share=True)
     assert isinstance(curve, Picture)
     assert "in round 1, " in curve.alt
     assert "in round 4, " in curve.alt

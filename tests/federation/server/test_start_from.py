@@ -22,6 +22,7 @@ from glean.evaluation.tables.summary import summarise
 from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.wire.messages import FinalReply
 from glean.forecasting.forecasters import read_model
+from glean.languages.language import ENGLISH
 from glean.learning.forest import Forest
 from glean.metrics import wape
 from glean.node_settings import NodeSettings
@@ -246,8 +247,8 @@ GAINS = [
 def test_what_was_gained_is_said_flattering_or_not(before: float, now: float, words: str) -> None:
     """In one sentence, with both errors; none where the run started from no model."""
     summary = summarise(scores_of({"federated": now, "start-from": before, "local": 0.2}))
-    assert gain_sentence(summary).endswith(words)
-    assert gain_sentence(summarise(scores_of({"federated": now, "local": 0.2}))) == ""
+    assert gain_sentence(summary, ENGLISH).endswith(words)
+    assert gain_sentence(summarise(scores_of({"federated": now, "local": 0.2})), ENGLISH) == ""
 
 
 def test_next_month_as_typed_and_its_report(tmp_path: Path) -> None:

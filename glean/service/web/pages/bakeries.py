@@ -15,10 +15,11 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 def show(request: Request, session: Browser, services: Parts) -> Response:
     """Show them, those that stay away first."""
     found = sorted(services.bakeries.all(), key=lambda one: -one.days_missing)
+    language = language_for(request)
     return page(
         request,
         "bakeries.html",
         session,
-        bakeries=[(one, services.score_of(one)) for one in found],
-        state_words=state_words(language_for(request)),
+        bakeries=[(one, services.score_of(one, language.code)) for one in found],
+        state_words=state_words(language),
     )

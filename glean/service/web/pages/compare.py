@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from glean.languages.language import Language
 from glean.operations.run_digest import RunDigest
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import RunStatus
@@ -33,7 +34,8 @@ def compare(
         other, one = rows[0].id, rows[1].id
     pair = [services.queue.find(run_id) for run_id in (one, other) if run_id]
     first, second = (*pair, None, None)[:2]
-    digests = [_digest(services, row) for row in pair]
+    language = language_for(request)
+    digests = [_digest(services, row, language) for row in pair]
     return page(
         request,
         "compare.html",
@@ -45,14 +47,14 @@ def compare(
         first_digest=digests[0] if digests else None,
         second_digest=digests[1] if len(digests) > 1 else None,
         pairs=_pairs(*digests) if len(digests) == 2 else [],
-        chart_words=chart_words(language_for(request)),
+        chart_words=chart_words(language),
     )
 
 
-def _digest(services: Services, row: RunRow) -> RunDigest | None:
+def _digest(services: Services, row: RunRow, language: Language) -> RunDigest | None:
     folder = services.queue.run_folder(row)
     done = row.status == RunStatus.COMPLETED and folder is not None
-    return services.digests.of(folder) if done and folder else None
+    return services.digests.of(folder, language.code) if done and folder else None
 
 
 def _differing(one: RunRow, other: RunRow) -> list[tuple[str, Any, Any]]:

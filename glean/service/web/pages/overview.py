@@ -56,7 +56,7 @@ def _live(services: Services, language: Language) -> dict[str, Any]:
     latest = next((row for row in ended if row.status == RunStatus.COMPLETED), None)
     folder = None if latest is None else services.queue.run_folder(latest)
     # The page doesn't wait for it: it has it with its next look, seconds later.
-    digest = None if folder is None else services.digests.known(folder)
+    digest = None if folder is None else services.digests.known(folder, language.code)
     return {
         "latest": latest,
         "latest_lead": digest.lead if digest else (),

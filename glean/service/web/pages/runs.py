@@ -80,7 +80,7 @@ def show_run(run_id: str, request: Request, session: Browser, services: Parts) -
         session,
         **_live(services, row, language),
         asked_here=asked is not None,
-        digest=services.digests.of(folder) if completed and folder else None,
+        digest=services.digests.of(folder, language.code) if completed and folder else None,
         rounds=list_rounds(row.id, session.principal, services).rounds,
         files=list_files(row.id, session.principal, services).files,
         report=folder is not None and (folder / "report.html").is_file(),
@@ -99,14 +99,16 @@ def show_live(run_id: str, request: Request, session: Browser, services: Parts) 
 
 
 @router.get("/runs/{run_id}/report")
-def show_report(run_id: str, _: Browser, services: Parts) -> Response:
-    """Show the run's report, which a browser may not run scripts of."""
+def show_report(run_id: str, request: Request, _: Browser, services: Parts) -> Response:
+    """Show the run's report in the reader's language; a browser may run no scripts of it."""
     folder = services.queue.run_folder(services.queue.find(run_id))
     path = None if folder is None else files_of(folder).get("report.html")
     if path is None:
         raise not_found("report of the run")
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
-    return HTMLResponse(path.read_bytes(), headers={"Content-Security-Policy": policy})
+    content = services.reports.of(path, language_for(request).code)
+    headers = {"Content-Security-Policy": policy, "Vary": "Cookie, Accept-Language"}
+    return HTMLResponse(content, headers=headers)
 
 
 @router.post("/runs/{run_id}/stop")
