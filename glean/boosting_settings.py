@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glean.languages.catalogues import translatable as _
 from glean.setting_fields import INF, choice, number
 
 
@@ -11,15 +12,15 @@ from glean.setting_fields import INF, choice, number
 class BoostingSettings:
     """How trees are grown; XGBoost's meanings unless said otherwise."""
 
-    trees_per_round: int = number(1, 1, 100, "new trees a bakery sends in a round")
-    max_depth: int = number(6, 1, 12, "depth of a tree")
-    min_child_weight: float = number(20.0, 0.0, INF, "least hessian sum in a leaf")
-    reg_lambda: float = number(1.0, 0.0, INF, "L2 penalty on leaf values")
-    reg_alpha: float = number(0.0, 0.0, INF, "L1 penalty on leaf values")
-    gamma: float = number(0.0, 0.0, INF, "least gain of a split")
-    subsample: float = number(0.7, 0.05, 1.0, "share of the rows a tree sees")
-    colsample: float = number(0.5, 0.05, 1.0, "share of the features a tree sees")
-    num_parallel_tree: int = number(1, 1, 100, "trees of one boosting step (a random forest)")
+    trees_per_round: int = number(1, 1, 100, _("new trees a bakery sends in a round"))
+    max_depth: int = number(6, 1, 12, _("depth of a tree"))
+    min_child_weight: float = number(20.0, 0.0, INF, _("least hessian sum in a leaf"))
+    reg_lambda: float = number(1.0, 0.0, INF, _("L2 penalty on leaf values"))
+    reg_alpha: float = number(0.0, 0.0, INF, _("L1 penalty on leaf values"))
+    gamma: float = number(0.0, 0.0, INF, _("least gain of a split"))
+    subsample: float = number(0.7, 0.05, 1.0, _("share of the rows a tree sees"))
+    colsample: float = number(0.5, 0.05, 1.0, _("share of the features a tree sees"))
+    num_parallel_tree: int = number(1, 1, 100, _("trees of one boosting step (a random forest)"))
     objective: str = choice(
         "reg:squarederror",
         (
@@ -29,7 +30,7 @@ class BoostingSettings:
             "count:poisson",
             "reg:tweedie",
         ),
-        "loss that a tree reduces",
+        _("loss that a tree reduces"),
     )
-    quantile_alpha: float = number(0.5, 0.01, 0.99, "quantile that reg:quantileerror aims at")
-    bins: int = number(32, 2, 256, "public bins of a feature, at most")
+    quantile_alpha: float = number(0.5, 0.01, 0.99, _("quantile that reg:quantileerror aims at"))
+    bins: int = number(32, 2, 256, _("public bins of a feature, at most"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from glean.languages.catalogues import translatable as _
 from glean.round_settings import RoundSettings
 from glean.setting_fields import choice, number
 
@@ -13,10 +14,10 @@ from glean.setting_fields import choice, number
 class NoiseSettings:
     """What the server may open of the sums over all bakeries."""
 
-    privacy: str = choice("auto", ("auto", "noise", "sums"), "sums as they are, or with noise")
-    epsilon: float = number(4.0, 0.01, 50.0, "what a run spends of a day's privacy, with noise")
-    delta: float = number(1e-6, 1e-12, 1e-2, "chance that epsilon doesn't bound, with noise")
-    validation_scores: int = number(1, 1, 5, "rounds whose model is scored, with noise")
+    privacy: str = choice("auto", ("auto", "noise", "sums"), _("sums as they are, or with noise"))
+    epsilon: float = number(4.0, 0.01, 50.0, _("what a run spends of a day's privacy, with noise"))
+    delta: float = number(1e-6, 1e-12, 1e-2, _("chance that epsilon doesn't bound, with noise"))
+    validation_scores: int = number(1, 1, 5, _("rounds whose model is scored, with noise"))
 
     @property
     def wanted(self) -> bool:

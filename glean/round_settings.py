@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from glean.aggregation_kinds import AUTO, AggregationKind, aggregation_names, kind_of
+from glean.languages.catalogues import translatable as _
 from glean.setting_fields import choice, number
 
 
@@ -13,19 +14,23 @@ from glean.setting_fields import choice, number
 class RoundSettings:
     """How the rounds of the federation go."""
 
-    aggregation: str = choice(AUTO, aggregation_names, "how updates become the global model")
-    leaf_values: str = choice("refit", ("refit", "scaled"), "leaf values of bagging")
-    proposals_per_round: int = number(10, 1, 1000, "tree structures a round, refitted leaves")
-    fedavg_model: str = choice("neural", ("neural", "poisson"), "what fedavg averages")
-    num_server_rounds: int = number(20, 1, 10_000, "rounds of the federation")
-    learning_rate: float = number(0.0, 0.0, 1.0, "step size; 0: by the rule in the README")
-    early_stopping_rounds: int = number(0, 0, 10_000, "rounds without progress; 0: off")
-    fraction_train: float = number(1.0, 0.001, 1.0, "share of the bakeries that train in a round")
-    fraction_evaluate: float = number(1.0, 0.001, 1.0, "share of the bakeries that score a round")
-    min_available_bakeries: int = number(2, 1, 1_000_000, "bakeries to wait for")
-    round_timeout_s: int = number(600, 1, 86_400, "seconds to wait for replies")
-    newcomer_fraction: float = number(0.0, 0.0, 1.0, "share of bakeries cut to a short history")
-    newcomer_days: int = number(30, 0, 60, "days that such a bakery keeps")
+    aggregation: str = choice(AUTO, aggregation_names, _("how updates become the global model"))
+    leaf_values: str = choice("refit", ("refit", "scaled"), _("leaf values of bagging"))
+    proposals_per_round: int = number(10, 1, 1000, _("tree structures a round, refitted leaves"))
+    fedavg_model: str = choice("neural", ("neural", "poisson"), _("what fedavg averages"))
+    num_server_rounds: int = number(20, 1, 10_000, _("rounds of the federation"))
+    learning_rate: float = number(0.0, 0.0, 1.0, _("step size; 0: by the rule in the README"))
+    early_stopping_rounds: int = number(0, 0, 10_000, _("rounds without progress; 0: off"))
+    fraction_train: float = number(
+        1.0, 0.001, 1.0, _("share of the bakeries that train in a round")
+    )
+    fraction_evaluate: float = number(
+        1.0, 0.001, 1.0, _("share of the bakeries that score a round")
+    )
+    min_available_bakeries: int = number(2, 1, 1_000_000, _("bakeries to wait for"))
+    round_timeout_s: int = number(600, 1, 86_400, _("seconds to wait for replies"))
+    newcomer_fraction: float = number(0.0, 0.0, 1.0, _("share of bakeries cut to a short history"))
+    newcomer_days: int = number(30, 0, 60, _("days that such a bakery keeps"))
 
     @property
     def kind(self) -> AggregationKind:

@@ -112,9 +112,9 @@ def _announce(
     deployed: bool,
     caution: str,
 ) -> None:
-    rounds = settings.rounds.num_server_rounds
-    clients.folder.append_event(RunStarted(tuple(infos), rounds, caution or None))
-    LOG.info("%d bakeries, %d rounds of %s", len(infos), rounds, settings.rounds.aggregation)
+    started = RunStarted(tuple(infos), settings.rounds.num_server_rounds, caution or None)
+    clients.folder.append_event(started)
+    LOG.info("%s of %s", started.sentence, settings.rounds.aggregation)
     for name, info in infos.items():
         if info.note:
             clients.report_untrained(name, info.note)

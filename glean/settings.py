@@ -15,6 +15,7 @@ from typing import Any, Self
 from glean.aggregation_kinds import AUTO, automatic
 from glean.boosting_settings import BoostingSettings
 from glean.errors import SettingsError
+from glean.languages.catalogues import translatable as _
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
 from glean.noise_settings import AUTOMATIC, NoiseSettings, noise_problems, resolved_privacy
 from glean.round_settings import RoundSettings, floor_problems
@@ -50,26 +51,26 @@ DEVICE_VARIABLE = "GLEAN_DEVICE"
 class WindowSettings:
     """Which days are for training, which for choosing, which for the final test."""
 
-    horizon_days: int = number(1, 1, 28, "days between the last known sale and the forecast day")
-    test_days: int = number(56, 1, 3650, "length of the test window when test-start is empty")
-    test_start: str = plain("", "first day of the test window, like 2019-07-01")
-    validation_days: int = number(28, 1, 3650, "longest validation window")
+    horizon_days: int = number(1, 1, 28, _("days between the last known sale and the forecast day"))
+    test_days: int = number(56, 1, 3650, _("length of the test window when test-start is empty"))
+    test_start: str = plain("", _("first day of the test window, like 2019-07-01"))
+    validation_days: int = number(28, 1, 3650, _("longest validation window"))
 
 
 @dataclass(frozen=True)
 class TableSettings:
     """Which sales table is read, and how."""
 
-    sales: str = plain("", "absolute path of a sales table; empty: the synthetic bakeries")
+    sales: str = plain("", _("absolute path of a sales table; empty: the synthetic bakeries"))
     scenario: str = choice(
-        "related", ("related", "unrelated"), "which synthetic bakeries, where sales is empty"
+        "related", ("related", "unrelated"), _("which synthetic bakeries, where sales is empty")
     )
-    covariates: str = plain("", "further numeric columns for the model, separated by commas")
-    units_label: str = plain("units", "what the column units counts, for tables and pictures")
-    holiday_region: str = plain("", "country or region of the public holidays, like DE-SH")
-    products: str = plain("", "absolute path of a product list with prices, costs, weights")
+    covariates: str = plain("", _("further numeric columns for the model, separated by commas"))
+    units_label: str = plain("units", _("what the column units counts, for tables and pictures"))
+    holiday_region: str = plain("", _("country or region of the public holidays, like DE-SH"))
+    products: str = plain("", _("absolute path of a product list with prices, costs, weights"))
     stock_outs: str = choice(
-        "censored", ("censored", "as-sold"), "what a sold-out day's sales are taken for"
+        "censored", ("censored", "as-sold"), _("what a sold-out day's sales are taken for")
     )
 
 
@@ -97,18 +98,18 @@ class RunSettings:
     windows: WindowSettings = WindowSettings()
     table: TableSettings = TableSettings()
     noise: NoiseSettings = field(default_factory=NoiseSettings)
-    workload: str = choice(DEFAULT_WORKLOAD, lambda: tuple(WORKLOADS), "what is learned from what")
-    seed: int = number(42, 0, 2**31 - 1, "seed of everything that is drawn")
-    baselines: bool = plain(True, "also score local, pooled and the habits")
-    secure_sums: bool = plain(True, "mask sums; no effect where nothing is masked")
+    workload: str = choice(DEFAULT_WORKLOAD, lambda: (*WORKLOADS,), _("what is learned from what"))
+    seed: int = number(42, 0, 2**31 - 1, _("seed of everything that is drawn"))
+    baselines: bool = plain(True, _("also score local, pooled and the habits"))
+    secure_sums: bool = plain(True, _("mask sums; no effect where nothing is masked"))
     min_contributors: int = number(
-        0, 0, 1_000_000, "bakeries in each leaf and sum; 0: 5 in a deployment with masks"
+        0, 0, 1_000_000, _("bakeries in each leaf and sum; 0: 5 in a deployment with masks")
     )
-    share_scores: str = choice("auto", ("auto", "yes", "no"), "who sees a bakery's scores")
-    device: str = choice("auto", ("auto", "cpu", "gpu"), "where trees are grown")
-    resume: str = plain("", "absolute path of the folder of a run to continue")
-    start_from: str = plain("", "absolute path of a model file to go on from")
-    output_dir: str = plain("", "folder for results; empty: results")
+    share_scores: str = choice("auto", ("auto", "yes", "no"), _("who sees a bakery's scores"))
+    device: str = choice("auto", ("auto", "cpu", "gpu"), _("where trees are grown"))
+    resume: str = plain("", _("absolute path of the folder of a run to continue"))
+    start_from: str = plain("", _("absolute path of a model file to go on from"))
+    output_dir: str = plain("", _("folder for results; empty: results"))
 
     @classmethod
     def from_config(

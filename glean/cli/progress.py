@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from glean.languages.language import ENGLISH
 from glean.metric_sums import metric_label, written_score
 from glean.runs.event_row import Event
 from glean.runs.events import RoundFinished, RunFinished, RunResumed, RunStarted
@@ -67,7 +68,9 @@ def _events(results: Path, known: list[int]) -> list[Event]:
 def _show(bar: Progress, task: Any, event: Event) -> None:
     match event:
         case RunStarted():
-            bar.update(task, description=f"{len(event.bakeries)} bakeries, round")
+            count = len(event.bakeries)
+            bakeries = ENGLISH.translate_count("{count} bakery", "{count} bakeries", count)
+            bar.update(task, description=f"{bakeries}, round")
             if event.caution:
                 bar.console.print(event.caution, markup=False, soft_wrap=True)
         case RunResumed():

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from types import UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
+from glean.languages.language import ENGLISH, Language
+
 
 @dataclass(frozen=True)
 class Event:
@@ -16,12 +18,20 @@ class Event:
     """What `events.jsonl` calls it."""
 
     words: ClassVar[str] = ""
-    """The sentence, with the fields' names in braces."""
+    """The sentence in English, with the fields' names in braces."""
 
     @property
     def sentence(self) -> str:
-        """What happened, in words for people, without the number of the round."""
-        return self.words.format_map(vars(self))
+        """What happened, as terminals and logs say it: in English."""
+        return self.sentence_in(ENGLISH)
+
+    def sentence_in(self, language: Language) -> str:
+        """Say what happened, without the number of the round; reasons of errors stay English."""
+        return language.translate(self.words, **self.shown_in(language))
+
+    def shown_in(self, language: Language) -> dict[str, Any]:  # noqa: ARG002
+        """Give what stands in the sentence for each field's name; numbers as one writes them."""
+        return dict(vars(self))
 
     def to_row(self) -> dict[str, Any]:
         """Write kind and fields, in the order of `events.jsonl`, which adds the time."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self, get_args
 
-from glean.metric_sums import written_score
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.runs.event_row import Event, fits
 from glean.runs.setback_events import Setback
 
@@ -25,10 +26,12 @@ class RunStarted(Event):
     rounds: int
     caution: str | None = None
 
-    @property
-    def sentence(self) -> str:
-        """How many take part, and for how long."""
-        return f"{len(self.bakeries)} bakeries, {self.rounds} rounds"
+    def sentence_in(self, language: Language) -> str:
+        """Say how many take part, and for how long."""
+        count = len(self.bakeries)
+        bakeries = language.translate_count("{count} bakery", "{count} bakeries", count)
+        rounds = language.translate_count("{count} round", "{count} rounds", self.rounds)
+        return f"{bakeries}, {rounds}"
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,13 @@ class RunResumed(Event):
     round: int | None
     passed_over: tuple[str, ...]
 
-    @property
-    def sentence(self) -> str:
-        """Where it goes on."""
+    def sentence_in(self, language: Language) -> str:
+        """Say where it goes on."""
         if self.round is None:
-            return f"begins anew: no round of {self.run} can be continued"
-        return f"continues {self.run} after round {self.round}"
+            words = translatable("begins anew: no round of {run} can be continued")
+        else:
+            words = translatable("continues {run} after round {round}")
+        return language.translate(words, run=self.run, round=self.round)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class BakeryNotTrained(Event):
     """A bakery takes part, yet is not learned from."""
 
     kind: ClassVar[str] = "bakery_not_trained"
-    words: ClassVar[str] = "{bakery}: {reason}"
+    words: ClassVar[str] = translatable("{bakery}: {reason}")
     bakery: str
     reason: str
 
@@ -73,7 +77,7 @@ class BakeryJoined(Event):
     """A bakery came after the beginning."""
 
     kind: ClassVar[str] = "bakery_joined"
-    words: ClassVar[str] = "{bakery} has joined"
+    words: ClassVar[str] = translatable("{bakery} has joined")
     round: int
     bakery: str
 
@@ -95,11 +99,15 @@ class BakeryMissing(Event):
     """
 
     kind: ClassVar[str] = "bakery_missing"
-    words: ClassVar[str] = "{bakery} is missing; last heard of {seconds:.0f} s ago"
+    words: ClassVar[str] = translatable("{bakery} is missing; last heard of {seconds} s ago")
     round: int
     bakery: str
     since: str
     seconds: float
+
+    def shown_in(self, language: Language) -> dict[str, Any]:
+        """As of every event, with whole seconds."""
+        return super().shown_in(language) | {"seconds": language.number(self.seconds)}
 
 
 @dataclass(frozen=True)
@@ -117,10 +125,14 @@ class BakeryReturned(Event):
     """
 
     kind: ClassVar[str] = "bakery_returned"
-    words: ClassVar[str] = "{bakery} is back after {seconds:.0f} s"
+    words: ClassVar[str] = translatable("{bakery} is back after {seconds} s")
     round: int
     bakery: str
     seconds: float
+
+    def shown_in(self, language: Language) -> dict[str, Any]:
+        """As of every event, with whole seconds."""
+        return super().shown_in(language) | {"seconds": language.number(self.seconds)}
 
 
 @dataclass(frozen=True)
@@ -138,7 +150,7 @@ class WaitingForBakeries(Event):
     """
 
     kind: ClassVar[str] = "waiting_for_bakeries"
-    words: ClassVar[str] = "waiting for bakeries: {present} of {wanted}"
+    words: ClassVar[str] = translatable("waiting for bakeries: {present} of {wanted}")
     round: int
     present: int
     wanted: int
@@ -150,7 +162,7 @@ class BakeryFailed(Event):
     """The reply of a bakery didn't come or was refused."""
 
     kind: ClassVar[str] = "bakery_failed"
-    words: ClassVar[str] = "{bakery}: {reason}"
+    words: ClassVar[str] = translatable("{bakery}: {reason}")
     round: int
     bakery: str
     reason: str
@@ -186,12 +198,19 @@ class RoundFinished(Event):
     seconds: float = 0.0
     noise: float | None = None
 
-    @property
-    def sentence(self) -> str:
-        """Which round, and its scores by the workload's names."""
-        known = {name: value for name, value in self.metrics.items() if value is not None}
-        scores = [f"{k} {written_score(v, self.noise, digits=3)}" for k, v in known.items()]
-        return f"round {self.round} is finished: {', '.join(scores) or 'no score'}"
+    def sentence_in(self, language: Language) -> str:
+        """Say which round, and its scores by the workload's names."""
+        noise = f" ± {language.number(self.noise, 3)}" if self.noise else ""
+        scores = ", ".join(
+            f"{name} {language.number(value, 3)}{noise}"
+            for name, value in self.metrics.items()
+            if value is not None
+        )
+        return language.translate(
+            "round {round} is finished: {scores}",
+            round=self.round,
+            scores=scores or language.translate("no score"),
+        )
 
     def to_row(self) -> dict[str, Any]:
         """Write the metrics as fields, where `metrics` stands."""
@@ -217,11 +236,18 @@ class RunFinished(Event):
     status: str
     reason: str
 
-    @property
-    def sentence(self) -> str:
-        """How it ended."""
-        return f"the run {self.status}" + (f": {self.reason}" if self.reason else "")
+    def sentence_in(self, language: Language) -> str:
+        """Say how it ended."""
+        ended = language.translate(_ENDINGS.get(self.status, self.status))
+        if not self.reason:
+            return ended
+        return language.translate("{event}: {reason}", event=ended, reason=self.reason)
 
+
+_ENDINGS = {
+    "completed": translatable("the run completed"),
+    "failed": translatable("the run failed"),
+}
 
 KINDS = {kind.kind: kind for kind in {*Event.__subclasses__(), *get_args(Setback)}}
 """Every kind of event by the name that `events.jsonl` calls it."""

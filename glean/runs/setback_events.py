@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.runs.event_row import Event
 
 
@@ -13,7 +15,7 @@ class SumLost(Event):
     """A secure sum can't be unmasked."""
 
     kind: ClassVar[str] = "sum_lost"
-    words: ClassVar[str] = "a secure sum is lost, those who are left go on: {reason}"
+    words: ClassVar[str] = translatable("a secure sum is lost, those who are left go on: {reason}")
     round: int
     reason: str
 
@@ -23,7 +25,7 @@ class SumRefused(Event):
     """No rows can have an opened sum of `parts`; whose part is wrong, it doesn't tell."""
 
     kind: ClassVar[str] = "sum_refused"
-    words: ClassVar[str] = (
+    words: ClassVar[str] = translatable(
         "a sum of {parts} is refused, since somebody sent what can't be: {reason}"
     )
     round: int
@@ -36,7 +38,7 @@ class TreesGivenUp(Event):
     """The trees of a round are grown anew, since sums for them didn't fit together."""
 
     kind: ClassVar[str] = "trees_given_up"
-    words: ClassVar[str] = "trees are given up and grown anew: {reason}"
+    words: ClassVar[str] = translatable("trees are given up and grown anew: {reason}")
     round: int
     reason: str
 
@@ -46,7 +48,9 @@ class RoundGivenUp(Event):
     """A round ends with the model that it began with: its sums were refused."""
 
     kind: ClassVar[str] = "round_given_up"
-    words: ClassVar[str] = "the round is given up, the model stays as it was: {reason}"
+    words: ClassVar[str] = translatable(
+        "the round is given up, the model stays as it was: {reason}"
+    )
     round: int
     reason: str
 
@@ -64,12 +68,16 @@ class RoundTakenBack(Event):
     """
 
     kind: ClassVar[str] = "round_taken_back"
-    words: ClassVar[str] = (
-        "the round is taken back: on validation days its model is {setback:.0%} worse than the one "
+    words: ClassVar[str] = translatable(
+        "the round is taken back: on validation days its model is {setback} worse than the one "
         "before, which chance doesn't make"
     )
     round: int
     setback: float
+
+    def shown_in(self, language: Language) -> dict[str, Any]:
+        """As of every event, with a percentage."""
+        return super().shown_in(language) | {"setback": language.percent(self.setback, 0)}
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ class FirstModelBetter(Event):
     """
 
     kind: ClassVar[str] = "first_model_better"
-    words: ClassVar[str] = (
+    words: ClassVar[str] = translatable(
         "the first model forecasts validation days no worse than that of the first round"
     )
     round: int
@@ -101,7 +109,9 @@ class RoundUnscored(Event):
     """A model isn't scored, as some are missing with whom scores were opened before."""
 
     kind: ClassVar[str] = "round_unscored"
-    words: ClassVar[str] = "not scored: the difference to earlier scores would tell of {missing}"
+    words: ClassVar[str] = translatable(
+        "not scored: the difference to earlier scores would tell of {missing}"
+    )
     round: int
     missing: str
 
@@ -121,14 +131,14 @@ class GroupLeftOut(Event):
     """
 
     kind: ClassVar[str] = "group_left_out"
+    words: ClassVar[str] = translatable("the group of {members} is left out: {reason}")
     round: int
     members: tuple[str, ...]
     reason: str
 
-    @property
-    def sentence(self) -> str:
-        """Who is left out, and why."""
-        return f"the group of {', '.join(self.members)} is left out: {self.reason}"
+    def shown_in(self, language: Language) -> dict[str, Any]:
+        """As of every event, with a list of names."""
+        return super().shown_in(language) | {"members": ", ".join(self.members)}
 
 
 Setback = (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from glean.languages.language import language
 from glean.runs.event_row import Event
 from glean.runs.events import (
     KINDS,
@@ -148,6 +149,56 @@ def test_an_event_has_its_line_and_its_sentence(event: Event, line: str, sentenc
     assert json.dumps(event.to_row()) == "{" + line + "}"
     assert event.sentence == sentence
     assert event_of(json.loads("{" + line + "}")) == event
+
+
+IN_GERMAN = {
+    "run_started": "2 Bäckereien, 3 Runden",
+    "run_resumed": "beginnt neu: Keine Runde von old lässt sich fortsetzen",
+    "bakery_not_trained": "A: 7 days",
+    "bakery_joined": "A ist dazugekommen",
+    "bakery_missing": "A fehlt; zuletzt vor 61 s gemeldet",
+    "bakery_returned": "A ist nach 90 s wieder da",
+    "waiting_for_bakeries": "wartet auf Bäckereien: 1 von 2",
+    "bakery_failed": "{A}: no {reply}",
+    "sum_lost": "eine sichere Summe ist verloren, die Übrigen machen weiter: 2 are left",
+    "sum_refused": "eine Summe (leaves, scores) wird abgelehnt, da jemand Unmögliches geschickt "
+    "hat: found -1",
+    "group_left_out": "die Gruppe aus A, B, C bleibt außen vor: found -1",
+    "round_given_up": "die Runde wird aufgegeben, das Modell bleibt, wie es war: found -1",
+    "round_taken_back": "die Runde wird zurückgenommen: An den Validierungstagen ist ihr Modell um "
+    "25\u00a0% schlechter als das vorige, und das ist kein Zufall",
+    "first_model_better": "das Anfangsmodell sagt die Validierungstage nicht schlechter voraus als "
+    "das der ersten Runde",
+    "trees_given_up": "Bäume werden verworfen und neu gezogen: counts differ",
+    "round_unscored": "nicht bewertet: Der Unterschied zu früheren Bewertungen verriete etwas über "
+    "A, B",
+    "round_finished": "Runde 1 ist fertig: wape 0,250",
+    "run_finished": "der Lauf ist fehlgeschlagen: no flour",
+}
+
+
+def test_every_kind_is_told_in_other_languages() -> None:
+    """With numbers as one writes them there; reasons, which come from errors, as they are."""
+    found = {event.kind: event.sentence_in(language("de")) for event, _, _ in EVENTS}
+    assert found == IN_GERMAN
+    french = {event.kind: event.sentence_in(language("fr")) for event, _, _ in EVENTS}
+    as_english = {event.kind for event, _, _ in EVENTS if event.sentence == french[event.kind]}
+    assert as_english == set()
+
+
+def test_one_bakery_and_one_round_are_not_several() -> None:
+    """As a run of one begins."""
+    alone = RunStarted(("A",), 1)
+    assert alone.sentence == "1 bakery, 1 round"
+    assert alone.sentence_in(language("fr")) == "1 boulangerie, 1 tour"
+
+
+def test_a_score_with_noise_says_how_much() -> None:
+    """And one that nobody was asked for says that there is none."""
+    noised = RoundFinished(2, 3, 3, 0, {"wape": 0.25}, noise=0.07)
+    assert noised.sentence == "round 2 is finished: wape 0.250 ± 0.070"
+    assert noised.sentence_in(language("de")) == "Runde 2 ist fertig: wape 0,250 ± 0,070"
+    assert RoundFinished(2, 3, 3, 0).sentence == "round 2 is finished: no score"
 
 
 def test_every_kind_is_in_the_table() -> None:

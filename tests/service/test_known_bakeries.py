@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from glean.languages.language import language
 from glean.runs.event_row import Event
 from glean.runs.events import (
     BakeryFailed,
@@ -94,6 +95,16 @@ def test_a_bakery_stands_as_the_last_event_says(
     state, at = wanted
     assert (one.name, one.state) == ("a", state)
     assert one.since == (ago(9) if at is None else ago(1 - at / 1440))
+
+
+def test_what_is_amiss_is_told_in_the_language_of_who_asks(tmp_path: Path) -> None:
+    """Reasons, which come from errors, as they are."""
+    path = tmp_path / "events.jsonl"
+    missing = BakeryMissing(1, "a", ago(9), 61.0)
+    events = [RunStarted(("a", "b", "c"), 9), missing, BakeryFailed(2, "b", "no reply")]
+    write_events(path, days_ago=1, events=events)
+    german = [one.why(language("de")) for one in client_standings(path)]
+    assert german == ["a fehlt; zuletzt vor 61 s gemeldet", "b: no reply", ""]
 
 
 def test_who_comes_later_takes_part(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -15,11 +16,13 @@ from starlette.testclient import TestClient
 
 from glean.evaluation.figures.plot_style import Canvas
 from glean.languages.language import LANGUAGES, NOTHING, LanguageCode, language
+from glean.service.api.run_models import PATH_SETTINGS
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services
 from glean.service.store.tables import RunRow
 from glean.service.web.accepted_language import language_of
 from glean.service.web.rendering import LANGUAGE_COOKIE
+from glean.settings import declared_fields
 
 
 # The oracles follow CLDR: French groups by a narrow no-break space.
@@ -142,7 +145,11 @@ HEADINGS = {
 }
 LIVE = {
     "/overview/live": ("Needs a hand", "Zu erledigen", "À régler"),
-    "/runs/{run}/live": ("How it stands", "Stand", "État"),
+    "/runs/{run}/live": (
+        "the run completed",
+        "der Lauf ist abgeschlossen",
+        "l\u2019entraînement est terminé",
+    ),
 }
 
 RAW = {"round", "bakeries", "seed", "units"}
@@ -246,3 +253,22 @@ def test_a_report_is_drawn_once_a_language(services: Services) -> None:
         (folder / "bakeries.csv").unlink()
         page.write_text('<html lang="en"><p>once more', encoding="utf-8")
         assert services.reports.of(page, "de").endswith(b"once more")
+
+
+@pytest.mark.parametrize("code", ["de", "fr"])
+def test_each_setting_is_explained_in_the_language(
+    client: TestClient, admin: dict[str, str], code: LanguageCode
+) -> None:
+    """With whole numbers of its range as one writes them there; its key stays."""
+    client.cookies.set(LANGUAGE_COOKIE, code)
+    client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
+    page = html.unescape(client.get("/runs/new").text)
+    speaks = language(code)
+    for key, item in declared_fields().items():
+        if key not in PATH_SETTINGS:
+            meaning = item.metadata["meaning"]
+            hint = page.partition(f'id="h-{key}">')[2].partition("<")[0]
+            assert hint.startswith(speaks.gettext(meaning)), key
+            assert not hint.startswith(meaning), key
+    assert f"(1 \N{EN DASH} {speaks.number(10_000)})" in page
+    assert "0.0 \N{EN DASH} \N{INFINITY}" in page

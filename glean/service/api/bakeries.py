@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from glean.languages.language import ENGLISH
 from glean.service.accounts.access import Parts, Reader
 from glean.service.problems import responses
 from glean.service.runs.client_states import ClientState
@@ -38,7 +39,7 @@ class Bakery(BaseModel):
         return cls(
             name=bakery.name,
             state=bakery.standing.state,
-            why=bakery.standing.why,
+            why=bakery.standing.why(ENGLISH),
             since=bakery.standing.since or None,
             last_seen=bakery.last_seen,
             run=bakery.last_run.row.id,

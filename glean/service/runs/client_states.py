@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from glean.languages.language import Language
 from glean.runs.event_row import Event
 from glean.runs.events import (
     BakeryFailed,
@@ -48,8 +49,8 @@ class ClientStanding:
         How it stands.
     round : int
         In which round that began; 0: from the start.
-    why : str
-        In a sentence; "" where nothing is amiss.
+    cause : Event or None
+        What it is missing, failed or refused by; None where nothing is amiss.
     since : str
         When that began, UTC; of one that is missing when it was last heard of.
     """
@@ -57,8 +58,18 @@ class ClientStanding:
     name: str
     state: ClientState
     round: int = 0
-    why: str = ""
+    cause: Event | None = None
     since: str = ""
+
+    def why(self, language: Language) -> str:
+        """Say what is amiss in a sentence, "" where nothing is; reasons of errors stay English."""
+        match self.cause:
+            case None:
+                return ""
+            case BakeryNotTrained() | GroupLeftOut():
+                return self.cause.reason
+            case _:
+                return self.cause.sentence_in(language)
 
     @property
     def amiss(self) -> bool:
@@ -89,11 +100,13 @@ def _apply(found: dict[str, ClientStanding], event: Event, time: str) -> None:
         case RunStarted():
             found.update({name: now(name, ClientState.TRAINING) for name in event.bakeries})
         case BakeryMissing():
-            state, why = ClientState.MISSING, event.sentence
-            found[event.bakery] = ClientStanding(event.bakery, state, event.round, why, event.since)
+            state = ClientState.MISSING
+            found[event.bakery] = ClientStanding(
+                event.bakery, state, event.round, event, event.since
+            )
         case GroupLeftOut():
             for name in event.members:
-                found[name] = now(name, ClientState.REFUSED, event.round, event.reason)
+                found[name] = now(name, ClientState.REFUSED, event.round, event)
         case RoundFinished() if not event.failures:
             failed = [one for one in _in(found, ClientState.FAILED) if one.round < event.round]
             found.update({f.name: now(f.name, ClientState.TRAINING, event.round) for f in failed})
@@ -114,9 +127,9 @@ def _of_one(
 ) -> ClientStanding:
     match event:
         case BakeryNotTrained():
-            return now(event.bakery, ClientState.WATCHING, 0, event.reason)
+            return now(event.bakery, ClientState.WATCHING, 0, event)
         case BakeryFailed():
-            return now(event.bakery, ClientState.FAILED, event.round, event.sentence)
+            return now(event.bakery, ClientState.FAILED, event.round, event)
         case _:
             return now(event.bakery, ClientState.TRAINING, event.round)
 

@@ -23,6 +23,7 @@ from glean.service.problems import ProblemError
 from glean.service.services import Services
 from glean.service.web.browser_access import Form, PageRoute, Parts, RunningBrowser
 from glean.service.web.rendering import language_for, page
+from glean.setting_fields import INF
 from glean.settings import ConfigValue, declared_fields, group_of, parse_text
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -234,7 +235,7 @@ def _groups(values: Mapping[str, str], language: Language) -> list[SettingGroup]
     for key, item in declared_fields().items():
         if key not in PATH_SETTINGS:
             title = titles.get(group_of(key), _("The rest"))
-            found[title].append(_shown(key, item, values.get(key)))
+            found[title].append(_shown(key, item, values.get(key), language))
     return [
         SettingGroup(
             title,
@@ -245,7 +246,7 @@ def _groups(values: Mapping[str, str], language: Language) -> list[SettingGroup]
     ]
 
 
-def _shown(key: str, item: Field[Any], value: str | None) -> SettingField:
+def _shown(key: str, item: Field[Any], value: str | None, language: Language) -> SettingField:
     default = _text(app_config()[key])
     kind = type(item.default)
     choices: tuple[str, ...] = ("true", "false") if kind is bool else ()
@@ -254,13 +255,22 @@ def _shown(key: str, item: Field[Any], value: str | None) -> SettingField:
     limits = item.metadata.get("range")
     return SettingField(
         key=key,
-        meaning=item.metadata["meaning"],
+        meaning=language.translate(item.metadata["meaning"]),
         value=default if value is None else value,
         default=default,
         choices=choices,
-        range="" if limits is None else f"{limits[0]:,} \N{EN DASH} {limits[1]:,}",
+        range=""
+        if limits is None
+        else " \N{EN DASH} ".join(_limit(end, language) for end in limits),
         numeric=kind in (int, float),
     )
+
+
+def _limit(value: float, language: Language) -> str:
+    """Write a limit; one with decimals as it is typed, with a point."""
+    if value == INF:
+        return "\N{INFINITY}"
+    return language.number(value) if isinstance(value, int) else str(value)
 
 
 def _text(value: ConfigValue) -> str:

@@ -172,14 +172,14 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
         "clients": sorted(clients, key=lambda one: not one.amiss),
         "client_counts": counted(clients),
         "state_words": state_words(language),
-        "events": [_shown(event) for event in reversed(rows[-EVENTS_SHOWN:])],
+        "events": [_shown(event, language) for event in reversed(rows[-EVENTS_SHOWN:])],
         "doing": doing_of(row, language),
         "job_log": end_of_job_log(asked, LOG_LINES_SHOWN) if asked else "",
         "load": None if ended or row.job else services.meter.load(),
     }
 
 
-def _shown(row: dict[str, Any]) -> dict[str, str]:
+def _shown(row: dict[str, Any], language: Language) -> dict[str, str]:
     event = event_of(row)
-    words = str(row.get("event")) if event is None else event.sentence
+    words = str(row.get("event")) if event is None else event.sentence_in(language)
     return {"time": str(row.get("time", ""))[11:19], "words": words}
