@@ -132,21 +132,25 @@ def _failures(outline: RunOutline, language: Language) -> str:
         none = html.paragraph(language.translate("None."))
         return none if outline.run.status == "completed" else ""
     return html.bullets(
-        language.translate("Round {round}, {event}", round=event.round, event=event.sentence)
+        language.translate(
+            "Round {round}, {event}", round=event.round, event=event.sentence_in(language)
+        )
         for event in outline.failures
     )
 
 
 def _given_up(outline: RunOutline, language: Language) -> str:
     return html.bullets(
-        language.translate("Round {round}: {event}", round=event.round, event=event.sentence)
+        language.translate(
+            "Round {round}: {event}", round=event.round, event=event.sentence_in(language)
+        )
         for event in outline.given_up
     )
 
 
 def _left_out(outline: RunOutline, language: Language) -> str:
     return html.bullets(
-        language.translate("Left out of training: {event}", event=event.sentence)
+        language.translate("Left out of training: {event}", event=event.sentence_in(language))
         for event in outline.left_out
     )
 
