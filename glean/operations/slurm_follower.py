@@ -85,7 +85,10 @@ def _submitted_and_watched(request: RunRequest, folder: Path) -> str:
         sys.stdout.write(f"job {job.number} is submitted; its log: {job.log}\n")
         sys.stdout.flush()
     job = _followed(job, folder)
-    return _settled(job, folder, Path(request.results))
+    reason = _settled(job, folder, Path(request.results))
+    # Last: whoever reads that the job has ended looks no further.
+    job.write(folder)
+    return reason
 
 
 def _job_command(folder: Path) -> list[str]:
@@ -103,7 +106,7 @@ def _followed(job: SlurmJob, folder: Path) -> SlurmJob:
             look_at = time.monotonic()
             before = watch.job
             watch.look(cancel=stopping)
-            if watch.job != before:
+            if watch.job != before and not watch.job.ended:
                 watch.job.write(folder)
         time.sleep(_POLL_S)
     return watch.job

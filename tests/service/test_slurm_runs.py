@@ -181,8 +181,10 @@ def test_its_folder_is_the_run_s(
     row = row_of(services, folder)
     assert (row.status, row.engine, row.flower_id) == ("completed", "slurm", str(RUN))
     assert row.job["state"] == "RUNNING"
+    services.discovery.refresh_if_changed()
     SlurmJob(NUMBER, "log", "COMPLETED").write(folder)
-    assert row_of(services, folder).job["state"] == "COMPLETED"
+    services.discovery.refresh_if_changed()
+    assert services.queue.find(folder.name).job["state"] == "COMPLETED"
     before = client.get("/api/v1/runs", headers=admin).json()
     services.discovery.rebuild()
     services.discovery.refresh()

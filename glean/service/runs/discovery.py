@@ -64,6 +64,7 @@ class RunDiscovery:
         self._database = database
         self._settings = settings
         self._alerts = alerts
+        self._jobs_go_on = False
         self._seen: list[int] = []
         self._next = 0.0
 
@@ -82,13 +83,14 @@ class RunDiscovery:
             self._tell_of_failures(session, going_on)
 
     def refresh_if_changed(self) -> None:
-        """Do the same, unless all runs have ended and no folder has come or gone.
+        """Do the same, unless all runs and their jobs have ended and no folder has come or gone.
 
         Files of runs that have ended are looked at now and then only. Raises as `refresh`.
         """
         seen = [_changed_at(path) for path in (self._settings.results, self._settings.requests)]
         with self._database.transaction() as session:
             all_ended = session.scalar(_GOING_ON.limit(1)) is None
+        all_ended = all_ended and not self._jobs_go_on
         if all_ended and seen == self._seen and time.monotonic() < self._next:
             return
         self.refresh()
@@ -111,6 +113,7 @@ class RunDiscovery:
 
     def _refresh_requests(self, session: Session) -> None:
         rows = {row.id: row for row in session.scalars(_OF_REQUESTS)}
+        self._jobs_go_on = False
         for folder in sorted(self._settings.requests.glob("r*")):
             row = rows.get(folder.name)
             if row is None:
@@ -119,7 +122,7 @@ class RunDiscovery:
                     continue
                 session.add(row)
             if row.engine == SLURM:
-                _update_job(row, folder)
+                self._jobs_go_on |= _update_job(row, folder)
             if row.status not in ENDED and not row.folder:
                 _update_from_request(row, folder)
                 self._forget_twin(session, row)
@@ -206,13 +209,15 @@ def _row_of_request(folder: Path) -> RunRow | None:
     )
 
 
-def _update_job(row: RunRow, folder: Path) -> None:
-    """Say how the job of a request stands; that may change until after the run's own end."""
+def _update_job(row: RunRow, folder: Path) -> bool:
+    """Say how the job of a request stands; whether it goes on, as it may after the run's end."""
     job = read_job(folder) if row.status not in ENDED or row.job else None
-    if job is not None:
-        found = {"number": job.number, "state": job.state, "reason": job.reason}
-        if found != row.job:
-            row.job = found
+    if job is None:
+        return False
+    found = {"number": job.number, "state": job.state, "reason": job.reason}
+    if found != row.job:
+        row.job = found
+    return not job.ended
 
 
 def _update_from_request(row: RunRow, folder: Path) -> None:
