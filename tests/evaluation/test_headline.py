@@ -50,6 +50,20 @@ def test_the_verdict_follows_the_numbers(federated: float, local: float, said: s
     assert said in verdict(summary(federated=federated, local=local), ENGLISH)
 
 
+def test_what_bakeries_bake_by_says_whether_joining_pays() -> None:
+    """Nobody has to bake by the shared model as it is; the sentence before names both errors."""
+    found = summary(federated=0.22, chosen=0.18, local=0.2)
+    assert "better off with the federation" in verdict(found, ENGLISH)
+    said = headline(found, ENGLISH, units_label="units")
+    assert said == (
+        "With what each bakes by in the federation (chosen) the 3 bakeries would have been off by "
+        "18.0% of the units sold on the test days; with the shared model as it is by 22.0%, alone "
+        "by 20.0%."
+    )
+    worse = summary(federated=0.19, chosen=0.22, local=0.2)
+    assert "better off alone" in verdict(worse, ENGLISH)
+
+
 def test_a_habit_that_wins_is_named() -> None:
     """A model that a plain baseline beats isn't recommended, even where it beats local."""
     found = verdict(summary(federated=0.2, local=0.3, weekday_mean=0.19, last_week=0.21), ENGLISH)

@@ -11,6 +11,7 @@ import pytest
 
 from glean.evaluation.figures.plan_curve import plan_curve
 from glean.evaluation.figures.plot_style import LeftOut, Picture
+from glean.evaluation.tables.choices import CHOICE_COLUMNS, reason_of
 from glean.evaluation.tables.client_tables import TABLES, WindowedRows, client_tables, to_texts
 from glean.evaluation.tables.coverage import coverage_row
 from glean.evaluation.tables.plan_backtest import (
@@ -27,9 +28,10 @@ from glean.forecasting.calibration import UNKNOWN
 from glean.forecasting.client_model import fit_client_model
 from glean.forecasting.forecasters import TreeForecaster
 from glean.forecasting.rolling_origin import RollingQuantiles
-from glean.languages.language import ENGLISH
+from glean.languages.language import ENGLISH, language
 from glean.metrics import Floats
 from glean.runs.index import StoredRun
+from glean.runs.results import Columns, read_table
 from glean.sales.products import Product
 from glean.settings import BoostingSettings
 from tests.evaluation.test_backtest import TEST, TRAINING, VALIDATION
@@ -166,3 +168,18 @@ def test_alone_is_planned_from_the_own_model_s_own_errors() -> None:
     )
     assert other["alone.csv"].equals(alone)
     assert not other["plan.csv"].equals(PLANS)
+
+
+def test_why_a_bakery_bakes_by_what_it_does_is_said_again_from_the_file(tmp_path: Path) -> None:
+    """In any language, from numbers; a file of an earlier version says it as it was written."""
+    path = tmp_path / "choice.csv"
+    path.write_text(to_texts(DETAILS)["choice.csv"], encoding="utf-8")
+    table = read_table(path, Columns(CHOICE_COLUMNS, ("bakery", "reason")))
+    assert table is not None
+    row = {str(name): value for name, value in table.iloc[0].items()}
+    assert reason_of(row, ENGLISH) == OWN.selection.reason(ENGLISH) == row["reason"]
+    german = language("de")
+    assert reason_of(row, german) == OWN.selection.reason(german) != row["reason"]
+    before = {name: row[name] for name in CHOICE_COLUMNS}
+    assert reason_of(before, german) == row["reason"]
+    assert reason_of(row | {"validation_days": np.nan}, german) == row["reason"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -122,3 +123,29 @@ def test_a_template_says_nothing_unmarked(path: Path) -> None:
     plain = re.sub(r"{%.*?%}|{{.*?}}|{#.*?#}", " ", text, flags=re.DOTALL)
     words = re.findall(r"[^\W\d_]+", " ".join([*spoken, re.sub(r"<[^>]*>", " ", plain)]))
     assert set(words) <= {"Glean", "glean"}
+
+
+def marked_in_f_strings(source: str) -> list[int]:
+    """Lines of sentences that Babel passes over, as they stand within an f-string."""
+    marks = {"translate", "translate_count", "translatable", "gettext", "ngettext", "_"}
+    return [
+        call.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.JoinedStr)
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "attr", getattr(call.func, "id", "")) in marks
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    ]
+
+
+def test_no_sentence_stands_in_an_f_string() -> None:
+    """There it would stay English, and nobody would miss it."""
+    assert marked_in_f_strings("f\"{say.translate('A pear.')} {_('Two.')}\"") == [1, 1]
+    found = {
+        path.name: lines
+        for path in (REPOSITORY / "glean").rglob("*.py")
+        if (lines := marked_in_f_strings(path.read_text("utf-8")))
+    }
+    assert found == {}

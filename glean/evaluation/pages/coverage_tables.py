@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from glean.evaluation.pages import html
+from glean.evaluation.tables.choices import reason_of
 from glean.evaluation.tables.coverage import INTERVALS, PIT_BINS
 from glean.languages.language import Language
 
@@ -54,7 +55,10 @@ def coverage_table(coverage: pd.DataFrame, language: Language) -> str:
 
 def selection_table(choices: pd.DataFrame, language: Language) -> str:
     """Say what each bakery bakes by, and why."""
-    rows = [[str(row["bakery"]), str(row["reason"])] for row in choices.to_dict("records")]
+    rows = [
+        [str(row["bakery"]), reason_of({str(k): v for k, v in row.items()}, language)]
+        for row in choices.to_dict("records")
+    ]
     return html.table(
         language.translate("What each bakery bakes by, chosen on its validation days."),
         [language.translate("bakery"), language.translate("choice")],

@@ -16,6 +16,7 @@ import pandas as pd
 
 from glean.errors import GleanError
 from glean.evaluation.pages import html
+from glean.evaluation.tables.choices import reason_of
 from glean.evaluation.tables.headline import units_word
 from glean.evaluation.tables.plan_backtest import savings
 from glean.evaluation.tables.plan_savings import owner_sentences
@@ -78,7 +79,9 @@ def owner_page(results: RunResults, bakery: str, language: Language) -> str:
                 [html.paragraph(_gain(days, units, language)), _methods_table(days, language)],
             ),
             html.section(_("Where the forecast is weak"), [_weak(days, language)]),
-            html.section(_("What you would bake by"), [html.paragraph(_reason(results, bakery))]),
+            html.section(
+                _("What you would bake by"), [html.paragraph(_reason(results, bakery, language))]
+            ),
             html.section(
                 _("What left your shop"),
                 [html.bullets(_(text) for text in LEFT), html.paragraph(_(STAYED))],
@@ -221,6 +224,9 @@ def _bias(rows: pd.DataFrame) -> float | None:
     return float((rows["chosen"] - rows["units"]).sum()) / units if units > 0 else None
 
 
-def _reason(results: RunResults, bakery: str) -> str:
+def _reason(results: RunResults, bakery: str, language: Language) -> str:
     own = _own(results.choices, bakery)
-    return "" if own is None else str(own["reason"].iloc[0])
+    if own is None:
+        return ""
+    row = {str(name): value for name, value in own.iloc[0].items()}
+    return reason_of(row, language)

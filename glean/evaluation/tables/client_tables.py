@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from glean.aggregation.error_histogram import ErrorDistribution
+from glean.evaluation.tables.choices import CHOICE_COLUMNS, CHOSEN_BY_COLUMNS, choice_row
 from glean.evaluation.tables.coverage import COVERAGE_COLUMNS, INTERVALS, coverage_row, ends_of
 from glean.evaluation.tables.plan_backtest import (
     CRITICAL_RATIOS,
@@ -30,7 +31,6 @@ from glean.forecasting.client_model import ClientModel, fit_client_model
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.rolling_origin import RollingQuantiles, rolling_quantiles
-from glean.languages.language import ENGLISH
 from glean.metrics import Floats
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.sales.products import Product, read_products
@@ -45,22 +45,12 @@ DAY_COLUMNS = (
     *METHODS,
     *(f"{end}_{interval}" for interval in INTERVALS for end in ("lower", "upper")),
 )
-CHOICE_COLUMNS = (
-    "bakery",
-    "personalised",
-    "federated",
-    "local",
-    "weekday-mean",
-    "trees_share",
-    "level_share",
-    "reason",
-)
 TABLES = {
     "days.csv": DAY_COLUMNS,
     "plan.csv": PLAN_COLUMNS,
     "alone.csv": PLAN_COLUMNS,
     "coverage.csv": COVERAGE_COLUMNS,
-    "choice.csv": CHOICE_COLUMNS,
+    "choice.csv": (*CHOICE_COLUMNS, *CHOSEN_BY_COLUMNS),
 }
 """Files and their columns."""
 
@@ -181,7 +171,9 @@ def client_tables(
         "coverage.csv": coverage_row(
             bakery.test, quantiles, bakery=bakery.name, cohort=bakery.cohort
         ),
-        "choice.csv": _selection_row(bakery.name, own),
+        "choice.csv": pd.DataFrame(
+            [choice_row(bakery.name, own)], columns=list(TABLES["choice.csv"])
+        ),
     }
 
 
@@ -200,14 +192,3 @@ def _days(
     }
     methods = {name: made[name] for name in METHODS}
     return test.keys.assign(units=test.units, **methods, **ends)[list(DAY_COLUMNS)]
-
-
-def _selection_row(bakery: str, own: ClientModel) -> pd.DataFrame:
-    row: dict[str, object] = {name: own.selection.weights.get(name, 0.0) for name in CHOICE_COLUMNS}
-    row |= {
-        "bakery": bakery,
-        "trees_share": own.personalized.trees_share,
-        "level_share": own.personalized.level_share,
-        "reason": own.selection.reason(ENGLISH),
-    }
-    return pd.DataFrame([row], columns=list(CHOICE_COLUMNS))

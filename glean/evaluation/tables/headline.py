@@ -250,8 +250,10 @@ def best_possible_sentence(summary: Summary, language: Language) -> str:
     ]
     if not distances:
         return start + "."
-    listed = ", ".join(distances)
-    return f"{start}; {language.translate('distance in percentage points: {them}', them=listed)}."
+    distance = language.translate(
+        "distance in percentage points: {them}", them=", ".join(distances)
+    )
+    return f"{start}; {distance}."
 
 
 def incomplete_sentence(summary: Summary, language: Language) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from glean.evaluation.tables.choices import CHOICE_COLUMNS
 from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.run_outline import RunOutline, read_outline
 from glean.evaluation.tables.scores import SCORE_COLUMNS
@@ -20,6 +21,7 @@ _WANTED = {
     "truth.csv": ("bakery", "units", "abs_error", "wape"),
     "growth.csv": ("bakeries", "wape_federated", "wape_local", "wape_weekday_mean"),
     **TABLES,
+    "choice.csv": CHOICE_COLUMNS,  # runs of an earlier version have no further ones
 }
 _WITH_DATES = ("forecasts.csv", "days.csv")
 _COLUMNS = {

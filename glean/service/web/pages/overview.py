@@ -79,13 +79,13 @@ def _hands(
     ready = look(services)
     found = [Hand(text) for text in (ready.database, ready.results) if text]
     if ended and ended[0].status == RunStatus.FAILED:
-        found.append(Hand(f"{_('failed')}: {ended[0].reason}", ended[0].id))
+        found.append(Hand(": ".join((_("failed"), ended[0].reason)), ended[0].id))
     for row in running:
         folder = services.queue.run_folder(row)
         standings = [] if folder is None else client_standings(folder / "events.jsonl")
         missing = [one.name for one in standings if one.state is ClientState.MISSING]
         if missing:
-            found.append(Hand(f"{_('missing')}: {', '.join(missing)}", row.id))
+            found.append(Hand(": ".join((_("missing"), ", ".join(missing))), row.id))
     return found + _absences(services, language)
 
 
