@@ -6,15 +6,13 @@ import math
 
 import pytest
 
-from glean.evaluation.tables.headline import (
+from glean.evaluation.tables.comparison_sentences import (
     best_possible_sentence,
     chosen_sentence,
     comparison_sentence,
-    headline,
     incomplete_sentence,
-    points,
-    verdict,
 )
+from glean.evaluation.tables.headline import headline, points, verdict
 from glean.evaluation.tables.summary import (
     BestPossible,
     Comparison,
@@ -62,6 +60,20 @@ def test_what_bakeries_bake_by_says_whether_joining_pays() -> None:
     )
     worse = summary(federated=0.19, chosen=0.22, local=0.2)
     assert "better off alone" in verdict(worse, ENGLISH)
+
+
+def test_noise_hides_whether_joining_pays() -> None:
+    """Two standard deviations of a difference are to be told apart, as the sentence above says."""
+
+    def verdict_of(federated: float) -> str:
+        scores = tuple(
+            MethodScore(name, GroupScore(1, wape, math.nan, 0.01), NOBODY, NOBODY)
+            for name, wape in (("federated", federated), ("local", 0.2))
+        )
+        return verdict(Summary(scores, 0, None, None), ENGLISH)
+
+    assert "can't be told" in verdict_of(0.18)
+    assert "better off with the federation" in verdict_of(0.16)
 
 
 def test_a_habit_that_wins_is_named() -> None:

@@ -131,7 +131,7 @@ def test_a_deployment_says_where_the_figures_stand(tmp_path: Path) -> None:
     text = report_of(folder).text
     assert "in plan.csv beside its model" in text
     assert "established (1)" not in text
-    assert "all: WAPE" in text
+    assert "all bakeries: WAPE" in text
     assert "established: WAPE" not in text
     assert "RMSE (units)" not in text
     assert "Every bakery" not in text

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, LeftOut, Picture, plain
-from glean.evaluation.tables.headline import (
+from glean.evaluation.tables.comparison_sentences import (
     best_possible_sentence,
     chosen_sentence,
     comparison_sentence,
-    of_what,
-    points,
 )
+from glean.evaluation.tables.headline import of_what, points
 from glean.evaluation.tables.results import RunResults
 from glean.evaluation.tables.summary import ALL_BAKERIES, BestPossible, Summary, wape_by_bakery
 from glean.languages.catalogues import translatable

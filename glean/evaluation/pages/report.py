@@ -23,15 +23,13 @@ from glean.evaluation.pages.report_tables import (
     summary_table,
 )
 from glean.evaluation.pages.run_page import ReportPage, make_page
-from glean.evaluation.tables.headline import (
+from glean.evaluation.tables.comparison_sentences import (
     best_possible_sentence,
     chosen_sentence,
     comparison_sentence,
-    gain_sentence,
-    headline,
     incomplete_sentence,
-    verdict,
 )
+from glean.evaluation.tables.headline import gain_sentence, headline, verdict
 from glean.evaluation.tables.named_day_scores import named_day_scores
 from glean.evaluation.tables.plan_savings import lead_sentences
 from glean.evaluation.tables.results import RunResults, read_results

@@ -232,8 +232,9 @@ def _parsed(text: Any) -> dt.datetime | None:
 def _traffic(rounds: pd.DataFrame | None, language: Language) -> str:
     if rounds is None or not {"bytes_down", "bytes_up"} <= set(rounds.columns):
         return ""
+    unit = language.translate("MB")
     down, up = (
-        f"{language.number(float(rounds[name].sum()) / 1e6, 2)} MB"
+        f"{language.number(float(rounds[name].sum()) / 1e6, 2)} {unit}"
         for name in ("bytes_down", "bytes_up")
     )
     return language.listed([down, up])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
-from glean.evaluation.tables.headline import (
+from glean.evaluation.tables.comparison_sentences import (
     best_possible_sentence,
     chosen_sentence,
     comparison_sentence,
+    incomplete_sentence,
+)
+from glean.evaluation.tables.headline import (
     gain_sentence,
     headline,
-    incomplete_sentence,
     score_percent,
     units_word,
     verdict,
@@ -21,7 +23,7 @@ from glean.languages.catalogues import translatable
 from glean.languages.language import Language
 
 GROUPS = {
-    "all": translatable("all"),
+    "all": translatable("all bakeries"),
     "established": translatable("established"),
     "newcomers": translatable("newcomers"),
 }
