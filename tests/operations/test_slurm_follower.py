@@ -92,7 +92,8 @@ def error_of(asked: Path) -> str:
 def test_a_job_is_followed_to_its_good_end(asked: Path, results: Path, cluster: FakeSlurm) -> None:
     """It runs the request, and beside it stands how it is."""
     with following(asked) as codes:
-        assert read_job(asked) == SlurmJob(NUMBER, str(cluster.log), "PENDING", "Resources")
+        pending = SlurmJob(NUMBER, str(cluster.log), "PENDING", "Resources")
+        wait_for(lambda: read_job(asked) == pending, "the first look")
         cluster.stands("RUNNING")
         stands(asked, "RUNNING")
         ran(asked, results, status="completed")
