@@ -341,6 +341,12 @@ def test_an_owner_has_a_page_of_the_own_bakery(tmp_path: Path, three_bakeries: s
     columns = re.findall(r"<th[^>]*>(a plan of your own alone|the plan in the federation)", html)
     assert columns == ["a plan of your own alone", "the plan in the federation"]
     assert "bakery 0" not in html
+    french = ["report", str(path), "--bakery", "bakery 1", "--language", "fr"]
+    assert RUNNER.invoke(app, french).exit_code == 0
+    html = (path / "bakery-bakery-1.html").read_text(encoding="utf-8")
+    assert '<html lang="fr">' in html
+    assert "weekday-mean, +20\N{NO-BREAK SPACE}%" in html
+    assert "samedi" in html
     refused = RUNNER.invoke(app, ["report", str(path), "--bakery", "nobody"])
     assert refused.exit_code == 2
     assert "bakery 0, bakery 1, bakery 2" in " ".join(refused.output.split())

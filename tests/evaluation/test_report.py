@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -14,11 +17,13 @@ from rich.console import Console
 
 from glean.cli.tables import final_result
 from glean.errors import GleanError
-from glean.evaluation.pages.report import write_report
+from glean.evaluation.figures.plot_style import Canvas
+from glean.evaluation.pages.report import make_report, write_report
 from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
-from glean.languages.language import ENGLISH
+from glean.languages.catalogues import read_catalogue
+from glean.languages.language import ENGLISH, LanguageCode, language
 from glean.operations.report import rewrite_report
 from tests.evaluation.made_runs import (
     FIGURES,
@@ -300,3 +305,56 @@ def test_a_damaged_table_is_named_before_anything_is_measured(tmp_path: Path) ->
 
     with pytest.raises(GleanError, match=r"bakeries\.csv"):
         rewrite_report(folder, growth=True, measured=measured)
+
+
+class Said(HTMLParser):
+    """What a page says, piece by piece, alternative texts among it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del tag
+        self.found.add(dict(attrs).get("alt") or "")
+
+    def handle_data(self, data: str) -> None:
+        self.found.add(data.strip())
+
+
+def fixed_parts(code: str) -> list[str]:
+    """The longest piece of each English sentence that reads otherwise in a language."""
+    parts = []
+    for message in read_catalogue(code):
+        ids = message.id if isinstance(message.id, tuple) else (message.id,)
+        for text in ids:
+            part = max(re.split(r"{\w+}", str(text)), key=len).strip(" .;:,()")
+            if len(part) > 20:
+                parts.append(part)
+    return parts
+
+
+@pytest.mark.parametrize("code", ["de", "fr"])
+def test_a_report_says_nothing_in_english(five: Path, code: LanguageCode) -> None:
+    """No piece of a sentence that the catalogue translates, in text, captions or alternatives."""
+    with mock.patch.object(Canvas, "png", return_value=b""):
+        page = make_report(five, language(code)).html
+        english = make_report(five, ENGLISH).html
+    said = "\n".join(Said(page).found)
+    assert f'<html lang="{code}">' in page
+    parts = fixed_parts(code)
+    assert [part for part in parts if part in said] == []
+    assert len([part for part in parts if part in "\n".join(Said(english).found)]) > 40
+
+
+@pytest.mark.parametrize(("code", "day"), [("de", "Mo"), ("fr", "lun.")])
+def test_numbers_and_days_of_pictures_are_written_by_language(
+    five: Path, code: LanguageCode, day: str
+) -> None:
+    """Alternative texts have the numbers that the page has, as one writes them there."""
+    with mock.patch.object(Canvas, "png", return_value=b""):
+        alts = [text for text in Said(make_report(five, language(code)).html).found if day in text]
+    assert any(
+        re.search(rf"{re.escape(day)}\S* \d+,\d\N{{NO-BREAK SPACE}}%", text) for text in alts
+    )

@@ -117,6 +117,24 @@ def test_the_report_of_a_run_can_be_made_again(completed: tuple[Result, Path]) -
     assert {path.name for path in folder.iterdir()} == LEFT
 
 
+def test_a_report_is_written_in_the_language_that_is_asked_for(
+    completed: tuple[Result, Path],
+) -> None:
+    """Numbers too, on the page and in the terminal; English again without the word."""
+    _, folder = completed
+    before = (folder / "report.html").read_bytes()
+    german = glean("report", folder, "--language", "de")
+    assert german.exit_code == 0, german.output
+    page = text_of(folder)
+    assert '<html lang="de">' in page
+    assert "Testzeilen aller Clients" in page
+    assert "Testzeilen aller Clients" in german.output
+    assert re.search(r"Log-Verlust \d,\d{4}, Trefferquote \d,\d{4}", page)
+    assert glean("report", folder, "--language", "it").exit_code == 2
+    assert glean("report", folder).exit_code == 0
+    assert (folder / "report.html").read_bytes() == before
+
+
 def test_there_is_no_page_by_client(completed: tuple[Result, Path]) -> None:
     """It is refused in words that say where the results are."""
     result = glean("report", completed[1], "--bakery", "client 1")
