@@ -16,7 +16,7 @@ from glean.errors import FederationError
 from glean.operations.slurm import job_profile
 from glean.regular_files import read_regular, words_of
 from glean.runs.folder import utc_now, write_whole
-from glean.settings import ConfigValue
+from glean.settings import ConfigValue, RunSettings
 
 if TYPE_CHECKING:
     from glean.operations.simulation import PreparedSimulation
@@ -120,3 +120,17 @@ def prepare_request(request: RunRequest) -> PreparedSimulation | PreparedDeploym
 def check_request(request: RunRequest) -> None:
     """Refuse a request that can't be run; raises as `prepare_request`."""
     prepare_request(request)
+
+
+def check_settings(given: Mapping[str, ConfigValue]) -> None:
+    """Refuse settings that no run could have.
+
+    Raises
+    ------
+    GleanError
+        Says which.
+    """
+    from glean.federation.workload.registry import workload_of
+
+    settings = RunSettings.from_config(given)
+    workload_of(settings).check(settings)

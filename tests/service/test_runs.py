@@ -308,8 +308,9 @@ def test_defaults_count_unless_a_run_is_told_otherwise(
     assert client.put("/api/config", headers=admin, json=chosen).json() == chosen
     assert client.get("/api/config", headers=admin).json() == chosen
     assert ask(client, admin).json()["settings"] == chosen["settings"] | SMALL["settings"]
-    wrong = {"settings": {"max-depth": 300}}
-    assert client.put("/api/config", headers=admin, json=wrong).status_code == 422
+    for wrong in ({"max-depth": 300}, {"holiday-region": "DE-XX"}):
+        answer = client.put("/api/config", headers=admin, json={"settings": wrong})
+        assert answer.status_code == 422, answer.text
     assert client.get("/api/config", headers=admin).json() == chosen
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from glean.errors import SettingsError
+from glean.operations.run_request import check_settings
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.run_details import list_rounds
 from glean.service.api.run_models import RoundTable, Run, SettingValue
@@ -17,7 +18,6 @@ from glean.service.problems import not_found, responses, settings_problems
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import ACTIVE, RunStatus
 from glean.service.services import Services
-from glean.settings import RunSettings
 
 router = APIRouter(prefix="/api", tags=["short forms"], responses=responses(422, 503))
 
@@ -87,7 +87,7 @@ def set_config(body: Config, principal: Admin, services: Parts, request: Request
     """Choose them anew, all of them."""
     refuse_paths(body.settings)
     try:
-        RunSettings.from_config(body.settings)
+        services.workers.run(check_settings, body.settings)
     except SettingsError as error:
         raise settings_problems(error) from error
     services.defaults.replace(body.settings)
