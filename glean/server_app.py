@@ -30,6 +30,7 @@ from glean.privacy.noise_budget import RECORDS_OF_A_DAY
 from glean.runs.events import RunStarted
 from glean.runs.folder import reason_of
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
+from glean.runs.phase_events import Phase
 from glean.runs.record import RunRecord
 from glean.settings import ConfigValue, RunSettings
 
@@ -66,6 +67,7 @@ def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord, *, ru
     if settings.resume:
         record.note(resumed_from=settings.resume)
     key = signer.public if signer else None
+    record.folder.begin_phase(Phase.REGISTRATION)
     start = take_start_model(settings, record.folder, key=key)
     start.wait_for_nodes(grid, timeout_s=float(settings.rounds.round_timeout_s))
     clients, infos, newcomers = register_clients(
@@ -86,6 +88,7 @@ def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord, *, ru
     )
     caution = conclusion.caution(settings, clients=sum(info.trains for info in infos.values()))
     _announce(clients, infos, settings, deployed=deployed, caution=caution)
+    record.folder.begin_phase(Phase.PREPARATION)
     spec = start.spec or negotiate_spec(infos, newcomers, settings)
     loop = training_loop(clients, settings, spec, infos, newcomers, start=start.model)
     result = loop.run(start.state)
@@ -100,6 +103,7 @@ def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord, *, ru
     if loop.noises_scores:
         record.note(score_noise=loop.score_noise)
     card.write(conclusion.card_facts(finished, tested=True))
+    record.folder.begin_phase(Phase.REPORT)
     record.end("completed", before_last=lambda: conclusion.write_report(record.folder.path))
     LOG.info("%s%s", SUMMARY, summary)
 

@@ -83,7 +83,17 @@ def test_a_run_leaves_the_files_of_the_design(
     assert facts["start"] <= facts["end"]
     assert facts["learning_rate"] == 0.3
     names = [event["event"] for event in events_of(folder)]
-    assert names == ["run_started", "round_finished", "round_finished", "run_finished"]
+    assert names == [
+        "phase_started",
+        "run_started",
+        "phase_started",
+        "round_finished",
+        "round_finished",
+        "phase_started",
+        "phase_started",
+        "phase_started",
+        "run_finished",
+    ]
     assert reports == [folder]
     model = (folder / "model.ubj").read_bytes()
     assert model == (folder / "models" / f"round_{facts['best_round']:03d}.ubj").read_bytes()

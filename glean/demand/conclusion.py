@@ -38,6 +38,7 @@ from glean.languages.language import ENGLISH, Language
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.learning.xgboost_library import load_xgboost
 from glean.runs.folder import RunFolder
+from glean.runs.phase_events import Phase
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
 
@@ -124,6 +125,7 @@ class _Diagnosis:
     def write(self) -> list[BakeryScore]:
         """Write single days, the truth and all bakeries' tables; the scores of pooled training."""
         settings, folder = self.run.settings, self.run.folder
+        folder.begin_phase(Phase.DIAGNOSIS)
         bakeries = opened_bakeries(self.run)
         model = read_model(self.run.result.model.to_bytes())
         pooled = None

@@ -101,6 +101,11 @@ class Language:
             return NOTHING
         return f"{format_datetime(moment, 'medium', locale=self.locale)} UTC"
 
+    def time_of_day(self, text: str | None) -> str:
+        """Write the UTC time of day of such a moment, hours to 24 in all languages."""
+        moment = _parsed(text)
+        return NOTHING if moment is None else f"{moment:%H:%M:%S} UTC"
+
     def day(self, text: str) -> str:
         """Write an ISO date."""
         return format_date(dt.date.fromisoformat(text), "medium", locale=self.locale)

@@ -2,7 +2,7 @@
 
 A line of `events.jsonl` is the time, the kind and the fields, in this order. Whoever tells people
 of an event (the terminal, the report, a log) takes its sentence from here. What came to nothing has
-events in `setback_events.py`.
+events in `setback_events.py`, what is done where no round is finished in `phase_events.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self, get_args
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
 from glean.runs.event_row import Event, fits
+from glean.runs.phase_events import PhaseStarted
 from glean.runs.setback_events import Setback
 
 
@@ -249,7 +250,7 @@ _ENDINGS = {
     "failed": translatable("the run failed"),
 }
 
-KINDS = {kind.kind: kind for kind in {*Event.__subclasses__(), *get_args(Setback)}}
+KINDS = {kind.kind: kind for kind in {*Event.__subclasses__(), *get_args(Setback), PhaseStarted}}
 """Every kind of event by the name that `events.jsonl` calls it."""
 
 

@@ -18,6 +18,7 @@ from glean.errors import FederationError
 from glean.regular_files import absolute_path, words_of
 from glean.runs.event_row import Event
 from glean.runs.events import event_of
+from glean.runs.phase_events import Phase, PhaseStarted
 from glean.runs.spreadsheet_cells import escape_cell
 
 LOG = logging.getLogger("glean")
@@ -89,6 +90,12 @@ class RunFolder:
         """Append a line to `events.jsonl`."""
         time = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         self.append_events([{"time": time, **event.to_row()}])
+
+    def begin_phase(self, phase: Phase) -> None:
+        """Append to `events.jsonl`, and log, what is done from now on."""
+        event = PhaseStarted(phase)
+        self.append_event(event)
+        LOG.info("%s", event.sentence)
 
     def append_events(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Append rows of events as they are to `events.jsonl`, all by one write to the file."""

@@ -18,6 +18,7 @@ from glean.runs.events import (
     WaitingForBakeries,
 )
 from glean.runs.folder import RunFolder
+from glean.runs.phase_events import Phase, PhaseStarted
 from glean.runs.setback_events import SumLost, TreesGivenUp
 
 
@@ -27,6 +28,7 @@ def test_it_tells_who_comes_and_goes(tmp_path: Path, capsys: pytest.CaptureFixtu
     with following(tmp_path, 2) as started:
         started(7)
         for event in (
+            PhaseStarted(Phase.REGISTRATION),
             WaitingForBakeries(0, 1, 2, {}),
             RunStarted(("Anna", "[Bruno]"), 2),
             BakeryFailed(1, "[Bruno]", "no reply"),
@@ -43,6 +45,7 @@ def test_it_tells_who_comes_and_goes(tmp_path: Path, capsys: pytest.CaptureFixtu
     lines = [line.strip() for line in capsys.readouterr().err.splitlines()]
     told = [line for line in lines if line and "━" not in line]
     assert told == [
+        "Waiting for the bakeries to report.",
         "waiting for bakeries: 1 of 2",
         "[Bruno]: no reply",
         "[Bruno] is missing; last heard of 61 s ago",

@@ -83,7 +83,16 @@ def test_a_run_leaves_what_every_run_leaves(completed: tuple[Result, Path]) -> N
     assert (scores["accuracy"] == scores["hits"] / scores["rows"]).all()
     lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
     kinds = [json.loads(line)["event"] for line in lines]
-    assert kinds == ["run_started", "round_finished", "round_finished", "run_finished"]
+    assert kinds == [
+        "phase_started",
+        "run_started",
+        "phase_started",
+        "round_finished",
+        "round_finished",
+        "phase_started",
+        "phase_started",
+        "run_finished",
+    ]
 
 
 def test_the_terminal_and_the_page_say_what_came_of_it(completed: tuple[Result, Path]) -> None:

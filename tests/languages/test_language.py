@@ -70,3 +70,9 @@ def test_the_dearest_language_that_there_is_is_spoken(wanted: list[str], code: s
     """English where there is none."""
     assert best_language(wanted).code == code
     assert code in LANGUAGES
+
+
+def test_a_time_of_day_is_the_same_everywhere() -> None:
+    """A dash where there is none."""
+    assert language("fr").time_of_day("2026-03-01T14:05:09.250+00:00") == "14:05:09 UTC"
+    assert language("de").time_of_day("?") == "\N{EN DASH}"

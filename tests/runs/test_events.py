@@ -25,6 +25,7 @@ from glean.runs.events import (
     event_of,
 )
 from glean.runs.folder import RunFolder, known_events
+from glean.runs.phase_events import PhaseStarted
 from glean.runs.setback_events import (
     FirstModelBetter,
     GroupLeftOut,
@@ -136,6 +137,11 @@ EVENTS: list[tuple[Event, str, str]] = [
         "round 1 is finished: wape 0.250",
     ),
     (
+        PhaseStarted("report"),
+        '"event": "phase_started", "phase": "report"',
+        "The report is written.",
+    ),
+    (
         RunFinished("failed", "no flour"),
         '"event": "run_finished", "status": "failed", "reason": "no flour"',
         "the run failed: no flour",
@@ -173,6 +179,7 @@ IN_GERMAN = {
     "round_unscored": "nicht bewertet: Der Unterschied zu früheren Bewertungen verriete etwas über "
     "A, B",
     "round_finished": "Runde 1 ist fertig: wape 0,250",
+    "phase_started": "Der Bericht wird geschrieben.",
     "run_finished": "der Lauf ist fehlgeschlagen: no flour",
 }
 
@@ -234,3 +241,8 @@ def test_what_is_unknown_or_damaged_is_no_event(tmp_path: Path, row: dict[str, A
     path.write_text("\n".join(lines) + "\n" + json.dumps(good)[:-3])
     assert event_of(row) is None
     assert known_events(path) == [BakeryJoined(1, "A")] * 2
+
+
+def test_a_phase_that_is_not_known_is_named() -> None:
+    """As a newer version of Glean wrote it."""
+    assert PhaseStarted("baking").sentence == "baking"

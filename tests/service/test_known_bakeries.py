@@ -22,16 +22,21 @@ from glean.runs.events import (
     RoundFinished,
     RunFinished,
     RunStarted,
+    WaitingForBakeries,
 )
+from glean.runs.phase_events import Phase, PhaseStarted
 from glean.runs.setback_events import GroupLeftOut
 from glean.service.alerts.absence_watch import AbsenceWatch
 from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.outbox import AlertOutbox
 from glean.service.runs.client_states import ClientState, client_standings
+from glean.service.runs.queue import find_row
+from glean.service.runs.status import RunStatus
 from glean.service.services import Services
 
 NOW = dt.datetime.now(dt.UTC)
 END = RunFinished("completed", "")
+WAIT = WaitingForBakeries(2, 2, 3, {})
 
 
 def ago(days: float) -> str:
@@ -76,6 +81,10 @@ def write_run(
         ([BakeryNotTrained("a", "too few days")], (ClientState.WATCHING, 1)),
         ([BakeryMissing(2, "a", ago(9), 30.0)], (ClientState.MISSING, None)),
         ([BakeryMissing(2, "a", ago(9), 30.0), BakeryReturned(3, "a", 60.0)], ("training", 2)),
+        ([WAIT], (ClientState.WAITING, 1)),
+        ([WAIT, RoundFinished(2, 1, 1, 0)], (ClientState.TRAINING, 2)),
+        ([WAIT, END], (ClientState.DONE, 2)),
+        ([BakeryFailed(2, "a", "no"), WAIT], (ClientState.FAILED, 1)),
         ([BakeryFailed(2, "a", "no")], (ClientState.FAILED, 1)),
         ([BakeryFailed(2, "a", "no"), RoundFinished(2, 1, 1, 0)], (ClientState.FAILED, 1)),
         ([BakeryFailed(2, "a", "no"), RoundFinished(3, 1, 1, 0)], (ClientState.TRAINING, 2)),
@@ -193,3 +202,23 @@ def test_the_overview_and_the_page_name_who_stays_away(
     client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
     assert "b is missing for 8 days." in client.get("/").text
     assert "missing for 8 days" in client.get("/bakeries").text
+
+
+def test_a_run_s_page_says_what_is_done_where_no_round_tells(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """And since when; rounds, and the end, tell by themselves."""
+    write_run(results, 1, 2, "a", "b")
+    path = next(results.glob("2*"))
+    services.discovery.refresh()
+    client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
+    phase = PhaseStarted(Phase.FINAL_TEST)
+    words = "The rounds are done. Each bakery refines"
+    begun = [RunStarted(("a", "b"), 1), RoundFinished(1, 2, 2, 0)]
+    with services.database.transaction() as session:
+        find_row(session, "1").status = RunStatus.RUNNING
+    for events, doing in (([*begun, phase], True), ([phase, *begun], False), (begun, False)):
+        write_events(path / "events.jsonl", days_ago=0, events=events)
+        page = client.get("/runs/1/live").text.partition("What happened")[0]
+        assert (words in page) == doing
+        assert ("Since " in page) == doing

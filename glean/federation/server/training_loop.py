@@ -28,6 +28,7 @@ from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
 from glean.federation.workload.registry import workload_of
 from glean.runs.folder import checkpoint_name
+from glean.runs.phase_events import Phase
 from glean.runs.setback_events import RoundGivenUp, RoundTakenBack, Setback
 
 LOG = logging.getLogger("glean")
@@ -152,6 +153,7 @@ class TrainingLoop:
         FederationError
             No bakery gave a valid reply.
         """
+        self._clients.folder.begin_phase(Phase.FINAL_TEST)
         number, model = result.last_round, result.model
         found = self._final.request(TEST, number, model, findings=findings, card=result.card)
         if not found:

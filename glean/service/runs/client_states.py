@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from glean.runs.events import (
     RoundFinished,
     RunFinished,
     RunStarted,
+    WaitingForBakeries,
     event_of,
 )
 from glean.runs.folder import read_events
@@ -30,6 +31,7 @@ class ClientState(StrEnum):
     """How a bakery stands in a run."""
 
     TRAINING = "training"
+    WAITING = "waiting"
     WATCHING = "watching"
     MISSING = "missing"
     FAILED = "failed"
@@ -107,18 +109,37 @@ def _apply(found: dict[str, ClientStanding], event: Event, time: str) -> None:
         case GroupLeftOut():
             for name in event.members:
                 found[name] = now(name, ClientState.REFUSED, event.round, event)
-        case RoundFinished() if not event.failures:
-            failed = [one for one in _in(found, ClientState.FAILED) if one.round < event.round]
-            found.update({f.name: now(f.name, ClientState.TRAINING, event.round) for f in failed})
-        case RunFinished():
-            ended = _in(found, ClientState.TRAINING)
-            found.update({e.name: now(e.name, ClientState.DONE, e.round) for e in ended})
+        case WaitingForBakeries() | RoundFinished() | RunFinished():
+            for one in _moved(found.values(), event):
+                found[one.name] = replace(one, since=time)
         case BakeryJoined() | BakeryReturned() | BakeryNotTrained() | BakeryFailed():
             found[event.bakery] = _of_one(event, now)
 
 
-def _in(found: Mapping[str, ClientStanding], state: ClientState) -> list[ClientStanding]:
-    return [one for one in found.values() if one.state is state]
+def _moved(
+    known: Iterable[ClientStanding], event: WaitingForBakeries | RoundFinished | RunFinished
+) -> list[ClientStanding]:
+    """Say how those stand whom an event concerns, though it doesn't name them."""
+    match event:
+        case WaitingForBakeries():
+            moved, state, number = (
+                _in(known, ClientState.TRAINING),
+                ClientState.WAITING,
+                event.round,
+            )
+        case RoundFinished():
+            known, state, number = list(known), ClientState.TRAINING, event.round
+            moved = _in(known, ClientState.WAITING)
+            if not event.failures:
+                moved += [one for one in _in(known, ClientState.FAILED) if one.round < number]
+        case RunFinished():
+            moved = _in(known, ClientState.TRAINING, ClientState.WAITING)
+            return [replace(one, state=ClientState.DONE) for one in moved]
+    return [ClientStanding(one.name, state, number) for one in moved]
+
+
+def _in(known: Iterable[ClientStanding], *states: ClientState) -> list[ClientStanding]:
+    return [one for one in known if one.state in states]
 
 
 def _of_one(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from glean.languages.language import Language
+from glean.runs.events import RoundFinished, RunFinished, event_of
+from glean.runs.phase_events import PhaseStarted
 from glean.service.accounts.scopes import Scope
 from glean.service.runs.client_states import ClientState
 from glean.service.runs.listing import RunOrder
@@ -15,6 +20,7 @@ def state_words(language: Language) -> dict[ClientState, str]:
     _ = language.gettext
     return {
         ClientState.TRAINING: _("training"),
+        ClientState.WAITING: _("waiting for others"),
         ClientState.WATCHING: _("not learned from"),
         ClientState.MISSING: _("missing"),
         ClientState.FAILED: _("failed"),
@@ -55,8 +61,18 @@ def doing_of(row: RunRow, language: Language) -> str:
             return _("Its job waits its turn at SLURM.")
         case RunStatus.STARTING:
             return _("Its process starts; with Ray that takes half a minute.")
-        case RunStatus.RUNNING if not row.rounds:
-            return _("Bakeries report, agree on features and prepare their tables.")
-        case RunStatus.RUNNING if row.rounds_done >= row.rounds:
-            return _("The rounds are done: the final test, own models and bake plans are made.")
+    return ""
+
+
+def phase_of(events: Sequence[Mapping[str, Any]], language: Language) -> str:
+    """Say what a run is doing since its last round, by its events; "" while rounds tell."""
+    for row in reversed(events):
+        match event_of(row):
+            case PhaseStarted() as event:
+                began = language.time_of_day(str(row.get("time")))
+                return language.translate(
+                    "{doing} Since {time}.", doing=event.sentence_in(language), time=began
+                )
+            case RoundFinished() | RunFinished():
+                return ""
     return ""

@@ -31,7 +31,7 @@ from glean.service.web.browser_access import (
     Parts,
     RunningBrowser,
 )
-from glean.service.web.labels import doing_of, order_words, state_words
+from glean.service.web.labels import doing_of, order_words, phase_of, state_words
 from glean.service.web.rendering import language_for, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -173,7 +173,7 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
         "client_counts": counted(clients),
         "state_words": state_words(language),
         "events": [_shown(event, language) for event in reversed(rows[-EVENTS_SHOWN:])],
-        "doing": doing_of(row, language),
+        "doing": doing_of(row, language) or ("" if ended else phase_of(rows, language)),
         "job_log": end_of_job_log(asked, LOG_LINES_SHOWN) if asked else "",
         "load": None if ended or row.job else services.meter.load(),
     }
