@@ -200,13 +200,13 @@ def test_a_job_that_slurm_has_forgotten_has_ended(
     asked: Path, results: Path, cluster: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not at the first such answer."""
-    monkeypatch.setattr(slurm_follower, "SILENCE_S", 0.3)
     with following(asked) as codes:
         run = ran(asked, results, status="running", process=ELSEWHERE)
         cluster.fails(fake_slurm.FORGOTTEN)
         called = len(cluster.calls("squeue"))
         wait_for(lambda: len(cluster.calls("squeue")) > called + 1, "two looks")
         assert codes == []
+        monkeypatch.setattr(slurm_follower, "SILENCE_S", 0.0)
     assert "SLURM knows nothing of it any more" in error_of(asked)
     assert read_run(run).status == "failed"
 
