@@ -122,7 +122,7 @@ def plan(
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
     from glean.sales.product_choice import read_only_these
 
-    table = _table_beside(out)
+    table = _table_beside(out, sales)
     speaks = language_of(language)
     context, listed = _context(model, sales, bakery, products, region, date, open_, model_key)
     day = _day("--date", date)
@@ -147,7 +147,7 @@ def plan(
     say_what_is_unknown(made.unknown, speaks)
 
 
-def _table_beside(page: Path) -> Path:
+def _table_beside(page: Path, sales: Path | None) -> Path:
     """Name the table beside a page; refuses early what can't be written."""
     from glean.operations.output_files import check_outputs
 
@@ -156,6 +156,11 @@ def _table_beside(page: Path) -> Path:
     if table == page:
         raise SettingsError(
             f"--out: found {page}; wanted a page like bake-plan.html, not its table"
+        )
+    if sales is not None and table.exists() and table.samefile(sales):
+        raise SettingsError(
+            f"--out: found {page}, whose table would take the place of the sales in {table}; "
+            "wanted another name"
         )
     check_outputs(table)
     return table

@@ -141,6 +141,14 @@ def drivers(
     ]
 
 
+def foremost(found: Sequence[Driver], most: int) -> tuple[Driver, ...]:
+    """Keep the strongest in their order; what was planned, a promotion, before all others."""
+    promoted = [driver for driver in found if driver.group == "promotion"]
+    others = [driver for driver in found if driver.group != "promotion"]
+    kept = [*promoted, *others][:most]
+    return tuple(driver for driver in found if driver in kept)
+
+
 def _named(found: Iterable[Driver]) -> tuple[Driver, ...]:
     """Keep those that have words and are worth naming, the strongest first."""
     strongest = sorted(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from glean.forecasting.drivers import Driver
+from glean.forecasting.drivers import MOST_NAMED, Driver, foremost
 from glean.forecasting.newsvendor import bake_quantity
 from glean.forecasting.recursive_forecast import LEVELS, ForecastRow
 from glean.languages.language import Language
@@ -60,9 +60,9 @@ class PlannedProduct:
     left_over_co2e_kg: float
     drivers: tuple[Driver, ...]
 
-    def why(self, language: Language) -> str:
+    def why(self, language: Language, *, most: int = MOST_NAMED) -> str:
         """Say what moves the forecast most, "" where nothing stands out."""
-        return ", ".join(driver.in_words(language) for driver in self.drivers)
+        return ", ".join(driver.in_words(language) for driver in foremost(self.drivers, most))
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,18 @@ def test_a_plan_speaks_the_language_that_is_asked_for(folder: Path, tmp_path: Pa
     assert "found 'it'; wanted one of en, de, fr" in " ".join(refused.output.split())
 
 
+def test_a_plan_never_takes_the_place_of_the_sales(folder: Path, tmp_path: Path) -> None:
+    """Its table lies beside its page, by the same name."""
+    sales = tmp_path / "mine.csv"
+    sales.write_bytes((folder / "sales.csv").read_bytes())
+    before = sales.read_bytes()
+    words = ("--sales", str(sales), "--out", str(tmp_path / "mine.html"))
+    result = glean(folder, "plan", "--model", "MODEL", *words)
+    assert result.exit_code == 2
+    assert "would take the place of the sales" in " ".join(result.output.split())
+    assert sales.read_bytes() == before
+
+
 def test_a_forecast_speaks_the_language_that_is_asked_for(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,7 +306,7 @@ class _Rows(HTMLParser):
         self.rows += tag == "tr"
 
 
-@pytest.mark.parametrize(("count", "size"), [(3, "large"), (20, "middle"), (40, "small")])
+@pytest.mark.parametrize(("count", "size"), [(3, "27.0"), (20, "15.0"), (60, "12.0")])
 def test_a_page_has_a_line_a_product_and_type_to_fit(count: int, size: str) -> None:
     """Names are escaped; more products make smaller type."""
     why = (Driver("weather", 0.2, "rain"),)
@@ -305,7 +317,7 @@ def test_a_page_has_a_line_a_product_and_type_to_fit(count: int, size: str) -> N
     parser = _Rows()
     parser.feed(html)
     assert parser.rows == count + 1
-    assert f'<body class="{size}">' in html
+    assert f'<body style="--bake:{size}pt;' in html
     assert "Thursday" in html
     assert "&lt;b&gt;roll" in html
     assert "7 to 14" in html

@@ -10,14 +10,11 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from glean.evaluation.pages.plan_sheet import READABLE_PT, SheetLayout, SheetRow, sheet_layout
+from glean.forecasting.drivers import MOST_NAMED
 from glean.forecasting.plan import BakePlan, PlannedProduct
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
-
-_ROWS_IN_LARGE_TYPE = 14
-"""With more products than this the type gets smaller, so that a plan stays on one sheet."""
-
-_ROWS_IN_MIDDLE_TYPE = 22
 
 
 def bake_page(
@@ -43,31 +40,29 @@ def bake_page(
     remarks : sequence of str
         What is to be known before the numbers, in that language.
     """
-    count = len(plan.products)
-    size = (
-        "large"
-        if count <= _ROWS_IN_LARGE_TYPE
-        else "middle"
-        if count <= _ROWS_IN_MIDDLE_TYPE
-        else "small"
-    )
+    heads = (*plan_heads(language), language.translate("baked"))
+    foot = (_costs(plan, language), _basis(language, known_until))
+    title = (plan.bakery, language.weekday(plan.date), language.date(plan.date))
+    week = _week(plan, language, units_label)
+    for most in range(MOST_NAMED, 0, -1):
+        rows = [_sheet_row(product, language, most) for product in plan.products]
+        layout = sheet_layout(
+            rows, heads, title=title, remarks=remarks, foot=foot, with_week=bool(week)
+        )
+        if layout.bake >= READABLE_PT:
+            break
     return _FRAME.format(
         code=language.code,
         style=_STYLE,
-        size=size,
+        sizes=_sizes(layout),
         title=escape(f"{plan.bakery}, {language.long_day(plan.date)}"),
-        bakery=escape(plan.bakery),
-        weekday=escape(language.weekday(plan.date)),
-        date=escape(language.date(plan.date)),
+        header="<p>{}</p><h1>{}</h1><p>{}</p>".format(*map(escape, title)),
         remarks="".join(f"<li>{escape(remark)}</li>" for remark in remarks),
-        heads="".join(
-            f'<th scope="col">{escape(head)}</th>'
-            for head in (*plan_heads(language), language.translate("baked"))
-        ),
-        rows="".join(_row(product, language) for product in plan.products),
-        week=_week(plan, language, units_label),
-        costs=_costs(plan, language),
-        basis=escape(_basis(language, known_until)),
+        columns="".join(f'<col style="width:{width:.1f}mm">' for width in layout.columns_mm),
+        heads="".join(f'<th scope="col">{escape(head)}</th>' for head in heads),
+        rows="".join(_row(row) for row in rows),
+        week=week,
+        foot="".join(f"<p>{escape(text)}</p>" for text in foot),
     )
 
 
@@ -102,13 +97,34 @@ def likely(low: float, high: float, language: Language) -> str:
     )
 
 
-def _row(product: PlannedProduct, language: Language) -> str:
-    return (
-        f'<tr><th scope="row">{escape(product.product)}</th>'
-        f'<td class="bake">{number(product.bake, language)}</td>'
-        f'<td class="likely">{likely(product.low, product.high, language)}</td>'
-        f'<td class="why">{escape(product.why(language))}</td><td class="tick"></td></tr>'
+def _sheet_row(product: PlannedProduct, language: Language, most: int) -> SheetRow:
+    return SheetRow(
+        product.product,
+        number(product.bake, language),
+        likely(product.low, product.high, language),
+        product.why(language, most=most),
     )
+
+
+def _row(row: SheetRow) -> str:
+    return (
+        f'<tr><th scope="row">{escape(row.name)}</th>'
+        f'<td class="bake">{escape(row.bake)}</td>'
+        f'<td class="likely">{escape(row.likely)}</td>'
+        f'<td class="why">{escape(row.why)}</td><td class="tick"></td></tr>'
+    )
+
+
+def _sizes(layout: SheetLayout) -> str:
+    """Write the sizes of type as variables of the style sheet."""
+    sizes = {
+        "bake": f"{layout.bake:.1f}pt",
+        "name": f"{layout.name:.1f}pt",
+        "likely": f"{layout.likely:.1f}pt",
+        "why": f"{layout.why:.1f}pt",
+        "padding": f"{layout.padding_mm:.2f}mm",
+    }
+    return ";".join(f"--{name}:{size}" for name, size in sizes.items())
 
 
 def _week(plan: BakePlan, language: Language, units_label: str) -> str:
@@ -147,7 +163,7 @@ def _costs(plan: BakePlan, language: Language) -> str:
         known = [value for value in known if not math.isnan(value)]
         if known:
             parts.append(language.translate(words, value=language.number(sum(known), digits)))
-    return escape(" ".join(parts))
+    return " ".join(parts)
 
 
 def _basis(language: Language, known_until: dt.date) -> str:
@@ -173,56 +189,54 @@ _FRAME = """<!DOCTYPE html>
 <title>{title}</title>
 <style>{style}</style>
 </head>
-<body class="{size}">
-<header><p>{bakery}</p><h1>{weekday}</h1><p>{date}</p></header>
+<body style="{sizes}">
+<header>{header}</header>
 <ul class="remarks">{remarks}</ul>
 <table>
+<colgroup>{columns}</colgroup>
 <thead><tr>{heads}</tr></thead>
 <tbody>{rows}</tbody>
 </table>
 {week}
-<footer><p>{costs}</p><p>{basis}</p></footer>
+<footer>{foot}</footer>
 </body>
 </html>
 """
 
 _STYLE = """
 @media screen { body { padding: 8mm 0; } }
+@media screen and (max-width: 180mm) {
+  table { table-layout: auto !important; } col { width: auto !important; } }
 @page { size: A4 portrait; margin: 12mm; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 186mm; color: #000; background: #fff;
   font-family: "Helvetica Neue", Arial, "Liberation Sans", sans-serif; }
 header { display: flex; align-items: baseline; justify-content: space-between; gap: 6mm;
   border-bottom: 1.2mm solid #000; padding-bottom: 2mm; margin-bottom: 3mm; }
-header p { margin: 0; font-size: 15pt; }
+header p { margin: 0; font-size: 15pt; line-height: 1.2; }
+header p:last-child { white-space: nowrap; }
 h1 { margin: 0; font-size: 34pt; line-height: 1; }
 h1::first-letter { text-transform: uppercase; }
 .remarks { margin: 0 0 3mm; padding-left: 5mm; font-size: 11pt; }
 .remarks:empty { display: none; }
 h2 { font-size: 12pt; margin: 6mm 0 3mm; }
-table { width: 100%; border-collapse: collapse; }
+table { width: 100%; border-collapse: collapse; table-layout: fixed; line-height: 1.2; }
+section { break-inside: avoid; }
 thead th { font-size: 10pt; font-weight: 400; text-align: right; color: #333; padding: 0 2mm 1mm; }
 thead th:first-child, thead th:nth-child(4) { text-align: left; }
 tbody tr { border-bottom: 0.3mm solid #888; break-inside: avoid; }
 tbody tr:nth-child(even) { background: #f1efea; print-color-adjust: exact;
   -webkit-print-color-adjust: exact; }
-tbody th { text-align: left; font-weight: 600; overflow-wrap: break-word; hyphens: auto; }
-td, tbody th { padding: 1.6mm 2mm; vertical-align: middle; }
-.bake { text-align: right; font-weight: 800; font-variant-numeric: tabular-nums; }
-.likely { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.why { color: #333; }
-.tick { width: 9mm; }
-.tick::before { content: ""; display: block; width: 6mm; height: 6mm; margin-left: auto;
+tbody th { text-align: left; font-weight: 600; overflow-wrap: break-word; hyphens: auto;
+  font-size: var(--name); }
+td, tbody th { padding: var(--padding) 2mm; vertical-align: middle; }
+.bake { text-align: right; font-size: var(--bake); font-weight: 800;
+  font-variant-numeric: tabular-nums; }
+.likely { text-align: right; font-size: var(--likely); font-variant-numeric: tabular-nums; }
+.why { font-size: var(--why); color: #333; }
+.tick { font-size: var(--bake); }
+.tick::before { content: ""; display: block; width: 0.63em; height: 0.63em; margin-left: auto;
   border: 0.5mm solid #000; }
-.large tbody th { font-size: 17pt; } .large .bake { font-size: 27pt; }
-.large .likely { font-size: 13pt; } .large .why { font-size: 11pt; }
-.middle tbody th { font-size: 14pt; } .middle .bake { font-size: 20pt; }
-.middle .likely { font-size: 11.5pt; } .middle .why { font-size: 10pt; }
-.middle td, .middle tbody th { padding: 0.8mm 2mm; }
-.small tbody th { font-size: 11pt; } .small .bake { font-size: 14pt; }
-.small .likely { font-size: 10pt; } .small .why { font-size: 8.5pt; }
-.small td, .small tbody th { padding: 0.3mm 2mm; }
-.small .tick::before { width: 3.5mm; height: 3.5mm; }
 .week { display: flex; align-items: flex-end; gap: 3mm; list-style: none; margin: 0; padding: 0;
   break-inside: avoid; }
 .week li { flex: 1; display: flex; flex-direction: column; align-items: center; font-size: 11pt; }
