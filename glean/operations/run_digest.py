@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from glean.languages.language import LanguageCode, language
+from glean.languages.language import Language, LanguageCode, language
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class RunDigest:
         What follows from the table.
     by_bakery : dict of str to dict of str to float
         Bakery -> method -> WAPE; empty where bakeries keep their scores at home.
+    beside : tuple of (str, float)
+        What bakeries can do by themselves, and its error on the days that rounds are scored on.
     """
 
     lead: tuple[str, ...]
@@ -37,6 +39,7 @@ class RunDigest:
     best: tuple[int, ...]
     sentences: tuple[str, ...]
     by_bakery: dict[str, dict[str, float]]
+    beside: tuple[tuple[str, float], ...]
 
 
 def digest_run(folder: Path, code: LanguageCode = "en") -> RunDigest:
@@ -52,7 +55,8 @@ def digest_run(folder: Path, code: LanguageCode = "en") -> RunDigest:
     from glean.runs.index import read_run
     from glean.workloads import DEFAULT_WORKLOAD
 
-    result = result_of_run(folder, language(code))
+    speaks = language(code)
+    result = result_of_run(folder, speaks)
     of_demand = read_run(folder).settings.get("workload", DEFAULT_WORKLOAD) == DEFAULT_WORKLOAD
     return RunDigest(
         lead=result.lead,
@@ -62,7 +66,17 @@ def digest_run(folder: Path, code: LanguageCode = "en") -> RunDigest:
         best=tuple(sorted(result.best)),
         sentences=tuple(sentence for sentence in result.sentences if sentence),
         by_bakery=_by_bakery(folder) if of_demand else {},
+        beside=_beside(folder, speaks) if of_demand else (),
     )
+
+
+def _beside(folder: Path, speaks: Language) -> tuple[tuple[str, float], ...]:
+    from glean.evaluation.tables.choices import WITHOUT_FEDERATION, errors_without_federation
+    from glean.evaluation.tables.results import read_results
+
+    choices = read_results(folder).choices
+    found = {} if choices is None else errors_without_federation(choices)
+    return tuple((speaks.translate(WITHOUT_FEDERATION[m]), error) for m, error in found.items())
 
 
 def _by_bakery(folder: Path) -> dict[str, dict[str, float]]:

@@ -378,7 +378,7 @@ def test_the_overview_does_not_wait_for_what_a_run_brings(
     text = token(services, Scope.READ)["Authorization"].removeprefix("Bearer ")
     client.post("/login", data={"token": text}, follow_redirects=False)
     begun, go_on = threading.Event(), threading.Event()
-    brings = RunDigest(("throws away half",), "", ("method",), (), (), (), {})
+    brings = RunDigest(("throws away half",), "", ("method",), (), (), (), {}, ())
 
     def digest(*_: object) -> RunDigest:
         begun.set()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from glean.evaluation.figures.plot_style import COLOURS, GREY, Canvas, LeftOut, Picture
+from glean.evaluation.tables.choices import WITHOUT_FEDERATION
 from glean.evaluation.tables.headline import of_what
 from glean.evaluation.tables.results import RunResults
 from glean.evaluation.tables.run_outline import RunOutline
@@ -18,6 +20,8 @@ from glean.metric_sums import metric_label
 _SINGLE_LINES_UP_TO = 12
 """Beyond this many bakeries their own lines would hide the federation's."""
 
+NOTHING_BESIDE: Mapping[str, float] = MappingProxyType({})
+
 
 def learning_curve(
     outline: RunOutline,
@@ -27,6 +31,7 @@ def learning_curve(
     axis: str,
     share: bool,
     on_days: bool = True,
+    beside: Mapping[str, float] = NOTHING_BESIDE,
 ) -> Picture | LeftOut:
     """Draw a metric on the validation rows by round, with the round whose model was kept.
 
@@ -44,6 +49,8 @@ def learning_curve(
         Whether the metric is a share, shown in per cent.
     on_days : bool
         Whether a bakery scores a model on validation days, while the rounds go on; else on rows.
+    beside : mapping of str to float
+        Method of `WITHOUT_FEDERATION` -> its error on the same days.
     """
     name, title = "learning-curve", language.translate("Does the federation learn?")
     if outline.rounds is None or outline.rounds[metric].notna().sum() == 0:
@@ -71,9 +78,16 @@ def learning_curve(
     _draw_federation(
         canvas, rounds, metric, best, language, told=_marked(told, best, show(best_value), language)
     )
+    _draw_beside(canvas, beside, language)
     _finish(canvas, language, axis=axis, share=share)
     alt = _in_numbers(rounds, metric, best, show, language)
     return Picture(name, title, " ".join(sentences), alt, canvas.png())
+
+
+def _draw_beside(canvas: Canvas, beside: Mapping[str, float], language: Language) -> None:
+    for method, error in beside.items():
+        label = language.translate(WITHOUT_FEDERATION[method])
+        canvas.axes.axhline(error, color=COLOURS[method], linestyle="--", label=label)
 
 
 def _finish(canvas: Canvas, language: Language, *, axis: str, share: bool) -> None:

@@ -7,6 +7,7 @@ from glean.evaluation.figures.curves import federation_size_curve, learning_curv
 from glean.evaluation.figures.days import forecast_lines, weekday_errors
 from glean.evaluation.figures.plan_curve import plan_curve
 from glean.evaluation.figures.plot_style import LeftOut, Picture
+from glean.evaluation.tables.choices import errors_without_federation
 from glean.evaluation.tables.headline import of_what
 from glean.evaluation.tables.results import RunResults
 from glean.evaluation.tables.summary import Summary
@@ -42,4 +43,5 @@ def draw_figures(
 
 def _learning_curve(results: RunResults, language: Language) -> Picture | LeftOut:
     axis = f"WAPE (% {of_what(results.units_label, language)})"
-    return learning_curve(results, language, metric="wape", axis=axis, share=True)
+    beside = {} if results.choices is None else errors_without_federation(results.choices)
+    return learning_curve(results, language, metric="wape", axis=axis, share=True, beside=beside)

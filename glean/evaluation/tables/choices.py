@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from glean.forecasting.client_model import ClientModel
 from glean.forecasting.selection_reason import NAMES, ValidationErrors, reason_in
+from glean.languages.catalogues import translatable
 from glean.languages.language import ENGLISH, Language
 
 CHOICE_COLUMNS = (
@@ -20,12 +24,34 @@ CHOICE_COLUMNS = (
 
 _ERRORS = {method: f"wape_{method}" for method in NAMES}
 
-CHOSEN_BY_COLUMNS = ("validation_days", "wape_chosen", "sure", *_ERRORS.values())
+CHOSEN_BY_COLUMNS = (
+    "validation_days",
+    "validation_units",
+    "wape_chosen",
+    "sure",
+    *_ERRORS.values(),
+)
 """What was chosen by: the reason can be said in any language where they are known."""
 
+WITHOUT_FEDERATION = {
+    "weekday-mean": translatable("mean of the last four same weekdays"),
+    "local": translatable("each alone (local)"),
+}
+"""What a bakery can do by itself, as the legend of a picture says it."""
 
-def choice_row(bakery: str, own: ClientModel) -> dict[str, object]:
-    """Make the row of one bakery; cells of what isn't known are empty."""
+
+def choice_row(bakery: str, own: ClientModel, *, units: float) -> dict[str, object]:
+    """Make the row of one bakery; cells of what isn't known are empty.
+
+    Parameters
+    ----------
+    bakery : str
+        Its name.
+    own : ClientModel
+        What it chose.
+    units : float
+        Sold on its validation days.
+    """
     errors = own.selection.errors
     row: dict[str, object] = {method: own.selection.weights.get(method, 0.0) for method in NAMES}
     row |= {
@@ -39,9 +65,32 @@ def choice_row(bakery: str, own: ClientModel) -> dict[str, object]:
             "validation_days": errors.days,
             "wape_chosen": errors.chosen,
             "sure": int(errors.sure),
+            "validation_units": units,
         }
         row |= {_ERRORS[method]: error for method, error in errors.by_method.items()}
     return row
+
+
+def errors_without_federation(choices: pd.DataFrame) -> dict[str, float]:
+    """WAPE on the validation days of all bakeries together, by what each can do by itself.
+
+    Parameters
+    ----------
+    choices : DataFrame
+        `choice.csv`.
+
+    Returns
+    -------
+    dict of str to float
+        By the methods of `WITHOUT_FEDERATION`; one that isn't known of every bakery is left out.
+    """
+    found = {}
+    for method in WITHOUT_FEDERATION:
+        known = choices.reindex(columns=["validation_units", _ERRORS[method]]).to_numpy(float)
+        units, errors = known.T
+        if not np.isnan(known).any() and units.sum():
+            found[method] = float(np.average(errors, weights=units))
+    return found
 
 
 def reason_of(row: Mapping[str, Any], language: Language) -> str:

@@ -16,7 +16,11 @@ import numpy as np
 import pandas as pd
 
 from glean.aggregation.error_histogram import ErrorDistribution
-from glean.evaluation.tables.choices import CHOICE_COLUMNS, CHOSEN_BY_COLUMNS, choice_row
+from glean.evaluation.tables.choices import (
+    CHOICE_COLUMNS,
+    CHOSEN_BY_COLUMNS,
+    choice_row,
+)
 from glean.evaluation.tables.coverage import COVERAGE_COLUMNS, INTERVALS, coverage_row, ends_of
 from glean.evaluation.tables.plan_backtest import (
     CRITICAL_RATIOS,
@@ -172,7 +176,8 @@ def client_tables(
             bakery.test, quantiles, bakery=bakery.name, cohort=bakery.cohort
         ),
         "choice.csv": pd.DataFrame(
-            [choice_row(bakery.name, own)], columns=list(TABLES["choice.csv"])
+            [choice_row(bakery.name, own, units=float(bakery.validation.units.sum()))],
+            columns=list(TABLES["choice.csv"]),
         ),
     }
 

@@ -32,6 +32,9 @@
     const metric = Object.keys(tables[0][0] || {}).filter((n) => !["round", "bakeries", "replies", "failures"].includes(n))[0];
     const traces = tables.map((table, place) => ({ x: table.map((r) => r.round), y: table.map((r) => r[metric]),
       name: names[place], mode: "lines+markers", line: { dash: dashes[place], color: colour(place ? "--soft" : "--accent") } }));
+    const span = tables[0].map((r) => r.round), looks = ["dot", "dashdot"];
+    JSON.parse(chart.dataset.beside || "[]").forEach(([name, error], place) => traces.push({ x: [span[0], span[span.length - 1]], y: [error, error],
+      name, mode: "lines", line: { dash: looks[place], color: colour("--soft") } }));
     Plotly.react(chart, traces, layout({ showlegend: traces.length > 1, lines: traces.length > 1 ? traces.length : 0, xaxis: { title: { text: words.round }, dtick: tables[0].length < 12 ? 1 : undefined },
       yaxis: { title: { text: words.score }, tickformat: ",.0%", rangemode: "tozero" } }), options);
   }
