@@ -38,8 +38,9 @@ _SMALLEST_NAME_PT, _SMALLEST_LIKELY_PT, _SMALLEST_WHY_PT = 10.5, 10.0, 8.5
 _LINE = 1.2
 """Height of a line in the size of its type, as the style sheet says."""
 
-_MOST_OF_REST, _LEAST_OF_REST = 0.7, 0.4
-"""Share of the names' column in what the numbers leave over for names and reasons."""
+_MOST_OF_REST, _HALF_OF_REST, _LEAST_OF_REST = 0.7, 0.5, 0.3
+"""Shares of the names' column in what the numbers leave over for names and reasons: at most, so
+that names stay on a line, and at least."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,10 @@ def _layout(size: float, rows: Sequence[SheetRow], heads: Sequence[str]) -> Shee
     ranges = _widest((row.likely for row in rows), heads[2], likely, _EM)
     ticks = _longest(heads[4], _HEAD_PT, _EM) + _PADDING_MM
     rest = WIDTH_MM - bakes - ranges - ticks
-    longest = max((_longest(row.name, name, _BOLD_EM) for row in rows), default=0.0)
-    names = min(max(longest + _PADDING_MM, _LEAST_OF_REST * rest), _MOST_OF_REST * rest)
+    word = max((_longest(row.name, name, _BOLD_EM) for row in rows), default=0.0) + _PADDING_MM
+    whole = max((_width(row.name, name, _BOLD_EM) for row in rows), default=0.0) + _PADDING_MM
+    wanted = max(min(whole, _HALF_OF_REST * rest), word, _LEAST_OF_REST * rest)
+    names = min(wanted, _MOST_OF_REST * rest)
     return SheetLayout(
         bake=size,
         name=name,
