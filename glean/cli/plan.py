@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from glean.forecasting.context import ForecastContext
+    from glean.languages.language import Language
     from glean.sales.known_future import KnownFuture
     from glean.sales.products import Product
 
@@ -76,7 +77,7 @@ def forecast(
 
     check_outputs(out)
     speaks = language_of(language)
-    context, _ = _context(model, sales, bakery, products, region, start, open_, model_key)
+    context, _ = _context(model, sales, bakery, products, region, start, open_, model_key, speaks)
     known_future = _known_future(coming, context)
     made = make_forecast(context, days=days, known_future=known_future, language=speaks)
     write_outputs({out: to_spreadsheet_csv(made.table)})
@@ -124,7 +125,9 @@ def plan(
 
     table = _table_beside(out, sales)
     speaks = language_of(language)
-    context, listed = _context(model, sales, bakery, products, region, date, open_, model_key)
+    context, listed = _context(
+        model, sales, bakery, products, region, date, open_, model_key, speaks
+    )
     day = _day("--date", date)
     known_future = _known_future(coming, context, asked=day)
     now = None if day else pd.Timestamp(dt.datetime.now(dt.UTC).astimezone().date())
@@ -175,6 +178,7 @@ def _context(
     start: str,
     open_: str,
     model_key: Path | None,
+    speaks: Language,
 ) -> tuple[ForecastContext, Mapping[str, Product]]:
     from glean.cli.product_list import say_what_is_unsold
     from glean.operations.bakery_context import make_context, no_sales, read_bakery
@@ -183,7 +187,7 @@ def _context(
     table = no_sales() if sales is None else read_bakery(sales, bakery)
     listed = read_products(products) if products else {}
     if products and sales is not None:
-        say_what_is_unsold(products, listed, table.rows["product"].unique())
+        say_what_is_unsold(products, listed, table.rows["product"].unique(), speaks)
     context = make_context(
         model,
         table,

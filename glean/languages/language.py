@@ -94,6 +94,10 @@ class Language:
         """Write several things one after the other, with "and" before the last."""
         return format_list(list(texts), locale=self.locale)
 
+    def either(self, texts: Sequence[str]) -> str:
+        """Write several things of which one is meant, with "or" before the last."""
+        return format_list(list(texts), style="or", locale=self.locale)
+
     def moment(self, text: str | None) -> str:
         """Write a UTC time of day, like that of a `run.json`."""
         moment = _parsed(text)

@@ -130,6 +130,12 @@ def test_a_mistyped_product_of_the_list_is_named(folder: Path, tmp_path: Path) -
     assert result.exit_code == 0, result.output
     assert "found 'Product 0' (perhaps 'product 0'), which nobody has bought" in result.stderr
     assert "new bun" not in result.stderr
+    german = glean(
+        folder, "plan", "--model", "MODEL", "--sales", "SALES", "--date", "2023-07-25",
+        "--products", str(tmp_path / "list.csv"), "--out", str(tmp_path / "plan.html"),
+        "--language", "de",
+    )  # fmt: skip
+    assert "'Product 0' (vielleicht 'product 0'), was niemand gekauft hat" in german.stderr
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_short_days_changes_and_short_numbers(
     assert [speaks.change(share) for share in (0.123, -0.123, 0.0, -0.001)] == changes
     assert speaks.shortest_number(1234.5) == number
     assert speaks.shortest_number(30.0) == "30"
+    assert speaks.either(["a", "b"]) == {"en": "a or b", "de": "a oder b", "fr": "a ou b"}[code]
 
 
 def test_values_stand_where_their_names_did() -> None:
