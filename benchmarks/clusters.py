@@ -121,7 +121,7 @@ def client_model(bakery: BakeryRows, model: ForecastModel) -> ClientModel:
     settings = bakery.settings
     how = LocalTraining(settings.boosting, learning_rate_of(settings.rounds), seed=_seed(bakery))
     personal = personalize(model, training, validation, how=how)
-    unselected = ClientModel(model, personal, local, ModelSelection({"local": 1.0}, ""))
+    unselected = ClientModel(model, personal, local, ModelSelection({"local": 1.0}))
     made = unselected.forecasts(validation)
     tried = {method: made[method] for method in CHALLENGERS}
     selection = select_model(validation, tried, history_days=trading_days(training))

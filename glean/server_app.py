@@ -23,6 +23,7 @@ from glean.federation.server.setup import (
 )
 from glean.federation.server.start_model import resolve_paths, take_start_model
 from glean.federation.wire.noised_parts import budget_of
+from glean.installed_packages import check_installed
 from glean.learning.learning_rates import learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.model_key import ModelSigner
@@ -62,6 +63,7 @@ def main(grid: Grid, context: Context) -> None:
 
 
 def _run(grid: Grid, config: Mapping[str, ConfigValue], record: RunRecord, *, run_id: int) -> None:
+    check_installed("matplotlib")
     settings = RunSettings.from_config(config)
     signer = ModelSigner.of(os.environ)
     if settings.resume:

@@ -51,11 +51,13 @@ def serve(
 
     Runs go on when it ends, however it ends, and it finds them again.
     """
+    from glean.installed_packages import check_installed
     from glean.service.serving import Listening, initialise
     from glean.service.serving import rebuild as rebuild_list
     from glean.service.serving import serve as serve_there
     from glean.service.settings import ServiceSettings
 
+    check_installed("alembic", "plotly", "fastapi_offline")
     listening = Listening(host, port, certificate, private_key, behind_proxy)
     listening.check()
     settings = ServiceSettings(

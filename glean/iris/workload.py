@@ -10,6 +10,7 @@ import numpy as np
 
 from glean.classification import ClassificationSums, Floats
 from glean.federation.workload.plain import PlainWorkload, Rows
+from glean.installed_packages import check_installed
 from glean.learning.model_weights import Weights
 from glean.seeds import derived_seed
 from glean.settings import RunSettings
@@ -62,6 +63,7 @@ def _probabilities(held: dict[str, Floats], x: Floats) -> Floats:
 
 @lru_cache(maxsize=4)
 def _split(clients: int, seed: int) -> list[tuple[Rows, Rows, Rows]]:
+    check_installed("sklearn")
     from sklearn.datasets import load_iris
 
     lengths, species = load_iris(return_X_y=True)

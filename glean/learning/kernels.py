@@ -8,8 +8,9 @@ Sums are of integers; so in which order rows come is no matter.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,11 @@ class Kernels:
 
 @cache
 def kernels() -> Kernels:
-    """Compile the loops, or fetch them from Numba's cache on disk."""
+    """Compile the loops, or fetch them from Numba's cache on disk; without Numba, NumPy's."""
+    if find_spec("numba") is None:
+        from glean.learning import numpy_kernels as loops_of_numpy
+
+        return Kernels(*(getattr(loops_of_numpy, item.name) for item in fields(Kernels)))
     loops = (_sum_by_bin, _part_rows, _find_leaves, _add_leaves, _sum_by_leaf)
     return Kernels(*(_compiled(loop) for loop in loops))
 

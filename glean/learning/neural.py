@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import ModelError
+from glean.installed_packages import check_installed
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -81,6 +82,7 @@ def fit(
     ModelError
         The steps were so large that the weights left all bounds.
     """
+    check_installed("sklearn")
     from sklearn.neural_network import MLPRegressor
 
     network = MLPRegressor(

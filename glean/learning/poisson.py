@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from glean.installed_packages import check_installed
+
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
@@ -52,6 +54,7 @@ def fit(
     learning_rate : float
         Share of the way that is gone, up to 1.
     """
+    check_installed("sklearn")
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import PoissonRegressor
 

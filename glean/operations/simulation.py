@@ -5,14 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from glean.errors import GleanError, SettingsError
+from glean.errors import FederationError, GleanError, SettingsError
 from glean.federation.launch.flower_app import app_config
 from glean.federation.launch.simulation_run import Simulation
 from glean.federation.server.interrupted_run import read_interrupted
 from glean.federation.workload.registry import workload_of
+from glean.installed_packages import check_installed
+from glean.learning.xgboost_library import check_xgboost
 from glean.operations.run_config import simulation_overrides
 from glean.regular_files import absolute_path, read_regular
 from glean.settings import ConfigValue, RoundSettings, RunSettings
@@ -67,6 +70,7 @@ def prepare_simulation(
     GleanError
         It can't be run so.
     """
+    _check_installed(engine)
     overrides = simulation_overrides(given)
     settings = RunSettings.from_config(app_config() | overrides)
     _check_inputs(settings)
@@ -107,6 +111,17 @@ def run_simulation(prepared: PreparedSimulation, started: Callable[[int], None])
     from glean.server_app import app as server_app
 
     return prepared.simulation.in_process(started, server_app=server_app, client_app=client_app)
+
+
+def _check_installed(engine: Engine) -> None:
+    """Refuse before anything starts what this environment can't do."""
+    check_xgboost()
+    check_installed("matplotlib")
+    if engine == "ray" and find_spec("ray") is None:
+        raise FederationError(
+            "found no Ray, on which Flower simulates; wanted pip install 'glean[simulation]', or "
+            "--engine inprocess"
+        )
 
 
 def _check_inputs(settings: RunSettings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -79,13 +80,17 @@ class RunRecord:
         discard_reserve(self.folder.path)
 
 
+_PACKAGES = {"xgboost": ("xgboost", "xgboost-cpu")}
+"""Where several packages bring the same."""
+
+
 def _versions() -> dict[str, str]:
     names = ("glean", "flwr", "ray", "xgboost", "scikit-learn", "numpy", "pandas")
     return {"python": platform.python_version()} | {name: _version(name) for name in names}
 
 
 def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"  # Glean itself, where only Flower's app bundle of it is there
+    for package in _PACKAGES.get(name, (name,)):
+        with suppress(PackageNotFoundError):
+            return version(package)
+    return "not installed"  # Glean itself, where only Flower's app bundle of it is there

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from glean.errors import GleanError
+from glean.installed_packages import check_installed
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.sales.table import SalesTable
 
@@ -68,6 +69,7 @@ def check_target(path: Path, *, force: bool) -> None:
 def _encoded(table: SalesTable, path: Path) -> bytes:
     rows = table.rows.copy()
     if path.suffix == ".parquet":
+        check_installed("pyarrow", extra="parquet")
         return bytes(rows.to_parquet(index=False))
     rows["date"] = rows["date"].dt.strftime("%Y-%m-%d")
     for name in rows.columns[rows.dtypes == "float64"]:

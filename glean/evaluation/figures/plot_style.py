@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from glean.installed_packages import check_installed
 from glean.languages.language import ENGLISH, Language
 
 if TYPE_CHECKING:  # matplotlib takes over half a second to import: only when something is drawn
@@ -87,6 +88,7 @@ class Canvas:
         self, title: str, language: Language = ENGLISH, *, height: float = HEIGHT_INCHES
     ) -> None:
         self._language = language
+        check_installed("matplotlib")
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 

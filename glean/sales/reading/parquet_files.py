@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ def open_parquet_sheet(path: Path) -> Sheet:
     Raises
     ------
     SalesError
-        The file is missing, damaged or holds columns that aren't text, numbers or dates.
+        The file is missing, damaged or holds columns that aren't text, numbers or dates; or there
+        is nothing here that reads it.
     """
+    source = str(path)
+    if find_spec("pyarrow") is None:
+        wanted = "a table as CSV, or pip install 'glean[parquet]'"
+        raise SalesError([Problem(source, None, "", "a parquet file and no PyArrow", wanted)])
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    source = str(path)
     data = read_bytes(path)
     try:
         table = pq.ParquetFile(io.BytesIO(data)).read()
