@@ -3,13 +3,14 @@
 (() => {
   const style = () => getComputedStyle(document.documentElement);
   const colour = (name) => style().getPropertyValue(name).trim();
+  const separators = { de: ",.", fr: ",\u202f" }[document.documentElement.lang] || ".,"; // decimals, thousands
   const options = { displayModeBar: false, responsive: true };
 
   function layout(more) {
     const ink = colour("--ink"), line = colour("--line");
     const axis = { gridcolor: line, zerolinecolor: line, automargin: true };
     const { lines, ...rest } = more;
-    const found = { font: { color: ink, size: 14 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
+    const found = { separators, font: { color: ink, size: 14 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent",
       margin: { l: 55, r: 15, t: 15 + 22 * (lines || 0), b: 45 }, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, ...rest };
     for (const name of ["xaxis", "yaxis"]) {
       found[name] = { ...axis, ...more[name] };
