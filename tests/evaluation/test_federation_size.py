@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +15,11 @@ from glean.evaluation.tables import federation_size
 from glean.evaluation.tables.backtest import rows_from_json
 from glean.evaluation.tables.federation_size import measure_sizes
 from glean.evaluation.tables.scores import BakeryScore
+from glean.federation.server.training_loop import TrainingLoop, TrainingResult
 from tests.federations import federation_of, small_settings
 from tests.tables import random_table
+
+LOG = logging.getLogger("glean")
 
 THREE_WEEKS = pd.Timedelta(days=21)
 
@@ -109,3 +113,19 @@ def test_one_bakery_s_part_of_a_histogram_is_measured_too(run: Path) -> None:
     settings_in(run, aggregation="histogram", secure_sums=True)
     assert list(measure_sizes(run, app)) == [1, 2]
     assert pd.read_csv(run / "growth.csv")["wape_federated"].notna().all()
+
+
+def test_what_happens_in_their_rounds_is_not_told(
+    run: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are nobody's run; afterwards the log is as before."""
+    trained = TrainingLoop.run
+
+    def warned(loop: TrainingLoop) -> TrainingResult:
+        LOG.warning("a round is taken back")
+        return trained(loop)
+
+    monkeypatch.setattr(TrainingLoop, "run", warned)
+    assert list(measure_sizes(run, app)) == [1, 2]
+    LOG.warning("of a run")
+    assert caplog.messages == ["of a run"]

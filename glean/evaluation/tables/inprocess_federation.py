@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ from glean.federation.server.setup import negotiate_spec, register_clients, trai
 from glean.federation.server.training_loop import TrainingLoop
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
+
+LOG = logging.getLogger("glean")
 
 _LARGEST_RUN_ID = 2**62
 
@@ -37,8 +40,20 @@ def inprocess_federation(
     config = settings.to_config()
     run_id = secrets.randbelow(_LARGEST_RUN_ID)
     grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=run_id)
-    with tempfile.TemporaryDirectory(prefix="glean-federation-") as scratch, as_server(grid):
+    scratch_folder = tempfile.TemporaryDirectory(prefix="glean-federation-")
+    with scratch_folder as scratch, as_server(grid), _without_warnings():
         folder = RunFolder.create(Path(scratch), run_id=run_id)
         clients, bakeries, cut = register_clients(grid, settings, folder, newcomers=newcomers)
         spec = negotiate_spec(bakeries, cut, settings)
         yield training_loop(clients, settings, spec, bakeries, cut)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep quiet of what happens in rounds that are nobody's run."""
+    before = LOG.level
+    LOG.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        LOG.setLevel(before)
