@@ -25,6 +25,7 @@ from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
 from glean.federation.wire.sum_request import SumRequest
 from glean.federation.workload.registry import workload_of
 from glean.node_settings import NodeSettings, is_deployed
+from glean.runs.code_version import code_fingerprint
 from glean.runs.log_lines import log_to
 from glean.settings import ConfigValue, RunSettings
 
@@ -38,6 +39,7 @@ def info(message: Message, context: Context) -> Message:
     """Say which client this node plays."""
     with _errors_kept_here(context):
         request = InfoRequest.from_record(message.content)
+        _check_server(context, request)
         client = _client_of(context, newcomer=request.newcomer)
         found = _info(client, context, request) if client else IDLE_NODE_INFO
         return _reply(found, message, context)
@@ -149,6 +151,26 @@ def _errors_kept_here(context: Context) -> Iterator[None]:
         LOG.exception("this bakery can't answer the server")
         kind = type(error).__name__
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
+
+
+def forget_clients() -> None:
+    """Let go of all data: whoever is asked next opens its table anew.
+
+    For a process that outlasts a run, before whose next one the table may have new rows.
+    """
+    client_of.cache_clear()
+
+
+def _check_server(context: Context, request: InfoRequest) -> None:
+    """Refuse a server of other code, before the table is opened; a simulation's server sees it."""
+    if is_deployed(context.node_config) and request.code != code_fingerprint():
+        raise RefusalError(
+            f"a run of other code of Glean ({request.code}) than this bakery's "
+            f"({code_fingerprint()})",
+            f"found a server that runs other code ({request.code}); wanted "
+            f"{code_fingerprint()}, as it is installed here. Install the wheel that the operator "
+            "has installed, and start this bakery's node anew",
+        )
 
 
 def _info(client: Client, context: Context, request: InfoRequest) -> ClientInfo:

@@ -12,6 +12,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.grids.engine import engine_of, started_by_flower
+from glean.federation.grids.flower_internals import look_often
 from glean.federation.launch.parent_watch import ORPHANED, ended_with_superlink
 from glean.federation.server.conclusion import FinishedRounds, conclusion_of
 from glean.federation.server.model_card import CardWriter
@@ -45,6 +46,7 @@ def main(grid: Grid, context: Context) -> None:
     """Carry out one run and leave its folder complete, whether it succeeds or fails."""
     if started_by_flower(grid):
         log_to("stdout")  # the stream that Flower forwards
+        look_often()
     config = resolve_paths(context.run_config)
     record = RunRecord.begin(config, run_id=context.run_id, engine=engine_of(grid))
     LOG.info("%s%s", RESULTS, record.folder.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ START_LIMIT_S = 90.0
 RESTART_S = 2.0
 SERVER = "the SuperLink"
 ALREADY_THERE = "Failed to activate SuperNode"
+CONNECTED = r"SuperNode ID: \d+|connected; the server knows this node"
 QUICK = {
     "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.5",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
@@ -32,7 +34,10 @@ QUICK = {
 
 @dataclass
 class Deployment:
-    """A SuperLink and the SuperNodes of bakeries, on loopback."""
+    """A SuperLink and the nodes of bakeries, on loopback.
+
+    Those of the bakeries that are `lasting` are `glean node`, the others Flower's SuperNodes.
+    """
 
     folder: Path
     bakeries: Mapping[str, Path]
@@ -40,6 +45,8 @@ class Deployment:
     port: int
     connection: str = "deployed"
     signs: bool = False
+    lasting: frozenset[str] = frozenset()
+    remembers: bool = True
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -88,23 +95,36 @@ class Deployment:
             time.sleep(RESTART_S)
 
     def _node_is_in(self, bakery: str) -> bool:
-        folder, key = self.node_folder(bakery), self.keys[bakery]
+        folder = self.node_folder(bakery)
         log = folder / "supernode.log"
         self.home(bakery).mkdir(parents=True, exist_ok=True)
         begin = len(read_log(log))
         process = started(
-            *node_command(self.port, authority=key / "ca.crt", key=key / "node-key"),
-            *("--node-config", self.node_config(bakery)),
+            *self._node_command(bakery),
             cwd=folder,
             env=processes.environment(folder / "flower", **QUICK),
             log=log,
         )
         self.running[bakery] = process
-        words = await_words(process, log, r"SuperNode ID: \d+", begin=begin)
+        words = await_words(process, log, CONNECTED, begin=begin)
         if ALREADY_THERE not in words:
             return True
         self.kill_node(bakery)
         return False
+
+    def _node_command(self, bakery: str) -> list[str | Path | int]:
+        key = self.keys[bakery]
+        authority = key / "ca.crt"
+        if bakery not in self.lasting:
+            command = node_command(self.port, authority=authority, key=key / "node-key")
+            return [*command, "--node-config", self.node_config(bakery)]
+        config = self.node_folder(bakery) / "bakery.toml"
+        # Texts and numbers of JSON are also TOML's.
+        lines = [f"{name} = {json.dumps(value)}" for name, value in self.node_keys(bakery).items()]
+        config.write_text("\n".join(lines), encoding="utf-8")
+        command = [BIN / "python", "-m", "glean", "node", f"127.0.0.1:{self.port}"]
+        command += ["--root-certificates", authority, "--key", key / "node-key"]
+        return [*command, "--config", config]
 
     def kill_node(self, bakery: str) -> None:
         """End a bakery's SuperNode and its ClientApp with SIGKILL."""
@@ -125,7 +145,7 @@ class Deployment:
             *("--ssl-ca-certfile", own / "ca.crt"),
             *("--ssl-certfile", own / "server.pem", "--ssl-keyfile", own / "server.key"),
             *("--enable-supernode-auth", "--disable-runtime-dependency-installation"),
-            *("--database", self.folder / "superlink.db"),
+            *(("--database", self.folder / "superlink.db") if self.remembers else ()),
             cwd=self.folder / "server",
             env={**self.environment, **self.server_keys},
             log=log,
@@ -144,14 +164,23 @@ class Deployment:
         """Run one of the operator's Flower commands to its end."""
         return processes.run(BIN / "flwr", *words, cwd=self.folder, env=self.environment)
 
-    def node_config(self, bakery: str) -> str:
+    def node_keys(self, bakery: str) -> dict[str, str | int]:
         """Where its table is, who it is, where it keeps the model, and its keys for secure sums."""
-        home, key = self.home(bakery), self.keys[bakery]
-        return (
-            f"sales='{self.bakeries[bakery]}' bakery='{bakery}' home='{home}' "
-            f"signing-key='{key / 'signing-key'}' members='{key / 'members.json'}' "
-            "min-contributors=3"
-        ) + (f" model-key='{key / 'model-key.pub'}'" if self.signs else "")
+        key = self.keys[bakery]
+        signed = {"model-key": str(key / "model-key.pub")} if self.signs else {}
+        return {
+            "sales": str(self.bakeries[bakery]),
+            "bakery": bakery,
+            "home": str(self.home(bakery)),
+            "signing-key": str(key / "signing-key"),
+            "members": str(key / "members.json"),
+            "min-contributors": 3,
+            **signed,
+        }
+
+    def node_config(self, bakery: str) -> str:
+        """Its node config as Flower's command wants it."""
+        return " ".join(f"{name}={value!r}" for name, value in self.node_keys(bakery).items())
 
     def end(self) -> None:
         """End every process of it."""
@@ -169,17 +198,28 @@ def deployment(
     *,
     absent: Iterable[str] = (),
     signs: bool = False,
+    lasting: Iterable[str] = (),
+    remembers: bool = True,
 ) -> Iterator[Deployment]:
     """A SuperLink at which every bakery is registered, and a running SuperNode for each.
 
     `bakeries` are names and sales tables; the nodes of those `absent` wait for `start_node`. Where
-    it `signs`, models are signed, and every bakery wants that.
+    it `signs`, models are signed, and every bakery wants that. Those `lasting` have `glean node`.
+    Where the SuperLink doesn't remember, its database is in memory.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = make_certificates(
         folder / "certificates", hosts=["127.0.0.1"], bakeries=sorted(bakeries)
     )
-    deployed = Deployment(folder, bakeries, made.bakeries, free_port(), signs=signs)
+    deployed = Deployment(
+        folder,
+        bakeries,
+        made.bakeries,
+        free_port(),
+        signs=signs,
+        lasting=frozenset(lasting),
+        remembers=remembers,
+    )
     write_connection(
         folder / "flower", deployed.connection, deployed.port, deployed.certificates / "ca.crt"
     )

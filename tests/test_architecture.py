@@ -61,7 +61,7 @@ ROOMS: tuple[frozenset[str], ...] = (
     frozenset({"workload"}),
     frozenset({"client", "coordination"}),
     frozenset({"server"}),
-    frozenset({"launch"}),
+    frozenset({"launch", "node"}),
 )
 """The same for the rooms of `federation/`."""
 

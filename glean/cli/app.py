@@ -12,6 +12,7 @@ from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
 from glean.cli.model_card import model_card
+from glean.cli.node import node
 from glean.cli.plan import forecast, plan
 from glean.cli.privacy_curve import privacy_curve
 from glean.cli.privacy_ledger import privacy_ledger
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.add_typer(data_app, rich_help_panel=DAILY)
 app.command(rich_help_panel=DAILY)(plan)
 app.command(rich_help_panel=DAILY)(forecast)
+app.command(rich_help_panel=DAILY)(node)
 app.command(rich_help_panel=FEDERATION)(simulate)
 app.command(rich_help_panel=FEDERATION)(run)
 app.command(rich_help_panel=FEDERATION)(serve)

@@ -17,7 +17,12 @@ from glean.evaluation.tables.backtest import (
     evaluate_start,
     rows_to_json,
 )
-from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
+from glean.evaluation.tables.client_tables import (
+    client_model_of,
+    new_client_model,
+    tables_of_client,
+    to_texts,
+)
 from glean.evaluation.tables.scores import BakeryScore, score_frame
 from glean.evaluation.tables.summed_scores import sums_of, wapes_of
 from glean.features.bakery_rows import BakeryRows
@@ -83,7 +88,9 @@ def _client_model(bakery: BakeryRows, task: FinalTask) -> ClientModel | None:
     if not bakery.settings.baselines and not bakery.node.home:
         return None
     errors = ErrorDistribution.from_json(task.findings) if task.findings else None
-    return client_model_of(bakery, task.model, learning_rate=task.learning_rate, errors=errors)
+    # What is kept for a process would stay for good in a bakery's own, which outlasts the run.
+    made = new_client_model if bakery.sales.own_table else client_model_of
+    return made(bakery, task.model, learning_rate=task.learning_rate, errors=errors)
 
 
 def _scored(bakery: BakeryRows, model: ForecastModel, own: ClientModel | None) -> list[BakeryScore]:

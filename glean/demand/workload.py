@@ -14,7 +14,7 @@ from glean.demand.wording import PURPOSE, WORDING
 from glean.errors import ModelError, SettingsError
 from glean.evaluation.tables.backtest import CLIENT_METHODS
 from glean.evaluation.tables.summed_scores import UNIT_POWERS
-from glean.features.bakery_rows import bakery_rows_of
+from glean.features.bakery_rows import bakery_rows_of, open_bakery_rows
 from glean.features.definition import FeatureDefinition, check_covariates
 from glean.learning.forest import Forest
 from glean.learning.model_weights import Weights, is_npz
@@ -82,7 +82,9 @@ class DemandWorkload:
     ) -> BakeryPartition | None:
         """Open the bakery that a node plays; None for a spare node of a simulation."""
         # The server opens a simulation's bakeries by their place alone, and shares their rows.
-        rows = bakery_rows_of(replace(node, partitions=0), settings, newcomer=newcomer)
+        # A bakery's own table has new rows in its next run, which the same process may see.
+        opened = open_bakery_rows if node.sales else bakery_rows_of
+        rows = opened(replace(node, partitions=0), settings, newcomer=newcomer)
         return BakeryPartition(rows) if rows is not None else None
 
     def negotiate(self, facts: Sequence[Mapping[str, Any]], settings: RunSettings) -> str:

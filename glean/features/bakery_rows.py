@@ -104,7 +104,14 @@ class BakeryRows:
 def bakery_rows_of(
     node: NodeSettings, settings: RunSettings, *, newcomer: bool = False
 ) -> BakeryRows | None:
-    """Open the bakery that a node plays; None for a spare node of a simulation.
+    """Open the bakery that a node plays, once a process; None for a spare node of a simulation."""
+    return open_bakery_rows(node, settings, newcomer=newcomer)
+
+
+def open_bakery_rows(
+    node: NodeSettings, settings: RunSettings, *, newcomer: bool = False
+) -> BakeryRows | None:
+    """Open the bakery that a node plays, as its table is now.
 
     Raises
     ------

@@ -88,7 +88,8 @@ def run_deployment(
         Flower refused it, or the SuperLink can't be reached any more.
     """
     cli = flwr_cli_of(prepared.connection, scratch)
-    run_id = cli.submit(copy_app(scratch), run_config=prepared.overrides)
+    # All of it: a bakery whose node runs the installed Glean doesn't read the app's own defaults.
+    run_id = cli.submit(copy_app(scratch), run_config={**app_config(), **prepared.overrides})
     started(run_id)
     return follow_run(cli, run_id, say, outcome=outcome)
 

@@ -34,7 +34,8 @@ class Member:
     bakery : str
         Its name in the federation.
     signing_key, node_key : str
-        Its public keys, each as one line of OpenSSH: Ed25519, and ECDSA on P-384.
+        Its public keys, each as one line of OpenSSH: Ed25519, and ECDSA on P-256
+        (earlier ones on P-384).
     """
 
     bakery: str
@@ -53,7 +54,8 @@ class BakeryKeys:
     signing_key : bytes
         Private Ed25519 key, PEM.
     node_key : bytes
-        Private ECDSA key on P-384 in OpenSSH's form, as Flower wants it.
+        Private ECDSA key on P-256 in OpenSSH's form, as Flower wants it: each of a node's many
+        requests is signed, and checked seven times as fast as on P-384.
     """
 
     member: Member
@@ -63,7 +65,7 @@ class BakeryKeys:
 
 def new_keys(bakery: str) -> BakeryKeys:
     """Make the keys of a bakery."""
-    node = ec.generate_private_key(ec.SECP384R1())
+    node = ec.generate_private_key(ec.SECP256R1())
     signing = ed25519.Ed25519PrivateKey.generate()
     return BakeryKeys(
         Member(bakery, _public_line(signing.public_key()), _public_line(node.public_key())),

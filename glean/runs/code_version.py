@@ -16,7 +16,15 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 @cache
 def code_fingerprint() -> str:
-    """SHA-256 over the package's Python files (names and contents), the first 16 hex digits."""
+    """SHA-256 over the package's Python files (names and contents), the first 16 hex digits.
+
+    As they were when this process first asked, which it does while it imports them.
+    """
+    return installed_fingerprint()
+
+
+def installed_fingerprint() -> str:
+    """Give the same of the files as they are now: of a lasting process's, others may have come."""
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0")

@@ -73,7 +73,7 @@ def test_the_list_has_the_public_part_of_every_key(tmp_path: Path) -> None:
         listed.verify(signing.sign(b"round 1"), b"round 1")
         node = load_ssh_private_key((home / "node-key").read_bytes(), password=None)
         assert isinstance(node, ec.EllipticCurvePrivateKey)
-        assert node.curve.name == "secp384r1"
+        assert node.curve.name == "secp256r1"
         assert node.public_key() == load_ssh_public_key(member.node_key.encode())
         assert (home / "node-key.pub").read_text() == member.node_key + "\n"
     keys = [key for member in members for key in (member.signing_key, member.node_key)]

@@ -99,6 +99,14 @@ def client_model_of(
 
     In one process the bakery that is tested and the server that opens its table for the report, as
     only a simulation's can, so share the work.
+    """
+    return new_client_model(bakery, model, learning_rate=learning_rate, errors=errors)
+
+
+def new_client_model(
+    bakery: BakeryRows, model: bytes, *, learning_rate: float, errors: ErrorDistribution | None
+) -> ClientModel:
+    """Make what a bakery of a run forecasts from.
 
     Parameters
     ----------

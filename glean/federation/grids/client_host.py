@@ -83,12 +83,27 @@ class ClientHost:
             try:
                 reply = self._app(message=incoming, context=context)
             except Exception as error:  # noqa: BLE001 - whatever the app raises becomes its reply
-                reason = f"{type(error).__name__}: {error}"
-                return Message(Error(CLIENT_APP_RAISED, reason), reply_to=message)
+                return _error(message, f"{type(error).__name__}: {error}")
         self.context = context
         if reply.has_content():
             reply.content = _copied_record(reply.content)
         return reply
+
+
+def error_reply(message: Message, reason: str, *, node_id: int) -> Message:
+    """Answer a message with an error, without any app.
+
+    Raises
+    ------
+    FederationError
+        Another run is at work in this process.
+    """
+    with _ONE_AT_A_TIME, identity(message.metadata.run_id, node_id):
+        return _error(message, reason)
+
+
+def _error(message: Message, reason: str) -> Message:
+    return Message(Error(CLIENT_APP_RAISED, reason), reply_to=message)
 
 
 def _copied(context: Context) -> Context:

@@ -16,12 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flwr.app import Message
+from flwr.supercore.inflatable.inflatable_utils import pull_objects
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from glean.errors import FederationError
 
-__all__ = ["Run", "empty_run", "identity", "number_message"]
+__all__ = ["Run", "empty_run", "identity", "look_often", "number_message"]
+
+LOOKS_S = {"initial_backoff": 0.03, "backoff_cap": 1.0}
+"""Pauses between looks for content that isn't there yet: the first, and the longest."""
 
 
 class _RunOfProcess:
@@ -79,6 +83,17 @@ def identity(run_id: int, node_id: int) -> Iterator[None]:
 def empty_run(run_id: int) -> Run:
     """Describe a run of which nothing but its number is known."""
     return Run.create_empty(run_id)
+
+
+def look_often() -> None:
+    """Have this process's Flower grid look again soon for a reply's content that isn't there yet.
+
+    A SuperLink shows a reply before its content is stored. Flower's grid waits for a second then,
+    which is longer than all else in an exchange, and takes no word on it: the default of the
+    function that it calls is exchanged. A Flower without such a default is left as it is.
+    """
+    defaults = pull_objects.__kwdefaults__ or {}
+    defaults.update({name: pause for name, pause in LOOKS_S.items() if name in defaults})
 
 
 def number_message(message: Message) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from glean.federation.wire.record_form import Flat
+from glean.runs.code_version import code_fingerprint
 
 
 def identity_of(spec: str) -> str:
@@ -25,11 +26,14 @@ class InfoRequest(Flat):
         What a bakery with a signing key signs together with its name; "" asks for no signature.
     model_key : str
         Fingerprint of the key that the final model will be signed by; "" where it won't be.
+    code : str
+        Fingerprint of the code that the server runs.
     """
 
     newcomer: bool
     challenge: str = ""
     model_key: str = ""
+    code: str = field(default_factory=code_fingerprint)
 
 
 @dataclass(frozen=True)

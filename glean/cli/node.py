@@ -1,0 +1,36 @@
+"""`glean node`: a bakery's part in a federation across machines, until it is ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glean.cli.errors import friendly_errors
+from glean.cli.signals import ended_by_signals
+
+
+@friendly_errors()
+def node(
+    address: Annotated[str, typer.Argument(help="The server, like glean.example.org:443.")],
+    root_certificates: Annotated[
+        Path, typer.Option(help="The ca.crt of the operator: by it the server is known.")
+    ],
+    key: Annotated[Path, typer.Option(help="The bakery's private node-key.")],
+    config: Annotated[
+        Path, typer.Option(help="TOML file of its node config: sales, bakery, home and so on.")
+    ],
+) -> None:
+    """Take part in the runs of a server, with the Glean that is installed here.
+
+    It waits for a server that can't be reached, and goes on until Ctrl-C or SIGTERM. Its log says
+    what leaves the bakery.
+    """
+    from glean.operations.bakery_node import prepare_node, read_node_config, run_node
+
+    prepared = prepare_node(
+        address, authority=root_certificates, key=key, config=read_node_config(config)
+    )
+    with ended_by_signals():
+        run_node(prepared)

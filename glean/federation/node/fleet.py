@@ -1,0 +1,129 @@
+"""What a node needs of a SuperLink, in values of its own: heads of messages, runs, what goes wrong.
+
+`flower_fleet.py` provides it over Flower's messages; tests bring one without a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from flwr.app import Message
+
+from glean.errors import FederationError
+from glean.settings import ConfigValue
+
+
+class UnreachableError(FederationError):
+    """Nobody answers, or a gateway says so: to be tried again."""
+
+
+class ForeignServerError(FederationError):
+    """Whoever answers isn't the server that the bakery trusts."""
+
+
+class NotAdmittedError(FederationError):
+    """The server doesn't let this node in."""
+
+
+class RunEndedError(FederationError):
+    """The run that was spoken of doesn't go on."""
+
+
+class MessageLostError(FederationError):
+    """A message's content can't be had any more."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A message that the server has handed to this node, before its content is fetched.
+
+    Parameters
+    ----------
+    node_id, run_id : int
+        To whom it goes, and in which run.
+    content : bytes
+        The message without content, as it travelled.
+    objects : tuple of str
+        What its content is made of, by SHA-256; the message itself is the last.
+    """
+
+    node_id: int
+    run_id: int
+    content: bytes
+    objects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is still to be sent of a reply that the server knows of.
+
+    Parameters
+    ----------
+    node_id, run_id : int
+        From whom it comes, and in which run.
+    session : str
+        The server's word for this upload.
+    objects : mapping of str to bytes
+        What its content is made of and the server hasn't, by SHA-256.
+    """
+
+    node_id: int
+    run_id: int
+    session: str
+    objects: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the server says of a run.
+
+    Parameters
+    ----------
+    run_id : int
+        Its number.
+    app, release : str
+        Which app it runs, like "glean/glean", and in which version.
+    overrides : mapping
+        Run config that differs from the app's.
+    """
+
+    run_id: int
+    app: str
+    release: str
+    overrides: Mapping[str, ConfigValue]
+
+
+class Fleet(Protocol):
+    """The SuperLink as a node sees it; every method may raise the errors above."""
+
+    def activate(self) -> int:
+        """Say that this node is here; its number."""
+
+    def deactivate(self, node_id: int) -> None:
+        """Say that it goes."""
+
+    def heartbeat(self, node_id: int) -> bool:
+        """Say that it is still here; whether the server knows it."""
+
+    def pull(self, node_id: int) -> Head | None:
+        """Take the next message, which the server hands out once."""
+
+    def run_facts(self, node_id: int, run_id: int) -> RunFacts:
+        """Ask which run this is."""
+
+    def fetch(self, head: Head) -> Message:
+        """Fetch a message's content, and say that it has come."""
+
+    def bare(self, head: Head) -> Message:
+        """Make the message without content, to answer it with an error."""
+
+    def announce(self, reply: Message, *, seconds: float) -> Reply:
+        """Send a reply's head, and how many seconds it took to make."""
+
+    def upload(self, reply: Reply) -> None:
+        """Send its content; twice does no harm."""
+
+    def close(self) -> None:
+        """Close the connection."""

@@ -1,0 +1,282 @@
+"""Flower's fleet messages over HTTPS: all that is private in Flower and a node needs, in this file.
+
+It is Flower's SuperNode without the part that fetches an app from the server and starts it: no call
+here asks for code. `check_flower` compares what is used with the installed version;
+`tests/federation/node/test_flower_fleet.py` runs it, and a SuperLink against it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+from flwr.app import Message
+from flwr.app.message import remove_content_from_message
+from flwr.common.constant import TIMESTAMP_HEADER
+from flwr.common.serde import message_from_proto, message_to_proto, run_from_proto
+from flwr.proto.fleet_pb2 import (
+    ActivateNodeRequest,
+    DeactivateNodeRequest,
+    PullMessagesRequest,
+    PushMessagesRequest,
+)
+from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
+from flwr.proto.message_pb2 import Message as WireMessage
+from flwr.proto.node_pb2 import Node
+from flwr.proto.run_pb2 import GetRunRequest
+from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER, FLEET_HTTP_SIGNATURE_HEADER
+from flwr.supercore.date import now
+from flwr.supercore.inflatable.inflatable_object import (
+    get_all_nested_objects,
+    get_object_tree,
+    iterate_object_tree,
+    no_object_id_recompute,
+)
+from flwr.supercore.inflatable.inflatable_protobuf_utils import (
+    make_confirm_message_received_fn_protobuf,
+    make_pull_object_fn_protobuf,
+    make_push_object_fn_protobuf,
+)
+from flwr.supercore.inflatable.inflatable_utils import (
+    ObjectPullError,
+    ObjectPushError,
+    inflate_object_from_contents,
+    pull_objects,
+    push_object_contents_from_iterable,
+)
+from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
+from flwr.supercore.runtime_version_compatibility import RuntimeVersionMetadata
+from flwr.supernode.fleet_http_client import FleetHttpClient
+
+from glean.errors import FederationError
+from glean.federation.node.fleet import Head, MessageLostError, Reply, RunFacts
+from glean.federation.node.fleet_errors import plain_errors
+from glean.privacy.node_key import NodeKey
+
+HEARTBEAT_S = 15.0
+"""What the server is told: it takes a node for gone that wasn't heard of for twice as long."""
+
+TESTED = "1.41 and 1.42"
+
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.03, 1.0
+"""Pauses between looks for an object that isn't stored yet. The server shows a message before its
+objects; Flower's own node waits a second then."""
+
+# fmt: off
+_CALLS = (
+    FleetHttpClient.ActivateNode, FleetHttpClient.DeactivateNode, FleetHttpClient.SendNodeHeartbeat,
+    FleetHttpClient.PullMessages, FleetHttpClient.PushMessages, FleetHttpClient.GetRun,
+    FleetHttpClient.PullObject, FleetHttpClient.PushObject, FleetHttpClient.ConfirmMessageReceived,
+)
+_USED: Mapping[Callable[..., Any], str] = {
+    FleetHttpClient.from_server_address:
+        "server_address insecure root_certificates interceptors retry_invoker",
+    **dict.fromkeys(_CALLS, "self request"),
+    remove_content_from_message: "message",
+    message_from_proto: "message_proto",
+    message_to_proto: "message",
+    run_from_proto: "run_proto",
+    get_all_nested_objects: "obj",
+    get_object_tree: "obj",
+    iterate_object_tree: "tree",
+    no_object_id_recompute: "",
+    make_confirm_message_received_fn_protobuf: "confirm_message_received_protobuf node run_id",
+    make_pull_object_fn_protobuf: "pull_object_protobuf node run_id",
+    make_push_object_fn_protobuf: "push_object_protobuf node run_id session_id",
+    inflate_object_from_contents: "object_id object_contents keep_object_contents objects",
+    pull_objects:
+        "object_ids pull_object_fn max_concurrent_pulls max_time max_tries_per_object "
+        "initial_backoff backoff_cap",
+    push_object_contents_from_iterable: "object_contents push_object_fn max_concurrent_pushes",
+}
+# fmt: on
+
+
+def check_flower(used: Mapping[Callable[..., Any], str] = _USED) -> None:
+    """Refuse a version of Flower whose inner parts aren't those that this file was written for.
+
+    Raises
+    ------
+    FederationError
+        Names the part, and what to install.
+    """
+    for part, wanted in used.items():
+        found = " ".join(inspect.signature(part).parameters)
+        if found != wanted:
+            raise FederationError(
+                f"found flwr {version('flwr')}, whose {part.__qualname__} takes ({found}); wanted "
+                f"({wanted}), as in {TESTED}: install Glean by `pip install -c constraints.txt`, "
+                "or use flower-supernode (docs/deployment.md)"
+            )
+
+
+class _Signing:
+    """Signs the time of each request, by which the SuperLink knows the node."""
+
+    def __init__(self, key: NodeKey) -> None:
+        self._key = key
+        self._versions = dict(
+            RuntimeVersionMetadata.from_local_component("SuperNode").as_metadata()
+        )
+
+    def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
+        """Add what says who asks, and with which Flower."""
+        stamp = now().isoformat()
+        context.request.headers.update(
+            {
+                **self._versions,
+                FLEET_HTTP_PUBLIC_KEY_HEADER: b64encode(self._key.public).decode("ascii"),
+                TIMESTAMP_HEADER: stamp,
+                FLEET_HTTP_SIGNATURE_HEADER: b64encode(self._key.sign(stamp.encode())).decode(),
+            }
+        )
+        return call_next(context)
+
+
+class FlowerFleet:
+    """A SuperLink's fleet side, as `Fleet` has it.
+
+    Parameters
+    ----------
+    address : str
+        HOST:PORT.
+    authority : Path
+        Certificate by which the server is known.
+    key : NodeKey
+        By this the server knows the node.
+    """
+
+    def __init__(self, address: str, authority: Path, key: NodeKey) -> None:
+        self._address = address
+        self._key = key
+        self._client = FleetHttpClient.from_server_address(
+            address, False, authority.read_bytes(), interceptors=[_Signing(key)]
+        )
+
+    def activate(self) -> int:
+        """Say that this node is here; its number."""
+        request = ActivateNodeRequest(public_key=self._key.public, heartbeat_interval=HEARTBEAT_S)
+        with plain_errors(self._address):
+            return int(self._client.ActivateNode(request).node_id)
+
+    def deactivate(self, node_id: int) -> None:
+        """Say that it goes."""
+        with plain_errors(self._address):
+            self._client.DeactivateNode(DeactivateNodeRequest(node_id=node_id))
+
+    def heartbeat(self, node_id: int) -> bool:
+        """Say that it is still here; whether the server knows it."""
+        request = SendNodeHeartbeatRequest(
+            node=Node(node_id=node_id), heartbeat_interval=HEARTBEAT_S
+        )
+        with plain_errors(self._address):
+            return bool(self._client.SendNodeHeartbeat(request).success)
+
+    def pull(self, node_id: int) -> Head | None:
+        """Take the next message, which the server hands out once."""
+        with plain_errors(self._address):
+            found = self._client.PullMessages(PullMessagesRequest(node=Node(node_id=node_id)))
+        if not found.messages_list:
+            return None
+        wire, tree = found.messages_list[0], found.message_object_trees[0]
+        objects = tuple(part.object_id for part in iterate_object_tree(tree))
+        return Head(node_id, wire.metadata.run_id, wire.SerializeToString(), objects)
+
+    def run_facts(self, node_id: int, run_id: int) -> RunFacts:
+        """Ask which run this is."""
+        request = GetRunRequest(node=Node(node_id=node_id), run_id=run_id)
+        with plain_errors(self._address):
+            run = run_from_proto(self._client.GetRun(request).run)
+        return RunFacts(run_id, run.fab_id, run.fab_version, dict(run.override_config))
+
+    def fetch(self, head: Head) -> Message:
+        """Fetch a message's content, and say that it has come, which frees it at the server."""
+        node = Node(node_id=head.node_id)
+        pull = make_pull_object_fn_protobuf(self._client.PullObject, node, head.run_id)
+        confirm = make_confirm_message_received_fn_protobuf(
+            self._client.ConfirmMessageReceived, node, head.run_id
+        )
+        number = head.objects[-1]
+        with plain_errors(self._address):
+            try:
+                contents = pull_objects(
+                    list(head.objects),
+                    pull,
+                    initial_backoff=FIRST_LOOK_S,
+                    backoff_cap=LONGEST_LOOK_S,
+                )
+            except ObjectPullError as error:
+                raise MessageLostError(str(error)) from error
+            confirm(number)
+        return _numbered(_inflated(number, contents), number)
+
+    def bare(self, head: Head) -> Message:
+        """Make the message without content, to answer it with an error."""
+        wire = WireMessage.FromString(head.content)
+        return _numbered(message_from_proto(wire), wire.metadata.message_id)
+
+    def announce(self, reply: Message, *, seconds: float) -> Reply:
+        """Send a reply's head, and how many seconds it took to make."""
+        node_id, run_id = reply.metadata.src_node_id, reply.metadata.run_id
+        with no_object_id_recompute():
+            _numbered(reply, reply.object_id)
+            bare = remove_content_from_message(reply) if reply.has_content() else reply
+            request = PushMessagesRequest(
+                node=Node(node_id=node_id),
+                messages_list=[message_to_proto(bare)],
+                message_object_trees=[get_object_tree(reply)],
+                clientapp_runtime_list=[seconds],
+            )
+            with plain_errors(self._address):
+                taken = self._client.PushMessages(request)
+            wanted = set(taken.objects_to_push)
+            parts = get_all_nested_objects(reply).items()
+            objects = {number: part.deflate() for number, part in parts if number in wanted}
+        return Reply(node_id, run_id, taken.session_id, objects)
+
+    def upload(self, reply: Reply) -> None:
+        """Send its content; twice does no harm.
+
+        A server refuses what it has already and what it doesn't wait for: neither keeps the rest
+        from being sent.
+        """
+        refused: list[str] = []
+        push = make_push_object_fn_protobuf(
+            self._client.PushObject, Node(node_id=reply.node_id), reply.run_id, reply.session
+        )
+
+        def push_or_note(number: str, content: bytes) -> None:
+            try:
+                push(number, content)
+            except ObjectPushError:
+                refused.append(number)
+
+        with plain_errors(self._address):
+            push_object_contents_from_iterable(reply.objects.items(), push_or_note)
+        if refused:
+            raise MessageLostError(f"{len(refused)} of {len(reply.objects)} parts weren't wanted")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def _inflated(number: str, contents: dict[str, bytes]) -> Message:
+    try:
+        message = inflate_object_from_contents(number, contents)
+    except Exception as error:  # whatever a server sends, a node answers and goes on
+        raise MessageLostError(f"{type(error).__name__}: {error}") from error
+    if not isinstance(message, Message):
+        raise MessageLostError(f"found a {type(message).__name__}; wanted a message")
+    return message
+
+
+def _numbered(message: Message, number: str) -> Message:
+    # Flower has no setter; it writes the metadata's dict too.
+    vars(message.metadata)["_message_id"] = number
+    return message
