@@ -145,7 +145,7 @@ def test_a_run_of_another_version_is_refused_in_words(deployed: Deployment, tmp_
     for name in NAMES:
         log = deployed.node_log(name)
         assert "found a run of Glean 0.9.0; wanted 0.1.0" in log
-        assert "pip install -c constraints.txt glean-0.9.0-py3-none-any.whl" in log
+        assert "pip install -c constraints.txt 'glean-0.9.0-py3-none-any.whl[shop]'" in log
 
 
 @pytest.mark.long

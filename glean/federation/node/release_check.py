@@ -44,8 +44,8 @@ class InstalledApp:
                 f"found a run of Glean {run.release}; wanted {self.release}, which is installed "
                 "here: code that arrives isn't run. To take part: get the wheel of "
                 f"{run.release} and its constraints.txt from the operator or the release, "
-                f"`pip install -c constraints.txt glean-{run.release}-py3-none-any.whl`, and start "
-                "`glean node` anew",
+                f"`pip install -c constraints.txt 'glean-{run.release}-py3-none-any.whl[shop]'`, "
+                "and start `glean node` anew",
             )
         if installed_fingerprint() != code_fingerprint():
             raise RefusalError(

@@ -82,7 +82,7 @@ def test_a_run_of_other_code_is_refused_before_anything_of_it_is_fetched(
     for reply in fleet.replies:
         assert words in (reply.error.reason or "")
     if facts.release != "0.1.0":
-        assert "pip install -c constraints.txt glean-0.9.0-py3-none-any.whl" in caplog.text
+        assert "pip install -c constraints.txt 'glean-0.9.0-py3-none-any.whl[shop]'" in caplog.text
 
 
 def test_files_that_changed_since_the_start_are_not_mixed_with_it(
