@@ -176,6 +176,8 @@ def _counted(count: int) -> str:
 
 
 def _pointer(place: Sequence[Any]) -> str:
+    if isinstance(place[-1], int) and place[0] == "body" and len(place) == 2:
+        return ""  # of text that is no JSON: a number of characters
     first, *rest = place
     inner = "/".join(str(part) for part in rest)
     return f"/{inner}" if first == "body" else f"{first}/{inner}"
@@ -184,6 +186,9 @@ def _pointer(place: Sequence[Any]) -> str:
 def _described(item: Mapping[str, Any]) -> str:
     found = item.get("input")
     said = str(item["msg"])
+    if item["type"] == "json_invalid":
+        reason = item.get("ctx", {}).get("error", said)
+        return f"the body is no JSON: {reason}, at character {item['loc'][-1]}"
     plain = isinstance(found, str | int | float | bool)
     return f"found {str(found)[:100]!r}; {said}" if plain else said
 

@@ -115,6 +115,19 @@ def test_a_run_learns_from_a_dataset(
     assert client.post("/api/v1/runs", headers=admin, json=body).status_code == 404
 
 
+def test_a_table_that_a_run_needs_is_not_deleted(
+    client: TestClient, admin: dict[str, str], upload: Upload, three_bakeries: str
+) -> None:
+    """Once that run was taken back it is."""
+    dataset = upload(Path(three_bakeries).read_bytes()).json()["id"]
+    body = {"engine": "inprocess", "dataset": dataset, "settings": {"test-days": 14}}
+    run = client.post("/api/v1/runs", headers=admin, json=body).json()["id"]
+    refused = client.delete(f"/api/v1/datasets/{dataset}", headers=admin)
+    assert (refused.status_code, run in refused.json()["detail"]) == (409, True)
+    client.post(f"/api/v1/runs/{run}/stop", headers=admin)
+    assert client.delete(f"/api/v1/datasets/{dataset}", headers=admin).status_code == 204
+
+
 def test_what_is_sold_can_be_drawn(
     client: TestClient, admin: dict[str, str], upload: Upload, three_bakeries: str
 ) -> None:

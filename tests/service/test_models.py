@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from glean.service.services import Services
+from glean.service.store.tables import RunRow
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,47 @@ def test_steps_back_go_back_as_one_undoes(
     assert back().status_code == 409
     promote(client, admin, versions[2])
     assert back().json()["id"] == versions[0]
+
+
+def test_a_line_that_was_cut_off_costs_no_other(
+    client: TestClient, admin: dict[str, str], versions: list[str], results: Path
+) -> None:
+    """Of a full disk or a power cut half a line may be left: what comes after is kept, too."""
+    promote(client, admin, versions[0])
+    with (results / ".service" / "promotions.jsonl").open("a") as file:
+        file.write('{"model": "80')
+    assert promote(client, admin, versions[1]).json()["in_production"]
+    found = client.get("/api/v1/models", headers=admin).json()
+    assert [item["model"] for item in found["promotions"]] == versions[:2]
+
+
+def test_what_was_deleted_is_stepped_over(
+    client: TestClient, admin: dict[str, str], versions: list[str]
+) -> None:
+    """A step back leads to the version before it; what is in production isn't deleted at all."""
+    for model in versions:
+        promote(client, admin, model)
+    assert client.delete(f"/api/v1/runs/{versions[2]}", headers=admin).status_code == 409
+    assert client.delete(f"/api/v1/runs/{versions[1]}", headers=admin).status_code == 204
+    for status in (200, 409):
+        assert client.post("/api/v1/models/roll-back", headers=admin).status_code == status
+    found = client.get("/api/v1/models/production", headers=admin).json()
+    assert found["id"] == versions[0]
+
+
+def test_a_model_of_another_workload_forecasts_nothing(
+    client: TestClient, admin: dict[str, str], versions: list[str], services: Services
+) -> None:
+    """Nor is it put into production, where forecasts and plans go by it."""
+    with services.database.transaction() as session:
+        row = session.get(RunRow, versions[0])
+        assert row is not None
+        row.workload = "iris"
+    assert promote(client, admin, versions[0]).status_code == 409
+    body = {"model": versions[0], "rows": []}
+    answer = client.post("/api/v1/forecasts", headers=admin, json=body)
+    assert answer.status_code == 422
+    assert "workload iris; wanted one of demand" in answer.json()["detail"]
 
 
 def test_a_version_has_its_card_and_its_file(

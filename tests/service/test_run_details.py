@@ -114,6 +114,20 @@ def closing_code(client: TestClient, path: str, headers: dict[str, str]) -> int:
     return caught.value.code
 
 
+def test_of_a_damaged_table_what_can_be_read_is_given(
+    client: TestClient, admin: dict[str, str], results: Path
+) -> None:
+    """Rows that are too short or too long, bytes that are no text, nothing at all."""
+    folder = next(results.glob("2*"))
+    path = f"/api/v1/runs/{folder.name.partition('-')[2]}/rounds"
+    (folder / "rounds.csv").write_bytes(b"round,wape\n1,0.5\n2\n3,0.4,7\n\xff\0,x\n")
+    expected = [{"round": 1, "wape": 0.5}, {"round": 2}, {"round": 3, "wape": 0.4}]
+    expected.append({"round": None, "wape": None})
+    assert client.get(path, headers=admin).json()["rounds"] == expected
+    (folder / "rounds.csv").write_bytes(b"")
+    assert client.get(path, headers=admin).json()["rounds"] == []
+
+
 def test_nobody_watches_without_a_token(
     client: TestClient, admin: dict[str, str], services: Services, run_path: str
 ) -> None:

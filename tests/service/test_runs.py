@@ -70,6 +70,23 @@ def test_all_that_is_wrong_is_said_at_once(client: TestClient, admin: dict[str, 
     assert ask(client, admin, engine="x", bakeries=0, more=1).json()["detail"] == (
         "3 things are wrong"
     )
+    settings = {"sales": "/etc/passwd", "max-depth": 99}
+    mixed = ask(client, admin, engine="deployment", bakeries=2, settings=settings).json()
+    assert [item["pointer"] for item in mixed["errors"]] == [
+        "/settings/sales",
+        "/bakeries",
+        "/connection",
+        "/settings/max-depth",
+    ]
+
+
+def test_what_is_no_json_is_said_with_its_place(client: TestClient, admin: dict[str, str]) -> None:
+    """As a problem of the whole body."""
+    headers = {**admin, "Content-Type": "application/json"}
+    answer = client.post("/api/v1/runs", headers=headers, content=b'{"engine": ray}')
+    (problem,) = answer.json()["errors"]
+    assert (answer.status_code, problem["pointer"]) == (422, "")
+    assert problem["detail"] == "the body is no JSON: Expecting value, at character 11"
 
 
 @pytest.mark.parametrize("key", ["sales", "products", "resume", "start-from", "output-dir"])

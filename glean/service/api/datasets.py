@@ -15,7 +15,8 @@ from glean.operations.table_series import TableSeries
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.accounts.tokens import Principal
 from glean.service.data.datasets import Dataset
-from glean.service.problems import not_found, responses
+from glean.service.problems import ProblemError, not_found, responses
+from glean.service.runs.listing import unfinished_run_on
 from glean.service.services import Services
 
 router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"], responses=responses(422, 503))
@@ -145,9 +146,16 @@ def get_series(
     return SeriesAnswer.of(services.datasets.series_of(dataset_id, bakery))
 
 
-@router.delete("/{dataset_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(404))
+@router.delete("/{dataset_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(404, 409))
 def delete_dataset(dataset_id: str, principal: Admin, services: Parts, request: Request) -> None:
-    """Delete a table; runs that learned from it keep what they made."""
+    """Delete a table; runs that learned from it keep what they made. Not while one needs it."""
+    run = unfinished_run_on(services.database, services.datasets.table_of(dataset_id))
+    if run is not None:
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            f"the run {run.id} learns from the table and is {run.status}: stop it first, or wait "
+            "for its end",
+        )
     services.datasets.delete(dataset_id)
     services.audit_log.note(
         principal.name, "dataset.delete", dataset_id, address=address_of(request)

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import tempfile
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,7 +25,7 @@ from glean.operations.bakery_request import (
 from glean.service.accounts.access import Parts, Reader
 from glean.service.api.text import Text
 from glean.service.data.models import PRODUCTION
-from glean.service.problems import responses
+from glean.service.problems import ProblemError, responses
 from glean.service.services import Services
 
 router = APIRouter(prefix="/api/v1", tags=["forecasts"], responses=responses(404, 422, 503))
@@ -65,7 +66,7 @@ class BakeryBody(BaseModel):
         default=None, description="Its sales in place of that: rows with date, product, units, ..."
     )
     bakery: str = Field(
-        default="", max_length=200, description="Which of the table; may be empty where it is one."
+        default="", max_length=300, description="Which of the table; may be empty where it is one."
     )
     products: Rows | None = Field(
         default=None, description="Product list: rows with product, price, cost, batch_size, ..."
@@ -150,8 +151,11 @@ def _request(services: Services, body: BakeryBody, scratch: Path) -> BakeryReque
     sales = None if body.dataset is None else services.datasets.table_of(body.dataset)
     if body.rows is not None:
         sales = _written(scratch / "sales.csv", body.rows)
+    version = services.models.find(body.model)
+    if not version.forecasts:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, version.no_forecasts)
     return BakeryRequest(
-        model=services.models.find(body.model).path,
+        model=version.path,
         sales=sales,
         bakery=body.bakery,
         products=_written(scratch / "products.csv", body.products),

@@ -111,7 +111,7 @@ def get_model_file(model_id: str, _: Reader, services: Parts, request: Request) 
     return answer_file(request, services.models.find(model_id).path)
 
 
-@router.post("/{model_id}/promote", status_code=HTTPStatus.OK)
+@router.post("/{model_id}/promote", status_code=HTTPStatus.OK, responses=responses(409))
 def promote(model_id: str, principal: Runner, services: Parts, request: Request) -> Model:
     """Put a version into production."""
     version = services.models.promote(model_id, by=principal.name)

@@ -109,10 +109,14 @@ def _described(name: str, path: Path) -> RunFile:
 
 
 def _rounds_of(path: Path) -> list[dict[str, float | None]]:
+    """Read the table; of a damaged one what can be read."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        names, *rows = list(csv.reader(line.replace("\0", "") for line in file)) or [[]]
+    return [
+        {name: _number(text) for name, text in zip(names, row, strict=False)} for row in rows if row
+    ]
 
 
 def _number(text: str) -> float | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from glean.errors import SettingsError
-from glean.operations.run_request import RunRequest, check_request
+from glean.operations.run_request import RunRequest, check_request, check_settings
 from glean.operations.slurm import why_no_slurm
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.conditional import IF_NONE_MATCH, answer_unless_known
@@ -94,7 +94,12 @@ def stop_run(run_id: str, principal: Runner, services: Parts, request: Request) 
 
 @router.delete("/{run_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(404, 409))
 def delete_run(run_id: str, principal: Admin, services: Parts, request: Request) -> None:
-    """Delete a run that has ended, with its model and all its files."""
+    """Delete a run that has ended, with its model and all its files; not what is in production."""
+    if services.queue.find(run_id).id == services.models.current():
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "forecasts and plans go by its model: put another one into production first",
+        )
     services.queue.delete(run_id)
     services.audit_log.note(principal.name, "run.delete", run_id, address=address_of(request))
 
@@ -114,8 +119,7 @@ def ask_for_run(
     ProblemError
         It can't be run so; every setting that is wrong is named.
     """
-    refuse_paths(body.settings)
-    _refuse_mixture(body)
+    _refuse_mixture(services, body)
     chosen = services.defaults.all() if with_defaults and body.resume is None else {}
     settings = {**chosen, **body.settings, **_paths(services, body)}
     request = RunRequest(
@@ -136,14 +140,26 @@ def ask_for_run(
     return row, new
 
 
-def _refuse_mixture(body: NewRun) -> None:
-    """Refuse what belongs to another engine, and one that can't be had here.
+def _refuse_mixture(services: Services, body: NewRun) -> None:
+    """Refuse paths, what belongs to another engine, and one that can't be had here.
 
     Raises
     ------
     ProblemError
-        Names each field.
+        Names each field, and each setting that is wrong beside.
     """
+    errors = _path_problems(body.settings) + _mixture_problems(body)
+    if not errors:
+        return
+    try:
+        settings = {key: it for key, it in body.settings.items() if key not in PATH_SETTINGS}
+        services.workers.run(check_settings, settings)
+    except SettingsError as error:
+        errors += settings_problems(error).errors
+    raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "it can't be run so", errors=errors)
+
+
+def _mixture_problems(body: NewRun) -> list[FieldProblem]:
     deployed = body.engine == "deployment"
     no_slurm = why_no_slurm() if body.engine == "slurm" else ""
     wrong = {
@@ -162,13 +178,11 @@ def _refuse_mixture(body: NewRun) -> None:
         "job": "wanted nothing but with the engine slurm",
         "engine": f"found 'slurm'; {no_slurm}",
     }
-    errors = [
+    return [
         FieldProblem(pointer=f"/{name}", detail=f"{name}: {said[name]}")
         for name, is_wrong in wrong.items()
         if is_wrong
     ]
-    if errors:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "it can't be run so", errors=errors)
 
 
 def _paths(services: Services, body: NewRun) -> dict[str, SettingValue]:
@@ -191,15 +205,22 @@ def refuse_paths(settings: dict[str, SettingValue]) -> None:
     ProblemError
         Names each.
     """
-    errors = [
-        FieldProblem(
-            pointer=f"/settings/{key}",
-            detail=f"{key}: a path on this machine; wanted an id in the field of the request",
-        )
-        for key in PATH_SETTINGS
-        if settings.get(key)
-    ]
+    errors = _path_problems(settings)
     if errors:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "no path from outside is taken", errors=errors
         )
+
+
+def _path_problems(settings: dict[str, SettingValue]) -> list[FieldProblem]:
+    """Say which settings name paths, and the field of a request that has an id in their place."""
+    instead = {"sales": "; wanted an id, as dataset", "resume": "; wanted an id, as resume"}
+    return [
+        FieldProblem(
+            pointer=f"/settings/{key}",
+            detail=f"{key}: found a path on this machine, which isn't taken from outside"
+            f"{instead.get(key, '')}",
+        )
+        for key in PATH_SETTINGS
+        if settings.get(key)
+    ]

@@ -22,6 +22,7 @@ from glean.service.runs.status import RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
+from glean.workloads import DEFAULT_WORKLOAD
 
 PRODUCTION = "production"
 """The word that stands for the version in production wherever one is asked for."""
@@ -70,6 +71,19 @@ class ModelVersion:
         """Its card, None where an earlier version of Glean made none."""
         card = self.path.with_name(CARD_FILE)
         return card if card.is_file() else None
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether forecasts and plans can be made by it."""
+        return self.run.workload == DEFAULT_WORKLOAD
+
+    @property
+    def no_forecasts(self) -> str:
+        """Why none can."""
+        return (
+            f"the model of run {self.run.id} is of the workload {self.run.workload}; wanted one "
+            f"of {DEFAULT_WORKLOAD}, which forecasts and plans go by"
+        )
 
 
 class ModelRegistry:
@@ -125,15 +139,24 @@ class ModelRegistry:
     def history(self) -> list[Promotion]:
         """Give all promotions, the oldest first."""
         try:
-            lines = self._file.read_bytes().split(b"\n")[:-1]
+            lines = self._file.read_bytes().split(b"\n")
         except FileNotFoundError:
             return []
-        return [Promotion(**json.loads(line)) for line in lines]
+        found = [_read(line) for line in lines]
+        return [promotion for promotion in found if promotion is not None]
 
     def promote(self, model_id: str, *, by: str) -> ModelVersion:
-        """Put a version into production."""
+        """Put a version into production.
+
+        Raises
+        ------
+        ProblemError
+            There is no such version, or nothing can be forecast by it.
+        """
         with self._lock:
             version = self.find(model_id)
+            if not version.forecasts:
+                raise ProblemError(HTTPStatus.CONFLICT, version.no_forecasts)
             self._append(Promotion(version.run.id, by, utc_now()))
         return self.find(version.run.id)
 
@@ -146,10 +169,9 @@ class ModelRegistry:
             There was none.
         """
         with self._lock:
-            before = _before(self.history())
-            if not before:
+            version = self._there_still(_before(self.history()))
+            if version is None:
                 raise ProblemError(HTTPStatus.CONFLICT, "no other model was in production before")
-            version = self.find(before)
             self._append(Promotion(version.run.id, by, utc_now(), back=True))
         return self.find(version.run.id)
 
@@ -158,9 +180,21 @@ class ModelRegistry:
         return self._settings.home / "promotions.jsonl"
 
     def _append(self, promotion: Promotion) -> None:
-        with self._file.open("ab", buffering=0) as file:
-            file.write(json.dumps(asdict(promotion)).encode() + b"\n")
+        with self._file.open("ab+", buffering=0) as file:
+            # What a full disk or a power cut left of a line before mustn't swallow this one.
+            size = file.seek(0, os.SEEK_END)
+            cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            file.write(b"\n" * cut_off + json.dumps(asdict(promotion)).encode() + b"\n")
             os.fsync(file.fileno())
+
+    def _there_still(self, model_ids: list[str]) -> ModelVersion | None:
+        """Give the first of these whose run wasn't deleted."""
+        for model_id in model_ids:
+            try:
+                return self.find(model_id)
+            except ProblemError:
+                continue
+        return None
 
     def _version(self, row: RunRow, current: str) -> ModelVersion | None:
         folder = self._settings.results / row.folder
@@ -168,12 +202,25 @@ class ModelRegistry:
         return ModelVersion(row, paths[0], row.id == current) if paths else None
 
 
-def _before(history: list[Promotion]) -> str:
-    """Find what was in production before, as one undoes: a step back isn't undone by the next."""
+def _before(history: list[Promotion]) -> list[str]:
+    """Find what was in production before, the latest first, as one undoes.
+
+    A step back isn't undone by the next: it leads to what was there then, past what was deleted.
+    """
     stack: list[str] = []
     for promotion in history:
         if promotion.back:
-            stack.pop()
+            while stack and stack[-1] != promotion.model:
+                stack.pop()
+            stack = stack or [promotion.model]
         elif not stack or stack[-1] != promotion.model:
             stack.append(promotion.model)
-    return stack[-2] if len(stack) > 1 else ""
+    return stack[-2::-1]
+
+
+def _read(line: bytes) -> Promotion | None:
+    """Read a promotion; None where that can't be, as of a line that was cut off."""
+    try:
+        return Promotion(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

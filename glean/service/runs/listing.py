@@ -8,13 +8,14 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute
 
 from glean.service.problems import FieldProblem, ProblemError
-from glean.service.runs.status import RunStatus
+from glean.service.runs.status import ENDED, RunStatus
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
 
@@ -91,6 +92,14 @@ def list_rows(
         return rows, ""
     last = rows[limit - 1]
     return rows[:limit], _written(order, getattr(last, by.key), last.id)
+
+
+def unfinished_run_on(database: Database, table: Path) -> RunRow | None:
+    """Find a run that waits or goes on and learns from a table; None where there is none."""
+    unfinished = sa.select(RunRow).where(RunRow.status.not_in(ENDED))
+    with database.transaction() as session:
+        rows = list(session.scalars(unfinished))
+    return next((row for row in rows if row.settings.get("sales") == str(table)), None)
 
 
 def _written(order: RunOrder, *place: Any) -> str:
