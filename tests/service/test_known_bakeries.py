@@ -106,6 +106,18 @@ def test_a_bakery_stands_as_the_last_event_says(
     assert one.since == (ago(9) if at is None else ago(1 - at / 1440))
 
 
+def test_who_was_refused_at_the_door_took_no_part(tmp_path: Path) -> None:
+    """However well the rounds go; who is named at the beginning all the same does."""
+    path = tmp_path / "events.jsonl"
+    refused = [BakeryFailed(0, name, "odd name") for name in ("node 7", "a")]
+    events = [*refused, RunStarted(("a",), 9), RoundFinished(1, 1, 1, 0), END]
+    write_events(path, days_ago=1, events=events)
+    assert {one.name: one.state for one in client_standings(path)} == {
+        "a": ClientState.DONE,
+        "node 7": ClientState.REFUSED,
+    }
+
+
 def test_what_is_amiss_is_told_in_the_language_of_who_asks(tmp_path: Path) -> None:
     """Reasons, which come from errors, as they are."""
     path = tmp_path / "events.jsonl"

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from glean.operations.run_digest import RunDigest
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import COOKIE
+from glean.service.runs.queue import find_row
 from glean.service.services import Services
 from tests import processes
 from tests.service.conftest import token
@@ -231,6 +232,24 @@ def test_a_run_is_started_from_the_form(client: TestClient, services: Services) 
     assert client.get(f"/runs/{row.id}").status_code == 404
 
 
+def test_a_run_again_is_set_as_that_run_was(client: TestClient, services: Services) -> None:
+    """With as many bakeries; which of its files can't be had here is said."""
+    sign_in(client, services)
+    asked = send(
+        client, "/runs/new", **{"engine": "inprocess", "bakeries": "7", "s-max-depth": "3"}
+    )
+    run = asked.headers.get("location", str(asked.url)).rpartition("/")[2]
+    form = client.get("/runs/new", params={"like": run}).text
+    assert re.search(r'name="bakeries"[^>]* value="7"', form)
+    assert re.search(r'name="s-max-depth" value="3"', form)
+    assert "can't be chosen here" not in unescape(form)
+    with services.database.transaction() as session:
+        row = find_row(session, run)
+        row.settings = {**row.settings, "sales": "/there/sales.csv"}
+    form = unescape(client.get("/runs/new", params={"like": run}).text)
+    assert "can't be chosen here; a new one does without: sales<" in form
+
+
 def test_a_form_with_mistakes_comes_back_with_all_of_them(
     client: TestClient, services: Services
 ) -> None:
@@ -358,6 +377,53 @@ def test_the_overview_says_what_needs_a_hand(
     path.write_text(text)
     services.discovery.refresh()
     assert "failed: why" in client.get("/overview/live").text
+    shutil.copytree(path.parent, results / "20990101T000000Z-8001")
+    later = results / "20990101T000000Z-8001" / "run.json"
+    later.write_text(text.replace('"reason": "why"', '"reason": "interrupted"'))
+    services.discovery.refresh()
+    live = client.get("/overview/live").text
+    assert "failed: why" in live, "also once another run has ended"
+    assert "failed: interrupted" not in live, "somebody stopped it"
+    assert ">stopped<" in client.get("/runs/8001").text
+
+
+def test_a_score_is_a_share_only_where_it_is_one(
+    client: TestClient, services: Services, results: Path
+) -> None:
+    """Log loss is no percentage of anything."""
+    sign_in(client, services)
+    run = next(results.glob("2*")).name.partition("-")[2]
+    with services.database.transaction() as session:
+        find_row(session, run).score = 0.1582
+    for workload, said in (("demand", "15.8%"), ("iris", "0.158")):
+        with services.database.transaction() as session:
+            find_row(session, run).workload = workload
+        for path in ("/", "/runs", "/models", f"/runs/{run}/live"):
+            assert f">{said}<" in client.get(path).text
+
+
+def test_a_run_without_rounds_has_no_empty_charts(
+    client: TestClient, services: Services, results: Path
+) -> None:
+    """They come with the first round."""
+    sign_in(client, services)
+    folder = next(results.glob("2*"))
+    path = f"/runs/{folder.name.partition('-')[2]}"
+    assert 'class="no-rounds"' not in client.get(path).text
+    (folder / "rounds.csv").unlink()
+    page = client.get(path).text
+    assert 'class="no-rounds">None.<' in page
+    assert page.count('class="chart') == page.count(" hidden data-rounds=") == 3
+
+
+def test_one_of_many_bakeries_is_found_by_its_name(client: TestClient, services: Services) -> None:
+    """By a part of it, in any case of letters."""
+    sign_in(client, services)
+    assert 'name="name"' not in client.get("/bakeries").text, "three are seen at a glance"
+    page = client.get("/bakeries", params={"name": " BAKERY 1"}).text
+    assert "bakery 1" in page
+    assert "bakery 2" not in page
+    assert "3 done" in page
 
 
 def test_a_page_that_can_not_be_made_is_a_page_all_the_same(

@@ -100,6 +100,9 @@ def _apply(found: dict[str, ClientStanding], event: Event, time: str) -> None:
     now = partial(ClientStanding, since=time)
     match event:
         case RunStarted():
+            # Refused at the door: no round that goes well lets them in.
+            failed = _in(found.values(), ClientState.FAILED)
+            found.update({one.name: replace(one, state=ClientState.REFUSED) for one in failed})
             found.update({name: now(name, ClientState.TRAINING) for name in event.bakeries})
         case BakeryMissing():
             state = ClientState.MISSING

@@ -13,6 +13,7 @@ from glean.service.runs.client_states import ClientState
 from glean.service.runs.listing import RunOrder
 from glean.service.runs.status import RunStatus
 from glean.service.store.tables import RunRow
+from glean.workloads import DEFAULT_WORKLOAD
 
 
 def state_words(language: Language) -> dict[ClientState, str]:
@@ -62,6 +63,13 @@ def doing_of(row: RunRow, language: Language) -> str:
         case RunStatus.STARTING:
             return _("Its process starts; with Ray that takes half a minute.")
     return ""
+
+
+def score_text(row: RunRow, language: Language) -> str:
+    """Write a run's score: of the demand a share of what was sold, of other workloads a number."""
+    if row.workload == DEFAULT_WORKLOAD:
+        return language.percent(row.score)
+    return language.number(row.score, 3)
 
 
 def phase_of(events: Sequence[Mapping[str, Any]], language: Language) -> str:

@@ -14,9 +14,12 @@ from glean import __version__
 from glean.languages.language import LANGUAGES, Language
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import BrowserSession
+from glean.service.runs.discovery import STOPPED
 from glean.service.runs.status import ENDED, RunStatus
 from glean.service.web.accepted_language import language_of
+from glean.service.web.labels import score_text
 from glean.service.web.static_files import url_of
+from glean.workloads import DEFAULT_WORKLOAD
 
 LANGUAGE_COOKIE = "glean-language"
 
@@ -37,6 +40,8 @@ def _environment() -> Environment:
         "version": __version__,
         "Scope": Scope,
         "ended_statuses": ENDED,
+        "stopped_reason": STOPPED,
+        "demand": DEFAULT_WORKLOAD,
     }
     return found
 
@@ -82,6 +87,7 @@ def page(
         gettext=speaks.gettext,
         ngettext=speaks.ngettext,
         _=speaks.gettext,
+        score_text=lambda run: score_text(run, speaks),
         status_word=lambda word: speaks.gettext(STATUS_WORDS[RunStatus(word)]),
     )
     headers = {"Vary": "Cookie, Accept-Language"}

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from glean.service.runs.client_states import counted
+from glean.service.runs.known_bakeries import KnownBakery
 from glean.service.web.browser_access import Browser, PageRoute, Parts
 from glean.service.web.labels import state_words
 from glean.service.web.rendering import language_for, page
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+MANY = 20
+"""From so many on there is a field to find one by its name."""
+
 
 @router.get("/bakeries")
-def show(request: Request, session: Browser, services: Parts) -> Response:
-    """Show them, those that stay away first."""
-    found = sorted(services.bakeries.all(), key=lambda one: -one.days_missing)
+def show(request: Request, session: Browser, services: Parts, name: str = "") -> Response:
+    """Show them, those that need a look first; only those whose name has a word in it."""
+    every = services.bakeries.all()
+    word = name.strip().casefold()
+    found = sorted((one for one in every if word in one.name.casefold()), key=_by_need)
     language = language_for(request)
     return page(
         request,
         "bakeries.html",
         session,
         bakeries=[(one, services.score_of(one, language.code)) for one in found],
+        counts=counted([one.standing for one in every]),
+        searched=bool(word) or len(every) > MANY,
+        name=name.strip(),
         state_words=state_words(language),
     )
+
+
+def _by_need(bakery: KnownBakery) -> tuple[int, bool]:
+    return -bakery.days_missing, not bakery.standing.amiss

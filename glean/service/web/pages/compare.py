@@ -47,7 +47,7 @@ def compare(
         first_digest=digests[0] if digests else None,
         second_digest=digests[1] if len(digests) > 1 else None,
         pairs=_pairs(*digests) if len(digests) == 2 else [],
-        chart_words=chart_words(language),
+        chart_words=chart_words(language, first.workload if first else ""),
     )
 
 

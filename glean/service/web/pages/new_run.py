@@ -17,10 +17,12 @@ from glean.languages.language import Language
 from glean.operations.job_options import JOB_OPTIONS
 from glean.operations.slurm import why_no_slurm
 from glean.service.accounts.access import address_of
+from glean.service.accounts.sessions import BrowserSession
 from glean.service.api.run_models import PATH_SETTINGS, NewRun
 from glean.service.api.runs import ask_for_run
 from glean.service.problems import ProblemError
 from glean.service.services import Services
+from glean.service.store.tables import RunRow
 from glean.service.web.browser_access import Form, PageRoute, Parts, RunningBrowser
 from glean.service.web.rendering import language_for, page
 from glean.setting_fields import INF
@@ -92,17 +94,34 @@ def show_form(
     request: Request, session: RunningBrowser, services: Parts, like: str = "", dataset: str = ""
 ) -> Response:
     """Show the form, as another run was set where one is named."""
-    chosen, engine = services.defaults.all(), "inprocess"
-    job: Mapping[str, int | str] = {}
     if like:
-        row = services.queue.find(like)
-        chosen = {**chosen, **row.settings}
-        engine = row.engine or engine
-        asked = services.queue.request(row)
-        job = asked.job if asked else {}
-        dataset = dataset or _dataset_of(services, row.settings)
-    values = {key: _text(value) for key, value in chosen.items()}
-    return _form(request, session, services, values, dataset=dataset, engine=engine, job=job)
+        return _form_like(request, session, services, services.queue.find(like), dataset)
+    values = {key: _text(value) for key, value in services.defaults.all().items()}
+    return _form(request, session, services, values, dataset=dataset)
+
+
+def _form_like(
+    request: Request, session: BrowserSession, services: Services, row: RunRow, dataset: str
+) -> Response:
+    """Show the form as a run was set; what of it can't be chosen here is said."""
+    asked = services.queue.request(row)
+    dataset = dataset or _dataset_of(services, row.settings)
+    bakeries = asked.bakeries if asked else None if row.settings.get("sales") else row.bakeries
+    left_out = [key for key in ("products", "start-from") if row.settings.get(key)]
+    if row.settings.get("sales") and not dataset:
+        left_out.insert(0, "sales")
+    return _form(
+        request,
+        session,
+        services,
+        {key: _text(it) for key, it in {**services.defaults.all(), **row.settings}.items()},
+        dataset=dataset,
+        engine=row.engine or "inprocess",
+        bakeries=str(bakeries or ""),
+        connection=asked.connection if asked else "",
+        job=asked.job if asked else {},
+        left_out=left_out,
+    )
 
 
 @router.post("/runs/new")
@@ -163,6 +182,7 @@ def _form(
     connection: str = "",
     job: Mapping[str, int | str] | None = None,
     lines: list[str] | None = None,
+    left_out: list[str] | None = None,
 ) -> Response:
     return page(
         request,
@@ -177,6 +197,7 @@ def _form(
         connection=connection,
         job_fields=_job_fields(job or {}, language_for(request)) if not why_no_slurm() else [],
         lines=lines or [],
+        left_out=left_out or [],
     )
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from glean.languages.language import Language
 from glean.service.api.health import look
 from glean.service.runs.client_states import ClientState, client_standings
+from glean.service.runs.discovery import STOPPED
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import ACTIVE, ENDED, RunStatus
 from glean.service.services import Services
@@ -78,8 +79,11 @@ def _hands(
     _ = language.gettext
     ready = look(services)
     found = [Hand(text) for text in (ready.database, ready.results) if text]
-    if ended and ended[0].status == RunStatus.FAILED:
-        found.append(Hand(": ".join((_("failed"), ended[0].reason)), ended[0].id))
+    found += [
+        Hand(": ".join((_("failed"), row.reason)), row.id)
+        for row in ended
+        if row.status == RunStatus.FAILED and row.reason != STOPPED
+    ]
     for row in running:
         folder = services.queue.run_folder(row)
         standings = [] if folder is None else client_standings(folder / "events.jsonl")

@@ -33,6 +33,7 @@ from glean.service.web.browser_access import (
 )
 from glean.service.web.labels import doing_of, order_words, phase_of, state_words
 from glean.service.web.rendering import language_for, page
+from glean.workloads import DEFAULT_WORKLOAD
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -85,7 +86,7 @@ def show_run(run_id: str, request: Request, session: Browser, services: Parts) -
         files=list_files(row.id, session.principal, services).files,
         report=folder is not None and (folder / "report.html").is_file(),
         log=log_of(asked, most_bytes=LOG_BYTES) if asked else "",
-        chart_words=chart_words(language),
+        chart_words=chart_words(language, row.workload),
     )
 
 
@@ -151,12 +152,12 @@ def delete(
     return RedirectResponse("/runs", HTTPStatus.SEE_OTHER)
 
 
-def chart_words(language: Language) -> dict[str, str]:
-    """Give what stands at the axes of the chart of rounds."""
+def chart_words(language: Language, workload: str) -> dict[str, str]:
+    """Give what stands at the axes of the chart of rounds; "" is the name of its column."""
     _ = language.gettext
     return {
         "round": _("round"),
-        "score": _("off by, validation days"),
+        "score": _("off by, validation days") if workload == DEFAULT_WORKLOAD else "",
         "model": _("shared model"),
     }
 
