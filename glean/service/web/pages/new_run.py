@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -18,75 +17,19 @@ from glean.operations.job_options import JOB_OPTIONS
 from glean.operations.slurm import why_no_slurm
 from glean.service.accounts.access import address_of
 from glean.service.accounts.sessions import BrowserSession
-from glean.service.api.run_models import PATH_SETTINGS, NewRun
+from glean.service.api.run_models import NewRun
 from glean.service.api.runs import ask_for_run
 from glean.service.problems import ProblemError
 from glean.service.services import Services
 from glean.service.store.tables import RunRow
 from glean.service.web.browser_access import Form, PageRoute, Parts, RunningBrowser
 from glean.service.web.rendering import language_for, page
-from glean.setting_fields import INF
-from glean.settings import ConfigValue, declared_fields, group_of, parse_text
+from glean.service.web.setting_form import setting_groups, text_of
+from glean.settings import ConfigValue, parse_text
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-USUAL = frozenset(
-    [
-        "aggregation",
-        "num-server-rounds",
-        "learning-rate",
-        "max-depth",
-        "trees-per-round",
-        "test-days",
-        "validation-days",
-        "holiday-region",
-        "units-label",
-        "scenario",
-        "privacy",
-        "epsilon",
-        "workload",
-        "seed",
-    ]
-)
-"""Settings that aren't folded away."""
-
 _FIELD, _JOB_FIELD = "s-", "job-"
-
-
-@dataclass(frozen=True)
-class SettingField:
-    """A setting as the form shows it.
-
-    Parameters
-    ----------
-    key, meaning : str
-        Its key and what it means.
-    value, default : str
-        What stands there, and what it is unless told otherwise.
-    choices : tuple of str
-        What it can be; empty where that isn't a list.
-    range : str
-        Between what it lies; "" where nothing limits it.
-    numeric : bool
-        Whether it is a number.
-    """
-
-    key: str
-    meaning: str
-    value: str
-    default: str
-    choices: tuple[str, ...] = ()
-    range: str = ""
-    numeric: bool = False
-
-
-@dataclass(frozen=True)
-class SettingGroup:
-    """Settings that belong together, the rare ones apart."""
-
-    title: str
-    usual: list[SettingField]
-    rare: list[SettingField]
 
 
 @router.get("/runs/new")
@@ -96,7 +39,7 @@ def show_form(
     """Show the form, as another run was set where one is named."""
     if like:
         return _form_like(request, session, services, services.queue.find(like), dataset)
-    values = {key: _text(value) for key, value in services.defaults.all().items()}
+    values = {key: text_of(value) for key, value in services.defaults.all().items()}
     return _form(request, session, services, values, dataset=dataset)
 
 
@@ -114,7 +57,7 @@ def _form_like(
         request,
         session,
         services,
-        {key: _text(it) for key, it in {**services.defaults.all(), **row.settings}.items()},
+        {key: text_of(it) for key, it in {**services.defaults.all(), **row.settings}.items()},
         dataset=dataset,
         engine=row.engine or "inprocess",
         bakeries=str(bakeries or ""),
@@ -189,7 +132,7 @@ def _form(
         "new_run.html",
         session,
         status=HTTPStatus.UNPROCESSABLE_ENTITY if lines else HTTPStatus.OK,
-        groups=_groups(values, language_for(request)),
+        groups=setting_groups(values, language_for(request)),
         datasets=services.datasets.all(),
         chosen_dataset=dataset,
         engine=engine,
@@ -240,62 +183,6 @@ def _parsed(values: Mapping[str, str]) -> tuple[dict[str, ConfigValue], list[str
             if value != defaults.get(key):
                 settings[key] = value
     return settings, lines
-
-
-def _groups(values: Mapping[str, str], language: Language) -> list[SettingGroup]:
-    _ = language.gettext
-    titles = {
-        "rounds": _("Rounds"),
-        "boosting": _("Trees"),
-        "windows": _("Training, choosing, testing"),
-        "table": _("The table"),
-        "noise": _("Privacy"),
-    }
-    found: dict[str, list[SettingField]] = {title: [] for title in titles.values()}
-    found[_("The rest")] = []
-    for key, item in declared_fields().items():
-        if key not in PATH_SETTINGS:
-            title = titles.get(group_of(key), _("The rest"))
-            found[title].append(_shown(key, item, values.get(key), language))
-    return [
-        SettingGroup(
-            title,
-            [field for field in fields if field.key in USUAL],
-            [field for field in fields if field.key not in USUAL],
-        )
-        for title, fields in found.items()
-    ]
-
-
-def _shown(key: str, item: Field[Any], value: str | None, language: Language) -> SettingField:
-    default = _text(app_config()[key])
-    kind = type(item.default)
-    choices: tuple[str, ...] = ("true", "false") if kind is bool else ()
-    if "choices" in item.metadata:
-        choices = tuple(item.metadata["choices"]())
-    limits = item.metadata.get("range")
-    return SettingField(
-        key=key,
-        meaning=language.translate(item.metadata["meaning"]),
-        value=default if value is None else value,
-        default=default,
-        choices=choices,
-        range=""
-        if limits is None
-        else " \N{EN DASH} ".join(_limit(end, language) for end in limits),
-        numeric=kind in (int, float),
-    )
-
-
-def _limit(value: float, language: Language) -> str:
-    """Write a limit; one with decimals as it is typed, with a point."""
-    if value == INF:
-        return "\N{INFINITY}"
-    return language.number(value) if isinstance(value, int) else str(value)
-
-
-def _text(value: ConfigValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _dataset_of(services: Services, settings: Mapping[str, Any]) -> str:
