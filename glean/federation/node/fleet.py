@@ -57,21 +57,24 @@ class Head:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is still to be sent of a reply that the server knows of.
+    """A reply as it travels.
 
     Parameters
     ----------
     node_id, run_id : int
         From whom it comes, and in which run.
-    session : str
-        The server's word for this upload.
+    head : bytes
+        The message without content.
+    tree : bytes
+        How the objects of its content belong together.
     objects : mapping of str to bytes
-        What its content is made of and the server hasn't, by SHA-256.
+        These, by SHA-256.
     """
 
     node_id: int
     run_id: int
-    session: str
+    head: bytes
+    tree: bytes
     objects: Mapping[str, bytes]
 
 
@@ -119,11 +122,11 @@ class Fleet(Protocol):
     def bare(self, head: Head) -> Message:
         """Make the message without content, to answer it with an error."""
 
-    def announce(self, reply: Message, *, seconds: float) -> Reply:
-        """Send a reply's head, and how many seconds it took to make."""
+    def pack(self, reply: Message) -> Reply:
+        """Make a reply ready to travel."""
 
-    def upload(self, reply: Reply) -> None:
-        """Send its content; twice does no harm."""
+    def send(self, reply: Reply, *, seconds: float, again: bool = False) -> None:
+        """Send a reply that took so many seconds to make; again, where a kill cut that off."""
 
     def close(self) -> None:
         """Close the connection."""

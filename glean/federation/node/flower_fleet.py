@@ -27,6 +27,7 @@ from flwr.proto.fleet_pb2 import (
 )
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
 from flwr.proto.message_pb2 import Message as WireMessage
+from flwr.proto.message_pb2 import ObjectTree
 from flwr.proto.node_pb2 import Node
 from flwr.proto.run_pb2 import GetRunRequest
 from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER, FLEET_HTTP_SIGNATURE_HEADER
@@ -220,46 +221,52 @@ class FlowerFleet:
         wire = WireMessage.FromString(head.content)
         return _numbered(message_from_proto(wire), wire.metadata.message_id)
 
-    def announce(self, reply: Message, *, seconds: float) -> Reply:
-        """Send a reply's head, and how many seconds it took to make."""
-        node_id, run_id = reply.metadata.src_node_id, reply.metadata.run_id
+    def pack(self, reply: Message) -> Reply:
+        """Make a reply ready to travel."""
         with no_object_id_recompute():
             _numbered(reply, reply.object_id)
             bare = remove_content_from_message(reply) if reply.has_content() else reply
-            request = PushMessagesRequest(
-                node=Node(node_id=node_id),
-                messages_list=[message_to_proto(bare)],
-                message_object_trees=[get_object_tree(reply)],
-                clientapp_runtime_list=[seconds],
+            return Reply(
+                reply.metadata.src_node_id,
+                reply.metadata.run_id,
+                message_to_proto(bare).SerializeToString(),
+                get_object_tree(reply).SerializeToString(),
+                {number: part.deflate() for number, part in get_all_nested_objects(reply).items()},
             )
-            with plain_errors(self._address):
-                taken = self._client.PushMessages(request)
-            wanted = set(taken.objects_to_push)
-            parts = get_all_nested_objects(reply).items()
-            objects = {number: part.deflate() for number, part in parts if number in wanted}
-        return Reply(node_id, run_id, taken.session_id, objects)
 
-    def upload(self, reply: Reply) -> None:
-        """Send its content; twice does no harm.
+    def send(self, reply: Reply, *, seconds: float, again: bool = False) -> None:
+        """Send a reply that took so many seconds to make; again, where a kill cut that off.
 
-        A server refuses what it has already and what it doesn't wait for: neither keeps the rest
-        from being sent.
+        A server that has its head already refuses that, and what it has of its content; neither
+        keeps the rest from being sent. What no upload is named for, it takes for the one it awaits.
         """
-        refused: list[str] = []
-        push = make_push_object_fn_protobuf(
-            self._client.PushObject, Node(node_id=reply.node_id), reply.run_id, reply.session
+        node = Node(node_id=reply.node_id)
+        request = PushMessagesRequest(
+            node=node,
+            messages_list=[WireMessage.FromString(reply.head)],
+            message_object_trees=[ObjectTree.FromString(reply.tree)],
+            clientapp_runtime_list=[seconds],
         )
-
-        def push_or_note(number: str, content: bytes) -> None:
-            try:
-                push(number, content)
-            except ObjectPushError:
-                refused.append(number)
-
+        refused: list[str] = []
         with plain_errors(self._address):
-            push_object_contents_from_iterable(reply.objects.items(), push_or_note)
-        if refused:
-            raise MessageLostError(f"{len(refused)} of {len(reply.objects)} parts weren't wanted")
+            taken = self._client.PushMessages(request)
+            wanted, session = set(taken.objects_to_push), taken.session_id
+            if again and not wanted:
+                wanted, session = set(reply.objects), ""
+            push = make_push_object_fn_protobuf(
+                self._client.PushObject, node, reply.run_id, session
+            )
+
+            def push_or_note(number: str, content: bytes) -> None:
+                try:
+                    push(number, content)
+                except ObjectPushError:
+                    refused.append(number)
+
+            sent = [(number, part) for number, part in reply.objects.items() if number in wanted]
+            push_object_contents_from_iterable(sent, push_or_note)
+        if refused and not again:
+            raise MessageLostError(f"{len(refused)} of {len(sent)} parts weren't wanted")
 
     def close(self) -> None:
         """Close the connection."""

@@ -139,11 +139,10 @@ class LastingNode:
         self._memory.take(head)
         start = self._clock()
         try:
-            reply = self._reply(head)
+            reply = self._fleet.pack(self._reply(head))
             seconds = self._clock() - start
-            announced = self._insist(lambda: self._fleet.announce(reply, seconds=seconds))
-            self._memory.keep_reply(announced)
-            self._insist(lambda: self._fleet.upload(announced))
+            self._memory.keep_reply(reply)
+            self._insist(lambda: self._fleet.send(reply, seconds=seconds))
         except RunEndedError:
             LOG.info("run %d has ended; its message isn't answered", head.run_id)
             self._hosts.drop(head.run_id)
@@ -171,15 +170,15 @@ class LastingNode:
         return error_reply(self._fleet.bare(head), reason, node_id=head.node_id)
 
     def _answer_left(self, node_id: int) -> None:
-        """Send the rest of a reply that another process had made, or say that there is none."""
+        """Send the reply that another process had made, or say that there is none."""
         left = self._memory.in_hand(node_id)
         if left is None:
             return
         LOG.info("a message of run %d was in hand when this node ended: answered now", left.run_id)
-        with suppress(RunEndedError, MessageLostError):  # the server has it all, or gave it up
+        with suppress(RunEndedError, MessageLostError):
             if isinstance(left, Head):
-                left = self._fleet.announce(self._error(left, KILLED), seconds=0.0)
-            self._fleet.upload(left)
+                left = self._fleet.pack(self._error(left, KILLED))
+            self._fleet.send(left, seconds=0.0, again=True)
         self._memory.lay_down()
 
     def _drop_ended(self, node_id: int) -> None:

@@ -2,9 +2,9 @@
 
 A SuperLink hands each message out once. A node that was killed with one in its hand says so when it
 starts again; otherwise the round would wait for its reply until its time is up. One that was killed
-while it sent a reply sends the rest: the server waits three minutes for that, and does nothing
-else. By its number it is let in again at once, while the server still takes the killed one for
-connected.
+while it sent a reply sends it again: the server may have a part, waits three minutes for the rest,
+and does nothing else. By its number it is let in again at once, while the server still takes the
+killed one for connected.
 """
 
 from __future__ import annotations
@@ -61,13 +61,14 @@ class NodeMemory:
         )
 
     def keep_reply(self, reply: Reply) -> None:
-        """Note what is still to be sent of the reply to the message in hand."""
+        """Note the reply to the message in hand, before the server hears of it."""
         _write(
             self.home / MESSAGE_FILE,
             {
                 "node": reply.node_id,
                 "run": reply.run_id,
-                "session": reply.session,
+                "content": _text(reply.head),
+                "tree": _text(reply.tree),
                 "objects": {number: _text(part) for number, part in reply.objects.items()},
             },
         )
@@ -85,11 +86,11 @@ class NodeMemory:
         try:
             if found["node"] != node_id:
                 return None
-            run_id = int(found["run"])
-            if "session" not in found:
-                return Head(node_id, run_id, _bytes(found["content"]))
+            run_id, content = int(found["run"]), _bytes(found["content"])
+            if "tree" not in found:
+                return Head(node_id, run_id, content)
             objects = {number: _bytes(part) for number, part in found["objects"].items()}
-            return Reply(node_id, run_id, str(found["session"]), objects)
+            return Reply(node_id, run_id, content, _bytes(found["tree"]), objects)
         except (KeyError, ValueError, TypeError, AttributeError):
             return None
 

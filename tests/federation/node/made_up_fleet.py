@@ -29,8 +29,9 @@ class MadeUpFleet:
         self.facts = RunFacts(RUN, "glean/glean", "0.1.0", {"seed": 3})
         self.calls: list[str] = []
         self.replies: list[Message] = []
-        self.uploads: list[Reply] = []
-        self.fails: dict[str, deque[Exception]] = {}
+        self.again: list[bool] = []
+        self._packed: list[Message] = []
+        self.fails: dict[str, deque[BaseException]] = {}
         self.admits = True
         self._messages: deque[Message] = deque()
         self._handed: dict[bytes, Message] = {}
@@ -43,7 +44,7 @@ class MadeUpFleet:
         self._handed[number_message(message).encode()] = message
         self._messages.append(message)
 
-    def fail(self, call: str, *errors: Exception) -> None:
+    def fail(self, call: str, *errors: BaseException) -> None:
         """Have the next calls of a name fail."""
         self.fails[call] = deque(errors)
 
@@ -88,15 +89,17 @@ class MadeUpFleet:
             raise MessageLostError("nobody knows that message")
         return self._handed[head.content]
 
-    def announce(self, reply: Message, *, seconds: float) -> Reply:
-        assert seconds >= 0.0
-        self._called("announce")
-        self.replies.append(reply)
-        return Reply(NODE, reply.metadata.run_id, "session", {"part": b"content"})
+    def pack(self, reply: Message) -> Reply:
+        self._packed.append(reply)
+        head = str(len(self._packed) - 1).encode()
+        return Reply(NODE, reply.metadata.run_id, head, b"tree", {"part": b"content"})
 
-    def upload(self, reply: Reply) -> None:
-        self._called("upload")
-        self.uploads.append(reply)
+    def send(self, reply: Reply, *, seconds: float, again: bool = False) -> None:
+        assert seconds >= 0.0
+        self._called("send")
+        self.again.append(again)
+        if reply.head.isdigit():
+            self.replies.append(self._packed[int(reply.head)])
 
     def close(self) -> None:
         self._called("close")

@@ -12,7 +12,6 @@ from glean.federation.node import release_check
 from glean.federation.node.fleet import (
     ForeignServerError,
     Head,
-    MessageLostError,
     Reply,
     RunEndedError,
     RunFacts,
@@ -102,7 +101,7 @@ def test_a_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
     gone = UnreachableError("nobody answers")
     fleet.fail("activate", gone, gone)
     fleet.fail("fetch", gone)
-    fleet.fail("announce", gone)
+    fleet.fail("send", gone)
     fleet.ask()
     pauses = run_node(fleet, counting_app(), tmp_path, looks=5)
     assert pauses[:4] == [1.0, 2.0, 1.0, 1.0]
@@ -135,15 +134,26 @@ def test_what_was_in_hand_at_a_kill_is_answered_with_an_error(tmp_path: Path) ->
     assert memory_in(tmp_path).in_hand(NODE) is None
 
 
-def test_a_reply_that_a_kill_cut_off_is_sent_to_its_end(tmp_path: Path) -> None:
-    """Also where the server refuses what it has already."""
+def test_a_reply_that_a_kill_cut_off_is_sent_again(tmp_path: Path) -> None:
+    """As a repetition, of which the server may have a part; before any new message."""
     fleet = MadeUpFleet()
-    left = Reply(NODE, RUN, "session", {"a": b"1", "b": b"\x00"})
+    left = Reply(NODE, RUN, b"\xff", b"tree", {"a": b"1", "b": b"\x00"})
     memory_in(tmp_path).keep_reply(left)
-    fleet.fail("upload", MessageLostError("1 of 2 parts weren't wanted"))
+    assert memory_in(tmp_path).in_hand(NODE) == left
+    fleet.ask()
     run_node(fleet, counting_app(), tmp_path)
-    assert "upload" in fleet.calls
+    assert fleet.again == [True, False]
+    assert fleet.calls.index("send") < fleet.calls.index("pull")
     assert memory_in(tmp_path).in_hand(NODE) is None
+
+
+def test_a_reply_is_noted_before_the_server_hears_of_it(tmp_path: Path) -> None:
+    """A kill while it is sent leaves the reply, and not the message, which has been answered."""
+    fleet = MadeUpFleet()
+    fleet.ask()
+    fleet.fail("send", KeyboardInterrupt(), UnreachableError("gone"))
+    run_node(fleet, counting_app(), tmp_path)
+    assert isinstance(memory_in(tmp_path).in_hand(NODE), Reply)
 
 
 def test_a_message_of_another_node_is_left_alone(tmp_path: Path) -> None:
@@ -206,7 +216,7 @@ def test_each_run_opens_the_data_anew(tmp_path: Path) -> None:
 def test_the_reply_of_a_run_that_has_ended_is_dropped(tmp_path: Path) -> None:
     """And the node goes on with the next one."""
     fleet = MadeUpFleet()
-    fleet.fail("announce", RunEndedError("not running"))
+    fleet.fail("send", RunEndedError("not running"))
     fleet.ask(run_id=1)
     fleet.ask(run_id=2)
     run_node(fleet, counting_app(), tmp_path)
@@ -254,12 +264,12 @@ def test_what_a_damaged_note_says_is_not_believed(tmp_path: Path) -> None:
     """Whatever stands in the file, the node starts."""
     memory = memory_in(tmp_path)
     texts = ("", "[]", "{", '{"node": 7}', '{"node": 7, "run": "x", "content": "!"}')
-    for text in (*texts, '{"node": 7, "run": 1, "session": "s", "objects": []}'):
+    for text in (*texts, '{"node": 7, "run": 1, "content": "", "tree": "", "objects": []}'):
         (tmp_path / "message-in-hand.json").write_text(text)
         assert memory.in_hand(NODE) is None, text
 
 
 def test_the_note_is_for_its_owner_alone(tmp_path: Path) -> None:
     """It may hold a part of a sum that hasn't left yet."""
-    memory_in(tmp_path).keep_reply(Reply(NODE, RUN, "s", {"a": b"1"}))
+    memory_in(tmp_path).keep_reply(Reply(NODE, RUN, b"h", b"t", {"a": b"1"}))
     assert (tmp_path / "message-in-hand.json").stat().st_mode & 0o077 == 0
