@@ -11,6 +11,7 @@ from glean.cli.errors import friendly_errors
 from glean.cli.import_help import GROUPS, epilog
 from glean.cli.import_options import ImportOptions
 from glean.cli.options import options_of
+from glean.cli.typed_language import LanguageOption, language_of
 
 app = typer.Typer(
     name="data", help="Sales tables: make, import and check them.", no_args_is_help=True
@@ -85,6 +86,7 @@ def check(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A sales table: .csv, .csv.gz or .parquet.")
     ],
+    language: LanguageOption = "en",
 ) -> None:
     """Look a sales table over, in plain words.
 
@@ -94,6 +96,7 @@ def check(
     from glean.cli.checked import print_check
     from glean.operations.table_check import check_table
 
-    found = check_table(file)
-    print_check(found)
+    speaks = language_of(language)
+    found = check_table(file, language=speaks)
+    print_check(found, speaks)
     raise typer.Exit(0 if found.report.usable else 1)

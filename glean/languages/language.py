@@ -129,6 +129,10 @@ class Language:
         """Write a day with its month in full, like "24. Dezember 2026"."""
         return format_date(day, "long", locale=self.locale)
 
+    def month(self, day: dt.date) -> str:
+        """Write a day's month with its year, like "Dezember 2026"."""
+        return format_date(day, "LLLL y", locale=self.locale)
+
     def short_day(self, day: dt.date) -> str:
         """Write the day and its month, as for an axis: "24. Dez."."""
         return format_date(day, _SHORT_DAYS[self.code], locale=self.locale)

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from glean.languages.language import ENGLISH, Language
 from glean.operations.remarks import remarks_of
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.health import DEFAULT_TEST_DAYS, Report
@@ -24,16 +25,21 @@ class TableCheck:
     remarks : tuple of str
         Sentences about what is worth a look, the gravest kinds first.
     verdict : str
-        Whether the file can be used, and what comes next.
+        Whether the file can be used.
+    next_step : str
+        The command that comes next; empty where none does.
     """
 
     report: Report
     remarks: tuple[str, ...]
     verdict: str
+    next_step: str
 
 
-def check_table(path: Path, *, today: dt.date | None = None) -> TableCheck:
-    """Look a sales table over; what can't be read is among the problems.
+def check_table(
+    path: Path, *, today: dt.date | None = None, language: Language = ENGLISH
+) -> TableCheck:
+    """Look a sales table over; what can't be read is among the problems, in English.
 
     Parameters
     ----------
@@ -41,42 +47,64 @@ def check_table(path: Path, *, today: dt.date | None = None) -> TableCheck:
         The file.
     today : date, optional
         Later days can't have been sold yet; by default the day it is.
+    language : Language
+        Of the remarks and the verdict.
     """
     report = examine(path, today=today)
-    return TableCheck(report, tuple(remarks_of(report)), verdict(report))
-
-
-def verdict(report: Report) -> str:
-    """Say in a sentence or two whether the file can be used, and what comes next."""
-    if report.problems:
-        count = len(report.problems)
-        lines = "1 line" if count == 1 else f"{count} lines"
-        return f"{report.source} can't be used yet: mend what is listed above ({lines})."
-    if not report.has_sales:
-        return f"{report.source} can't be used: nothing is sold in it, all units are 0."
-    if report.learns:
-        return f"{report.source} can be used as it is.{_next_step(report)}"
-    return f"{report.source} can be used {_without_learning(report)}"
-
-
-def _without_learning(report: Report) -> str:
-    """Say of a table of short histories what it can be used for."""
-    days = report.fitting_test_days
-    if not days:
-        return (
-            f"as it is, but not to learn from: no bakery has {MIN_TRADING_DAYS} trading days "
-            "before a test."
-        )
-    option = f"--set test-days={days}"
-    following = _next_step(report, f" {option}") or f" `{option}` leaves them."
-    return (
-        f"with a shorter test: by default the last {DEFAULT_TEST_DAYS} days are kept for it, and "
-        f"no bakery has {MIN_TRADING_DAYS} trading days with sales before them.{following}"
+    return TableCheck(
+        report,
+        remarks=tuple(remarks_of(report, language)),
+        verdict=verdict(report, language),
+        next_step=next_step(report, language),
     )
 
 
-def _next_step(report: Report, options: str = "") -> str:
-    """Name the command that comes next; a table of one bakery is for its own machine."""
-    if len(report.bakeries) < 2:
+def verdict(report: Report, language: Language = ENGLISH) -> str:
+    """Say in a sentence or two whether the file can be used."""
+    file = report.source
+    if report.problems:
+        return language.translate_count(
+            "{file} can't be used yet: mend what is listed above ({count} line).",
+            "{file} can't be used yet: mend what is listed above ({count} lines).",
+            len(report.problems),
+            file=file,
+        )
+    if not report.has_sales:
+        return language.translate(
+            "{file} can't be used: nothing is sold in it, all units are 0.", file=file
+        )
+    if report.learns:
+        return language.translate("{file} can be used as it is.", file=file)
+    return _without_learning(report, language)
+
+
+def next_step(report: Report, language: Language = ENGLISH) -> str:
+    """Name the command that comes next, if any; a table of one bakery is for its own machine."""
+    days = 0 if report.learns else report.fitting_test_days
+    if not report.usable or len(report.bakeries) < 2 or not (report.learns or days):
         return ""
-    return f" Next: glean simulate --sales {shlex.quote(report.source)}{options}"
+    option = f" --set test-days={days}" if days else ""
+    command = f"glean simulate --sales {shlex.quote(report.source)}{option}"
+    return language.translate("Next: {command}", command=command)
+
+
+def _without_learning(report: Report, language: Language) -> str:
+    """Say of a table of short histories what it can be used for."""
+    days = report.fitting_test_days
+    if not days:
+        return language.translate(
+            "{file} can be used as it is, but not to learn from: no bakery has {fewest} trading "
+            "days before a test.",
+            file=report.source,
+            fewest=MIN_TRADING_DAYS,
+        )
+    setting = f"test-days={days}"
+    return language.translate(
+        "{file} can be used with a shorter test: by default the last {kept} days are kept for it, "
+        "and no bakery has {fewest} trading days with sales before them. The setting {setting} "
+        "leaves them.",
+        file=report.source,
+        kept=DEFAULT_TEST_DAYS,
+        fewest=MIN_TRADING_DAYS,
+        setting=setting,
+    )

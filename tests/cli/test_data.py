@@ -239,6 +239,33 @@ def test_check_tells_usable_from_unusable(tmp_path: Path) -> None:
     assert "can't be used yet" in result.output
 
 
+@pytest.mark.parametrize(
+    ("code", "heading", "verdict"),
+    [
+        ("en", "last day", "table.csv can be used as it is"),
+        ("de", "erster Tag", "table.csv lässt sich so verwenden"),
+        ("fr", "premier", "table.csv est utilisable tel quel"),
+    ],
+)
+def test_check_speaks_a_language(tmp_path: Path, code: str, heading: str, verdict: str) -> None:
+    """Tables and sentences; what is wrong with a file stays English."""
+    assert glean_data(*till(tmp_path), "--returns", "drop").exit_code == 0
+    result = glean_data("check", str(tmp_path / "table.csv"), "--language", code)
+    assert result.exit_code == 0, result.output
+    assert heading in result.output
+    assert verdict in result.output
+    result = glean_data("check", str(tmp_path / "till.csv"), "--language", code)
+    assert result.exit_code == 1
+    assert "a semicolon between the values" in result.output
+
+
+def test_check_speaks_no_other_language(tmp_path: Path) -> None:
+    """It says which there are, before it looks at the file."""
+    result = glean_data("check", str(tmp_path / "none.csv"), "--language", "it")
+    assert result.exit_code == 2
+    assert "--language: found 'it'; wanted one of en, de, fr" in result.output
+
+
 def test_the_help_has_each_option_in_a_group_and_an_example_of_each_group() -> None:
     """No option is forgotten, and every example is one that can be typed."""
     grouped = [name for names in GROUPS.values() for name in names]

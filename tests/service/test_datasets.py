@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from unittest import mock
 import pytest
 from starlette.testclient import TestClient
 
+from glean.languages.language import LANGUAGES
+from glean.sales.quality import data_check
 from glean.service.services import Services
+from tests.sales.quality.test_odd_days import shop
 
 Upload = Callable[..., Any]
 
@@ -48,6 +52,63 @@ def test_a_good_table_is_kept_with_what_was_found(
     assert client.get(path, headers=admin).json() == found
     assert client.delete(path, headers=admin).status_code == 204
     assert client.get(path, headers=admin).status_code == 404
+
+
+def said_in(client: TestClient, admin: dict[str, str], path: str, **query: str) -> dict[str, Any]:
+    answer = client.get(path, headers=admin, params=query)
+    assert answer.status_code == 200, answer.text
+    return {key: answer.json()[key] for key in ("remarks", "verdict")}
+
+
+def odd_table() -> bytes:
+    """A table of which there is something to say."""
+    rows = shop().assign(note="x")
+    return rows[rows["date"] != "2024-03-06"].to_csv(index=False).encode()
+
+
+def test_remarks_and_verdict_are_given_in_a_language(
+    client: TestClient, admin: dict[str, str], upload: Upload
+) -> None:
+    """In English unless it is asked for, of one table and in the list; in none that there isn't."""
+    found = upload(odd_table()).json()
+    path = f"/api/v1/datasets/{found['id']}"
+    english = said_in(client, admin, path)
+    assert english == {key: found[key] for key in ("remarks", "verdict")}
+    assert english == said_in(client, admin, path, language="en")
+    assert english["verdict"] == "sales.csv can be used as it is."
+    german, french = (said_in(client, admin, path, language=code) for code in ("de", "fr"))
+    assert german["verdict"] == "sales.csv lässt sich so verwenden."
+    assert french["verdict"] == "sales.csv est utilisable tel quel."
+    assert english["remarks"][-1] == "Columns of text that aren't used: note."
+    assert german["remarks"][-1] == "Textspalten, die nicht genutzt werden: note."
+    for code, said in (("en", english), ("de", german), ("fr", french)):
+        listed = client.get("/api/v1/datasets", headers=admin, params={"language": code}).json()
+        assert {key: listed["datasets"][0][key] for key in ("remarks", "verdict")} == said
+    for place in (path, "/api/v1/datasets"):
+        assert client.get(f"{place}?language=it", headers=admin).status_code == 422
+
+
+def test_a_table_is_looked_over_once(upload: Upload) -> None:
+    """However many languages there are: looking is what takes long."""
+    with mock.patch.object(data_check, "examine", wraps=data_check.examine) as examine:
+        assert upload(odd_table()).status_code == 201
+    assert examine.call_count == 1
+
+
+def test_a_table_of_an_earlier_version_is_read(
+    client: TestClient, admin: dict[str, str], upload: Upload, services: Services
+) -> None:
+    """Its remarks and its verdict are one text each, and shown as they are."""
+    found = upload(odd_table()).json()
+    about = services.settings.datasets / found["id"] / "dataset.json"
+    written = json.loads(about.read_text("utf-8"))
+    assert set(written["summary"]["remarks"]) == set(written["summary"]["verdict"]) == {*LANGUAGES}
+    old = {"remarks": ["A: no rows."], "verdict": "It can be used. Next: glean simulate"}
+    written["summary"] |= old
+    about.write_text(json.dumps(written), "utf-8")
+    for code in LANGUAGES:
+        path = f"/api/v1/datasets/{found['id']}"
+        assert said_in(client, admin, path, language=code) == old
 
 
 def test_a_bad_table_is_refused_with_every_problem(upload: Upload, services: Services) -> None:

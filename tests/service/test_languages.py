@@ -208,6 +208,46 @@ def test_each_page_is_in_the_language_of_the_cookie(
 
 
 @pytest.mark.usefixtures("_much_to_show")
+@pytest.mark.parametrize(
+    ("code", "verdict", "remark"),
+    [
+        ("en", "sales.csv can be used as it is.", "Columns of text that aren't used: note."),
+        (
+            "de",
+            "sales.csv lässt sich so verwenden.",
+            "Textspalten, die nicht genutzt werden: note.",
+        ),
+        (
+            "fr",
+            "sales.csv est utilisable tel quel.",
+            "Colonnes de texte qui ne servent pas : note.",
+        ),
+    ],
+)
+def test_what_is_said_of_a_table_is_in_the_language_of_the_page(
+    client: TestClient,
+    admin: dict[str, str],
+    services: Services,
+    three_bakeries: str,
+    code: LanguageCode,
+    verdict: str,
+    remark: str,
+) -> None:
+    """Among the tables and on its own page; without a command to type."""
+    rows = Path(three_bakeries).read_text("utf-8").splitlines()
+    table = "\n".join([f"{rows[0]},note", *(f"{row},x" for row in rows[1:])]).encode()
+    services.datasets.delete(addresses(services)["dataset"])
+    path = "/api/v1/datasets?file=sales.csv"
+    assert client.post(path, headers=admin, content=table).status_code == 201
+    client.cookies.set(LANGUAGE_COOKIE, code)
+    client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
+    for address in ("/data", f"/data/{addresses(services)['dataset']}"):
+        page = client.get(address).text
+        assert {verdict, remark.replace(" :", "\u00a0:")} <= _Texts(page).found, address
+        assert "glean simulate" not in page
+
+
+@pytest.mark.usefixtures("_much_to_show")
 def test_a_report_is_read_in_the_reader_s_language(
     client: TestClient, admin: dict[str, str], services: Services
 ) -> None:

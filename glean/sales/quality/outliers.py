@@ -15,11 +15,6 @@ TIMES = 6.0
 LEAST_SCATTER = 0.5
 """Of the root of a count: what chance alone does (the root of a Poisson count varies by 1/2)."""
 
-RULE = (
-    "An outlier is more than six times the usual scatter away from the median of the same "
-    "weekday in the weeks around (measured on square roots, so that small counts may scatter)."
-)
-
 
 def usual_units(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Compare each row with the same weekdays around it.

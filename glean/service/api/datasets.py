@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from glean.languages.language import LanguageCode
 from glean.operations.table_series import TableSeries
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.accounts.tokens import Principal
@@ -20,6 +21,14 @@ from glean.service.runs.listing import unfinished_run_on
 from glean.service.services import Services
 
 router = APIRouter(prefix="/api/v1/datasets", tags=["datasets"], responses=responses(422, 503))
+
+AskedLanguage = Annotated[
+    LanguageCode,
+    Query(
+        description="Of remarks and verdict; a table uploaded before there were others has "
+        "them in English alone."
+    ),
+]
 
 _EXAMPLE = "date,bakery,product,units\n2026-05-01,main-street,croissant,41\n"
 
@@ -41,12 +50,14 @@ class DatasetAnswer(BaseModel):
     verdict: str = Field(description="Whether it can be used, and for what.")
 
     @classmethod
-    def of(cls, dataset: Dataset) -> DatasetAnswer:
-        """Write a table down."""
+    def of(cls, dataset: Dataset, code: LanguageCode = "en") -> DatasetAnswer:
+        """Write a table down, in a language."""
+        summary = dataset.summary
         about = {
             name: getattr(dataset, name) for name in cls.model_fields if hasattr(dataset, name)
         }
-        return cls(**about, **vars(dataset.summary))
+        said = {"remarks": summary.remarks_in(code), "verdict": summary.verdict_in(code)}
+        return cls(**about, **vars(summary) | said)
 
 
 class ProductSeriesAnswer(BaseModel):
@@ -121,15 +132,18 @@ async def keep_upload(
 
 
 @router.get("")
-def list_datasets(_: Reader, services: Parts) -> DatasetList:
+def list_datasets(_: Reader, services: Parts, language: AskedLanguage = "en") -> DatasetList:
     """List the tables."""
-    return DatasetList(datasets=[DatasetAnswer.of(item) for item in services.datasets.all()])
+    found = services.datasets.all()
+    return DatasetList(datasets=[DatasetAnswer.of(dataset, language) for dataset in found])
 
 
 @router.get("/{dataset_id}", responses=responses(404))
-def get_dataset(dataset_id: str, _: Reader, services: Parts) -> DatasetAnswer:
+def get_dataset(
+    dataset_id: str, _: Reader, services: Parts, language: AskedLanguage = "en"
+) -> DatasetAnswer:
     """Look at a table's findings."""
-    return DatasetAnswer.of(services.datasets.find(dataset_id))
+    return DatasetAnswer.of(services.datasets.find(dataset_id), language)
 
 
 @router.get("/{dataset_id}/series", responses=responses(404))

@@ -207,7 +207,16 @@ def _read(folder: Path) -> Dataset | None:
     try:
         content: dict[str, Any] = json.loads((folder / _ABOUT).read_bytes())
         told = content.pop("summary")
-        told |= {key: tuple(told[key]) for key in ("bakeries", "remarks")}
+        # Tables of earlier versions are remarked on in English alone: a plain list, and a text.
+        remarks, verdict = (
+            said if isinstance(said, dict) else {"en": said}
+            for said in (told["remarks"], told["verdict"])
+        )
+        told |= {
+            "bakeries": tuple(told["bakeries"]),
+            "remarks": {code: tuple(remarks[code]) for code in ("en", *remarks)},
+            "verdict": {code: verdict[code] for code in ("en", *verdict)},
+        }
         return Dataset(summary=TableSummary(**told), **content)
     except (OSError, ValueError, TypeError, KeyError):
         return None

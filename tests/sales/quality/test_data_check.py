@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from glean.cli.checked import print_check
+from glean.languages.language import LANGUAGES, LanguageCode, language
 from glean.operations.remarks import remarks_of
-from glean.operations.table_check import check_table, verdict
+from glean.operations.table_check import check_table, next_step, verdict
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.outliers import usual_units
 from tests.sales.quality.sales_weeks import file_of, sales
@@ -75,8 +76,8 @@ def test_remarks_name_what_is_worth_a_look(tmp_path: Path) -> None:
     remarks = "\n".join(remarks_of(examine(file_of(tmp_path, pd.concat([rows, like])))))
     assert "Young: a short history of 5 trading days; from 14 on" in remarks
     assert "Products 'Rolls' and 'rols': are these the same?" in remarks
-    assert "A: no rows from 2024-03-21 to 2024-03-30 (10 days)" in remarks
-    assert "A: 1 outlier by size: Rolls on 2024-03-01, 900 where about" in remarks
+    assert "A: no rows from 21 Mar 2024 to 30 Mar 2024 (10 days)" in remarks
+    assert "A: 1 outlier by size: Rolls on 1 Mar 2024, 900 where about" in remarks
     assert "An outlier is more than six times" in remarks
 
 
@@ -86,7 +87,7 @@ def test_dates_that_can_t_be_are_asked_about(tmp_path: Path) -> None:
     rows.loc[99, "date"] = pd.Timestamp("2042-07-19")
     path = file_of(tmp_path, pd.concat([rows, sales(100).assign(bakery="B")]))
     remarks = "\n".join(remarks_of(examine(path, today=dt.date(2024, 4, 1))))
-    assert "A: 2042-07-19 stands 18 years after the day before it: a typing error?" in remarks
+    assert "A: 19 Jul 2042 stands 18 years after the day before it: a typing error?" in remarks
     assert "A: 7 days after today have rows; sales are of the past" in remarks
     assert "B: 8 days after today have rows; sales are of the past" in remarks
     remarks = "\n".join(remarks_of(examine(path, today=dt.date(2024, 4, 9))))
@@ -104,7 +105,7 @@ def test_products_that_differ_from_their_bakery_are_named(tmp_path: Path) -> Non
     assert (bakery.opening.gaps, bakery.opening.days_off) == ((), ())
     assert list(remarks_of(report)) == [
         "A: fewer than 14 days of Tart (2); a product is forecast from its 7th day on.",
-        "A: open, but no rows of Cake from 2024-03-01 to 2024-05-09 (70 days); not on offer, "
+        "A: open, but no rows of Cake from 1 Mar 2024 to 9 May 2024 (70 days); not on offer, "
         "or rows lost? Glean takes it for not on offer.",
         "A: open, but these have no rows on some weekdays: Bun (Mon, Tue). Glean plans nothing on "
         "a weekday on which it hardly ever sold.",
@@ -118,9 +119,9 @@ def test_closed_days_filled_with_zeros_are_named(tmp_path: Path) -> None:
     rows.loc[zeros, "units"] = 0.0
     remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
     assert (
-        "A: rows, but no sale from 2024-04-01 to 2024-07-31 (122 days), on Sun; 4 whole months "
-        "without a sale (2024-04 to 2024-07); a closed day has no row. Glean takes these for open "
-        "days on which nobody came."
+        "A: rows, but no sale from 1 Apr 2024 to 31 Jul 2024 (122 days), on Sun; a closed day has "
+        "no row. Glean takes these for open days on which nobody came. 4 whole months are without "
+        "a sale (April 2024 to July 2024)."
     ) in remarks
 
 
@@ -131,7 +132,7 @@ def test_the_longest_gaps_are_told_first(tmp_path: Path) -> None:
     long = sales(280)[~dates.between("2024-03-01", "2024-06-30")].assign(bakery="Z")
     rows = pd.concat([*(short.assign(bakery=name) for name in "ABCDEFG"), long])
     remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
-    assert remarks[0].startswith("Z: no rows from 2024-03-01 to 2024-06-30 (122 days)")
+    assert remarks[0].startswith("Z: no rows from 1 Mar 2024 to 30 Jun 2024 (122 days)")
     assert remarks[-1] == "... and 3 more like this."
 
 
@@ -141,7 +142,7 @@ def test_products_as_closed_as_their_bakery_get_no_word(tmp_path: Path) -> None:
     gone = rows["date"].between("2024-03-01", "2024-05-09") | (rows["date"].dt.day_of_week == 6)
     rows = pd.concat([rows[~gone], rows[~gone].assign(product="Cake")])
     (remark,) = remarks_of(examine(file_of(tmp_path, rows)))
-    assert remark.startswith("A: no rows from 2024-03-01 to 2024-05-09")
+    assert remark.startswith("A: no rows from 1 Mar 2024 to 9 May 2024")
 
 
 def test_many_products_make_no_flood(tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ def test_the_next_step_can_be_pasted(tmp_path: Path) -> None:
     folder = tmp_path / "my sales"
     folder.mkdir()
     path = file_of(folder, pd.concat([sales(80), sales(80).assign(bakery="B")]))
-    assert verdict(examine(path)).endswith(f"Next: glean simulate --sales '{path}'")
+    assert next_step(examine(path)) == f"Next: glean simulate --sales '{path}'"
 
 
 def test_a_table_without_a_sale_can_t_be_used(tmp_path: Path) -> None:
@@ -211,29 +212,31 @@ def test_unreadable_files_give_their_problems(tmp_path: Path) -> None:
     assert report.bakeries == ()
 
 
-def test_tables_fit_a_terminal_of_80_characters(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", list(LANGUAGES))
+def test_tables_fit_a_terminal_of_80_characters(tmp_path: Path, code: LanguageCode) -> None:
     """Days and numbers stand whole in a narrow terminal, also with returns and stock-outs."""
     rows = sales().assign(sold_out_at="15:00", product="A very long name of a product indeed")
     rows.loc[3, "units"] = -1.0
     console = Console(width=80, record=True, file=io.StringIO())
-    print_check(check_table(file_of(tmp_path, rows)), console)
+    print_check(check_table(file_of(tmp_path, rows)), language(code), console)
     text = console.export_text()
     table = text[: text.index("- A:")]
     assert table.count("2024-01-01") == table.count("2024-05-19") == 2
-    assert "100%" in table
+    assert language(code).percent(1.0, 0) in table
     assert max(len(line) for line in table.splitlines()) <= 80
 
 
-def test_tables_of_two_bakeries_fit_a_terminal_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", list(LANGUAGES))
+def test_tables_of_two_bakeries_fit_a_terminal_too(tmp_path: Path, code: LanguageCode) -> None:
     """Long names give way before days and numbers, also where every column is shown."""
     rows = sales(280).assign(sold_out_at="15:00", product="A very long name of a product indeed")
     rows.loc[3, "units"] = -1.0
     paused = rows[~rows["date"].between("2024-03-01", "2024-05-09")].assign(product="Another cake")
     both = [pd.concat([rows, paused]).assign(bakery=f"Bakery at the corner {n}") for n in (1, 2)]
     console = Console(width=80, record=True, file=io.StringIO())
-    print_check(check_table(file_of(tmp_path, pd.concat(both))), console)
+    print_check(check_table(file_of(tmp_path, pd.concat(both))), language(code), console)
     text = console.export_text()
     table = text[: text.index("- Bakery")]
     assert table.count("2024-01-01") == table.count("2024-10-06") == 6
-    assert "100%" in table
+    assert language(code).percent(1.0, 0) in table
     assert max(len(line) for line in table.splitlines()) <= 80

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from glean.operations.remarks import remarks_of
-from glean.operations.table_check import verdict
+from glean.operations.table_check import next_step, verdict
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.histories import longest_test
 from glean.sales.reading.sales_file import read_sales
@@ -29,7 +29,8 @@ def test_a_table_too_short_for_the_default_test_is_told_a_shorter_one(tmp_path: 
     words = verdict(report)
     assert f"by default the last {TEST_DAYS} days are kept" in words
     assert "no bakery has 14 trading days with sales before them" in words
-    assert words.endswith(f"Next: glean simulate --sales {path} --set test-days=21")
+    assert words.endswith("The setting test-days=21 leaves them.")
+    assert next_step(report) == f"Next: glean simulate --sales {path} --set test-days=21"
     table = read_sales(path)
     laid = [windows_of(table.of(name), WindowSettings(test_days=21)) for name in "ABC"]
     assert [windows.trains for windows in laid] == [False, True, True]
@@ -38,8 +39,9 @@ def test_a_table_too_short_for_the_default_test_is_told_a_shorter_one(tmp_path: 
 
 def test_one_bakery_s_short_table_is_told_a_shorter_test(tmp_path: Path) -> None:
     """Its table is for its own machine, so that no simulation comes next."""
-    words = verdict(examine(file_of(tmp_path, sales(35))))
-    assert words.endswith("before them. `--set test-days=21` leaves them.")
+    report = examine(file_of(tmp_path, sales(35)))
+    assert verdict(report).endswith("before them. The setting test-days=21 leaves them.")
+    assert next_step(report) == ""
 
 
 @pytest.mark.parametrize("days", [14 + TEST_DAYS, 13 + TEST_DAYS])
@@ -69,11 +71,12 @@ def test_a_history_that_is_no_history_has_no_test() -> None:
 def test_who_isn_t_trained_on_is_named(tmp_path: Path) -> None:
     """Among bakeries that learn, one with all of its days in the test window is told why."""
     report = examine(file_of(tmp_path, pd.concat([sales(), sales(30).assign(bakery="Young")])))
-    assert verdict(report).startswith(f"{report.source} can be used as it is. Next:")
+    assert verdict(report) == f"{report.source} can be used as it is."
+    assert next_step(report) == f"Next: glean simulate --sales {report.source}"
     (remark,) = remarks_of(report)
     assert remark == (
         "Young: not trained on, for fewer than 14 trading days with sales stand before the last "
-        f"{TEST_DAYS} days, which are kept for the test; `--set test-days=16` leaves enough."
+        f"{TEST_DAYS} days, which are kept for the test. The setting test-days=16 leaves enough."
     )
 
 
@@ -82,4 +85,4 @@ def test_too_little_for_any_test_is_said(tmp_path: Path) -> None:
     report = examine(file_of(tmp_path, pd.concat([sales(10), sales(10).assign(bakery="B")])))
     assert report.usable
     assert "can be used as it is, but not to learn from" in verdict(report)
-    assert "simulate" not in verdict(report)
+    assert next_step(report) == ""

@@ -29,7 +29,7 @@ def test_the_flags_name_the_region(tmp_path: Path) -> None:
     (fit,) = report.regions
     assert (fit.regions, fit.wrong_days, fit.flagged) == (("GB-SCT",), 2, True)
     (remark,) = [text for text in remarks_of(report) if "--region" in text]
-    assert remark.startswith("The holiday column is as the holidays of GB-SCT, but for 2 days: say")
+    assert remark.startswith("The holiday column is as the holidays of GB-SCT, but for 2 days. Say")
     assert "`--region GB-SCT` to `glean plan`" in remark
 
 

@@ -33,7 +33,7 @@ def test_a_new_name_at_a_like_level_is_asked_about(tmp_path: Path) -> None:
     assert (pair.before, pair.after) == ("Rolls", "Kaiser")
     assert (f"{pair.ended}", f"{pair.began}") == (CHANGE, "2024-03-16")
     (remark,) = [text for text in remarks_of(report) if "renamed?" in text]
-    assert remark.startswith("A: 'Rolls' ends on 2024-03-15 (55.")
+    assert remark.startswith("A: 'Rolls' ends on 15 Mar 2024 (55.")
 
 
 @pytest.mark.parametrize(
