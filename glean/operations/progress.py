@@ -29,6 +29,8 @@ class RunProgress:
         Rounds that are finished, and those that there shall be; 0 until the first round.
     last_score : float or None
         Primary metric on the validation rows of the last round that has one.
+    last_noise : float or None
+        Standard deviation of the noise in that score; None where it has none.
     failures : tuple of BakeryFailed
         In the order in which they happened.
     """
@@ -40,6 +42,7 @@ class RunProgress:
     rounds_done: int = 0
     rounds: int = 0
     last_score: float | None = None
+    last_noise: float | None = None
     failures: tuple[BakeryFailed, ...] = ()
 
     @property
@@ -62,6 +65,7 @@ def read_progress(folder: Path) -> RunProgress:
     bakeries: tuple[str, ...] = ()
     done = rounds = 0
     score: float | None = None
+    noise: float | None = None
     failures: list[BakeryFailed] = []
     for event in known_events(folder / "events.jsonl"):
         match event:
@@ -70,9 +74,10 @@ def read_progress(folder: Path) -> RunProgress:
             case RoundFinished():
                 done = event.round
                 primary = next(iter(event.metrics.values()), None)
-                score = score if primary is None else primary
+                if primary is not None:
+                    score, noise = primary, event.noise
             case BakeryFailed():
                 failures.append(event)
     return RunProgress(
-        folder, run.status, run.reason, bakeries, done, rounds, score, tuple(failures)
+        folder, run.status, run.reason, bakeries, done, rounds, score, noise, tuple(failures)
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from starlette.testclient import TestClient
 
 from glean.languages.language import language
+from glean.operations.run_request import RunRequest
 from glean.runs.event_row import Event
 from glean.runs.events import (
     BakeryFailed,
@@ -33,6 +36,7 @@ from glean.service.runs.client_states import ClientState, client_standings
 from glean.service.runs.queue import find_row
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services
+from glean.service.web.pages import runs as run_pages
 
 NOW = dt.datetime.now(dt.UTC)
 END = RunFinished("completed", "")
@@ -234,3 +238,46 @@ def test_a_run_s_page_says_what_is_done_where_no_round_tells(
         page = client.get("/runs/1/live").text.partition("What happened")[0]
         assert (words in page) == doing
         assert ("Since " in page) == doing
+
+
+def test_a_score_with_noise_stands_with_it(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """In the list, on its page and by REST; without noise it stands alone."""
+    noised = RoundFinished(1, 2, 2, 0, {"wape": 0.429}, noise=0.211)
+    write_run(results, 1, 2, "a", "b", then=[noised])
+    write_run(results, 2, 1, "a", "b", then=[RoundFinished(1, 2, 2, 0, {"wape": 0.15})])
+    services.discovery.refresh()
+    found = {run["id"]: run for run in client.get("/api/v1/runs", headers=admin).json()["runs"]}
+    assert (found["1"]["score"], found["1"]["score_noise"]) == (0.429, 0.211)
+    assert found["2"]["score_noise"] is None
+    client.post("/login", data={"token": admin["Authorization"].removeprefix("Bearer ")})
+    assert "42.9% ± 21.1%" in client.get("/runs").text
+    assert "42.9% ± 21.1%" in client.get("/runs/1").text
+    assert "±" not in client.get("/runs/2").text
+
+
+def test_a_deployment_s_run_goes_on_at_its_deployment(
+    client: TestClient, admin: dict[str, str], services: Services, results: Path
+) -> None:
+    """By the connection that it was asked for with; what was typed goes on where it was typed."""
+    write_run(results, 1, 2, "a", "b")
+    services.discovery.refresh()
+    signed_in = client.post(
+        "/login", data={"token": admin["Authorization"].removeprefix("Bearer ")}
+    )
+    assert signed_in.status_code in (200, 303)
+    csrf = re.search(r'name="csrf" value="([^"]+)"', client.get("/runs/1").text)
+    assert csrf
+    refused = client.post("/runs/1/resume", data={"csrf": csrf[1]})
+    assert refused.status_code == 409
+    assert "glean run CONNECTION --resume" in refused.text
+    asked = RunRequest(engine="deployment", results=str(results), connection="bakeries")
+    row = services.queue.find("1")
+    with (
+        mock.patch.object(type(services.queue), "request", return_value=asked),
+        mock.patch.object(run_pages, "ask_for_run", return_value=(row, True)) as ask,
+    ):
+        client.post("/runs/1/resume", data={"csrf": csrf[1]})
+    body = ask.call_args.args[1]
+    assert (body.engine, body.connection, body.resume) == ("deployment", "bakeries", "1")

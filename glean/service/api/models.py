@@ -25,6 +25,9 @@ class Model(BaseModel):
     workload: str
     made_at: str | None
     score: float | None = Field(description="Of the last round, on validation days.")
+    score_noise: float | None = Field(
+        description="Standard deviation of the noise in the score; null where it has none."
+    )
     bakeries: int
     file: str = Field(examples=["model.ubj"])
     bytes: int
@@ -38,6 +41,7 @@ class Model(BaseModel):
             workload=version.run.workload,
             made_at=version.run.ended_at or None,
             score=version.run.score,
+            score_noise=version.run.score_noise,
             bakeries=version.run.bakeries,
             file=version.path.name,
             bytes=version.path.stat().st_size,

@@ -86,6 +86,9 @@ class Run(BaseModel):
     bakeries: int = Field(description="How many take part; 0 before the first round.")
     rounds: int = Field(description="How many there shall be; 0 before the first.")
     rounds_done: int
+    score_noise: float | None = Field(
+        description="Standard deviation of the noise in the score; null where it has none."
+    )
     score: float | None = Field(
         description="Primary metric (demand: WAPE) on validation days after the last round."
     )
@@ -110,6 +113,7 @@ class Run(BaseModel):
             rounds=row.rounds,
             rounds_done=row.rounds_done,
             score=row.score,
+            score_noise=row.score_noise,
             job=RunJob.of(row.job),
         )
 

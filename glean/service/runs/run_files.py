@@ -46,6 +46,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
         "rounds": progress.rounds,
         "rounds_done": progress.rounds_done,
         "score": progress.last_score,
+        "score_noise": progress.last_noise,
         "seen": signature_of(folder),
     }
 

@@ -68,6 +68,7 @@ class RunRow(Table):
     rounds: Mapped[int] = mapped_column(default=0)
     rounds_done: Mapped[int] = mapped_column(default=0)
     score: Mapped[float | None] = mapped_column(default=None)
+    score_noise: Mapped[float | None] = mapped_column(default=None)
     job: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sa.text("'{}'"))
     seen: Mapped[str] = mapped_column(default="")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from glean.languages.language import Language
+from glean.languages.language import NOTHING, Language
 from glean.runs.events import RoundFinished, RunFinished, event_of
 from glean.runs.phase_events import PhaseStarted
 from glean.service.accounts.scopes import Scope
@@ -66,10 +66,17 @@ def doing_of(row: RunRow, language: Language) -> str:
 
 
 def score_text(row: RunRow, language: Language) -> str:
-    """Write a run's score: of the demand a share of what was sold, of other workloads a number."""
-    if row.workload == DEFAULT_WORKLOAD:
-        return language.percent(row.score)
-    return language.number(row.score, 3)
+    """Write a run's score: of the demand a share of what was sold, of other workloads a number.
+
+    Behind ± stands the standard deviation of its noise, if it has any.
+    """
+    share = row.workload == DEFAULT_WORKLOAD
+    written = [
+        language.percent(value) if share else language.number(value, 3)
+        for value in (row.score, row.score_noise or None)
+        if value is not None
+    ]
+    return " ± ".join(written) or NOTHING
 
 
 def phase_of(events: Sequence[Mapping[str, Any]], language: Language) -> str:

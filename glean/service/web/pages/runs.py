@@ -17,7 +17,7 @@ from glean.service.accounts.access import address_of
 from glean.service.api.run_details import LOG_BYTES, files_of, list_files, list_rounds
 from glean.service.api.run_models import NewRun
 from glean.service.api.runs import ask_for_run, delete_run, stop_run
-from glean.service.problems import not_found
+from glean.service.problems import ProblemError, not_found
 from glean.service.runs.client_states import client_standings, counted
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import RunStatus
@@ -128,11 +128,18 @@ def resume(
     """Go on with a run that was interrupted, as a new one."""
     before = services.queue.find(run_id)
     asked = services.queue.request(before)
-    on_slurm = asked is not None and asked.engine == "slurm"
+    engine = asked.engine if asked else before.engine or "ray"
+    if engine == "deployment" and asked is None:
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "the run was started by a command line, which alone knows its deployment: go on with "
+            f"it there, by glean run CONNECTION --resume {before.folder}",
+        )
     body = NewRun.model_validate(
         {
-            "engine": before.engine if on_slurm or before.engine == "inprocess" else "ray",
-            "job": asked.job if asked and on_slurm else None,
+            "engine": engine,
+            "connection": asked.connection if asked else "",
+            "job": asked.job if asked and engine == "slurm" else None,
             "resume": before.id,
         }
     )

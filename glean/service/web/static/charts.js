@@ -69,6 +69,8 @@
     const metric = Object.keys(tables.flat()[0]).filter((n) => !["round", "bakeries", "replies", "failures"].includes(n))[0];
     const traces = tables.map((table, place) => ({ x: table.map((r) => r.round), y: table.map((r) => r[metric]),
       name: names[place], mode: "lines+markers", line: { dash: dashes[place], color: colour(place ? "--soft" : "--accent") } }));
+    const noise = Number(chart.dataset.noise);
+    if (noise) traces[0].error_y = { type: "constant", value: noise, thickness: 1.5 };
     const span = tables.flat().map((r) => r.round), looks = ["dot", "dashdot"];
     JSON.parse(chart.dataset.beside || "[]").forEach(([name, error], place) => traces.push({ x: [Math.min(...span), Math.max(...span)], y: [error, error],
       name, mode: "lines", line: { dash: looks[place], color: colour("--soft") } }));
