@@ -41,7 +41,8 @@ def test_a_run_on_a_superlink_is_started_watched_and_stopped(tmp_path: Path) -> 
             found["reason"]
         )
         events = served.http.get(f"/api/v1/runs/{run_id}/events").json()["events"]
-        assert events[0]["event"]["bakeries"] == sorted(NAMES)
+        (began,) = (e["event"] for e in events if e["event"]["event"] == "run_started")
+        assert began["bakeries"] == sorted(NAMES)
         body["settings"] = SETTINGS | {"num-server-rounds": 500}
         endless = served.http.post("/api/v1/runs", json=body).json()["id"]
         served.wait(endless, "running", rounds=1, limit_s=LIMIT_S)
