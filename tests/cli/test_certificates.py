@@ -239,14 +239,14 @@ def test_a_second_call_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_page_has_the_same_commands() -> None:
-    """The units of docs/deployment.md, what is typed in a terminal, and what is printed here."""
+    """The SuperLink's unit of docs/deployment.md, its SuperNode's command, and what is printed here."""
     page = PAGE.read_text(encoding="utf-8")
     found = re.findall(
         r"^(?:ExecStart=/srv/\w+/venv/bin/)?(flower-super\S+ \\\n(?:    .*\n)+)", page, re.MULTILINE
     )
     typed = [shlex.split(text.replace("\\\n", " ")) for text in found]
     node = supernode_command("Rue Mouffetard", host=HOST)
-    assert typed == [superlink_command(Path("/srv/glean/keys")), node, node]
+    assert typed == [superlink_command(Path("/srv/glean/keys")), node]
 
 
 def accepted(name: str) -> bool:

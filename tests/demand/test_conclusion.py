@@ -18,7 +18,7 @@ there = []
 run = SimpleNamespace(
     deployed=False,
     settings=RunSettings(),
-    folder=None,
+    folder=mock.Mock(),
     result=SimpleNamespace(model=SimpleNamespace(to_bytes=bytes), best_round=1),
     infos={},
     newcomers=frozenset(),
