@@ -239,7 +239,7 @@ def test_a_second_call_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_page_has_the_same_commands() -> None:
-    """The SuperLink's unit of docs/deployment.md, its SuperNode's command, and what is printed here."""
+    """A SuperLink's and a SuperNode's, in docs/deployment.md and as printed here."""
     page = PAGE.read_text(encoding="utf-8")
     found = re.findall(
         r"^(?:ExecStart=/srv/\w+/venv/bin/)?(flower-super\S+ \\\n(?:    .*\n)+)", page, re.MULTILINE
