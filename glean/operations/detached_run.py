@@ -25,14 +25,12 @@ from glean.errors import FederationError
 from glean.operations.run_request import RunRequest
 from glean.operations.slurm_job import STOP, SlurmJob, end_of_log, read_job
 from glean.operations.worker_process import start_worker
+from glean.runs.folder import INTERRUPTED
 from glean.runs.process_tree import end_tree, still_runs
 
 PROCESS, RUN_ID, ERROR, LOG = "process.json", "run-id", "error", "log"
 SUMMARY = "summary"
 """Files beside a request."""
-
-INTERRUPTED = "interrupted"
-"""The reason of a run that somebody stopped."""
 
 _NOBODY = {"error": INTERRUPTED}
 """In the place of a process: none will run."""

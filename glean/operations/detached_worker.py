@@ -11,7 +11,6 @@ from glean.errors import FederationError, GleanError
 from glean.federation.launch.deployment_run import RunOutcome
 from glean.operations.detached_run import (
     ERROR,
-    INTERRUPTED,
     RUN_ID,
     SUMMARY,
     claim,
@@ -21,7 +20,7 @@ from glean.operations.run_request import RunRequest, prepare_request
 from glean.operations.signals import raised_as_interrupts
 from glean.operations.simulation import run_simulation
 from glean.operations.superlink_run import PreparedDeployment, run_deployment, stop_deployment
-from glean.runs.folder import write_whole
+from glean.runs.folder import INTERRUPTED, write_whole
 from glean.runs.process_tree import this_process
 
 

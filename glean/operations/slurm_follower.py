@@ -17,7 +17,6 @@ from pathlib import Path
 from glean.errors import GleanError
 from glean.operations.detached_run import (
     ERROR,
-    INTERRUPTED,
     PROCESS,
     claim,
     read_detached,
@@ -26,7 +25,7 @@ from glean.operations.run_request import RunRequest
 from glean.operations.slurm import SlurmSilentError, cancel_job, job_state, submit_job
 from glean.operations.slurm_job import FORGOTTEN, STOP, SlurmJob, end_of_job_log, read_job
 from glean.runs.cut_off import close_run
-from glean.runs.folder import reason_of, write_whole
+from glean.runs.folder import INTERRUPTED, reason_of, write_whole
 from glean.runs.index import COMPLETED, FAILED, StoredRun, find_run, read_run
 from glean.runs.process_tree import this_process
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from types import FrameType
 
 from glean.errors import FederationError, GleanError
-from glean.operations.detached_run import ERROR, INTERRUPTED, RUN_ID, read_detached
+from glean.operations.detached_run import ERROR, RUN_ID, read_detached
 from glean.operations.run_request import RunRequest, prepare_request
 from glean.operations.simulation import PreparedSimulation, run_simulation
 from glean.operations.slurm_job import STOP, read_job
-from glean.runs.folder import known_events, write_whole
+from glean.runs.folder import INTERRUPTED, known_events, write_whole
 from glean.runs.index import COMPLETED, find_run, read_run
 
 KNOWN_LIMIT_S = 60.0

@@ -23,6 +23,9 @@ from glean.runs.spreadsheet_cells import escape_cell
 
 LOG = logging.getLogger("glean")
 
+INTERRUPTED = "interrupted"
+"""Reason of a run that somebody stopped."""
+
 
 def round_tables(metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Give the columns of the tables by round, for a workload with these metrics.
@@ -174,7 +177,7 @@ def discard_reserve(run: Path) -> None:
 def reason_of(error: BaseException) -> str:
     """Say why a run failed, as `run.json` holds it."""
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
+        return INTERRUPTED
     if isinstance(error, SystemExit):
         return "Flower ended it: it was stopped, or the SuperLink has gone"
     if isinstance(error, OSError):

@@ -16,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 
 from glean.errors import FederationError, SettingsError
+from glean.runs.folder import INTERRUPTED
 from glean.runs.process_tree import this_process
 from glean.service.alerts import outbox
 from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.delivery import deliver
 from glean.service.alerts.outbox import AlertOutbox
-from glean.service.runs.discovery import STOPPED, RunDiscovery
+from glean.service.runs.discovery import RunDiscovery
 from glean.service.services import Services
 from glean.service.store.tables import AlertRow
 from tests import processes
@@ -186,7 +187,7 @@ def test_a_run_that_fails_is_told_once(
     for now in (
         facts | {"status": "failed", "reason": "long ago"},
         going,
-        facts | {"status": "failed", "reason": STOPPED},
+        facts | {"status": "failed", "reason": INTERRUPTED},
         going,
         facts | {"status": "failed", "reason": "no bakery came"},
         facts | {"status": "failed", "reason": "no bakery came."},

@@ -17,11 +17,11 @@ from glean.errors import FederationError, GleanError
 from glean.operations.detached_run import DetachedRun, ProcessState, read_detached
 from glean.operations.run_request import RunRequest
 from glean.operations.slurm_job import read_job
-from glean.runs.folder import utc_now
+from glean.runs.folder import INTERRUPTED, utc_now
 from glean.runs.index import run_folders, signature_of
 from glean.service.alerts.outbox import AlertOutbox
 from glean.service.runs.run_files import facts_of, flower_id_of
-from glean.service.runs.status import ENDED, RunStatus
+from glean.service.runs.status import DEPLOYMENT, ENDED, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
@@ -32,14 +32,8 @@ LOG = logging.getLogger("glean.service")
 CANCELLED = "cancelled"
 """File beside a request that was taken back before it was started."""
 
-DEPLOYMENT = "deployment"
-"""Engine of runs whose folders may lie on another machine."""
-
 SLURM = "slurm"
 """Engine of runs in a job of a cluster's."""
-
-STOPPED = "interrupted"
-"""Reason of a run that somebody stopped."""
 
 ENDED_RUNS_EVERY_S = 30.0
 """How often the files of runs that have ended are looked at, where nothing else happens."""
@@ -108,7 +102,7 @@ class RunDiscovery:
         """Keep an alert for each run that has failed since the last look, and wasn't stopped."""
         for run_id in going_on:
             row = session.get(RunRow, run_id)
-            if row is not None and row.status == RunStatus.FAILED and row.reason != STOPPED:
+            if row is not None and row.status == RunStatus.FAILED and row.reason != INTERRUPTED:
                 self._alerts.add(session, "run.failed", run_id, row.reason)
 
     def _refresh_requests(self, session: Session) -> None:

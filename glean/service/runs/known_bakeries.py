@@ -14,16 +14,13 @@ from glean.errors import GleanError
 from glean.runs.folder import utc_now
 from glean.runs.index import read_run
 from glean.service.runs.client_states import ClientStanding, ClientState, client_standings
-from glean.service.runs.status import RunStatus
+from glean.service.runs.status import DEPLOYMENT, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
 
 RUNS_LOOKED_AT = 30
 """The last runs, of all that there are: who took part in none of them isn't known any more."""
-
-DEPLOYMENT = "deployment"
-"""Engine of the runs whose bakeries are somewhere else, and can stay away."""
 
 
 @dataclass(frozen=True)

@@ -25,3 +25,6 @@ class RunStatus(StrEnum):
 
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)
 ACTIVE = (RunStatus.STARTING, RunStatus.RUNNING)
+
+DEPLOYMENT = "deployment"
+"""Engine of runs whose bakeries, and maybe folders, are on other machines."""

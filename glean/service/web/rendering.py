@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from glean import __version__
 from glean.languages.language import LANGUAGES, Language
+from glean.runs.folder import INTERRUPTED
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import BrowserSession
-from glean.service.runs.discovery import STOPPED
 from glean.service.runs.status import ENDED, RunStatus
 from glean.service.web.accepted_language import language_of
 from glean.service.web.labels import score_text
@@ -40,7 +40,7 @@ def _environment() -> Environment:
         "version": __version__,
         "Scope": Scope,
         "ended_statuses": ENDED,
-        "stopped_reason": STOPPED,
+        "stopped_reason": INTERRUPTED,
         "demand": DEFAULT_WORKLOAD,
     }
     return found

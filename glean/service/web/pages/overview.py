@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from glean.languages.language import Language
+from glean.runs.folder import INTERRUPTED
 from glean.service.api.health import look
 from glean.service.runs.client_states import ClientState, client_standings
-from glean.service.runs.discovery import STOPPED
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import ACTIVE, ENDED, RunStatus
 from glean.service.services import Services
@@ -82,7 +82,7 @@ def _hands(
     found += [
         Hand(": ".join((_("failed"), row.reason)), row.id)
         for row in ended
-        if row.status == RunStatus.FAILED and row.reason != STOPPED
+        if row.status == RunStatus.FAILED and row.reason != INTERRUPTED
     ]
     for row in running:
         folder = services.queue.run_folder(row)
