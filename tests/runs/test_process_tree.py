@@ -42,6 +42,7 @@ def test_an_orphan_deaf_to_sigterm_is_ended_too(
 ) -> None:
     """As Ray leaves it: what started it is dead, and it has the session of a descendant."""
     monkeypatch.setattr(process_tree, "GRACE_S", 0.2)
+    before = processes.descendants()
     there = tmp_path / "there"
     command = [sys.executable, "-c", FIRST, MIDDLE, LAST, str(there)]
     started = subprocess.Popen(command, start_new_session=True)
@@ -52,7 +53,7 @@ def test_an_orphan_deaf_to_sigterm_is_ended_too(
     assert os.getsid(last.pid) == middle.pid
     end_tree(root)
     assert started.wait(timeout=5.0) == -signal.SIGTERM
-    assert not processes.survivors([], limit_s=0.5)
+    assert not processes.survivors(before, limit_s=0.5)
     end_tree(root)
 
 
