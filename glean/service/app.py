@@ -22,7 +22,6 @@ from glean.service.api import (
     tokens,
 )
 from glean.service.body_limit import BodyLimit
-from glean.service.headers import SecurityHeaders
 from glean.service.openapi import complete_openapi
 from glean.service.problems import answer_problems
 from glean.service.services import Services
@@ -39,6 +38,7 @@ from glean.service.web.pages import (
 from glean.service.web.pages import bakeries as bakery_pages
 from glean.service.web.pages import models as model_pages
 from glean.service.web.pages import runs as run_pages
+from glean.web.headers import SecurityHeaders
 
 _ROUTERS = (
     health,

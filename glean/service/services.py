@@ -9,6 +9,7 @@ from fastapi import Request, WebSocket
 from glean.errors import GleanError
 from glean.languages.language import LanguageCode
 from glean.operations.machine_load import LoadMeter
+from glean.operations.worker_pool import WorkerPool
 from glean.service.accounts.attempts import FailedAttempts
 from glean.service.accounts.audit_log import AuditLog
 from glean.service.accounts.sessions import Sessions
@@ -29,7 +30,6 @@ from glean.service.runs.supervisor import Supervisor
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.run_defaults import RunDefaults
-from glean.service.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from glean.service.api.run_models import PATH_SETTINGS
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services
 from glean.service.store.tables import RunRow
-from glean.service.web.accepted_language import language_of
-from glean.service.web.rendering import LANGUAGE_COOKIE
 from glean.settings import declared_fields
+from glean.web.accepted_language import LANGUAGE_COOKIE, language_of
 
 
 # The oracles follow CLDR: French groups by a narrow no-break space.

@@ -26,11 +26,11 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from glean import __version__
+from glean.operations.worker_pool import WorkerPool
 from glean.service.app import create_app
 from glean.service.problems import MEDIA_TYPE
 from glean.service.services import Services, open_services
 from glean.service.settings import ServiceSettings
-from glean.service.worker_pool import WorkerPool
 
 OPENAPI = "/api/v1/openapi.json"
 CHECKS = [

@@ -14,11 +14,11 @@ from typing import Any
 
 from glean.operations.table_series import TableSeries, table_series
 from glean.operations.table_summary import TableSummary, summarise_table
+from glean.operations.worker_pool import WorkerPool
 from glean.regular_files import words_of
 from glean.runs.folder import utc_now, write_whole
 from glean.service.problems import ProblemError, not_found
 from glean.service.settings import MEGABYTE, ServiceSettings
-from glean.service.worker_pool import WorkerPool
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _ABOUT = "dataset.json"

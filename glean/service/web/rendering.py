@@ -8,51 +8,30 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from glean import __version__
-from glean.languages.language import LANGUAGES, Language
 from glean.runs.folder import INTERRUPTED
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import BrowserSession
 from glean.service.runs.status import ENDED, RunStatus
-from glean.service.web.accepted_language import language_of
 from glean.service.web.labels import score_text
 from glean.service.web.static_files import url_of
+from glean.web.accepted_language import language_for
+from glean.web.templates import template_environment
 from glean.workloads import DEFAULT_WORKLOAD
-
-LANGUAGE_COOKIE = "glean-language"
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def _environment() -> Environment:
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.globals |= {
+_ENVIRONMENT = template_environment(
+    TEMPLATES,
+    {
         "static": url_of,
-        "languages": LANGUAGES,
-        "version": __version__,
         "Scope": Scope,
         "ended_statuses": ENDED,
         "stopped_reason": INTERRUPTED,
         "demand": DEFAULT_WORKLOAD,
-    }
-    return found
-
-
-_ENVIRONMENT = _environment()
-
-
-def language_for(request: Request) -> Language:
-    """Choose the language of the one who asks."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE)
-    return language_of(chosen, request.headers.get("accept-language", ""))
+    },
+)
 
 
 def page(

@@ -12,7 +12,8 @@ from glean.service.api import tokens as api
 from glean.service.services import Services
 from glean.service.web.browser_access import AdminBrowser, Browser, Form, PageRoute, Parts
 from glean.service.web.labels import scope_words
-from glean.service.web.rendering import language_for, page
+from glean.service.web.rendering import page
+from glean.web.accepted_language import language_for
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -8,7 +8,8 @@ from glean.service.runs.client_states import counted
 from glean.service.runs.known_bakeries import KnownBakery
 from glean.service.web.browser_access import Browser, PageRoute, Parts
 from glean.service.web.labels import state_words
-from glean.service.web.rendering import language_for, page
+from glean.service.web.rendering import page
+from glean.web.accepted_language import language_for
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

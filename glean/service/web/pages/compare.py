@@ -14,7 +14,8 @@ from glean.service.services import Services
 from glean.service.store.tables import RunRow
 from glean.service.web.browser_access import Browser, PageRoute, Parts
 from glean.service.web.pages.runs import chart_words
-from glean.service.web.rendering import language_for, page
+from glean.service.web.rendering import page
+from glean.web.accepted_language import language_for
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

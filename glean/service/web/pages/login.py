@@ -14,7 +14,8 @@ from glean.service.accounts.access import address_of, prove_token
 from glean.service.accounts.sessions import COOKIE, LASTS
 from glean.service.problems import ProblemError
 from glean.service.web.browser_access import Form, PageRoute, Parts
-from glean.service.web.rendering import LANGUAGE_COOKIE, page
+from glean.service.web.rendering import page
+from glean.web.accepted_language import LANGUAGE_COOKIE
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -23,9 +23,10 @@ from glean.service.problems import ProblemError
 from glean.service.services import Services
 from glean.service.store.tables import RunRow
 from glean.service.web.browser_access import Form, PageRoute, Parts, RunningBrowser
-from glean.service.web.rendering import language_for, page
+from glean.service.web.rendering import page
 from glean.service.web.setting_form import setting_groups, text_of
 from glean.settings import ConfigValue, parse_text
+from glean.web.accepted_language import language_for
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

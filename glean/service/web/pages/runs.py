@@ -32,7 +32,8 @@ from glean.service.web.browser_access import (
     RunningBrowser,
 )
 from glean.service.web.labels import doing_of, order_words, phase_of, state_words
-from glean.service.web.rendering import language_for, page
+from glean.service.web.rendering import page
+from glean.web.accepted_language import language_for
 from glean.workloads import DEFAULT_WORKLOAD
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

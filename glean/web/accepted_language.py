@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+
 from glean.languages.language import LANGUAGES, Language, best_language, language
+
+LANGUAGE_COOKIE = "glean-language"
+
+
+def language_for(request: Request, usual: Language | None = None) -> Language:
+    """Choose the language of the one who asks.
+
+    Parameters
+    ----------
+    request : Request
+        With its cookies and headers.
+    usual : Language, optional
+        Beats the header, and not the cookie.
+    """
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if usual is not None and chosen not in LANGUAGES:
+        return usual
+    return language_of(chosen, request.headers.get("accept-language", ""))
 
 
 def language_of(chosen: str | None, accepted: str) -> Language:

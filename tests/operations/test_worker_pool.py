@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from glean.errors import GleanError, Problem, SalesError, SettingsError
-from glean.service import worker_pool
-from glean.service.worker_pool import WorkerPool
+from glean.operations import worker_pool
+from glean.operations.worker_pool import WorkerPool
 from tests import processes
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,1 @@
+"""What pages of two applications are made with: templates, files to load, headers, languages."""
