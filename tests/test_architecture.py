@@ -21,6 +21,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "boosting_settings",
             "classification",
             "errors",
+            "federation_folder",
             "installed_packages",
             "metric_sums",
             "metrics",

@@ -36,11 +36,22 @@ class Member:
     signing_key, node_key : str
         Its public keys, each as one line of OpenSSH: Ed25519, and ECDSA on P-256
         (earlier ones on P-384).
+    logged : int
+        Number of the entry in the log of keys that has these keys; 0 without such a log.
+    log_head : str
+        Head of that log with this entry, hexadecimal; "" without.
     """
 
     bakery: str
     signing_key: str
     node_key: str
+    logged: int = 0
+    log_head: str = ""
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """Its public keys."""
+        return self.signing_key, self.node_key
 
 
 @dataclass(frozen=True)
@@ -122,7 +133,7 @@ def folder_names(bakeries: Sequence[str]) -> dict[str, str]:
 
 def write_members(members: Iterable[Member]) -> bytes:
     """Write the list of members, in order of their names."""
-    listed = [asdict(member) for member in sorted(members, key=lambda member: member.bakery)]
+    listed = [_written(member) for member in sorted(members, key=lambda member: member.bakery)]
     content = {"format": _FORMAT, "members": listed}
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
@@ -154,7 +165,12 @@ def read_members(content: bytes, source: str = "members.json") -> tuple[Member, 
             "wrote it"
         ) from error
     for member in members:
-        wrong = [value for value in asdict(member).values() if not isinstance(value, str)]
+        known = {"logged": int}
+        wrong = [
+            value
+            for name, value in asdict(member).items()
+            if type(value) is not known.get(name, str)
+        ]
         if wrong:
             raise CertificateError(
                 f"{source}: found {wrong[0]!r:.80} for a member's name or key; wanted text in "
@@ -163,6 +179,11 @@ def read_members(content: bytes, source: str = "members.json") -> tuple[Member, 
     if len({member.bakery for member in members}) < len(members):
         raise CertificateError(f"{source}: found a name twice; wanted each member once")
     return members
+
+
+def _written(member: Member) -> dict[str, str | int]:
+    """Leave out what a list without a log of keys doesn't have."""
+    return {name: value for name, value in asdict(member).items() if value or name == "bakery"}
 
 
 def _public_line(key: ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey) -> str:

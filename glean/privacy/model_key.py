@@ -98,12 +98,20 @@ class ModelKey:
             return False
         try:
             value = bytes.fromhex(card.signature.value)
-            key = load_ssh_public_key(self.line.encode())
-            assert isinstance(key, ed25519.Ed25519PublicKey)  # `of` has seen to it
-            key.verify(value, _CLAIM + card.statement(self.line))
-        except (ValueError, InvalidSignature):
+        except ValueError:
             return False
-        return value.hex() == card.signature.value
+        statement = _CLAIM + card.statement(self.line)
+        return value.hex() == card.signature.value and self.signed_bytes(value, statement)
+
+    def signed_bytes(self, signature: bytes, statement: bytes) -> bool:
+        """Whether a signature over a statement, with its own domain in front, is by this key."""
+        key = load_ssh_public_key(self.line.encode())
+        assert isinstance(key, ed25519.Ed25519PublicKey)  # `of` has seen to it
+        try:
+            key.verify(signature, statement)
+        except InvalidSignature:
+            return False
+        return True
 
 
 @dataclass(frozen=True)

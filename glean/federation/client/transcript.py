@@ -14,7 +14,7 @@ from glean.federation.wire.sum_messages import SumTask
 from glean.privacy.members import Member
 from glean.settings import RunSettings
 
-_DOMAIN = b"glean sums: transcript 1"
+_DOMAIN = b"glean sums: transcript 2"
 _OWN = ("device",)
 """Settings that a bakery's own environment may change (`GLEAN_DEVICE`): not the server's word."""
 
@@ -32,14 +32,16 @@ def transcript_digest(
     settings : RunSettings
         The run's, as this bakery was told.
     members : iterable of Member
-        Those who take part, as this bakery's own list has them; none in a simulation.
+        Those who take part, as this bakery's own list has them; none in a simulation. Where their
+        keys are from a log of keys, its head counts too, as of the latest of these keys: all that
+        the log said up to then.
 
     Returns
     -------
     bytes
         SHA-256, 32 bytes.
     """
-    told = settings.to_config()
+    told, listed = settings.to_config(), tuple(members)
     fields = [
         task.number,
         task.round,
@@ -48,7 +50,8 @@ def transcript_digest(
         task.learning_rate,
         task.request,
         {key: value for key, value in told.items() if key not in _OWN},
-        [[member.bakery, member.signing_key] for member in members],
+        [[member.bakery, member.signing_key] for member in listed],
+        max(((member.logged, member.log_head) for member in listed), default=()),
     ]
     content = [json.dumps(fields, sort_keys=True).encode(), task.structures, task.participants]
     digest = hashlib.sha256(_DOMAIN)

@@ -81,3 +81,19 @@ def test_each_member_is_in_the_digest() -> None:
     other = replace(MEMBERS[1], signing_key="another key")
     for members in (MEMBERS[:1], (MEMBERS[0], other), ()):
         assert transcript_digest(TASK, SETTINGS, members) != digest()
+
+
+def test_the_log_of_keys_up_to_the_latest_of_these_is_in_the_digest() -> None:
+    """Who was shown another log shares no mask, though those who take part have the same keys."""
+
+    def with_heads(*heads: tuple[int, str]) -> bytes:
+        logged = [
+            replace(member, logged=number, log_head=head)
+            for member, (number, head) in zip(MEMBERS, heads, strict=True)
+        ]
+        return transcript_digest(TASK, SETTINGS, logged)
+
+    one = with_heads((1, "a"), (3, "c"))
+    assert one != digest()
+    assert one != with_heads((1, "a"), (3, "d"))
+    assert one == with_heads((2, "b"), (3, "c"))  # the head of 3 covers all before it
