@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_ssh_private_key,
+    load_ssh_public_key,
 )
 
 from glean.errors import CertificateError
@@ -62,3 +63,25 @@ def read_node_key(path: Path) -> NodeKey:
             "--own` made it"
         )
     return NodeKey(found)
+
+
+def encoded_node_key(line: str) -> bytes:
+    """Give a node's public key in PEM, the form in which Flower has it.
+
+    Parameters
+    ----------
+    line : str
+        The key as a line of OpenSSH.
+
+    Raises
+    ------
+    CertificateError
+        It is no such key.
+    """
+    try:
+        found = load_ssh_public_key(line.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        found = None
+    if not isinstance(found, ec.EllipticCurvePublicKey):
+        raise CertificateError(f"found {line[:60]!r}; wanted a node's public key")
+    return found.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

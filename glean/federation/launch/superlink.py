@@ -108,7 +108,7 @@ def local_superlink(home: Path) -> Iterator[SuperLink]:
     FederationError
         It doesn't come up; with the end of its log.
     """
-    port, control_port = _free_ports(2)
+    port, control_port = free_ports(2)
     home.mkdir(parents=True, exist_ok=True)
     (home / "config.toml").write_text(
         f'[superlink.{_CONNECTION}]\naddress = "127.0.0.1:{port}"\ninsecure = true\n',
@@ -138,7 +138,7 @@ def _start(
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 # nosec B603 # our own words to Flower's own command
             [
-                _script("flower-superlink"), "--insecure", "--simulation",
+                script_of("flower-superlink"), "--insecure", "--simulation",
                 "--isolation", "subprocess", "--disable-runtime-dependency-installation",
                 "--control-api-address", f"127.0.0.1:{control_port}",
                 "--host", "127.0.0.1", "--port", str(port),
@@ -185,11 +185,13 @@ def _environment(home: Path) -> dict[str, str]:
     return os.environ | own
 
 
-def _script(name: str) -> str:
+def script_of(name: str) -> str:
+    """Give the path of one of Flower's commands, as installed beside this Python."""
     return str(Path(sys.executable).with_name(name))
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Find ports of loopback that nobody listens at."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for item in sockets:
