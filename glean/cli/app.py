@@ -97,7 +97,9 @@ def setup() -> None:
 @app.command(rich_help_panel=LOOKING)
 @friendly_errors()
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder, like results/latest.")],
+    run: Annotated[
+        Path, typer.Argument(help="Run folder, like results/latest, or a bakery's home.")
+    ],
     growth: Annotated[
         bool, typer.Option(help="Measure whether it gets better as more bakeries join.")
     ] = True,
@@ -108,12 +110,24 @@ def report(
         Literal["en", "de", "fr"],
         typer.Option(help="Of the page, and of what is shown here."),
     ] = "en",
+    habit: Annotated[
+        Literal["weekday-mean", "last-week"] | None,
+        typer.Option(
+            help="Of a home: what its page compares the plan with; by default the habit that was "
+            "closer on the test days."
+        ),
+    ] = None,
 ) -> None:
-    """Write the report of a run anew, with the figure on the number of bakeries."""
-    from glean.cli.report import show_report
+    """Write the report of a run anew, or that of a bakery that took part, from its home."""
+    from glean.cli.report import show_home_report, show_report
     from glean.languages.language import language as language_of
+    from glean.runs.client_home import is_home
+    from glean.runs.index import is_run
 
     speaks = language_of(language)
+    if is_home(run) and not is_run(run):
+        show_home_report(run, speaks, bakery=bakery, habit=habit or "")
+        return
     if bakery:
         from glean.operations.report import write_client_page
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from glean.errors import FederationError
 from glean.federation.client.ledger_store import FILE, LedgerStore
+from glean.languages.catalogues import translatable
+from glean.languages.language import Language
 from glean.privacy.noise_budget import RECORDS_OF_A_DAY
 from glean.privacy.privacy_ledger import SCORED, TRAINING, PrivacyLedger, epsilon_at
 
@@ -69,6 +71,56 @@ def report_ledger(home: Path) -> LedgerReport:
             "with noise (privacy=noise) with this home"
         )
     return LedgerReport(tuple(_ranges(ledger)), tuple(_sentences(ledger)))
+
+
+def budget_in_words(home: Path, language: Language) -> tuple[str, ...]:
+    """Say to an owner what was spent of a bakery's privacy budget and what is left.
+
+    Parameters
+    ----------
+    home : Path
+        The bakery's home.
+    language : Language
+        Of the sentences.
+
+    Returns
+    -------
+    tuple of str
+        Empty where the bakery has taken part in no run with noise: then there is no ledger.
+
+    Raises
+    ------
+    RefusalError
+        The ledger can't be read.
+    """
+    ledger = LedgerStore(home).read()
+    days = ledger.spent.get(TRAINING, {})
+    if not ledger.count or not days:
+        return ()
+    most = max(days.values())
+    return (
+        language.translate(
+            _BUDGET, total=language.shortest_number(epsilon_at(ledger.total), most=_DIGITS)
+        ),
+        language.translate_count(
+            "{count} of your days has been learned from with noise: it has spent up to {spent}, "
+            "and has at least {left} left. All other days have all of theirs.",
+            "{count} of your days have been learned from with noise: each has spent up to {spent}, "
+            "and has at least {left} left. All other days have all of theirs.",
+            len(days),
+            spent=language.shortest_number(epsilon_at(most), most=_DIGITS),
+            left=language.shortest_number(epsilon_at(max(0.0, ledger.total - most)), most=_DIGITS),
+        ),
+    )
+
+
+_DIGITS = 2
+_BUDGET = translatable(
+    "Noise hides the record of a single day in what leaves the shop. How much a record may give "
+    "away over all runs is its privacy budget, an epsilon of {total}: the smaller it is, the less "
+    "anybody can tell of it. When it is spent, your own program takes that day into no further "
+    "run. What you sell over weeks and months isn't hidden by it."
+)
 
 
 def _ranges(ledger: PrivacyLedger) -> Iterator[SpentDays]:

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glean.errors import GleanError
+from glean.evaluation.pages.owner_page import write_home_page
+from glean.evaluation.tables.own_results import own_results_of_home
+from glean.evaluation.tables.plan_savings import HABITS, owner_sentences
+from glean.evaluation.tables.weak_spots import better_habit
 from glean.federation.server.conclusion import Conclusion, ResultTable, conclusion_of
 from glean.languages.language import ENGLISH, Language
+from glean.operations.privacy_ledger import budget_in_words
 from glean.runs.index import read_run
 from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
 
@@ -30,6 +35,25 @@ class WrittenReport:
     path: Path
     failed: bool
     reason: str
+
+
+@dataclass(frozen=True)
+class HomeReport:
+    """The owner's page of a deployed bakery.
+
+    Parameters
+    ----------
+    path : Path
+        The page.
+    bakery : str
+        Whose it is.
+    sentences : tuple of str
+        What it leads with.
+    """
+
+    path: Path
+    bakery: str
+    sentences: tuple[str, ...]
 
 
 def result_of_run(folder: Path, language: Language = ENGLISH) -> ResultTable:
@@ -89,6 +113,32 @@ def rewrite_report(
             measured(bakeries)
     path = conclusion.write_report(folder, language)
     return WrittenReport(path, run.status == "failed", run.reason)
+
+
+def write_home_report(home: Path, language: Language = ENGLISH, *, habit: str = "") -> HomeReport:
+    """Write the owner's page of a deployed bakery into its home.
+
+    Parameters
+    ----------
+    home : Path
+        The folder that the bakery's node config names.
+    language : Language
+        Of the page and the sentences.
+    habit : str
+        What the plan is compared with: "weekday-mean" or "last-week"; "" takes the closer one.
+
+    Raises
+    ------
+    GleanError
+        It is no home, a file is damaged, or no run has left its results there yet.
+    """
+    own = own_results_of_home(home)
+    usual = habit or better_habit(own.days, HABITS)
+    return HomeReport(
+        write_home_page(home, language, habit=habit, budget=budget_in_words(home, language)),
+        own.bakery,
+        tuple(owner_sentences(own, usual, language)),
+    )
 
 
 def write_client_page(folder: Path, client: str, language: Language = ENGLISH) -> Path:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glean.errors import FederationError
+from glean.errors import FederationError, GleanError
+from glean.regular_files import read_regular, words_of
 from glean.runs.folder import utc_now, write_whole
 from glean.runs.model_card import CARD_FILE, KEY_FILE, MODEL_NAMES, NEXT_CARD_FILE
 
@@ -102,6 +103,30 @@ def _take_card(home: Path, vouched: Vouched) -> None:
         (home / CARD_FILE).unlink(missing_ok=True)
     if vouched.key:
         write_whole(home / KEY_FILE, vouched.key)
+
+
+def is_home(folder: Path) -> bool:
+    """Whether a folder is a bakery's home that holds a model, be it damaged."""
+    return (folder / ABOUT).is_file()
+
+
+def bakery_of(home: Path) -> str:
+    """Name the bakery whose home this is.
+
+    Raises
+    ------
+    GleanError
+        `home.json` is missing or damaged.
+    """
+    path = home / ABOUT
+    try:
+        return str(json.loads(read_regular(path))["bakery"])
+    except OSError as error:
+        raise GleanError(
+            f"{path} can't be read: {words_of(error)}. Wanted a bakery's home after a run"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise GleanError(f"{path} is damaged ({error!r:.100}); take part in a run again") from error
 
 
 def keep_files(home: Path, files: Mapping[str, bytes]) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from glean.evaluation.pages.owner_page import owner_page
+from glean.evaluation.tables.own_results import OwnResults
 from glean.evaluation.tables.plan_savings import (
     ALONE,
     HABIT,
@@ -168,15 +169,15 @@ def test_dashes_are_counted() -> None:
 
 def test_the_owner_s_page_leads_with_what_is_thrown_away(savings: dict[str, Saving]) -> None:
     """In its language, with the money column only where something has a price."""
-    results = replace(
-        NOTHING_KNOWN, plans=PLANS, alone=ALONE_PLANS, days=DAYS, choices=DETAILS["choice.csv"]
+    own = OwnResults(
+        "north", DAYS, PLANS, alone=ALONE_PLANS, choices=DETAILS["choice.csv"], members=3
     )
     found = savings[HABIT]
-    page = Page(owner_page(results, "north", ENGLISH))
+    page = Page(owner_page(own, ENGLISH, habit=HABIT))
     assert f"With the plan you throw away {abs(found.saved):,.0f} units" in page.text
     assert "cost of both (money)" in page.text
-    unpriced = replace(results, plans=PLANS.assign(cost=np.nan))
-    german = owner_page(unpriced, "north", language("de"))
+    unpriced = replace(own, plans=PLANS.assign(cost=np.nan))
+    german = owner_page(unpriced, language("de"))
     assert '<html lang="de">' in german
     assert "Mit dem Plan werfen Sie" in german
     assert "Kosten von beidem" not in german

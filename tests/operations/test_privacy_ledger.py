@@ -10,7 +10,8 @@ from glean.errors import GleanError
 from glean.federation.client.ledger_store import FILE, LedgerStore
 from glean.federation.wire.noised_parts import release_of
 from glean.federation.wire.sum_request import CLIPPED_SCORE, DAY_GRADIENTS, DAY_HESSIANS
-from glean.operations.privacy_ledger import report_ledger
+from glean.languages.language import ENGLISH, language
+from glean.operations.privacy_ledger import budget_in_words, report_ledger
 from glean.privacy.gaussian_dp import epsilon_of, mu_of
 from glean.privacy.privacy_ledger import PrivacyLedger, total_of
 from glean.settings import RunSettings
@@ -49,6 +50,20 @@ def test_days_that_spent_the_same_are_one_line(tmp_path: Path) -> None:
         assert found.left == pytest.approx(epsilon_of((2 * whole - spent) ** 0.5, 1e-6), rel=1e-6)
     assert old.scored == 0.0
     assert new.scored == tested.scored == pytest.approx(epsilon_of((whole / 3) ** 0.5, 1e-6))
+
+
+def test_an_owner_s_page_says_what_is_spent_and_left(tmp_path: Path) -> None:
+    """Of the days that spent the most, by the same closed form; nothing without a ledger."""
+    assert budget_in_words(tmp_path, ENGLISH) == ()
+    kept(tmp_path)
+    whole = mu_of(4.0, 1e-6) ** 2
+    most = whole * (1 + 0.15 + 0.85 / 2)
+    total, spent = budget_in_words(tmp_path, ENGLISH)
+    assert "an epsilon of 5.93" in total
+    assert "4 of your days have been" in spent
+    assert f"up to {epsilon_of(most**0.5, 1e-6):.2f}".rstrip("0") in spent
+    assert f"at least {epsilon_of((2 * whole - most) ** 0.5, 1e-6):.2f}".rstrip("0") in spent
+    assert "5,93" in budget_in_words(tmp_path, language("de"))[0]
 
 
 def test_the_command_shows_both_units_and_what_is_reserved(tmp_path: Path) -> None:

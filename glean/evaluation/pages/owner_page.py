@@ -1,12 +1,11 @@
-"""The owner's page: one bakery's results in plain words, `bakery-NAME.html` in a run's folder.
+"""The owner's page: one bakery's results in plain words, out of a run's folder or its home.
 
 What would have been thrown away and missed under a habit and with the plan, in units and money;
-where the forecast is weak; what joining gives; and what left the shop to get it.
+where the forecast is weak; of several bakeries what joining gives; what left the shop to get it.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,29 +13,57 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from glean.errors import GleanError
 from glean.evaluation.pages import html
+from glean.evaluation.pages.left_the_shop import left_the_shop, stayed_in_the_shop
 from glean.evaluation.tables.choices import reason_of
 from glean.evaluation.tables.headline import units_word
+from glean.evaluation.tables.own_results import (
+    OwnResults,
+    own_results_of_home,
+    own_results_of_run,
+)
 from glean.evaluation.tables.plan_backtest import savings
-from glean.evaluation.tables.plan_savings import owner_sentences
-from glean.evaluation.tables.results import RunResults, read_results
+from glean.evaluation.tables.plan_savings import HABITS, owner_sentences
+from glean.evaluation.tables.results import read_results
+from glean.evaluation.tables.weak_spots import WeakSpot, better_habit, weak_products, weekdays
 from glean.languages.catalogues import translatable
 from glean.languages.language import ENGLISH, Language
 from glean.metrics import wape
 from glean.runs.folder import write_whole
 
-SHOWN_METHODS = {
+HOME_PAGE = "report.html"
+
+_HABITS = {
     "weekday-mean": translatable("your habit: the mean of the last four same weekdays"),
-    "local": translatable("a forecast of your own sales alone"),
-    "federated": translatable("the federation's forecast as it is"),
-    "chosen": translatable("the forecast you would bake by in the federation"),
+    "last-week": translatable("your habit: the sales of the last same weekday"),
+}
+_ALONE = {"local": translatable("a forecast of your own sales alone")}
+_SHARED = {"federated": translatable("the federation's forecast as it is")}
+_CHOSEN = translatable("the forecast you would bake by in the federation")
+_CHOSEN_ALONE = translatable("the forecast you would bake by")
+_BETTER_HABIT = {
+    "weekday-mean": translatable(
+        "Your habit is taken to be baking the mean of the last four same weekdays. Of the usual "
+        "habits it is the one that was closest on these days."
+    ),
+    "last-week": translatable(
+        "Your habit is taken to be baking the sales of the last same weekday. Of the usual habits "
+        "it is the one that was closest on these days."
+    ),
+}
+_NAMED_HABIT = {
+    "weekday-mean": translatable(
+        "Your habit, as you said: baking the mean of the last four same weekdays."
+    ),
+    "last-week": translatable(
+        "Your habit, as you said: baking the sales of the last same weekday."
+    ),
 }
 _DAYS_A_MONTH = 30.4
 
 
 def write_owner_page(run_folder: Path, bakery: str, language: Language = ENGLISH) -> Path:
-    """Write the page of one bakery.
+    """Write the page of one bakery of a run.
 
     Returns
     -------
@@ -49,86 +76,101 @@ def write_owner_page(run_folder: Path, bakery: str, language: Language = ENGLISH
         The run has no such bakery, or no single days (it was run without baselines, or each bakery
         keeps its own at home).
     """
-    results = read_results(run_folder)
+    own = own_results_of_run(read_results(run_folder), bakery)
     path = run_folder / f"bakery-{re.sub(r'[^0-9A-Za-z]+', '-', bakery).strip('-') or 'one'}.html"
-    write_whole(path, owner_page(results, bakery, language).encode("utf-8"))
+    write_whole(path, owner_page(own, language).encode("utf-8"))
     return path
 
 
-def owner_page(results: RunResults, bakery: str, language: Language) -> str:
-    """Make the page's HTML; raises as `write_owner_page`."""
-    days, plans = _own(results.days, bakery), _own(results.plans, bakery)
-    if days is None or plans is None:
-        raise GleanError(
-            f"{results.run.folder}: no single days and plans of {bakery!r}; wanted a simulation "
-            f"with baselines that had it. Its bakeries: {', '.join(_names(results)[:20]) or 'none'}"
-        )
-    units, _ = units_word(results.units_label, language), language.translate
-    local = _own(results.alone, bakery)
-    first, *further = owner_sentences(results, bakery, language) or [""]
+def write_home_page(
+    home: Path, language: Language = ENGLISH, *, habit: str = "", budget: Sequence[str] = ()
+) -> Path:
+    """Write the page of a deployed bakery: `report.html` in its home.
+
+    Raises
+    ------
+    GleanError
+        It is no home, or nothing of a final test is in it yet.
+    """
+    own = own_results_of_home(home)
+    page = owner_page(own, language, habit=habit, budget=budget)
+    write_whole(home / HOME_PAGE, page.encode("utf-8"))
+    return home / HOME_PAGE
+
+
+def owner_page(
+    own: OwnResults, language: Language, *, habit: str = "", budget: Sequence[str] = ()
+) -> str:
+    """Make the page's HTML.
+
+    Parameters
+    ----------
+    own : OwnResults
+        The bakery's tables.
+    language : Language
+        Of the page.
+    habit : str
+        What it is compared with, one of `HABITS`; "" takes the one that was closer on these days.
+    budget : sequence of str
+        What was spent of the bakery's privacy budget, and what is left, a paragraph each.
+    """
+    usual = habit or better_habit(own.days, HABITS)
+    units, _ = units_word(own.units_label, language), language.translate
+    first, *further = owner_sentences(own, usual, language) or [""]
+    what = translatable("{bakery}: what the plan brings")
+    if own.joined:
+        what = translatable("{bakery}: what joining brings")
     return html.whole_page(
-        _("{bakery}: what joining brings", bakery=bakery),
+        _(what, bakery=own.bakery),
         [
             html.paragraph(first, kind="headline"),
             *(html.paragraph(text) for text in further),
-            html.section(
-                _("Thrown away and missed"), [_plans_table(plans, local, units, language)]
-            ),
+            html.paragraph(_((_NAMED_HABIT if habit else _BETTER_HABIT)[usual]), kind="small"),
+            html.section(_("Thrown away and missed"), [_plans_table(own, usual, units, language)]),
             html.section(
                 _("How far off"),
-                [html.paragraph(_gain(days, units, language)), _methods_table(days, language)],
+                [
+                    html.paragraph(_gain(own, usual, units, language)),
+                    _methods_table(own, usual, language),
+                ],
             ),
-            html.section(_("Where the forecast is weak"), [_weak(days, language)]),
+            html.section(_("Where the forecast is weak"), _weak(own.days, units, language)),
             html.section(
-                _("What you would bake by"), [html.paragraph(_reason(results, bakery, language))]
+                _("What you would bake by"), [html.paragraph(_reason(own.choices, language))]
             ),
             html.section(
                 _("What left your shop"),
-                [html.bullets(_(text) for text in LEFT), html.paragraph(_(STAYED))],
+                [
+                    html.bullets(left_the_shop(own, language)),
+                    html.paragraph(stayed_in_the_shop(own, language)),
+                    *(html.paragraph(text) for text in budget),
+                ],
             ),
         ],
         language,
     )
 
 
-LEFT = (
-    translatable("your bakery's name and the version of the program"),
-    translatable(
-        "trees or weights: at which public limits the forecast turns, relative to your own level"
-    ),
-    translatable("how much you weigh in the training, rounded to two digits"),
-    translatable("sums over whole windows: units sold and errors of the forecasts"),
-)
-STAYED = translatable(
-    "What stayed: every row, day, product, price and level. A simulation, of which this may be a "
-    "report, plays all bakeries on one machine, and nothing leaves it."
-)
-
-
-def _own(table: pd.DataFrame | None, bakery: str) -> pd.DataFrame | None:
-    own = None if table is None else table[table["bakery"] == bakery]
-    return None if own is None or own.empty else own
-
-
-def _names(results: RunResults) -> list[str]:
-    return [] if results.days is None else sorted(results.days["bakery"].unique().tolist())
-
-
-def _gain(days: pd.DataFrame, units: str, language: Language) -> str:
-    errors = {m: float((days[m] - days["units"]).abs().sum()) for m in SHOWN_METHODS}
+def _gain(own: OwnResults, habit: str, units: str, language: Language) -> str:
+    days = own.days
     span = max(int((days["date"].max() - days["date"].min()).days) + 1, 1)
-    months = span / _DAYS_A_MONTH
     parts = []
-    for baseline, less, more in _GAINS:
-        saved = (errors[baseline] - errors["chosen"]) / months
+    for baseline, less, more in _GAINS if own.joined else _GAINS[:1]:
+        method = habit if baseline in HABITS else baseline
+        saved = (_off(days, method) - _off(days, "chosen")) / (span / _DAYS_A_MONTH)
         parts.append(
             language.translate(
                 less if saved >= 0 else more, saved=language.number(abs(saved)), units=units
             )
         )
-    return language.translate(
-        "In the federation you would be off by {parts}, a month.", parts=language.listed(parts)
-    )
+    what = translatable("You would be off by {parts}, a month.")
+    if own.joined:
+        what = translatable("In the federation you would be off by {parts}, a month.")
+    return language.translate(what, parts=language.listed(parts))
+
+
+def _off(days: pd.DataFrame, method: str) -> float:
+    return float((days[method] - days["units"]).abs().sum())
 
 
 _GAINS = (
@@ -145,9 +187,9 @@ _GAINS = (
 )
 
 
-def _plans_table(
-    plans: pd.DataFrame, local: pd.DataFrame | None, label: str, language: Language
-) -> str:
+def _plans_table(own: OwnResults, habit: str, label: str, language: Language) -> str:
+    plans = own.plans[own.plans["policy"].isin((habit, "plan"))]
+    local = own.alone if own.joined else None
     baselines = plans[plans["policy"] != "plan"]
     sums = baselines.groupby(["policy", "margin"])[["overproduced", "unmet"]].sum().reset_index()
     # NaN where no product has a price: pandas would call that 0.
@@ -163,23 +205,28 @@ def _plans_table(
         _(
             "a plan of your own alone throws away, missing as much ({units})", units=label
         ): by_oneself.tolist(),
-        _(
-            "the plan in the federation throws away, missing as much ({units})", units=label
-        ): equal.tolist(),
+        _(_PLANNED if own.joined else _PLANNED_ALONE, units=label): equal.tolist(),
     }
     # No column of dashes, as that of money where nothing has a price.
     known = {head: values for head, values in columns.items() if not np.isnan(values).all()}
     rows = [
         [
-            f"{policy}, {language.change(margin)}",
+            _("your habit") if margin == 0 else _("your habit and {more}", more=more),
             *(language.number(value) for value in cells),
         ]
-        for policy, margin, cells in zip(
-            sums["policy"], sums["margin"], zip(*known.values(), strict=True), strict=True
+        for margin, more, cells in zip(
+            sums["margin"],
+            (language.percent(margin, 0) for margin in sums["margin"]),
+            zip(*known.values(), strict=True),
+            strict=True,
         )
     ]
     caption = _("Over the test days, all products together.")
-    return html.table(caption, [_("habit, margin"), *known], rows)
+    return html.table(caption, ["", *known], rows)
+
+
+_PLANNED = translatable("the plan in the federation throws away, missing as much ({units})")
+_PLANNED_ALONE = translatable("the plan throws away, missing as much ({units})")
 
 
 def _local_overproduced(baselines: pd.DataFrame, local: pd.DataFrame) -> pd.Series[float]:
@@ -190,43 +237,49 @@ def _local_overproduced(baselines: pd.DataFrame, local: pd.DataFrame) -> pd.Seri
     return found
 
 
-def _methods_table(days: pd.DataFrame, language: Language) -> str:
+def _methods_table(own: OwnResults, habit: str, language: Language) -> str:
+    shown = {habit: _HABITS[habit]} | (_ALONE | _SHARED if own.joined else {})
+    shown |= {"chosen": _CHOSEN if own.joined else _CHOSEN_ALONE}
     rows = [
-        [language.translate(words), language.percent(wape(days["units"], days[method]))]
-        for method, words in SHOWN_METHODS.items()
+        [language.translate(words), language.percent(wape(own.days["units"], own.days[method]))]
+        for method, words in shown.items()
     ]
     caption = language.translate("Errors over the test days, as a share of what was sold.")
     return html.table(caption, ["", language.translate("off by")], rows)
 
 
-def _weak(days: pd.DataFrame, language: Language) -> str:
-    monday = dt.date(2024, 1, 1)
-    by_product = [(str(name), rows) for name, rows in days.groupby("product")]
-    by_day = [
-        (language.weekday(monday + dt.timedelta(days=int(str(day)))), rows)
-        for day, rows in days.groupby(days["date"].dt.day_of_week)
+def _weak(days: pd.DataFrame, units: str, language: Language) -> list[str]:
+    _, weak = language.translate, weak_products(days)
+    others = int(days["product"].nunique()) - len(weak)
+    by_product = _("The products that the forecast was off by the most.")
+    by_day = _("By weekday; above zero is too much.")
+    if others > 0:
+        by_product = language.translate_count(
+            "The products that the forecast was off by the most; {count} other was off by less.",
+            "The products that the forecast was off by the most; {count} others were off by less.",
+            others,
+        )
+    heads = [_("off by ({units})", units=units), _("off by"), _("bias")]
+    return [
+        html.table(by_product, ["", *heads], _spot_rows(weak, language)),
+        html.table(by_day, ["", *heads], _spot_rows(weekdays(days), language)),
     ]
-    rows = [
+
+
+def _spot_rows(spots: Sequence[WeakSpot], language: Language) -> list[list[str]]:
+    return [
         [
-            name,
-            language.percent(wape(rows["units"], rows["chosen"])),
-            language.percent(_bias(rows), signed=True),
+            spot.name if isinstance(spot.name, str) else language.weekday(spot.name),
+            language.number(spot.lost),
+            language.percent(spot.wape),
+            language.percent(spot.bias, signed=True),
         ]
-        for name, rows in (*by_product, *by_day)
+        for spot in spots
     ]
-    _ = language.translate
-    caption = _("By product and by weekday; above zero is too much.")
-    return html.table(caption, ["", _("off by"), _("bias")], rows)
 
 
-def _bias(rows: pd.DataFrame) -> float | None:
-    units = float(rows["units"].sum())
-    return float((rows["chosen"] - rows["units"]).sum()) / units if units > 0 else None
-
-
-def _reason(results: RunResults, bakery: str, language: Language) -> str:
-    own = _own(results.choices, bakery)
-    if own is None:
+def _reason(choices: pd.DataFrame | None, language: Language) -> str:
+    if choices is None:
         return ""
-    row = {str(name): value for name, value in own.iloc[0].items()}
+    row = {str(name): value for name, value in choices.iloc[0].items()}
     return reason_of(row, language)

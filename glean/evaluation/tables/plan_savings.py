@@ -6,18 +6,22 @@ known, that the plan saves against the habits of a baker and against a plan made
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from glean.evaluation.tables.headline import units_word
+from glean.evaluation.tables.own_results import OwnResults
 from glean.evaluation.tables.results import RunResults
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
 from glean.sales.table import ALL_BAKERIES
 
 HABIT, ALONE = "weekday-mean", "alone"
+
+HABITS = (HABIT, "last-week")
 
 _THAN = {
     HABIT: translatable("than by baking the mean of the last four same weekdays"),
@@ -75,7 +79,9 @@ class Saving:
         return self.overproduced - self.planned
 
 
-def plan_savings(plans: pd.DataFrame, alone: pd.DataFrame | None = None) -> list[Saving]:
+def plan_savings(
+    plans: pd.DataFrame, alone: pd.DataFrame | None = None, *, habit: str = HABIT
+) -> list[Saving]:
     """Compare the plan with each habit without a margin, and with a plan made alone.
 
     The plan that misses as much lies between two critical ratios, and so does what it throws away
@@ -85,7 +91,9 @@ def plan_savings(plans: pd.DataFrame, alone: pd.DataFrame | None = None) -> list
     ----------
     plans, alone : DataFrame
         Rows of `plan.csv` and `alone.csv`. A plan made alone is compared where it misses as much as
-        the mean of the last four same weekdays.
+        the habit.
+    habit : str
+        The habit that comes first, one of `HABITS`.
 
     Returns
     -------
@@ -96,15 +104,15 @@ def plan_savings(plans: pd.DataFrame, alone: pd.DataFrame | None = None) -> list
     plan = sums[sums["policy"] == "plan"]
     by_oneself = None if alone is None else _summed(alone)
     found = []
-    for policy in (HABIT, ALONE, "last-week"):
-        like = HABIT if policy == ALONE else policy
-        habit = sums[(sums["policy"] == like) & (sums["margin"] == 0.0)]
-        if habit.empty or plan.empty or (policy == ALONE and by_oneself is None):
+    for policy in (habit, ALONE, *(other for other in HABITS if other != habit)):
+        like = habit if policy == ALONE else policy
+        usual = sums[(sums["policy"] == like) & (sums["margin"] == 0.0)]
+        if usual.empty or plan.empty or (policy == ALONE and by_oneself is None):
             continue
-        unmet = float(habit["unmet"].iloc[0])
+        unmet = float(usual["unmet"].iloc[0])
         planned = _missing(plan, unmet)
-        other = _missing(habit if policy != ALONE or by_oneself is None else by_oneself, unmet)
-        units = float(habit["units"].iloc[0])
+        other = _missing(usual if policy != ALONE or by_oneself is None else by_oneself, unmet)
+        units = float(usual["units"].iloc[0])
         if units > 0 and not np.isnan([other["overproduced"], planned["overproduced"]]).any():
             found.append(
                 Saving(
@@ -124,19 +132,16 @@ def lead_sentences(results: RunResults, language: Language) -> list[str]:
     if results.plans is None:
         where = _where_it_stands(results, language)
         return [where] if where else []
-    return _sentences(results, results.plans, results.alone, language, _OF_ALL)
+    told = _Told(results.plans, results.days, results.units_label, language)
+    return _sentences(plan_savings(results.plans, results.alone), told, _OF_ALL)
 
 
-def owner_sentences(results: RunResults, bakery: str, language: Language) -> list[str]:
-    """Say the same to the owner of one bakery."""
-    plans, alone = _of(results.plans, bakery), _of(results.alone, bakery)
-    if plans is None:
-        return []
-    return _sentences(results, plans, alone, language, _OF_ONE)
-
-
-def _of(table: pd.DataFrame | None, bakery: str) -> pd.DataFrame | None:
-    return None if table is None else table[table["bakery"] == bakery]
+def owner_sentences(own: OwnResults, habit: str, language: Language) -> list[str]:
+    """Say the same to an owner: against a habit and, where there are others, a plan alone."""
+    alone = own.alone if own.joined else None
+    found = plan_savings(own.plans, alone, habit=habit)[: 1 if alone is None else 2]
+    told = _Told(own.plans, own.days, own.units_label, language)
+    return _sentences(found, told, _OF_ONE)
 
 
 def _summed(plans: pd.DataFrame) -> pd.DataFrame:
@@ -157,15 +162,19 @@ def _missing(policy: pd.DataFrame, unmet: float) -> dict[str, float]:
     }
 
 
-def _sentences(
-    results: RunResults,
-    plans: pd.DataFrame,
-    alone: pd.DataFrame | None,
-    language: Language,
-    words: tuple[str, str],
-) -> list[str]:
-    units = units_word(results.units_label, language)
-    savings = plan_savings(plans, alone)
+@dataclass(frozen=True)
+class _Told:
+    """What is told of: the plans of some bakeries, their single days where kept, and to whom."""
+
+    plans: pd.DataFrame
+    days: pd.DataFrame | None
+    units_label: str
+    language: Language
+
+
+def _sentences(savings: Sequence[Saving], told: _Told, words: tuple[str, str]) -> list[str]:
+    language = told.language
+    units = units_word(told.units_label, language)
     sentences: list[str] = []
     for found in savings:
         sentence = language.translate(
@@ -178,21 +187,20 @@ def _sentences(
             over=language.number(found.overproduced),
             change=_change(found.planned, found.overproduced, language),
         )
-        daily = "" if sentences else _daily(results, plans, abs(found.saved), units, language)
+        daily = "" if sentences else _daily(told, abs(found.saved), units)
         sentences.append(" ".join(filter(None, (sentence, daily))))
-        if len(sentences) == 1 and (money := _in_money(found, plans, language)):
+        if len(sentences) == 1 and (money := _in_money(found, told.plans, language)):
             sentences.append(money)
     return sentences
 
 
-def _daily(
-    results: RunResults, plans: pd.DataFrame, saved: float, units: str, language: Language
-) -> str:
+def _daily(told: _Told, saved: float, units: str) -> str:
     """Say how much that is a day; "" where the days weren't kept."""
-    if results.days is None:
+    language = told.language
+    if told.days is None:
         return ""
-    names = plans["bakery"].unique()
-    days = results.days[results.days["bakery"].isin(names)].drop_duplicates(["bakery", "date"])
+    names = told.plans["bakery"].unique()
+    days = told.days[told.days["bakery"].isin(names)].drop_duplicates(["bakery", "date"])
     if days.empty:
         return ""
     daily = saved / len(days)

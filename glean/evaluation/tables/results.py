@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,21 +79,32 @@ def read_results(folder: Path) -> RunResults:
         The folder or its `run.json` is missing, or a file is damaged or lacks a column.
     """
     outline = read_outline(folder, metric=ErrorSums.COLUMNS[0])
-    tables = {name: read_table(folder / name, columns) for name, columns in _COLUMNS.items()}
+    tables = read_tables(folder, _COLUMNS)
     return RunResults(
         **vars(outline),
         scores=tables["bakeries.csv"],
-        forecasts=_with_rows(tables["forecasts.csv"]),
-        truth=_with_rows(tables["truth.csv"]),
-        growth=_with_rows(tables["growth.csv"]),
-        days=_with_rows(tables["days.csv"]),
-        plans=_with_rows(tables["plan.csv"]),
-        alone=_with_rows(tables["alone.csv"]),
-        coverage=_with_rows(tables["coverage.csv"]),
-        choices=_with_rows(tables["choice.csv"]),
+        forecasts=with_rows(tables["forecasts.csv"]),
+        truth=with_rows(tables["truth.csv"]),
+        growth=with_rows(tables["growth.csv"]),
+        days=with_rows(tables["days.csv"]),
+        plans=with_rows(tables["plan.csv"]),
+        alone=with_rows(tables["alone.csv"]),
+        coverage=with_rows(tables["coverage.csv"]),
+        choices=with_rows(tables["choice.csv"]),
     )
 
 
-def _with_rows(table: pd.DataFrame | None) -> pd.DataFrame | None:
+def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame | None]:
+    """Read tables of a run's folder or a bakery's home, by file name; None where there is none.
+
+    Raises
+    ------
+    GleanError
+        One is damaged or lacks a column.
+    """
+    return {name: read_table(folder / name, _COLUMNS[name]) for name in names}
+
+
+def with_rows(table: pd.DataFrame | None) -> pd.DataFrame | None:
     """Take a table of column names only for none."""
     return None if table is None or table.empty else table
