@@ -176,6 +176,7 @@ STAYS = {
     "glean/operations/forecast.py": "what `glean forecast` does: a file is named for its command",
     "glean/operations/simulation.py": "what `glean simulate` does, likewise",
     "glean/cli/plan.py:forecast": "the command `glean forecast`",
+    "glean/service/membership/members.py:heard": "pages say when each was last heard",
     "tests/deployment.py": "a deployment, Flower's word, as the tests start it",
     "tests/deployment.py:deployment": "likewise",
     "tests/operations/test_simulation.py": "mirrors the package",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import Request, WebSocket
 
 from glean.errors import GleanError
+from glean.federation_folder import FederationFolder
 from glean.languages.language import LanguageCode
 from glean.operations.machine_load import LoadMeter
 from glean.operations.worker_pool import WorkerPool
@@ -19,6 +21,8 @@ from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.outbox import AlertOutbox
 from glean.service.data.datasets import Datasets
 from glean.service.data.models import ModelRegistry
+from glean.service.membership.invitations import Invitations
+from glean.service.membership.members import Members
 from glean.service.runs.digests import RunDigests
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.event_tail import EventTails
@@ -54,6 +58,10 @@ class Services:
         Settings of new runs.
     datasets, models, digests, reports
         What runs learn from, what they made, what they came to, and their reports.
+    members : Members or None
+        Who belongs to the federation that it serves; None where it serves none.
+    invitations, join_attempts
+        Who was invited, and who showed wrong invitations.
     meter : LoadMeter
         How busy this machine is.
     workers : WorkerPool
@@ -76,6 +84,9 @@ class Services:
     datasets: Datasets
     models: ModelRegistry
     digests: RunDigests
+    members: Members | None
+    invitations: Invitations
+    join_attempts: FailedAttempts
     meter: LoadMeter
     reports: RunReports
     workers: WorkerPool
@@ -93,6 +104,8 @@ class Services:
         self.supervisor.stop()
         self.alerts.stop()
         self.workers.close()
+        if self.members is not None:
+            self.members.close()
         self.database.close()
 
 
@@ -121,6 +134,7 @@ def open_services(settings: ServiceSettings) -> Services:
     workers = WorkerPool()
     datasets = Datasets(settings, workers)
     datasets.clear_leftovers()
+    members = None if settings.federation is None else _members_of(settings.federation)
     return Services(
         settings=settings,
         database=database,
@@ -131,17 +145,26 @@ def open_services(settings: ServiceSettings) -> Services:
         alerts=alerts,
         discovery=discovery,
         queue=queue,
-        supervisor=Supervisor(discovery, queue, watch),
+        supervisor=Supervisor(discovery, queue, watch, members),
         tails=EventTails(),
         bakeries=bakeries,
         defaults=RunDefaults(database),
         datasets=datasets,
         models=ModelRegistry(database, settings),
         digests=RunDigests(workers),
+        members=members,
+        invitations=Invitations(database),
+        join_attempts=FailedAttempts(),
         meter=LoadMeter(),
         reports=RunReports(workers),
         workers=workers,
     )
+
+
+def _members_of(folder: Path) -> Members:
+    members = Members(FederationFolder(folder))
+    members.settle()
+    return members
 
 
 def services_of(request: Request) -> Services:

@@ -36,6 +36,9 @@ class ServiceSettings:
         Addresses that are told when a run fails or a bakery stays away.
     missing_days : int
         Days after which a bakery that is asked for and doesn't come is said to stay away.
+    federation : Path, optional
+        Folder of the federation that it serves (`glean.federation_folder`); None where
+        bakeries reach their SuperLink by other ways.
     secure_cookies : bool
         Whether browsers reach it by HTTPS only: cookies are sent by nothing else then.
     """
@@ -47,6 +50,7 @@ class ServiceSettings:
     upload_mb: int = 200
     webhooks: tuple[str, ...] = ()
     missing_days: int = MISSING_DAYS
+    federation: Path | None = None
     secure_cookies: bool = False
 
     @property

@@ -189,3 +189,31 @@ class DefaultRow(Table):
     key: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[dict[str, Any]]
     """`{"value": ...}`, since JSON's own types tell 1 from true."""
+
+
+class InvitationRow(Table):
+    """A bakery that was invited; of its secret only a hash is kept.
+
+    Parameters
+    ----------
+    secret_hash : str
+        As `glean.privacy.invitation.secret_hash` makes it.
+    replaces_key : bool
+        Whether it gives a member that lost its key a new one.
+    created_by : str
+        Name of the token; "" for the command line.
+    used_at, withdrawn_at : str
+        "" where it wasn't.
+    """
+
+    __tablename__ = "invitations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    bakery: Mapped[str] = mapped_column(index=True)
+    secret_hash: Mapped[str] = mapped_column(unique=True)
+    replaces_key: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[str]
+    created_by: Mapped[str] = mapped_column(default="")
+    expires_at: Mapped[str]
+    used_at: Mapped[str] = mapped_column(default="")
+    withdrawn_at: Mapped[str] = mapped_column(default="")
