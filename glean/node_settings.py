@@ -10,7 +10,7 @@ from glean.errors import SettingsError
 from glean.setting_fields import TYPE_WORDS, ConfigValue, key_of
 
 NODE_KEYS = (
-    "sales", "bakery", "home", "signing-key", "members", "privacy", "min-contributors",
+    "sales", "bakery", "home", "signing-key", "members", "key-log", "privacy", "min-contributors",
     "share-scores", "trusted-members", "epsilon-total", "model-key", "partition-id",
     "num-partitions",
 )  # fmt: skip
@@ -52,6 +52,9 @@ class NodeSettings:
         Folder in which the bakery keeps the model; "" for none.
     signing_key, members : str
         Paths of its private signing key and of the list of members, for secure sums.
+    key_log : str
+        Path of the log of members' keys, where the server is `glean serve --public`: `glean node`
+        brings it up to date, and `members` with it; "" where the list was carried by hand.
     privacy : str
         What a run must promise: "sums" masked sums, "noise" noise in them besides; "" what the run
         says of itself.
@@ -78,6 +81,7 @@ class NodeSettings:
     home: str = ""
     signing_key: str = ""
     members: str = ""
+    key_log: str = ""
     privacy: str = ""
     min_contributors: int = 0
     share_scores: str = ""

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,13 @@ from typing import Any
 
 from glean.errors import CertificateError, FederationError, SettingsError
 from glean.federation.launch.flower_app import app_config, app_project
+from glean.federation.node.key_log_follower import KeyLogFollower
+from glean.federation.node.member_auth import MemberAuth
+from glean.federation.node.member_client import MemberClient
 from glean.node_settings import NodeSettings
+from glean.privacy.model_key import ModelKey
 from glean.privacy.node_key import NodeKey, read_node_key
+from glean.privacy.request_signature import RequestSigner
 from glean.regular_files import read_regular
 from glean.runs.log_lines import log_to
 from glean.settings import ConfigValue
@@ -78,9 +83,10 @@ def prepare_node(
     if not host or not port.isdecimal():
         raise SettingsError(f"the server's address: found {address!r}; wanted HOST:PORT")
     node = NodeSettings.from_config(config)
-    for name in ("sales", "home"):
+    wanted = ("sales", "home", *(("signing_key", "members", "model_key") if node.key_log else ()))
+    for name in wanted:
         if not getattr(node, name):
-            raise SettingsError(f"node config: found no {name}; wanted its path")
+            raise SettingsError(f"node config: found no {name.replace('_', '-')}; wanted its path")
     try:
         read_regular(authority)
     except OSError as error:
@@ -140,20 +146,38 @@ def run_node(prepared: PreparedNode) -> None:
     with _home_to_itself(prepared.home):
         key = hashlib.sha256(prepared.key.public).hexdigest()
         memory = NodeMemory(prepared.home, prepared.address, key)
+        member, refresh = _member_of(prepared)
         hosts = RunHosts(
             app,
             installed,
             node_config=prepared.config,
             run_config=app_config(),
             forget=forget_clients,
+            refresh=refresh,
         )
-        fleet = FlowerFleet(prepared.address, prepared.authority, prepared.key)
+        fleet = FlowerFleet(prepared.address, prepared.authority, prepared.key, member)
         LOG.info(
             "the node of %s: it runs the Glean %s that is installed here, and no code that arrives",
             prepared.config.get("bakery") or prepared.config["sales"],
             installed.release,
         )
         LastingNode(fleet, hosts, memory).run()
+
+
+def _member_of(prepared: PreparedNode) -> tuple[MemberAuth | None, Callable[[], None]]:
+    """Give what a node of `glean serve --public` needs besides: its signature, others' keys."""
+    node = NodeSettings.from_config(prepared.config)
+    if not node.key_log:
+        return None, lambda: None
+    signer = RequestSigner(read_regular(Path(node.signing_key).expanduser()))
+    client = MemberClient(prepared.address, read_regular(prepared.authority), signer)
+    follower = KeyLogFollower(
+        Path(node.key_log).expanduser(),
+        Path(node.members).expanduser(),
+        ModelKey.read(Path(node.model_key).expanduser()),
+        client.key_log,
+    )
+    return MemberAuth(signer), follower.refresh
 
 
 @contextmanager

@@ -51,6 +51,17 @@ class ServerCertificate:
     until: dt.date
 
 
+def authority_fingerprint(pem: bytes) -> bytes | None:
+    """Name an authority by the SHA-256 of its certificate in DER; of several, the first counts.
+
+    None where it is no certificate.
+    """
+    try:
+        return x509.load_pem_x509_certificates(pem)[0].fingerprint(hashes.SHA256())
+    except (ValueError, IndexError):
+        return None
+
+
 class Authority:
     """A certificate authority of one federation.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from glean.errors import SettingsError
@@ -20,12 +20,14 @@ class MemberList:
 
     Parameters
     ----------
-    members : mapping of str to Member
-        By name.
+    read : callable
+        Reads the list. Once more for each name that isn't known and each proof that doesn't fit:
+        who joins, or has new keys, while a run goes on is let in.
     """
 
-    def __init__(self, members: Mapping[str, Member]) -> None:
-        self._members = members
+    def __init__(self, read: Callable[[], Mapping[str, Member]]) -> None:
+        self._read = read
+        self._members = read()
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> MemberList | None:
@@ -39,14 +41,7 @@ class MemberList:
         path = environment.get(VARIABLE)
         if not path:
             return None
-        try:
-            listed = read_members(read_regular(Path(path).expanduser()))
-        except OSError as error:
-            raise SettingsError(
-                f"the environment variable {VARIABLE}: {path} can't be read ({error.strerror}); "
-                "wanted members.json, as `glean certificates` made it"
-            ) from error
-        return cls({member.bakery: member for member in listed})
+        return cls(lambda: _read(Path(path).expanduser()))
 
     def objection(self, bakery: str, proof: str, challenge: str) -> str:
         """Say why a node isn't let in under a name; "" where it proves that it is its own.
@@ -56,6 +51,13 @@ class MemberList:
         SecureSumError
             The list has no key for it that can be read.
         """
+        objection = self._known_objection(bakery, proof, challenge)
+        if objection:
+            self._members = self._read()
+            objection = self._known_objection(bakery, proof, challenge)
+        return objection
+
+    def _known_objection(self, bakery: str, proof: str, challenge: str) -> str:
         member = self._members.get(bakery)
         if member is None:
             return "it isn't in the server's members.json"
@@ -74,3 +76,14 @@ class MemberList:
         member = self._members.get(advertisement.bakery)
         if member is not None:
             advertisement.verify(member, epoch=epoch)
+
+
+def _read(path: Path) -> dict[str, Member]:
+    try:
+        listed = read_members(read_regular(path))
+    except OSError as error:
+        raise SettingsError(
+            f"the environment variable {VARIABLE}: {path} can't be read ({error.strerror}); "
+            "wanted members.json, as `glean certificates` made it"
+        ) from error
+    return {member.bakery: member for member in listed}

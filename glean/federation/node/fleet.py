@@ -1,4 +1,4 @@
-"""What a node needs of a SuperLink, in values of its own: heads of messages, runs, what goes wrong.
+"""What a node needs of a SuperLink, in values of its own: heads of messages, and runs.
 
 `flower_fleet.py` provides it over Flower's messages; tests bring one without a network.
 """
@@ -11,28 +11,7 @@ from typing import Protocol
 
 from flwr.app import Message
 
-from glean.errors import FederationError
 from glean.settings import ConfigValue
-
-
-class UnreachableError(FederationError):
-    """Nobody answers, or a gateway says so: to be tried again."""
-
-
-class ForeignServerError(FederationError):
-    """Whoever answers isn't the server that the bakery trusts."""
-
-
-class NotAdmittedError(FederationError):
-    """The server doesn't let this node in."""
-
-
-class RunEndedError(FederationError):
-    """The run that was spoken of doesn't go on."""
-
-
-class MessageLostError(FederationError):
-    """A message's content can't be had any more."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +78,7 @@ class RunFacts:
 
 
 class Fleet(Protocol):
-    """The SuperLink as a node sees it; every method may raise the errors above."""
+    """The SuperLink as a node sees it; every method may raise the errors of `server_errors`."""
 
     def activate(self) -> int:
         """Say that this node is here; its number."""

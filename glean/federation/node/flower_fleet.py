@@ -55,8 +55,9 @@ from flwr.supercore.runtime_version_compatibility import RuntimeVersionMetadata
 from flwr.supernode.fleet_http_client import FleetHttpClient
 
 from glean.errors import FederationError
-from glean.federation.node.fleet import Head, MessageLostError, Reply, RunFacts
-from glean.federation.node.fleet_errors import plain_errors
+from glean.federation.node.fleet import Head, Reply, RunFacts
+from glean.federation.node.member_auth import MemberAuth
+from glean.federation.node.server_errors import MessageLostError, plain_errors
 from glean.privacy.node_key import NodeKey
 
 HEARTBEAT_S = 15.0
@@ -117,10 +118,14 @@ def check_flower(used: Mapping[Callable[..., Any], str] = _USED) -> None:
 
 
 class _Signing:
-    """Signs the time of each request, by which the SuperLink knows the node."""
+    """Signs the time of each request, by which the SuperLink knows the node.
 
-    def __init__(self, key: NodeKey) -> None:
+    Where the server is Glean's own, the bakery signs the request itself too.
+    """
+
+    def __init__(self, key: NodeKey, member: MemberAuth | None) -> None:
         self._key = key
+        self._member = member
         self._versions = dict(
             RuntimeVersionMetadata.from_local_component("SuperNode").as_metadata()
         )
@@ -136,6 +141,8 @@ class _Signing:
                 FLEET_HTTP_SIGNATURE_HEADER: b64encode(self._key.sign(stamp.encode())).decode(),
             }
         )
+        if self._member is not None:
+            self._member.sign(context.request)
         return call_next(context)
 
 
@@ -150,13 +157,17 @@ class FlowerFleet:
         Certificate by which the server is known.
     key : NodeKey
         By this the server knows the node.
+    member : MemberAuth, optional
+        By this Glean's own server knows each request; None at a plain SuperLink.
     """
 
-    def __init__(self, address: str, authority: Path, key: NodeKey) -> None:
+    def __init__(
+        self, address: str, authority: Path, key: NodeKey, member: MemberAuth | None = None
+    ) -> None:
         self._address = address
         self._key = key
         self._client = FleetHttpClient.from_server_address(
-            address, False, authority.read_bytes(), interceptors=[_Signing(key)]
+            address, False, authority.read_bytes(), interceptors=[_Signing(key, member)]
         )
 
     def activate(self) -> int:

@@ -15,20 +15,20 @@ from typing import TypeVar
 from flwr.app import Message
 
 from glean.errors import FederationError, RefusalError
+from glean.federation.coordination.secagg_server import ADVERTISE_KEYS
 from glean.federation.grids.client_host import error_reply
-from glean.federation.node.fleet import (
-    Fleet,
+from glean.federation.node.fleet import Fleet, Head
+from glean.federation.node.heartbeat import heartbeats
+from glean.federation.node.node_memory import NodeMemory
+from glean.federation.node.pace import Pace
+from glean.federation.node.run_hosts import RunHosts
+from glean.federation.node.server_errors import (
     ForeignServerError,
-    Head,
     MessageLostError,
     NotAdmittedError,
     RunEndedError,
     UnreachableError,
 )
-from glean.federation.node.heartbeat import heartbeats
-from glean.federation.node.node_memory import NodeMemory
-from glean.federation.node.pace import Pace
-from glean.federation.node.run_hosts import RunHosts
 
 LOG = logging.getLogger("glean")
 
@@ -152,12 +152,16 @@ class LastingNode:
 
     def _reply(self, head: Head) -> Message:
         try:
-            host = self._hosts.host(
-                head.run_id,
-                head.node_id,
-                lambda: self._insist(lambda: self._fleet.run_facts(head.node_id, head.run_id)),
+            host = self._insist(
+                lambda: self._hosts.host(
+                    head.run_id,
+                    head.node_id,
+                    lambda: self._fleet.run_facts(head.node_id, head.run_id),
+                )
             )
             message = self._insist(lambda: self._fleet.fetch(head))
+            if message.metadata.message_type == ADVERTISE_KEYS:
+                self._insist(self._hosts.refresh)
         except RefusalError as error:
             LOG.warning("refused (%s): %s", error.kind, error)
             return self._error(head, f"the bakery refuses: {error.kind}; its own log says more")

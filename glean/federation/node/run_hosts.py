@@ -30,6 +30,9 @@ class RunHosts:
         The installed app's defaults, which a run may override.
     forget : callable
         Lets go of all data that the app has opened: a new run reads the bakery's table anew.
+    refresh : callable
+        Brings what the bakery knows of the other members up to date; at the beginning of a run, and
+        whenever keys are agreed on.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class RunHosts:
         node_config: Mapping[str, ConfigValue],
         run_config: Mapping[str, ConfigValue],
         forget: Callable[[], None],
+        refresh: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = client_app
         self._installed = installed
         self._node_config = node_config
         self._run_config = run_config
         self._forget = forget
+        self.refresh = refresh
         self._hosts: dict[int, ClientHost] = {}
 
     @property
@@ -59,11 +64,13 @@ class RunHosts:
         Raises
         ------
         RefusalError
-            It is a run of something else than what is installed here.
+            It is a run of something else than what is installed here, or the server shows other
+            members than before.
         """
         if run_id not in self._hosts:
             found = facts()
             self._installed.check(found)
+            self.refresh()
             self._forget()
             for oldest in self.runs[: len(self._hosts) + 1 - MOST_RUNS]:
                 self.drop(oldest)

@@ -15,7 +15,8 @@ from glean.federation.coordination.secagg_server import ADVERTISE_KEYS
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.sum_messages import KeyReply
 from glean.privacy.mask_keys import KeyAdvertisement
-from glean.privacy.members import new_keys
+from glean.privacy.members import BakeryKeys, new_keys, write_members
+from glean.privacy.signing import claim
 from glean.settings import ConfigValue
 from tests.federations import federation_of, member_nodes, small_settings
 from tests.lying_server import REFIT
@@ -100,3 +101,25 @@ def test_a_list_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "some.json").write_text("[]")
     with pytest.raises(CertificateError, match="isn't a list of members"):
         MemberList.of({VARIABLE: str(tmp_path / "some.json")})
+
+
+def test_who_joins_or_has_new_keys_while_a_run_goes_on_is_let_in(
+    tmp_path: Path,
+) -> None:
+    """The list is read again for a name that isn't known and a proof that doesn't fit."""
+    path, challenge = tmp_path / "members.json", "00"
+    first, second, new = new_keys("A"), new_keys("B"), new_keys("A")
+
+    def proof(keys: BakeryKeys) -> str:
+        return claim(keys.signing_key, keys.member.bakery, challenge)
+
+    path.write_bytes(write_members([first.member]))
+    found = MemberList.of({VARIABLE: str(path)})
+    assert found is not None
+    assert found.objection("A", proof(first), challenge) == ""
+    assert "isn't in the server's members.json" in found.objection("B", proof(second), challenge)
+    assert "doesn't prove" in found.objection("A", proof(new), challenge)
+    path.write_bytes(write_members([new.member, second.member]))
+    assert found.objection("B", proof(second), challenge) == ""
+    assert found.objection("A", proof(new), challenge) == ""
+    assert "doesn't prove" in found.objection("A", proof(first), challenge)

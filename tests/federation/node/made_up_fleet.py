@@ -12,11 +12,12 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from glean.federation.grids.flower_internals import identity, number_message
-from glean.federation.node.fleet import Head, MessageLostError, NotAdmittedError, Reply, RunFacts
+from glean.federation.node.fleet import Head, Reply, RunFacts
 from glean.federation.node.lasting_node import LastingNode
 from glean.federation.node.node_memory import NodeMemory
 from glean.federation.node.release_check import InstalledApp
 from glean.federation.node.run_hosts import RunHosts
+from glean.federation.node.server_errors import MessageLostError, NotAdmittedError
 
 NODE, RUN = 7, 5
 INSTALLED = InstalledApp("glean/glean", "0.1.0")

@@ -13,14 +13,14 @@ import pytest
 
 from glean.errors import FederationError
 from glean.federation.node import flower_fleet
-from glean.federation.node.fleet import (
+from glean.federation.node.flower_fleet import FlowerFleet, check_flower
+from glean.federation.node.server_errors import (
     MessageLostError,
     NotAdmittedError,
     RunEndedError,
     UnreachableError,
+    error_of,
 )
-from glean.federation.node.fleet_errors import error_of
-from glean.federation.node.flower_fleet import FlowerFleet, check_flower
 from glean.privacy.certificate_folder import make_certificates
 from glean.privacy.node_key import read_node_key
 from tests.processes import free_port
@@ -81,6 +81,7 @@ def test_nobody_there_is_said_so(fleet: FlowerFleet) -> None:
         (401, "", NotAdmittedError),
         (412, '{"code": 2004, "detail": "Failed to activate"}', NotAdmittedError),
         (403, '{"code": 2006, "detail": "The run has ended"}', RunEndedError),
+        (403, '{"status": 403, "detail": "Hafen is shut out"}', NotAdmittedError),
         (403, "<html>", UnreachableError),
         (502, "", UnreachableError),
         (500, "", UnreachableError),

@@ -9,16 +9,14 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.federation.node import release_check
-from glean.federation.node.fleet import (
-    ForeignServerError,
-    Head,
-    Reply,
-    RunEndedError,
-    RunFacts,
-    UnreachableError,
-)
+from glean.federation.node.fleet import Head, Reply, RunFacts
 from glean.federation.node.lasting_node import KILLED
 from glean.federation.node.pace import LONGEST_S, SHORTEST_S, Pace
+from glean.federation.node.server_errors import (
+    ForeignServerError,
+    RunEndedError,
+    UnreachableError,
+)
 from tests.federation.grids.grid_calls import answer, counting_app, value_of
 from tests.federation.node.made_up_fleet import NODE, RUN, MadeUpFleet, memory_in, run_node
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a server, in a node's own errors."""
+"""What goes wrong between a bakery and a server, and how an HTTP client's errors read as that."""
 
 from __future__ import annotations
 
@@ -9,12 +9,26 @@ from contextlib import contextmanager
 import httpx
 
 from glean.errors import FederationError
-from glean.federation.node.fleet import (
-    ForeignServerError,
-    NotAdmittedError,
-    RunEndedError,
-    UnreachableError,
-)
+
+
+class UnreachableError(FederationError):
+    """Nobody answers, or a gateway says so: to be tried again."""
+
+
+class ForeignServerError(FederationError):
+    """Whoever answers isn't the server that the bakery trusts."""
+
+
+class NotAdmittedError(FederationError):
+    """The server doesn't let this node in."""
+
+
+class RunEndedError(FederationError):
+    """The run that was spoken of doesn't go on."""
+
+
+class MessageLostError(FederationError):
+    """A message's content can't be had any more."""
 
 
 @contextmanager
@@ -24,7 +38,7 @@ def plain_errors(address: str) -> Iterator[None]:
     Raises
     ------
     UnreachableError, ForeignServerError, NotAdmittedError, RunEndedError
-        As `fleet` has them.
+        As above.
     """
     try:
         yield
@@ -39,26 +53,29 @@ def plain_errors(address: str) -> Iterator[None]:
                 "server's certificate has"
             ) from error
         raise UnreachableError(f"nobody answers at {address} ({words})") from error
-    except ValueError as error:  # what a stranger's server answers is no message of Flower's
+    except (ValueError, TypeError) as error:  # a stranger's server may answer anything
         raise UnreachableError(f"{address} answers with something else") from error
 
 
 def error_of(response: httpx.Response) -> FederationError:
-    """Read a server's refusal; a gateway's says nothing of nodes and runs."""
-    said = _detail(response.text)
+    """Read a server's refusal; of Flower's, which have a code of its own, 403 is of the run."""
+    found = _json(response.text)
+    said = str(found.get("detail", ""))
     words = said or f"HTTP {response.status_code}"
     match response.status_code:
         case httpx.codes.UNAUTHORIZED | httpx.codes.PRECONDITION_FAILED:
             return NotAdmittedError(words)
-        case httpx.codes.FORBIDDEN if said:
+        case httpx.codes.FORBIDDEN if "code" in found:
             return RunEndedError(words)
+        case httpx.codes.FORBIDDEN if said:
+            return NotAdmittedError(words)
         case _:
             return UnreachableError(f"the server answers {words!r}")
 
 
-def _detail(text: str) -> str:
+def _json(text: str) -> dict[str, object]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return ""
-    return str(found.get("detail", "")) if isinstance(found, dict) else ""
+        return {}
+    return found if isinstance(found, dict) else {}
