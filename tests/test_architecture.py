@@ -36,6 +36,7 @@ FLOW: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"runs"}),
+    frozenset({"outgoing"}),
     frozenset({"sales"}),
     frozenset({"features"}),
     frozenset({"learning"}),

@@ -17,8 +17,8 @@ from glean.service.accounts.audit_log import AuditLog
 from glean.service.accounts.sessions import Sessions
 from glean.service.accounts.tokens import Tokens
 from glean.service.alerts.absence_watch import AbsenceWatch
-from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.outbox import AlertOutbox
+from glean.service.alerts.webhooks import webhook
 from glean.service.data.datasets import Datasets
 from glean.service.data.models import ModelRegistry
 from glean.service.membership.invitations import Invitations
@@ -126,7 +126,7 @@ def open_services(settings: ServiceSettings) -> Services:
     database = Database(settings.database_url)
     database.upgrade()
     tokens = Tokens(database)
-    alerts = AlertOutbox(database, [WebhookAddress.parse(url) for url in settings.webhooks])
+    alerts = AlertOutbox(database, [webhook(url) for url in settings.webhooks])
     discovery = RunDiscovery(database, settings, alerts)
     queue = RunQueue(database, settings)
     bakeries = KnownBakeries(database, settings)

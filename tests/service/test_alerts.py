@@ -16,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 
 from glean.errors import FederationError, SettingsError
+from glean.outgoing.addresses import OutgoingAddress
 from glean.runs.folder import INTERRUPTED
 from glean.runs.process_tree import this_process
 from glean.service.alerts import outbox
-from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.delivery import deliver
 from glean.service.alerts.outbox import AlertOutbox
+from glean.service.alerts.webhooks import webhook
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.services import Services
 from glean.service.store.tables import AlertRow
@@ -70,7 +71,7 @@ def receiver() -> Iterator[Receiver]:
 
 def test_an_alert_is_posted_as_json(receiver: Receiver) -> None:
     """As it is, to the listed path."""
-    deliver(WebhookAddress.parse(receiver.url), ALERT)
+    deliver(webhook(receiver.url), ALERT)
     assert receiver.bodies == [ALERT]
 
 
@@ -81,7 +82,7 @@ def test_what_is_not_taken_is_said_and_no_redirect_followed(status: int) -> None
     outer = Receiver(status, location=inner.url)
     try:
         with pytest.raises(FederationError, match=f"answered {status}"):
-            deliver(WebhookAddress.parse(outer.url), ALERT)
+            deliver(webhook(outer.url), ALERT)
         assert inner.bodies == []
     finally:
         outer.end()
@@ -94,7 +95,7 @@ def test_where_nobody_listens_it_is_said() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(FederationError, match=r"127\.0\.0\.1 doesn't take it"):
-        deliver(WebhookAddress.parse(f"http://127.0.0.1:{port}/"), ALERT)
+        deliver(webhook(f"http://127.0.0.1:{port}/"), ALERT)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_where_nobody_listens_it_is_said() -> None:
 def test_what_is_no_address_for_alerts_is_refused(url: str) -> None:
     """Also one that would send them in the clear over the internet."""
     with pytest.raises(SettingsError, match="--webhook"):
-        WebhookAddress.parse(url)
+        webhook(url)
 
 
 @pytest.mark.parametrize(
@@ -128,16 +129,16 @@ def test_a_name_that_leads_to_a_private_address_is_refused(address: str) -> None
     found = [(family, socket.SOCK_STREAM, 6, "", (address, 443))]
     with mock.patch("socket.getaddrinfo", return_value=found):
         with pytest.raises(FederationError, match="leads to the private address"):
-            WebhookAddress.parse("https://hooks.example.org/").resolve()
+            webhook("https://hooks.example.org/").resolve()
         literal = f"[{address}]" if ":" in address else address
-        assert WebhookAddress.parse(f"http://{literal}/").resolve() == address
+        assert webhook(f"http://{literal}/").resolve() == address
 
 
 def test_a_name_that_leads_to_a_public_address_is_taken() -> None:
     """Unless one of its addresses is private."""
     public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443))
     private = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 443))
-    hook = WebhookAddress.parse("https://hooks.example.org/")
+    hook = webhook("https://hooks.example.org/")
     with mock.patch("socket.getaddrinfo", return_value=[public]):
         assert hook.resolve() == "93.184.216.34"
     with (
@@ -154,7 +155,7 @@ class Sent:
         self.alerts: list[Mapping[str, str]] = []
         self.taken = True
 
-    def __call__(self, _address: WebhookAddress, alert: Mapping[str, str]) -> None:
+    def __call__(self, _address: OutgoingAddress, alert: Mapping[str, str]) -> None:
         self.alerts.append(alert)
         if not self.taken:
             raise FederationError("not now")
@@ -168,7 +169,7 @@ def sent() -> Sent:
 @pytest.fixture
 def alerts(services: Services, sent: Sent) -> AlertOutbox:
     """An outbox with an address, whose thread doesn't run."""
-    return AlertOutbox(services.database, [WebhookAddress.parse(HERE)], sent)
+    return AlertOutbox(services.database, [webhook(HERE)], sent)
 
 
 def at(moment: dt.timedelta) -> Any:
@@ -216,7 +217,7 @@ def test_what_is_not_taken_is_sent_again_later_and_later(
         alerts.send_due()
     assert len(sent.alerts) == 2
     sent.taken = True
-    following = AlertOutbox(services.database, [WebhookAddress.parse(HERE)], sent)
+    following = AlertOutbox(services.database, [webhook(HERE)], sent)
     with at(dt.timedelta(hours=2)):
         following.send_due()
         following.send_due()

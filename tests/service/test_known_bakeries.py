@@ -30,8 +30,8 @@ from glean.runs.events import (
 from glean.runs.phase_events import Phase, PhaseStarted
 from glean.runs.setback_events import GroupLeftOut
 from glean.service.alerts.absence_watch import AbsenceWatch
-from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.outbox import AlertOutbox
+from glean.service.alerts.webhooks import webhook
 from glean.service.runs.client_states import ClientState, client_standings
 from glean.service.runs.queue import find_row
 from glean.service.runs.status import RunStatus
@@ -190,7 +190,7 @@ def test_an_alert_says_who_stays_away_once(
 ) -> None:
     """After the days that were asked for; once more when it came and went again."""
     sent: list[str] = []
-    hook = WebhookAddress.parse("http://127.0.0.1:9/")
+    hook = webhook("http://127.0.0.1:9/")
     alerts = AlertOutbox(services.database, [hook], lambda _, alert: sent.append(alert["text"]))
     watch = AbsenceWatch(services.database, services.bakeries, alerts, days=4)
     write_run(results, 1, 30, "a", "b")

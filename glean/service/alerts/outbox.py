@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from glean.errors import FederationError
+from glean.outgoing.addresses import OutgoingAddress
 from glean.runs.folder import utc_now
-from glean.service.alerts.addresses import WebhookAddress
 from glean.service.alerts.delivery import deliver
 from glean.service.store.database import Database, reason_of
 from glean.service.store.tables import AlertRow
@@ -27,7 +27,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 10.0, 3600.0
 MOST_TRIES = 30
 """That is a day; then it is given up, and the log says so."""
 
-Deliver = Callable[[WebhookAddress, Mapping[str, str]], None]
+Deliver = Callable[[OutgoingAddress, Mapping[str, str]], None]
 
 
 class AlertOutbox:
@@ -37,12 +37,12 @@ class AlertOutbox:
     ----------
     database : Database
         Where they are kept.
-    addresses : sequence of WebhookAddress
+    addresses : sequence of OutgoingAddress
         Where each goes; without any nothing is kept.
     """
 
     def __init__(
-        self, database: Database, addresses: Sequence[WebhookAddress], send: Deliver = deliver
+        self, database: Database, addresses: Sequence[OutgoingAddress], send: Deliver = deliver
     ) -> None:
         self._database = database
         self._addresses = {address.url: address for address in addresses}

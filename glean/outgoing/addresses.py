@@ -1,4 +1,4 @@
-"""Where alerts may go: to addresses that the operator listed, and to nothing private behind a name.
+"""Where requests may go: to addresses that a person listed, and to nothing private behind a name.
 
 A name on the internet can be made to lead to a machine of this network. So a listed name must lead
 to public addresses, whenever it is used; a private address itself may be listed.
@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 from glean.errors import FederationError, SettingsError
 
 _PORTS = {"http": 80, "https": 443}
-_WANTED = "wanted one like https://example.org/alerts"
 
 
 @dataclass(frozen=True)
-class WebhookAddress:
-    """An address that alerts are sent to.
+class OutgoingAddress:
+    """An address that something is sent to or read from.
 
     Parameters
     ----------
@@ -39,25 +38,35 @@ class WebhookAddress:
     path: str
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str, *, listed_as: str, like: str) -> Self:
         """Read an address.
+
+        Parameters
+        ----------
+        url : str
+            As it was listed.
+        listed_as : str
+            Where, like "--webhook", for the words of a refusal.
+        like : str
+            An address as it is wanted.
 
         Raises
         ------
         SettingsError
-            It is none, or would send alerts in the clear over the internet.
+            It is none, or would go over the internet in the clear.
         """
+        wanted = f"wanted one like {like}"
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise SettingsError(f"--webhook: found {url!r} ({error}); {_WANTED}") from None
+            raise SettingsError(f"{listed_as}: found {url!r} ({error}); {wanted}") from None
         if parts.scheme not in _PORTS or not parts.hostname or parts.username or not url.isascii():
-            raise SettingsError(f"--webhook: found {url!r}; {_WANTED}")
+            raise SettingsError(f"{listed_as}: found {url!r}; {wanted}")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         found = cls(url, parts.scheme, parts.hostname, port or _PORTS[parts.scheme], path)
         if parts.scheme == "http" and not found.is_listed_as_private:
-            raise SettingsError(f"--webhook: found {url!r}, in the clear; {_WANTED}")
+            raise SettingsError(f"{listed_as}: found {url!r}, in the clear; {wanted}")
         return found
 
     @property
