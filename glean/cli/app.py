@@ -18,6 +18,7 @@ from glean.cli.privacy_curve import privacy_curve
 from glean.cli.privacy_ledger import privacy_ledger
 from glean.cli.run import run
 from glean.cli.serve import serve
+from glean.cli.shop import shop
 from glean.cli.simulate import simulate
 from glean.regular_files import absolute_path
 
@@ -50,6 +51,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(data_app, rich_help_panel=DAILY)
+app.command(rich_help_panel=DAILY)(shop)
 app.command(rich_help_panel=DAILY)(plan)
 app.command(rich_help_panel=DAILY)(forecast)
 app.command(rich_help_panel=DAILY)(node)

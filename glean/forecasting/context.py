@@ -149,7 +149,34 @@ def read_context(
     GleanError
         There is no model, or it can't be read; or nothing says how much is sold.
     """
-    source = find_model(model, model_key)
+    return context_of(
+        find_model(model, model_key),
+        sales,
+        bakery=bakery,
+        products=products,
+        region=region,
+        today=today,
+        open_weekdays=open_weekdays,
+    )
+
+
+def context_of(
+    source: ModelSource,
+    sales: SalesTable,
+    *,
+    bakery: str,
+    products: Mapping[str, Product],
+    region: str = "",
+    today: pd.Timestamp | None = None,
+    open_weekdays: tuple[int, ...] = EVERY_DAY,
+) -> BakeryContext:
+    """Read what a bakery's forecast goes by, with a model that was read already.
+
+    Raises
+    ------
+    GleanError
+        Nothing says how much is sold.
+    """
     # A plan is for what will be asked for, whatever the run took the sales of sold-out days for.
     demand = with_demand(sales)
     last_day = _last_day(sales.rows, today)

@@ -11,6 +11,7 @@ from glean.evaluation.pages.bake_plan_page import bake_page
 from glean.forecasting.context import ForecastContext
 from glean.forecasting.future_rows import day_to_plan
 from glean.forecasting.plan import BakePlan, plan_day
+from glean.forecasting.recursive_forecast import ForecastRow
 from glean.languages.language import ENGLISH, Language
 from glean.operations.baked_products import ALL_PRODUCTS, BakedProducts
 from glean.operations.forecast import WEEK_DAYS, forecast_rows
@@ -36,6 +37,8 @@ class DayPlan:
         What the forecast goes by and wasn't known.
     remarks : tuple of str
         What a baker should know of the sales behind it, from `plan_remarks`.
+    rows : tuple of ForecastRow
+        The forecast of that day behind it, with all quantiles.
     """
 
     plan: BakePlan
@@ -43,6 +46,7 @@ class DayPlan:
     page: str
     unknown: tuple[UnknownInput, ...]
     remarks: tuple[str, ...] = ()
+    rows: tuple[ForecastRow, ...] = ()
 
 
 def make_plan(
@@ -97,7 +101,8 @@ def make_plan(
         plan, language, units_label=context.units_label, known_until=today, remarks=remarks
     )
     unknown = missing_inputs(context, known_future)
-    return DayPlan(plan, _table_of(plan, language), page, unknown, remarks)
+    of_day = tuple(row for row in rows if row.date == day)
+    return DayPlan(plan, _table_of(plan, language), page, unknown, remarks, of_day)
 
 
 def _day_to_plan(

@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 from glean.languages.catalogues import LOCALES, read_catalogue
 from glean.languages.language import LANGUAGES
 from glean.service.web.rendering import TEMPLATES
+from glean.shop.web.rendering import TEMPLATES as SHOP_TEMPLATES
 
 REPOSITORY = Path(__file__).parents[2]
 ROOM = "glean/languages"
@@ -115,7 +116,11 @@ def test_the_docs_have_the_commands() -> None:
     assert UPDATE in joined
 
 
-@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.html")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(TEMPLATES.glob("*.html")), *sorted(SHOP_TEMPLATES.glob("*.html"))],
+    ids=lambda path: f"{path.parents[2].name}-{path.name}",
+)
 def test_a_template_says_nothing_unmarked(path: Path) -> None:
     """What stands there outside of braces is no word of any language, but for the name."""
     text = path.read_text("utf-8")

@@ -1,0 +1,47 @@
+"""`glean shop`: the bakery's own page, on its own machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glean.cli.errors import friendly_errors
+from glean.cli.typed_language import language_of
+
+PORT = 8701
+
+
+@friendly_errors()
+def shop(
+    home: Annotated[Path, typer.Argument(help="The bakery's home, a folder.")],
+    sales: Annotated[
+        Path | None, typer.Option(help="Its sales table; by default what bakery.toml names.")
+    ] = None,
+    bakery: Annotated[str, typer.Option(help="Which bakery of the table.")] = "",
+    products: Annotated[
+        Path | None, typer.Option(help="Product list: price, cost, batch_size, ...")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port; the next free one where it is busy.")
+    ] = PORT,
+    language: Annotated[
+        str, typer.Option(metavar="en|de|fr", help="Of the page; else the browser's.")
+    ] = "",
+) -> None:
+    """Show what to bake, in a browser: today and tomorrow, and what came of it.
+
+    Only this machine reaches it.
+    """
+    from glean.shop.serving import serve
+    from glean.shop.settings import shop_settings
+
+    settings = shop_settings(
+        home,
+        sales=sales,
+        bakery=bakery,
+        products=products,
+        language=language_of(language) if language else None,
+    )
+    serve(settings, port, lambda address: typer.echo(f"the bakery's page: {address}", err=True))

@@ -1,0 +1,49 @@
+"""What is done beside the pages: plans are made anew when something that they go by has changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from glean.errors import GleanError
+from glean.shop.parts import Shop
+from glean.shop.plans.planner import LOOK_S
+
+LOG = logging.getLogger("glean.shop")
+
+
+class Background:
+    """A thread that looks now and then.
+
+    Parameters
+    ----------
+    shop : Shop
+        The shop's parts.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shop", daemon=True)
+
+    def start(self) -> None:
+        """Look now, and from then on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more; a plan that is being made is given up with its worker."""
+        self._end.set()
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            try:
+                self.look()
+            except GleanError as error:
+                LOG.warning("%s", error)
+            except Exception:  # the pages go on whatever it was, and so does the next look
+                LOG.exception("a look at plans and exports failed")
+            self._end.wait(LOOK_S)
+
+    def look(self) -> None:
+        """Do what is due."""
+        self._shop.planner.look()

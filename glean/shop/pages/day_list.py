@@ -1,0 +1,157 @@
+"""What to bake today and tomorrow: the list, ticked off and corrected."""
+
+from __future__ import annotations
+
+import datetime as dt
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from glean.languages.language import Language
+from glean.shop.parts import Shop
+from glean.shop.plans.bake_list import DayCost, ListLine, bake_list, cost_of, in_groups
+from glean.shop.plans.kept_plans import KeptPlan
+from glean.shop.web.forms import Form, Parts, number_of, see, text_of, wants_json
+from glean.shop.web.rendering import language_for, money_text, page, units_text
+
+router = APIRouter()
+
+
+@router.get("/")
+def show_next(request: Request, shop: Parts) -> Response:
+    """Show the list of today, or of the next day that has one."""
+    days = days_to_bake(shop)
+    if not days:
+        return page(request, "no_plan.html", making=shop.planner.state.making)
+    return show_day(request, shop, days[0])
+
+
+@router.get("/day/{day}")
+def show_day(request: Request, shop: Parts, day: dt.date) -> Response:
+    """Show the list of a day."""
+    plan = shop.plans.of(day)
+    if plan is None:
+        status = HTTPStatus.NOT_FOUND
+        return page(request, "no_plan.html", status=status, making=shop.planner.state.making)
+    speaks, lines = language_for(request), list_of(shop, plan)
+    return page(
+        request,
+        "bake.html",
+        plan=plan,
+        day=day,
+        day_words=day_words(day, shop.today, speaks),
+        days=[(each, day_words(each, shop.today, speaks)) for each in days_to_bake(shop)],
+        groups=in_groups(lines),
+        lines=lines,
+        summary=summary_of(cost_of(lines), shop, speaks),
+        total=sum(line.bake for line in lines),
+        expected=sum(line.plan.expected for line in lines),
+        new=new_products(shop),
+    )
+
+
+@router.post("/day/{day}")
+def change_day(request: Request, shop: Parts, day: dt.date, form: Form) -> Response:
+    """Tick a product off, or correct its number."""
+    plan = shop.plans.of(day)
+    if plan is None:
+        return see("/")
+    product = next(
+        (text for name in ("tick", "more", "less", "set") if (text := text_of(form, name))), ""
+    )
+    line = next((one for one in list_of(shop, plan) if one.product == product), None)
+    if line is None:
+        return see(f"/day/{day}")
+    _change(shop, day, line, form)
+    if wants_json(request):
+        return JSONResponse(_as_json(request, shop, plan, product))
+    return see(f"/day/{day}", anchor=product)
+
+
+def _change(shop: Shop, day: dt.date, line: ListLine, form: Form) -> None:
+    if "tick" in form:
+        shop.baking.tick(day, line.product, done=not line.done, at=shop.clock())
+        return
+    units = line.more if "more" in form else line.less
+    if "set" in form:
+        try:
+            typed = number_of(text_of(form, "units"))
+        except ValueError:
+            return
+        units = line.planned if typed is None else typed
+    shop.baking.correct(day, line.product, planned=line.planned, units=units, at=shop.clock())
+
+
+def _as_json(request: Request, shop: Shop, plan: KeptPlan, product: str) -> dict[str, Any]:
+    speaks, lines = language_for(request), list_of(shop, plan)
+    line = next(one for one in lines if one.product == product)
+    return {
+        "bake": units_text(line.bake, speaks),
+        "done": line.done,
+        "corrected": line.corrected,
+        "planned": units_text(line.planned, speaks),
+        "left": sum(not one.done for one in lines),
+        "total": units_text(sum(one.bake for one in lines), speaks),
+        "summary": summary_of(cost_of(lines), shop, speaks),
+    }
+
+
+def list_of(shop: Shop, plan: KeptPlan) -> tuple[ListLine, ...]:
+    """Make the list of a plan with all that was entered."""
+    return bake_list(
+        plan,
+        corrections=shop.baking.corrections(plan.date),
+        ticked=shop.baking.ticked(plan.date),
+    )
+
+
+def days_to_bake(shop: Shop) -> list[dt.date]:
+    """Days from today on that have a plan, or the last two where none is ahead."""
+    days = shop.plans.days()
+    return [day for day in days if day >= shop.today][:2] or days[-2:]
+
+
+def day_words(day: dt.date, today: dt.date, speaks: Language) -> str:
+    """Name a day as one says it: today, tomorrow, or its weekday."""
+    match (day - today).days:
+        case 0:
+            return speaks.translate("Today")
+        case 1:
+            return speaks.translate("Tomorrow")
+        case _:
+            return f"{speaks.weekday(day)} {speaks.short_day(day)}"
+
+
+def summary_of(cost: DayCost, shop: Shop, speaks: Language) -> list[str]:
+    """Say what a list costs on an average day like this, and how often it suffices."""
+    said = [
+        speaks.translate(
+            "About {left_over} left over, {missed} missed.",
+            left_over=units_text(round(cost.left_over), speaks),
+            missed=units_text(round(cost.missed), speaks),
+        )
+    ]
+    if cost.priced:
+        said.append(
+            speaks.translate(
+                "That costs about {money}.", money=money_text(cost.money, shop, speaks)
+            )
+        )
+    if cost.unpriced:
+        said.append(
+            speaks.translate(
+                "On {days} of 10 days a product doesn't sell out.",
+                days=speaks.number(cost.days_of_ten),
+            )
+        )
+    return said
+
+
+def new_products(shop: Shop) -> list[str]:
+    """Name products that are sold and that nobody was asked about, once anything was chosen."""
+    known = shop.assortment.baked()
+    if not known:
+        return []
+    return [item["name"] for item in shop.planner.products() if item["name"] not in known]

@@ -1,0 +1,103 @@
+"""The parts that the pages of a shop work with, opened together and closed together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from glean.operations.worker_pool import WorkerPool
+from glean.shop.plans.kept_plans import KeptPlans
+from glean.shop.plans.planner import Planner
+from glean.shop.settings import ShopSettings
+from glean.shop.store.assortment import Assortment
+from glean.shop.store.baking import Baking
+from glean.shop.store.choices import Choices
+from glean.shop.store.database import ShopDatabase
+from glean.shop.store.tables import TABLES
+
+Clock = Callable[[], dt.datetime]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A shop's parts.
+
+    Parameters
+    ----------
+    settings : ShopSettings
+        How its page is set up.
+    database : ShopDatabase
+        What people entered; the stores below read and write it.
+    choices : Choices
+        What was chosen once.
+    assortment : Assortment
+        What is baked, and how.
+    baking : Baking
+        Ticks and corrections.
+    plans : KeptPlans
+        Plans that were made.
+    planner : Planner
+        What makes them.
+    workers : WorkerPool
+        A process for what needs pandas.
+    clock : callable
+        Gives the local time, with its zone.
+    """
+
+    settings: ShopSettings
+    database: ShopDatabase
+    choices: Choices
+    assortment: Assortment
+    baking: Baking
+    plans: KeptPlans
+    planner: Planner
+    workers: WorkerPool
+    clock: Clock
+
+    @property
+    def today(self) -> dt.date:
+        """The day by the shop's clock."""
+        return self.clock().date()
+
+    def close(self) -> None:
+        """End what was started."""
+        self.workers.close()
+
+
+def local_time() -> dt.datetime:
+    """Give the local time, with its zone."""
+    return dt.datetime.now(dt.UTC).astimezone()
+
+
+def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
+    """Open a shop's parts.
+
+    Raises
+    ------
+    GleanError
+        The home can't be written to, or its database can't be used.
+    """
+    database = ShopDatabase(settings.database, TABLES)
+    choices, assortment = Choices(database), Assortment(database)
+    plans, workers = KeptPlans(settings.folder / "plans"), WorkerPool()
+    planner = Planner(settings, plans, choices, assortment, workers, clock)
+    return Shop(
+        settings=settings,
+        database=database,
+        choices=choices,
+        assortment=assortment,
+        baking=Baking(database),
+        plans=plans,
+        planner=planner,
+        workers=workers,
+        clock=clock,
+    )
+
+
+def shop_of(request: Request) -> Shop:
+    """Give the parts of the application that a request is for."""
+    found: Shop = request.app.state.shop
+    return found

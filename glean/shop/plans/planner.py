@@ -1,0 +1,174 @@
+"""When plans are made: at the start, and whenever something that they go by has changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glean.errors import GleanError, SalesError
+from glean.operations.shop_plans import ShopRequest, make_shop_plans
+from glean.operations.worker_pool import WorkerPool
+from glean.runs.folder import write_whole
+from glean.runs.model_card import MODEL_NAMES
+from glean.shop.plans.kept_plans import KeptPlans
+from glean.shop.settings import ShopSettings
+from glean.shop.store.assortment import Assortment, trays_by_weekday
+from glean.shop.store.choices import Choices
+
+LOG = logging.getLogger("glean.shop")
+
+COMING = "coming.csv"
+"""In the page's folder: what is known of the days to come, if anything is."""
+
+PRODUCTS = "products.json"
+
+LOOK_S = 20.0
+"""How often it looks whether a file has changed."""
+
+
+@dataclass(frozen=True)
+class PlanState:
+    """How plans stand.
+
+    Parameters
+    ----------
+    making : bool
+        Whether one is being made.
+    failed : tuple of str
+        Why the last attempt came to nothing; empty where it didn't.
+    """
+
+    making: bool = False
+    failed: tuple[str, ...] = ()
+
+
+class Planner:
+    """Makes plans in a worker process, and keeps them.
+
+    Parameters
+    ----------
+    settings : ShopSettings
+        How the page is set up.
+    plans : KeptPlans
+        Where plans go.
+    choices : Choices
+        The shop's choices.
+    assortment : Assortment
+        What is baked, and how.
+    workers : WorkerPool
+        Where pandas and XGBoost are.
+    clock : callable
+        Gives the local time.
+    """
+
+    def __init__(
+        self,
+        settings: ShopSettings,
+        plans: KeptPlans,
+        choices: Choices,
+        assortment: Assortment,
+        workers: WorkerPool,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._settings = settings
+        self._plans = plans
+        self._choices = choices
+        self._assortment = assortment
+        self._workers = workers
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tried = ""
+        self.state = PlanState()
+
+    def products(self) -> list[dict[str, Any]]:
+        """Give the products of late, as `make_shop_plans` lists them."""
+        try:
+            found: list[dict[str, Any]] = json.loads(
+                (self._settings.folder / PRODUCTS).read_bytes()
+            )
+        except (OSError, ValueError):
+            return []
+        return found
+
+    def look(self) -> bool:
+        """Make plans if something that they go by has changed since; say whether they were made."""
+        now = self._fingerprint()
+        if now in (self._tried, self._choices.get("planned-by")):
+            return False
+        self.make()
+        return True
+
+    def make(self) -> PlanState:
+        """Make plans now; what went wrong is in the state that is returned."""
+        with self._lock:
+            fingerprint = self._fingerprint()
+            self.state = PlanState(making=True, failed=self.state.failed)
+            try:
+                self._make()
+            except GleanError as error:
+                self.state = PlanState(failed=lines_of(error))
+                LOG.warning("no plan: %s", error)
+            except BaseException:
+                self.state = PlanState(failed=("",))
+                raise
+            else:
+                self._choices.put(**{"planned-by": fingerprint})
+                self.state = PlanState()
+            self._tried = fingerprint
+            return self.state
+
+    def request(self) -> ShopRequest:
+        """Say what plans are asked for, by all that is known here."""
+        coming = self._settings.folder / COMING
+        return ShopRequest(
+            home=self._settings.home,
+            sales=self._settings.sales,
+            today=self._clock().date(),
+            bakery=self._settings.bakery,
+            products=self._settings.products,
+            coming=coming if coming.is_file() else None,
+            region=self._choices.get("region", ""),
+            baked=self._assortment.baked(),
+            least=float(self._choices.get("least-units", 0.0)),
+            settings=self._assortment.said(),
+            trays=trays_by_weekday(self._assortment.trays()),
+        )
+
+    def _make(self) -> None:
+        made = self._workers.run(make_shop_plans, self.request())
+        self._plans.keep(made["plans"], self._clock())
+        products = json.dumps(made["products"], ensure_ascii=False).encode()
+        write_whole(self._settings.folder / PRODUCTS, products)
+
+    def _fingerprint(self) -> str:
+        """Name all that plans go by; a file by its size and the time of its last change."""
+        request = self.request()
+        files = [
+            request.sales,
+            *(path for path in (request.products, request.coming) if path is not None),
+            *(request.home / name for name in MODEL_NAMES),
+        ]
+        return repr((request, [_changed(path) for path in files]))
+
+
+def _changed(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def lines_of(error: GleanError) -> tuple[str, ...]:
+    """Give what is wrong in lines; of a table by the file's name alone."""
+    if isinstance(error, SalesError):
+        return tuple(
+            str(item).replace(item.source, Path(item.source).name) for item in error.problems
+        )
+    return tuple(str(error).splitlines())

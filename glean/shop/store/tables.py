@@ -1,0 +1,14 @@
+"""All tables of the database, each kept by the module of its noun."""
+
+from __future__ import annotations
+
+from glean.shop.store import assortment, baking, choices
+
+TABLES = (
+    choices.TABLE,
+    assortment.BAKED,
+    assortment.PRODUCTS,
+    assortment.TRAYS,
+    baking.TICKS,
+    baking.CORRECTIONS,
+)

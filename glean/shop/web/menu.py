@@ -1,0 +1,14 @@
+"""Where pages lead: the tabs at the bottom, and the list of further ones behind the last."""
+
+from __future__ import annotations
+
+from glean.languages.catalogues import translatable
+
+TABS = (
+    ("/", translatable("Bake")),
+    ("/more", translatable("More")),
+)
+"""Address and name of each tab."""
+
+MORE: tuple[tuple[str, str], ...] = ()
+"""Address and name of each page behind "More"."""
