@@ -89,6 +89,7 @@ ONLY_IMPORTERS = {
     "argon2": {"service"},
     "babel": {"languages"},
     "jinja2": {"web"},
+    "segno": {"web"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

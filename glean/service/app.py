@@ -15,7 +15,10 @@ from glean.service.api import (
     datasets,
     forecasts,
     health,
+    invitations,
+    join,
     live,
+    members,
     models,
     run_details,
     runs,
@@ -36,6 +39,8 @@ from glean.service.web.pages import (
     overview,
 )
 from glean.service.web.pages import bakeries as bakery_pages
+from glean.service.web.pages import join as join_page
+from glean.service.web.pages import members as member_pages
 from glean.service.web.pages import models as model_pages
 from glean.service.web.pages import runs as run_pages
 from glean.web.headers import SecurityHeaders
@@ -65,6 +70,8 @@ _PAGES = (
     docs,
     static_files,
 )
+_OF_A_FEDERATION = (members, invitations, join, member_pages, join_page)
+"""Routes of a service that bakeries reach; others answer them by 404."""
 
 DESCRIPTION = """
 Runs of federated learning, the tables that simulations learn from, versions of the model, forecasts
@@ -103,13 +110,15 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     answer_problems(app)
-    for module in (*_ROUTERS, *_PAGES):
+    federation = _OF_A_FEDERATION if services.members is not None else ()
+    for module in (*_ROUTERS, *_PAGES, *federation):
         app.include_router(module.router)
     complete_openapi(app)
     app.add_middleware(
         BodyLimit,
         uploads=(datasets.router.prefix, data.PATH),
         upload_mb=services.settings.upload_mb,
+        small=(join.PATH,),
     )
     app.add_middleware(SecurityHeaders, tls=services.settings.secure_cookies)
     return app

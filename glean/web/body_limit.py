@@ -27,7 +27,7 @@ class BodyLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, *, limit_mb: Callable[[str], int], refuse: Callable[[int], ASGIApp]
+        self, app: ASGIApp, *, limit_mb: Callable[[str], float], refuse: Callable[[float], ASGIApp]
     ) -> None:
         self._app = app
         self._limit_mb = limit_mb

@@ -17,6 +17,7 @@ from glean.service.services import Services, open_services
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from tests.inprocess_runs import config_of, run
+from tests.service.federations import make_federation
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +68,18 @@ def services(results: Path) -> Iterator[Services]:
 def client(services: Services) -> TestClient:
     """Who talks to it without a token."""
     return TestClient(create_app(services), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def federation(results: Path) -> Iterator[Services]:
+    """The parts of a service that bakeries reach."""
+    folder = make_federation(results)
+    settings = ServiceSettings(results=results, longest_queue=3, federation=folder.path)
+    found = open_services(settings)
+    found.discovery.refresh()
+    yield found
+    found.workers.close()
+    found.database.close()
 
 
 def token(services: Services, scope: Scope) -> dict[str, str]:

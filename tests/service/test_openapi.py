@@ -31,6 +31,7 @@ from glean.service.app import create_app
 from glean.service.problems import MEDIA_TYPE
 from glean.service.services import Services, open_services
 from glean.service.settings import ServiceSettings
+from tests.service.federations import make_federation
 
 OPENAPI = "/api/v1/openapi.json"
 CHECKS = [
@@ -40,14 +41,19 @@ CHECKS = [
     response_schema_conformance,
 ]
 HEALTH = ("/healthz", "/readyz")
-ALL = {"400", "401", "403", "404", "409", "413", "416", "422", "429", "503", "507"}
+JOINING = ("/join", "/join/ca.crt")
+ALL = {"400", "401", "403", "404", "409", "410", "413", "416", "422", "429", "503", "507"}
 
 
 @pytest.fixture
 def services(results: Path) -> Iterator[Services]:
     """A service with room for many runs, whose worker's work is done in this process."""
     shutil.copytree(next(results.glob("2*")), results / "20260101T000000Z-8001")
-    found = open_services(ServiceSettings(results=results, longest_queue=20, upload_mb=1))
+    federation = make_federation(results).path
+    settings = ServiceSettings(
+        results=results, longest_queue=20, upload_mb=1, federation=federation
+    )
+    found = open_services(settings)
     found.discovery.refresh()
     with mock.patch.object(WorkerPool, "run", lambda _, function, *given: function(*given)):
         yield found
@@ -81,6 +87,10 @@ def known(client: TestClient, admin: dict[str, str], three_bakeries: str) -> dic
     for model in ended:
         client.post(f"/api/v1/models/{model}/promote", headers=admin)
     token = client.post("/api/v1/tokens", headers=admin, json={"name": "Ada"}).json()
+    invitations = [
+        client.post("/api/v1/invitations", headers=admin, json={"bakery": name}).json()
+        for name in ("Harbour", "Hill")
+    ]
     return {
         "run_id": made + ended,
         "run": ended,
@@ -91,6 +101,7 @@ def known(client: TestClient, admin: dict[str, str], three_bakeries: str) -> dic
         "dataset_id": [table.json()["id"]],
         "bakery": table.json()["bakeries"],
         "token_id": [token["id"]],
+        "invitation_id": [one["id"] for one in invitations],
         "name": ["model.ubj", "run.json", "rounds.csv"],
         "file": ["sales.csv"],
         "format": ["csv"],
@@ -144,7 +155,7 @@ def send_cases(
         case.validate_response(answer, checks=CHECKS, headers=headers)
 
     each = hypothesis.settings(
-        max_examples=cases // (len(routes) - len(HEALTH)) + 1,
+        max_examples=cases // (len(routes) - len(HEALTH)) + 2,
         database=None,
         deadline=None,
         phases=[hypothesis.Phase.generate],
@@ -190,7 +201,7 @@ def test_every_route_is_described(schema: dict[str, Any]) -> None:
             described = schema["components"]["schemas"].get(name, {})
             assert "example" in body or described.get("examples"), route
             bodies += 1
-    assert bodies == 7
+    assert bodies == 9
 
 
 def test_examples_of_bodies_are_valid(schema: dict[str, Any]) -> None:
@@ -202,13 +213,14 @@ def test_examples_of_bodies_are_valid(schema: dict[str, Any]) -> None:
 
 
 def test_every_error_is_declared(schema: dict[str, Any]) -> None:
-    """All are problem details, but that it isn't ready; all but the health checks want a token."""
+    """All are problem details, but that it isn't ready; health and joining want no token."""
     for route, operation in operations(schema):
         errors = {status for status in operation["responses"] if status >= "400"}
         if route.endswith(HEALTH):
             assert errors <= {"503"}, route
             continue
-        assert {"401", "403", "429", "503"} <= errors <= ALL, route
+        of_token = set() if route.endswith(JOINING) else {"401", "403"}
+        assert of_token | {"429", "503"} <= errors <= ALL, route
         for status in errors:
             (media_type,) = operation["responses"][status]["content"]
             assert media_type == MEDIA_TYPE, route

@@ -9,6 +9,7 @@ from glean.languages.language import NOTHING, Language
 from glean.runs.events import RoundFinished, RunFinished, event_of
 from glean.runs.phase_events import PhaseStarted
 from glean.service.accounts.scopes import Scope
+from glean.service.membership.member_states import MemberState
 from glean.service.runs.client_states import ClientState
 from glean.service.runs.listing import RunOrder
 from glean.service.runs.status import RunStatus
@@ -27,6 +28,17 @@ def state_words(language: Language) -> dict[ClientState, str]:
         ClientState.FAILED: _("failed"),
         ClientState.REFUSED: _("left out"),
         ClientState.DONE: _("done"),
+    }
+
+
+def member_words(language: Language) -> dict[MemberState, str]:
+    """Say how members of the federation stand."""
+    _ = language.gettext
+    return {
+        MemberState.JOINED: _("joined"),
+        MemberState.WAITING: _("invited"),
+        MemberState.MISSING: _("missing"),
+        MemberState.SHUT_OUT: _("shut out"),
     }
 
 

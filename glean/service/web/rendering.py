@@ -13,6 +13,7 @@ from glean.runs.folder import INTERRUPTED
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import BrowserSession
 from glean.service.runs.status import ENDED, RunStatus
+from glean.service.services import services_of
 from glean.service.web.labels import score_text
 from glean.service.web.static_files import url_of
 from glean.web.accepted_language import language_for
@@ -62,6 +63,7 @@ def page(
         **values,
         session=session,
         path=request.url.path,
+        federation=services_of(request).members is not None,
         language=speaks,
         gettext=speaks.gettext,
         ngettext=speaks.ngettext,

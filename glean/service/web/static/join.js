@@ -1,0 +1,8 @@
+// Shows the command with the invitation, which stands in the link's fragment: that is sent nowhere.
+"use strict";
+(() => {
+  const whole = /^#\d+\.[\w-]{64}$/.test(location.hash);
+  document.getElementById("no-invitation").hidden = whole;
+  if (!whole) return;
+  document.getElementById("command").textContent = `glean join '${location.href}' --sales my.csv`;
+})();
