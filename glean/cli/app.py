@@ -11,6 +11,7 @@ from glean import __version__
 from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
+from glean.cli.invite import invite
 from glean.cli.model_card import model_card
 from glean.cli.node import node
 from glean.cli.plan import forecast, plan
@@ -20,6 +21,7 @@ from glean.cli.run import run
 from glean.cli.serve import serve
 from glean.cli.shop import shop
 from glean.cli.simulate import simulate
+from glean.cli.status import status
 from glean.regular_files import absolute_path
 
 DAILY = "At a bakery"
@@ -58,6 +60,8 @@ app.command(rich_help_panel=DAILY)(node)
 app.command(rich_help_panel=FEDERATION)(simulate)
 app.command(rich_help_panel=FEDERATION)(run)
 app.command(rich_help_panel=FEDERATION)(serve)
+app.command(rich_help_panel=FEDERATION)(invite)
+app.command(rich_help_panel=FEDERATION)(status)
 app.command(rich_help_panel=FEDERATION)(certificates)
 app.command(rich_help_panel=LOOKING)(model_card)
 app.command(rich_help_panel=LOOKING)(privacy_ledger)

@@ -14,6 +14,7 @@ from glean.errors import GleanError, SettingsError
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
 from glean.service.services import Services, open_services
+from glean.service.serving_file import serving_file
 from glean.service.settings import DEFAULT_HOST, DEFAULT_PORT, ServiceSettings
 
 FIRST_TOKEN = "first token"  # noqa: S105 # nosec B105 # a name
@@ -119,8 +120,10 @@ def serve(settings: ServiceSettings, listening: Listening, ready: Callable[[str]
     try:
         app = create_app(services)
         server = uvicorn.Server(_config(app, listening))
-        ready(_address(listening, open_socket))
-        server.run(sockets=[open_socket])
+        address = _address(listening, open_socket)
+        ready(address)
+        with serving_file(settings.home, address):
+            server.run(sockets=[open_socket])
     finally:
         open_socket.close()
 

@@ -72,5 +72,5 @@ def _limit_mb(path: str) -> int:
     return UPLOAD_MB if path in UPLOADS else FORM_MB
 
 
-def _too_large(_limit_mb: int) -> ASGIApp:
+def _too_large(_limit_mb: float) -> ASGIApp:
     return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

@@ -1,0 +1,71 @@
+"""`glean invite`: a bakery's invitation, on the operator's machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glean.cli.errors import friendly_errors
+from glean.errors import SettingsError
+from glean.regular_files import absolute_path
+
+ACTOR = "glean invite"
+
+
+@friendly_errors()
+def invite(
+    bakery: Annotated[str, typer.Argument(help="The bakery's name, as all members will see it.")],
+    results: Annotated[
+        Path, typer.Option(help="Folder of the run folders, as `glean serve` has it.")
+    ] = Path("results"),
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long it is good for.")] = 7,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="For a member that lost its key: give it a new one.")
+    ] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Withdraw the invitation that it was sent.")
+    ] = False,
+    database: Annotated[
+        str, typer.Option(help="SQLAlchemy's URL, where `glean serve` was given one.")
+    ] = "",
+) -> None:
+    """Invite a bakery: a link, a command to type there, and a QR code.
+
+    The link is good once, for this bakery, and is shown this once: only a hash of its secret is
+    kept. An earlier one that is still open is withdrawn.
+    """
+    from glean.service.membership.operator_access import operator_access
+    from glean.service.settings import ServiceSettings
+
+    if withdraw and replace:
+        raise SettingsError("--withdraw and --replace don't go together: one ends an invitation")
+    settings = ServiceSettings(results=absolute_path(results), database=database)
+    with operator_access(settings) as access:
+        if withdraw:
+            if not access.invitations.withdraw_of(bakery):
+                raise SettingsError(f"found no open invitation of {bakery!r}")
+            access.audit_log.note(ACTOR, "invitation.withdraw", detail=bakery)
+            typer.echo(f"withdrawn: the invitation of {bakery}")
+            return
+        from glean.service.membership.inviting import invite as make
+
+        made = make(access.members, access.invitations, bakery, days=days, replaces_key=replace)
+        access.audit_log.note(ACTOR, "invitation.create", made.row.id, detail=bakery)
+    typer.echo(made.link)
+    typer.echo(f"\nTyped at {bakery}, until {made.row.expires_at[:16].replace('T', ' ')} UTC:\n")
+    typer.echo(f"    {made.command}\n")
+    if in_terminal():
+        from glean.web.qr_code import qr_text
+
+        typer.echo(qr_text(made.link))
+    if replace:
+        typer.echo("It gives this member a new key; the others are shown that, and confirm it.")
+    typer.echo("Send it to this bakery alone. It is good once, and isn't shown again.", err=True)
+
+
+def in_terminal() -> bool:
+    """Whether somebody looks at what is printed."""
+    return sys.stdout.isatty()
