@@ -98,7 +98,12 @@ def make_plan(
         *left_out,
     )
     page = bake_page(
-        plan, language, units_label=context.units_label, known_until=today, remarks=remarks
+        plan,
+        language,
+        units_label=context.units_label,
+        known_until=today,
+        remarks=remarks,
+        groups={name: product.category for name, product in products.items()},
     )
     unknown = missing_inputs(context, known_future)
     of_day = tuple(row for row in rows if row.date == day)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glean.evaluation.pages.bake_plan_page import bake_page
 from glean.evaluation.pages.plan_sheet import (
@@ -17,6 +21,7 @@ from glean.evaluation.pages.plan_sheet import (
     WIDTH_MM,
     SheetLayout,
     SheetRow,
+    name_size,
     sheet_layout,
 )
 from glean.forecasting.drivers import Driver, foremost
@@ -41,10 +46,9 @@ def row(name: str = "Roggenbrot", why: str = "Montag: mehr") -> SheetRow:
     return SheetRow(name, "1.250", "1.049 bis 3.091", why)
 
 
-def laid_out(rows: list[SheetRow], **given: list[str]) -> SheetLayout:
-    told = {"remarks": [], "foot": [], **given}
+def laid_out(rows: list[SheetRow], remarks: Sequence[str] = ()) -> SheetLayout:
     title = ("Bäckerei Grün", "Mittwoch", "23. Dezember 2026")
-    return sheet_layout(rows, HEADS, title=title, with_week=True, **told)
+    return sheet_layout(rows, HEADS, title=title, remarks=remarks, foot=(), with_week=True)
 
 
 def test_few_products_are_in_the_largest_type() -> None:
@@ -86,7 +90,7 @@ def plan_of(count: int, code: LanguageCode, *, days: int = 7) -> BakePlan:
 
 
 def test_a_crowded_page_names_fewer_reasons() -> None:
-    """The strongest, and a promotion, however weak; a page with room names them all."""
+    """The strongest, and a promotion, however weak; one with room names two, columns none."""
     promotion = Driver("promotion", 0.01, "promotion")
     assert foremost((*WHY, promotion), 2) == (WHY[0], promotion)
     assert foremost(WHY, 3) == WHY
@@ -97,22 +101,83 @@ def test_a_crowded_page_names_fewer_reasons() -> None:
             units_label="units",
             known_until=dt.date(2026, 12, 22),
         )
-        for count in (3, 30)
+        for count in (3, 14, 80)
     ]
-    assert [page.count("Wednesday: a little more") for page in pages] == [3, 0]
-    assert [page.count("this special day before: much more") for page in pages] == [3, 30]
+    words = ("this special day before: much more", "recent days", "Wednesday: a little more")
+    found = [[page.count(text) for text in words] for page in pages]
+    assert found == [[3, 3, 0], [14, 0, 0], [0, 0, 0]]
+
+
+LONG = "Sonnenblumenkernvollkornbrotscheibenverpackung"
+
+
+def lines_of(count: int) -> tuple[PlannedProduct, ...]:
+    return plan_of(count, "de").products
+
+
+def page_of(products: Sequence[PlannedProduct], groups: Mapping[str, str] | None = None) -> str:
+    plan = replace(plan_of(1, "en"), products=tuple(products))
+    day = dt.date(2026, 12, 22)
+    return bake_page(plan, language("en"), units_label="units", known_until=day, groups=groups)
+
+
+@pytest.mark.parametrize("count", [3, 14, 40, 90])
+def test_no_word_of_a_name_is_wider_than_its_place(count: int) -> None:
+    """Its type is made smaller, of that name only; and nothing on the page may break a word."""
+    named = [replace(line, product=f"{LONG} {k}") for k, line in enumerate(lines_of(count))]
+    page = page_of([replace(named[0], product="Brot"), *named])
+    sizes = [float(size) for size in re.findall(r'font-size:([0-9.]+)pt">Sonnen', page)]
+    assert len(sizes) == count
+    assert max(sizes) < float(re.findall(r"--name:([0-9.]+)pt", page)[0])
+    assert "break-word" not in page
+    assert re.search(r'scope="row">Brot<|class="name">Brot<', page)
+
+
+@given(st.text("abc -", min_size=1, max_size=80), st.floats(5, 40), st.floats(10, 120))
+def test_a_name_s_size_lets_its_longest_word_fit(name: str, usual: float, width_mm: float) -> None:
+    """And is never larger than usual."""
+    size = name_size(name, usual, width_mm)
+    assert 0 < size <= usual
+    longest = max(len(word) for word in name.replace("-", "- ").split(" "))
+    assert longest * 0.69 * size * 0.3528 <= width_mm - 4.0 + 1e-6
+
+
+def test_products_stand_in_groups_the_largest_first() -> None:
+    """Each with its heading; without a category at the end, and no headings where all are one."""
+    lines = zip(lines_of(4), "abcd", strict=True)
+    products = [replace(line, product=name) for line, name in lines]
+    page = page_of(products, {"a": "Rolls", "b": "Loaves", "d": "Rolls"})
+    order = re.findall(r'scope="row(?:group)?">([A-Za-z]+)<', page)
+    assert order == ["Rolls", "a", "d", "Loaves", "b", "c"]
+    assert "rowgroup" not in page_of(products, dict.fromkeys("abcd", "Rolls"))
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_what_is_not_baked_has_no_line(count: int) -> None:
+    """Few are named below, many are counted."""
+    named = [replace(line, product=f"name {k}") for k, line in enumerate(lines_of(count))]
+    page = page_of([*(replace(line, bake=0.0) for line in named), *lines_of(1)])
+    assert page.count('class="bake"') == 1
+    words = "Nothing of: name 0 and name 1." if count == 2 else "Nothing of 30 further products."
+    assert words in page
 
 
 @pytest.mark.skipif(chromium() is None, reason="there is no Chromium")
-@pytest.mark.parametrize("code", ["en", "de", "fr"])
-def test_fourteen_products_print_on_one_sheet(code: LanguageCode, tmp_path: Path) -> None:
-    """With long names, three reasons each, remarks and the days ahead; by a real browser."""
+@pytest.mark.parametrize(
+    ("code", "count"), [("en", 14), ("de", 14), ("fr", 14), ("de", 60), ("fr", 150)]
+)
+def test_any_number_of_products_prints_on_one_sheet(
+    code: LanguageCode, count: int, tmp_path: Path
+) -> None:
+    """With long names, reasons, groups, remarks and the days ahead; by a real browser."""
+    plan = plan_of(count, code)
     html = bake_page(
-        plan_of(14, code),
+        plan,
         language(code),
         units_label="units",
         known_until=dt.date(2026, 12, 22),
         remarks=["Mittwoch, 23. Dezember: ein besonderer Tag. " * 3] * 2,
+        groups={line.product: f"Gruppe {k % 4}" for k, line in enumerate(plan.products)},
     )
     page, printed = tmp_path / "plan.html", tmp_path / "plan.pdf"
     page.write_text(html, encoding="utf-8")

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
-from glean.evaluation.pages.plan_sheet import READABLE_PT, SheetLayout, SheetRow, sheet_layout
-from glean.forecasting.drivers import MOST_NAMED
+from glean.evaluation.pages.wall_sheet import WallLine, WallSheet, wall_page
 from glean.forecasting.plan import BakePlan, PlannedProduct
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
+
+MOST_LISTED = 8
+"""Products of which nothing is baked that are named."""
 
 
 def bake_page(
@@ -24,6 +26,7 @@ def bake_page(
     units_label: str,
     known_until: dt.date,
     remarks: Sequence[str] = (),
+    groups: Mapping[str, str] | None = None,
 ) -> str:
     """Write the page.
 
@@ -39,31 +42,48 @@ def bake_page(
         Last day of which sales were known, for the foot of the page.
     remarks : sequence of str
         What is to be known before the numbers, in that language.
+    groups : mapping of str to str, optional
+        Product -> the category under which it stands.
     """
-    heads = (*plan_heads(language), language.translate("baked"))
-    foot = (_costs(plan, language), _basis(language, known_until))
-    title = (plan.bakery, language.weekday(plan.date), language.date(plan.date))
-    week = _week(plan, language, units_label)
-    for most in range(MOST_NAMED, 0, -1):
-        rows = [_sheet_row(product, language, most) for product in plan.products]
-        layout = sheet_layout(
-            rows, heads, title=title, remarks=remarks, foot=foot, with_week=bool(week)
-        )
-        if layout.bake >= READABLE_PT:
-            break
-    return _FRAME.format(
-        code=language.code,
-        style=_STYLE,
-        sizes=_sizes(layout),
-        title=escape(f"{plan.bakery}, {language.long_day(plan.date)}"),
-        header="<p>{}</p><h1>{}</h1><p>{}</p>".format(*map(escape, title)),
-        remarks="".join(f"<li>{escape(remark)}</li>" for remark in remarks),
-        columns="".join(f'<col style="width:{width:.1f}mm">' for width in layout.columns_mm),
-        heads="".join(f'<th scope="col">{escape(head)}</th>' for head in heads),
-        rows="".join(_row(row) for row in rows),
-        week=week,
-        foot="".join(f"<p>{escape(text)}</p>" for text in foot),
+    baked = [product for product in plan.products if product.bake > 0]
+    return wall_page(
+        WallSheet(
+            title=(plan.bakery, language.weekday(plan.date), language.date(plan.date)),
+            heads=(*plan_heads(language), language.translate("baked")),
+            lines=tuple(_line(product, groups or {}, language) for product in baked),
+            remarks=tuple(remarks),
+            foot=(
+                _costs(plan, language),
+                not_baked([p.product for p in plan.products if p.bake <= 0], language),
+                _basis(language, known_until),
+            ),
+            week=_week(plan, language, units_label),
+        ),
+        language,
     )
+
+
+def _line(product: PlannedProduct, groups: Mapping[str, str], language: Language) -> WallLine:
+    return WallLine(
+        groups.get(product.product, ""),
+        product.product,
+        number(product.bake, language),
+        likely(product.low, product.high, language),
+        tuple(product.why(language, most=most) for most in (2, 1)),
+    )
+
+
+def not_baked(names: Sequence[str], language: Language) -> str:
+    """Say of which products nothing is to be baked, by name where they are few; "" for none."""
+    if not names:
+        return ""
+    if len(names) > MOST_LISTED:
+        return language.translate_count(
+            "Nothing of {count} further product.",
+            "Nothing of {count} further products.",
+            len(names),
+        )
+    return language.translate("Nothing of: {products}.", products=language.listed(list(names)))
 
 
 def plan_heads(language: Language) -> tuple[str, str, str, str]:
@@ -95,36 +115,6 @@ def likely(low: float, high: float, language: Language) -> str:
         low=language.number(math.floor(low)),
         high=language.number(math.ceil(high)),
     )
-
-
-def _sheet_row(product: PlannedProduct, language: Language, most: int) -> SheetRow:
-    return SheetRow(
-        product.product,
-        number(product.bake, language),
-        likely(product.low, product.high, language),
-        product.why(language, most=most),
-    )
-
-
-def _row(row: SheetRow) -> str:
-    return (
-        f'<tr><th scope="row">{escape(row.name)}</th>'
-        f'<td class="bake">{escape(row.bake)}</td>'
-        f'<td class="likely">{escape(row.likely)}</td>'
-        f'<td class="why">{escape(row.why)}</td><td class="tick"></td></tr>'
-    )
-
-
-def _sizes(layout: SheetLayout) -> str:
-    """Write the sizes of type as variables of the style sheet."""
-    sizes = {
-        "bake": f"{layout.bake:.1f}pt",
-        "name": f"{layout.name:.1f}pt",
-        "likely": f"{layout.likely:.1f}pt",
-        "why": f"{layout.why:.1f}pt",
-        "padding": f"{layout.padding_mm:.2f}mm",
-    }
-    return ";".join(f"--{name}:{size}" for name, size in sizes.items())
 
 
 def _week(plan: BakePlan, language: Language, units_label: str) -> str:
@@ -178,74 +168,3 @@ def _basis(language: Language, known_until: dt.date) -> str:
 
 def _sum(plan: BakePlan, name: str) -> float:
     return float(sum(getattr(product, name) for product in plan.products))
-
-
-_FRAME = """<!DOCTYPE html>
-<html lang="{code}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body style="{sizes}">
-<header>{header}</header>
-<ul class="remarks">{remarks}</ul>
-<table>
-<colgroup>{columns}</colgroup>
-<thead><tr>{heads}</tr></thead>
-<tbody>{rows}</tbody>
-</table>
-{week}
-<footer>{foot}</footer>
-</body>
-</html>
-"""
-
-_STYLE = """
-@media screen { body { padding: 8mm 0; } }
-@media screen and (max-width: 180mm) {
-  table { table-layout: auto !important; } col { width: auto !important; } }
-@page { size: A4 portrait; margin: 12mm; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 186mm; color: #000; background: #fff;
-  font-family: "Helvetica Neue", Arial, "Liberation Sans", sans-serif; }
-header { display: flex; align-items: baseline; justify-content: space-between; gap: 6mm;
-  border-bottom: 1.2mm solid #000; padding-bottom: 2mm; margin-bottom: 3mm; }
-header p { margin: 0; font-size: 15pt; line-height: 1.2; }
-header p:last-child { white-space: nowrap; }
-h1 { margin: 0; font-size: 34pt; line-height: 1; }
-h1::first-letter { text-transform: uppercase; }
-.remarks { margin: 0 0 3mm; padding-left: 5mm; font-size: 11pt; }
-.remarks:empty { display: none; }
-h2 { font-size: 12pt; margin: 6mm 0 3mm; }
-table { width: 100%; border-collapse: collapse; table-layout: fixed; line-height: 1.2; }
-section { break-inside: avoid; }
-thead th { font-size: 10pt; font-weight: 400; text-align: right; color: #333; padding: 0 2mm 1mm; }
-thead th:first-child, thead th:nth-child(4) { text-align: left; }
-tbody tr { border-bottom: 0.3mm solid #888; break-inside: avoid; }
-tbody tr:nth-child(even) { background: #f1efea; print-color-adjust: exact;
-  -webkit-print-color-adjust: exact; }
-tbody th { text-align: left; font-weight: 600; overflow-wrap: break-word; hyphens: auto;
-  font-size: var(--name); }
-td, tbody th { padding: var(--padding) 2mm; vertical-align: middle; }
-.bake { text-align: right; font-size: var(--bake); font-weight: 800;
-  font-variant-numeric: tabular-nums; }
-.likely { text-align: right; font-size: var(--likely); font-variant-numeric: tabular-nums; }
-.why { font-size: var(--why); color: #333; }
-.tick { font-size: var(--bake); }
-.tick::before { content: ""; display: block; width: 0.63em; height: 0.63em; margin-left: auto;
-  border: 0.5mm solid #000; }
-.week { display: flex; align-items: flex-end; gap: 3mm; list-style: none; margin: 0; padding: 0;
-  break-inside: avoid; }
-.week li { flex: 1; display: flex; flex-direction: column; align-items: center; font-size: 11pt; }
-.week .units { font-variant-numeric: tabular-nums; }
-.week .bar { display: block; width: 100%; background: #bbb; print-color-adjust: exact;
-  -webkit-print-color-adjust: exact; }
-.week .today .bar { background: #000; }
-.week .today { font-weight: 800; }
-.week .day { text-align: center; line-height: 1.1; margin-top: 1mm; }
-footer { margin-top: 5mm; font-size: 9.5pt; color: #333; }
-footer p { margin: 0 0 1mm; }
-"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SHEET_MM = 273.0
 """Height of A4 within its margins."""
@@ -31,6 +31,8 @@ _PADDING_MM = 4.0
 
 _TABLE_HEAD_MM, _WEEK_MM = 9.5, 50.0
 _TITLE_PT, _BESIDE_TITLE_PT, _GAPS_MM = 34.0, 15.0, 12.0
+_HEADING_MM, _COLUMN_GAP_MM = 7.0, 6.0
+_COLUMN_SIZES_PT = (17.0, 15.0, 13.5, 12.0, 11.0, 10.0, 9.0, 8.0, 7.0)
 _HEAD_PT, _REMARK_PT, _FOOT_PT = 10.0, 11.0, 9.5
 _SMALLEST_NAME_PT, _SMALLEST_LIKELY_PT, _SMALLEST_WHY_PT = 10.5, 10.0, 8.5
 """Whatever the size of the quantities."""
@@ -65,6 +67,8 @@ class SheetLayout:
         Above and below a line.
     columns_mm : tuple of float
         Names, quantities, ranges, reasons, ticks.
+    fits : bool
+        Whether all lines are on one sheet.
     """
 
     bake: float
@@ -73,6 +77,7 @@ class SheetLayout:
     why: float
     padding_mm: float
     columns_mm: tuple[float, float, float, float, float]
+    fits: bool = True
 
     def height_mm(self, rows: Iterable[SheetRow]) -> float:
         """Estimate how high the lines of products are."""
@@ -102,6 +107,7 @@ def sheet_layout(
     remarks: Sequence[str],
     foot: Sequence[str],
     with_week: bool,
+    headings: int = 0,
 ) -> SheetLayout:
     """Choose the largest type in which a plan stays on one sheet, with names in one piece.
 
@@ -117,18 +123,105 @@ def sheet_layout(
         Paragraphs above and below the table.
     with_week : bool
         Whether the days ahead are drawn below it.
+    headings : int
+        Groups that have a heading.
 
     Returns
     -------
     SheetLayout
-        The smallest one where there is too much for any.
+        The smallest one, which doesn't fit, where there is too much for any.
     """
-    around = _title_mm(*title) + _TABLE_HEAD_MM + _WEEK_MM * with_week + 5.0
-    around += sum(_paragraph_mm(text, _REMARK_PT) for text in remarks)
-    around += sum(_paragraph_mm(text, _FOOT_PT) + 1.0 for text in foot)
+    free = free_height_mm(title, remarks, foot, with_week=with_week)
+    free -= _TABLE_HEAD_MM + headings * _HEADING_MM
     tried = [_layout(size, rows, heads) for size in SIZES_PT]
-    fitting = [one for one in tried if around + one.height_mm(rows) <= SHEET_MM] or tried[-1:]
-    return next((one for one in fitting if not one.breaks_a_word(rows)), fitting[0])
+    fitting = [one for one in tried if one.height_mm(rows) <= free]
+    if not fitting:
+        return replace(tried[-1], fits=False)
+    return next((one for one in fitting if not one.breaks_a_word(rows)), fitting[-1])
+
+
+def free_height_mm(
+    title: tuple[str, str, str], remarks: Sequence[str], foot: Sequence[str], *, with_week: bool
+) -> float:
+    """Say how much of the sheet's height the lines have between what stands above and below."""
+    around = _title_mm(*title) + _WEEK_MM * with_week + 5.0
+    around += sum(_paragraph_mm(text, _REMARK_PT) for text in remarks)
+    around += sum(_paragraph_mm(text, _FOOT_PT) + 1.0 for text in foot if text)
+    return SHEET_MM - around
+
+
+@dataclass(frozen=True)
+class ColumnLayout:
+    """Names and numbers in columns beside each other, for products that are many.
+
+    Parameters
+    ----------
+    columns : int
+        How many.
+    bake, name : float
+        Sizes of the quantities and names, points.
+    padding_mm : float
+        Above and below a line.
+    name_mm : float
+        Width of a name.
+    """
+
+    columns: int
+    bake: float
+    name: float
+    padding_mm: float
+    name_mm: float
+
+    def height_mm(self, rows: Iterable[SheetRow]) -> float:
+        """Estimate how high all lines are below each other."""
+        return sum(
+            max(self.bake, _lines(row.name, self.name_mm, self.name, _BOLD_EM) * self.name)
+            * (_LINE * POINT_MM)
+            + 2 * self.padding_mm
+            + 0.2
+            for row in rows
+        )
+
+
+def column_layout(rows: Sequence[SheetRow], *, free_mm: float, headings: int = 0) -> ColumnLayout:
+    """Choose the largest type in which products in two or three columns stay on one sheet.
+
+    Parameters
+    ----------
+    rows : sequence of SheetRow
+        The products' lines; of their words the names and quantities count.
+    free_mm : float
+        Height that they have.
+    headings : int
+        Groups that have a heading.
+    """
+    tried = [_columns_of(size, count, rows) for size in _COLUMN_SIZES_PT for count in (2, 3)]
+    for one in tried:
+        # A column ends where a line ends, and a heading isn't its last one.
+        needed = (one.height_mm(rows) + headings * _HEADING_MM) / one.columns + 2 * _HEADING_MM
+        if needed <= free_mm:
+            return one
+    return tried[-1]
+
+
+def _columns_of(size: float, count: int, rows: Sequence[SheetRow]) -> ColumnLayout:
+    width = (WIDTH_MM - (count - 1) * _COLUMN_GAP_MM) / count
+    bakes = max((_width(row.bake, size, _BOLD_EM) for row in rows), default=0.0)
+    name = 0.8 * size
+    ticks = 0.63 * name * POINT_MM
+    return ColumnLayout(count, size, name, 0.03 * size, width - bakes - ticks - _PADDING_MM)
+
+
+def name_size(name: str, usual: float, width_mm: float) -> float:
+    """Give the size in which no word of a name is wider than its column: words aren't broken.
+
+    Examples
+    --------
+    >>> name_size("Brot", 12.0, 40.0), round(name_size("Sonnenblumenkernbrot", 12.0, 40.0), 1)
+    (12.0, 7.4)
+    """
+    longest = _longest(name, usual, _BOLD_EM)
+    return usual * min(1.0, max(width_mm - _PADDING_MM, 1.0) / max(longest, 1e-9))
 
 
 def _layout(size: float, rows: Sequence[SheetRow], heads: Sequence[str]) -> SheetLayout:
