@@ -21,6 +21,7 @@ WORDS = {
     "joined": "joined",
     "waiting": "invited",
     "missing": "missing",
+    "left": "has left",
     "shut_out": "shut out",
 }
 
@@ -73,6 +74,8 @@ def _member_lines(found: ServiceStatus) -> Iterable[str]:
 def _last_heard(one: MemberStanding) -> str:
     if one.state == "waiting" and one.invitation is not None:
         return f"until {_moment(one.invitation.expires_at)}"
+    if one.state == "left":
+        return ""
     if one.last_heard is None:
         return "never heard of"
     return f"last heard {_moment(one.last_heard.isoformat())}"

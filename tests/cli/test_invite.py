@@ -135,6 +135,12 @@ def test_status_tells_members_by_name_between_runs(
     with serving_file(results / ".service", "https://bakers.example:8700/"):
         assert "service: runs at https://bakers.example:8700/" in typed(results, "status")
     assert "service: doesn't run" in typed(results, "status")
+    with operator_access(ServiceSettings(results=results)) as access:
+        access.members.left("Old Market")
+    assert told(results)["Old Market"] == "left"
+    assert "Old Market  has left\n" in typed(results, "status")
+    with operator_access(ServiceSettings(results=results)) as access:
+        access.members.heard("Old Market")
     monkeypatch.setattr(module.Members, "last_heard", lambda *_: None)
     assert told(results)["Old Market"] == "missing"
     assert "never heard of" in typed(results, "status")

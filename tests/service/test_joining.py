@@ -298,6 +298,7 @@ def test_the_authority_is_for_everybody(client: TestClient, services: Services) 
     assert services.members is not None
     assert answer.content == services.members.folder.authority.read_bytes()
     assert b"PRIVATE" not in answer.content
+    assert answer.headers["x-glean-release"] == __version__
 
 
 def test_without_a_federation_there_are_no_such_routes(results: Path) -> None:

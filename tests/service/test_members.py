@@ -198,5 +198,10 @@ def test_when_each_was_heard_of_outlives_the_service(
     again.heard("Old Market")
     again.close()
     assert "2026-05-01" not in path.read_text(encoding="utf-8")
+    again.left("Old Market")
+    assert Members(folder).has_left("Old Market")
+    assert Members(folder).last_heard("Old Market") is None
+    again.heard("Old Market")
+    assert not Members(folder).has_left("Old Market")
     path.write_text("[1]")
     assert Members(folder).last_heard("Old Market") is None

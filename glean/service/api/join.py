@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from glean import __version__
 from glean.errors import CertificateError
 from glean.privacy.registration import Registration, RegistrationError, read_registration
 from glean.privacy.signing import fingerprint
@@ -30,6 +31,9 @@ router = APIRouter(tags=["joining"], responses=responses(429, 503))
 
 ROOTS = "roots.pem"
 """Where the service has a certificate that another authority gave it: by what that one is known."""
+
+RELEASE_HEADER = "x-glean-release"
+"""Tells whoever looks before it joins which version of Glean runs are of."""
 
 _LONGEST = 1000
 
@@ -124,7 +128,9 @@ def authority(members: Federation) -> Response:
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE, f"ca.crt can't be read: {error.strerror}"
         ) from error
-    return Response(content, media_type="application/x-pem-file")
+    return Response(
+        content, media_type="application/x-pem-file", headers={RELEASE_HEADER: __version__}
+    )
 
 
 def _refuse_many(services: Services, address: str) -> None:

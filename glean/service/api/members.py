@@ -26,7 +26,8 @@ class FederationMember(BaseModel):
     name: str = Field(examples=["Rue Mouffetard"])
     state: MemberState = Field(
         description="Whether it is there; was invited and didn't come yet (waiting); wasn't heard "
-        "of for five minutes (missing); or may take part no longer (shut_out)."
+        "of for five minutes (missing); said that it leaves (left); or may take part no longer "
+        "(shut_out)."
     )
     fingerprint: str = Field(description="Of its signing key; empty while it has none.")
     since: str = Field(description="When it joined, was invited or shut out, UTC.")

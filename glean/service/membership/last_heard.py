@@ -1,4 +1,4 @@
-"""When each member was heard of last: kept in memory, written to a file now and then."""
+"""When each member was heard of last, or that it left: in memory, now and then in a file."""
 
 from __future__ import annotations
 
@@ -36,12 +36,24 @@ class LastHeard:
     def note(self, bakery: str) -> None:
         """Note that a member was heard of just now."""
         with self._lock:
-            first = bakery not in self._times
+            first = self._times.get(bakery) is None
             self._times[bakery] = dt.datetime.now(dt.UTC)
             self._fresh = True
             due = first or time.monotonic() - self._written >= WRITTEN_EVERY_S
         if due:
             self.write()
+
+    def note_left(self, bakery: str) -> None:
+        """Note that a member has left; heard of again, it is back."""
+        with self._lock:
+            self._times[bakery] = None
+            self._fresh = True
+        self.write()
+
+    def has_left(self, bakery: str) -> bool:
+        """Whether a member said that it leaves, and wasn't heard of since."""
+        with self._lock:
+            return bakery in self._times and self._times[bakery] is None
 
     def of(self, bakery: str) -> dt.datetime | None:
         """When a member was heard of last; None where it never was."""
@@ -55,7 +67,8 @@ class LastHeard:
                 return
             self._fresh, self._written = False, time.monotonic()
             texts = {
-                name: at.isoformat(timespec="seconds") for name, at in sorted(self._times.items())
+                name: at and at.isoformat(timespec="seconds")
+                for name, at in sorted(self._times.items())
             }
             try:
                 write_whole(self._path, json.dumps(texts, ensure_ascii=False, indent=1).encode())
@@ -64,10 +77,12 @@ class LastHeard:
                 LOG.warning("%s can't be written: %s", self._path, error)
 
 
-def _read(path: Path) -> dict[str, dt.datetime]:
+def _read(path: Path) -> dict[str, dt.datetime | None]:
     try:
         found = json.loads(path.read_bytes())
-        times = {str(name): dt.datetime.fromisoformat(text) for name, text in found.items()}
+        times = {
+            str(name): text and dt.datetime.fromisoformat(text) for name, text in found.items()
+        }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    return {name: at for name, at in times.items() if at.tzinfo is not None}
+    return {name: at for name, at in times.items() if at is None or at.tzinfo is not None}

@@ -1,4 +1,4 @@
-"""How each bakery of a federation stands: joined, waiting, missing, shut out."""
+"""How each bakery of a federation stands: joined, waiting, missing, left, shut out."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class MemberState(StrEnum):
     JOINED = "joined"
     WAITING = "waiting"
     MISSING = "missing"
+    LEFT = "left"
     SHUT_OUT = "shut_out"
 
 
@@ -66,10 +67,10 @@ def standings(members: Members, invitations: Invitations) -> list[MemberStanding
 
     def of(member: Member, *, out: bool) -> MemberStanding:
         heard = members.last_heard(member.bakery)
-        state = MemberState.SHUT_OUT if out else _state(heard)
+        state = _state(heard, left=members.has_left(member.bakery))
         return MemberStanding(
             name=member.bakery,
-            state=state,
+            state=MemberState.SHUT_OUT if out else state,
             fingerprint=fingerprint(member.signing_key),
             since=times.get(member.bakery, ""),
             last_heard=heard,
@@ -91,7 +92,9 @@ def counted(found: list[MemberStanding]) -> dict[MemberState, int]:
     return {state: counts[state] for state in MemberState if counts[state]}
 
 
-def _state(heard: dt.datetime | None) -> MemberState:
+def _state(heard: dt.datetime | None, *, left: bool) -> MemberState:
+    if left:
+        return MemberState.LEFT
     quiet = dt.timedelta(minutes=QUIET_MINUTES)
     there = heard is not None and dt.datetime.now(dt.UTC) - heard < quiet
     return MemberState.JOINED if there else MemberState.MISSING

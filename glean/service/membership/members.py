@@ -176,6 +176,14 @@ class Members:
         """When a member was heard of last; None where it never was."""
         return self._heard.of(bakery)
 
+    def left(self, bakery: str) -> None:
+        """Note that a member said that it leaves; it stays one, and may come back."""
+        self._heard.note_left(bakery)
+
+    def has_left(self, bakery: str) -> bool:
+        """Whether a member has left, and wasn't heard of since."""
+        return self._heard.has_left(bakery)
+
     def on_change(self, callback: Callable[[], None]) -> None:
         """Have something called after each change, by whomever it was made."""
         self._callbacks.append(callback)

@@ -38,6 +38,7 @@ def member_words(language: Language) -> dict[MemberState, str]:
         MemberState.JOINED: _("joined"),
         MemberState.WAITING: _("invited"),
         MemberState.MISSING: _("missing"),
+        MemberState.LEFT: _("has left"),
         MemberState.SHUT_OUT: _("shut out"),
     }
 
