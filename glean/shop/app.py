@@ -13,7 +13,16 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from glean.shop.access import Access
-from glean.shop.pages import day_list, language, more
+from glean.shop.pages import (
+    closing,
+    day_list,
+    exports,
+    language,
+    more,
+    product_details,
+    products,
+    review,
+)
 from glean.shop.parts import Shop
 from glean.shop.web import static_files
 from glean.shop.web.rendering import page
@@ -22,6 +31,11 @@ from glean.web.headers import SecurityHeaders
 
 PAGES = (
     day_list,
+    closing,
+    review,
+    products,
+    product_details,
+    exports,
     more,
     language,
     static_files,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 
 from glean.errors import GleanError
 from glean.shop.parts import Shop
@@ -33,6 +34,7 @@ class Background:
     def close(self) -> None:
         """Look no more; a plan that is being made is given up with its worker."""
         self._end.set()
+        self._shop.wake.set()
 
     def _run(self) -> None:
         while not self._end.is_set():
@@ -42,8 +44,17 @@ class Background:
                 LOG.warning("%s", error)
             except Exception:  # the pages go on whatever it was, and so does the next look
                 LOG.exception("a look at plans and exports failed")
-            self._end.wait(LOOK_S)
+            self._shop.wake.wait(LOOK_S)
+            self._shop.wake.clear()
 
     def look(self) -> None:
         """Do what is due."""
+        self._look_for_exports()
+        self._shop.till.look()
+        self._shop.till.bring_times()
         self._shop.planner.look()
+
+    def _look_for_exports(self) -> None:
+        folder = self._shop.choices.get("exports-folder", "")
+        if folder:
+            self._shop.till.look_into(Path(folder))

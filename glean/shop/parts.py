@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
 from glean.operations.worker_pool import WorkerPool
 from glean.shop.plans.kept_plans import KeptPlans
 from glean.shop.plans.planner import Planner
+from glean.shop.plans.till import Till
 from glean.shop.settings import ShopSettings
 from glean.shop.store.assortment import Assortment
 from glean.shop.store.baking import Baking
 from glean.shop.store.choices import Choices
+from glean.shop.store.closing import Closing
 from glean.shop.store.database import ShopDatabase
+from glean.shop.store.exports import Exports
 from glean.shop.store.tables import TABLES
 
 Clock = Callable[[], dt.datetime]
@@ -37,14 +41,22 @@ class Shop:
         What is baked, and how.
     baking : Baking
         Ticks and corrections.
+    closing : Closing
+        Left-overs and sold-out times.
+    exports : Exports
+        Exports that were read.
     plans : KeptPlans
         Plans that were made.
     planner : Planner
         What makes them.
+    till : Till
+        What brings sales into the table.
     workers : WorkerPool
         A process for what needs pandas.
     clock : callable
         Gives the local time, with its zone.
+    wake : Event
+        Set by pages, so that the thread beside them looks now.
     """
 
     settings: ShopSettings
@@ -52,10 +64,14 @@ class Shop:
     choices: Choices
     assortment: Assortment
     baking: Baking
+    closing: Closing
+    exports: Exports
     plans: KeptPlans
     planner: Planner
+    till: Till
     workers: WorkerPool
     clock: Clock
+    wake: threading.Event = field(default_factory=threading.Event)
 
     @property
     def today(self) -> dt.date:
@@ -83,6 +99,7 @@ def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
     database = ShopDatabase(settings.database, TABLES)
     choices, assortment = Choices(database), Assortment(database)
     plans, workers = KeptPlans(settings.folder / "plans"), WorkerPool()
+    closing, exports = Closing(database), Exports(database)
     planner = Planner(settings, plans, choices, assortment, workers, clock)
     return Shop(
         settings=settings,
@@ -90,8 +107,11 @@ def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
         choices=choices,
         assortment=assortment,
         baking=Baking(database),
+        closing=closing,
+        exports=exports,
         plans=plans,
         planner=planner,
+        till=Till(settings, exports, closing, workers, clock),
         workers=workers,
         clock=clock,
     )

@@ -35,7 +35,7 @@ def test_what_a_day_costs_stands_above_the_list(client: TestClient) -> None:
     text = client.get("/").text
     assert re.search(r"About \d+ left over, \d+ missed\.", text)
     assert re.search(r"That costs about [\d.,]+\s€\.", text)
-    assert "days a product" not in text
+    assert "of 10 days." not in text.partition("</form>")[0]
 
 
 def test_a_tap_ticks_and_another_one_takes_it_back(client: TestClient, shop: Shop) -> None:

@@ -104,7 +104,19 @@ def list_of(shop: Shop, plan: KeptPlan) -> tuple[ListLine, ...]:
         plan,
         corrections=shop.baking.corrections(plan.date),
         ticked=shop.baking.ticked(plan.date),
+        left_over=left_over_for(shop, plan),
     )
+
+
+def left_over_for(shop: Shop, plan: KeptPlan) -> dict[str, float]:
+    """Give units that are still good on a plan's day, by product: of the last day that told."""
+    found: dict[str, float] = {}
+    keeps = {line.product: line.shelf_life_days for line in plan.products}
+    longest = int(max(keeps.values(), default=1.0))
+    for days in range(longest - 1, 0, -1):
+        left = shop.closing.left_over(plan.date - dt.timedelta(days=days))
+        found |= {name: units for name, units in left.items() if keeps.get(name, 1.0) > days}
+    return found
 
 
 def days_to_bake(shop: Shop) -> list[dt.date]:
@@ -142,7 +154,7 @@ def summary_of(cost: DayCost, shop: Shop, speaks: Language) -> list[str]:
     if cost.unpriced:
         said.append(
             speaks.translate(
-                "On {days} of 10 days a product doesn't sell out.",
+                "Each product suffices on about {days} of 10 days.",
                 days=speaks.number(cost.days_of_ten),
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glean.shop.store import assortment, baking, choices
+from glean.shop.store import assortment, baking, choices, closing, exports
 
 TABLES = (
     choices.TABLE,
@@ -11,4 +11,7 @@ TABLES = (
     assortment.TRAYS,
     baking.TICKS,
     baking.CORRECTIONS,
+    closing.LEFT_OVERS,
+    closing.SOLD_OUT,
+    exports.TABLE,
 )

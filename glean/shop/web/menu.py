@@ -6,9 +6,12 @@ from glean.languages.catalogues import translatable
 
 TABS = (
     ("/", translatable("Bake")),
+    ("/closing", translatable("Evening")),
+    ("/review", translatable("Look back")),
+    ("/products", translatable("Products")),
     ("/more", translatable("More")),
 )
 """Address and name of each tab."""
 
-MORE: tuple[tuple[str, str], ...] = ()
+MORE: tuple[tuple[str, str], ...] = (("/exports", translatable("Sales from the till")),)
 """Address and name of each page behind "More"."""

@@ -53,10 +53,28 @@ def page(
         _=speaks.gettext,
         units=lambda value: units_text(value, speaks),
         money=lambda value: money_text(value, shop, speaks),
+        today=shop.today,
+        fit=fitting_class,
         alerts=alerts_of(shop, speaks),
         **values,
     )
     return HTMLResponse(content, status, {"Vary": "Cookie, Accept-Language"})
+
+
+def fitting_class(name: str) -> str:
+    """Name the size of type in which the longest word of a product fits a phone, unbroken.
+
+    Examples
+    --------
+    >>> fitting_class("Dark rye"), fitting_class("Vollkornbrötchen")
+    ('', 'long')
+    """
+    longest = max(map(len, name.replace("-", "- ").split()), default=0)
+    return next((size for letters, size in _SIZES if longest > letters), "")
+
+
+_SIZES = ((20, "longest"), (16, "longer"), (12, "long"))
+"""Letters of a word beyond which it is set smaller."""
 
 
 def shop_name(shop: Shop) -> str:
