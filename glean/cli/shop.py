@@ -26,6 +26,14 @@ def shop(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; the next free one where it is busy.")
     ] = PORT,
+    weather: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Who is asked for the weather once a place is entered on the page, in "
+            "Open-Meteo's format; by default Open-Meteo itself.",
+        ),
+    ] = "",
     language: Annotated[
         str, typer.Option(metavar="en|de|fr", help="Of the page; else the browser's.")
     ] = "",
@@ -43,5 +51,6 @@ def shop(
         bakery=bakery,
         products=products,
         language=language_of(language) if language else None,
+        weather=weather,
     )
     serve(settings, port, lambda address: typer.echo(f"the bakery's page: {address}", err=True))

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 
     from glean.forecasting.context import ForecastContext
     from glean.forecasting.recursive_forecast import ForecastRow
+    from glean.operations.kept_weather import KeptWeather
+    from glean.sales.firm_orders import FirmOrder
     from glean.sales.products import Product
     from glean.sales.table import SalesTable
+    from glean.sales.told_day import ToldDay
+
+WEATHER_LIMIT_S = 5.0
+"""Seconds that a plan waits for the weather."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,14 @@ class ShopRequest:
         `service_level`; beats the product list.
     trays : mapping of str to mapping
         Product -> weekday (0 is Monday) -> `batch_size` and `minimum`.
+    told : tuple of ToldDay
+        What was entered of days to come.
+    orders : tuple of FirmOrder
+        What is ordered; of these the ones that the till counts are taken off the sales.
+    weather_url : str
+        Provider of the weather; "" asks nobody.
+    place : tuple of (float, float) or None
+        Latitude and longitude of the shop, for the weather.
     """
 
     home: Path
@@ -64,6 +78,10 @@ class ShopRequest:
     least: float = 0.0
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trays: Mapping[str, Mapping[int, Mapping[str, float]]] = field(default_factory=dict)
+    told: tuple[ToldDay, ...] = ()
+    orders: tuple[FirmOrder, ...] = ()
+    weather_url: str = ""
+    place: tuple[float, float] | None = None
 
 
 def make_shop_plans(request: ShopRequest) -> dict[str, Any]:
@@ -73,7 +91,8 @@ def make_shop_plans(request: ShopRequest) -> dict[str, Any]:
     -------
     dict
         `plans`: a dict a day, as `docs/shop.md` lists them; `products`: all products of late, with
-        `name`, `category`, `units` a day and `last`, the day of its last sale; `known_until`.
+        `name`, `category`, `units` a day and `last`, the day of its last sale; `known_until`;
+        `ahead`, from `days_ahead_values`.
 
     Raises
     ------
@@ -81,13 +100,20 @@ def make_shop_plans(request: ShopRequest) -> dict[str, Any]:
         As the readers and `make_plan` do.
     """
     from glean.operations.bakery_context import read_bakery
+    from glean.operations.days_ahead import days_ahead_values
     from glean.operations.plan import make_plan
     from glean.operations.plan_values import VERSION, plan_values, products_of_late
+    from glean.sales.firm_orders import walk_in_sales
+    from glean.sales.weather_columns import with_weather
 
-    sales = read_bakery(request.sales, request.bakery)
+    weather = _weather(request)
+    sales = with_weather(
+        walk_in_sales(read_bakery(request.sales, request.bakery), request.orders),
+        {day: (said.temperature_c, said.rain_mm) for day, said in weather.days.items()},
+    )
     listed = _listed(request)
     context = _context(request, sales, listed)
-    known_future = _known_future(request, context)
+    known_future = _known_future(request, context, weather)
     plans = []
     for day in _days(request, context, known_future):
         made = make_plan(
@@ -113,6 +139,7 @@ def make_shop_plans(request: ShopRequest) -> dict[str, Any]:
         "known_until": f"{context.today:%Y-%m-%d}",
         "plans": plans,
         "products": products_of_late(sales, listed),
+        "ahead": days_ahead_values(context, weather, today=request.today),
     }
 
 
@@ -167,11 +194,36 @@ def _for_weekday(
     return found
 
 
-def _known_future(request: ShopRequest, context: ForecastContext) -> Any:
+def _weather(request: ShopRequest) -> KeptWeather:
+    """Ask for the weather, if that is wanted; nothing is known where it isn't."""
+    from glean.operations.kept_weather import KeptWeather, current_weather
+    from glean.outgoing.weather import Place, fetch_weather, provider
+
+    if not request.weather_url or request.place is None:
+        return KeptWeather(Place.of(0.0, 0.0))
+    address, place = provider(request.weather_url), Place.of(*request.place)
+    return current_weather(
+        request.home / "shop",
+        place,
+        lambda there: fetch_weather(address, there, limit_s=WEATHER_LIMIT_S),
+        now=dt.datetime.now(dt.UTC),
+    )
+
+
+def _known_future(request: ShopRequest, context: ForecastContext, weather: KeptWeather) -> Any:
+    from glean.forecasting.future_rows import days_ahead
     from glean.operations.known_future import read_known_future
+    from glean.operations.told_days import known_future_of
     from glean.sales.known_future import NOTHING_KNOWN
 
-    return NOTHING_KNOWN if request.coming is None else read_known_future(request.coming, context)
+    file = NOTHING_KNOWN if request.coming is None else read_known_future(request.coming, context)
+    return known_future_of(
+        request.told,
+        weather.days,
+        days=days_ahead(context.today),
+        products=context.table.rows["product"].unique(),
+        also=file,
+    )
 
 
 def _days(request: ShopRequest, context: ForecastContext, known_future: Any) -> list[pd.Timestamp]:

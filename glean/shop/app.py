@@ -15,10 +15,12 @@ from starlette.types import ASGIApp
 from glean.shop.access import Access
 from glean.shop.pages import (
     closing,
+    coming_days,
     day_list,
     exports,
     language,
     more,
+    orders,
     product_details,
     products,
     review,
@@ -36,6 +38,8 @@ PAGES = (
     products,
     product_details,
     exports,
+    coming_days,
+    orders,
     more,
     language,
     static_files,

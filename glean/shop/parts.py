@@ -18,8 +18,10 @@ from glean.shop.store.assortment import Assortment
 from glean.shop.store.baking import Baking
 from glean.shop.store.choices import Choices
 from glean.shop.store.closing import Closing
+from glean.shop.store.coming import Coming
 from glean.shop.store.database import ShopDatabase
 from glean.shop.store.exports import Exports
+from glean.shop.store.orders import Orders
 from glean.shop.store.tables import TABLES
 
 Clock = Callable[[], dt.datetime]
@@ -45,6 +47,10 @@ class Shop:
         Left-overs and sold-out times.
     exports : Exports
         Exports that were read.
+    coming : Coming
+        What is known of days to come.
+    orders : Orders
+        What is ordered.
     plans : KeptPlans
         Plans that were made.
     planner : Planner
@@ -66,6 +72,8 @@ class Shop:
     baking: Baking
     closing: Closing
     exports: Exports
+    coming: Coming
+    orders: Orders
     plans: KeptPlans
     planner: Planner
     till: Till
@@ -100,7 +108,8 @@ def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
     choices, assortment = Choices(database), Assortment(database)
     plans, workers = KeptPlans(settings.folder / "plans"), WorkerPool()
     closing, exports = Closing(database), Exports(database)
-    planner = Planner(settings, plans, choices, assortment, workers, clock)
+    coming, orders = Coming(database), Orders(database)
+    planner = Planner(settings, plans, choices, assortment, workers, clock, coming, orders)
     return Shop(
         settings=settings,
         database=database,
@@ -109,6 +118,8 @@ def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
         baking=Baking(database),
         closing=closing,
         exports=exports,
+        coming=coming,
+        orders=orders,
         plans=plans,
         planner=planner,
         till=Till(settings, exports, closing, workers, clock),

@@ -9,6 +9,7 @@ from typing import Any
 
 from glean.errors import SettingsError
 from glean.languages.language import Language
+from glean.outgoing.weather import OPEN_METEO, provider
 from glean.regular_files import absolute_path, read_regular, words_of
 
 DEFAULT_PORT = 8701
@@ -35,6 +36,8 @@ class ShopSettings:
         Of the pages, unless a browser chose one; None goes by the browser.
     lan : bool
         Whether other machines of the shop's network reach it.
+    weather : str
+        Address of the provider of the weather; asked only once a place was entered.
     """
 
     home: Path
@@ -43,6 +46,7 @@ class ShopSettings:
     products: Path | None = None
     language: Language | None = None
     lan: bool = False
+    weather: str = OPEN_METEO
 
     @property
     def folder(self) -> Path:
@@ -63,6 +67,7 @@ def shop_settings(
     products: Path | None = None,
     language: Language | None = None,
     lan: bool = False,
+    weather: str = "",
 ) -> ShopSettings:
     """Put together what was typed and what the home says.
 
@@ -90,6 +95,7 @@ def shop_settings(
         products=None if products is None else absolute_path(products),
         language=language,
         lan=lan,
+        weather=provider(weather or OPEN_METEO).url,
     )
 
 

@@ -10,8 +10,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from glean.languages.language import Language
+from glean.sales.firm_orders import ordered_on
+from glean.shop.pages.coming_days import told_of
 from glean.shop.parts import Shop
 from glean.shop.plans.bake_list import DayCost, ListLine, bake_list, cost_of, in_groups
+from glean.shop.plans.events import with_events, with_ordered
 from glean.shop.plans.kept_plans import KeptPlan
 from glean.shop.web.forms import Form, Parts, number_of, see, text_of, wants_json
 from glean.shop.web.rendering import language_for, money_text, page, units_text
@@ -49,6 +52,7 @@ def show_day(request: Request, shop: Parts, day: dt.date) -> Response:
         total=sum(line.bake for line in lines),
         expected=sum(line.plan.expected for line in lines),
         new=new_products(shop),
+        told=told_of(shop, day, speaks),
     )
 
 
@@ -100,8 +104,10 @@ def _as_json(request: Request, shop: Shop, plan: KeptPlan, product: str) -> dict
 
 def list_of(shop: Shop, plan: KeptPlan) -> tuple[ListLine, ...]:
     """Make the list of a plan with all that was entered."""
+    ordered = ordered_on(shop.orders.firm(), plan.date)
     return bake_list(
-        plan,
+        with_ordered(with_events(plan, shop.coming.on(plan.date)), ordered),
+        ordered=ordered,
         corrections=shop.baking.corrections(plan.date),
         ticked=shop.baking.ticked(plan.date),
         left_over=left_over_for(shop, plan),
@@ -121,7 +127,10 @@ def left_over_for(shop: Shop, plan: KeptPlan) -> dict[str, float]:
 
 def days_to_bake(shop: Shop) -> list[dt.date]:
     """Days from today on that have a plan, or the last two where none is ahead."""
-    days = shop.plans.days()
+    closed = {
+        day for one in shop.coming.since(shop.today) if one.kind == "closed" for day in one.days()
+    }
+    days = [day for day in shop.plans.days() if day not in closed]
     return [day for day in days if day >= shop.today][:2] or days[-2:]
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ from glean.operations.shop_plans import ShopRequest, make_shop_plans
 from glean.operations.worker_pool import WorkerPool
 from glean.runs.folder import write_whole
 from glean.runs.model_card import MODEL_NAMES
+from glean.sales.told_day import ToldDay
 from glean.shop.plans.kept_plans import KeptPlans
 from glean.shop.settings import ShopSettings
 from glean.shop.store.assortment import Assortment, trays_by_weekday
 from glean.shop.store.choices import Choices
+from glean.shop.store.coming import Coming, ComingDays
+from glean.shop.store.orders import Orders
 
 LOG = logging.getLogger("glean.shop")
 
@@ -27,6 +30,8 @@ COMING = "coming.csv"
 """In the page's folder: what is known of the days to come, if anything is."""
 
 PRODUCTS = "products.json"
+
+AHEAD = "ahead.json"
 
 LOOK_S = 20.0
 """How often it looks whether a file has changed."""
@@ -65,6 +70,10 @@ class Planner:
         Where pandas and XGBoost are.
     clock : callable
         Gives the local time.
+    coming : Coming
+        What is known of days to come.
+    orders : Orders
+        What is ordered.
     """
 
     def __init__(
@@ -75,6 +84,8 @@ class Planner:
         assortment: Assortment,
         workers: WorkerPool,
         clock: Callable[[], dt.datetime],
+        coming: Coming,
+        orders: Orders,
     ) -> None:
         self._settings = settings
         self._plans = plans
@@ -82,6 +93,8 @@ class Planner:
         self._assortment = assortment
         self._workers = workers
         self._clock = clock
+        self._coming = coming
+        self._orders = orders
         self._lock = threading.Lock()
         self._tried = ""
         self.state = PlanState()
@@ -94,6 +107,14 @@ class Planner:
             )
         except (OSError, ValueError):
             return []
+        return found
+
+    def ahead(self) -> dict[str, Any]:
+        """Give what was known of the weeks ahead when plans were made; empty before."""
+        try:
+            found: dict[str, Any] = json.loads((self._settings.folder / AHEAD).read_bytes())
+        except (OSError, ValueError):
+            return {}
         return found
 
     def look(self) -> bool:
@@ -125,11 +146,11 @@ class Planner:
 
     def request(self) -> ShopRequest:
         """Say what plans are asked for, by all that is known here."""
-        coming = self._settings.folder / COMING
+        coming, today = self._settings.folder / COMING, self._clock().date()
         return ShopRequest(
             home=self._settings.home,
             sales=self._settings.sales,
-            today=self._clock().date(),
+            today=today,
             bakery=self._settings.bakery,
             products=self._settings.products,
             coming=coming if coming.is_file() else None,
@@ -138,6 +159,10 @@ class Planner:
             least=float(self._choices.get("least-units", 0.0)),
             settings=self._assortment.said(),
             trays=trays_by_weekday(self._assortment.trays()),
+            told=tuple(told_days(self._coming.since(today), today)),
+            orders=tuple(order for order in self._orders.firm() if order.rung_up),
+            weather_url=self._settings.weather if self._choices.get("place") else "",
+            place=_place(self._choices.get("place")),
         )
 
     def _make(self) -> None:
@@ -145,6 +170,8 @@ class Planner:
         self._plans.keep(made["plans"], self._clock())
         products = json.dumps(made["products"], ensure_ascii=False).encode()
         write_whole(self._settings.folder / PRODUCTS, products)
+        ahead = json.dumps(made["ahead"], ensure_ascii=False).encode()
+        write_whole(self._settings.folder / AHEAD, ahead)
 
     def _fingerprint(self) -> str:
         """Name all that plans go by; a file by its size and the time of its last change."""
@@ -155,6 +182,30 @@ class Planner:
             *(request.home / name for name in MODEL_NAMES),
         ]
         return repr((request, [_changed(path) for path in files]))
+
+
+def told_days(coming: Iterable[ComingDays], today: dt.date) -> Iterator[ToldDay]:
+    """Say of each day what the forecast can go by; until the last school holiday all are known."""
+    known = list(coming)
+    school = [one for one in known if one.kind == "school"]
+    last = max((one.last for one in school), default=today - dt.timedelta(days=1))
+    for k in range((last - today).days + 1):
+        yield ToldDay(today + dt.timedelta(days=k), school_holiday=0.0)
+    for one in known:
+        for day in one.days():
+            match one.kind:
+                case "closed":
+                    yield ToldDay(day, one.product, open=0.0)
+                case "open":
+                    yield ToldDay(day, one.product, open=1.0)
+                case "promotion":
+                    yield ToldDay(day, one.product, promotion=1.0)
+                case "school":
+                    yield ToldDay(day, school_holiday=1.0)
+
+
+def _place(found: Any) -> tuple[float, float] | None:
+    return None if not found else (float(found[0]), float(found[1]))
 
 
 def _changed(path: Path) -> tuple[int, int] | None:

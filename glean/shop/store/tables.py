@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from glean.shop.store import assortment, baking, choices, closing, exports
+from glean.shop.store import assortment, baking, choices, closing, coming, exports, orders
 
 TABLES = (
     choices.TABLE,
@@ -14,4 +14,6 @@ TABLES = (
     closing.LEFT_OVERS,
     closing.SOLD_OUT,
     exports.TABLE,
+    coming.COMING,
+    orders.ORDERS,
 )

@@ -13,5 +13,9 @@ TABS = (
 )
 """Address and name of each tab."""
 
-MORE: tuple[tuple[str, str], ...] = (("/exports", translatable("Sales from the till")),)
+MORE: tuple[tuple[str, str], ...] = (
+    ("/coming", translatable("Coming days")),
+    ("/orders", translatable("Orders")),
+    ("/exports", translatable("Sales from the till")),
+)
 """Address and name of each page behind "More"."""
