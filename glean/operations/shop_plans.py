@@ -213,7 +213,7 @@ def _weather(request: ShopRequest) -> KeptWeather:
 def _known_future(request: ShopRequest, context: ForecastContext, weather: KeptWeather) -> Any:
     from glean.forecasting.future_rows import days_ahead
     from glean.operations.known_future import read_known_future
-    from glean.operations.told_days import known_future_of
+    from glean.operations.shop_future import known_future_of
     from glean.sales.known_future import NOTHING_KNOWN
 
     file = NOTHING_KNOWN if request.coming is None else read_known_future(request.coming, context)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from glean.sales.firm_orders import FirmOrder
 from glean.sales.told_day import ToldDay
 from glean.shop.parts import Shop
-from glean.shop.plans.planner import told_days
+from glean.shop.plans.planner import each_told_day
 from glean.shop.store.coming import ComingDays
 from tests.shop.conftest import NOW, PRODUCTS
 from tests.shop.test_bake_page import baked
@@ -103,7 +103,7 @@ def test_a_closed_day_has_no_list_and_the_plan_is_told(client: TestClient, shop:
 def test_where_school_is_out_is_told_of_all_days_until_then() -> None:
     """What comes after the last holidays that were entered isn't known."""
     last = TODAY + dt.timedelta(days=3)
-    told = list(told_days([ComingDays("school", TOMORROW, last)], TODAY))
+    told = list(each_told_day([ComingDays("school", TOMORROW, last)], TODAY))
     final = {one.day: one.school_holiday for one in told}
     assert [final[TODAY + dt.timedelta(days=k)] for k in range(4)] == [0.0, 1.0, 1.0, 1.0]
     assert max(final) == last

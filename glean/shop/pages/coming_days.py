@@ -82,7 +82,6 @@ def _page(request: Request, shop: Shop, problem: str = "") -> Response:
         listed=sorted(listed),
         kinds=NAMES,
         products=[item["name"] for item in shop.planner.products()],
-        today=today,
         last=today + dt.timedelta(days=365),
         region=shop.choices.get("region", ahead.get("region", "")),
         problem=problem,

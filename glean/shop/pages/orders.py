@@ -62,7 +62,6 @@ def _page(request: Request, shop: Shop, problem: str = "") -> Response:
         weekdays=[
             (k, speaks.weekday(_MONDAY + dt.timedelta(days=k), short=True)) for k in range(7)
         ],
-        today=today,
         problem=problem,
     )
 

@@ -159,7 +159,7 @@ class Planner:
             least=float(self._choices.get("least-units", 0.0)),
             settings=self._assortment.said(),
             trays=trays_by_weekday(self._assortment.trays()),
-            told=tuple(told_days(self._coming.since(today), today)),
+            told=tuple(each_told_day(self._coming.since(today), today)),
             orders=tuple(order for order in self._orders.firm() if order.rung_up),
             weather_url=self._settings.weather if self._choices.get("place") else "",
             place=_place(self._choices.get("place")),
@@ -184,7 +184,7 @@ class Planner:
         return repr((request, [_changed(path) for path in files]))
 
 
-def told_days(coming: Iterable[ComingDays], today: dt.date) -> Iterator[ToldDay]:
+def each_told_day(coming: Iterable[ComingDays], today: dt.date) -> Iterator[ToldDay]:
     """Say of each day what the forecast can go by; until the last school holiday all are known."""
     known = list(coming)
     school = [one for one in known if one.kind == "school"]
