@@ -12,6 +12,7 @@ from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
 from glean.cli.invite import invite
+from glean.cli.join import join, leave, members
 from glean.cli.model_card import model_card
 from glean.cli.node import node
 from glean.cli.plan import forecast, plan
@@ -56,6 +57,9 @@ app.add_typer(data_app, rich_help_panel=DAILY)
 app.command(rich_help_panel=DAILY)(shop)
 app.command(rich_help_panel=DAILY)(plan)
 app.command(rich_help_panel=DAILY)(forecast)
+app.command(rich_help_panel=DAILY)(join)
+app.command(rich_help_panel=DAILY)(leave)
+app.command(rich_help_panel=DAILY)(members)
 app.command(rich_help_panel=DAILY)(node)
 app.command(rich_help_panel=FEDERATION)(simulate)
 app.command(rich_help_panel=FEDERATION)(run)

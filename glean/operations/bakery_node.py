@@ -19,6 +19,7 @@ from glean.federation.node.key_log_follower import KeyLogFollower
 from glean.federation.node.member_auth import MemberAuth
 from glean.federation.node.member_client import MemberClient
 from glean.node_settings import NodeSettings
+from glean.operations.joining.node_status import NodeStatus
 from glean.privacy.model_key import ModelKey
 from glean.privacy.node_key import NodeKey, read_node_key
 from glean.privacy.request_signature import RequestSigner
@@ -161,7 +162,7 @@ def run_node(prepared: PreparedNode) -> None:
             prepared.config.get("bakery") or prepared.config["sales"],
             installed.release,
         )
-        LastingNode(fleet, hosts, memory).run()
+        LastingNode(fleet, hosts, memory, report=NodeStatus(prepared.home).write).run()
 
 
 def _member_of(prepared: PreparedNode) -> tuple[MemberAuth | None, Callable[[], None]]:

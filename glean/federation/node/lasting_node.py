@@ -38,6 +38,8 @@ ENDED_CHECK_S = 60.0
 
 KILLED = "this bakery's node ended with the message in its hand, and is back"
 
+CONNECTED, WAITING, STOPPED = "connected", "waiting", "stopped"
+
 Answer = TypeVar("Answer")
 
 
@@ -52,6 +54,9 @@ class LastingNode:
         What answers.
     memory : NodeMemory
         What outlives this process.
+    report : callable
+        Told how it stands, each time that this changes: "connected", "waiting" or "stopped", and
+        why.
     sleep, clock : callable
         A pause of so many seconds, and the time in seconds.
     """
@@ -62,12 +67,14 @@ class LastingNode:
         hosts: RunHosts,
         memory: NodeMemory,
         *,
+        report: Callable[[str, str], None] = lambda _state, _why: None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fleet = fleet
         self._hosts = hosts
         self._memory = memory
+        self._report = report
         self._sleep = sleep
         self._clock = clock
         self._node_id: int | None = None
@@ -92,8 +99,10 @@ class LastingNode:
                     if self._node_id is None:
                         raise
                     LOG.warning("%s; tried again", error)
+                    self._report(WAITING, str(error))
                 except (UnreachableError, NotAdmittedError) as error:
                     LOG.warning("%s; tried again in %.0f s", error, retry_s)
+                    self._report(WAITING, str(error))
                 self._sleep(retry_s)
                 retry_s = min(2 * retry_s, LONGEST_RETRY_S)
         finally:
@@ -115,6 +124,7 @@ class LastingNode:
         self._memory.keep_number(number)
         self._node_id = number
         LOG.info("connected; the server knows this node as number %d", number)
+        self._report(CONNECTED, "")
         return number
 
     def _serve(self, node_id: int) -> None:
@@ -164,6 +174,7 @@ class LastingNode:
                 self._insist(self._hosts.refresh)
         except RefusalError as error:
             LOG.warning("refused (%s): %s", error.kind, error)
+            self._report(CONNECTED, str(error))
             return self._error(head, f"the bakery refuses: {error.kind}; its own log says more")
         except MessageLostError as error:
             LOG.warning("a message of run %d can't be read: %s", head.run_id, error)
@@ -205,6 +216,7 @@ class LastingNode:
 
     def _leave(self) -> None:
         """Answer what is in hand, and go; a server that can't be reached finds out by itself."""
+        self._report(STOPPED, "")
         if self._node_id is not None:
             with suppress(FederationError):
                 self._answer_left(self._node_id)

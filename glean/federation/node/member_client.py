@@ -7,10 +7,12 @@ registration each is signed by the bakery's key.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx
@@ -31,8 +33,13 @@ AUTHORITY_PATH = "/join/ca.crt"
 REGISTRATION_PATH = "/join"
 MEMBERSHIP_PATH = "/v1/members/self"
 KEY_LOG_PATH = "/v1/members/key-log"
+LEAVE_PATH = "/v1/members/leave"
+
+RELEASE_HEADER = "x-glean-release"
+"""Header of the answer to `AUTHORITY_PATH`: version of Glean that the server's runs have."""
 
 _LIMIT_S = 20.0
+_LONGEST_RELEASE = 40
 _MOST_BYTES = 50 * 2**20
 _REFUSALS = {400, 403, 404, 409, 410, 413, 422, 429}
 
@@ -119,6 +126,31 @@ class MemberClient:
         """Close the connection."""
         self._client.close()
 
+    def check_reachable(self) -> None:
+        """Make a connection, by which the server's certificate is checked.
+
+        Raises
+        ------
+        UnreachableError, ForeignServerError
+            The server can't be reached, or is another one.
+        """
+        with plain_errors(self._address):
+            self._client.get(AUTHORITY_PATH).raise_for_status()
+
+    def leave(self) -> None:
+        """Say that this bakery leaves its federation.
+
+        Raises
+        ------
+        NotAdmittedError, UnreachableError, ForeignServerError
+            As of `membership`.
+        """
+        with plain_errors(self._address):
+            response = self._client.request("POST", LEAVE_PATH, auth=self._auth)
+            if response.status_code in (401, 403):
+                raise NotAdmittedError(_detail(response))
+            response.raise_for_status()
+
     def register(self, registration: Mapping[str, str]) -> tuple[Welcome, tuple[KeyLogEntry, ...]]:
         """Register the bakery's keys by the secret of its invitation.
 
@@ -170,9 +202,28 @@ class MemberClient:
             return _object(response)
 
 
-def fetch_authority(
+@dataclass(frozen=True)
+class ServerFacts:
+    """What anybody may ask a server.
+
+    Parameters
+    ----------
+    authority : bytes
+        Certificate by which it is known, PEM.
+    time : datetime or None
+        Its clock, to the second; None where it doesn't say.
+    release : str
+        Version of Glean that its runs have; "" where it doesn't say.
+    """
+
+    authority: bytes
+    time: dt.datetime | None
+    release: str
+
+
+def fetch_facts(
     address: str, fingerprint: bytes, *, get: Callable[..., httpx.Response] = httpx.get
-) -> bytes:
+) -> ServerFacts:
     """Fetch the authority's certificate, and take it only if it is the invitation's.
 
     Whoever answers isn't known yet: nothing is sent to it, and what it sends counts for nothing
@@ -186,11 +237,6 @@ def fetch_authority(
         SHA-256 of the certificate in DER.
     get : callable
         Makes the request.
-
-    Returns
-    -------
-    bytes
-        The certificate, PEM.
 
     Raises
     ------
@@ -218,7 +264,15 @@ def fetch_authority(
             f"{found.hex()[:16]}…, the invitation has {fingerprint.hex()[:16]}…. Ask the operator "
             "for a new invitation, by a way that you trust"
         )
-    return response.content
+    release = response.headers.get(RELEASE_HEADER, "")[:_LONGEST_RELEASE]
+    return ServerFacts(response.content, _time(response), release)
+
+
+def _time(response: httpx.Response) -> dt.datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
 
 
 def _entries(found: Mapping[str, Any]) -> tuple[KeyLogEntry, ...]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
-import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from glean.federation.node.member_client import (
     MemberClient,
     RegistrationRefusedError,
-    fetch_authority,
+    fetch_facts,
 )
 from glean.federation.node.server_errors import (
     ForeignServerError,
@@ -30,55 +28,24 @@ from glean.privacy.key_log import KeyLogError
 from glean.privacy.members import new_keys
 from glean.privacy.registration import write_registration
 from glean.privacy.request_signature import RequestSigner, read_signed
+from tests.https_server import HttpResponse, HttpsServer
 from tests.processes import free_port
 
 KEYS = new_keys("Rue Mouffetard")
 WELCOME = {"bakery": "Rue Mouffetard", "federation": "Seine", "release": "0.1.0"}
 
 
-class Answers:
-    """An HTTPS server on loopback that answers what it is told, and keeps what came."""
+class Answers(HttpsServer):
+    """Answers what it is told."""
 
     def __init__(self, folder: Path) -> None:
-        make_certificates(folder, hosts=["127.0.0.1"])
-        self.authority = (folder / "ca.crt").read_bytes()
-        self.answer: tuple[int, bytes] = (200, b"{}")
-        self.came: list[tuple[str, str, dict[str, str], bytes]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                length = int(self.headers.get("content-length", 0))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                outer.came.append((self.command, self.path, headers, self.rfile.read(length)))
-                status, body = outer.answer
-                self.send_response(status)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_POST = do_GET  # noqa: N815 # the name that http.server looks for
-
-            def log_message(self, *_: object) -> None:
-                return None
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "server.pem", folder / "server.key")
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.address = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self.answer = HttpResponse(body=b"{}")
+        super().__init__(folder, lambda _: self.answer)
 
     def says(self, status: int, found: Any) -> None:
         """Set what it answers."""
-        self.answer = (status, found if isinstance(found, bytes) else json.dumps(found).encode())
-
-    def close(self) -> None:
-        """End it."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        body = found if isinstance(found, bytes) else json.dumps(found).encode()
+        self.answer = HttpResponse(status, body)
 
 
 @pytest.fixture
@@ -98,17 +65,19 @@ def fingerprint(pem: bytes) -> bytes:
 def test_the_authority_of_the_invitation_is_taken(server: Answers) -> None:
     """And by it the server's own certificate is checked from then on."""
     server.says(200, server.authority)
-    assert fetch_authority(server.address, fingerprint(server.authority)) == server.authority
+    found = fetch_facts(server.address, fingerprint(server.authority))
+    assert found.authority == server.authority
+    assert found.time is not None
+    assert abs(dt.datetime.now(dt.UTC) - found.time) < dt.timedelta(seconds=30)
+    assert found.release == ""
 
 
 def test_another_authority_is_refused_before_anything_is_sent(server: Answers) -> None:
     """Whoever sits in between: only the question for the certificate reached it."""
     server.says(200, server.authority)
     with pytest.raises(ForeignServerError, match="isn't the server that invited"):
-        fetch_authority(server.address, bytes(32))
-    assert [(method, path, body) for method, path, _, body in server.came] == [
-        ("GET", "/join/ca.crt", b"")
-    ]
+        fetch_facts(server.address, bytes(32))
+    assert [(r.method, r.target, r.body) for r in server.came] == [("GET", "/join/ca.crt", b"")]
 
 
 def test_what_is_no_server_of_glean_is_said_so(server: Answers) -> None:
@@ -116,9 +85,9 @@ def test_what_is_no_server_of_glean_is_said_so(server: Answers) -> None:
     for status, body in ((200, b"<html>"), (404, b""), (200, b"")):
         server.says(status, body)
         with pytest.raises(UnreachableError):
-            fetch_authority(server.address, bytes(32))
+            fetch_facts(server.address, bytes(32))
     with pytest.raises(UnreachableError, match="nobody answers"):
-        fetch_authority(f"127.0.0.1:{free_port()}", bytes(32))
+        fetch_facts(f"127.0.0.1:{free_port()}", bytes(32))
 
 
 def test_a_server_of_another_authority_gets_no_secret(server: Answers, tmp_path: Path) -> None:
@@ -152,9 +121,10 @@ def test_members_sign_what_they_ask(server: Answers) -> None:
     with MemberClient(server.address, server.authority, RequestSigner(KEYS.signing_key)) as client:
         assert client.membership().federation == "Seine"
         assert client.key_log(3) == ()
-    for method, path, headers, body in server.came:
-        assert read_signed(headers, method, path, body).signing_key == KEYS.member.signing_key
-    assert [path for _, path, _, _ in server.came] == [
+    for r in server.came:
+        found = read_signed(r.headers, r.method, r.target, r.body)
+        assert found.signing_key == KEYS.member.signing_key
+    assert [r.target for r in server.came] == [
         "/v1/members/self",
         "/v1/members/key-log?since=3",
     ]

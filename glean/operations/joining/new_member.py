@@ -1,0 +1,239 @@
+"""A bakery joins: its own keys are made, registered by its invitation, and all it needs is kept.
+
+A kill or a broken network at any moment loses nothing: the keys lie in a folder named for the
+invitation until the server has said under which name they are known.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from glean.errors import CertificateError, SettingsError
+from glean.federation.node.key_log_follower import KeyLogFollower
+from glean.federation.node.member_client import (
+    MemberClient,
+    RegistrationRefusedError,
+    Welcome,
+    fetch_facts,
+)
+from glean.federation.node.server_errors import NotAdmittedError
+from glean.operations.joining.joined_home import (
+    JoinedHome,
+    JoinFacts,
+    default_home,
+    homes_folder,
+    joined_homes,
+)
+from glean.privacy.invitation import Invitation
+from glean.privacy.key_files import CLOSED_FOLDER, write_new
+from glean.privacy.key_log import KeyLogEntry
+from glean.privacy.members import BakeryKeys, Member, new_keys, read_members, write_members
+from glean.privacy.model_key import ModelKey
+from glean.privacy.registration import write_registration
+from glean.privacy.request_signature import RequestSigner
+from glean.regular_files import read_regular
+from glean.runs.folder import write_whole
+from glean.setting_fields import ConfigValue
+
+PUBLIC_FILE = "member.json"
+USED = 409
+"""Status of a server that knows the invitation as used."""
+
+_KEY_FILES = ("node-key", "signing-key", PUBLIC_FILE)
+_NAMELESS = "a bakery that joins"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A bakery that has joined.
+
+    Parameters
+    ----------
+    home : JoinedHome
+        Where it keeps what it needs.
+    facts : JoinFacts
+        Its name, its federation, where the server is.
+    release : str
+        Version of Glean that the server's runs have; "" where it wasn't asked.
+    """
+
+    home: JoinedHome
+    facts: JoinFacts
+    release: str = ""
+
+
+def joined_by(invitation: Invitation, home: Path | None) -> Joined | None:
+    """Find the home from which this invitation was redeemed; None where there is none.
+
+    Raises
+    ------
+    SettingsError
+        The home that is named is another bakery's.
+    """
+    homes = joined_homes() if home is None else (JoinedHome(home.expanduser().absolute()),)
+    for found in homes:
+        if found.joined and found.facts().invitation == invitation.secret_hash:
+            facts = replace(found.facts(), left=False)
+            found.note(facts)
+            return Joined(found, facts)
+    return None
+
+
+def join(
+    invitation: Invitation,
+    *,
+    sales: Path,
+    policy: Mapping[str, ConfigValue],
+    confirms: bool,
+    home: Path | None = None,
+) -> Joined:
+    """Join a federation.
+
+    Parameters
+    ----------
+    invitation : Invitation
+        From the operator.
+    sales : Path
+        The bakery's table.
+    policy : mapping
+        What its owner wants of runs, by keys of the node config.
+    confirms : bool
+        Whether only members count whom the owner confirms; else all whom the operator lets in.
+    home : Path, optional
+        Where it keeps what it needs; by default a folder of its name in `~/glean`.
+
+    Raises
+    ------
+    GleanError
+        Says what is wrong: the server can't be reached or is another one, the invitation was used,
+        or has expired, or the home can't be written.
+    """
+    waiting = _waiting_room(invitation)
+    try:
+        keys = _keys_in(waiting)
+        authority = fetch_facts(invitation.address, invitation.authority).authority
+        welcome, entries = _register(invitation, authority, keys)
+        target = JoinedHome(home.expanduser().absolute()) if home else default_home(welcome.bakery)
+        _settle(target, waiting, welcome, authority=authority, invitation=invitation)
+        _take_log(target, welcome, entries)
+        trust = {"trusted-members": str(target.trusted)} if confirms else {}
+        if confirms and not target.trusted.exists():
+            write_whole(target.trusted, write_members(()))
+        target.write_config(sales, welcome.bakery, {**policy, **trust})
+    except OSError as error:
+        raise SettingsError(
+            f"{error.filename or homes_folder()} can't be used: {error.strerror or error}"
+        ) from error
+    facts = JoinFacts(
+        welcome.bakery, welcome.federation, invitation.address, invitation.secret_hash
+    )
+    target.note(facts)
+    shutil.rmtree(waiting, ignore_errors=True)
+    return Joined(target, facts, welcome.release)
+
+
+def _waiting_room(invitation: Invitation) -> Path:
+    """Give the folder of keys that nobody has a name for yet."""
+    return homes_folder() / f".joining-{invitation.secret_hash[:16]}"
+
+
+def _keys_in(folder: Path) -> BakeryKeys:
+    """Make the bakery's keys, or take those that a call that was cut off has made."""
+    if (folder / PUBLIC_FILE).exists():
+        (member,) = read_members(read_regular(folder / PUBLIC_FILE))
+        return BakeryKeys(
+            member, read_regular(folder / "signing-key"), read_regular(folder / "node-key")
+        )
+    if folder.exists():  # cut off before the keys were whole: nobody knows them
+        shutil.rmtree(folder)
+    folder.mkdir(mode=CLOSED_FOLDER, parents=True)
+    keys = new_keys(_NAMELESS)
+    write_new(folder / "node-key", keys.node_key)
+    write_new(folder / "signing-key", keys.signing_key)
+    write_new(folder / PUBLIC_FILE, write_members([keys.member]))
+    return keys
+
+
+def _register(
+    invitation: Invitation, authority: bytes, keys: BakeryKeys
+) -> tuple[Welcome, tuple[KeyLogEntry, ...]]:
+    signer = RequestSigner(keys.signing_key)
+    with MemberClient(invitation.address, authority, signer) as client:
+        try:
+            return client.register(write_registration(invitation.secret, keys))
+        except RegistrationRefusedError as refusal:
+            if refusal.status != USED:
+                raise
+            try:  # by these very keys, where the answer was lost on the way
+                return client.membership(), client.key_log(1)
+            except NotAdmittedError:
+                raise refusal from None
+
+
+def _settle(
+    target: JoinedHome,
+    waiting: Path,
+    welcome: Welcome,
+    *,
+    authority: bytes,
+    invitation: Invitation,
+) -> None:
+    """Put keys and what vouches for the server into the home; an earlier key is moved aside."""
+    if target.joined and target.authority.exists() and target.authority.read_bytes() != authority:
+        facts = target.facts()
+        raise SettingsError(
+            f"{target.path} is the home of {facts.bakery!r} in the federation "
+            f"{facts.federation!r} at {facts.address}; wanted --home with a folder of its own for "
+            f"{invitation.address}"
+        )
+    target.path.mkdir(mode=CLOSED_FOLDER, parents=True, exist_ok=True)
+    (member,) = read_members(read_regular(waiting / PUBLIC_FILE))
+    named = write_members([Member(welcome.bakery, *member.keys)])
+    if _has_other_keys(target, waiting):
+        aside = target.path / f"keys-before-{invitation.secret_hash[:8]}"
+        aside.mkdir(mode=CLOSED_FOLDER, exist_ok=True)
+        for name in (name for name in _KEY_FILES if (target.path / name).exists()):
+            (target.path / name).replace(aside / name)
+    for name in ("node-key", "signing-key"):
+        if not (target.path / name).exists():
+            write_new(target.path / name, read_regular(waiting / name))
+    write_whole(target.path / PUBLIC_FILE, named)
+    write_whole(target.authority, authority)
+    if welcome.model_key:
+        key = ModelKey.of(welcome.model_key.encode(), source="the server's model-key.pub")
+        known = ModelKey.read(target.model_key) if target.model_key.exists() else key
+        if known != key:
+            raise CertificateError(
+                f"the server has another key for models, {key.fingerprint}, than {target.path} "
+                f"knows, {known.fingerprint}; ask the operator, and remove model-key.pub there if "
+                "it is right"
+            )
+        write_whole(target.model_key, f"{key.line}\n".encode())
+
+
+def _has_other_keys(target: JoinedHome, waiting: Path) -> bool:
+    if not target.signing_key.exists():
+        return False
+    return read_regular(target.signing_key) != read_regular(waiting / "signing-key")
+
+
+def _take_log(target: JoinedHome, welcome: Welcome, entries: tuple[KeyLogEntry, ...]) -> None:
+    """Keep the log of keys; in a home that has one, what came must go on from that."""
+    key = ModelKey.read(target.model_key)
+    follower = KeyLogFollower(target.key_log, target.members, key, lambda _: ())
+    known = len(follower.known().entries)
+    log = follower.take(entries[known:])
+    if entries[:known] != log.entries[:known]:
+        raise CertificateError(
+            f"the server shows another log of members' keys than {target.path} knows; ask the "
+            "other bakeries before you go on"
+        )
+    own = log.member(welcome.bakery)
+    (mine,) = read_members(read_regular(target.path / PUBLIC_FILE))
+    if own is None or own.keys != mine.keys:
+        raise CertificateError(
+            "the server's log of members' keys has another key for this bakery than it registered"
+        )
