@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.served_federation import (
+    CertificatesOption,
+    PublicOption,
+    RootsOption,
+    ServedFederation,
+    read_federation,
+)
 from glean.regular_files import absolute_path
 
+if TYPE_CHECKING:
+    from glean.service.serving import Listening
+    from glean.service.settings import ServiceSettings
+
 HOST, PORT = "127.0.0.1", 8700
+
+WebhookOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--webhook",
+        metavar="URL",
+        help="Told when a run fails or a bakery stays away (JSON); may be repeated.",
+    ),
+]
 
 
 @friendly_errors()
@@ -19,24 +39,22 @@ def serve(
     init: Annotated[
         bool, typer.Option("--init", help="Make the first token and print it, once; then serve.")
     ] = False,
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = HOST,
+    public: PublicOption = "",
+    host: Annotated[
+        str, typer.Option(help=f"Address to listen at; {HOST}, or with --public all.")
+    ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = PORT,
     certificate: Annotated[Path | None, typer.Option(help="For HTTPS: a PEM file.")] = None,
     private_key: Annotated[Path | None, typer.Option(help="For HTTPS: its private key.")] = None,
+    root_certificates: RootsOption = None,
+    certificates: CertificatesOption = None,
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy on this machine speaks HTTPS for it.")
     ] = False,
     runs_at_once: Annotated[
         int, typer.Option(min=1, help="How many runs may go on at once; others wait.")
     ] = 1,
-    webhook: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--webhook",
-            metavar="URL",
-            help="Told when a run fails or a bakery stays away (JSON); may be repeated.",
-        ),
-    ] = None,
+    webhook: WebhookOption = None,
     missing_days: Annotated[
         int, typer.Option(min=1, help="Days after which a bakery is said to stay away.")
     ] = 3,
@@ -49,31 +67,54 @@ def serve(
 ) -> None:
     """Serve the control room: pages to start and watch runs, and a REST API.
 
-    Runs go on when it ends, however it ends, and it finds them again.
+    Runs go on when it ends, however it ends, and it finds them again. With --public NAME it serves
+    a federation too: bakeries join by invitation, and come by the same port.
     """
     from glean.installed_packages import check_installed
-    from glean.service.serving import Listening, initialise
-    from glean.service.serving import rebuild as rebuild_list
-    from glean.service.serving import serve as serve_there
+    from glean.service.serving import Listening
     from glean.service.settings import ServiceSettings
 
     check_installed("alembic", "plotly", "fastapi_offline")
-    listening = Listening(host, port, certificate, private_key, behind_proxy)
+    results, webhooks = absolute_path(results), tuple(webhook or ())
+    given = Listening(host or HOST, port, certificate, private_key, behind_proxy)
+    federation = read_federation(public, given, host, root_certificates, certificates)
+    listening = federation.listening(results)
     listening.check()
     settings = ServiceSettings(
-        results=absolute_path(results),
+        results=results,
         database=database,
         runs_at_once=runs_at_once,
-        webhooks=tuple(webhook or ()),
+        webhooks=webhooks,
         missing_days=missing_days,
+        federation=federation.path(results),
         secure_cookies=listening.by_tls,
     )
+    _serve(settings, listening, federation, init=init, rebuild=rebuild)
+
+
+def _serve(
+    settings: ServiceSettings,
+    listening: Listening,
+    federation: ServedFederation,
+    *,
+    init: bool,
+    rebuild: bool,
+) -> None:
+    from glean.service.serving import initialise
+    from glean.service.serving import rebuild as rebuild_list
+    from glean.service.serving import serve as serve_there
+
     if rebuild:
         typer.echo(f"{rebuild_list(settings)} runs found in {settings.results}")
         return
     if init:
         _say_token(initialise(settings))
-    serve_there(settings, listening, lambda address: typer.echo(f"serving {address}", err=True))
+
+    def ready(address: str) -> None:
+        for line in federation.welcome(settings.results, address):
+            typer.echo(line, err=True)
+
+    serve_there(settings, listening, ready)
 
 
 def _say_token(token: str | None) -> None:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
+    load_pem_public_key,
     load_ssh_private_key,
     load_ssh_public_key,
 )
@@ -85,3 +86,25 @@ def encoded_node_key(line: str) -> bytes:
     if not isinstance(found, ec.EllipticCurvePublicKey):
         raise CertificateError(f"found {line[:60]!r}; wanted a node's public key")
     return found.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def node_key_line(encoded: bytes) -> str:
+    """Give a node's public key as a line of OpenSSH, the form in which lists of members have it.
+
+    Parameters
+    ----------
+    encoded : bytes
+        The key in PEM, as Flower sends it.
+
+    Raises
+    ------
+    CertificateError
+        It is no such key.
+    """
+    try:
+        found = load_pem_public_key(encoded)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        found = None
+    if not isinstance(found, ec.EllipticCurvePublicKey):
+        raise CertificateError("found no public key of a node")
+    return found.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

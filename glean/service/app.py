@@ -25,6 +25,7 @@ from glean.service.api import (
     tokens,
 )
 from glean.service.body_limit import BodyLimit
+from glean.service.gateway.gateway import Gateway
 from glean.service.openapi import complete_openapi
 from glean.service.problems import answer_problems
 from glean.service.services import Services
@@ -94,6 +95,8 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         services.supervisor.start()
+        if services.superlink is not None:
+            services.superlink.start()
         services.alerts.start()
         yield
         await run_in_threadpool(services.close)
@@ -121,4 +124,7 @@ def create_app(services: Services) -> FastAPI:
         small=(join.PATH,),
     )
     app.add_middleware(SecurityHeaders, tls=services.settings.secure_cookies)
+    if services.members is not None:
+        assert services.superlink is not None, "members have a SuperLink"
+        app.add_middleware(Gateway, members=services.members, superlink=services.superlink)
     return app

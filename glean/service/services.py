@@ -34,6 +34,7 @@ from glean.service.runs.supervisor import Supervisor
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.run_defaults import RunDefaults
+from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor, superlink_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Services:
         What runs learn from, what they made, what they came to, and their reports.
     members : Members or None
         Who belongs to the federation that it serves; None where it serves none.
+    superlink : SuperLinkSupervisor or None
+        Looks after the federation's SuperLink; None where it serves none.
     invitations, join_attempts
         Who was invited, and who showed wrong invitations.
     meter : LoadMeter
@@ -85,6 +88,7 @@ class Services:
     models: ModelRegistry
     digests: RunDigests
     members: Members | None
+    superlink: SuperLinkSupervisor | None
     invitations: Invitations
     join_attempts: FailedAttempts
     meter: LoadMeter
@@ -102,6 +106,8 @@ class Services:
     def close(self) -> None:
         """End what this process does; runs go on."""
         self.supervisor.stop()
+        if self.superlink is not None:
+            self.superlink.stop()
         self.alerts.stop()
         self.workers.close()
         if self.members is not None:
@@ -153,6 +159,7 @@ def open_services(settings: ServiceSettings) -> Services:
         models=ModelRegistry(database, settings),
         digests=RunDigests(workers),
         members=members,
+        superlink=None if members is None else superlink_of(members, settings.results),
         invitations=Invitations(database),
         join_attempts=FailedAttempts(),
         meter=LoadMeter(),

@@ -7,12 +7,14 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from glean.errors import GleanError, SettingsError
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
+from glean.service.connection_limits import ConnectionCounts, allow_many_files, limited_protocol
 from glean.service.services import Services, open_services
 from glean.service.serving_file import serving_file
 from glean.service.settings import DEFAULT_HOST, DEFAULT_PORT, ServiceSettings
@@ -20,6 +22,9 @@ from glean.service.settings import DEFAULT_HOST, DEFAULT_PORT, ServiceSettings
 FIRST_TOKEN = "first token"  # noqa: S105 # nosec B105 # a name
 
 _GRACE_S = 5
+
+_KEEP_ALIVE_S = 15
+"""Longer than clients keep a connection, or they would send into one that is just closed."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Listening:
         For TLS, as PEM files.
     behind_proxy : bool
         Whether a proxy on this machine speaks TLS for it and names the true client.
+    public : bool
+        Whether strangers reach it: connections have limits then.
     """
 
     host: str = DEFAULT_HOST
@@ -43,6 +50,7 @@ class Listening:
     certificate: Path | None = None
     private_key: Path | None = None
     behind_proxy: bool = False
+    public: bool = False
 
     @property
     def by_tls(self) -> bool:
@@ -129,8 +137,15 @@ def serve(settings: ServiceSettings, listening: Listening, ready: Callable[[str]
 
 
 def _config(app: object, listening: Listening) -> uvicorn.Config:
+    limits: dict[str, Any] = {}
+    if listening.public:
+        allow_many_files()
+        limits["http"] = limited_protocol(ConnectionCounts())
+        limits["loop"] = "glean.service.connection_limits:new_loop"
+        limits["timeout_keep_alive"] = _KEEP_ALIVE_S
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
+        **limits,
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.private_key,
         proxy_headers=listening.behind_proxy,

@@ -1,0 +1,172 @@
+"""The gateway: bakeries' requests, each checked whole, then sent on to the SuperLink or answered.
+
+It stands before the service's other routes and takes all that begins with `/v1/`. A request is
+looked at in this order, so that a stranger costs little: its call, its headers, whose it claims to
+be, how many of these are at work; then its body is read, its signature proved, and it goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import httpcore
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from glean.privacy.request_signature import KEY_HEADER
+from glean.service.gateway.fleet_access import FleetAccess, readable
+from glean.service.gateway.fleet_calls import (
+    CODE_CALL,
+    CONTENT_TYPE,
+    FLEET_CALLS,
+    METHOD,
+    from_flower,
+    to_flower,
+)
+from glean.service.gateway.member_calls import MEMBER_CALLS, MemberCalls
+from glean.service.gateway.refusals import GatewayRefusalError, busy, no_such_call
+from glean.service.gateway.request_body import RequestBody, announced_length, whole_body
+from glean.service.gateway.upstream import Upstream
+from glean.service.membership.members import Members
+from glean.service.settings import MEGABYTE
+from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor
+
+PREFIX = b"/v1/"
+
+MOST_OF_A_MEMBER, MOST_AT_ONCE = 32, 256
+"""Requests at work at the same time: a node has about ten, where a message has many parts."""
+
+_QUICKLY_HASHED = MEGABYTE
+_READ_S = 60.0
+"""How long whoever asked may take to read a part of the answer."""
+
+
+class Gateway:
+    """Takes bakeries' requests out of those that come to an application.
+
+    Parameters
+    ----------
+    app : ASGIApp
+        What answers all others.
+    members : Members
+        Who belongs to the federation.
+    superlink : SuperLinkSupervisor
+        Where the SuperLink is.
+    """
+
+    def __init__(self, app: ASGIApp, *, members: Members, superlink: SuperLinkSupervisor) -> None:
+        self._app = app
+        self._members = members
+        self._access = FleetAccess(members)
+        self._calls = MemberCalls(members, self._access)
+        self._superlink = superlink
+        self._upstream = Upstream(members.folder.authority)
+        self._at_work: dict[str, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a bakery's request; leave others to the application."""
+        if scope["type"] == "lifespan":
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                await self._upstream.close()
+            return
+        if scope["type"] != "http" or not _path(scope).startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._answer(scope, receive, send)
+        except GatewayRefusalError as refusal:
+            await refusal.send(scope, receive, send)
+        except (ConnectionAbortedError, TimeoutError):
+            return  # whoever asked has gone, or doesn't read; what isn't whole is closed
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = _path(scope)
+        if path in MEMBER_CALLS:
+            await self._calls.answer(scope, receive, send)
+            return
+        if path not in FLEET_CALLS or scope["query_string"]:
+            raise no_such_call()
+        if scope["method"] != METHOD:
+            raise GatewayRefusalError(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"wanted {METHOD}", {"Allow": METHOD}
+            )
+        headers = readable(scope["headers"])
+        _check_kind(headers, path)
+        bakery = self._access.node_member(headers)
+        length = announced_length(scope)
+        with self._counted(bakery):
+            async with whole_body(receive, length) as body:
+                if KEY_HEADER in headers:
+                    await self._prove(headers, path, body)
+                self._members.heard(bakery)
+                await self._forward(scope, path, body, send)
+
+    async def _prove(self, headers: Mapping[str, str], path: bytes, body: RequestBody) -> None:
+        arguments = (headers, METHOD, path.decode("ascii"), body.content)
+        if len(body) <= _QUICKLY_HASHED:
+            self._access.prove(*arguments)
+        else:
+            await asyncio.to_thread(self._access.prove, *arguments)
+
+    async def _forward(self, scope: Scope, path: bytes, body: RequestBody, send: Send) -> None:
+        address = self._superlink.address
+        if address is None:
+            raise busy("the federation's server is starting")
+        headers = to_flower(scope["headers"])
+        async with self._upstream.send_on(address, path, headers, body) as response:
+            await _pass_on(response, send)
+
+    @contextmanager
+    def _counted(self, bakery: str) -> Iterator[None]:
+        """Refuse what a member, or all of them, ask for too much of at the same time."""
+        mine = self._at_work.get(bakery, 0)
+        if mine >= MOST_OF_A_MEMBER or sum(self._at_work.values()) >= MOST_AT_ONCE:
+            raise busy("too many requests at the same time")
+        self._at_work[bakery] = mine + 1
+        try:
+            yield
+        finally:
+            self._at_work[bakery] -= 1
+            if not self._at_work[bakery]:
+                del self._at_work[bakery]
+
+
+def _path(scope: Scope) -> bytes:
+    """Give the path as it travelled: what is decoded could be another one."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return path
+
+
+def _check_kind(headers: Mapping[str, str], path: bytes) -> None:
+    if headers.get("content-type", "").encode("latin-1") != CONTENT_TYPE:
+        raise GatewayRefusalError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"wanted {CONTENT_TYPE.decode()}"
+        )
+    if path == CODE_CALL and KEY_HEADER in headers:
+        raise no_such_call()  # a node of Glean's runs no code that arrives
+
+
+async def _pass_on(response: httpcore.Response, send: Send) -> None:
+    headers = from_flower(response.headers)
+    length = next((v for n, v in response.headers if n.lower() == b"content-length"), None)
+    if length is not None:
+        headers.append((b"content-length", length))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    pending = b""
+    try:
+        async for part in response.aiter_stream():
+            if pending:
+                await _send_part(send, pending, more=True)
+            pending = part
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        raise ConnectionAbortedError from None
+    await _send_part(send, pending, more=False)
+
+
+async def _send_part(send: Send, part: bytes, *, more: bool) -> None:
+    async with asyncio.timeout(_READ_S):
+        await send({"type": "http.response.body", "body": part, "more_body": more})

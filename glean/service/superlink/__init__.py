@@ -1,0 +1,1 @@
+"""The SuperLink behind the service: started, looked after, and told whom to let in."""
