@@ -18,6 +18,7 @@ from glean.cli.node import node
 from glean.cli.plan import forecast, plan
 from glean.cli.privacy_curve import privacy_curve
 from glean.cli.privacy_ledger import privacy_ledger
+from glean.cli.rehearse import rehearse
 from glean.cli.run import run
 from glean.cli.serve import serve
 from glean.cli.shop import shop
@@ -66,6 +67,7 @@ app.command(rich_help_panel=FEDERATION)(run)
 app.command(rich_help_panel=FEDERATION)(serve)
 app.command(rich_help_panel=FEDERATION)(invite)
 app.command(rich_help_panel=FEDERATION)(status)
+app.command(rich_help_panel=FEDERATION)(rehearse)
 app.command(rich_help_panel=FEDERATION)(certificates)
 app.command(rich_help_panel=LOOKING)(model_card)
 app.command(rich_help_panel=LOOKING)(privacy_ledger)

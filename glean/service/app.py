@@ -20,6 +20,7 @@ from glean.service.api import (
     live,
     members,
     models,
+    rehearsal,
     run_details,
     runs,
     tokens,
@@ -43,6 +44,7 @@ from glean.service.web.pages import bakeries as bakery_pages
 from glean.service.web.pages import join as join_page
 from glean.service.web.pages import members as member_pages
 from glean.service.web.pages import models as model_pages
+from glean.service.web.pages import rehearsal as rehearsal_page
 from glean.service.web.pages import runs as run_pages
 from glean.web.headers import SecurityHeaders
 
@@ -55,6 +57,7 @@ _ROUTERS = (
     datasets,
     models,
     forecasts,
+    rehearsal,
     tokens,
     aliases,
 )
@@ -67,6 +70,7 @@ _PAGES = (
     model_pages,
     data,
     bakery_pages,
+    rehearsal_page,
     accounts,
     docs,
     static_files,

@@ -11,6 +11,7 @@ from glean.errors import GleanError
 from glean.federation_folder import FederationFolder
 from glean.languages.language import LanguageCode
 from glean.operations.machine_load import LoadMeter
+from glean.operations.rehearsal.detached_rehearsal import DetachedRehearsal
 from glean.operations.worker_pool import WorkerPool
 from glean.service.accounts.attempts import FailedAttempts
 from glean.service.accounts.audit_log import AuditLog
@@ -65,6 +66,8 @@ class Services:
         Looks after the federation's SuperLink; None where it serves none.
     invitations, join_attempts
         Who was invited, and who showed wrong invitations.
+    rehearsal : DetachedRehearsal
+        A whole federation on this machine, to try.
     meter : LoadMeter
         How busy this machine is.
     workers : WorkerPool
@@ -91,6 +94,7 @@ class Services:
     superlink: SuperLinkSupervisor | None
     invitations: Invitations
     join_attempts: FailedAttempts
+    rehearsal: DetachedRehearsal
     meter: LoadMeter
     reports: RunReports
     workers: WorkerPool
@@ -162,6 +166,7 @@ def open_services(settings: ServiceSettings) -> Services:
         superlink=None if members is None else superlink_of(members, settings.results),
         invitations=Invitations(database),
         join_attempts=FailedAttempts(),
+        rehearsal=DetachedRehearsal(settings.home / "rehearsal"),
         meter=LoadMeter(),
         reports=RunReports(workers),
         workers=workers,

@@ -26,6 +26,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from glean import __version__
+from glean.operations.rehearsal import detached_rehearsal
 from glean.operations.worker_pool import WorkerPool
 from glean.service.app import create_app
 from glean.service.problems import MEDIA_TYPE
@@ -41,6 +42,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 HEALTH = ("/healthz", "/readyz")
+MADE_UP_REHEARSAL = "tests.operations.rehearsal.made_up_worker"
 JOINING = ("/join", "/join/ca.crt")
 ALL = {"400", "401", "403", "404", "409", "410", "413", "416", "422", "429", "503", "507"}
 
@@ -55,8 +57,12 @@ def services(results: Path) -> Iterator[Services]:
     )
     found = open_services(settings)
     found.discovery.refresh()
-    with mock.patch.object(WorkerPool, "run", lambda _, function, *given: function(*given)):
+    with (
+        mock.patch.object(WorkerPool, "run", lambda _, function, *given: function(*given)),
+        mock.patch.object(detached_rehearsal, "_WORKER", MADE_UP_REHEARSAL),
+    ):
         yield found
+        found.rehearsal.end()
     found.workers.close()
     found.database.close()
 
@@ -201,7 +207,7 @@ def test_every_route_is_described(schema: dict[str, Any]) -> None:
             described = schema["components"]["schemas"].get(name, {})
             assert "example" in body or described.get("examples"), route
             bodies += 1
-    assert bodies == 9
+    assert bodies == 10
 
 
 def test_examples_of_bodies_are_valid(schema: dict[str, Any]) -> None:

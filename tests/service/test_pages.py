@@ -31,6 +31,7 @@ PAGES = (
     "/models",
     "/data",
     "/bakeries",
+    "/rehearsal",
     "/accounts",
     "/docs",
 )

@@ -1,0 +1,95 @@
+"""Where a rehearsal takes place: a temporary folder, and the processes that were started in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from glean.errors import FederationError
+from glean.operations.rehearsal.rehearsal_steps import TAKEN_DOWN, RehearsalStep
+from glean.operations.rehearsal.started_process import StartedProcess
+from glean.runs.process_tree import signals_held_back
+
+Tell = Callable[[RehearsalStep], None]
+
+
+class Scene:
+    """The folder and its processes.
+
+    Parameters
+    ----------
+    folder : Path
+        Of its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: list[StartedProcess] = []
+
+    def start(self, name: str, words: Sequence[str]) -> StartedProcess:
+        """Start a command of Glean's, to be ended with the scene."""
+        # Ctrl-C in between would leave a process that nobody knows of.
+        with signals_held_back():
+            log = self.folder / f"{name.replace(' ', '-')}.log"
+            found = StartedProcess(name, words, log=log, environment=_environment(self.folder))
+            self.processes.append(found)
+        return found
+
+    def check(self) -> None:
+        """Refuse to go on without one of them.
+
+        Raises
+        ------
+        FederationError
+            One has ended; says which, and what it printed last.
+        """
+        for process in self.processes:
+            if not process.runs:
+                raise FederationError(
+                    f"{process.name} ended by itself; it printed:\n{process.last_words()}"
+                )
+
+    def end(self) -> None:
+        """End all of them: asked at once, so that none waits for the next one's end."""
+        for process in reversed(self.processes):
+            process.ask_to_end()
+        for process in reversed(self.processes):
+            process.end()
+
+
+@contextmanager
+def scene_for(tell: Tell) -> Iterator[Scene]:
+    """Give a scene, and take all of it down at the end of the body, however that ends.
+
+    Parameters
+    ----------
+    tell : callable
+        Told when all is down.
+    """
+    with signals_held_back():
+        scene = Scene(Path(tempfile.mkdtemp(prefix="glean-rehearsal-")))
+    try:
+        yield scene
+    finally:
+        # A second Ctrl-C waits until nothing is left.
+        with signals_held_back():
+            scene.end()
+            shutil.rmtree(scene.folder, ignore_errors=True)
+            tell(RehearsalStep(TAKEN_DOWN))
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Have everything that is kept at home kept in the folder, but what is compiled for all."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return {
+        "HOME": str(home),
+        "XDG_CACHE_HOME": cache,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }

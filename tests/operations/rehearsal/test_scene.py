@@ -1,0 +1,97 @@
+"""A rehearsal's processes: ended with all that they started, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from glean.errors import FederationError
+from glean.operations.rehearsal import rehearsal_steps as steps
+from glean.operations.rehearsal.rehearsal_steps import RehearsalStep
+from glean.operations.rehearsal.scene import scene_for
+from glean.runs.process_tree import runs
+from tests.processes import REPOSITORY, wait_until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def test_all_is_taken_down_at_the_end() -> None:
+    """Processes, folder; and it is told."""
+    told: list[RehearsalStep] = []
+    with scene_for(told.append) as scene:
+        folder = scene.folder
+        # Any command that lasts does.
+        process = scene.start("shop 1", ["serve", "--results", str(folder), "--port", "0"])
+        wait_until(lambda: "serving" in process.printed(), "it serves")
+        scene.check()
+    assert not psutil.pid_exists(process.pid)
+    assert not folder.exists()
+    assert [step.text for step in told] == [steps.TAKEN_DOWN]
+
+
+def test_one_that_ends_by_itself_is_named() -> None:
+    """With what it printed."""
+    with scene_for(lambda _: None) as scene:
+        process = scene.start("shop 1", ["--version"])
+        wait_until(lambda: not process.runs, "it ended")
+        with pytest.raises(FederationError, match=r"shop 1 ended by itself; it printed:\n\d"):
+            scene.check()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process does anything; what is adopted here stays a zombie."""
+    try:
+        return runs(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
+
+
+SCENE = """
+import time
+from glean.operations.rehearsal.scene import scene_for
+from glean.operations.signals import raised_as_interrupts
+with raised_as_interrupts(), scene_for(lambda step: None) as scene:
+    print(scene.folder, flush=True)
+    for number in range(2):
+        words = ["serve", "--results", str(scene.folder), "--port", "0"]
+        print(scene.start(f"shop {number}", words).pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "lines"),
+    [
+        *((signal.SIGINT, lines) for lines in (1, 2, 3)),
+        *((signal.SIGTERM, lines) for lines in (1, 2, 3)),
+        (signal.SIGKILL, 3),
+    ],
+)
+def test_a_signal_at_any_moment_leaves_nothing(number: signal.Signals, lines: int) -> None:
+    """Before the first process, between two, after both; a kill leaves nothing but the folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCENE],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    seen = [process.stdout.readline().strip() for _ in range(lines)]
+    os.kill(process.pid, number)
+    rest = process.communicate(timeout=60)[0].split()
+    pids = [int(pid) for pid in (*seen[1:], *rest)]
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), "all have ended", limit_s=60)
+    folder = Path(seen[0])
+    if number == signal.SIGKILL:
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        folder.rmdir()
+    assert not folder.exists()
