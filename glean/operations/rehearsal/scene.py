@@ -89,6 +89,7 @@ def _environment(folder: Path) -> dict[str, str]:
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return {
         "HOME": str(home),
+        "FLWR_HOME": str(home / ".flwr"),
         "XDG_CACHE_HOME": cache,
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
