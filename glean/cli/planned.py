@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from glean.evaluation.pages.bake_plan_page import likely, number, plan_heads
+from glean.evaluation.pages.wall_words import likely, number, plan_heads
 from glean.forecasting.plan import LIKELY, BakePlan
 from glean.forecasting.recursive_forecast import ForecastRow
 from glean.languages.language import Language

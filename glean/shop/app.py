@@ -21,9 +21,12 @@ from glean.shop.pages import (
     language,
     more,
     orders,
+    printed,
     product_details,
     products,
     review,
+    weather,
+    week,
 )
 from glean.shop.parts import Shop
 from glean.shop.web import static_files
@@ -40,6 +43,9 @@ PAGES = (
     exports,
     coming_days,
     orders,
+    printed,
+    week,
+    weather,
     more,
     language,
     static_files,

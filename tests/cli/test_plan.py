@@ -17,7 +17,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from glean.cli.app import app
-from glean.evaluation.pages.bake_plan_page import bake_page, number
+from glean.evaluation.pages.bake_plan_page import bake_page
+from glean.evaluation.pages.wall_words import number
 from glean.forecasting.drivers import Driver
 from glean.forecasting.plan import BakePlan, PlannedProduct
 from glean.languages.language import ENGLISH

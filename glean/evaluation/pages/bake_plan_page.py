@@ -8,15 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from glean.evaluation.pages.wall_sheet import WallLine, WallSheet, wall_page
+from glean.evaluation.pages.wall_words import likely, not_baked, number, plan_heads, week_bars
 from glean.forecasting.plan import BakePlan, PlannedProduct
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
-
-MOST_LISTED = 8
-"""Products of which nothing is baked that are named."""
 
 
 def bake_page(
@@ -57,7 +54,7 @@ def bake_page(
                 not_baked([p.product for p in plan.products if p.bake <= 0], language),
                 _basis(language, known_until),
             ),
-            week=_week(plan, language, units_label),
+            week=week_bars(plan.week, plan.date, language, units_label),
         ),
         language,
     )
@@ -71,68 +68,6 @@ def _line(product: PlannedProduct, groups: Mapping[str, str], language: Language
         likely(product.low, product.high, language),
         tuple(product.why(language, most=most) for most in (2, 1)),
     )
-
-
-def not_baked(names: Sequence[str], language: Language) -> str:
-    """Say of which products nothing is to be baked, by name where they are few; "" for none."""
-    if not names:
-        return ""
-    if len(names) > MOST_LISTED:
-        return language.translate_count(
-            "Nothing of {count} further product.",
-            "Nothing of {count} further products.",
-            len(names),
-        )
-    return language.translate("Nothing of: {products}.", products=language.listed(list(names)))
-
-
-def plan_heads(language: Language) -> tuple[str, str, str, str]:
-    """Name the columns of a plan."""
-    return (
-        language.translate("product"),
-        language.translate("bake"),
-        language.translate("likely asked for"),
-        language.translate("why"),
-    )
-
-
-def number(value: float, language: Language) -> str:
-    """Write units for a baker: whole, or to one digit where there are few.
-
-    Examples
-    --------
-    >>> from glean.languages.language import ENGLISH
-    >>> number(120.0, ENGLISH), number(3.26, ENGLISH)
-    ('120', '3.3')
-    """
-    return language.number(value, 0 if value >= 10 or value == round(value) else 1)
-
-
-def likely(low: float, high: float, language: Language) -> str:
-    """Write a likely range in whole units, none of it cut off."""
-    return language.translate(
-        "{low} to {high}",
-        low=language.number(math.floor(low)),
-        high=language.number(math.ceil(high)),
-    )
-
-
-def _week(plan: BakePlan, language: Language, units_label: str) -> str:
-    if len(plan.week) < 2:
-        return ""
-    most = max(units for _, units in plan.week) or 1.0
-    bars = "".join(
-        f'<li class="{"today" if day == plan.date else "other"}">'
-        f'<span class="units">{number(round(units), language)}</span>'
-        f'<span class="bar" style="height:{2 + 18 * units / most:.1f}mm"></span>'
-        f'<span class="day">{language.weekday(day, short=True)}<br>'
-        f"{language.short_day(day)}</span></li>"
-        for day, units in plan.week
-    )
-    # A label that a federation chose itself, like EUR, stays as it is.
-    label = language.translate("units") if units_label == "units" else units_label
-    head = language.translate("The days ahead: {units} expected, all products", units=label)
-    return f'<section><h2>{escape(head)}</h2><ol class="week">{bars}</ol></section>'
 
 
 def _costs(plan: BakePlan, language: Language) -> str:

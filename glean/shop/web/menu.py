@@ -14,8 +14,10 @@ TABS = (
 """Address and name of each tab."""
 
 MORE: tuple[tuple[str, str], ...] = (
+    ("/week", translatable("The week")),
     ("/coming", translatable("Coming days")),
     ("/orders", translatable("Orders")),
+    ("/weather", translatable("Weather")),
     ("/exports", translatable("Sales from the till")),
 )
 """Address and name of each page behind "More"."""
