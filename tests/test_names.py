@@ -177,6 +177,7 @@ STAYS = {
     "glean/operations/simulation.py": "what `glean simulate` does, likewise",
     "glean/cli/plan.py:forecast": "the command `glean forecast`",
     "glean/shop/pages/coming_days.py": "a page of days to come, named as it is on the page",
+    "glean/shop/pages/week.py": "the page of the week ahead",
     "glean/shop/pages/orders.py": "what customers order",
     "glean/shop/store/orders.py": "likewise",
     "glean/shop/store/orders.py:Orders": "likewise",
