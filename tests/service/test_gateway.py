@@ -324,6 +324,20 @@ def test_a_member_asks_how_it_stands_and_for_the_log_of_keys(
     assert front.ask("/v1/members/self", method="POST", headers=own).status == 405
 
 
+def test_a_member_says_that_it_leaves(front: ListeningGateway, hafen: Bakery) -> None:
+    """Signed, by the method that says so; heard of again, it is back."""
+    path = "/v1/members/leave"
+    assert front.ask(path, method="POST").status == 401
+    assert not front.members.has_left("Hafen")
+    leaves = sign_request(hafen.signer, "POST", path, b"")
+    assert front.ask(path, method="POST", headers=leaves).status == 200
+    assert front.members.has_left("Hafen")
+    own = _own(hafen)
+    found = json.loads(front.ask("/v1/members/self", method="GET", headers=own).body)
+    assert found["state"] == "member"
+    assert not front.members.has_left("Hafen")
+
+
 def test_a_thousand_connections_keep_nobody_out(tmp_path: Path) -> None:
     """Most say nothing at all, the others nothing after their handshake; a member is answered."""
     allow_many_files()

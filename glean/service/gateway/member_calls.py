@@ -1,4 +1,4 @@
-"""What a member may ask the service itself: how it stands, and the log of all members' keys."""
+"""What a member may ask the service itself: how it stands, the log of all keys, and to leave."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from glean.service.gateway.fleet_access import FleetAccess, readable
 from glean.service.gateway.refusals import GatewayRefusalError
 from glean.service.membership.members import Members
 
-METHOD = "GET"
-
 SELF, KEY_LOG = b"/v1/members/self", b"/v1/members/key-log"
-MEMBER_CALLS = frozenset({SELF, KEY_LOG})
+LEAVE = b"/v1/members/leave"
+
+MEMBER_CALLS = {SELF: "GET", KEY_LOG: "GET", LEAVE: "POST"}
+"""Each path with its method."""
 
 _LONGEST_QUERY = 30
 
@@ -45,20 +46,24 @@ class MemberCalls:
         GatewayRefusalError
             It isn't one.
         """
-        if scope["method"] != METHOD:
-            raise GatewayRefusalError(
-                HTTPStatus.METHOD_NOT_ALLOWED, f"wanted {METHOD}", {"Allow": METHOD}
-            )
         query, path = scope["query_string"], scope["raw_path"]
+        method = MEMBER_CALLS[path]
+        if scope["method"] != method:
+            raise GatewayRefusalError(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"wanted {method}", {"Allow": method}
+            )
         headers = readable(scope["headers"])
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             raise GatewayRefusalError(HTTPStatus.BAD_REQUEST, "wanted no body")
         bakery = self._access.signing_member(headers)
         since = _since(query, allowed=path == KEY_LOG)
         target = (path + b"?" + query if query else path).decode("latin-1")
-        self._access.prove(headers, METHOD, target, b"")
-        self._members.heard(bakery)
-        found = self._about(bakery) if path == SELF else self._key_log(since)
+        self._access.prove(headers, method, target, b"")
+        if path == LEAVE:
+            self._members.left(bakery)
+        else:
+            self._members.heard(bakery)
+        found = self._key_log(since) if path == KEY_LOG else self._about(bakery)
         response = JSONResponse(found, headers={"Cache-Control": "no-store"})
         await response(scope, receive, send)
 
@@ -67,7 +72,7 @@ class MemberCalls:
             "bakery": bakery,
             "federation": json.loads(self._members.folder.facts.read_bytes())["name"],
             "release": __version__,
-            "state": "member",
+            "state": "left" if self._members.has_left(bakery) else "member",
         }
 
     def _key_log(self, since: int) -> dict[str, object]:
