@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glean.errors import FederationError
+from glean.federation_folder import federation_folder
 from glean.operations.rehearsal.rehearsal_steps import TAKEN_DOWN, RehearsalStep
 from glean.operations.rehearsal.started_process import StartedProcess
 from glean.runs.process_tree import signals_held_back
@@ -89,7 +90,7 @@ def _environment(folder: Path) -> dict[str, str]:
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return {
         "HOME": str(home),
-        "FLWR_HOME": str(home / ".flwr"),
+        "FLWR_HOME": str(federation_folder(folder / "results").flower_home),
         "XDG_CACHE_HOME": cache,
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
