@@ -6,8 +6,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from glean.errors import FederationError
 from glean.federation_folder import federation_folder
@@ -16,6 +18,11 @@ from glean.operations.rehearsal.started_process import StartedProcess
 from glean.runs.process_tree import signals_held_back
 
 Tell = Callable[[RehearsalStep], None]
+
+MARK = "GLEAN_REHEARSAL"
+"""Environment variable of all that a rehearsal starts, directly or not: its folder."""
+
+_SWEEP_S = 10.0
 
 
 class Scene:
@@ -60,6 +67,22 @@ class Scene:
             process.ask_to_end()
         for process in reversed(self.processes):
             process.end()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """End what lives on by itself, as a run's own process does when its service ends."""
+        left = [process for process in psutil.process_iter() if self._is_mine(process)]
+        for ask in (psutil.Process.terminate, psutil.Process.kill):
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    ask(process)
+            _, left = psutil.wait_procs(left, _SWEEP_S)
+
+    def _is_mine(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == str(self.folder)
+        except (psutil.Error, OSError):  # of another user, or gone meanwhile
+            return False
 
 
 @contextmanager
@@ -92,6 +115,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "HOME": str(home),
         "FLWR_HOME": str(federation_folder(folder / "results").flower_home),
         "XDG_CACHE_HOME": cache,
+        MARK: str(folder),
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
     }

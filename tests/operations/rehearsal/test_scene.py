@@ -14,7 +14,7 @@ import pytest
 from glean.errors import FederationError
 from glean.operations.rehearsal import rehearsal_steps as steps
 from glean.operations.rehearsal.rehearsal_steps import RehearsalStep
-from glean.operations.rehearsal.scene import scene_for
+from glean.operations.rehearsal.scene import MARK, scene_for
 from glean.runs.process_tree import runs
 from tests.processes import REPOSITORY, wait_until
 
@@ -50,6 +50,22 @@ def is_alive(pid: int) -> bool:
         return runs(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return False
+
+
+def test_what_lives_on_by_itself_is_ended_too() -> None:
+    """A run's own process is in no session of its service, and outlives it by design."""
+    with scene_for(lambda _: None) as scene:
+        other = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)"],
+            env={**os.environ, MARK: str(scene.folder)},
+            start_new_session=True,
+        )
+        stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    other.wait(10)
+    untouched = stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+    assert untouched
 
 
 SCENE = """
