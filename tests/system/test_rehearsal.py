@@ -10,11 +10,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from tests import processes
 from tests.processes import REPOSITORY, wait_until
+from tests.service.served import Served, serving
 
 pytestmark = [
     pytest.mark.slow,
@@ -75,3 +78,36 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, moment: str) -> Non
     assert code == 130, said
     assert "All of it was taken down." in said
     assert list((tmp_path / "scratch").glob("glean-rehearsal-*")) == []
+
+
+def test_a_rehearsal_is_started_and_ended_by_the_service(tmp_path: Path) -> None:
+    """Shops included; its own control room opens by the token that is told, until it is ended."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with serving(tmp_path, env={"TMPDIR": str(scratch)}) as served:
+        asked = {"bakeries": 3, "rounds": 1}
+        assert served.http.post("/api/v1/rehearsal", json=asked).status_code == 202
+        wait_until(
+            lambda: bool((found := rehearsal_of(served))["error"]) or "Sign in" in text_of(found),
+            "it is ready, or has failed",
+            limit_s=LIMIT_S,
+        )
+        found = rehearsal_of(served)
+        assert (found["running"], found["error"]) == (True, "")
+        match = re.search(r"Sign in at (\S+) with (glean_\S+)", text_of(found))
+        assert match is not None
+        headers = {"Authorization": f"Bearer {match[2]}"}
+        with httpx2.Client(base_url=match[1], headers=headers, verify=False) as inner:
+            states = [one["state"] for one in inner.get("/api/v1/members").json()["members"]]
+        assert states == ["joined"] * 3
+        assert served.http.delete("/api/v1/rehearsal").status_code == 200
+        assert rehearsal_of(served)["running"] is False
+    assert list(scratch.glob("glean-rehearsal-*")) == []
+
+
+def rehearsal_of(served: Served) -> Any:
+    return served.http.get("/api/v1/rehearsal").json()
+
+
+def text_of(found: Any) -> str:
+    return "\n".join(step["text"] for step in found["steps"])
