@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ from glean.privacy.invitation import Invitation
 from glean.setting_fields import ConfigValue
 
 NODE_LOG, PAGE_LOG = "node.log", "shop.log"
+
+_ADDRESS = re.compile(r"https?://\S+")
 
 
 def show_checks(
@@ -142,10 +145,10 @@ class _Announcer:
 
     def look(self) -> None:
         """Say what is new."""
-        page = last_line(self._home.path / PAGE_LOG)
-        if page != self._page and "://" in page:
-            self._page = page
-            typer.echo(self._language.translate("page: {line}", line=page))
+        found = _ADDRESS.search(last_line(self._home.path / PAGE_LOG))
+        if found and found[0] != self._page:
+            self._page = found[0]
+            typer.echo(self._language.translate("page: {address}", address=self._page))
         standing = read_standing(self._home.path)
         if (standing.state, standing.text) == self._standing:
             return

@@ -10,19 +10,22 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER
 from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 from flwr.supercore.protobuf.translation import PROTOBUF_REQUEST_TYPES
 
+from glean.federation.node import call_batch
+from glean.federation.node.call_batch import FleetCall, read_results, write_calls
 from glean.privacy.members import new_keys
 from glean.privacy.request_signature import NONCE_HEADER, SIGNATURE_HEADER, sign_request
 from glean.service import connection_limits
 from glean.service.connection_limits import ConnectionCounts, allow_many_files
 from glean.service.gateway import request_body
 from glean.service.gateway.fleet_calls import CONTENT_TYPE, FLEET_CALLS, NODE_KEY_HEADER
-from tests.processes import wait_until
+from tests.processes import free_port, wait_until
 from tests.service.gateways import (
     PULL,
     Bakery,
@@ -31,6 +34,8 @@ from tests.service.gateways import (
     join,
     read_answer,
 )
+
+BATCH_HEADERS = {"content-type": call_batch.CONTENT_TYPE}
 
 
 @pytest.fixture(scope="module")
@@ -324,20 +329,6 @@ def test_a_member_asks_how_it_stands_and_for_the_log_of_keys(
     assert front.ask("/v1/members/self", method="POST", headers=own).status == 405
 
 
-def test_a_member_says_that_it_leaves(front: ListeningGateway, hafen: Bakery) -> None:
-    """Signed, by the method that says so; heard of again, it is back."""
-    path = "/v1/members/leave"
-    assert front.ask(path, method="POST").status == 401
-    assert not front.members.has_left("Hafen")
-    leaves = sign_request(hafen.signer, "POST", path, b"")
-    assert front.ask(path, method="POST", headers=leaves).status == 200
-    assert front.members.has_left("Hafen")
-    own = _own(hafen)
-    found = json.loads(front.ask("/v1/members/self", method="GET", headers=own).body)
-    assert found["state"] == "member"
-    assert not front.members.has_left("Hafen")
-
-
 def test_a_thousand_connections_keep_nobody_out(tmp_path: Path) -> None:
     """Most say nothing at all, the others nothing after their handshake; a member is answered."""
     allow_many_files()
@@ -388,3 +379,81 @@ def _refuses_a_flood(front: ListeningGateway) -> bool:
         except OSError:
             return True
     return False
+
+
+def batch(hafen: Bakery, calls: list[FleetCall], **headers: str) -> dict[str, Any]:
+    """A signed batch, for `ask`."""
+    body = write_calls(calls)
+    signed = {**hafen.signed(call_batch.PATH, body), **BATCH_HEADERS, **headers}
+    return {"path": call_batch.PATH, "headers": signed, "body": body}
+
+
+def test_calls_in_one_request_are_sent_on_one_by_one(
+    front: ListeningGateway, hafen: Bakery
+) -> None:
+    """Each with what Flower knows the node by, its content as it was; results in their order."""
+    calls = [
+        FleetCall("/v1/fleet/push-object", bytes([number]) * 200_000 * number)
+        for number in range(4)
+    ]
+    found = front.ask(**batch(hafen, calls))
+    assert found.status == 200
+    results = read_results(found.body, count=4)
+    assert [(r.status, r.body) for r in results] == [(200, call.body) for call in calls]
+    assert sorted(len(body) for *_, body in front.superlink.seen) == [0, 200_000, 400_000, 600_000]
+    for method, path, headers, _ in front.superlink.seen:
+        assert (method, path) == ("POST", "/v1/fleet/push-object")
+        assert headers["content-type"] == "application/protobuf"
+        assert headers["flwr-public-key"] == hafen.node_headers["flwr-public-key"]
+        assert not any(name.startswith("x-glean") for name in headers)
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in PATHS if p.startswith("/v1") and p.isascii()] + [call_batch.PATH, ""]
+)
+def test_nothing_else_goes_in_a_batch(front: ListeningGateway, hafen: Bakery, path: str) -> None:
+    """One call that isn't on the list, and none of them is sent on."""
+    calls = [FleetCall("/v1/fleet/pull-messages", b""), FleetCall(path, b"")]
+    assert front.ask(**batch(hafen, calls)).status == 404
+    assert not front.superlink.seen
+
+
+def test_a_batch_is_signed_as_a_whole_and_taken_once(
+    front: ListeningGateway, hafen: Bakery
+) -> None:
+    """Changed, unsigned, sent again, of another kind, or none at all: refused."""
+    calls = [FleetCall("/v1/fleet/pull-messages", b"a")]
+    good = batch(hafen, calls)
+    assert front.ask(**good).status == 200
+    assert front.ask(**good).status == 409
+    fresh = batch(hafen, calls)
+    assert front.ask(**{**fresh, "body": fresh["body"][:-1] + b"b"}).status == 401
+    unsigned = {k: v for k, v in fresh["headers"].items() if not k.startswith("x-glean")}
+    assert front.ask(**{**fresh, "headers": unsigned}).status in (401, 404)
+    other = {**fresh["headers"], "content-type": "application/protobuf"}
+    assert front.ask(**{**fresh, "headers": other}).status == 415
+    for body in (b"", b"nonsense", write_calls([*calls] * 65)):
+        headers = {**hafen.signed(call_batch.PATH, body), **BATCH_HEADERS}
+        assert front.ask(call_batch.PATH, headers=headers, body=body).status == 422
+    assert len(front.superlink.seen) == 1
+
+
+def test_a_batch_at_a_superlink_that_is_gone_is_tried_again(
+    front: ListeningGateway, hafen: Bakery
+) -> None:
+    """As a single call is."""
+    front.superlink.address = f"127.0.0.1:{free_port()}"
+    found = front.ask(**batch(hafen, [FleetCall("/v1/fleet/pull-messages", b"")]))
+    assert (found.status, found.headers["retry-after"]) == (503, "1")
+
+
+def test_a_member_that_leaves_is_known_as_that(front: ListeningGateway, hafen: Bakery) -> None:
+    """It stays a member, and is back once it is heard of."""
+    path = "/v1/members/leave"
+    assert front.ask(path, headers=hafen.signed(path)).status == 200
+    assert front.members.has_left("Hafen")
+    assert front.ask(path, method="GET", headers=hafen.signed(path, method="GET")).status == 405
+    about = "/v1/members/self"
+    found = front.ask(about, method="GET", headers=hafen.signed(about, method="GET"))
+    assert json.loads(found.body)["model_key"].startswith("ssh-ed25519 ")
+    assert not front.members.has_left("Hafen")

@@ -1,16 +1,15 @@
-"""Flower's fleet messages over HTTPS: all that is private in Flower and a node needs, in this file.
+"""Flower's fleet messages over HTTPS: all that is private in Flower and a node needs.
 
-It is Flower's SuperNode without the part that fetches an app from the server and starts it: no call
-here asks for code. `check_flower` compares what is used with the installed version;
-`tests/federation/node/test_flower_fleet.py` runs it, and a SuperLink against it.
+It stands in this file and in `flower_objects.py`. It is Flower's SuperNode without the part that
+fetches an app from the server and starts it: no call here asks for code. `check_flower` compares
+what is used with the installed version; `tests/federation/node/test_flower_fleet.py` runs it, and a
+SuperLink against it.
 """
 
 from __future__ import annotations
 
-import inspect
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,36 +37,26 @@ from flwr.supercore.inflatable.inflatable_object import (
     iterate_object_tree,
     no_object_id_recompute,
 )
-from flwr.supercore.inflatable.inflatable_protobuf_utils import (
-    make_confirm_message_received_fn_protobuf,
-    make_pull_object_fn_protobuf,
-    make_push_object_fn_protobuf,
-)
-from flwr.supercore.inflatable.inflatable_utils import (
-    ObjectPullError,
-    ObjectPushError,
-    inflate_object_from_contents,
-    pull_objects,
-    push_object_contents_from_iterable,
-)
+from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents
 from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
 from flwr.supercore.runtime_version_compatibility import RuntimeVersionMetadata
 from flwr.supernode.fleet_http_client import FleetHttpClient
 
-from glean.errors import FederationError
+from glean.federation.node.call_batches import CallBatches
 from glean.federation.node.fleet import Head, Reply, RunFacts
+from glean.federation.node.flower_objects import (
+    USED,
+    BatchedCalls,
+    ObjectTransfer,
+    SingleCalls,
+)
+from glean.federation.node.flower_parts import check_parts
 from glean.federation.node.member_auth import MemberAuth
 from glean.federation.node.server_errors import MessageLostError, plain_errors
 from glean.privacy.node_key import NodeKey
 
 HEARTBEAT_S = 15.0
 """What the server is told: it takes a node for gone that wasn't heard of for twice as long."""
-
-TESTED = "1.41 and 1.42"
-
-FIRST_LOOK_S, LONGEST_LOOK_S = 0.03, 1.0
-"""Pauses between looks for an object that isn't stored yet. The server shows a message before its
-objects; Flower's own node waits a second then."""
 
 # fmt: off
 _CALLS = (
@@ -87,19 +76,12 @@ _USED: Mapping[Callable[..., Any], str] = {
     get_object_tree: "obj",
     iterate_object_tree: "tree",
     no_object_id_recompute: "",
-    make_confirm_message_received_fn_protobuf: "confirm_message_received_protobuf node run_id",
-    make_pull_object_fn_protobuf: "pull_object_protobuf node run_id",
-    make_push_object_fn_protobuf: "push_object_protobuf node run_id session_id",
     inflate_object_from_contents: "object_id object_contents keep_object_contents objects",
-    pull_objects:
-        "object_ids pull_object_fn max_concurrent_pulls max_time max_tries_per_object "
-        "initial_backoff backoff_cap",
-    push_object_contents_from_iterable: "object_contents push_object_fn max_concurrent_pushes",
 }
 # fmt: on
 
 
-def check_flower(used: Mapping[Callable[..., Any], str] = _USED) -> None:
+def check_flower() -> None:
     """Refuse a version of Flower whose inner parts aren't those that this file was written for.
 
     Raises
@@ -107,14 +89,7 @@ def check_flower(used: Mapping[Callable[..., Any], str] = _USED) -> None:
     FederationError
         Names the part, and what to install.
     """
-    for part, wanted in used.items():
-        found = " ".join(inspect.signature(part).parameters)
-        if found != wanted:
-            raise FederationError(
-                f"found flwr {version('flwr')}, whose {part.__qualname__} takes ({found}); wanted "
-                f"({wanted}), as in {TESTED}: install Glean by `pip install -c constraints.txt`, "
-                "or use flower-supernode (docs/deployment.md)"
-            )
+    check_parts({**_USED, **USED})
 
 
 class _Signing:
@@ -130,17 +105,19 @@ class _Signing:
             RuntimeVersionMetadata.from_local_component("SuperNode").as_metadata()
         )
 
-    def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
-        """Add what says who asks, and with which Flower."""
+    def headers(self) -> dict[str, str]:
+        """Make the headers that say who asks, and with which Flower."""
         stamp = now().isoformat()
-        context.request.headers.update(
-            {
-                **self._versions,
-                FLEET_HTTP_PUBLIC_KEY_HEADER: b64encode(self._key.public).decode("ascii"),
-                TIMESTAMP_HEADER: stamp,
-                FLEET_HTTP_SIGNATURE_HEADER: b64encode(self._key.sign(stamp.encode())).decode(),
-            }
-        )
+        return {
+            **self._versions,
+            FLEET_HTTP_PUBLIC_KEY_HEADER: b64encode(self._key.public).decode("ascii"),
+            TIMESTAMP_HEADER: stamp,
+            FLEET_HTTP_SIGNATURE_HEADER: b64encode(self._key.sign(stamp.encode())).decode(),
+        }
+
+    def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
+        """Add them."""
+        context.request.headers.update(self.headers())
         if self._member is not None:
             self._member.sign(context.request)
         return call_next(context)
@@ -166,9 +143,18 @@ class FlowerFleet:
     ) -> None:
         self._address = address
         self._key = key
+        signing = _Signing(key, member)
         self._client = FleetHttpClient.from_server_address(
-            address, False, authority.read_bytes(), interceptors=[_Signing(key, member)]
+            address, False, authority.read_bytes(), interceptors=[signing]
         )
+        single = SingleCalls(self._client)
+        self._batches: CallBatches | None = None
+        self._objects: ObjectTransfer = single
+        if member is not None:
+            self._batches = CallBatches(
+                address, authority, node_headers=signing.headers, member=member
+            )
+            self._objects = BatchedCalls(single, self._batches)
 
     def activate(self) -> int:
         """Say that this node is here; its number."""
@@ -208,23 +194,10 @@ class FlowerFleet:
 
     def fetch(self, head: Head) -> Message:
         """Fetch a message's content, and say that it has come, which frees it at the server."""
-        node = Node(node_id=head.node_id)
-        pull = make_pull_object_fn_protobuf(self._client.PullObject, node, head.run_id)
-        confirm = make_confirm_message_received_fn_protobuf(
-            self._client.ConfirmMessageReceived, node, head.run_id
-        )
-        number = head.objects[-1]
+        node, number = Node(node_id=head.node_id), head.objects[-1]
         with plain_errors(self._address):
-            try:
-                contents = pull_objects(
-                    list(head.objects),
-                    pull,
-                    initial_backoff=FIRST_LOOK_S,
-                    backoff_cap=LONGEST_LOOK_S,
-                )
-            except ObjectPullError as error:
-                raise MessageLostError(str(error)) from error
-            confirm(number)
+            contents = self._objects.fetch(node, head.run_id, head.objects)
+            self._objects.confirm(node, head.run_id, number)
         return _numbered(_inflated(number, contents), number)
 
     def bare(self, head: Head) -> Message:
@@ -258,30 +231,21 @@ class FlowerFleet:
             message_object_trees=[ObjectTree.FromString(reply.tree)],
             clientapp_runtime_list=[seconds],
         )
-        refused: list[str] = []
         with plain_errors(self._address):
-            taken = self._client.PushMessages(request)
+            taken = self._objects.push_head(request)
             wanted, session = set(taken.objects_to_push), taken.session_id
             if again and not wanted:
                 wanted, session = set(reply.objects), ""
-            push = make_push_object_fn_protobuf(
-                self._client.PushObject, node, reply.run_id, session
-            )
-
-            def push_or_note(number: str, content: bytes) -> None:
-                try:
-                    push(number, content)
-                except ObjectPushError:
-                    refused.append(number)
-
-            sent = [(number, part) for number, part in reply.objects.items() if number in wanted]
-            push_object_contents_from_iterable(sent, push_or_note)
+            sent = {number: part for number, part in reply.objects.items() if number in wanted}
+            refused = self._objects.push(node, reply.run_id, session, sent)
         if refused and not again:
             raise MessageLostError(f"{len(refused)} of {len(sent)} parts weren't wanted")
 
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+        if self._batches is not None:
+            self._batches.close()
 
 
 def _inflated(number: str, contents: dict[str, bytes]) -> Message:

@@ -44,9 +44,7 @@ def policy_sentences(node: NodeSettings, language: Language) -> tuple[str, ...]:
         language.translate(
             "It takes part in no sum of fewer than {count} bakeries.", count=language.number(fewest)
         ),
-        language.translate(
-            "A day may spend at most epsilon {total} over all runs.", total=_total(node, language)
-        ),
+        _total(node, language),
         language.translate("No run may show the operator this bakery's scores.")
         if node.share_scores == "no"
         else language.translate("A run that says so may show the operator this bakery's scores."),
@@ -59,5 +57,8 @@ def policy_sentences(node: NodeSettings, language: Language) -> tuple[str, ...]:
 
 def _total(node: NodeSettings, language: Language) -> str:
     if node.epsilon_total:
-        return language.number(node.epsilon_total, digits=1)
-    return language.translate("that of two full runs")
+        total = language.shortest_number(node.epsilon_total)
+        return language.translate(
+            "A day may spend at most epsilon {total} over all runs.", total=total
+        )
+    return language.translate("A day may spend at most what two full runs spend.")

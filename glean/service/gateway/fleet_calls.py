@@ -59,3 +59,9 @@ def to_flower(headers: Headers) -> Headers:
 def from_flower(headers: Headers) -> Headers:
     """Choose the headers of an answer that a node needs."""
     return [(name.lower(), value) for name, value in headers if name.lower() in _FROM_FLOWER]
+
+
+def of_batched_call(headers: Headers) -> Headers:
+    """Give the headers of a call that came in a batch: its content is Flower's, as alone."""
+    own = [(b"content-type", CONTENT_TYPE), (b"accept", CONTENT_TYPE)]
+    return own + [(name, value) for name, value in headers if name.startswith(b"flwr-")]

@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 import httpcore
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from glean.federation.node import call_batch
 from glean.privacy.request_signature import KEY_HEADER
+from glean.service.gateway.batched_calls import batched
 from glean.service.gateway.fleet_access import FleetAccess, readable
 from glean.service.gateway.fleet_calls import (
     CODE_CALL,
@@ -28,12 +31,14 @@ from glean.service.gateway.fleet_calls import (
 from glean.service.gateway.member_calls import MEMBER_CALLS, MemberCalls
 from glean.service.gateway.refusals import GatewayRefusalError, busy, no_such_call
 from glean.service.gateway.request_body import RequestBody, announced_length, whole_body
-from glean.service.gateway.upstream import Upstream
+from glean.service.gateway.upstream import UPSTREAM_ERRORS, Upstream
 from glean.service.membership.members import Members
 from glean.service.settings import MEGABYTE
 from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor
 
 PREFIX = b"/v1/"
+
+BATCH = call_batch.PATH.encode("ascii")
 
 MOST_OF_A_MEMBER, MOST_AT_ONCE = 32, 256
 """Requests at work at the same time: a node has about ten, where a message has many parts."""
@@ -88,7 +93,7 @@ class Gateway:
         if path in MEMBER_CALLS:
             await self._calls.answer(scope, receive, send)
             return
-        if path not in FLEET_CALLS or scope["query_string"]:
+        if path not in FLEET_CALLS | {BATCH} or scope["query_string"]:
             raise no_such_call()
         if scope["method"] != METHOD:
             raise GatewayRefusalError(
@@ -103,7 +108,7 @@ class Gateway:
                 if KEY_HEADER in headers:
                     await self._prove(headers, path, body)
                 self._members.heard(bakery)
-                await self._forward(scope, path, body, send)
+                await self._forward(path, body, scope, receive, send)
 
     async def _prove(self, headers: Mapping[str, str], path: bytes, body: RequestBody) -> None:
         arguments = (headers, METHOD, path.decode("ascii"), body.content)
@@ -112,10 +117,16 @@ class Gateway:
         else:
             await asyncio.to_thread(self._access.prove, *arguments)
 
-    async def _forward(self, scope: Scope, path: bytes, body: RequestBody, send: Send) -> None:
+    async def _forward(
+        self, path: bytes, body: RequestBody, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         address = self._superlink.address
         if address is None:
             raise busy("the federation's server is starting")
+        if path == BATCH:
+            content = await batched(self._upstream, address, scope["headers"], body)
+            await Response(content, media_type=call_batch.CONTENT_TYPE)(scope, receive, send)
+            return
         headers = to_flower(scope["headers"])
         async with self._upstream.send_on(address, path, headers, body) as response:
             await _pass_on(response, send)
@@ -142,12 +153,13 @@ def _path(scope: Scope) -> bytes:
 
 
 def _check_kind(headers: Mapping[str, str], path: bytes) -> None:
-    if headers.get("content-type", "").encode("latin-1") != CONTENT_TYPE:
-        raise GatewayRefusalError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"wanted {CONTENT_TYPE.decode()}"
-        )
+    wanted = call_batch.CONTENT_TYPE if path == BATCH else CONTENT_TYPE.decode()
+    if headers.get("content-type", "") != wanted:
+        raise GatewayRefusalError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"wanted {wanted}")
     if path == CODE_CALL and KEY_HEADER in headers:
         raise no_such_call()  # a node of Glean's runs no code that arrives
+    if path == BATCH and KEY_HEADER not in headers:
+        raise no_such_call()  # nor does one of Flower's know of batches
 
 
 async def _pass_on(response: httpcore.Response, send: Send) -> None:
@@ -162,7 +174,7 @@ async def _pass_on(response: httpcore.Response, send: Send) -> None:
             if pending:
                 await _send_part(send, pending, more=True)
             pending = part
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+    except UPSTREAM_ERRORS:
         raise ConnectionAbortedError from None
     await _send_part(send, pending, more=False)
 

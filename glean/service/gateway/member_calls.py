@@ -1,4 +1,4 @@
-"""What a member may ask the service itself: how it stands, the log of all keys, and to leave."""
+"""What a member may ask the service itself: how it stands, and the log of all members' keys."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from glean.service.gateway.fleet_access import FleetAccess, readable
 from glean.service.gateway.refusals import GatewayRefusalError
 from glean.service.membership.members import Members
 
-SELF, KEY_LOG = b"/v1/members/self", b"/v1/members/key-log"
-LEAVE = b"/v1/members/leave"
+SELF, KEY_LOG, LEAVE = b"/v1/members/self", b"/v1/members/key-log", b"/v1/members/leave"
 
 MEMBER_CALLS = {SELF: "GET", KEY_LOG: "GET", LEAVE: "POST"}
-"""Each path with its method."""
+"""Their paths, and the method of each."""
 
 _LONGEST_QUERY = 30
 
@@ -59,20 +58,24 @@ class MemberCalls:
         since = _since(query, allowed=path == KEY_LOG)
         target = (path + b"?" + query if query else path).decode("latin-1")
         self._access.prove(headers, method, target, b"")
-        if path == LEAVE:
-            self._members.left(bakery)
-        else:
-            self._members.heard(bakery)
-        found = self._key_log(since) if path == KEY_LOG else self._about(bakery)
+        self._members.heard(bakery)
+        found = self._answer_to(path, bakery, since)
         response = JSONResponse(found, headers={"Cache-Control": "no-store"})
         await response(scope, receive, send)
+
+    def _answer_to(self, path: bytes, bakery: str, since: int) -> dict[str, object]:
+        if path == LEAVE:
+            self._members.left(bakery)
+            return {"state": "left"}
+        return self._about(bakery) if path == SELF else self._key_log(since)
 
     def _about(self, bakery: str) -> dict[str, object]:
         return {
             "bakery": bakery,
             "federation": json.loads(self._members.folder.facts.read_bytes())["name"],
             "release": __version__,
-            "state": "left" if self._members.has_left(bakery) else "member",
+            "model_key": self._members.folder.public_model_key.read_text(encoding="utf-8"),
+            "state": "member",
         }
 
     def _key_log(self, since: int) -> dict[str, object]:

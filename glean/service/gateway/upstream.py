@@ -18,6 +18,9 @@ _CONNECTIONS = 64
 _IDLE_S = 3.0
 """Uvicorn closes a connection after 5 s: one that is sent into at that moment would be lost."""
 
+UPSTREAM_ERRORS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+"""What goes wrong between the gateway and the SuperLink."""
+
 _TIMEOUTS = {"connect": 5.0, "pool": 10.0, "write": 60.0, "read": 120.0}
 
 
@@ -63,7 +66,7 @@ class Upstream:
         )
         try:
             response = await self._pool.handle_async_request(request)
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        except UPSTREAM_ERRORS:
             raise busy("the federation's server doesn't answer just now") from None
         try:
             yield response

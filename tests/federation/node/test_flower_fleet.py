@@ -14,6 +14,7 @@ import pytest
 from glean.errors import FederationError
 from glean.federation.node import flower_fleet
 from glean.federation.node.flower_fleet import FlowerFleet, check_flower
+from glean.federation.node.flower_parts import check_parts
 from glean.federation.node.server_errors import (
     MessageLostError,
     NotAdmittedError,
@@ -40,7 +41,7 @@ def test_a_flower_with_other_parts_is_refused_in_words() -> None:
     with pytest.raises(
         FederationError, match=r"activate takes \(request haste\); wanted \(request\), as in"
     ):
-        check_flower({activate: "request"})
+        check_parts({activate: "request"})
 
 
 def test_a_node_has_no_call_that_brings_code() -> None:
