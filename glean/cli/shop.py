@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glean.cli.errors import friendly_errors
 from glean.cli.typed_language import language_of
+
+if TYPE_CHECKING:
+    from glean.shop.serving import Address
 
 PORT = 8701
 
@@ -34,13 +37,17 @@ def shop(
             "Open-Meteo's format; by default Open-Meteo itself.",
         ),
     ] = "",
+    lan: Annotated[
+        bool,
+        typer.Option("--lan", help="Open it to the shop's own network, by HTTPS and a QR code."),
+    ] = False,
     language: Annotated[
         str, typer.Option(metavar="en|de|fr", help="Of the page; else the browser's.")
     ] = "",
 ) -> None:
     """Show what to bake, in a browser: today and tomorrow, and what came of it.
 
-    Only this machine reaches it.
+    Only this machine reaches it, unless --lan opens it to devices that scanned its code.
     """
     from glean.shop.serving import serve
     from glean.shop.settings import shop_settings
@@ -52,5 +59,12 @@ def shop(
         products=products,
         language=language_of(language) if language else None,
         weather=weather,
+        lan=lan,
     )
-    serve(settings, port, lambda address: typer.echo(f"the bakery's page: {address}", err=True))
+    serve(settings, port, _say_address)
+
+
+def _say_address(address: Address) -> None:
+    typer.echo(f"the bakery's page: {address.link}", err=True)
+    if address.code:
+        typer.echo(f"{address.code}\nScan it with a phone on the same network.", err=True)

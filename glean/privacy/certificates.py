@@ -78,10 +78,10 @@ class Authority:
         self.certificate = certificate
 
     @classmethod
-    def create(cls) -> Authority:
+    def create(cls, common_name: str = "Glean certificate authority") -> Authority:
         """Make a new one, valid for ten years."""
         key = ec.generate_private_key(ec.SECP384R1())
-        name = _named("Glean certificate authority")
+        name = _named(common_name)
         builder = (
             _builder(name, name, key.public_key(), days=AUTHORITY_DAYS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

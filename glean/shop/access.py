@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from starlette.requests import HTTPConnection
@@ -31,11 +31,14 @@ class Access:
         The application.
     origins : iterable of str
         By which addresses its pages are reached, like "http://127.0.0.1:8701".
-    token : str
-        What a browser shows once to be let in for good; "" where only this machine reaches it.
+    token : callable, optional
+        Gives what a browser shows once to be let in for good; None where only this machine reaches
+        it.
     """
 
-    def __init__(self, app: ASGIApp, *, origins: Iterable[str], token: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, *, origins: Iterable[str], token: Callable[[], str] | None = None
+    ) -> None:
         self._app = app
         self._origins = frozenset(origins)
         self._hosts = frozenset(origin.partition("://")[2] for origin in self._origins)
@@ -54,23 +57,17 @@ class Access:
             return Response(status_code=HTTPStatus.NOT_FOUND)
         asked = HTTPConnection(scope)
         path: str = scope["path"]
-        if self._token and scope["method"] == "GET" and self._is_token(path):
-            return self._welcome()
-        if self._token and not self._is_known(asked):
-            return Response(status_code=HTTPStatus.NOT_FOUND)
+        if self._token is not None:
+            token = self._token()
+            if scope["method"] == "GET" and _is_token(path, token):
+                return _welcome(token)
+            if not _is_known(asked, token):
+                return Response(status_code=HTTPStatus.NOT_FOUND)
         if asked.headers.get("host", "").lower() not in self._hosts:
             return Response(status_code=HTTPStatus.MISDIRECTED_REQUEST)
         if scope["method"] not in READING and not self._is_own(asked):
             return Response(status_code=HTTPStatus.FORBIDDEN)
         return None
-
-    def _is_token(self, path: str) -> bool:
-        shown = path.removeprefix(ENTER) if path.startswith(ENTER) else ""
-        return hmac.compare_digest(shown.encode(), self._token.encode())
-
-    def _is_known(self, asked: HTTPConnection) -> bool:
-        shown = asked.cookies.get(COOKIE, "")
-        return hmac.compare_digest(shown.encode(), self._cookie.encode())
 
     def _is_own(self, asked: HTTPConnection) -> bool:
         """Whether a form comes from our own page: browsers say so, and pages can't change it."""
@@ -79,20 +76,31 @@ class Access:
             return origin in self._origins
         return asked.headers.get("sec-fetch-site", "") == "same-origin"
 
-    @property
-    def _cookie(self) -> str:
-        """What a browser keeps: it follows from the token, and doesn't tell it."""
-        return hmac.new(self._token.encode(), b"glean shop cookie", hashlib.sha256).hexdigest()
 
-    def _welcome(self) -> Response:
-        answer = RedirectResponse("/", HTTPStatus.SEE_OTHER, {"Referrer-Policy": "no-referrer"})
-        answer.set_cookie(
-            COOKIE,
-            self._cookie,
-            max_age=_A_YEAR_S,
-            httponly=True,
-            secure=True,
-            # A code is scanned by another program, from which "strict" may send nothing.
-            samesite="lax",
-        )
-        return answer
+def _is_token(path: str, token: str) -> bool:
+    shown = path.removeprefix(ENTER) if path.startswith(ENTER) else ""
+    return hmac.compare_digest(shown.encode(), token.encode())
+
+
+def _is_known(asked: HTTPConnection, token: str) -> bool:
+    shown = asked.cookies.get(COOKIE, "")
+    return hmac.compare_digest(shown.encode(), _cookie_of(token).encode())
+
+
+def _cookie_of(token: str) -> str:
+    """Give what a browser keeps: it follows from the token, and doesn't tell it."""
+    return hmac.new(token.encode(), b"glean shop cookie", hashlib.sha256).hexdigest()
+
+
+def _welcome(token: str) -> Response:
+    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER, {"Referrer-Policy": "no-referrer"})
+    answer.set_cookie(
+        COOKIE,
+        _cookie_of(token),
+        max_age=_A_YEAR_S,
+        httponly=True,
+        secure=True,
+        # A code is scanned by another program, from which "strict" may send nothing.
+        samesite="lax",
+    )
+    return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -18,10 +18,12 @@ from glean.shop.pages import (
     coming_days,
     day_list,
     exports,
+    installed,
     language,
     more,
     orders,
     printed,
+    phone,
     product_details,
     products,
     review,
@@ -46,6 +48,8 @@ PAGES = (
     printed,
     week,
     weather,
+    phone,
+    installed,
     more,
     language,
     static_files,
@@ -57,7 +61,9 @@ UPLOADS = ("/exports",)
 FORM_MB, UPLOAD_MB = 1, 64
 
 
-def create_app(shop: Shop, *, origins: Iterable[str], token: str = "") -> ASGIApp:
+def create_app(
+    shop: Shop, *, origins: Iterable[str], token: Callable[[], str] | None = None
+) -> ASGIApp:
     """Put it together.
 
     Parameters
@@ -66,8 +72,8 @@ def create_app(shop: Shop, *, origins: Iterable[str], token: str = "") -> ASGIAp
         Its parts; closed when it ends.
     origins : iterable of str
         By which addresses its pages are reached.
-    token : str
-        What other machines show to be let in; "" where only this one reaches it.
+    token : callable, optional
+        Gives what other machines show to be let in; None where only this one reaches it.
     """
 
     @asynccontextmanager

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from glean.operations.worker_pool import WorkerPool
+from glean.shop.lan.certificate import HomeCertificate
+from glean.shop.lan.token import DeviceToken
 from glean.shop.plans.kept_plans import KeptPlans
 from glean.shop.plans.planner import Planner
 from glean.shop.plans.till import Till
@@ -25,6 +27,25 @@ from glean.shop.store.orders import Orders
 from glean.shop.store.tables import TABLES
 
 Clock = Callable[[], dt.datetime]
+
+
+@dataclass(frozen=True)
+class Lan:
+    """How the page is reached on the shop's own network.
+
+    Parameters
+    ----------
+    origins : tuple of str
+        Its addresses there, the one for a phone first.
+    token : DeviceToken
+        What a device shows once.
+    certificate : HomeCertificate
+        What it is known by.
+    """
+
+    origins: tuple[str, ...]
+    token: DeviceToken
+    certificate: HomeCertificate
 
 
 @dataclass(frozen=True)
@@ -63,6 +84,8 @@ class Shop:
         Gives the local time, with its zone.
     wake : Event
         Set by pages, so that the thread beside them looks now.
+    lan : Lan or None
+        How it is reached on the shop's network; None where only this machine reaches it.
     """
 
     settings: ShopSettings
@@ -80,6 +103,7 @@ class Shop:
     workers: WorkerPool
     clock: Clock
     wake: threading.Event = field(default_factory=threading.Event)
+    lan: Lan | None = None
 
     @property
     def today(self) -> dt.date:

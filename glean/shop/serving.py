@@ -5,23 +5,45 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import uvicorn
 
 from glean.errors import GleanError
 from glean.shop.app import create_app
 from glean.shop.background import Background
-from glean.shop.parts import open_shop
+from glean.shop.lan.addresses import lan_hosts
+from glean.shop.lan.certificate import HomeCertificate
+from glean.shop.lan.token import DeviceToken, code_for_a_terminal, entry_link
+from glean.shop.parts import Lan, Shop, open_shop
 from glean.shop.settings import ShopSettings
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 # nosec B104 # asked for by --lan, and nothing answers strangers
+OWN_NAMES = (LOOPBACK, "localhost")
 MOST_PORTS = 20
 """Ports from the wanted one on that are tried, before any free one is taken."""
 
 _GRACE_S = 3
 
 
-def serve(settings: ShopSettings, port: int, ready: Callable[[str], None]) -> None:
+@dataclass(frozen=True)
+class Address:
+    """Where a page is.
+
+    Parameters
+    ----------
+    link : str
+        What opens it; with the token where other machines may.
+    code : str
+        The link as a QR code for a terminal; "" where only this machine may.
+    """
+
+    link: str
+    code: str = ""
+
+
+def serve(settings: ShopSettings, port: int, ready: Callable[[Address], None]) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
     Parameters
@@ -39,27 +61,58 @@ def serve(settings: ShopSettings, port: int, ready: Callable[[str], None]) -> No
         It can't listen, or the home can't be used.
     """
     shop = open_shop(settings)
-    open_socket = listen(LOOPBACK, port)
-    taken = open_socket.getsockname()[1]
-    origins = [f"http://{name}:{taken}" for name in (LOOPBACK, "localhost")]
-    background = Background(shop)
+    open_socket = listen(EVERYWHERE if settings.lan else LOOPBACK, port)
     try:
-        app = create_app(shop, origins=origins)
-        config = uvicorn.Config(
-            app,
-            server_header=False,
-            proxy_headers=False,
-            access_log=False,
-            log_level="warning",
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-        background.start()
-        ready(f"{origins[0]}/")
+        _serve_at(shop, open_socket, ready)
+    finally:
+        shop.close()
+        open_socket.close()
+
+
+def _serve_at(shop: Shop, open_socket: socket.socket, ready: Callable[[Address], None]) -> None:
+    port = open_socket.getsockname()[1]
+    origins = [f"http://{name}:{port}" for name in OWN_NAMES]
+    if shop.settings.lan:
+        shop = replace(shop, lan=_open_lan(shop, port))
+    lan = shop.lan
+    app = create_app(
+        shop,
+        origins=origins if lan is None else lan.origins,
+        token=None if lan is None else lan.token,
+    )
+    config = uvicorn.Config(
+        app,
+        ssl_certfile=None if lan is None else lan.certificate.certificate,
+        ssl_keyfile=None if lan is None else lan.certificate.private_key,
+        server_header=False,
+        proxy_headers=False,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    background = Background(shop)
+    background.start()
+    try:
+        ready(_address(origins[0], lan))
         uvicorn.Server(config).run(sockets=[open_socket])
     finally:
         background.close()
-        shop.close()
-        open_socket.close()
+
+
+def _open_lan(shop: Shop, port: int) -> Lan:
+    """Make what the shop's network needs: a certificate for all names, and a token."""
+    hosts = [*lan_hosts(), *OWN_NAMES]
+    certificate = HomeCertificate(shop.settings.folder / "tls")
+    certificate.vouch_for(hosts, shop.today)
+    origins = tuple(f"https://{host}:{port}" for host in hosts)
+    return Lan(origins, DeviceToken(shop.settings.folder / "token"), certificate)
+
+
+def _address(origin: str, lan: Lan | None) -> Address:
+    if lan is None:
+        return Address(f"{origin}/")
+    link = entry_link(lan.origins[0], lan.token())
+    return Address(link, code_for_a_terminal(link))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -19,5 +19,7 @@ MORE: tuple[tuple[str, str], ...] = (
     ("/orders", translatable("Orders")),
     ("/weather", translatable("Weather")),
     ("/exports", translatable("Sales from the till")),
+    ("/exports", translatable("Sales from the till")),
+    ("/phone", translatable("On the phone")),
 )
 """Address and name of each page behind "More"."""

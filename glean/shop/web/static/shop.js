@@ -36,3 +36,33 @@ if (list) {
     queue = queue.then(() => send(button)).catch(() => location.reload());
   });
 }
+
+// As an app, and without a connection.
+if ("serviceWorker" in navigator && window.isSecureContext) {
+  navigator.serviceWorker.register("/sw.js").catch(() => {});
+}
+
+async function lookForConnection() {
+  const connected = await fetch("/alive", { cache: "no-store" }).then((answer) => answer.ok, () => false);
+  document.getElementById("offline").hidden = connected;
+  for (const button of document.querySelectorAll("main button")) button.disabled = !connected;
+}
+
+window.addEventListener("online", lookForConnection);
+window.addEventListener("offline", lookForConnection);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) lookForConnection(); });
+lookForConnection();
+
+// A dropped export is handed in at once.
+const drop = document.getElementById("drop");
+if (drop) {
+  const file = drop.querySelector("input[type=file]");
+  file.addEventListener("change", () => { if (file.files.length) drop.requestSubmit(); });
+  drop.addEventListener("dragover", (event) => event.preventDefault());
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (!event.dataTransfer.files.length) return;
+    file.files = event.dataTransfer.files;
+    drop.requestSubmit();
+  });
+}

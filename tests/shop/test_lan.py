@@ -1,0 +1,149 @@
+"""The page on the shop's network: certificate, names, token, and an app that works offline."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import ipaddress
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from starlette.testclient import TestClient
+
+from glean.errors import CertificateError
+from glean.shop.app import create_app
+from glean.shop.lan.addresses import lan_hosts
+from glean.shop.lan.certificate import RENEW_DAYS, HomeCertificate
+from glean.shop.lan.token import DeviceToken, code_for_a_terminal, entry_link
+from glean.shop.parts import Lan, Shop
+from tests.shop.conftest import NOW
+
+HOSTS = ["192.0.2.7", "bakery", "bakery.local"]
+LAN = "https://192.0.2.7:8701"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> HomeCertificate:
+    found = HomeCertificate(tmp_path / "tls")
+    found.vouch_for(HOSTS, NOW.date())
+    return found
+
+
+def test_the_root_vouches_for_the_page_and_stays(certificate: HomeCertificate) -> None:
+    """Two years or so, for a server, by the root; as phones want it."""
+    root = x509.load_pem_x509_certificate(certificate.root.read_bytes())
+    leaf = x509.load_pem_x509_certificate(certificate.certificate.read_bytes())
+    leaf.verify_directly_issued_by(root)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert ipaddress.ip_address("192.0.2.7") in names.get_values_for_type(x509.IPAddress)
+    assert "bakery.local" in names.get_values_for_type(x509.DNSName)
+    assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days <= 826
+    before = [path.read_bytes() for path in (certificate.root, certificate.certificate)]
+    certificate.vouch_for(HOSTS[:2], NOW.date())
+    assert [path.read_bytes() for path in (certificate.root, certificate.certificate)] == before
+    certificate.vouch_for([*HOSTS, "192.0.2.8"], NOW.date())
+    assert certificate.root.read_bytes() == before[0]
+    assert certificate.certificate.read_bytes() != before[1]
+
+
+def test_it_is_made_anew_before_it_ends(certificate: HomeCertificate) -> None:
+    leaf = x509.load_pem_x509_certificate(certificate.certificate.read_bytes())
+    last = leaf.not_valid_after_utc.date()
+    for days, anew in ((RENEW_DAYS + 1, False), (RENEW_DAYS, True)):
+        before = certificate.certificate.read_bytes()
+        certificate.vouch_for(HOSTS, last - dt.timedelta(days=days))
+        assert (certificate.certificate.read_bytes() != before) == anew
+
+
+def test_a_root_that_lost_its_half_is_made_anew(certificate: HomeCertificate) -> None:
+    before = certificate.root.read_bytes()
+    certificate.root.unlink()
+    certificate.vouch_for(HOSTS, NOW.date())
+    root = x509.load_pem_x509_certificate(certificate.root.read_bytes())
+    leaf = x509.load_pem_x509_certificate(certificate.certificate.read_bytes())
+    leaf.verify_directly_issued_by(root)
+    assert certificate.root.read_bytes() != before
+
+
+def test_a_damaged_root_is_refused(certificate: HomeCertificate) -> None:
+    certificate.root.write_text("no certificate", "utf-8")
+    with pytest.raises(CertificateError):
+        certificate.vouch_for(HOSTS, NOW.date())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are POSIX's")
+def test_secrets_are_the_owner_s(certificate: HomeCertificate, tmp_path: Path) -> None:
+    DeviceToken(tmp_path / "token")
+    for path in (certificate.private_key, tmp_path / "tls" / "ca.key", tmp_path / "token"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_a_token_stays_until_it_is_renewed(tmp_path: Path) -> None:
+    """128 bits, not the same twice."""
+    first = DeviceToken(tmp_path / "token")
+    assert DeviceToken(tmp_path / "token")() == first()
+    assert len(first()) >= 22
+    old = first()
+    assert first.renew() != old
+    assert DeviceToken(tmp_path / "token")() == first() != old
+
+
+def test_a_link_is_drawn(tmp_path: Path) -> None:
+    link = entry_link(LAN, DeviceToken(tmp_path / "token")())
+    assert link.startswith(f"{LAN}/enter/")
+    drawn = code_for_a_terminal(link)
+    assert len(drawn.splitlines()) > 10
+    assert link not in drawn
+
+
+def test_own_addresses_are_no_loopback() -> None:
+    for host in lan_hosts():
+        assert host
+        assert not host.startswith("127.")
+
+
+@pytest.fixture
+def phone(shop: Shop, certificate: HomeCertificate, tmp_path: Path) -> TestClient:
+    """A phone that was let in."""
+    lan = Lan((LAN,), DeviceToken(tmp_path / "token"), certificate)
+    app = create_app(dataclasses.replace(shop, lan=lan), origins=[LAN], token=lan.token)
+    found = TestClient(app, base_url=LAN, headers={"Origin": LAN})
+    found.get(f"/enter/{lan.token()}")
+    return found
+
+
+def test_a_phone_gets_the_root_and_the_code(
+    phone: TestClient, certificate: HomeCertificate
+) -> None:
+    text = phone.get("/phone").text
+    assert "data:image/svg" in text
+    answer = phone.get("/root.crt")
+    assert answer.content == certificate.root.read_bytes()
+    assert answer.headers["content-type"] == "application/x-x509-ca-cert"
+
+
+def test_a_new_code_lets_this_device_in_and_others_out(phone: TestClient) -> None:
+    other = TestClient(phone.app, base_url=LAN, cookies=dict(phone.cookies))
+    assert other.get("/").status_code == 200
+    assert phone.post("/phone/renew").status_code == 200
+    assert phone.get("/").status_code == 200
+    assert other.get("/").status_code == 404
+
+
+def test_on_this_machine_alone_there_is_no_code(client: TestClient) -> None:
+    assert "--lan" in client.get("/phone").text
+    assert client.get("/root.crt").status_code == 404
+
+
+def test_it_can_be_installed(client: TestClient) -> None:
+    """The manifest's icons are there, and the worker looks after all pages."""
+    manifest = client.get("/manifest.webmanifest").json()
+    assert (manifest["start_url"], manifest["scope"], manifest["name"]) == ("/", "/", "Hansen")
+    for icon in manifest["icons"]:
+        assert client.get(icon["src"]).headers["content-type"] == icon["type"]
+    worker = client.get("/sw.js")
+    assert worker.headers["content-type"].startswith("text/javascript")
+    assert client.get("/alive").status_code == 204
