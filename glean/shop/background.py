@@ -9,6 +9,7 @@ from pathlib import Path
 from glean.errors import GleanError
 from glean.shop.parts import Shop
 from glean.shop.plans.planner import LOOK_S
+from glean.shop.plans.routine import go_through, is_due
 
 LOG = logging.getLogger("glean.shop")
 
@@ -49,6 +50,8 @@ class Background:
 
     def look(self) -> None:
         """Do what is due."""
+        if is_due(self._shop):
+            go_through(self._shop)
         self._look_for_exports()
         self._shop.till.look()
         self._shop.till.bring_times()

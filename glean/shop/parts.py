@@ -24,6 +24,7 @@ from glean.shop.store.coming import Coming
 from glean.shop.store.database import ShopDatabase
 from glean.shop.store.exports import Exports
 from glean.shop.store.orders import Orders
+from glean.shop.store.mornings import Mornings
 from glean.shop.store.tables import TABLES
 
 Clock = Callable[[], dt.datetime]
@@ -72,6 +73,8 @@ class Shop:
         What is known of days to come.
     orders : Orders
         What is ordered.
+    mornings : Mornings
+        Mornings that went through.
     plans : KeptPlans
         Plans that were made.
     planner : Planner
@@ -97,6 +100,7 @@ class Shop:
     exports: Exports
     coming: Coming
     orders: Orders
+    mornings: Mornings
     plans: KeptPlans
     planner: Planner
     till: Till
@@ -144,6 +148,7 @@ def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
         exports=exports,
         coming=coming,
         orders=orders,
+        mornings=Mornings(database),
         plans=plans,
         planner=planner,
         till=Till(settings, exports, closing, workers, clock),

@@ -53,6 +53,7 @@ def show_day(request: Request, shop: Parts, day: dt.date) -> Response:
         expected=sum(line.plan.expected for line in lines),
         new=new_products(shop),
         told=told_of(shop, day, speaks),
+        chosen=bool(shop.assortment.baked()),
     )
 
 

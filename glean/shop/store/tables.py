@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glean.shop.store import assortment, baking, choices, closing, coming, exports, orders
+from glean.shop.store import assortment, baking, choices, closing, exports, mornings
 
 TABLES = (
     choices.TABLE,
@@ -16,4 +17,5 @@ TABLES = (
     exports.TABLE,
     coming.COMING,
     orders.ORDERS,
+    mornings.TABLE,
 )

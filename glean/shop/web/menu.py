@@ -20,6 +20,7 @@ MORE: tuple[tuple[str, str], ...] = (
     ("/weather", translatable("Weather")),
     ("/exports", translatable("Sales from the till")),
     ("/exports", translatable("Sales from the till")),
+    ("/mornings", translatable("Every morning")),
     ("/phone", translatable("On the phone")),
 )
 """Address and name of each page behind "More"."""

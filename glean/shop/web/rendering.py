@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from glean.languages.catalogues import translatable
 from glean.languages.language import Language
 from glean.shop.parts import Shop, shop_of
 from glean.shop.web.menu import TABS
@@ -98,11 +99,22 @@ def money_text(value: float, shop: Shop, speaks: Language) -> str:
     return f"{speaks.number(value, 0 if abs(value) >= 10 else 2)}\N{NO-BREAK SPACE}{currency}"
 
 
+FAILED_STEPS = {
+    "export": translatable("This morning the newest export wasn't read."),
+    "print": translatable("This morning the plan wasn't printed."),
+}
+
+
 def alerts_of(shop: Shop, speaks: Language) -> Sequence[tuple[str, Sequence[str]]]:
     """Say what went wrong since, for the top of each page: a sentence, and lines below it."""
-    found = []
+    found: list[tuple[str, Sequence[str]]] = []
     if failed := shop.planner.state.failed:
         found.append(
             (speaks.translate("No new plan could be made."), [one for one in failed if one])
         )
+    morning = shop.mornings.last()
+    if morning is not None and morning.day == shop.today:
+        # A plan that fails to this hour stands there already.
+        steps = [each for each in morning.failed if each[0] in FAILED_STEPS]
+        found += [(speaks.translate(FAILED_STEPS[step]), lines) for step, lines in steps]
     return found

@@ -1,0 +1,88 @@
+"""Every morning by itself: the newest export is read, the plan made, and printed where asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+from glean.errors import GleanError
+from glean.languages.catalogues import translatable
+from glean.languages.language import ENGLISH
+from glean.shop.pages.day_list import days_to_bake, list_of
+from glean.shop.parts import Shop
+from glean.shop.plans.paper import list_on_paper, print_list
+from glean.shop.plans.planner import lines_of
+from glean.shop.store.mornings import Morning
+
+TIME, PRINTS, PRINTER = "morning-time", "morning-prints", "morning-printer"
+"""Choices: "04:30", whether it is printed, and by which printer."""
+
+FRESH = dt.timedelta(days=1)
+"""An export older than that isn't yesterday's."""
+
+STEPS = {
+    "export": translatable("The newest export wasn't read."),
+    "plan": translatable("No new plan could be made."),
+    "print": translatable("The plan wasn't printed."),
+}
+"""What a step that failed is called at the top of the page."""
+
+
+def is_due(shop: Shop) -> bool:
+    """Say whether it is time, and today's hasn't been; one slept through is made up for."""
+    time = shop.choices.get(TIME, "")
+    if not time:
+        return False
+    now, last = shop.clock(), shop.mornings.last()
+    return now.strftime("%H:%M") >= time and (last is None or last.day < now.date())
+
+
+def go_through(shop: Shop) -> Morning:
+    """Do what a morning does, each step whatever became of the one before; what failed is kept."""
+    steps: tuple[tuple[str, Callable[[Shop], None]], ...] = (
+        ("export", _read_export),
+        ("plan", _plan),
+        ("print", _print),
+    )
+    failed = []
+    for name, step in steps:
+        try:
+            step(shop)
+        except GleanError as error:
+            failed.append((name, lines_of(error)))
+    now = shop.clock()
+    morning = Morning(now.date(), now, tuple(failed))
+    shop.mornings.note(morning)
+    return morning
+
+
+def _read_export(shop: Shop) -> None:
+    folder = shop.choices.get("exports-folder", "")
+    if not folder:
+        return
+    read = shop.till.look_into(Path(folder), wait=False)
+    last = read or next(iter(shop.exports.last(1)), None)
+    if read is not None and not read.ok:
+        raise GleanError("\n".join(read.told["lines"]))
+    if last is None or shop.clock() - last.at > FRESH:
+        raise GleanError(f"found no new export in {folder}")
+
+
+def _plan(shop: Shop) -> None:
+    shop.till.look()
+    shop.till.bring_times()
+    failed = shop.planner.make().failed
+    if failed:
+        raise GleanError("\n".join(failed))
+
+
+def _print(shop: Shop) -> None:
+    if not shop.choices.get(PRINTS, False):
+        return
+    days = days_to_bake(shop)
+    plan = shop.plans.of(days[0]) if days else None
+    if plan is None:
+        raise GleanError("found no plan to print")
+    text = list_on_paper(plan, list_of(shop, plan), shop.settings.language or ENGLISH)
+    print_list(text, f"{plan.bakery} {plan.date}", shop.choices.get(PRINTER, ""))

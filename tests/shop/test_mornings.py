@@ -1,0 +1,141 @@
+"""Mornings by themselves: due once a day, each step is tried, and what failed is told."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import sys
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from glean.languages.language import language
+from glean.shop.background import Background
+from glean.shop.pages.day_list import list_of
+from glean.shop.parts import Shop
+from glean.shop.plans.paper import list_on_paper
+from glean.shop.plans.routine import go_through, is_due
+from tests.shop.conftest import NOW
+
+TILL = "Datum;Artikel;Menge\n30.11.2026;Roggenbrot;44\n30.11.2026;Brötchen;190\n"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lp is POSIX's")
+
+
+@pytest.fixture
+def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A command `lp` that writes what it is told, and what it would print, into a file."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    printed = tmp_path / "printed.txt"
+    command = tools / "lp"
+    command.write_text(f'#!/bin/sh\necho "$@" > {printed}\ncat >> {printed}\n', "utf-8")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    return printed
+
+
+def at(shop: Shop, hour: int, minute: int = 0, days: int = 0) -> Shop:
+    """The shop at another time."""
+    now = NOW.replace(hour=hour, minute=minute) + dt.timedelta(days=days)
+    return dataclasses.replace(shop, clock=lambda: now)
+
+
+def choose(client: TestClient, **form: str) -> int:
+    return client.post("/mornings", data=form, follow_redirects=False).status_code
+
+
+def test_a_morning_is_due_once_a_day_from_its_time_on(client: TestClient, shop: Shop) -> None:
+    """Also later, where the computer was asleep; not where nobody asked for it."""
+    assert not is_due(at(shop, 23))
+    assert choose(client, **{"by-itself": "1", "time": "04:30"}) == 303
+    assert [is_due(at(shop, *time)) for time in ((4, 29), (4, 30), (11, 0))] == [False, True, True]
+    go_through(at(shop, 4, 30))
+    assert not is_due(at(shop, 5))
+    assert is_due(at(shop, 4, 30, days=1))
+    assert choose(client, time="04:30") == 303
+    assert not is_due(at(shop, 4, 30, days=1))
+
+
+def test_a_morning_reads_plans_and_prints(
+    client: TestClient, shop: Shop, tmp_path: Path, paper: Path
+) -> None:
+    folder = tmp_path / "till"
+    folder.mkdir()
+    (folder / "new.csv").write_text(TILL, "utf-8")
+    client.post("/exports/folder", data={"folder": str(folder)})
+    choose(client, **{"by-itself": "1", "time": "04:30", "prints": "1", "printer": "bakehouse"})
+    Background(shop).look()
+    morning = shop.mornings.last()
+    assert morning is not None
+    assert morning.failed == ()
+    assert [read.name for read in shop.exports.last()] == ["new.csv"]
+    assert "all went well." in client.get("/mornings").text
+    said = paper.read_text("utf-8")
+    assert said.startswith("-d bakehouse -t Hansen")
+    plan = shop.plans.of(NOW.date())
+    assert plan is not None
+    for line in list_of(shop, plan):
+        assert f"{line.bake:.0f}  {line.product}\n" in said
+
+
+def test_what_fails_stands_at_the_top_and_the_rest_is_done(
+    client: TestClient, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No folder, no plan, no printer: three alerts; the next good morning takes them away."""
+    folder = tmp_path / "till"
+    folder.mkdir()
+    client.post("/exports/folder", data={"folder": str(folder)})
+    choose(client, **{"by-itself": "1", "time": "04:30", "prints": "1"})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    good = shop.settings.sales.read_bytes()
+    shop.settings.sales.write_text("date,product,units\n2026-13-45,Roll,3\n", "utf-8")
+    morning = go_through(shop)
+    assert [step for step, _ in morning.failed] == ["export", "plan", "print"]
+    text = client.get("/").text
+    for words in (
+        "This morning the newest export wasn&#39;t read.",
+        "found no new export",
+        "No new plan could be made.",
+        "This morning the plan wasn&#39;t printed.",
+        "found no `lp`",
+    ):
+        assert words in text
+    assert text.count('class="alert" role="alert"') == 3
+    shop.settings.sales.write_bytes(good)
+    choose(client, **{"by-itself": "1", "time": "04:30"})
+    client.post("/exports/folder", data={"folder": ""})
+    assert go_through(shop).failed == ()
+    assert 'class="alert" role="alert"' not in client.get("/").text
+
+
+def test_a_printer_that_says_no_is_told(client: TestClient, shop: Shop, paper: Path) -> None:
+    command = paper.parent / "tools" / "lp"
+    command.write_text("#!/bin/sh\necho 'no such printer' >&2\nexit 1\n", "utf-8")
+    choose(client, **{"by-itself": "1", "time": "04:30", "prints": "1"})
+    assert go_through(shop).failed == (("print", ("lp: no such printer",)),)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"by-itself": "1", "time": "25:00"},
+        {"by-itself": "1", "time": ""},
+        {"time": "", "printer": "a; rm -rf /"},
+        {"time": "", "printer": "-o x"},
+    ],
+)
+def test_what_can_t_be_meant_is_said(client: TestClient, shop: Shop, form: dict[str, str]) -> None:
+    assert choose(client, **form) == 422
+    assert shop.choices.get("morning-time") is None
+
+
+def test_nothing_is_printed_that_isn_t_baked(shop: Shop) -> None:
+    plan = shop.plans.of(NOW.date())
+    assert plan is not None
+    shop.baking.correct(NOW.date(), "Brötchen", planned=200.0, units=0.0, at=NOW)
+    text = list_on_paper(plan, list_of(shop, plan), language("de"))
+    assert text.splitlines()[:3] == ["Hansen", "Montag, 30. November 2026", "Regen: 10 % weniger"]
+    assert "Brötchen" not in text
+    assert "     40  Roggenbrot" in text
