@@ -41,8 +41,6 @@ class Background:
         while not self._end.is_set():
             try:
                 self.look()
-            except GleanError as error:
-                LOG.warning("%s", error)
             except Exception:  # the pages go on whatever it was, and so does the next look
                 LOG.exception("a look at plans and exports failed")
             self._shop.wake.wait(LOOK_S)
@@ -52,10 +50,12 @@ class Background:
         """Do what is due."""
         if is_due(self._shop):
             go_through(self._shop)
-        self._look_for_exports()
-        self._shop.till.look()
-        self._shop.till.bring_times()
-        self._shop.planner.look()
+        till, planner = self._shop.till, self._shop.planner
+        for step in (self._look_for_exports, till.look, till.bring_times, planner.look):
+            try:
+                step()
+            except GleanError as error:
+                LOG.warning("%s", error)
 
     def _look_for_exports(self) -> None:
         folder = self._shop.choices.get("exports-folder", "")

@@ -14,9 +14,10 @@ from glean.shop.app import create_app
 from glean.shop.background import Background
 from glean.shop.lan.addresses import lan_hosts
 from glean.shop.lan.certificate import HomeCertificate
-from glean.shop.lan.token import DeviceToken, code_for_a_terminal, entry_link
+from glean.shop.lan.token import DeviceToken, entry_link
 from glean.shop.parts import Lan, Shop, open_shop
 from glean.shop.settings import ShopSettings
+from glean.web.qr_code import qr_text
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 # nosec B104 # asked for by --lan, and nothing answers strangers
@@ -112,7 +113,7 @@ def _address(origin: str, lan: Lan | None) -> Address:
     if lan is None:
         return Address(f"{origin}/")
     link = entry_link(lan.origins[0], lan.token())
-    return Address(link, code_for_a_terminal(link))
+    return Address(link, qr_text(link))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -17,7 +17,7 @@ from glean.errors import CertificateError
 from glean.shop.app import create_app
 from glean.shop.lan.addresses import lan_hosts
 from glean.shop.lan.certificate import RENEW_DAYS, HomeCertificate
-from glean.shop.lan.token import DeviceToken, code_for_a_terminal, entry_link
+from glean.shop.lan.token import DeviceToken, entry_link
 from glean.shop.parts import Lan, Shop
 from tests.shop.conftest import NOW
 
@@ -91,12 +91,9 @@ def test_a_token_stays_until_it_is_renewed(tmp_path: Path) -> None:
     assert DeviceToken(tmp_path / "token")() == first() != old
 
 
-def test_a_link_is_drawn(tmp_path: Path) -> None:
+def test_a_link_has_the_token(tmp_path: Path) -> None:
     link = entry_link(LAN, DeviceToken(tmp_path / "token")())
     assert link.startswith(f"{LAN}/enter/")
-    drawn = code_for_a_terminal(link)
-    assert len(drawn.splitlines()) > 10
-    assert link not in drawn
 
 
 def test_own_addresses_are_no_loopback() -> None:
@@ -119,7 +116,7 @@ def test_a_phone_gets_the_root_and_the_code(
     phone: TestClient, certificate: HomeCertificate
 ) -> None:
     text = phone.get("/phone").text
-    assert "data:image/svg" in text
+    assert "<svg" in text
     answer = phone.get("/root.crt")
     assert answer.content == certificate.root.read_bytes()
     assert answer.headers["content-type"] == "application/x-x509-ca-cert"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
 from pathlib import Path
-
-import segno
 
 from glean.errors import GleanError
 from glean.shop.access import ENTER
@@ -62,17 +59,3 @@ def _for_its_owner(name: str, flags: int) -> int:
 def entry_link(origin: str, token: str) -> str:
     """Give the link that lets a device in."""
     return f"{origin}{ENTER}{token}"
-
-
-def code_for_a_terminal(link: str) -> str:
-    """Draw a link as a QR code of characters."""
-    drawn = io.StringIO()
-    segno.make(link, error="l", micro=False).terminal(drawn, compact=True)
-    return drawn.getvalue()
-
-
-def code_for_a_page(link: str) -> str:
-    """Draw a link as a QR code, an address of a picture."""
-    return segno.make(link, error="m", micro=False).svg_data_uri(
-        scale=6, dark="#000", light="#fff", border=3
-    )

@@ -7,9 +7,10 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from glean.shop.access import ENTER
-from glean.shop.lan.token import code_for_a_page, entry_link
+from glean.shop.lan.token import entry_link
 from glean.shop.web.forms import Parts, see
 from glean.shop.web.rendering import page
+from glean.web.qr_code import qr_svg
 
 router = APIRouter()
 
@@ -23,7 +24,7 @@ def show_phone(request: Request, shop: Parts) -> Response:
         request,
         "phone.html",
         link=link,
-        code=code_for_a_page(link) if link else "",
+        code=qr_svg(link, scale=6) if link else "",
     )
 
 
