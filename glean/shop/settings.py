@@ -79,7 +79,7 @@ def shop_settings(
     home = absolute_path(home)
     if not home.is_dir():
         raise SettingsError(f"HOME: found no folder {home}; wanted the bakery's home")
-    config = _config(home / CONFIG)
+    config = node_config(home)
     table = sales or (Path(str(config["sales"])).expanduser() if config.get("sales") else None)
     if table is None:
         raise SettingsError(
@@ -99,7 +99,15 @@ def shop_settings(
     )
 
 
-def _config(path: Path) -> dict[str, Any]:
+def node_config(home: Path) -> dict[str, Any]:
+    """Read the home's node config; empty where there is none.
+
+    Raises
+    ------
+    SettingsError
+        It can't be read.
+    """
+    path = home / CONFIG
     try:
         return tomllib.loads(read_regular(path).decode("utf-8"))
     except FileNotFoundError:

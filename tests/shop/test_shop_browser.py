@@ -24,7 +24,7 @@ AXE = os.environ.get("GLEAN_AXE", "")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PATHS = (
     "", "closing", "closing?product=Brötchen", "review", "products",
-    "products/details?name=Brötchen", "exports", "mornings", "phone", "more", "nowhere",
+    "products/details?name=Brötchen", "exports", "mornings", "members", "phone", "more", "nowhere",
 )  # fmt: skip
 PATIENCE_MS = 60_000
 LARGEST_BYTES = 100_000

@@ -21,6 +21,7 @@ MORE: tuple[tuple[str, str], ...] = (
     ("/exports", translatable("Sales from the till")),
     ("/exports", translatable("Sales from the till")),
     ("/mornings", translatable("Every morning")),
+    ("/members", translatable("Members and privacy")),
     ("/phone", translatable("On the phone")),
 )
 """Address and name of each page behind "More"."""
