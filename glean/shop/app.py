@@ -25,6 +25,7 @@ from glean.shop.pages import (
     orders,
     printed,
     mornings,
+    orders,
     phone,
     product_details,
     products,

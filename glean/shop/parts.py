@@ -23,8 +23,8 @@ from glean.shop.store.closing import Closing
 from glean.shop.store.coming import Coming
 from glean.shop.store.database import ShopDatabase
 from glean.shop.store.exports import Exports
-from glean.shop.store.orders import Orders
 from glean.shop.store.mornings import Mornings
+from glean.shop.store.orders import Orders
 from glean.shop.store.tables import TABLES
 
 Clock = Callable[[], dt.datetime]

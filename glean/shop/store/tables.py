@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from glean.shop.store import assortment, baking, choices, closing, coming, exports, orders
-from glean.shop.store import assortment, baking, choices, closing, exports, mornings
+from glean.shop.store import assortment, baking, choices, closing, coming, exports, mornings, orders
 
 TABLES = (
     choices.TABLE,

@@ -19,7 +19,6 @@ MORE: tuple[tuple[str, str], ...] = (
     ("/orders", translatable("Orders")),
     ("/weather", translatable("Weather")),
     ("/exports", translatable("Sales from the till")),
-    ("/exports", translatable("Sales from the till")),
     ("/mornings", translatable("Every morning")),
     ("/members", translatable("Members and privacy")),
     ("/phone", translatable("On the phone")),
