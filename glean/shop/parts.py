@@ -137,13 +137,14 @@ def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
     plans, workers = KeptPlans(settings.folder / "plans"), WorkerPool()
     closing, exports = Closing(database), Exports(database)
     coming, orders = Coming(database), Orders(database)
-    planner = Planner(settings, plans, choices, assortment, workers, clock, coming, orders)
+    baking = Baking(database)
+    planner = Planner(settings, plans, choices, assortment, baking, workers, clock, coming, orders)
     return Shop(
         settings=settings,
         database=database,
         choices=choices,
         assortment=assortment,
-        baking=Baking(database),
+        baking=baking,
         closing=closing,
         exports=exports,
         coming=coming,

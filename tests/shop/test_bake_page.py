@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 
@@ -104,6 +105,17 @@ def test_plans_are_made_of_the_sales(client: TestClient, shop: Shop) -> None:
     shop.choices.put(**{"least-units": 100.0})
     assert shop.planner.look()
     assert baked(client).keys() == {"Brötchen"}
+
+
+def test_a_list_that_was_begun_stays(client: TestClient, shop: Shop) -> None:
+    """Once something is ticked off; tomorrow's is made anew, and what isn't baked goes."""
+    client.post(DAY, data={"tick": "Roggenbrot"})
+    shop.planner.make()
+    assert baked(client) == {"Roggenbrot": "40", "Brötchen": "200"}
+    tomorrow = client.get(f"/day/{NOW + dt.timedelta(days=1):%Y-%m-%d}").text
+    assert "Croissant" in tomorrow
+    shop.assortment.choose({"Brötchen": False})
+    assert baked(client) == {"Roggenbrot": "40"}
 
 
 def test_a_plan_that_fails_is_told_and_the_old_one_stays(client: TestClient, shop: Shop) -> None:

@@ -106,13 +106,16 @@ def _as_json(request: Request, shop: Shop, plan: KeptPlan, product: str) -> dict
 def list_of(shop: Shop, plan: KeptPlan) -> tuple[ListLine, ...]:
     """Make the list of a plan with all that was entered."""
     ordered = ordered_on(shop.orders.firm(), plan.date)
-    return bake_list(
+    lines = bake_list(
         with_ordered(with_events(plan, shop.coming.on(plan.date)), ordered),
         ordered=ordered,
         corrections=shop.baking.corrections(plan.date),
         ticked=shop.baking.ticked(plan.date),
         left_over=left_over_for(shop, plan),
     )
+    # A plan that was begun stays as it was made; what isn't baked goes all the same.
+    baked = shop.assortment.baked()
+    return tuple(line for line in lines if baked.get(line.product, True) or line.ordered)
 
 
 def left_over_for(shop: Shop, plan: KeptPlan) -> dict[str, float]:

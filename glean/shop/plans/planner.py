@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from glean.sales.told_day import ToldDay
 from glean.shop.plans.kept_plans import KeptPlans
 from glean.shop.settings import ShopSettings
 from glean.shop.store.assortment import Assortment, trays_by_weekday
+from glean.shop.store.baking import Baking
 from glean.shop.store.choices import Choices
 from glean.shop.store.coming import Coming, ComingDays
 from glean.shop.store.orders import Orders
@@ -66,6 +67,8 @@ class Planner:
         The shop's choices.
     assortment : Assortment
         What is baked, and how.
+    baking : Baking
+        What is done already: a list that was begun doesn't change.
     workers : WorkerPool
         Where pandas and XGBoost are.
     clock : callable
@@ -82,6 +85,7 @@ class Planner:
         plans: KeptPlans,
         choices: Choices,
         assortment: Assortment,
+        baking: Baking,
         workers: WorkerPool,
         clock: Callable[[], dt.datetime],
         coming: Coming,
@@ -91,6 +95,7 @@ class Planner:
         self._plans = plans
         self._choices = choices
         self._assortment = assortment
+        self._baking = baking
         self._workers = workers
         self._clock = clock
         self._coming = coming
@@ -167,11 +172,17 @@ class Planner:
 
     def _make(self) -> None:
         made = self._workers.run(make_shop_plans, self.request())
-        self._plans.keep(made["plans"], self._clock())
+        self._plans.keep(
+            [plan for plan in made["plans"] if not self._is_begun(plan)], self._clock()
+        )
         products = json.dumps(made["products"], ensure_ascii=False).encode()
         write_whole(self._settings.folder / PRODUCTS, products)
         ahead = json.dumps(made["ahead"], ensure_ascii=False).encode()
         write_whole(self._settings.folder / AHEAD, ahead)
+
+    def _is_begun(self, plan: Mapping[str, Any]) -> bool:
+        day = dt.date.fromisoformat(plan["date"])
+        return self._plans.of(day) is not None and bool(self._baking.ticked(day))
 
     def _fingerprint(self) -> str:
         """Name all that plans go by; a file by its size and the time of its last change."""
