@@ -72,11 +72,11 @@ def test_the_day_s_cost_adds_up(tmp_path: Path) -> None:
 
 
 def test_a_dearer_list_leaves_more_over(tmp_path: Path) -> None:
-    plan = kept(tmp_path, Roggenbrot=40.0)
-    costs = [cost_of(bake_list(plan, corrections={"Roggenbrot": n})) for n in (20.0, 40.0, 60.0)]
+    plan = kept(tmp_path, nobody=40.0)
+    costs = [cost_of(bake_list(plan, corrections={"nobody": n})) for n in (20.0, 40.0, 60.0)]
     assert costs[0].left_over < costs[1].left_over < costs[2].left_over
     assert costs[0].missed > costs[1].missed >= costs[2].missed
-    assert costs[0].days_of_ten < costs[1].days_of_ten < costs[2].days_of_ten
+    assert [cost.days_of_ten for cost in costs] == [0, 8, 10]
 
 
 def test_groups_keep_their_order_and_the_rest_comes_last(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_what_is_left_is_taken_off_tomorrow_s_list(client: TestClient) -> None:
     client.post(EVENING, data={"product": "Roggenbrot", "left": "6"})
     text = client.get(f"/day/{TODAY + dt.timedelta(days=1)}").text
     assert '<output class="bake">44</output>' in text
-    assert "6 left over of yesterday" in text
+    assert "6 left from before" in text
 
 
 def test_a_day_without_a_till_goes_into_the_sales(client: TestClient, shop: Shop) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from glean.shop.web.menu import MORE, TABS
 from tests import processes
 from tests.service.browsers import FLAGS, chromium
 from tests.shop.conftest import sales_rows
@@ -23,9 +24,11 @@ CHROMIUM = chromium()
 AXE = os.environ.get("GLEAN_AXE", "")
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PATHS = (
-    "", "closing", "closing?product=Brötchen", "review", "products",
-    "products/details?name=Brötchen", "exports", "mornings", "members", "phone", "more", "nowhere",
-)  # fmt: skip
+    *(address.removeprefix("/") for address, _ in (*TABS, *MORE)),
+    "closing?product=Brötchen",
+    "products/details?name=Brötchen",
+    "nowhere",
+)
 PATIENCE_MS = 60_000
 LARGEST_BYTES = 100_000
 SLOWEST_S = 0.3

@@ -139,14 +139,14 @@ def days_to_bake(shop: Shop) -> list[dt.date]:
 
 
 def day_words(day: dt.date, today: dt.date, speaks: Language) -> str:
-    """Name a day as one says it: today, tomorrow, or its weekday."""
+    """Name a day as one says it: today, tomorrow, or its weekday and date."""
     match (day - today).days:
         case 0:
             return speaks.translate("Today")
         case 1:
             return speaks.translate("Tomorrow")
         case _:
-            return f"{speaks.weekday(day)} {speaks.short_day(day)}"
+            return f"{speaks.weekday(day, short=True)} {speaks.short_day(day)}"
 
 
 def summary_of(cost: DayCost, shop: Shop, speaks: Language) -> list[str]:

@@ -89,7 +89,7 @@ class DayCost:
     priced, unpriced : int
         Products with and without prices.
     days_of_ten : int
-        Of ten days so many on which a product doesn't sell out, on the mean of products.
+        Of ten days so many on which a product without prices suffices, on the mean of these.
     """
 
     left_over: float
@@ -163,12 +163,13 @@ def cost_of(lines: Iterable[ListLine]) -> DayCost:
     for line in lines:
         over, short = _left_and_missed(line.for_sale, line.plan.quantiles)
         left, missed = left + over, missed + short
-        enough.append(share_of_days(line.for_sale, line.plan.quantiles))
-        if line.plan.margin is not None and line.plan.loss is not None:
-            priced += 1
-            money += over * line.plan.loss + short * line.plan.margin
+        if line.plan.margin is None or line.plan.loss is None:
+            enough.append(share_of_days(line.for_sale, line.plan.quantiles))
+            continue
+        priced += 1
+        money += over * line.plan.loss + short * line.plan.margin
     mean = sum(enough) / len(enough) if enough else 0.0
-    return DayCost(left, missed, money, priced, len(enough) - priced, round(10 * mean))
+    return DayCost(left, missed, money, priced, len(enough), round(10 * mean))
 
 
 def _left_and_missed(units: float, quantiles: Sequence[float]) -> tuple[float, float]:

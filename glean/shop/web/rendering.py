@@ -68,13 +68,13 @@ def fitting_class(name: str) -> str:
     Examples
     --------
     >>> fitting_class("Dark rye"), fitting_class("Vollkornbrötchen")
-    ('', 'long')
+    ('', 'longer')
     """
     longest = max(map(len, name.replace("-", "- ").split()), default=0)
     return next((size for letters, size in _SIZES if longest > letters), "")
 
 
-_SIZES = ((20, "longest"), (16, "longer"), (12, "long"))
+_SIZES = ((18, "longest"), (15, "longer"), (12, "long"))
 """Letters of a word beyond which it is set smaller."""
 
 
