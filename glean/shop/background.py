@@ -9,7 +9,7 @@ from pathlib import Path
 from glean.errors import GleanError
 from glean.shop.parts import Shop
 from glean.shop.plans.planner import LOOK_S
-from glean.shop.plans.routine import go_through, is_due
+from glean.shop.plans.routine import claim_if_due, go_through
 
 LOG = logging.getLogger("glean.shop")
 
@@ -48,7 +48,7 @@ class Background:
 
     def look(self) -> None:
         """Do what is due."""
-        if is_due(self._shop):
+        if claim_if_due(self._shop):
             go_through(self._shop)
         till, planner = self._shop.till, self._shop.planner
         for step in (self._look_for_exports, till.look, till.bring_times, planner.look):

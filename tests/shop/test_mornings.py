@@ -15,7 +15,7 @@ from glean.shop.background import Background
 from glean.shop.pages.day_list import list_of
 from glean.shop.parts import Shop
 from glean.shop.plans.paper import list_on_paper
-from glean.shop.plans.routine import go_through, is_due
+from glean.shop.plans.routine import claim_if_due, go_through
 from tests.shop.conftest import NOW
 
 TILL = "Datum;Artikel;Menge\n30.11.2026;Roggenbrot;44\n30.11.2026;Brötchen;190\n"
@@ -48,14 +48,23 @@ def choose(client: TestClient, **form: str) -> int:
 
 def test_a_morning_is_due_once_a_day_from_its_time_on(client: TestClient, shop: Shop) -> None:
     """Also later, where the computer was asleep; not where nobody asked for it."""
-    assert not is_due(at(shop, 23))
+    assert not claim_if_due(at(shop, 23))
     assert choose(client, **{"by-itself": "1", "time": "04:30"}) == 303
-    assert [is_due(at(shop, *time)) for time in ((4, 29), (4, 30), (11, 0))] == [False, True, True]
+    assert not claim_if_due(at(shop, 4, 29))
+    assert claim_if_due(at(shop, 4, 30))
     go_through(at(shop, 4, 30))
-    assert not is_due(at(shop, 5))
-    assert is_due(at(shop, 4, 30, days=1))
+    assert not claim_if_due(at(shop, 5))
+    assert claim_if_due(at(shop, 11, days=1))
     assert choose(client, time="04:30") == 303
-    assert not is_due(at(shop, 4, 30, days=1))
+    assert not claim_if_due(at(shop, 4, 30, days=2))
+
+
+def test_two_pages_over_one_home_go_through_it_once(client: TestClient, shop: Shop) -> None:
+    """And one that was cut off is taken up by the next look a quarter of an hour later."""
+    choose(client, **{"by-itself": "1", "time": "04:30"})
+    assert [claim_if_due(at(shop, 4, minute)) for minute in (30, 31, 44)] == [True, False, False]
+    assert "going on just now." in client.get("/mornings").text
+    assert claim_if_due(at(shop, 4, 46))
 
 
 def test_a_morning_reads_plans_and_prints(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from glean.shop.parts import Shop
 from glean.shop.plans.routine import PRINTER, PRINTS, STEPS, TIME
+from glean.shop.store.mornings import BEGUN
 from glean.shop.web.forms import Form, Parts, see, text_of
 from glean.shop.web.rendering import page
 
@@ -51,5 +52,6 @@ def _mornings(request: Request, shop: Shop, *, wrong: bool = False) -> Response:
         folder=shop.choices.get("exports-folder", ""),
         last=shop.mornings.last(),
         steps=STEPS,
+        begun=BEGUN,
         wrong=wrong,
     )

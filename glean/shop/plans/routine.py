@@ -30,13 +30,16 @@ STEPS = {
 """What a step that failed is called at the top of the page."""
 
 
-def is_due(shop: Shop) -> bool:
-    """Say whether it is time, and today's hasn't been; one slept through is made up for."""
+def claim_if_due(shop: Shop) -> bool:
+    """Say whether it is time and today's hasn't been, and claim it: only one page goes through it.
+
+    One that was slept through is made up for.
+    """
     time = shop.choices.get(TIME, "")
     if not time:
         return False
-    now, last = shop.clock(), shop.mornings.last()
-    return now.strftime("%H:%M") >= time and (last is None or last.day < now.date())
+    now = shop.clock()
+    return now.strftime("%H:%M") >= time and shop.mornings.claim(now)
 
 
 def go_through(shop: Shop) -> Morning:

@@ -14,6 +14,11 @@ TABLE = Table(
 )
 
 
+BEGUN = (("begun", ()),)
+LONGEST = dt.timedelta(minutes=15)
+"""After which a morning that began and didn't end counts as cut off."""
+
+
 @dataclass(frozen=True)
 class Morning:
     """One that went through.
@@ -25,7 +30,8 @@ class Morning:
     at : datetime
         When it ended.
     failed : tuple of (str, tuple of str)
-        What went wrong: the name of a step, and lines on it; empty where nothing did.
+        What went wrong: the name of a step, and lines on it; empty where nothing did. `BEGUN` alone
+        while it goes on, or where it was cut off.
     """
 
     day: dt.date
@@ -54,6 +60,22 @@ class Mornings:
         failed = tuple((step, tuple(lines)) for step, lines in json.loads(row["failed"]))
         day = dt.date.fromisoformat(row["day"])
         return Morning(day, dt.datetime.fromisoformat(row["at"]), failed)
+
+    def claim(self, now: dt.datetime) -> bool:
+        """Begin today's, unless it was begun or done by another page over the same home."""
+        with self._database.begin() as connection:
+            row = connection.execute(
+                "SELECT * FROM mornings WHERE day = ?", (f"{now.date()}",)
+            ).fetchone()
+            if row is not None:
+                cut_off = row["failed"] == json.dumps(BEGUN)
+                if not cut_off or now - dt.datetime.fromisoformat(row["at"]) < LONGEST:
+                    return False
+            connection.execute(
+                "INSERT OR REPLACE INTO mornings VALUES (?, ?, ?)",
+                (f"{now.date()}", now.isoformat(timespec="seconds"), json.dumps(BEGUN)),
+            )
+        return True
 
     def note(self, morning: Morning) -> None:
         """Keep one, in the place of an earlier try of that day."""
