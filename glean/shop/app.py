@@ -29,6 +29,7 @@ from glean.shop.pages import (
     product_details,
     products,
     review,
+    savings,
     weather,
     week,
 )
@@ -54,6 +55,7 @@ PAGES = (
     members,
     phone,
     installed,
+    savings,
     more,
     language,
     static_files,

@@ -51,7 +51,8 @@ class Background:
         if claim_if_due(self._shop):
             go_through(self._shop)
         till, planner = self._shop.till, self._shop.planner
-        for step in (self._look_for_exports, till.look, till.bring_times, planner.look):
+        looks = (till.look, till.bring_times, planner.look, self._shop.savings.look)
+        for step in (self._look_for_exports, *looks):
             try:
                 step()
             except GleanError as error:

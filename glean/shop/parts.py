@@ -14,6 +14,7 @@ from glean.shop.lan.certificate import HomeCertificate
 from glean.shop.lan.token import DeviceToken
 from glean.shop.plans.kept_plans import KeptPlans
 from glean.shop.plans.planner import Planner
+from glean.shop.plans.savings import Savings
 from glean.shop.plans.till import Till
 from glean.shop.settings import ShopSettings
 from glean.shop.store.assortment import Assortment
@@ -79,6 +80,8 @@ class Shop:
         Plans that were made.
     planner : Planner
         What makes them.
+    savings : Savings
+        What they have brought.
     till : Till
         What brings sales into the table.
     workers : WorkerPool
@@ -103,6 +106,7 @@ class Shop:
     mornings: Mornings
     plans: KeptPlans
     planner: Planner
+    savings: Savings
     till: Till
     workers: WorkerPool
     clock: Clock
@@ -151,6 +155,7 @@ def open_shop(settings: ShopSettings, clock: Clock = local_time) -> Shop:
         orders=orders,
         mornings=Mornings(database),
         plans=plans,
+        savings=Savings(settings, plans, closing, orders, workers),
         planner=planner,
         till=Till(settings, exports, closing, workers, clock),
         workers=workers,

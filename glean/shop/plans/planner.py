@@ -192,7 +192,7 @@ class Planner:
             *(path for path in (request.products, request.coming) if path is not None),
             *(request.home / name for name in MODEL_NAMES),
         ]
-        return repr((request, [_changed(path) for path in files]))
+        return repr((request, [changed(path) for path in files]))
 
 
 def each_told_day(coming: Iterable[ComingDays], today: dt.date) -> Iterator[ToldDay]:
@@ -219,7 +219,8 @@ def _place(found: Any) -> tuple[float, float] | None:
     return None if not found else (float(found[0]), float(found[1]))
 
 
-def _changed(path: Path) -> tuple[int, int] | None:
+def changed(path: Path) -> tuple[int, int] | None:
+    """Give a file's size and the time of its last change, by which a change is told."""
     try:
         found = path.stat()
     except OSError:

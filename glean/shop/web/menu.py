@@ -14,6 +14,7 @@ TABS = (
 """Address and name of each tab."""
 
 MORE: tuple[tuple[str, str], ...] = (
+    ("/savings", translatable("What the plan brings")),
     ("/week", translatable("The week")),
     ("/coming", translatable("Coming days")),
     ("/orders", translatable("Orders")),
