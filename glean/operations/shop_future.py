@@ -14,6 +14,7 @@ import pandas as pd
 
 from glean.outgoing.weather import DayWeather
 from glean.sales.known_future import ALL_PRODUCTS, KnownFuture
+from glean.sales.school_holidays import school_holidays
 from glean.sales.told_day import ToldDay
 
 _INPUTS = ("open", "promotion", "school_holiday")
@@ -62,6 +63,14 @@ def known_future_of(
     found = whole.groupby(["date", "product"], sort=True, as_index=False).first()
     empty = {name: np.nan for name in ("open",) if name not in found}
     return KnownFuture(found.assign(**empty))
+
+
+def school_days(region: str, days: pd.DatetimeIndex) -> list[ToldDay]:
+    """Say of days whether they are school holidays of a region; nothing without a region."""
+    if not region:
+        return []
+    known = school_holidays(region, days[0], days[-1])
+    return [ToldDay(day.date(), school_holiday=float(day in known)) for day in days]
 
 
 def _number(value: float | None) -> float:

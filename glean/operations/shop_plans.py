@@ -58,6 +58,8 @@ class ShopRequest:
         Product -> weekday (0 is Monday) -> `batch_size` and `minimum`.
     told : tuple of ToldDay
         What was entered of days to come.
+    school_region : str
+        Region whose school holidays count; "" for none.
     orders : tuple of FirmOrder
         What is ordered; of these the ones that the till counts are taken off the sales.
     weather_url : str
@@ -79,6 +81,7 @@ class ShopRequest:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     trays: Mapping[str, Mapping[int, Mapping[str, float]]] = field(default_factory=dict)
     told: tuple[ToldDay, ...] = ()
+    school_region: str = ""
     orders: tuple[FirmOrder, ...] = ()
     weather_url: str = ""
     place: tuple[float, float] | None = None
@@ -104,6 +107,7 @@ def make_shop_plans(request: ShopRequest) -> dict[str, Any]:
     from glean.operations.plan import make_plan
     from glean.operations.plan_values import VERSION, plan_values, products_of_late
     from glean.sales.firm_orders import walk_in_sales
+    from glean.sales.school_holidays import with_school_holidays
     from glean.sales.weather_columns import with_weather
 
     weather = _weather(request)
@@ -111,6 +115,7 @@ def make_shop_plans(request: ShopRequest) -> dict[str, Any]:
         walk_in_sales(read_bakery(request.sales, request.bakery), request.orders),
         {day: (said.temperature_c, said.rain_mm) for day, said in weather.days.items()},
     )
+    sales = with_school_holidays(sales, request.school_region)
     listed = _listed(request)
     context = _context(request, sales, listed)
     known_future = _known_future(request, context, weather)
@@ -213,14 +218,16 @@ def _weather(request: ShopRequest) -> KeptWeather:
 def _known_future(request: ShopRequest, context: ForecastContext, weather: KeptWeather) -> Any:
     from glean.forecasting.future_rows import days_ahead
     from glean.operations.known_future import read_known_future
-    from glean.operations.shop_future import known_future_of
+    from glean.operations.shop_future import known_future_of, school_days
     from glean.sales.known_future import NOTHING_KNOWN
 
     file = NOTHING_KNOWN if request.coming is None else read_known_future(request.coming, context)
+    days = days_ahead(context.today)
     return known_future_of(
-        request.told,
+        # What people say of a day comes later, and counts.
+        (*school_days(request.school_region, days), *request.told),
         weather.days,
-        days=days_ahead(context.today),
+        days=days,
         products=context.table.rows["product"].unique(),
         also=file,
     )

@@ -57,7 +57,8 @@ def shop_savings(request: SavingsRequest) -> dict[str, Any]:
     Returns
     -------
     dict
-        `weeks`: habit -> weeks, the newest first, each a dict like `WeekSaving`; `run`: habit and
+        `weeks`: habit -> weeks, the newest first, each a dict like `WeekSaving`; `equal`: habit ->
+        a dict like `EqualMiss`, or None; `run`: habit and
         language -> sentences on the test days of the last run; `left`, `stayed`, `budget`: by
         language, what left the shop; empty where the bakery has taken part in no run.
 
@@ -66,11 +67,15 @@ def shop_savings(request: SavingsRequest) -> dict[str, Any]:
     GleanError
         The table can't be read, or a file of the home is damaged.
     """
-    return {"weeks": _weeks(request), **_of_the_run(request.home)}
+    return {**_of_the_days(request), **_of_the_run(request.home)}
 
 
-def _weeks(request: SavingsRequest) -> dict[str, list[dict[str, Any]]]:
-    from glean.evaluation.tables.weekly_savings import WEEKLY_HABITS, weekly_savings
+def _of_the_days(request: SavingsRequest) -> dict[str, Any]:
+    from glean.evaluation.tables.weekly_savings import (
+        WEEKLY_HABITS,
+        at_equal_miss,
+        weekly_savings,
+    )
     from glean.operations.bakery_context import read_bakery
     from glean.sales.firm_orders import walk_in_sales
     from glean.sales.stock_outs import with_demand
@@ -78,8 +83,10 @@ def _weeks(request: SavingsRequest) -> dict[str, list[dict[str, Any]]]:
     sales = walk_in_sales(read_bakery(request.sales, request.bakery), request.orders)
     asked = with_demand(sales).rows[["date", "product", "units"]]
     planned, baked = _planned(request.plans), _baked(sales.rows, request.left_over)
-    found = {}
+    found, equal = {}, {}
     for habit in WEEKLY_HABITS:
+        same = at_equal_miss(asked, planned, habit, baked)
+        equal[habit] = None if same is None else vars(same)
         weeks = weekly_savings(asked, planned, habit, baked)[-MOST_WEEKS:]
         found[habit] = [
             {
@@ -88,7 +95,7 @@ def _weeks(request: SavingsRequest) -> dict[str, list[dict[str, Any]]]:
             }
             for week in reversed(weeks)
         ]
-    return found
+    return {"weeks": found, "equal": equal}
 
 
 def _planned(folder: Path) -> pd.DataFrame:
@@ -101,12 +108,16 @@ def _planned(folder: Path) -> pd.DataFrame:
             plan = json.loads(path.read_bytes())
             if plan["known_until"] < plan["date"]:
                 rows += [
-                    (plan["date"], line["product"], line["bake"], line["margin"], line["loss"])
+                    {"date": plan["date"]}
+                    | {name: line[name] for name in ("product", "bake", "margin", "loss")}
+                    | dict(enumerate(line["quantiles"]))
                     for line in plan["products"]
                 ]
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    table = pd.DataFrame(rows, columns=["date", "product", "bake", "margin", "loss"])
+    if not rows:
+        return pd.DataFrame()
+    table = pd.DataFrame(rows)
     numbers = {name: table[name].astype("float64") for name in ("bake", "margin", "loss")}
     return table.assign(date=pd.to_datetime(table["date"]), **numbers)
 

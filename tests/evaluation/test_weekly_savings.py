@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.evaluation.tables.weekly_savings import BAKED, WEEKLY_HABITS, weekly_savings
+from glean.evaluation.tables.weekly_savings import (
+    BAKED,
+    WEEKLY_HABITS,
+    at_equal_miss,
+    weekly_savings,
+)
 from tests.tables import random_table
 
 ASKED = random_table(days=70, seed=3).rows[["date", "product", "units"]]
@@ -82,3 +87,31 @@ def test_a_perfect_plan_saves_all_that_the_habit_loses() -> None:
     for week in weekly_savings(ASKED, perfect, "weekday-mean"):
         assert (week.plan_over, week.plan_unmet, week.plan_cost) == (0.0, 0.0, 0.0)
         assert week.over + week.unmet > 0
+
+
+def test_the_plan_that_misses_as_much_lies_between_two_levels() -> None:
+    """Against a loop over levels; out of their reach nothing is said."""
+    levels = pd.DataFrame({k: ASKED["units"] * (0.7 + 0.2 * k) for k in range(4)})
+    planned = pd.concat([ASKED[["date", "product"]], levels], axis=1)
+    planned = planned[planned["date"] > LAST - pd.Timedelta(days=15)]
+    points, over, unmet = [], 0.0, 0.0
+    for k in range(4):
+        both = [0.0, 0.0]
+        for day, product, baking in planned[["date", "product", k]].to_numpy().tolist():
+            mine = ASKED[(ASKED["date"] == day) & (ASKED["product"] == product)]["units"].iloc[0]
+            both[0] += max(mine - math.ceil(baking - 1e-9), 0)
+            both[1] += max(math.ceil(baking - 1e-9) - mine, 0)
+            usual = usual_of("last-week", day, product)
+            if k == 0 and usual is not None:
+                over, unmet = over + max(usual - mine, 0), unmet + max(mine - usual, 0)
+        points.append(both)
+    # Where two levels miss as much, the one that leaves less over counts.
+    points.sort(key=lambda point: (point[0], -point[1]))
+    found = at_equal_miss(ASKED, planned, "last-week")
+    assert found is not None
+    assert (found.unmet, found.over) == pytest.approx((unmet, over))
+    assert found.plan_over == pytest.approx(
+        np.interp(unmet, [point[0] for point in points], [point[1] for point in points])
+    )
+    assert at_equal_miss(ASKED, planned[["date", "product", 3]], "last-week") is None
+    assert at_equal_miss(ASKED, planned.iloc[:0], "last-week") is None

@@ -8,7 +8,7 @@ import math
 import pandas as pd
 
 from glean.forecasting.future_rows import days_ahead
-from glean.operations.shop_future import known_future_of
+from glean.operations.shop_future import known_future_of, school_days
 from glean.outgoing.weather import DayWeather
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.told_day import ToldDay
@@ -56,3 +56,15 @@ def test_people_count_before_a_file_and_the_weather_beside_it() -> None:
     said = [value(found, name) for name in ("open", "temperature_c", "price")]
     assert said == [0.0, 4.0, 2.5]
     assert found.inputs == ("temperature_c", "price")
+
+
+def test_people_count_before_the_list_of_school_holidays() -> None:
+    """On their days; on the others the list does."""
+    days = pd.date_range("2026-12-21", periods=5)
+    listed = school_days("DE-HH", days)
+    assert [one.school_holiday for one in listed] == [1.0, 1.0, 1.0, 1.0, 1.0]
+    said = ToldDay(days[1].date(), school_holiday=0.0)
+    found = known_future_of((*listed, said), {}, days=days, products=["roll"], also=NOTHING_KNOWN)
+    asked = pd.DataFrame({"date": days, "product": "roll"})
+    assert found.values_of(asked)["school_holiday"].tolist() == [1.0, 0.0, 1.0, 1.0, 1.0]
+    assert school_days("", days) == []

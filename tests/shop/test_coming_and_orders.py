@@ -153,3 +153,15 @@ def test_the_plan_goes_by_closed_days_promotions_and_orders(client: TestClient, 
     (plan,) = (shop.plans.of(day) for day in made[1:2])
     assert plan is not None
     assert len(plan.products) == len(PRODUCTS)
+
+
+def test_school_holidays_come_from_a_list_where_there_is_one(
+    client: TestClient, shop: Shop
+) -> None:
+    """Off until a region is named; one without a list is refused; the plan is made with it."""
+    assert shop.planner.request().school_region == ""
+    text = client.post("/coming", data={"school-region": "GB-SCT"}).text
+    assert "school holidays of &#39;GB-SCT&#39; aren&#39;t known" in text
+    client.post("/coming", data={"school-region": "DE-HH"})
+    assert shop.planner.request().school_region == "DE-HH"
+    assert shop.planner.make().failed == ()

@@ -63,7 +63,7 @@ def test_the_week_has_all_days_and_what_is_known_of_them(client: TestClient, sho
     rows = re.findall(r"<tr>(.*?)</tr>", client.get("/week").text, re.S)[1:]
     cells = [re.findall(r"<td>(.*?)</td>", row) for row in rows]
     dash = "\N{EN DASH}"
-    assert cells == [["100", "60"], [dash, dash], ["300", dash], ["400", dash]]
+    assert cells == [["100", "60"], [dash, dash], ["360", dash], ["400", dash]]
     assert "closed" in rows[1]
     assert "event +20%: Markt" in rows[2]
 

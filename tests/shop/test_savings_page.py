@@ -39,7 +39,7 @@ def test_the_habit_is_asked_once_and_all_is_compared_with_it(
     client.post("/savings", data={"habit": "last-week"})
     text = client.get("/savings").text
     assert "It is asked once" not in text
-    assert re.search(r"By the plan \d+ (fewer|more) units are left over than by your habit", text)
+    assert re.search(r"the plan left \d+ (fewer|more) units over than your habit", text)
     assert "2 days" in text
     assert re.search(r"In money that is about [\d.,]+\s€ (saved|lost)", text)
     client.post("/savings", data={"habit": "nonsense"})

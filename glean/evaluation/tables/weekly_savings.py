@@ -94,6 +94,61 @@ def weekly_savings(
     return [_week(pd.Timestamp(str(monday)), week) for monday, week in found.groupby("monday")]
 
 
+@dataclass(frozen=True)
+class EqualMiss:
+    """What is left over by a habit, and by the plan that misses as much.
+
+    Parameters
+    ----------
+    unmet : float
+        Units that both miss.
+    over, plan_over : float
+        Units left over by the habit and by the plan.
+    """
+
+    unmet: float
+    over: float
+    plan_over: float
+
+
+def at_equal_miss(
+    asked: pd.DataFrame, planned: pd.DataFrame, habit: str, baked: pd.DataFrame | None = None
+) -> EqualMiss | None:
+    """Compare a habit with the plan that misses as much, as else one leaves and one misses more.
+
+    Parameters
+    ----------
+    asked, habit, baked
+        As in `weekly_savings`.
+    planned : DataFrame
+        `date`, `product`, and columns 0, 1, ... with units at rising levels of the demand.
+
+    Returns
+    -------
+    EqualMiss or None
+        None where nothing is known, or where no level misses as much.
+    """
+    if planned.empty or (habit == BAKED and baked is None):
+        return None
+    usual = _habit(asked, habit, baked)
+    rows = planned.merge(asked, on=["date", "product"]).merge(usual, on=["date", "product"])
+    rows = rows[rows["usual"].notna()]
+    levels = sorted(name for name in planned if isinstance(name, int))
+    if rows.empty or not levels:
+        return None
+    units = rows["units"].to_numpy()[:, None]
+    baking = rows[levels].to_numpy(dtype=np.float64)
+    if (units == np.round(units)).all():
+        baking = np.ceil(baking - 1e-9)
+    over = np.maximum(baking - units, 0.0).sum(axis=0)
+    unmet = np.maximum(units - baking, 0.0).sum(axis=0)
+    habit_over, habit_unmet = _over_and_unmet(rows["usual"], rows["units"])
+    missed = float(habit_unmet.sum())
+    # What is missed falls from level to level.
+    plan_over = float(np.interp(missed, unmet[::-1], over[::-1], left=np.nan, right=np.nan))
+    return None if np.isnan(plan_over) else EqualMiss(missed, float(habit_over.sum()), plan_over)
+
+
 def _week(monday: pd.Timestamp, rows: pd.DataFrame) -> WeekSaving:
     sums = {name: float(rows[name].sum()) for name in ("over", "unmet", "plan_over", "plan_unmet")}
     # NaN where no product has a price: pandas would call that 0.

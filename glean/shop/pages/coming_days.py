@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from glean.errors import GleanError
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
-from glean.operations.holiday_region import checked_region
+from glean.operations.holiday_region import checked_region, checked_school_region
 from glean.shop.parts import Shop
 from glean.shop.store.coming import KINDS, ComingDays
 from glean.shop.web.forms import Form, Parts, see, text_of
@@ -48,6 +48,9 @@ def change_coming(request: Request, shop: Parts, form: Form) -> Response:
         if "region" in form:
             region = text_of(form, "region")
             shop.choices.put(region=shop.workers.run(checked_region, region) or None)
+        elif "school-region" in form:
+            region = shop.workers.run(checked_school_region, text_of(form, "school-region"))
+            shop.choices.put(**{"school-region": region or None})
         else:
             shop.coming.add(_entered(shop, form, language_for(request)))
     except GleanError as error:
@@ -84,6 +87,7 @@ def _page(request: Request, shop: Shop, problem: str = "") -> Response:
         products=[item["name"] for item in shop.planner.products()],
         last=today + dt.timedelta(days=365),
         region=shop.choices.get("region", ahead.get("region", "")),
+        school_region=shop.choices.get("school-region", ""),
         problem=problem,
     )
 

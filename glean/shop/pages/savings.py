@@ -25,8 +25,8 @@ HABITS = {
 }
 """What the plan can be compared with, in the order of the form."""
 
-_LESS = translatable("By the plan {units} fewer units are left over than by your habit")
-_MORE = translatable("By the plan {units} more units are left over than by your habit")
+_LESS = translatable("As it was, the plan left {units} fewer units over than your habit")
+_MORE = translatable("As it was, the plan left {units} more units over than your habit")
 _AND_LESS = translatable("{first}, and {units} fewer are missed.")
 _AND_MORE = translatable("{first}, and {units} more are missed.")
 
@@ -45,7 +45,7 @@ def show_savings(request: Request, shop: Parts) -> Response:
         habits=HABITS,
         habit=habit,
         weeks=[(dt.date.fromisoformat(week["monday"]), week) for week in weeks],
-        lead=lead_of(weeks, shop, speaks),
+        lead=[*equal_of(found.get("equal", {}).get(habit), speaks), *lead_of(weeks, shop, speaks)],
         tested=(run.get(habit) or run.get("", {})).get(code, []),
         left=found.get("left", {}).get(code, []),
         stayed=found.get("stayed", {}).get(code, ""),
@@ -74,6 +74,21 @@ def choose_habit(shop: Parts, form: Form) -> Response:
     if habit in HABITS:
         shop.choices.put(habit=habit)
     return see("/savings")
+
+
+def equal_of(same: dict[str, float] | None, speaks: Language) -> list[str]:
+    """Say what the plan that misses as much as the habit leaves over; nothing where none does."""
+    if same is None:
+        return []
+    return [
+        speaks.translate(
+            "Missing as much as your habit ({unmet}), the plan leaves {planned} over instead of "
+            "{over}.",
+            unmet=_whole(same["unmet"], speaks),
+            planned=_whole(same["plan_over"], speaks),
+            over=_whole(same["over"], speaks),
+        )
+    ]
 
 
 def lead_of(weeks: list[dict[str, Any]], shop: Shop, speaks: Language) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
@@ -11,6 +12,7 @@ from glean.languages.language import Language
 from glean.sales.firm_orders import ordered_on
 from glean.shop.pages.coming_days import NAMES, told_of
 from glean.shop.parts import Shop
+from glean.shop.store.coming import ComingDays
 from glean.shop.web.forms import Parts
 from glean.shop.web.rendering import language_for, page
 
@@ -65,15 +67,24 @@ def week_of(shop: Shop, speaks: Language) -> list[WeekDay]:
     found = []
     for day in days:
         told = told_of(shop, day, speaks)
+        units = _with_events(known[day], shop.coming.on(day))
         if f"{day}" in holidays:
             told.insert(0, holidays[f"{day}"][speaks.code])
         if day in closed:
             told.append(speaks.translate(NAMES["closed"]))
         ordered = sum(ordered_on(orders, day).values())
-        share = (known[day] or 0.0) / busiest
+        share = min((units or 0.0) / busiest, 1.0)
         planned = shop.plans.of(day) is not None and day not in closed
-        found.append(WeekDay(day, known[day], ordered, tuple(told), share, planned))
+        found.append(WeekDay(day, units, ordered, tuple(told), share, planned))
     return found
+
+
+def _with_events(units: float | None, coming: Iterable[ComingDays]) -> float | None:
+    """Scale what is expected by the events that are about all products."""
+    for one in coming:
+        if units is not None and one.kind == "event" and not one.product:
+            units *= max(1.0 + one.percent / 100.0, 0.0)
+    return units
 
 
 def _expected(shop: Shop) -> dict[dt.date, float]:

@@ -165,6 +165,7 @@ class Planner:
             settings=self._assortment.said(),
             trays=trays_by_weekday(self._assortment.trays()),
             told=tuple(each_told_day(self._coming.since(today), today)),
+            school_region=self._choices.get("school-region", ""),
             orders=tuple(order for order in self._orders.firm() if order.rung_up),
             weather_url=self._settings.weather if self._choices.get("place") else "",
             place=_place(self._choices.get("place")),
