@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glean.errors import GleanError
 from glean.shop.parts import Shop
-from glean.shop.plans.planner import LOOK_S
+from glean.shop.plans.planner import LOOK_S, lines_of
 from glean.shop.plans.routine import claim_if_due, go_through
 
 LOG = logging.getLogger("glean.shop")
@@ -60,5 +60,10 @@ class Background:
 
     def _look_for_exports(self) -> None:
         folder = self._shop.choices.get("exports-folder", "")
+        self._shop.till.folder_failed = ()
         if folder:
-            self._shop.till.look_into(Path(folder))
+            try:
+                self._shop.till.look_into(Path(folder))
+            except GleanError as error:
+                self._shop.till.folder_failed = lines_of(error)
+                raise

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from glean.shop.access import COOKIE
-from glean.shop.app import create_app
+from glean.shop.app import PAGES, create_app
 from glean.shop.parts import Shop
 from tests.shop.conftest import NOW, ORIGIN
 
@@ -67,6 +68,18 @@ def test_without_the_token_nothing_answers(stranger: TestClient, path: str) -> N
         answer = stranger.request(method, path, headers={"Origin": LAN}, follow_redirects=False)
         assert (answer.status_code, answer.content) == (404, b""), method
         assert "set-cookie" not in answer.headers
+
+
+def test_no_page_answers_a_stranger(shop: Shop) -> None:
+    """Each that the application has, whatever its method."""
+    stranger = TestClient(create_app(shop, origins=[LAN], token=lambda: TOKEN), base_url=LAN)
+    routes = [route for module in PAGES for route in module.router.routes]
+    paths = {route.path for route in routes if isinstance(route, APIRoute)}
+    assert len(paths) > 15
+    for path in paths:
+        for method in METHODS:
+            answer = stranger.request(method, path, headers={"Origin": LAN})
+            assert (answer.status_code, answer.content) == (404, b""), (method, path)
 
 
 @pytest.mark.parametrize("cookie", ["", TOKEN, "x" * 64, "ä"])

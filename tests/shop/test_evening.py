@@ -104,6 +104,7 @@ def test_a_bad_export_is_told_in_words_and_changes_nothing(client: TestClient, s
     text = client.get("/exports").text
     assert "couldn&#39;t be read; nothing was changed" in text
     assert "bad.csv" in text
+    assert "The last export couldn&#39;t be read: bad.csv." in client.get("/").text
     assert str(shop.settings.home) not in text
     assert shop.settings.sales.read_bytes() == before
 
@@ -139,6 +140,22 @@ def test_the_newest_export_of_a_folder_is_read_once_it_is_complete(
     for _ in range(3):
         background.look()
     assert [(read.name, read.ok) for read in shop.exports.last()] == [("new.csv", True)]
+
+
+def test_a_folder_that_went_away_stands_at_the_top(
+    client: TestClient, shop: Shop, tmp_path: Path
+) -> None:
+    """Of all pages, until it is back."""
+    folder = tmp_path / "till"
+    folder.mkdir()
+    client.post("/exports/folder", data={"folder": str(folder)})
+    background = Background(shop)
+    folder.rmdir()
+    background.look()
+    assert "can&#39;t be looked into" in client.get("/more").text
+    folder.mkdir()
+    background.look()
+    assert "can&#39;t be looked into" not in client.get("/more").text
 
 
 def test_a_folder_that_there_isn_t_is_said(client: TestClient, shop: Shop, tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ MOST_EXPORTS = 30
 class Till:
     """Brings what was sold into the table, one thing after the other.
 
+    `folder_failed` says why the watched folder couldn't be looked into, as of the last look.
+
     Parameters
     ----------
     settings : ShopSettings
@@ -74,6 +76,7 @@ class Till:
         )
         self._folder = settings.folder / "exports"
         self._sizes: dict[Path, int] = {}
+        self.folder_failed: tuple[str, ...] = ()
 
     def hand_in(self, name: str, content: bytes) -> ReadExport:
         """Read an export that somebody hands in; what is wrong with it is told, never raised."""

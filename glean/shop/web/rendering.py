@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -99,6 +100,11 @@ def money_text(value: float, shop: Shop, speaks: Language) -> str:
     return f"{speaks.number(value, 0 if abs(value) >= 10 else 2)}\N{NO-BREAK SPACE}{currency}"
 
 
+TOLD_FOR = dt.timedelta(hours=18)
+"""For so long a bad export is told at the top of all pages, unless a good one follows."""
+
+MOST_LINES = 3
+
 FAILED_STEPS = {
     "export": translatable("This morning the newest export wasn't read."),
     "print": translatable("This morning the plan wasn't printed."),
@@ -112,6 +118,12 @@ def alerts_of(shop: Shop, speaks: Language) -> Sequence[tuple[str, Sequence[str]
         found.append(
             (speaks.translate("No new plan could be made."), [one for one in failed if one])
         )
+    if failed := shop.till.folder_failed:
+        found.append((speaks.translate("The folder of exports can't be looked into."), failed))
+    last = next(iter(shop.exports.last(1)), None)
+    if last is not None and not last.ok and shop.clock() - last.at < TOLD_FOR:
+        sentence = speaks.translate("The last export couldn't be read: {name}.", name=last.name)
+        found.append((sentence, last.told["lines"][:MOST_LINES]))
     morning = shop.mornings.last()
     if morning is not None and morning.day == shop.today:
         # A plan that fails to this hour stands there already.
