@@ -132,8 +132,12 @@ def test_status_tells_members_by_name_between_runs(
     assert f"bakers.example; bakeries reach it at {ADDRESS}" in said
     assert told(results) == {"Harbour": "waiting", "Hill": "shut_out", "Old Market": "joined"}
     assert f"{run_of_three.name}  completed" in said
+    state = {"phase": "waiting", "problem": "it ended (1)"}
+    (results / ".service" / "federation" / "superlink.json").write_text(json.dumps(state))
     with serving_file(results / ".service", "https://bakers.example:8700/"):
-        assert "service: runs at https://bakers.example:8700/" in typed(results, "status")
+        said = typed(results, "status")
+        assert "service: runs at https://bakers.example:8700/" in said
+        assert "SuperLink: waiting (it ended (1))" in said
     assert "service: doesn't run" in typed(results, "status")
     with operator_access(ServiceSettings(results=results)) as access:
         access.members.left("Old Market")

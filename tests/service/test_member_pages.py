@@ -52,7 +52,9 @@ def test_the_page_leads_from_an_invitation_to_a_member(
 ) -> None:
     """The link is there once; then the key's fingerprint; then it is shut out and let in again."""
     sign_in(client, services)
-    assert "Nobody yet." in shown(client)
+    page = shown(client)
+    assert "Nobody yet." in page
+    assert "The SuperLink is starting." in page  # no thread starts it in a test
     link = invite(client, "Rue Mouffetard", days="3")
     page = shown(client)
     assert LINK.search(page) is None

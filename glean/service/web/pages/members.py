@@ -14,6 +14,7 @@ from glean.service.membership.federation import Federation
 from glean.service.membership.invitations import DAYS, MOST_DAYS
 from glean.service.membership.member_states import counted, standings
 from glean.service.services import Services
+from glean.service.superlink.superlink_state import WORDS
 from glean.service.web.browser_access import AdminBrowser, Browser, Form, PageRoute, Parts
 from glean.service.web.labels import member_words
 from glean.service.web.rendering import page
@@ -95,6 +96,8 @@ def _shown(
         "members.html",
         session,
         made=made,
+        superlink=services.superlink and services.superlink.state,
+        superlink_words=WORDS,
         qr=qr_svg(made.link) if made else "",
         found=found,
         counts=counted(found),
