@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from glean.errors import GleanError
-from glean.federation_folder import FederationFolder, federation_folder
+from glean.federation_folder import federation_folder
 from glean.runs.index import StoredRun, list_runs
 from glean.service.membership.facts import FederationFacts
 from glean.service.membership.member_states import MemberStanding, standings
 from glean.service.membership.operator_access import operator_access
 from glean.service.serving_file import ServingState, read_serving_state
 from glean.service.settings import ServiceSettings
+from glean.service.superlink.state_file import read_superlink_state
 
 RUNS_SHOWN = 5
-
-SUPERLINK = "superlink.json"
-"""What the service writes down of its SuperLink, as often as that changes."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +72,10 @@ def service_status(settings: ServiceSettings) -> ServiceStatus:
     folder = federation_folder(settings.results)
     if not folder.facts.exists():
         return ServiceStatus(there, None, {}, (), runs)
-    superlink = read_superlink(folder) if there.running else {}
+    superlink = read_superlink_state(folder) if there.running else {}
     with operator_access(settings) as access:
         members = tuple(standings(access.members, access.invitations))
         return ServiceStatus(there, access.facts, superlink, members, runs)
-
-
-def read_superlink(folder: FederationFolder) -> dict[str, Any]:
-    """Read how the service says that its SuperLink stands; empty where it says nothing."""
-    try:
-        found = json.loads((folder.path / SUPERLINK).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _member(one: MemberStanding) -> dict[str, Any]:

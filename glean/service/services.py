@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from glean.service.runs.supervisor import Supervisor
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.run_defaults import RunDefaults
+from glean.service.superlink.state_file import SuperLinkStateFile
 from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor, superlink_of
 
 
@@ -145,6 +147,7 @@ def open_services(settings: ServiceSettings) -> Services:
     datasets = Datasets(settings, workers)
     datasets.clear_leftovers()
     members = None if settings.federation is None else _members_of(settings.federation)
+    superlink = None if members is None else superlink_of(members, settings.results)
     return Services(
         settings=settings,
         database=database,
@@ -155,7 +158,7 @@ def open_services(settings: ServiceSettings) -> Services:
         alerts=alerts,
         discovery=discovery,
         queue=queue,
-        supervisor=Supervisor(discovery, queue, watch, members),
+        supervisor=Supervisor(discovery, queue, watch, _looks(members, superlink)),
         tails=EventTails(),
         bakeries=bakeries,
         defaults=RunDefaults(database),
@@ -163,7 +166,7 @@ def open_services(settings: ServiceSettings) -> Services:
         models=ModelRegistry(database, settings),
         digests=RunDigests(workers),
         members=members,
-        superlink=None if members is None else superlink_of(members, settings.results),
+        superlink=superlink,
         invitations=Invitations(database),
         join_attempts=FailedAttempts(),
         rehearsal=DetachedRehearsal(settings.home / "rehearsal"),
@@ -171,6 +174,15 @@ def open_services(settings: ServiceSettings) -> Services:
         reports=RunReports(workers),
         workers=workers,
     )
+
+
+def _looks(
+    members: Members | None, superlink: SuperLinkSupervisor | None
+) -> list[Callable[[], None]]:
+    """Give what is looked at again and again: the command line changes members, too."""
+    if members is None or superlink is None:
+        return []
+    return [members.refresh, SuperLinkStateFile(members.folder, superlink).write]
 
 
 def _members_of(folder: Path) -> Members:

@@ -12,7 +12,7 @@ BEGINS = translatable("The service starts, with a SuperLink of its own.")
 SERVES = translatable("The service is up at {address}.")
 INVITES = translatable("{bakeries} are invited, and each joins as a shop would, with its own keys.")
 JOINED = translatable("{bakery} has joined: {present} of {count} are there.")
-RUN_BEGINS = translatable("A run begins: {rounds} rounds.")
+RUN_BEGINS = translatable("A run begins. Rounds: {rounds}.")
 ROUND = translatable("Round {round} of {rounds} is finished.")
 COMPLETED = translatable(
     "The run completed, {seconds} s after it was asked for. Off by {score} on validation days."

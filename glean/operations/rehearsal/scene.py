@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from glean.errors import FederationError
+from glean.federation_folder import federation_folder
 from glean.operations.rehearsal.rehearsal_steps import TAKEN_DOWN, RehearsalStep
 from glean.operations.rehearsal.started_process import StartedProcess
 from glean.runs.process_tree import signals_held_back
@@ -112,7 +113,7 @@ def _environment(folder: Path) -> dict[str, str]:
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return {
         "HOME": str(home),
-        "FLWR_HOME": str(home / ".flwr"),
+        "FLWR_HOME": str(federation_folder(folder / "results").flower_home),
         "XDG_CACHE_HOME": cache,
         MARK: str(folder),
         "OMP_NUM_THREADS": "1",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from glean.service.alerts.absence_watch import AbsenceWatch
-from glean.service.membership.members import Members
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.queue import RunQueue
 from glean.service.store.database import reason_of
@@ -30,8 +30,8 @@ class Supervisor:
         Starts what waits.
     absences : AbsenceWatch
         Tells who stays away.
-    members : Members, optional
-        Looked at too, since the command line changes them.
+    also : sequence of callable
+        What else looks each time.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Supervisor:
         discovery: RunDiscovery,
         queue: RunQueue,
         absences: AbsenceWatch,
-        members: Members | None = None,
+        also: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._discovery = discovery
         self._queue = queue
         self._absences = absences
-        self._members = members
+        self._also = also
         self._wake = threading.Event()
         self._end = False
         self._thread = threading.Thread(target=self._look, name="supervisor", daemon=True)
@@ -75,8 +75,8 @@ class Supervisor:
             self._discovery.refresh_if_changed()
             self._queue.start_next()
             self._absences.look_now_and_then()
-            if self._members is not None:
-                self._members.refresh()
+            for look in self._also:
+                look()
             self._said = ""
         except SQLAlchemyError as error:
             self._warn_once(f"the database can't be used: {reason_of(error)}")
