@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +12,17 @@ from glean.cli.errors import friendly_errors
 from glean.errors import SettingsError
 from glean.regular_files import absolute_path
 
+if TYPE_CHECKING:
+    from glean.service.settings import ServiceSettings
+
 ACTOR = "glean invite"
 
 
 @friendly_errors()
 def invite(
-    bakery: Annotated[str, typer.Argument(help="The bakery's name, as all members will see it.")],
+    bakery: Annotated[
+        str, typer.Argument(help="The bakery's name, as all members will see it.")
+    ] = "",
     results: Annotated[
         Path, typer.Option(help="Folder of the run folders, as `glean serve` has it.")
     ] = Path("results"),
@@ -28,6 +33,14 @@ def invite(
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="Withdraw the invitation that it was sent.")
     ] = False,
+    member: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="In place of a name: member.json of a bakery that runs Flower's own node; it is "
+            "taken in at once.",
+        ),
+    ] = None,
     database: Annotated[
         str, typer.Option(help="SQLAlchemy's URL, where `glean serve` was given one.")
     ] = "",
@@ -43,6 +56,9 @@ def invite(
     if withdraw and replace:
         raise SettingsError("--withdraw and --replace don't go together: one ends an invitation")
     settings = ServiceSettings(results=absolute_path(results), database=database)
+    if member is not None:
+        _take_in(settings, member)
+        return
     with operator_access(settings) as access:
         if withdraw:
             if not access.invitations.withdraw_of(bakery):
@@ -64,6 +80,17 @@ def invite(
     if replace:
         typer.echo("It gives this member a new key; the others are shown that, and confirm it.")
     typer.echo("Send it to this bakery alone. It is good once, and isn't shown again.", err=True)
+
+
+def _take_in(settings: ServiceSettings, path: Path) -> None:
+    from glean.privacy.own_keys import read_public_halves
+    from glean.service.membership.operator_access import operator_access
+
+    found = read_public_halves(path)
+    with operator_access(settings) as access:
+        access.members.add(found, by_invitation=False)
+        access.audit_log.note(ACTOR, "member.add", found.bakery)
+    typer.echo(f"taken in: {found.bakery}, with Flower's own node")
 
 
 def in_terminal() -> bool:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from glean.cli.app import app
 from glean.privacy.invitation import read_invitation
 from glean.privacy.members import Member, new_keys
+from glean.privacy.own_keys import make_own_keys
 from glean.service.membership import members as module
 from glean.service.membership.operator_access import operator_access
 from glean.service.serving_file import serving_file
@@ -103,6 +104,19 @@ def test_a_lost_key_is_replaced_only_of_a_member(results: Path) -> None:
     assert "don't go together" in refused(
         results, "invite", "Old Market", "--replace", "--withdraw"
     )
+
+
+def test_a_bakery_with_flower_s_own_node_is_taken_in_by_its_file(results: Path) -> None:
+    """It can't sign as Glean's node does; whoever joins by an invitation has to."""
+    made = make_own_keys(results / "keys", "Old Market")
+    assert "Old Market" in typed(results, "invite", "--member", str(made.folder / "member.json"))
+    take_in(results, "Hill")
+    with operator_access(ServiceSettings(results=results)) as access:
+        assert not access.members.joined_by_invitation("Old Market")
+        assert access.members.joined_by_invitation("Hill")
+        assert access.members.of_node_key(made.member.node_key) == "Old Market"
+    again = refused(results, "invite", "--member", str(made.folder / "member.json"))
+    assert "a member already" in again
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\u202eb", "x" * 81])
