@@ -50,7 +50,6 @@ def invite(
     The link is good once, for this bakery, and is shown this once: only a hash of its secret is
     kept. An earlier one that is still open is withdrawn.
     """
-    from glean.service.membership.operator_access import operator_access
     from glean.service.settings import ServiceSettings
 
     if withdraw and replace:
@@ -59,15 +58,27 @@ def invite(
     if member is not None:
         _take_in(settings, member)
         return
-    with operator_access(settings) as access:
-        if withdraw:
-            if not access.invitations.withdraw_of(bakery):
-                raise SettingsError(f"found no open invitation of {bakery!r}")
-            access.audit_log.note(ACTOR, "invitation.withdraw", detail=bakery)
-            typer.echo(f"withdrawn: the invitation of {bakery}")
-            return
-        from glean.service.membership.inviting import invite as make
+    if withdraw:
+        _withdraw(settings, bakery)
+        return
+    _invite(settings, bakery, days=days, replace=replace)
 
+
+def _withdraw(settings: ServiceSettings, bakery: str) -> None:
+    from glean.service.membership.operator_access import operator_access
+
+    with operator_access(settings) as access:
+        if not access.invitations.withdraw_of(bakery):
+            raise SettingsError(f"found no open invitation of {bakery!r}")
+        access.audit_log.note(ACTOR, "invitation.withdraw", detail=bakery)
+    typer.echo(f"withdrawn: the invitation of {bakery}")
+
+
+def _invite(settings: ServiceSettings, bakery: str, *, days: int, replace: bool) -> None:
+    from glean.service.membership.inviting import invite as make
+    from glean.service.membership.operator_access import operator_access
+
+    with operator_access(settings) as access:
         made = make(access.members, access.invitations, bakery, days=days, replaces_key=replace)
         access.audit_log.note(ACTOR, "invitation.create", made.row.id, detail=bakery)
     typer.echo(made.link)
