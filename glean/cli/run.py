@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +54,7 @@ def _run(prepared: PreparedDeployment, scratch: Path) -> None:
     from glean.operations.superlink_run import run_deployment
 
     outcome, connection = RunOutcome(), prepared.connection
+    home = f"FLWR_HOME={shlex.quote(str(prepared.home))} " if prepared.home else ""
     run_id: int | None = None
 
     def started(number: int) -> None:
@@ -68,12 +70,12 @@ def _run(prepared: PreparedDeployment, scratch: Path) -> None:
             run_deployment(prepared, scratch, started=started, say=show_line, outcome=outcome)
         except KeyboardInterrupt:
             if run_id is not None:
-                typer.echo(_goes_on(run_id, connection), err=True)
+                typer.echo(_goes_on(run_id, connection, home), err=True)
             raise
         except FederationError as error:
             if run_id is None:
                 raise
-            next_steps = f"{_goes_on(run_id, connection)}\n{_resumes(outcome, connection)}"
+            next_steps = f"{_goes_on(run_id, connection, home)}\n{_resumes(outcome, connection)}"
             typer.echo(f"lost sight of the run: {error}\n{next_steps}", err=True)
             raise typer.Exit(RUN_FAILED) from None
     assert run_id is not None, "a run that ended has begun"
@@ -102,8 +104,9 @@ def _resumes(outcome: RunOutcome, connection: str) -> str:
     )
 
 
-def _goes_on(run_id: int, connection: str) -> str:
+def _goes_on(run_id: int, connection: str, home: str) -> str:
     return (
-        f"The run may go on at the server. To follow it: flwr log {run_id} {connection} --stream\n"
-        f"To end it: flwr stop {run_id} {connection}"
+        "The run may go on at the server. To follow it: "
+        f"{home}flwr log {run_id} {connection} --stream\n"
+        f"To end it: {home}flwr stop {run_id} {connection}"
     )

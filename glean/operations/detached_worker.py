@@ -60,7 +60,7 @@ def _run_there(prepared: PreparedDeployment, folder: Path, started: Callable[[in
         except KeyboardInterrupt:
             run_id = read_detached(folder).run_id
             if run_id is not None:
-                stop_deployment(prepared.connection, run_id, Path(scratch))
+                stop_deployment(prepared.connection, run_id, Path(scratch), prepared.home)
             raise
     if outcome.reason:
         raise FederationError(outcome.reason)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from glean.federation.launch.connections import find_connection
+from glean.errors import FederationError
+from glean.federation.launch.connections import find_connection, served_home
 from glean.federation.launch.deployment_run import RunOutcome, flwr_cli_of, follow_run
 from glean.federation.launch.flower_app import app_config, copy_app
 from glean.federation.launch.reachability import check_reachable
+from glean.operations.cut_off_deployment import (
+    MOST_RESUMES,
+    await_superlink,
+    cut_off_folder,
+    going_on,
+    put_down,
+)
 from glean.operations.run_config import deployment_overrides
+from glean.regular_files import absolute_path
 from glean.settings import ConfigValue, RunSettings
 
 
@@ -25,10 +35,13 @@ class PreparedDeployment:
         Name of its SuperLink in Flower's configuration.
     overrides : mapping
         Run config that differs from the app's.
+    home : Path, optional
+        Home of Flower whose configuration that is, where it isn't the user's.
     """
 
     connection: str
     overrides: Mapping[str, ConfigValue]
+    home: Path | None = None
 
 
 def prepare_deployment(
@@ -43,7 +56,9 @@ def prepare_deployment(
     given : mapping
         Run config that differs from the app's; with `resume`, of a run to continue.
     results : Path, optional
-        Folder for run folders, where the SuperLink is on this machine; the setting beats it.
+        Folder for run folders, where the SuperLink is on this machine; the setting beats it. By
+        default `results`, if its service has that SuperLink. A service's SuperLink is found by
+        itself, unless the user's own configuration has one of that name.
 
     Raises
     ------
@@ -52,11 +67,15 @@ def prepare_deployment(
     """
     overrides = deployment_overrides(given)
     RunSettings.from_config(app_config() | overrides)
-    found = find_connection(connection)
+    folder = results or absolute_path(Path("results"))
+    home = served_home(connection, folder)
+    if home is not None:
+        results = folder
+    found = find_connection(connection, home)
     check_reachable(connection, found)
     if results is not None and _is_here(str(found.get("address", ""))):
         overrides.setdefault("output-dir", str(results))
-    return PreparedDeployment(connection, overrides)
+    return PreparedDeployment(connection, overrides, home)
 
 
 def run_deployment(
@@ -67,7 +86,11 @@ def run_deployment(
     say: Callable[[str], None],
     outcome: RunOutcome,
 ) -> RunOutcome:
-    """Submit a run and follow it to its end.
+    """Submit a run and follow it to its end; one that is cut off goes on by itself.
+
+    That is where its process or its SuperLink was killed, and its folder is on this machine: then
+    another run takes over its last checkpoint, a limited number of times. A run that failed by
+    itself, or that somebody stopped, has ended.
 
     Parameters
     ----------
@@ -76,7 +99,7 @@ def run_deployment(
     scratch : Path
         Folder for files that Flower's commands read.
     started : callable
-        Told the id of the run once it is known.
+        Told the id of the run once it is known; of each that goes on from another, too.
     say : callable
         Told each line that the ServerApp logs, as it does.
     outcome : RunOutcome
@@ -87,14 +110,40 @@ def run_deployment(
     FederationError
         Flower refused it, or the SuperLink can't be reached any more.
     """
-    cli = flwr_cli_of(prepared.connection, scratch)
+    for left in range(MOST_RESUMES, -1, -1):
+        lost: FederationError | None = None
+        run_id = _submit(prepared, scratch)
+        started(run_id)
+        try:
+            follow_run(
+                flwr_cli_of(prepared.connection, scratch, prepared.home),
+                run_id,
+                say,
+                outcome=outcome,
+            )
+        except FederationError as error:
+            lost = error
+        folder = cut_off_folder(outcome, run_id, lost) if left else None
+        if folder is None or not put_down(folder):
+            break
+        say(f"the run was cut off: {lost or outcome.reason}; it goes on by itself")
+        await_superlink(prepared.connection, prepared.home)
+        prepared = replace(prepared, overrides=going_on(folder, prepared.overrides, say))
+        outcome.forget()
+    if lost is not None:
+        raise lost
+    return outcome
+
+
+def _submit(prepared: PreparedDeployment, scratch: Path) -> int:
+    cli = flwr_cli_of(prepared.connection, scratch, prepared.home)
     # All of it: a bakery whose node runs the installed Glean doesn't read the app's own defaults.
-    run_id = cli.submit(copy_app(scratch), run_config={**app_config(), **prepared.overrides})
-    started(run_id)
-    return follow_run(cli, run_id, say, outcome=outcome)
+    run_config = {**app_config(), **prepared.overrides}
+    shutil.rmtree(scratch / "app", ignore_errors=True)
+    return cli.submit(copy_app(scratch), run_config=run_config)
 
 
-def stop_deployment(connection: str, run_id: int, scratch: Path) -> None:
+def stop_deployment(connection: str, run_id: int, scratch: Path, home: Path | None = None) -> None:
     """End a run at its SuperLink.
 
     Raises
@@ -102,7 +151,7 @@ def stop_deployment(connection: str, run_id: int, scratch: Path) -> None:
     FederationError
         The SuperLink doesn't answer, or the run has ended.
     """
-    flwr_cli_of(connection, scratch).stop(run_id)
+    flwr_cli_of(connection, scratch, home).stop(run_id)
 
 
 def _is_here(address: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
+from glean.federation_folder import federation_folder
 
 _SIMULATION = """
 [superlink.{name}]
@@ -45,15 +46,37 @@ def flower_home() -> Path:
     return home
 
 
-def find_connection(name: str) -> dict[str, Any]:
-    """Read one of the user's connections.
+def served_home(name: str, results: Path) -> Path | None:
+    """Find the Flower home of the service whose run folders these are, if it has a connection.
+
+    Parameters
+    ----------
+    name : str
+        Name of the connection.
+    results : Path
+        Folder of the run folders.
+
+    Returns
+    -------
+    Path or None
+        None where the user's own configuration has it, which counts more, or nobody has.
+    """
+    own = flower_home() / "config.toml"
+    served = federation_folder(results).flower_home
+    if name in _connections(_read(own), own) or not (served / "config.toml").is_file():
+        return None
+    return served if name in _connections(_read(served / "config.toml"), served) else None
+
+
+def find_connection(name: str, home: Path | None = None) -> dict[str, Any]:
+    """Read a connection of the user's, or of another home of Flower's.
 
     Raises
     ------
     FederationError
         Flower's configuration doesn't have it, isn't TOML or can't be read.
     """
-    path = flower_home() / "config.toml"
+    path = (home or flower_home()) / "config.toml"
     content = _read(path)
     known = sorted(_connections(content, path))
     connection = tomllib.loads(content.decode())["superlink"].get(name) if known else None

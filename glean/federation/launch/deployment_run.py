@@ -10,17 +10,26 @@ import os
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from glean.errors import FederationError
 from glean.federation.launch.flwr_cli import FlwrCli
-from glean.runs.index import is_run
+from glean.runs.index import is_run, read_run
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, unmarked
 
 QUIET_S = 60.0
 """After so long without a word Flower is asked whether the run still goes on."""
+
+LOOK_S = 3.0
+"""How often it is looked, where the run is on this machine, whether its process is still there."""
+
+KILLED = "the run's process was killed"
+STOPPED = "stopped by `flwr stop`"
+WITHOUT_A_WORD = "Flower ended it"
 
 _ATTEMPTS = 3
 _ERROR = re.compile(r"^[\w.]*(?:Error|Exception): .*")
@@ -68,6 +77,11 @@ class RunOutcome:
             return words
         return None
 
+    def forget(self) -> None:
+        """Know nothing again, as before a run."""
+        self.completed, self.reason, self.results, self.summary = False, "", None, ""
+        self.errors.clear()
+
     def here(self, run_id: int) -> Path | None:
         """Its folder, if that is on this machine."""
         found = self.results
@@ -76,10 +90,11 @@ class RunOutcome:
         return None
 
 
-def flwr_cli_of(connection: str, scratch: Path) -> FlwrCli:
-    """Speak to the SuperLink of one of the user's connections."""
+def flwr_cli_of(connection: str, scratch: Path, home: Path | None = None) -> FlwrCli:
+    """Speak to the SuperLink of a connection of the user's, or of another home of Flower's."""
     quiet = {"FLWR_DISABLE_UPDATE_CHECK": "1"}
-    return FlwrCli(connection, scratch, {**os.environ, **quiet})
+    there = {"FLWR_HOME": str(home)} if home else {}
+    return FlwrCli(connection, scratch, {**os.environ, **quiet, **there})
 
 
 def follow_run(
@@ -111,7 +126,7 @@ def follow_run(
     outcome, read = outcome or RunOutcome(), 0
     for _ in range(_ATTEMPTS):
         again = read
-        for line in _lines(cli, run_id):
+        for line in _lines(cli, run_id, outcome):
             # A log that is read again begins anew. Glean's own whole lines are the same then; those
             # of Flower's command, on why it broke off, aren't in it.
             own = unmarked(line) is not None
@@ -146,35 +161,46 @@ def _concluded(outcome: RunOutcome, status: str) -> RunOutcome:
     if outcome.reason or (outcome.completed and status == "finished:completed"):
         return outcome
     if status == "finished:stopped":
-        outcome.reason = "stopped by `flwr stop`"
+        outcome.reason = STOPPED
     else:
         causes = "\n".join(dict.fromkeys(outcome.errors))
-        outcome.reason = f"Flower ended it ({status})" + (f": {causes}" if causes else "")
+        outcome.reason = f"{WITHOUT_A_WORD} ({status})" + (f": {causes}" if causes else "")
     return outcome
 
 
-def _lines(cli: FlwrCli, run_id: int) -> Iterator[str]:
+def _lines(cli: FlwrCli, run_id: int, outcome: RunOutcome) -> Iterator[str]:
     """Read the log as it grows, until it ends; or until it is silent and the run is over."""
     arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     with cli.follow_log(run_id) as process:
         reader = threading.Thread(target=_read, args=(process.stdout, arrived), daemon=True)
         reader.start()
         try:
-            while (line := _next(arrived, cli, run_id)) is not None:
+            while (line := _next(arrived, cli, run_id, outcome)) is not None:
                 yield line
         finally:
             process.terminate()
             reader.join()
 
 
-def _next(arrived: queue.SimpleQueue[str | None], cli: FlwrCli, run_id: int) -> str | None:
+def _next(
+    arrived: queue.SimpleQueue[str | None], cli: FlwrCli, run_id: int, outcome: RunOutcome
+) -> str | None:
+    ask_at = time.monotonic() + QUIET_S
     while True:
         try:
-            return arrived.get(timeout=QUIET_S)
+            return arrived.get(timeout=min(LOOK_S, QUIET_S))
         except queue.Empty:
+            folder = outcome.here(run_id)
+            if folder is not None and read_run(folder).gone:
+                # Flower would take a minute to see it, and hold the bakeries that long.
+                with suppress(FederationError):
+                    cli.stop(run_id)
+                raise FederationError(KILLED) from None
             # A connection that was cut without a word looks like a run that takes its time.
-            if cli.status(run_id).startswith("finished"):
-                return None
+            if time.monotonic() >= ask_at:
+                if cli.status(run_id).startswith("finished"):
+                    return None
+                ask_at = time.monotonic() + QUIET_S
 
 
 def _read(stream: Iterator[str] | None, arrived: queue.SimpleQueue[str | None]) -> None:

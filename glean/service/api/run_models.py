@@ -41,7 +41,8 @@ class NewRun(BaseModel):
     connection: str = Field(
         default="",
         max_length=100,
-        description="Of a deployment: the SuperLink's name in Flower's configuration here.",
+        description="Of a deployment: the SuperLink's name in Flower's configuration here; by "
+        "default the service's own, if it serves a federation.",
     )
     job: NewJob | None = Field(
         default=None, description="On SLURM: what the job asks of the cluster."

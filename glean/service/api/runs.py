@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from glean.errors import SettingsError
+from glean.federation.launch.deployed_superlink import CONNECTION
 from glean.operations.run_request import RunRequest, check_request, check_settings
 from glean.operations.slurm import why_no_slurm
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
@@ -119,6 +120,8 @@ def ask_for_run(
     ProblemError
         It can't be run so; every setting that is wrong is named.
     """
+    if body.engine == "deployment" and not body.connection and services.superlink is not None:
+        body = body.model_copy(update={"connection": CONNECTION})
     _refuse_mixture(services, body)
     chosen = services.defaults.all() if with_defaults and body.resume is None else {}
     settings = {**chosen, **body.settings, **_paths(services, body)}

@@ -59,6 +59,7 @@ class RunDiscovery:
         self._settings = settings
         self._alerts = alerts
         self._jobs_go_on = False
+        self._watched: set[str] = set()
         self._seen: list[int] = []
         self._next = 0.0
 
@@ -108,6 +109,7 @@ class RunDiscovery:
     def _refresh_requests(self, session: Session) -> None:
         rows = {row.id: row for row in session.scalars(_OF_REQUESTS)}
         self._jobs_go_on = False
+        self._watched.clear()
         for folder in sorted(self._settings.requests.glob("r*")):
             row = rows.get(folder.name)
             if row is None:
@@ -117,9 +119,21 @@ class RunDiscovery:
                 session.add(row)
             if row.engine == SLURM:
                 self._jobs_go_on |= _update_job(row, folder)
+            if row.engine == DEPLOYMENT and row.folder and row.status not in ENDED:
+                self._follow_on(row, folder)
             if row.status not in ENDED and not row.folder:
                 _update_from_request(row, folder)
                 self._forget_twin(session, row)
+
+    def _follow_on(self, row: RunRow, folder: Path) -> None:
+        """Turn to the run that goes on from one that was cut off; until then it hasn't failed."""
+        found = read_detached(folder)
+        if found.state is not ProcessState.RUNNING:
+            return
+        self._watched.add(row.id)
+        if found.run_id is not None and str(found.run_id) != row.flower_id:
+            row.flower_id, row.folder, row.seen = str(found.run_id), "", ""
+            row.status = RunStatus.RUNNING
 
     def _forget_twin(self, session: Session, row: RunRow) -> None:
         """Forget a run that was found by its folder before its request said that it's its own.
@@ -146,6 +160,8 @@ class RunDiscovery:
                 session.add(row)
             if row.engine == SLURM:
                 facts["engine"] = SLURM  # its folder says how it runs in its job: on Ray
+            if row.id in self._watched and facts["status"] == RunStatus.FAILED:
+                continue  # whoever watches it goes on with it, or says that it has failed
             for name, value in facts.items():
                 setattr(row, name, value)
             row.asked_at = row.asked_at or row.started_at

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from glean.errors import GleanError, SettingsError
+from glean.federation.launch.deployed_superlink import CONNECTION
 from glean.federation.launch.flower_app import app_config
 from glean.languages.language import Language
 from glean.operations.job_options import JOB_OPTIONS
@@ -41,7 +42,9 @@ def show_form(
     if like:
         return _form_like(request, session, services, services.queue.find(like), dataset)
     values = {key: text_of(value) for key, value in services.defaults.all().items()}
-    return _form(request, session, services, values, dataset=dataset)
+    served = services.superlink is not None and not dataset
+    engine = "deployment" if served else "inprocess"
+    return _form(request, session, services, values, dataset=dataset, engine=engine)
 
 
 def _form_like(
@@ -138,7 +141,7 @@ def _form(
         chosen_dataset=dataset,
         engine=engine,
         bakeries=bakeries,
-        connection=connection,
+        connection=connection or (CONNECTION if services.superlink is not None else ""),
         job_fields=_job_fields(job or {}, language_for(request)) if not why_no_slurm() else [],
         lines=lines or [],
         left_out=left_out or [],
