@@ -24,6 +24,11 @@ class FederationFolder:
         return self.path / "ca.crt"
 
     @property
+    def roots(self) -> Path:
+        """Certificates by which bakeries know the service: `authority`, or those of a given one."""
+        return self.path / "roots.pem"
+
+    @property
     def certificate(self) -> Path:
         """The server's own, with its chain."""
         return self.path / "server.pem"

@@ -23,6 +23,7 @@ from glean.service.api import (
     rehearsal,
     run_details,
     runs,
+    superlink,
     tokens,
 )
 from glean.service.body_limit import BodyLimit
@@ -75,7 +76,7 @@ _PAGES = (
     docs,
     static_files,
 )
-_OF_A_FEDERATION = (members, invitations, join, member_pages, join_page)
+_OF_A_FEDERATION = (members, invitations, superlink, join, member_pages, join_page)
 """Routes of a service that bakeries reach; others answer them by 404."""
 
 DESCRIPTION = """

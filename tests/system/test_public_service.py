@@ -114,8 +114,15 @@ def federation(folder: Path) -> Iterator[tuple[Operator, list[subprocess.Popen[b
         ):
             table = folder / f"{name}.csv"
             rows.drop(columns="bakery").to_csv(table, index=False)
-            words = ["join", operator.invite(name), "--sales", table, "--home", folder / name]
-            words += ["--privacy", "sums", "--min-contributors", 3, "--trust", "operator"]
+            words: list[str | Path] = [
+                "join",
+                operator.invite(name),
+                "--sales",
+                table,
+                "--home",
+                folder / name,
+            ]
+            words += ["--privacy", "sums", "--min-contributors", "3", "--trust", "operator"]
             words += ["--share-scores", "yes", "--no-page", "--yes"]
             running.append(operator.start(*words, log=folder / f"{name}.log"))
         yield operator, running

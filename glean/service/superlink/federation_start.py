@@ -18,9 +18,6 @@ from glean.service.superlink.public_name import PublicName
 RENEWED_DAYS = 30
 """So long before its end the server's certificate is made anew."""
 
-ROOTS = "roots.pem"
-"""The certificates by which bakeries know the service, first of them the one that they pin."""
-
 _TAKEN_OVER = ("ca.crt", "server.key", "server.pem", "model-key", "model-key.pub")
 _OPTIONAL = ("ca.key", "members.json")
 
@@ -73,7 +70,7 @@ def begin_federation(folder: FederationFolder, start: FederationStart) -> bool:
             make_certificates(folder.path, hosts=[start.name.host])
         _check_certificate(folder, start)
         roots = start.roots or folder.authority
-        write_whole(folder.path / ROOTS, roots.read_bytes())
+        write_whole(folder.roots, roots.read_bytes())
     except OSError as error:
         raise CertificateError(
             f"the federation's keys can't be kept or read: {error.strerror or error} "
@@ -100,10 +97,9 @@ def say_address(folder: FederationFolder, start: FederationStart, port: int) -> 
         The roots hold no certificate.
     """
     address = start.name.address(port)
-    roots = folder.path / ROOTS
-    authority = authority_fingerprint(roots.read_bytes())
+    authority = authority_fingerprint(folder.roots.read_bytes())
     if authority is None:
-        raise CertificateError(f"{start.roots or roots}: found no certificate")
+        raise CertificateError(f"{start.roots or folder.roots}: found no certificate")
     facts = {
         "name": start.name.host,
         "address": address,

@@ -6,6 +6,7 @@ anew after each start, from the log of keys. Until that is done the gateway lets
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -13,7 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from glean.errors import GleanError
@@ -25,11 +26,13 @@ from glean.federation.launch.deployed_superlink import (
 )
 from glean.federation.launch.node_registry import RegisteredNodes, bring_in_line
 from glean.federation.launch.superlink import free_ports
-from glean.runs.folder import utc_now
+from glean.runs.folder import utc_now, write_whole
 from glean.service.membership.members import Members
 from glean.service.superlink.superlink_state import SuperLinkPhase, SuperLinkState
 
 LOG = logging.getLogger("glean.service")
+
+STATE_FILE = "superlink.json"
 
 EVERY_S = 1.0
 START_LIMIT_S = 90.0
@@ -219,11 +222,19 @@ class SuperLinkSupervisor:
     def _note(self, phase: SuperLinkPhase, **changes: object) -> None:
         since = self._state.since if phase is self._state.phase else utc_now()
         self._state = replace(self._state, phase=phase, since=since, **changes)  # type: ignore[arg-type]
+        self._write_down()
+
+    def _write_down(self) -> None:
+        """Keep how it stands for commands beside the service."""
+        with suppress(OSError):
+            content = json.dumps(asdict(self._state), indent=2).encode()
+            write_whole(self._files.home.parent / STATE_FILE, content)
 
     def _note_problem(self, text: str) -> None:
         if text != self._state.problem:
             LOG.warning("the SuperLink: %s", text)
-        self._state = replace(self._state, problem=text)
+            self._state = replace(self._state, problem=text)
+            self._write_down()
 
     def _port(self) -> int:
         """Give the port that it had, so that commands find it again; another one if it is taken."""
