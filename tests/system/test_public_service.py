@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -96,7 +96,9 @@ class Operator:
 
 
 @contextmanager
-def federation(folder: Path) -> Iterator[tuple[Operator, list[subprocess.Popen[bytes]]]]:
+def federation(
+    folder: Path, names: Sequence[str] = NAMES
+) -> Iterator[tuple[Operator, list[subprocess.Popen[bytes]]]]:
     """A service, and bakeries that have joined it."""
     operator, running = Operator(folder), list[subprocess.Popen[bytes]]()
     with ExitStack() as stack:
@@ -110,7 +112,7 @@ def federation(folder: Path) -> Iterator[tuple[Operator, list[subprocess.Popen[b
         stack.callback(end_all)
         running.append(operator.serve())
         for name, (_, rows) in zip(
-            NAMES, random_table(bakeries=3).rows.groupby("bakery"), strict=True
+            names, random_table(bakeries=len(names)).rows.groupby("bakery"), strict=True
         ):
             table = folder / f"{name}.csv"
             rows.drop(columns="bakery").to_csv(table, index=False)
@@ -128,9 +130,10 @@ def federation(folder: Path) -> Iterator[tuple[Operator, list[subprocess.Popen[b
         yield operator, running
 
 
-def run_words() -> list[str]:
-    """Words that start a run."""
-    given = [word for key, it in SETTINGS.items() for word in ("--set", f"{key}={it}")]
+def run_words(bakeries: int = len(NAMES)) -> list[str]:
+    """Words that start a run of all of them."""
+    settings = SETTINGS | {"min-available-bakeries": bakeries}
+    given = [word for key, it in settings.items() for word in ("--set", f"{key}={it}")]
     return ["run", "bakeries", *given]
 
 
