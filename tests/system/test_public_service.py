@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+import ssl
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import psutil
 import pytest
 
 from glean.federation_folder import federation_folder
+from glean.operations.cut_off_deployment import GOES_ON
 from glean.runs.folder import read_events
 from glean.runs.process_tree import end_tree
+from glean.service.serving import initialise
+from glean.service.settings import ServiceSettings
 from tests import processes
 from tests.inprocess_runs import facts_of
 from tests.processes import BIN, free_port, wait_until
@@ -179,3 +185,32 @@ def test_a_run_outlives_its_superlink_its_process_and_its_service(tmp_path: Path
             assert ("goes on by itself" in log.read_text()) == (victim != "nobody")
     assert len(set(models.values())) == 1, {name: hash(model) for name, model in models.items()}
     assert federation_folder(operator.results).key_log.exists()
+
+
+def test_a_run_of_the_control_room_goes_on_by_itself(tmp_path: Path) -> None:
+    """Under the id that it was asked for by; the part that was cut off says that it was."""
+    with federation(tmp_path) as (operator, _):
+        token = initialise(ServiceSettings(results=operator.results))
+        authority = federation_folder(operator.results).authority
+        http = httpx2.Client(
+            base_url=f"https://localhost:{operator.port}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            verify=ssl.create_default_context(cafile=authority),
+            timeout=60,
+        )
+        body = {"engine": "deployment", "settings": SETTINGS | {"baselines": False}}
+        run_id = http.post("/runs", json=body).json()["id"]
+
+        def run() -> dict[str, Any]:
+            found: dict[str, Any] = http.get(f"/runs/{run_id}").json()
+            return found
+
+        wait_until(lambda: run()["rounds_done"] >= 2, "two rounds", limit_s=LIMIT_S)
+        first = run()["flower_id"]
+        operator.superlink().kill()
+        wait_until(lambda: run()["status"] != "running", "its end", limit_s=LIMIT_S)
+        assert (run()["status"], run()["flower_id"] != first) == ("completed", True)
+        listed = {row["id"]: row["reason"] for row in http.get("/runs").json()["runs"]}
+        assert listed == {run_id: "", first: GOES_ON}
+        assert http.get("/superlink").json()["restarts"] == 1
+        http.close()
