@@ -124,4 +124,4 @@ def test_a_folder_that_is_no_run_has_no_report(elsewhere: Path) -> None:
     """Exit code 2 and what such a folder looks like."""
     result = glean("report", elsewhere)
     assert result.exit_code == 2
-    assert "found no run.json; wanted the folder of a run, like results/latest" in result.stderr
+    assert "found neither run.json nor home.json; wanted the folder of a run" in result.stderr
