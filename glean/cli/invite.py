@@ -20,9 +20,12 @@ ACTOR = "glean invite"
 
 @friendly_errors()
 def invite(
-    bakery: Annotated[
-        str, typer.Argument(help="The bakery's name, as all members will see it.")
-    ] = "",
+    bakeries: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[BAKERY]...", help="The bakery's name, as all members see it; or several."
+        ),
+    ] = None,
     results: Annotated[
         Path, typer.Option(help="Folder of the run folders, as `glean serve` has it.")
     ] = Path("results"),
@@ -45,10 +48,10 @@ def invite(
         str, typer.Option(help="SQLAlchemy's URL, where `glean serve` was given one.")
     ] = "",
 ) -> None:
-    """Invite a bakery: a link, a command to type there, and a QR code.
+    """Invite bakeries: of each a link, a command to type there, and a QR code.
 
-    The link is good once, for this bakery, and is shown this once: only a hash of its secret is
-    kept. An earlier one that is still open is withdrawn.
+    A link is good once, for its bakery, and is shown this once: only a hash of its secret is kept.
+    An earlier one that is still open is withdrawn.
     """
     from glean.service.settings import ServiceSettings
 
@@ -58,10 +61,17 @@ def invite(
     if member is not None:
         _take_in(settings, member)
         return
-    if withdraw:
-        _withdraw(settings, bakery)
-        return
-    _invite(settings, bakery, days=days, replace=replace)
+    if not bakeries:
+        raise SettingsError("found no name; wanted that of the bakery, as all members will see it")
+    for bakery in bakeries:
+        if withdraw:
+            _withdraw(settings, bakery)
+        else:
+            _invite(settings, bakery, days=days, replace=replace)
+    if not withdraw:
+        typer.echo(
+            "Send a link to its bakery alone. It is good once, and isn't shown again.", err=True
+        )
 
 
 def _withdraw(settings: ServiceSettings, bakery: str) -> None:
@@ -90,7 +100,6 @@ def _invite(settings: ServiceSettings, bakery: str, *, days: int, replace: bool)
         typer.echo(qr_text(made.link))
     if replace:
         typer.echo("It gives this member a new key; the others are shown that, and confirm it.")
-    typer.echo("Send it to this bakery alone. It is good once, and isn't shown again.", err=True)
 
 
 def _take_in(settings: ServiceSettings, path: Path) -> None:

@@ -162,3 +162,14 @@ def test_status_tells_members_by_name_between_runs(
     monkeypatch.setattr(module.Members, "last_heard", lambda *_: None)
     assert told(results)["Old Market"] == "missing"
     assert "never heard of" in typed(results, "status")
+
+
+def test_several_are_invited_at_once(results: Path) -> None:
+    """Each gets a link of its own; a name that is refused costs none of those before it."""
+    lines = typed(results, "invite", "Hafen", "Markt").splitlines()
+    links = [line for line in lines if line.startswith("https://")]
+    assert len({*links}) == 2
+    assert [line for line in lines if line.startswith("Typed at")][1].startswith("Typed at Markt")
+    assert "wanted" in refused(results, "invite", "Linde", "a/b")
+    for name in ("Hafen", "Linde"):
+        assert "withdrawn" in typed(results, "invite", name, "--withdraw")
