@@ -15,15 +15,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import psutil
 
+from glean.operations.joining.node_status import FILE as STATUS
+from glean.runs.process_tree import end_tree
 from glean.sales.synthetic.bakeries import synthetic_bakery
 from tests import deployment as deployments
+from tests import processes
 from tests.deployment import Deployment, deployment
+from tests.processes import wait_until
 
 BAKERIES = 5
 ROUNDS, SUPERNODE_ROUNDS = 20, 2
@@ -41,6 +47,8 @@ class Took:
         Seconds of CPU of a bakery's node and what it started, a round; start and end included.
     model : bytes
         What came of it.
+    rounds : int
+        How many there were.
     """
 
     whole: float
@@ -48,6 +56,7 @@ class Took:
     others: float
     cpu: float
     model: bytes
+    rounds: int
 
 
 def tables(folder: Path) -> dict[str, Path]:
@@ -60,33 +69,47 @@ def tables(folder: Path) -> dict[str, Path]:
     return found
 
 
-def cpu_seconds(deployed: Deployment) -> float:
-    """CPU of all nodes so far, with that of processes of theirs that have ended."""
+def cpu_seconds(nodes: Iterable[int]) -> float:
+    """CPU of all nodes so far, by their pids, with that of processes of theirs that have ended."""
     total = 0.0
-    for name in deployed.bakeries:
-        leader = psutil.Process(deployed.running[name].pid)
+    for pid in nodes:
+        leader = psutil.Process(pid)
         for process in (leader, *leader.children(recursive=True)):
             total += sum(process.cpu_times()[:4])
     return total
 
 
-def run(deployed: Deployment, out: Path, rounds: int) -> Took:
-    """Make one run."""
+def pids(deployed: Deployment) -> list[int]:
+    """Give the processes of the nodes."""
+    return [deployed.running[name].pid for name in deployed.bakeries]
+
+
+def run(
+    nodes: Sequence[int],
+    out: Path,
+    rounds: int,
+    *,
+    connection: str,
+    cwd: Path,
+    env: Mapping[str, str],
+    privacy: str = "sums",
+) -> Took:
+    """Make one run; without a number of rounds by its own default."""
     settings = {
-        "privacy": "sums",
-        "num-server-rounds": rounds,
+        "privacy": privacy,
+        **({"num-server-rounds": rounds} if rounds else {}),
         "min-available-bakeries": BAKERIES,
         "baselines": "false",
         "output-dir": out,
     }
-    command = [sys.executable, "-m", "glean", "run", deployed.connection]
-    before, start = cpu_seconds(deployed), time.monotonic()
+    command = [sys.executable, "-m", "glean", "run", connection]
+    before, start = cpu_seconds(nodes), time.monotonic()
     subprocess.run(
         [*command, *(f"--set={key}={value}" for key, value in settings.items())],
         check=True,
         capture_output=True,
-        cwd=deployed.folder,
-        env=deployed.environment,
+        cwd=cwd,
+        env=env,
     )
     whole = time.monotonic() - start
     folder = out / "latest"
@@ -101,8 +124,9 @@ def run(deployed: Deployment, out: Path, rounds: int) -> Took:
         whole,
         (ends[0] - begin).total_seconds(),
         (ends[-1] - ends[0]).total_seconds() / (len(ends) - 1),
-        (cpu_seconds(deployed) - before) / BAKERIES / rounds,
+        (cpu_seconds(nodes) - before) / BAKERIES / len(ends),
         (folder / "model.ubj").read_bytes(),
+        len(ends),
     )
 
 
@@ -122,15 +146,112 @@ def compare(folder: Path, rounds: int, supernode_rounds: int) -> None:
         # As docs/deployment.md has it: SuperNodes look for each message's process so often.
         deployments.QUICK["FLWR_SUPEREXEC_TASK_POLL_INTERVAL"] = "0.5" if lasting else "0.1"
         with deployment(own / "d", found, lasting=lasting, remembers=remembers) as deployed:
-            took = run(deployed, own / "results", count)
-        print(
-            f"{words:30} {count:6} {took.whole:8.1f} {took.first:8.1f} {took.others:8.2f} "
-            f"{took.cpu:9.2f}",
-            flush=True,
-        )
+            took = run(
+                pids(deployed),
+                own / "results",
+                count,
+                connection=deployed.connection,
+                cwd=deployed.folder,
+                env=deployed.environment,
+            )
+        show(words, took)
         if lasting:
             models[words] = took.model
+    with served(folder / "served", found) as shops:
+        for words, privacy, count in (
+            ("joined by invitation", "sums", rounds),
+            ("the same, noise and its rounds", "noise", 0),
+        ):
+            took = shops.run(count, privacy)
+            show(words, took)
+            if privacy == "sums":
+                models[words] = took.model
     print(f"models of lasting nodes that differ: {len(set(models.values())) - 1}")
+
+
+def show(words: str, took: Took) -> None:
+    """Print a row."""
+    print(
+        f"{words:30} {took.rounds:6} {took.whole:8.1f} {took.first:8.1f} {took.others:8.2f} "
+        f"{took.cpu:9.2f}",
+        flush=True,
+    )
+
+
+@dataclass(frozen=True)
+class Served:
+    """Bakeries that joined `glean serve --public` on this machine.
+
+    Parameters
+    ----------
+    folder : Path
+        The operator's.
+    env : mapping of str to str
+        Environment of the operator's commands.
+    nodes : sequence of int
+        The bakeries' nodes.
+    """
+
+    folder: Path
+    env: Mapping[str, str]
+    nodes: Sequence[int]
+
+    def run(self, rounds: int, privacy: str) -> Took:
+        """Make one run."""
+        return run(
+            self.nodes,
+            self.folder / f"results-{privacy}",
+            rounds,
+            connection="bakeries",
+            cwd=self.folder,
+            env=self.env,
+            privacy=privacy,
+        )
+
+
+@contextmanager
+def served(folder: Path, tables: Mapping[str, Path]) -> Iterator[Served]:
+    """Serve a federation, and have bakeries join it; all of it ends afterwards."""
+    folder.mkdir()
+    # One home for all: what Numba has compiled is kept in it.
+    env = {**processes.environment(folder / "flower"), "OMP_NUM_THREADS": "1"}
+    del env["FLWR_HOME"]
+    glean = [sys.executable, "-m", "glean"]
+    with ExitStack() as stack:
+
+        def leave_running(*words: str | Path) -> Path:
+            log = folder / f"{len(list(folder.glob('*.log')))}.log"
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    [*glean, *words],
+                    cwd=folder,
+                    env=env,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            stack.callback(end_tree, psutil.Process(process.pid))
+            return log
+
+        log = leave_running("serve", "--init", "--public", "localhost", "--port", "0")
+        wait_until(lambda: "invite a bakery" in log.read_text("utf-8"), "the service")
+        said = subprocess.run(
+            [*glean, "invite", *tables],
+            cwd=folder,
+            env=env,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        links = [line for line in said.splitlines() if line.startswith("https://")]
+        homes, logs = [], []
+        for link, table in zip(links, tables.values(), strict=True):
+            homes.append(folder / table.stem)
+            policy = ["--privacy", "sums", "--trust", "operator", "--yes", "--no-page"]
+            logs.append(leave_running("join", link, "--sales", table, "--home", homes[-1], *policy))
+        wait_until(lambda: all("connected" in log.read_text("utf-8") for log in logs), "all")
+        nodes = [json.loads((home / STATUS).read_bytes())["process"]["pid"] for home in homes]
+        yield Served(folder, env, nodes)
 
 
 def main() -> int:
