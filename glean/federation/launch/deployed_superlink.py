@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from glean.federation.launch.superlink import script_of
+from glean.federation.launch import superlink_process
 from glean.federation.launch.watchdog import watch
 from glean.runs.process_tree import end_tree, signals_held_back
 
@@ -166,7 +166,7 @@ def write_connection(home: Path, port: int, authority: Path) -> None:
 def superlink_words(files: SuperLinkFiles, port: int) -> list[str]:
     """Words that start it. Its database is in memory: a round takes half the time of a file's."""
     return [
-        *(script_of("flower-superlink"), "--host", HOST, "--port", str(port)),
+        *(sys.executable, "-m", superlink_process.__name__, "--host", HOST, "--port", str(port)),
         *("--ssl-ca-certfile", str(files.authority)),
         *("--ssl-certfile", str(files.certificate)),
         *("--ssl-keyfile", str(files.private_key)),

@@ -101,7 +101,7 @@ def test_a_superlink_ends_with_whoever_started_it(files: SuperLinkFiles, tmp_pat
         started[:] = [
             p
             for p in psutil.Process(child.pid).children()
-            if "flower-superlink" in str(_command_of(p))
+            if "superlink_process" in str(_command_of(p))
         ]
         return bool(started)
 
