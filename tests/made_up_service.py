@@ -32,6 +32,8 @@ class MadeUpService:
     used: set[str] = field(default_factory=set)
     drops_next: bool = False
     """Whether the next registration counts, and its answer is lost."""
+    cut_next: bool = False
+    """Whether it is cut off besides before the invitation is noted as used."""
 
     def __post_init__(self) -> None:
         self.server = HttpsServer(self.folder, self.answer)
@@ -84,12 +86,16 @@ class MadeUpService:
             return _problem(404, "there is no such invitation")
         if digest in self.used:
             return _problem(409, "this invitation was used already")
-        self.used.add(digest)
         bakery = self.invited[digest]
+        known = {key for entry in self.log.entries for key in (entry.signing_key, entry.node_key)}
+        if not known.isdisjoint({found.signing_key, found.node_key}):
+            return _problem(403, "these keys are a member's already, or were")
         event = REPLACED if self.log.member(bakery) else JOINED
         self.add(event, Member(bakery, found.signing_key, found.node_key))
-        if self.drops_next:
-            self.drops_next = False
+        if not self.cut_next:
+            self.used.add(digest)
+        if self.drops_next or self.cut_next:
+            self.drops_next = self.cut_next = False
             return HttpResponse(dropped=True)
         return _json(201, {**self._welcome(bakery), "key_log": self._entries(1)})
 

@@ -39,8 +39,12 @@ from glean.runs.folder import write_whole
 from glean.setting_fields import ConfigValue
 
 PUBLIC_FILE = "member.json"
-USED = 409
-"""Status of a server that knows the invitation as used."""
+MAYBE_OURS = frozenset({403, 409, 410})
+"""Statuses of a server that may have let in these very keys before, and the answer was lost.
+
+403: the keys are a member's; 409: the invitation was used; 410: it can't be used any more. Which
+one it is depends on the moment at which the server was cut off.
+"""
 
 _KEY_FILES = ("node-key", "signing-key", PUBLIC_FILE)
 _NAMELESS = "a bakery that joins"
@@ -73,7 +77,7 @@ def joined_by(invitation: Invitation, home: Path | None) -> Joined | None:
     SettingsError
         The home that is named is another bakery's.
     """
-    homes = joined_homes() if home is None else (JoinedHome(home.expanduser().absolute()),)
+    homes = joined_homes() if home is None else (_home_at(home),)
     for found in homes:
         if found.joined and found.facts().invitation == invitation.secret_hash:
             facts = replace(found.facts(), left=False)
@@ -115,10 +119,18 @@ def join(
     try:
         keys = _keys_in(waiting)
         authority = fetch_facts(invitation.address, invitation.authority).authority
+        if home is not None:
+            _check_server(_home_at(home), authority, invitation.address)
         welcome, entries = _register(invitation, authority, keys)
-        target = JoinedHome(home.expanduser().absolute()) if home else default_home(welcome.bakery)
+        target = default_home(welcome.bakery) if home is None else _home_at(home)
+        # All that can be refused is, before a file of the home is touched: the keys go on waiting.
+        _check_server(target, authority, invitation.address)
+        _check_bakery(target, welcome.bakery, invitation.address)
+        key = _model_key(target, welcome)
+        log = _checked_log(target, key, entries, Member(welcome.bakery, *keys.member.keys))
         _settle(target, waiting, welcome, authority=authority, invitation=invitation)
-        _take_log(target, welcome, entries)
+        write_whole(target.model_key, f"{key.line}\n".encode())
+        log.take(entries[len(log.known().entries) :])
         trust = {"trusted-members": str(target.trusted)} if confirms else {}
         if confirms and not target.trusted.exists():
             write_whole(target.trusted, write_members(()))
@@ -133,6 +145,10 @@ def join(
     target.note(facts)
     shutil.rmtree(waiting, ignore_errors=True)
     return Joined(target, facts, welcome.release)
+
+
+def _home_at(path: Path) -> JoinedHome:
+    return JoinedHome(path.expanduser().absolute())
 
 
 def _waiting_room(invitation: Invitation) -> Path:
@@ -165,12 +181,69 @@ def _register(
         try:
             return client.register(write_registration(invitation.secret, keys))
         except RegistrationRefusedError as refusal:
-            if refusal.status != USED:
+            if refusal.status not in MAYBE_OURS:
                 raise
             try:  # by these very keys, where the answer was lost on the way
                 return client.membership(), client.key_log(1)
             except NotAdmittedError:
                 raise refusal from None
+
+
+def _check_server(target: JoinedHome, authority: bytes, address: str) -> None:
+    """Refuse a home that is of another federation."""
+    if target.joined and target.authority.exists() and target.authority.read_bytes() != authority:
+        raise _taken(target, address)
+
+
+def _check_bakery(target: JoinedHome, bakery: str, address: str) -> None:
+    """Refuse a home that is another bakery's; its own takes a new key for a lost one."""
+    if target.joined and target.facts().bakery != bakery:
+        raise _taken(target, f"{bakery!r} at {address}, with the same link")
+
+
+def _taken(target: JoinedHome, wanted: str) -> SettingsError:
+    facts = target.facts()
+    return SettingsError(
+        f"{target.path} is the home of {facts.bakery!r} in the federation {facts.federation!r} at "
+        f"{facts.address}; wanted --home with a folder of its own for {wanted}"
+    )
+
+
+def _model_key(target: JoinedHome, welcome: Welcome) -> ModelKey:
+    """Read the server's key for models; a home that knows another one takes none."""
+    if not welcome.model_key:
+        return ModelKey.read(target.model_key)
+    key = ModelKey.of(welcome.model_key.encode(), source="the server's model-key.pub")
+    known = ModelKey.read(target.model_key) if target.model_key.exists() else key
+    if known != key:
+        names = f"{target.model_key.name} and {target.key_log.name}"
+        raise CertificateError(
+            f"the server has another key for models, {key.fingerprint}, than {target.path} knows, "
+            f"{known.fingerprint}. Ask the operator, by a way that you trust; if the new one is "
+            f"right, move {names} out of that folder, and type the same again"
+        )
+    return key
+
+
+def _checked_log(
+    target: JoinedHome, key: ModelKey, entries: tuple[KeyLogEntry, ...], own: Member
+) -> KeyLogFollower:
+    """Check the log of keys; in a home that has one, what came must go on from that."""
+    follower = KeyLogFollower(target.key_log, target.members, key, lambda _: ())
+    known = follower.known()
+    count = len(known.entries)
+    log = known.extended(entries[count:], key)
+    if entries[:count] != log.entries[:count]:
+        raise CertificateError(
+            f"the server shows another log of members' keys than {target.path} knows; ask the "
+            "other bakeries before you go on"
+        )
+    listed = log.member(own.bakery)
+    if listed is None or listed.keys != own.keys:
+        raise CertificateError(
+            "the server's log of members' keys has another key for this bakery than it registered"
+        )
+    return follower
 
 
 def _settle(
@@ -182,13 +255,6 @@ def _settle(
     invitation: Invitation,
 ) -> None:
     """Put keys and what vouches for the server into the home; an earlier key is moved aside."""
-    if target.joined and target.authority.exists() and target.authority.read_bytes() != authority:
-        facts = target.facts()
-        raise SettingsError(
-            f"{target.path} is the home of {facts.bakery!r} in the federation "
-            f"{facts.federation!r} at {facts.address}; wanted --home with a folder of its own for "
-            f"{invitation.address}"
-        )
     target.path.mkdir(mode=CLOSED_FOLDER, parents=True, exist_ok=True)
     (member,) = read_members(read_regular(waiting / PUBLIC_FILE))
     named = write_members([Member(welcome.bakery, *member.keys)])
@@ -202,38 +268,9 @@ def _settle(
             write_new(target.path / name, read_regular(waiting / name))
     write_whole(target.path / PUBLIC_FILE, named)
     write_whole(target.authority, authority)
-    if welcome.model_key:
-        key = ModelKey.of(welcome.model_key.encode(), source="the server's model-key.pub")
-        known = ModelKey.read(target.model_key) if target.model_key.exists() else key
-        if known != key:
-            raise CertificateError(
-                f"the server has another key for models, {key.fingerprint}, than {target.path} "
-                f"knows, {known.fingerprint}; ask the operator, and remove model-key.pub there if "
-                "it is right"
-            )
-        write_whole(target.model_key, f"{key.line}\n".encode())
 
 
 def _has_other_keys(target: JoinedHome, waiting: Path) -> bool:
     if not target.signing_key.exists():
         return False
     return read_regular(target.signing_key) != read_regular(waiting / "signing-key")
-
-
-def _take_log(target: JoinedHome, welcome: Welcome, entries: tuple[KeyLogEntry, ...]) -> None:
-    """Keep the log of keys; in a home that has one, what came must go on from that."""
-    key = ModelKey.read(target.model_key)
-    follower = KeyLogFollower(target.key_log, target.members, key, lambda _: ())
-    known = len(follower.known().entries)
-    log = follower.take(entries[known:])
-    if entries[:known] != log.entries[:known]:
-        raise CertificateError(
-            f"the server shows another log of members' keys than {target.path} knows; ask the "
-            "other bakeries before you go on"
-        )
-    own = log.member(welcome.bakery)
-    (mine,) = read_members(read_regular(target.path / PUBLIC_FILE))
-    if own is None or own.keys != mine.keys:
-        raise CertificateError(
-            "the server's log of members' keys has another key for this bakery than it registered"
-        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from glean.operations.trusted_members import confirm_members, distrust_members, 
 from glean.privacy.invitation import Invitation
 from glean.privacy.key_log import JOINED, REPLACED, SHUT_OUT, KeyLogError
 from glean.privacy.members import new_keys, read_members
+from glean.privacy.model_key import ModelSigner, new_model_key
 from glean.setting_fields import ConfigValue
 from tests.made_up_service import MadeUpService
 
@@ -74,10 +76,16 @@ def test_joining_again_goes_on(service: MadeUpService, sales: Path) -> None:
     assert len(service.server.came) == asked
 
 
-def test_an_answer_that_was_lost_costs_nothing(service: MadeUpService, sales: Path) -> None:
-    """The server has the keys, the bakery doesn't know: once more, and it is let in by them."""
+@pytest.mark.parametrize("flag", ["drops_next", "cut_next"])
+def test_an_answer_that_was_lost_costs_nothing(
+    service: MadeUpService, sales: Path, flag: str
+) -> None:
+    """The server has the keys, the bakery doesn't know: once more, and it is let in by them.
+
+    Also where the server was killed before it noted the invitation as used.
+    """
     invitation = service.invite(NAME)
-    service.drops_next = True
+    setattr(service, flag, True)
     with pytest.raises(UnreachableError):
         joined(invitation, sales)
     assert joined_by(invitation, None) is None
@@ -156,6 +164,73 @@ def test_a_home_of_another_federation_is_left_alone(
         home_of(tmp_path / "nothing")
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+def test_a_home_of_another_bakery_is_left_alone(
+    service: MadeUpService, sales: Path, tmp_path: Path
+) -> None:
+    """Of the same federation too: no file is touched, and the link is good for another folder."""
+    first = joined(service.invite(NAME), sales)
+    before = contents(first.home.path)
+    invitation = service.invite("Place Monge")
+    with pytest.raises(SettingsError, match=r"of 'Rue Mouffetard'.*'Place Monge'"):
+        joined(invitation, sales, home=first.home.path)
+    assert contents(first.home.path) == before
+    done = joined(invitation, sales, home=tmp_path / "elsewhere")
+    assert done.facts.bakery == "Place Monge"
+    assert {member.bakery for member in service.log.members} == {NAME, "Place Monge"}
+
+
+def test_two_names_of_one_folder_are_two_homes(service: MadeUpService, sales: Path) -> None:
+    """What makes folders of names makes one of both."""
+    first = joined(service.invite("Rue M."), sales)
+    assert default_home("Rue-M.") == first.home
+    with pytest.raises(SettingsError, match="wanted --home"):
+        joined(service.invite("Rue-M."), sales)
+
+
+def test_a_home_of_another_federation_spends_no_invitation(
+    service: MadeUpService, sales: Path, tmp_path: Path
+) -> None:
+    """That is seen before the server is told anything."""
+    first = joined(service.invite(NAME), sales)
+    other = MadeUpService(tmp_path / "other operator")
+    try:
+        with pytest.raises(SettingsError, match="wanted --home"):
+            joined(other.invite(NAME), sales, home=first.home.path)
+        assert other.used == set()
+    finally:
+        other.close()
+
+
+def test_what_is_said_of_a_new_model_key_works(service: MadeUpService, sales: Path) -> None:
+    """The keys aren't touched before it is followed, and then it goes on with the same link."""
+    first = joined(service.invite(NAME), sales)
+    before = contents(first.home.path)
+    pem, public = new_model_key()
+    (service.folder / "model-key.pub").write_text(f"{public.line}\n")
+    (service.folder / "model-key").write_bytes(pem)
+    members, service.log = service.log.members, type(service.log)()
+    service.signer = ModelSigner.read(service.folder / "model-key")
+    for member in members:
+        service.add(JOINED, member)
+    invitation = service.invite(NAME)
+    for _ in range(2):
+        with pytest.raises(CertificateError, match=r"move (\S+) and (\S+) out") as caught:
+            joined(invitation, sales)
+        assert contents(first.home.path) == before
+        assert not list(first.home.path.glob("keys-before-*"))
+    for name in re.findall(r"\S+\.(?:pub|jsonl)", str(caught.value)):
+        (first.home.path / name).rename(first.home.path / f"{name}.old")
+    done = joined(invitation, sales)
+    assert done.home == first.home
+    assert done.home.model_key.read_text() == f"{public.line}\n"
+    assert [member.state for member in known_members(done.home.path)] == ["own"]
+
+
 def test_a_server_with_another_log_than_before_is_refused(
     service: MadeUpService, sales: Path
 ) -> None:
@@ -165,8 +240,10 @@ def test_a_server_with_another_log_than_before_is_refused(
     service.log = type(service.log)()
     service.add(JOINED, new_keys("A").member)
     service.add(JOINED, new_keys(NAME).member)
+    before = contents(default_home(NAME).path)
     with pytest.raises(CertificateError, match="another log"):
         joined(service.invite(NAME), sales)
+    assert contents(default_home(NAME).path) == before
 
 
 def test_only_confirmed_members_count(service: MadeUpService, sales: Path) -> None:
