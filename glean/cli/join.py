@@ -203,11 +203,12 @@ def members(
     )
 
     found = home_of(home).path
-    if confirm_all:
-        new = [m.name for m in known_members(found) if m.state in ("new", "key_changed")]
-        confirm_members(found, new)
-    if confirm:
-        confirm_members(found, confirm)
+    known = known_members(found)
+    if confirm_all or confirm:
+        wanted = {m.name for m in known if m.state in ("new", "key_changed")} if confirm_all else {}
+        fingerprints = {m.name: m.fingerprint for m in known}
+        names = {*wanted, *(confirm or ())}
+        confirm_members(found, {name: fingerprints.get(name, "") for name in names})
     if distrust:
         distrust_members(found, distrust)
     show_members(known_members(found), language_of(language))

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from glean.languages.language import Language
 from glean.node_settings import NodeSettings
@@ -83,7 +84,7 @@ def say_members(home: JoinedHome, language: Language, *, asks: bool) -> None:
     """Show the members; where new ones came, ask whether they count, or say how to confirm them."""
     members = known_members(home.path)
     show_members(members, language)
-    waiting = [m.name for m in members if m.state in ("new", "key_changed")]
+    waiting = {m.name: m.fingerprint for m in members if m.state in ("new", "key_changed")}
     if not waiting or not home.trusted.exists():
         return
     typer.echo(
@@ -112,7 +113,8 @@ def show_members(members: Iterable[KnownMember], language: Language) -> None:
     for name in ("member", "fingerprint", "counts"):
         table.add_column(_heading(name, language), overflow="fold")
     for member in members:
-        table.add_row(member.name, member.fingerprint, states[member.state])
+        # As text: a name in brackets would be taken for a colour.
+        table.add_row(Text(member.name), member.fingerprint, states[member.state])
     Console().print(table)
 
 

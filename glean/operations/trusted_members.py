@@ -6,7 +6,7 @@ a key that was replaced counts again once it is confirmed anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -64,24 +64,38 @@ def known_members(home: Path) -> tuple[KnownMember, ...]:
     return tuple(sorted(known, key=lambda member: member.name))
 
 
-def confirm_members(home: Path, names: Iterable[str]) -> None:
-    """Confirm members with the keys that they have now; those who are shut out can't be.
+def confirm_members(home: Path, compared: Mapping[str, str]) -> None:
+    """Confirm members with the keys that were compared; those who are shut out can't be.
+
+    Parameters
+    ----------
+    home : Path
+        The bakery's.
+    compared : mapping of str to str
+        Names and the fingerprints that the owner was shown: a key that came meanwhile isn't
+        confirmed with them.
 
     Raises
     ------
     SettingsError
-        There is no such member.
+        There is no such member, or it has another key by now.
     GleanError
         As of `known_members`.
     """
     found = JoinedHome(home)
     members = {member.bakery: member for member in _log(found).members}
-    wanted = set(names)
-    unknown = sorted(wanted - members.keys())
+    unknown = sorted(compared.keys() - members.keys())
     if unknown:
         listed = ", ".join(sorted(members)) or "nobody"
         raise SettingsError(f"members: found {', '.join(unknown)}; wanted names of {listed}")
-    trusted = _trusted(found) | {name: members[name] for name in wanted}
+    for name, shown in compared.items():
+        now = fingerprint(members[name].signing_key)
+        if now != shown:
+            raise SettingsError(
+                f"members: {name} has another key by now, {now}; wanted {shown}, as it was shown: "
+                "compare it anew"
+            )
+    trusted = _trusted(found) | {name: members[name] for name in compared}
     write_whole(found.trusted, write_members(trusted.values()))
 
 

@@ -62,6 +62,21 @@ def authority_fingerprint(pem: bytes) -> bytes | None:
         return None
 
 
+def authority_of(pem: bytes, fingerprint: bytes) -> bytes | None:
+    """Give the one certificate of a file that has a fingerprint, PEM; None where none has.
+
+    Whatever else is in the file is left out: it would be trusted as well.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        return None
+    for certificate in found:
+        if certificate.fingerprint(hashes.SHA256()) == fingerprint:
+            return certificate.public_bytes(Encoding.PEM)
+    return None
+
+
 class Authority:
     """A certificate authority of one federation.
 

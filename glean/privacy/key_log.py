@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Self
 
 from glean.errors import CertificateError
-from glean.privacy.members import Member
+from glean.privacy.members import Member, folder_name
 from glean.privacy.model_key import ModelKey, ModelSigner
 
 FILE = "key-log.jsonl"
@@ -80,6 +80,10 @@ class KeyLogEntry:
         entry = cls(number=found["number"], **texts)
         if entry.event not in _EVENTS:
             raise KeyLogError(f"the log of keys: found the event {entry.event!r:.40}")
+        try:
+            folder_name(entry.bakery)
+        except CertificateError as error:
+            raise KeyLogError(f"the log of keys: {error}") from error
         return entry
 
     @property

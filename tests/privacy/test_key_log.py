@@ -142,3 +142,10 @@ def test_what_is_no_entry_is_refused(found: object) -> None:
     """Whatever a server sends."""
     with pytest.raises(KeyLogError, match="the log of keys"):
         KeyLogEntry.read(found)
+
+
+@pytest.mark.parametrize("name", ["", "a\x1b[2J", "a\u202eb", "a/b", " a", "x" * 200])
+def test_a_name_that_can_not_be_one_is_refused(name: str) -> None:
+    """Whatever a server signed: names are shown in a terminal, and compared by people."""
+    with pytest.raises(KeyLogError, match="the log of keys: bakery"):
+        KeyLogEntry.read({**asdict(THREE.entries[0]), "bakery": name})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -47,7 +48,15 @@ def federation(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Federation:
         [],
     )
     monkeypatch.setattr(members, "known_members", lambda _home: found.known)
-    monkeypatch.setattr(members, "confirm_members", lambda _, names: found.confirmed.extend(names))
+
+    def confirm(_home: Path, compared: dict[str, str]) -> None:
+        shown = {member.name: member.fingerprint for member in found.known}
+        for name, numbers in compared.items():
+            if shown.get(name) != numbers:
+                raise SettingsError(f"{name} has another key by now")
+            found.confirmed.append(name)
+
+    monkeypatch.setattr(members, "confirm_members", confirm)
     monkeypatch.setattr(
         members, "distrust_members", lambda _, names: found.distrusted.extend(names)
     )

@@ -73,8 +73,9 @@ class KeyLogFollower:
         # The log first: a list without its log would name members that nobody vouches for.
         if log != known:
             write_whole(self.log_path, write_key_log(log))
+        # Compared each time: a kill between the two has left a list of before.
         listed = write_members(log.members)
-        if log != known or not self.members_path.exists():
+        if _content(self.members_path) != listed:
             write_whole(self.members_path, listed)
         return log
 
@@ -91,7 +92,30 @@ class KeyLogFollower:
         if self.clock() < self._fresh_until:
             return
         try:
-            self.take(self.fetch(len(self.known().entries) + 1))
+            self.take(self._new_entries())
         except KeyLogError as error:
             raise RefusalError(OTHER_LOG, f"{error}. Nothing is answered") from error
         self._fresh_until = self.clock() + PAUSE_S
+
+    def _new_entries(self) -> tuple[KeyLogEntry, ...]:
+        """Ask for what follows; the last entry that is known comes too, and must be the same.
+
+        Otherwise a log that was put back, or another one of this length, would pass.
+        """
+        known = self.known().entries
+        if not known:
+            return tuple(self.fetch(1))
+        found = tuple(self.fetch(len(known)))
+        if found[:1] != known[-1:]:
+            raise KeyLogError(
+                f"the log of keys: the server shows another log than before: its entry "
+                f"{len(known)} isn't the one that is known here, or it ends before it"
+            )
+        return found[1:]
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return read_regular(path)
+    except OSError:
+        return None

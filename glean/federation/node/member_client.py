@@ -1,18 +1,15 @@
 """What a bakery asks of its federation's server beside Flower's messages, over pinned TLS.
 
-The authority of the server comes from the server itself, and is taken only if its fingerprint is
-the invitation's. From then on every call checks the server's certificate by it, and but for the
-registration each is signed by the bakery's key.
+Every call checks the server's certificate by the authority that `server_facts.py` has fetched, and
+but for the registration each is signed by the bakery's key.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx
@@ -20,26 +17,22 @@ import httpx
 from glean.errors import FederationError
 from glean.federation.node.member_auth import MemberAuth
 from glean.federation.node.server_errors import (
-    ForeignServerError,
     NotAdmittedError,
     UnreachableError,
     plain_errors,
 )
-from glean.privacy.certificates import authority_fingerprint
+from glean.federation.node.server_facts import AUTHORITY_PATH
 from glean.privacy.key_log import KeyLogEntry
+from glean.privacy.members import folder_name
 from glean.privacy.request_signature import RequestSigner
+from glean.runs.log_lines import visible
 
-AUTHORITY_PATH = "/join/ca.crt"
 REGISTRATION_PATH = "/join"
 MEMBERSHIP_PATH = "/v1/members/self"
 KEY_LOG_PATH = "/v1/members/key-log"
 LEAVE_PATH = "/v1/members/leave"
 
-RELEASE_HEADER = "x-glean-release"
-"""Header of the answer to `AUTHORITY_PATH`: version of Glean that the server's runs have."""
-
 _LIMIT_S = 20.0
-_LONGEST_RELEASE = 40
 _MOST_BYTES = 50 * 2**20
 _REFUSALS = {400, 403, 404, 409, 410, 413, 422, 429}
 
@@ -87,11 +80,15 @@ class Welcome:
         ------
         UnreachableError
             It is something else.
+        CertificateError
+            The name can't be a bakery's.
         """
         texts = [found.get(name, "") for name in ("bakery", "federation", "release", "model_key")]
-        if not all(isinstance(text, str) for text in texts) or not texts[0]:
+        if not all(isinstance(text, str) for text in texts):
             raise UnreachableError("the server answers with something else than a welcome")
-        return cls(*texts)
+        bakery, federation, release, model_key = texts
+        folder_name(bakery)
+        return cls(bakery, visible(federation), visible(release), model_key)
 
 
 class MemberClient:
@@ -202,79 +199,6 @@ class MemberClient:
             return _object(response)
 
 
-@dataclass(frozen=True)
-class ServerFacts:
-    """What anybody may ask a server.
-
-    Parameters
-    ----------
-    authority : bytes
-        Certificate by which it is known, PEM.
-    time : datetime or None
-        Its clock, to the second; None where it doesn't say.
-    release : str
-        Version of Glean that its runs have; "" where it doesn't say.
-    """
-
-    authority: bytes
-    time: dt.datetime | None
-    release: str
-
-
-def fetch_facts(
-    address: str, fingerprint: bytes, *, get: Callable[..., httpx.Response] = httpx.get
-) -> ServerFacts:
-    """Fetch the authority's certificate, and take it only if it is the invitation's.
-
-    Whoever answers isn't known yet: nothing is sent to it, and what it sends counts for nothing
-    unless it has the fingerprint.
-
-    Parameters
-    ----------
-    address : str
-        HOST:PORT of the server.
-    fingerprint : bytes
-        SHA-256 of the certificate in DER.
-    get : callable
-        Makes the request.
-
-    Raises
-    ------
-    UnreachableError
-        Nobody answers, or something else does.
-    ForeignServerError
-        It is another authority.
-    """
-    unknown = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    unknown.check_hostname = False
-    unknown.verify_mode = ssl.CERT_NONE  # what comes is compared with the fingerprint
-    with plain_errors(address):
-        response = get(
-            f"https://{address}{AUTHORITY_PATH}", verify=unknown, timeout=_LIMIT_S, trust_env=False
-        )
-        response.raise_for_status()
-    found = authority_fingerprint(response.content)
-    if found is None:
-        raise UnreachableError(
-            f"{address} answers with something else than a certificate: it isn't a server of Glean"
-        )
-    if found != fingerprint:
-        raise ForeignServerError(
-            f"whoever answers at {address} isn't the server that invited: found the fingerprint "
-            f"{found.hex()[:16]}…, the invitation has {fingerprint.hex()[:16]}…. Ask the operator "
-            "for a new invitation, by a way that you trust"
-        )
-    release = response.headers.get(RELEASE_HEADER, "")[:_LONGEST_RELEASE]
-    return ServerFacts(response.content, _time(response), release)
-
-
-def _time(response: httpx.Response) -> dt.datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
-        return None
-
-
 def _entries(found: Mapping[str, Any]) -> tuple[KeyLogEntry, ...]:
     listed = found.get("key_log")
     if not isinstance(listed, list):
@@ -290,7 +214,7 @@ def _object(response: httpx.Response) -> dict[str, Any]:
 
 def _detail(response: httpx.Response) -> str:
     try:
-        said = str(_object(response).get("detail", ""))
+        said = visible(str(_object(response).get("detail", "")))
     except (ValueError, TypeError):
         said = ""
     return said or f"the server answers HTTP {response.status_code}"

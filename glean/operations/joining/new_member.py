@@ -17,9 +17,9 @@ from glean.federation.node.member_client import (
     MemberClient,
     RegistrationRefusedError,
     Welcome,
-    fetch_facts,
 )
 from glean.federation.node.server_errors import NotAdmittedError
+from glean.federation.node.server_facts import fetch_facts
 from glean.operations.joining.joined_home import (
     JoinedHome,
     JoinFacts,

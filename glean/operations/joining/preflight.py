@@ -9,7 +9,8 @@ from pathlib import Path
 
 from glean import __version__
 from glean.errors import GleanError
-from glean.federation.node.member_client import MemberClient, ServerFacts, fetch_facts
+from glean.federation.node.member_client import MemberClient
+from glean.federation.node.server_facts import ServerFacts, fetch_facts
 from glean.languages.language import ENGLISH, Language
 from glean.operations.joining.joined_home import JoinedHome
 from glean.operations.table_check import check_table

@@ -90,11 +90,11 @@ def confirm(request: Request, shop: Parts, form: Form) -> Response:
     name, shown = text_of(form, "name"), text_of(form, "fingerprint")
     home = shop.settings.home
     try:
-        known = {member.name: member for member in known_members(home)}
-        # What was compared is confirmed, not a key that came between the page and the tap.
-        if name in known and known[name].fingerprint == shown:
-            change = distrust_members if "distrust" in form else confirm_members
-            change(home, [name])
+        if "distrust" in form:
+            distrust_members(home, [name])
+        else:
+            # What was compared is confirmed, not a key that came between the page and the tap.
+            confirm_members(home, {name: shown})
     except GleanError as error:
         return page(request, "members.html", view=None, failed=lines_of(error), states=STATES)
     return see("/members")

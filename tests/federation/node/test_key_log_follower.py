@@ -93,6 +93,35 @@ def test_another_log_is_refused_and_nothing_changes(
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_a_log_that_was_put_back_or_exchanged_is_refused(
+    follower: Callable[[Server], KeyLogFollower], count: int
+) -> None:
+    """Though it isn't longer than what is known: shorter, of one length, or longer by one."""
+    follower(Server(log_of(2))).refresh()
+    other = KeyLog()
+    for name in ("A", "B", "C")[:count]:
+        other = other.with_entry(JOINED, new_keys(name).member, SIGNER, at="2026-11-30")
+    with pytest.raises(RefusalError, match="another log than before"):
+        follower(Server(other)).refresh()
+    with pytest.raises(RefusalError, match="another log than before"):
+        follower(Server(log_of(1))).refresh()
+
+
+def test_a_kill_between_log_and_list_is_mended(
+    follower: Callable[[Server], KeyLogFollower], tmp_path: Path
+) -> None:
+    """Who was shut out isn't on the list for longer than until the next look."""
+    server = Server(log_of(3))
+    follower(server).refresh()
+    before = (tmp_path / "members.json").read_bytes()
+    server.log = server.log.with_entry(SHUT_OUT, MEMBERS[1], SIGNER, at="2026-11-30")
+    follower(server).refresh()
+    (tmp_path / "members.json").write_bytes(before)
+    follower(server).refresh()
+    assert names(tmp_path) == ["A", "C"]
+
+
 def test_a_server_that_cannot_be_reached_is_no_other_log(
     follower: Callable[[Server], KeyLogFollower],
 ) -> None:

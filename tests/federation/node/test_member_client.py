@@ -13,18 +13,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from glean.errors import CertificateError
 from glean.federation.node.member_client import (
     MemberClient,
     RegistrationRefusedError,
-    fetch_facts,
 )
 from glean.federation.node.server_errors import (
     ForeignServerError,
     NotAdmittedError,
     UnreachableError,
 )
+from glean.federation.node.server_facts import fetch_facts
 from glean.privacy.certificate_folder import make_certificates
-from glean.privacy.key_log import KeyLogError
 from glean.privacy.members import new_keys
 from glean.privacy.registration import write_registration
 from glean.privacy.request_signature import RequestSigner, read_signed
@@ -78,6 +78,40 @@ def test_another_authority_is_refused_before_anything_is_sent(server: Answers) -
     with pytest.raises(ForeignServerError, match="isn't the server that invited"):
         fetch_facts(server.address, bytes(32))
     assert [(r.method, r.target, r.body) for r in server.came] == [("GET", "/join/ca.crt", b"")]
+
+
+def test_nothing_else_that_comes_with_it_is_trusted(server: Answers, tmp_path: Path) -> None:
+    """Somebody in between adds an authority of their own to the right one, before it or after."""
+    make_certificates(tmp_path / "others", hosts=["127.0.0.1"])
+    other = (tmp_path / "others" / "ca.crt").read_bytes()
+    for both in (server.authority + other, other + server.authority):
+        server.says(200, both)
+        found = fetch_facts(server.address, fingerprint(server.authority))
+        assert found.authority.strip() == server.authority.strip()
+
+
+def test_an_answer_without_end_is_cut_off(server: Answers) -> None:
+    """It is no certificate, however long."""
+    server.says(200, b"-" * 200_000)
+    with pytest.raises(UnreachableError):
+        fetch_facts(server.address, bytes(32))
+
+
+def test_what_a_server_says_can_not_speak_to_the_terminal(server: Answers) -> None:
+    """Escapes are written out, and a name with them is none."""
+    server.says(410, {"detail": "gone\x1b[2J"})
+    with (
+        MemberClient(server.address, server.authority, RequestSigner(KEYS.signing_key)) as client,
+        pytest.raises(RegistrationRefusedError) as caught,
+    ):
+        client.register(write_registration(bytes(16), KEYS))
+    assert str(caught.value) == "gone\\x1b[2J"
+    with MemberClient(server.address, server.authority, RequestSigner(KEYS.signing_key)) as client:
+        server.says(200, {**WELCOME, "federation": "Seine\x1b[2J"})
+        assert client.membership().federation == "Seine\\x1b[2J"
+        server.says(200, {**WELCOME, "bakery": "Hafen\x1b[2J"})
+        with pytest.raises(CertificateError):
+            client.membership()
 
 
 def test_what_is_no_server_of_glean_is_said_so(server: Answers) -> None:
@@ -150,5 +184,5 @@ def test_whatever_a_server_answers_is_told_as_an_error(server: Answers, body: by
     server.says(200, body)
     with MemberClient(server.address, server.authority, RequestSigner(KEYS.signing_key)) as client:
         for call in (lambda: client.key_log(1), lambda: client.register({})):
-            with pytest.raises((UnreachableError, KeyLogError)):
+            with pytest.raises((UnreachableError, CertificateError)):
                 call()

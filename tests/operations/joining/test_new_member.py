@@ -257,22 +257,31 @@ def test_only_confirmed_members_count(service: MadeUpService, sales: Path) -> No
         return {member.name: member.state for member in known_members(done.home.path)}
 
     assert states() == {"A": "new", "B": "new", "C": "new", NAME: "own"}
-    confirm_members(done.home.path, ["A", "B"])
-    confirm_members(done.home.path, ["A"])
+    confirm(done, "A", "B")
+    confirm(done, "A")
+    shown = {member.name: member.fingerprint for member in known_members(done.home.path)}
     service.add(REPLACED, new_keys("A").member)
     service.add(SHUT_OUT, members["C"])
     done.home.key_log.unlink()
     refetch(service, done)
     assert states() == {"A": "key_changed", "B": "confirmed", "C": "shut_out", NAME: "own"}
-    confirm_members(done.home.path, ["A"])
+    with pytest.raises(SettingsError, match="A has another key by now"):
+        confirm_members(done.home.path, {"A": shown["A"]})
+    confirm(done, "A")
     distrust_members(done.home.path, ["B"])
     assert states() == {"A": "confirmed", "B": "new", "C": "shut_out", NAME: "own"}
     for name in ("C", "nobody"):
         with pytest.raises(SettingsError, match=name):
-            confirm_members(done.home.path, [name])
+            confirm_members(done.home.path, {name: shown.get(name, "")})
     done.home.key_log.write_bytes(done.home.key_log.read_bytes().replace(b'"A"', b'"X"'))
     with pytest.raises(KeyLogError):
         known_members(done.home.path)
+
+
+def confirm(done: Joined, *names: str) -> None:
+    """Confirm members as they are shown."""
+    shown = {member.name: member.fingerprint for member in known_members(done.home.path)}
+    confirm_members(done.home.path, {name: shown[name] for name in names})
 
 
 def refetch(service: MadeUpService, done: Joined) -> None:
