@@ -11,13 +11,14 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from glean.errors import FederationError
 from glean.federation.launch.flwr_cli import FlwrCli
+from glean.runs import index
 from glean.runs.index import is_run, read_run
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, unmarked
 
@@ -82,6 +83,11 @@ class RunOutcome:
         self.completed, self.reason, self.results, self.summary = False, "", None, ""
         self.errors.clear()
 
+    def has_completed_here(self, run_id: int) -> bool:
+        """Whether its log and its folder on this machine both say that it completed."""
+        folder = self.here(run_id) if self.completed else None
+        return folder is not None and read_run(folder).status == index.COMPLETED
+
     def here(self, run_id: int) -> Path | None:
         """Its folder, if that is on this machine."""
         found = self.results
@@ -116,7 +122,8 @@ def follow_run(
     Returns
     -------
     RunOutcome
-        With a reason, unless the run has completed and Flower says so too.
+        With a reason, unless the run has completed, and its folder here or else Flower says so
+        too.
 
     Raises
     ------
@@ -126,17 +133,20 @@ def follow_run(
     outcome, read = outcome or RunOutcome(), 0
     for _ in range(_ATTEMPTS):
         again = read
-        for line in _lines(cli, run_id, outcome):
-            # A log that is read again begins anew. Glean's own whole lines are the same then; those
-            # of Flower's command, on why it broke off, aren't in it.
-            own = unmarked(line) is not None
-            if own and (again or not line.endswith("\n")):
-                again -= bool(again)
-                continue
-            read += own
-            shown = outcome.take_in(line)
-            if shown is not None:
-                say(shown)
+        with closing(_lines(cli, run_id, outcome)) as lines:
+            for line in lines:
+                # A log that is read again begins anew. Glean's own whole lines are the same then;
+                # those of Flower's command, on why it broke off, aren't in it.
+                own = unmarked(line) is not None
+                if own and (again or not line.endswith("\n")):
+                    again -= bool(again)
+                    continue
+                read += own
+                shown = outcome.take_in(line)
+                if shown is not None:
+                    say(shown)
+                if outcome.has_completed_here(run_id):
+                    return outcome  # Flower would take seconds to say the same
         status = _status(cli, run_id, outcome)
         if status.startswith("finished") and (outcome.completed or outcome.reason):
             break
@@ -168,7 +178,7 @@ def _concluded(outcome: RunOutcome, status: str) -> RunOutcome:
     return outcome
 
 
-def _lines(cli: FlwrCli, run_id: int, outcome: RunOutcome) -> Iterator[str]:
+def _lines(cli: FlwrCli, run_id: int, outcome: RunOutcome) -> Generator[str]:
     """Read the log as it grows, until it ends; or until it is silent and the run is over."""
     arrived: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     with cli.follow_log(run_id) as process:

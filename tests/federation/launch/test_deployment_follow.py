@@ -73,6 +73,19 @@ def test_a_run_that_completes(tmp_path: Path) -> None:
     assert (ending.summary, ending.results) == ("All is well.", tmp_path / "x-77")
 
 
+def test_a_run_whose_folder_is_here_is_over_when_that_says_so(tmp_path: Path) -> None:
+    """Flower isn't asked, and its log, which stays open, isn't waited for."""
+    folder = tmp_path / "x-77"
+    folder.mkdir()
+    log = [line.format(folder=folder) for line in STARTED] + COMPLETED
+    (folder / "run.json").write_text('{"status": "completed"}')
+    ending, said = follow_it(tmp_path, [log], stays_open=True)
+    assert (ending.completed, ending.reason, said[-1]) == (True, "", "round 4: WAPE")
+    (folder / "run.json").write_text('{"status": "failed", "reason": "no"}')
+    ending, _ = follow_it(tmp_path, [log], "finished:failed")
+    assert ending.reason == "Flower ended it (finished:failed)"
+
+
 ENDINGS: list[tuple[list[str], list[str | FederationError], str]] = [
     (FAILED, ["finished:failed"], "two lines\nof a reason"),
     (FAILED, ["finished:completed"], "two lines\nof a reason"),
