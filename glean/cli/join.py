@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,9 +16,10 @@ from glean.errors import SettingsError
 
 if TYPE_CHECKING:
     from glean.languages.language import Language
+    from glean.operations.joining.joined_home import JoinedHome
     from glean.operations.joining.new_member import Joined
+    from glean.operations.joining.owner_choices import OwnerChoices
     from glean.privacy.invitation import Invitation
-    from glean.setting_fields import ConfigValue
 
 Home = Annotated[
     Path | None,
@@ -26,21 +28,29 @@ Home = Annotated[
 
 
 Privacy = Annotated[
-    Literal["noise", "sums"],
-    typer.Option(help="noise: only runs with noise on what leaves; sums: also without."),
+    Literal["noise", "sums"] | None,
+    typer.Option(
+        help="noise (the default): only runs with noise on what leaves; sums: also without."
+    ),
 ]
 EpsilonTotal = Annotated[
-    float, typer.Option(min=0.0, help="What a day may spend over all runs; 0: two full runs.")
+    float | None,
+    typer.Option(
+        min=0.0, help="What a day may spend over all runs; 0 (the default): two full runs."
+    ),
 ]
-MinContributors = Annotated[int, typer.Option(min=3, help="No sum of fewer bakeries than this.")]
+MinContributors = Annotated[
+    int | None, typer.Option(min=3, help="No sum of fewer bakeries than this; 5 by default.")
+]
 ShareScores = Annotated[
-    Literal["yes", "no"],
-    typer.Option(help="Whether a run may show the operator this bakery's scores."),
+    Literal["yes", "no"] | None,
+    typer.Option(help="Whether a run may show the operator this bakery's scores; no by default."),
 ]
 Trust = Annotated[
-    Literal["confirmed", "operator"],
+    Literal["confirmed", "operator"] | None,
     typer.Option(
-        help="Which members count: those whom you confirm, or all whom the operator lets in."
+        help="Which members count: those whom you confirm (the default), or all whom the operator "
+        "lets in."
     ),
 ]
 
@@ -54,11 +64,11 @@ def join(
         Path | None, typer.Option(help="The bakery's sales table; it stays on this machine.")
     ] = None,
     home: Home = None,
-    privacy: Privacy = "noise",
-    epsilon_total: EpsilonTotal = 0.0,
-    min_contributors: MinContributors = 5,
-    share_scores: ShareScores = "no",
-    trust: Trust = "confirmed",
+    privacy: Privacy = None,
+    epsilon_total: EpsilonTotal = None,
+    min_contributors: MinContributors = None,
+    share_scores: ShareScores = None,
+    trust: Trust = None,
     check: Annotated[
         bool, typer.Option("--check", help="Only look whether all is ready; nothing is changed.")
     ] = False,
@@ -70,15 +80,19 @@ def join(
         bool, typer.Option("--page/--no-page", help="Whether to show the bakery's page too.")
     ] = True,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask whether to go on.")] = False,
+    waits: Annotated[bool, typer.Option("--wait", hidden=True)] = False,
     language: LanguageOption = "en",
 ) -> None:
     """Join a federation by an invitation, and take part until Ctrl-C. Once more does no harm.
 
+    Where it has joined already, what is typed besides is written into the home's bakery.toml.
+
     It makes this bakery's keys here, checks the table, says what will leave the shop and what
     won't, and starts the node and the bakery's page.
     """
-    from glean.cli.joined import say_members, show_checks, take_part
+    from glean.cli.joined import TakingPart, say_members, show_checks, take_part
     from glean.operations.joining.new_member import joined_by
+    from glean.operations.joining.owner_choices import OwnerChoices
     from glean.privacy.invitation import read_invitation
 
     speaks = language_of(language)
@@ -86,21 +100,16 @@ def join(
     if check:
         show_checks(_wanted(asked), sales, home, speaks)
         return
-    if asked is None:
-        joined = _joined_before(home)
+    typed = OwnerChoices(sales, privacy, epsilon_total, min_contributors, share_scores, trust)
+    joined = _joined_before(home) if asked is None else joined_by(asked, home)
+    if joined is not None:
+        _apply(joined.home, typed, speaks)
     else:
-        policy: dict[str, ConfigValue] = {
-            "privacy": privacy,
-            "min-contributors": min_contributors,
-            "share-scores": share_scores,
-            **({"epsilon-total": epsilon_total} if epsilon_total else {}),
-        }
-        joined = joined_by(asked, home) or _join(
-            asked, sales, home, policy, speaks, confirms=trust == "confirmed", yes=yes
-        )
+        joined = _join(_wanted(asked), typed, home, speaks, yes=yes)
     say_members(joined.home, speaks, asks=not yes and sys.stdin.isatty())
+    way = TakingPart(page=page, language=language, waits=waits)
     with ended_by_signals():
-        take_part(joined.home, speaks, page=page, as_service=as_service, language=language)
+        take_part(joined.home, speaks, way, as_service=as_service)
 
 
 def _joined_before(home: Path | None) -> Joined:
@@ -117,20 +126,37 @@ def _joined_before(home: Path | None) -> Joined:
     return joined
 
 
+def _apply(home: JoinedHome, typed: OwnerChoices, speaks: Language) -> None:
+    """Write what was typed into the config of a home that has joined, and say what changes."""
+    from glean.operations.joining.owner_choices import apply_choices
+
+    if typed.sales is not None:
+        typed = replace(typed, sales=_checked_table(typed.sales, speaks))
+    for change in apply_choices(home, typed):
+        nothing = speaks.translate("not set")
+        typer.echo(
+            speaks.translate(
+                "{file}, {key}: {now} from now on; it was {before}",
+                file=home.config.name,
+                key=change.key,
+                now=change.now or nothing,
+                before=change.before or nothing,
+            )
+        )
+
+
 def _join(
     invitation: Invitation,
-    sales: Path | None,
+    typed: OwnerChoices,
     home: Path | None,
-    policy: dict[str, ConfigValue],
     speaks: Language,
     *,
-    confirms: bool,
     yes: bool,
 ) -> Joined:
     from glean.cli.joined import ask_to_go_on, say_what_leaves
     from glean.operations.joining.new_member import join as join_federation
 
-    table = _checked_table(sales, speaks)
+    table, policy, confirms = _checked_table(typed.sales, speaks), typed.policy, typed.confirms
     say_what_leaves(table, policy, confirms=confirms, language=speaks)
     ask_to_go_on(speaks, yes=yes)
     joined = join_federation(invitation, sales=table, policy=policy, confirms=confirms, home=home)

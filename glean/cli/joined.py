@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -118,17 +119,44 @@ def show_members(members: Iterable[KnownMember], language: Language) -> None:
     Console().print(table)
 
 
-def take_part(
-    home: JoinedHome, speaks: Language, *, page: bool, as_service: bool, language: str
-) -> None:
+@dataclass(frozen=True)
+class TakingPart:
+    """How a bakery takes part.
+
+    Parameters
+    ----------
+    page : bool
+        Whether its page is shown too.
+    language : str
+        Of the page and of what is said.
+    waits : bool
+        Whether it waits where another process is at work in the home, as a service does.
+    """
+
+    page: bool = True
+    language: str = "en"
+    waits: bool = False
+
+
+def take_part(home: JoinedHome, speaks: Language, way: TakingPart, *, as_service: bool) -> None:
     """Start the node and the page, and keep both going; as a service, have systemd do that."""
     if as_service:
-        _start_service(home, speaks)
+        _start_service(home, speaks, way)
         return
+
+    def wait() -> None:
+        typer.echo(
+            speaks.translate(
+                "Another `glean join` is at work in {home}; this one goes on once it has ended.",
+                home=home.path,
+            ),
+            err=True,
+        )
+
     try:
-        with home_alone(home):
+        with home_alone(home, waits=wait if way.waits else None):
             supervise(
-                _children(home, page=page, language=language),
+                _children(home, way),
                 tell=lambda text: typer.echo(text, err=True),
                 each_look=_Announcer(home, speaks).look,
             )
@@ -168,22 +196,22 @@ class _Announcer:
         )
 
 
-def _children(home: JoinedHome, *, page: bool, language: str) -> list[Supervised]:
+def _children(home: JoinedHome, way: TakingPart) -> list[Supervised]:
     facts = home.facts()
     node = [
         "node", facts.address, "--root-certificates", str(home.authority), "--key",
         str(home.node_key), "--config", str(home.config),
     ]  # fmt: skip
     glean = [sys.executable, "-m", "glean"]
-    found = [Supervised("node", [*glean, *node], home.path / NODE_LOG)]
-    if page:
-        shop = ["shop", str(home.path), "--language", language]
-        found.append(Supervised("page", [*glean, *shop], home.path / PAGE_LOG))
+    found = [Supervised("node", [*glean, *node], home.path / NODE_LOG, reads=home.config)]
+    if way.page:
+        shop = ["shop", str(home.path), "--language", way.language]
+        found.append(Supervised("page", [*glean, *shop], home.path / PAGE_LOG, reads=home.config))
     return found
 
 
-def _start_service(home: JoinedHome, language: Language) -> None:
-    service = UserService(home, run_command)
+def _start_service(home: JoinedHome, language: Language, way: TakingPart) -> None:
+    service = UserService(home, run_command, page=way.page, language=way.language)
     lingers = service.start()
     typer.echo(
         language.translate(

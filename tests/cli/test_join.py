@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from glean.cli.app import app
 from glean.node_settings import NodeSettings
 from glean.operations.bakery_node import read_node_config
 from glean.operations.joining.joined_home import default_home
-from glean.operations.joining.supervision import Supervised
+from glean.operations.joining.supervision import Supervised, home_alone
+from glean.operations.joining.user_service import UserService
 from glean.privacy.key_log import JOINED
 from glean.privacy.members import new_keys
 from tests.made_up_service import MadeUpService
@@ -102,6 +105,92 @@ def test_the_owner_s_word_is_kept(service: MadeUpService, sales: Path) -> None:
     node = NodeSettings.from_config(read_node_config(default_home(NAME).config))
     assert (node.privacy, node.epsilon_total, node.min_contributors) == ("sums", 6.0, 3)
     assert (node.share_scores, node.trusted_members) == ("yes", "")
+
+
+def test_a_home_that_has_joined_takes_what_is_typed(service: MadeUpService, sales: Path) -> None:
+    """With the link and without; said, and the rest of the file stays."""
+    link = service.invite(NAME).link
+    glean("join", link, "--sales", sales, "--privacy", "sums", "--trust", "operator")
+    config = default_home(NAME).config
+    config.write_text("# by hand\n" + config.read_text())
+    code, said = glean(
+        "join", link, "--privacy", "noise", "--trust", "confirmed", "--epsilon-total", "6"
+    )
+    assert code == 0
+    assert 'bakery.toml, privacy: "noise" from now on; it was "sums"' in said
+    assert "bakery.toml, epsilon-total: 6.0 from now on; it was not set" in said
+    node = NodeSettings.from_config(read_node_config(config))
+    trusted = default_home(NAME).trusted
+    assert (node.privacy, node.epsilon_total, node.trusted_members) == ("noise", 6.0, str(trusted))
+    assert (trusted.exists(), node.sales, node.min_contributors) == (True, str(sales), 5)
+    assert config.read_text().startswith("# by hand\nsales = ")
+    code, said = glean("join", "--min-contributors", "4", "--trust", "operator")
+    assert "min-contributors: 4 from now on; it was 5" in said
+    node = NodeSettings.from_config(read_node_config(config))
+    assert (node.privacy, node.min_contributors, node.trusted_members) == ("noise", 4, "")
+    before = config.read_bytes()
+    for words in (["join"], ["join", link, "--min-contributors", "4"]):
+        assert "from now on" not in glean(*words)[1]
+    assert config.read_bytes() == before
+
+
+def test_a_table_that_is_typed_later_is_checked(
+    service: MadeUpService, sales: Path, tmp_path: Path, started: list[list[str]]
+) -> None:
+    """One that can't be used changes nothing, and nothing starts; another one is taken."""
+    glean("join", service.invite(NAME).link, "--sales", sales)
+    config, bad, other = default_home(NAME).config, tmp_path / "bad.csv", tmp_path / "other.csv"
+    bad.write_text("date,units\nyesterday,many\n")
+    other.write_bytes(sales.read_bytes())
+    before = config.read_bytes()
+    started.clear()
+    assert glean("join", "--sales", bad, "--privacy", "sums")[0] == 1
+    assert (config.read_bytes(), started) == (before, [])
+    assert glean("join", "--sales", other)[0] == 0
+    assert read_node_config(config)["sales"] == str(other)
+
+
+def test_a_service_is_started_as_it_was_typed(
+    service: MadeUpService, sales: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the page, in German."""
+    units: list[str] = []
+
+    def start(unit: UserService) -> bool:
+        units.append(unit.text)
+        return True
+
+    monkeypatch.setattr(UserService, "start", start)
+    glean("join", service.invite(NAME).link, "--sales", sales, "--yes")
+    assert glean("join", "--as-service", "--no-page", "--language", "de")[0] == 0
+    assert glean("join", "--as-service")[0] == 0
+    assert ['"--no-page"' in unit for unit in units] == [True, False]
+    assert ['"--language" "de"' in unit for unit in units] == [True, False]
+
+
+def test_a_service_waits_beside_a_terminal(
+    service: MadeUpService, sales: Path, started: list[list[str]]
+) -> None:
+    """It says so once, and goes on when the other one has ended; a second terminal is told."""
+    glean("join", service.invite(NAME).link, "--sales", sales)
+    started.clear()
+    home = default_home(NAME)
+    with ExitStack() as terminal:
+        terminal.enter_context(home_alone(home))
+        assert "is at work there already" in glean("join")[1]
+        seen: list[list[list[str]]] = []
+
+        def end() -> None:
+            seen.append(list(started))
+            terminal.close()
+
+        timer = threading.Timer(1.0, end)
+        timer.start()
+        code, said = glean("join", "--wait")
+        timer.join()
+    assert seen == [[]]
+    assert (code, said.count("goes on once it has ended")) == (0, 1)
+    assert [words[0] for words in started] == ["node", "shop"]
 
 
 def test_members_are_confirmed_by_name(service: MadeUpService, sales: Path) -> None:

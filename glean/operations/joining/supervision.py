@@ -43,15 +43,19 @@ class Supervised:
         Where what it prints is kept.
     clock : callable
         The time, s.
+    reads : Path, optional
+        A file that it reads at its start: once that is another one it is started again.
     """
 
     name: str
     command: Sequence[str]
     log: Path
     clock: Callable[[], float] = time.monotonic
+    reads: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     _watcher: subprocess.Popen[bytes] | None = None
     _began: float = 0.0
+    _read: tuple[int, int] | None = None
     _again_at: float = float("-inf")
     _pause_s: float = SHORTEST_PAUSE_S
 
@@ -59,9 +63,13 @@ class Supervised:
         """Start it where it isn't there and it is time; what happened, "" for nothing."""
         if self.process is not None:
             code = self.process.poll()
-            if code is None:
+            if code is not None:
+                return self._ended(code)
+            if self.reads is None or _stamp(self.reads) in (self._read, None):
                 return ""
-            return self._ended(code)
+            self.end()
+            self._start()
+            return f"{self.name} was started again, as {self.reads.name} was changed"
         if self.clock() < self._again_at:
             return ""
         self._start()
@@ -80,6 +88,7 @@ class Supervised:
 
     def _start(self) -> None:
         _turn_over(self.log)
+        self._read = None if self.reads is None else _stamp(self.reads)
         with self.log.open("ab") as output, signals_held_back():
             self.process = subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
                 list(self.command),
@@ -108,8 +117,15 @@ class AtWorkError(FederationError):
 
 
 @contextmanager
-def home_alone(home: JoinedHome) -> Iterator[None]:
+def home_alone(home: JoinedHome, *, waits: Callable[[], None] | None = None) -> Iterator[None]:
     """Be the only one that supervises a home; a kill gives it free.
+
+    Parameters
+    ----------
+    home : JoinedHome
+        Which one.
+    waits : callable, optional
+        Called once where another one does, before its end is waited for; None doesn't wait.
 
     Raises
     ------
@@ -126,7 +142,10 @@ def home_alone(home: JoinedHome) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AtWorkError(f"{home.path}: `glean join` is at work there already") from None
+            if waits is None:
+                raise AtWorkError(f"{home.path}: `glean join` is at work there already") from None
+            waits()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, json.dumps(this_process()).encode())
         try:
@@ -193,6 +212,15 @@ def last_line(log: Path) -> str:
     except OSError:
         return ""
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Tell one version of a file from another; None where there is none just now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def _turn_over(log: Path) -> None:

@@ -29,10 +29,16 @@ class UserService:
         The bakery's.
     run : callable
         Runs a command, and gives how it ended.
+    page : bool
+        Whether the bakery's page is shown too.
+    language : str
+        Of the page and of what is said.
     """
 
     home: JoinedHome
     run: Runner
+    page: bool = True
+    language: str = "en"
 
     @property
     def name(self) -> str:
@@ -49,6 +55,8 @@ class UserService:
     def text(self) -> str:
         """The unit; restarted by systemd, should the whole of it be killed."""
         words = [sys.executable, "-m", "glean", "join", "--home", str(self.home.path)]
+        words += ["--language", self.language, *([] if self.page else ["--no-page"])]
+        words.append("--wait")  # or it would be started every few seconds beside a terminal's
         return (
             f"[Unit]\nDescription=Glean at {_escaped(self.home.path.name)}\n"
             "After=network-online.target\n\n"
@@ -71,12 +79,15 @@ class UserService:
                 "has for services, or in a terminal"
             )
         try:
+            before = self.path.read_bytes() if self.path.exists() else b""
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self.path, self.text.encode())
         except OSError as error:
             raise SettingsError(f"{self.path} can't be written: {error.strerror}") from error
         for words in (("daemon-reload",), ("enable", "--now", self.name)):
             self._systemctl(*words)
+        if before and before != self.text.encode():
+            self._systemctl("restart", self.name)  # one that goes on has the words of before
         lingers = self.run(("loginctl", "enable-linger"))
         return lingers.returncode == 0
 

@@ -81,6 +81,17 @@ def test_a_unit_starts_the_home_again(home: Path) -> None:
     assert not service.stop()
 
 
+def test_a_unit_that_is_another_one_is_started_again(home: Path) -> None:
+    """What goes on would keep to the words of before; one that is the same is left alone."""
+    there, systemd = JoinedHome(home / "a"), Systemd()
+    for language, again in (("en", False), ("en", False), ("de", True)):
+        systemd.got.clear()
+        service = UserService(there, systemd, page=False, language=language)
+        service.start()
+        assert (f"systemctl --user restart {service.name}" in systemd.got) == again
+        assert f'"--language" "{language}" "--no-page" "--wait"' in service.path.read_text()
+
+
 def test_two_homes_have_two_units(home: Path) -> None:
     """Of one name, in two folders."""
     one, two = (JoinedHome(home / folder / "Bäckerei") for folder in "ab")

@@ -25,6 +25,7 @@ from glean.operations.joining.supervision import (
     stop_supervisor,
     supervise,
 )
+from glean.runs.folder import write_whole
 from glean.runs.process_tree import runs
 from tests.processes import wait_until
 
@@ -76,6 +77,25 @@ def test_a_process_that_ends_comes_back_later_and_later(tmp_path: Path) -> None:
     clock.now += STEADY_S
     assert f"again in {SHORTEST_PAUSE_S:.0f} s" in ended(child)
     child.end()
+
+
+def test_a_config_that_is_changed_is_read_anew(tmp_path: Path) -> None:
+    """What was typed beside it counts at once: the process is started again, and once."""
+    config = tmp_path / "bakery.toml"
+    config.write_text("before")
+    child = Supervised("node", SLEEPS, tmp_path / "log", reads=config)
+    try:
+        child.look()
+        assert child.process is not None
+        first = child.process.pid
+        assert child.look() == ""
+        write_whole(config, b"now")
+        assert "as bakery.toml was changed" in child.look()
+        assert child.process.pid != first
+        assert not psutil.pid_exists(first)
+        assert child.look() == ""
+    finally:
+        child.end()
 
 
 def test_interrupted_it_ends_both(tmp_path: Path) -> None:
