@@ -83,7 +83,7 @@ ONLY_IMPORTERS = {
     "matplotlib": {"evaluation"},
     "fastapi": {"service", "shop", "web"},
     "starlette": {"service", "shop", "web"},
-    "uvicorn": {"service", "shop"},
+    "uvicorn": {"service", "shop", "web"},
     "sqlalchemy": {"service"},
     "alembic": {"service"},
     "argon2": {"service"},

@@ -93,8 +93,19 @@ class Authority:
         self.certificate = certificate
 
     @classmethod
-    def create(cls, common_name: str = "Glean certificate authority") -> Authority:
-        """Make a new one, valid for ten years."""
+    def create(
+        cls, common_name: str = "Glean certificate authority", within: Iterable[str] = ()
+    ) -> Authority:
+        """Make a new one, valid for ten years.
+
+        Parameters
+        ----------
+        common_name : str
+            What it is called.
+        within : iterable of str
+            Names with all below them, and networks like 10.0.0.0/8, that alone it may vouch for;
+            by default all.
+        """
         key = ec.generate_private_key(ec.SECP384R1())
         name = _named(common_name)
         builder = (
@@ -102,6 +113,9 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs_certificates=True), critical=True)
         )
+        if trees := [_subtree(text) for text in within]:
+            limits = x509.NameConstraints(permitted_subtrees=trees, excluded_subtrees=None)
+            builder = builder.add_extension(limits, critical=True)
         return cls(key, builder.sign(key, hashes.SHA384()))
 
     @classmethod
@@ -124,6 +138,20 @@ class Authority:
         ):
             raise CertificateError("ca.key isn't the key of ca.crt; wanted the two as they were")
         return cls(private, known)
+
+    @property
+    def within(self) -> tuple[x509.GeneralName, ...]:
+        """What alone it may vouch for; empty where it may for all."""
+        try:
+            found = self.certificate.extensions.get_extension_for_class(x509.NameConstraints)
+        except x509.ExtensionNotFound:
+            return ()
+        return tuple(found.value.permitted_subtrees or ())
+
+    def may_vouch_for(self, host: str) -> bool:
+        """Whether clients believe it of a name or an address."""
+        name = general_name(host)
+        return not self.within or any(_lies_in(name, tree) for tree in self.within)
 
     @property
     def certificate_pem(self) -> bytes:
@@ -206,6 +234,30 @@ def general_name(host: str) -> x509.GeneralName:
             "192.0.2.7, without https:// and without a port"
         )
     return x509.DNSName(host.lower())
+
+
+def belong_together(certificate: bytes, key: bytes) -> bool:
+    """Whether these are a certificate and its private key, both PEM."""
+    try:
+        public = load_pem_private_key(key, password=None).public_key()
+        return x509.load_pem_x509_certificate(certificate).public_key() == public
+    except (ValueError, TypeError):
+        return False
+
+
+def _subtree(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_network(text))
+    except ValueError:
+        return x509.DNSName(text.lower())
+
+
+def _lies_in(name: x509.GeneralName, tree: x509.GeneralName) -> bool:
+    if isinstance(name, x509.DNSName) and isinstance(tree, x509.DNSName):
+        return f".{name.value}".endswith(f".{tree.value}")
+    if isinstance(name, x509.IPAddress) and isinstance(tree, x509.IPAddress):
+        return name.value in ipaddress.ip_network(str(tree.value))
+    return False
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -14,10 +14,10 @@ import uvicorn
 from glean.errors import GleanError, SettingsError
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
-from glean.service.connection_limits import ConnectionCounts, allow_many_files, limited_protocol
 from glean.service.services import Services, open_services
 from glean.service.serving_file import serving_file
 from glean.service.settings import DEFAULT_HOST, DEFAULT_PORT, ServiceSettings
+from glean.web.connection_limits import ConnectionCounts, allow_many_files, limited_protocol
 
 FIRST_TOKEN = "first token"  # noqa: S105 # nosec B105 # a name
 
@@ -141,7 +141,7 @@ def _config(app: object, listening: Listening) -> uvicorn.Config:
     if listening.public:
         allow_many_files()
         limits["http"] = limited_protocol(ConnectionCounts())
-        limits["loop"] = "glean.service.connection_limits:new_loop"
+        limits["loop"] = "glean.web.connection_limits:new_loop"
         limits["timeout_keep_alive"] = _KEEP_ALIVE_S
     return uvicorn.Config(
         app,  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import errno
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import uvicorn
 
@@ -17,6 +18,7 @@ from glean.shop.lan.certificate import HomeCertificate
 from glean.shop.lan.token import DeviceToken, entry_link
 from glean.shop.parts import Lan, Shop, open_shop
 from glean.shop.settings import ShopSettings
+from glean.web.connection_limits import ConnectionCounts, limited_protocol
 from glean.web.qr_code import qr_text
 
 LOOPBACK = "127.0.0.1"
@@ -24,6 +26,9 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 # nosec B104 # asked for by --lan, and noth
 OWN_NAMES = (LOOPBACK, "localhost")
 MOST_PORTS = 20
 """Ports from the wanted one on that are tried, before any free one is taken."""
+
+MOST_OF_A_DEVICE, MOST_CONNECTIONS = 30, 200
+"""Open connections with --lan: a browser has six at once, and a shop few devices."""
 
 _GRACE_S = 3
 
@@ -81,8 +86,13 @@ def _serve_at(shop: Shop, open_socket: socket.socket, ready: Callable[[Address],
         origins=origins if lan is None else lan.origins,
         token=None if lan is None else lan.token,
     )
+    limits: dict[str, Any] = {}
+    if lan is not None:
+        limits["http"] = limited_protocol(ConnectionCounts(MOST_OF_A_DEVICE, MOST_CONNECTIONS))
+        limits["loop"] = "glean.web.connection_limits:new_loop"
     config = uvicorn.Config(
         app,
+        **limits,
         ssl_certfile=None if lan is None else lan.certificate.certificate,
         ssl_keyfile=None if lan is None else lan.certificate.private_key,
         server_header=False,

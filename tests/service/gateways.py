@@ -19,10 +19,10 @@ from glean.federation_folder import FederationFolder
 from glean.privacy.members import BakeryKeys, new_keys
 from glean.privacy.node_key import encoded_node_key
 from glean.privacy.request_signature import RequestSigner, sign_request
-from glean.service.connection_limits import ConnectionCounts, limited_protocol
 from glean.service.gateway.fleet_calls import CONTENT_TYPE
 from glean.service.gateway.gateway import Gateway
 from glean.service.membership.members import Members
+from glean.web.connection_limits import ConnectionCounts, limited_protocol
 from tests.processes import wait_until
 from tests.service.federations import make_federation
 

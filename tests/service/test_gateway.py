@@ -21,10 +21,10 @@ from glean.federation.node import call_batch
 from glean.federation.node.call_batch import FleetCall, read_results, write_calls
 from glean.privacy.members import new_keys
 from glean.privacy.request_signature import NONCE_HEADER, SIGNATURE_HEADER, sign_request
-from glean.service import connection_limits
-from glean.service.connection_limits import ConnectionCounts, allow_many_files
 from glean.service.gateway import request_body
 from glean.service.gateway.fleet_calls import CONTENT_TYPE, FLEET_CALLS, NODE_KEY_HEADER
+from glean.web import connection_limits
+from glean.web.connection_limits import ConnectionCounts, allow_many_files
 from tests.processes import free_port, wait_until
 from tests.service.gateways import (
     PULL,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import ipaddress
+import ssl
 import stat
 import sys
 from pathlib import Path
@@ -14,15 +16,18 @@ from cryptography import x509
 from starlette.testclient import TestClient
 
 from glean.errors import CertificateError
+from glean.privacy.certificates import Authority
+from glean.privacy.key_files import write_new
 from glean.shop.app import create_app
+from glean.shop.lan import certificate as module
 from glean.shop.lan.addresses import lan_hosts
 from glean.shop.lan.certificate import RENEW_DAYS, HomeCertificate
 from glean.shop.lan.token import DeviceToken, entry_link
 from glean.shop.parts import Lan, Shop
 from tests.shop.conftest import NOW
 
-HOSTS = ["192.0.2.7", "bakery", "bakery.local"]
-LAN = "https://192.0.2.7:8701"
+HOSTS = ["192.168.2.7", "bakery", "bakery.local"]
+LAN = "https://192.168.2.7:8701"
 
 
 @pytest.fixture
@@ -38,13 +43,13 @@ def test_the_root_vouches_for_the_page_and_stays(certificate: HomeCertificate) -
     leaf = x509.load_pem_x509_certificate(certificate.certificate.read_bytes())
     leaf.verify_directly_issued_by(root)
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert ipaddress.ip_address("192.0.2.7") in names.get_values_for_type(x509.IPAddress)
+    assert ipaddress.ip_address("192.168.2.7") in names.get_values_for_type(x509.IPAddress)
     assert "bakery.local" in names.get_values_for_type(x509.DNSName)
     assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days <= 826
     before = [path.read_bytes() for path in (certificate.root, certificate.certificate)]
     certificate.vouch_for(HOSTS[:2], NOW.date())
     assert [path.read_bytes() for path in (certificate.root, certificate.certificate)] == before
-    certificate.vouch_for([*HOSTS, "192.0.2.8"], NOW.date())
+    certificate.vouch_for([*HOSTS, "192.168.2.8"], NOW.date())
     assert certificate.root.read_bytes() == before[0]
     assert certificate.certificate.read_bytes() != before[1]
 
@@ -66,6 +71,112 @@ def test_a_root_that_lost_its_half_is_made_anew(certificate: HomeCertificate) ->
     leaf = x509.load_pem_x509_certificate(certificate.certificate.read_bytes())
     leaf.verify_directly_issued_by(root)
     assert certificate.root.read_bytes() != before
+
+
+class Cut(BaseException):
+    """The power is gone."""
+
+
+@pytest.mark.parametrize("root", [True, False], ids=["with-its-root", "without"])
+@pytest.mark.parametrize("files", range(4))
+def test_a_power_cut_at_any_file_is_made_up_for(
+    certificate: HomeCertificate, monkeypatch: pytest.MonkeyPatch, files: int, *, root: bool
+) -> None:
+    """The next start has a certificate with its key; one that is half written counts for none."""
+    if not root:
+        certificate.root.unlink()
+    hosts, left = [*HOSTS, "192.168.2.9"], files
+
+    def write(path: Path, content: bytes) -> None:
+        nonlocal left
+        write_new(path, content if left else content[:40])
+        left -= 1
+        if left < 0:
+            raise Cut
+
+    monkeypatch.setattr(module, "write_new", write)
+    with contextlib.suppress(Cut):
+        certificate.vouch_for(hosts, NOW.date())
+    monkeypatch.undo()
+    certificate.vouch_for(hosts, NOW.date())
+    assert shakes_hands(certificate, "192.168.2.9")
+    assert sorted(path.name for path in certificate.root.parent.iterdir()) == [
+        "ca.crt", "ca.key", "server.key", "server.pem"
+    ]  # fmt: skip
+
+
+def test_a_half_that_does_not_fit_is_made_anew(certificate: HomeCertificate) -> None:
+    """Empty after a power cut, of another certificate, or gone."""
+    other = Authority.create().certify_server(["bakery"])[1]
+    for content in (b"", b"no key", other):
+        certificate.private_key.write_bytes(content)
+        certificate.vouch_for(HOSTS, NOW.date())
+        assert shakes_hands(certificate, "bakery.local")
+    for path in (certificate.private_key, certificate.certificate):
+        path.unlink()
+        certificate.vouch_for(HOSTS, NOW.date())
+        assert shakes_hands(certificate, "bakery.local")
+
+
+def shakes_hands(certificate: HomeCertificate, host: str) -> bool:
+    """Whether a client that trusts the root takes the page for this host."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate.certificate, certificate.private_key)
+    client = ssl.create_default_context(cafile=str(certificate.root))
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(back, there, server_hostname=host),
+        server.wrap_bio(there, back, server_side=True),
+    )
+    done = [False, False]
+    for _ in range(10):
+        for index, end in enumerate(ends):
+            try:
+                end.do_handshake()
+                done[index] = True
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLCertVerificationError:
+                return False
+    return all(done)
+
+
+def test_the_root_reaches_no_further_than_the_shop(certificate: HomeCertificate) -> None:
+    """What it vouches for by private addresses and own names is believed, and no other site."""
+    for host in (*HOSTS, "127.0.0.1", "localhost"):
+        assert shakes_hands(certificate, host), host
+    root = x509.load_pem_x509_certificate(certificate.root.read_bytes())
+    assert root.extensions.get_extension_for_class(x509.NameConstraints).critical
+    key = (certificate.root.parent / "ca.key").read_bytes()
+    authority = Authority.load(certificate=certificate.root.read_bytes(), key=key)
+    for host, believed in (
+        ("10.1.2.3", True), ("oven.local", True), ("www.bank.example", False),
+        ("notlocal", False), ("8.8.8.8", False), ("2001:db8::1", False),
+    ):  # fmt: skip
+        made, private = authority.certify_server([host])
+        certificate.certificate.write_bytes(made)
+        certificate.private_key.write_bytes(private)
+        assert shakes_hands(certificate, host) == believed, host
+        assert authority.may_vouch_for(host) == believed, host
+
+
+def test_a_new_name_of_the_computer_does_not_spoil_the_rest(certificate: HomeCertificate) -> None:
+    """It is left out, as clients would refuse the whole; and the root stays."""
+    root = certificate.root.read_bytes()
+    certificate.vouch_for([*HOSTS, "renamed", "renamed.local", "8.8.8.8"], NOW.date())
+    assert certificate.root.read_bytes() == root
+    assert shakes_hands(certificate, "renamed.local")
+    assert not shakes_hands(certificate, "renamed")
+
+
+def test_a_root_without_bounds_is_made_anew(certificate: HomeCertificate) -> None:
+    """As the first versions made it."""
+    unbound = Authority.create()
+    certificate.root.write_bytes(unbound.certificate_pem)
+    (certificate.root.parent / "ca.key").write_bytes(unbound.key_pem)
+    certificate.vouch_for(HOSTS, NOW.date())
+    assert certificate.root.read_bytes() != unbound.certificate_pem
+    assert shakes_hands(certificate, "bakery.local")
 
 
 def test_a_damaged_root_is_refused(certificate: HomeCertificate) -> None:

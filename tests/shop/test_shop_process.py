@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ import httpx2
 import pytest
 
 from glean.errors import SettingsError
-from glean.shop.serving import listen
+from glean.shop.serving import MOST_OF_A_DEVICE, listen
 from glean.shop.settings import shop_settings
 from tests import processes
 from tests.shop.conftest import sales_rows
@@ -92,6 +93,14 @@ def test_on_the_network_it_speaks_tls_and_knows_no_stranger(home: Path) -> None:
             for path in ("/", "/root.crt", "/sw.js", "/enter/x"):
                 assert (phone.get(path).status_code, phone.get(path).content) == (404, b"")
             assert phone.get(found.path, follow_redirects=True).status_code == 200
+        with ExitStack() as stack:
+            lines = [
+                stack.enter_context(socket.create_connection(("127.0.0.1", port or 0), timeout=20))
+                for _ in range(MOST_OF_A_DEVICE + 5)
+            ]
+            # One device holds so many and no more; who says nothing is put out.
+            assert lines[-1].recv(1) == b""
+            assert lines[0].recv(1) == b""
         with socket.create_connection(("127.0.0.1", port or 0), timeout=10) as plain:
             plain.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert not re.match(rb"HTTP", plain.recv(100))
