@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from glean.errors import GleanError
+from glean.runs.folder import write_whole
 from glean.sales.reading.sales_file import read_sales
 from glean.shop.background import Background
 from glean.shop.pages.review import reviewed_lines
@@ -46,6 +48,29 @@ def test_three_taps_keep_what_is_left(client: TestClient, shop: Shop) -> None:
         {},
         {"Roggenbrot": "14:00"},
     )
+
+
+def test_what_was_sold_is_read_again_only_where_it_changed(
+    client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By all requests together once; by the next one after a change."""
+    path, reads = shop.settings.folder / "sold.json", 0
+    loads = json.loads
+
+    def count(content: bytes) -> object:
+        nonlocal reads
+        reads += b'"sold"' in content if isinstance(content, bytes) else 0
+        return loads(content)
+
+    monkeypatch.setattr(json, "loads", count)
+    for units in (31.0, 32.0):
+        write_whole(path, json.dumps({"sold": {f"{TODAY}": {"Roggenbrot": units}}}).encode())
+        for _ in range(3):
+            assert client.get(EVENING).status_code == 200
+        assert shop.till.sold() == {f"{TODAY}": {"Roggenbrot": units}}
+    assert reads == 2
+    path.unlink()
+    assert shop.till.sold() == {}
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ class Till:
         )
         self._folder = settings.folder / "exports"
         self._sizes: dict[Path, int] = {}
+        self._sold: tuple[tuple[int, int], dict[str, dict[str, float]]] | None = None
         self.folder_failed: tuple[str, ...] = ()
 
     def hand_in(self, name: str, content: bytes) -> ReadExport:
@@ -142,14 +143,19 @@ class Till:
         return count
 
     def sold(self) -> dict[str, dict[str, float]]:
-        """Tell what was sold of late: ISO date -> product -> units; kept from the last look."""
+        """Tell what was sold of late: ISO date -> product -> units; kept from the last look.
+
+        Pages ask at each request: the file, of a few thousand numbers, is read where it changed.
+        """
+        path = self._settings.folder / SOLD
         try:
-            found: dict[str, dict[str, float]] = json.loads(
-                (self._settings.folder / SOLD).read_bytes()
-            )["sold"]
+            found = path.stat()
+            version, known = (found.st_mtime_ns, found.st_ino), self._sold
+            if known is None or known[0] != version:
+                known = self._sold = version, json.loads(path.read_bytes())["sold"]
         except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return found
+        return known[1]
 
     def look(self) -> None:
         """Tell anew what was sold of late, if the table has changed since."""
