@@ -1,5 +1,8 @@
 """A member's signature over one request: method, path, body, time and a nonce.
 
+The body goes in by its hash, which is a header too: so who gets a request can prove its head before
+the body has come.
+
 Flower's own signature covers a time stamp only, so that who sees one could send another request by
 it for five minutes. This one is of a single request, which the server takes once.
 """
@@ -31,14 +34,19 @@ from glean.privacy.mask_wire import text_field
 KEY_HEADER = "x-glean-signing-key"
 TIME_HEADER = "x-glean-time"
 NONCE_HEADER = "x-glean-nonce"
+CONTENT_HEADER = "x-glean-content"
+"""SHA-256 of the body, hexadecimal."""
+
 SIGNATURE_HEADER = "x-glean-signature"
 
 LARGEST_CLOCK_ERROR = dt.timedelta(seconds=300)
 """As Flower's own."""
 
+_HEADERS = (KEY_HEADER, TIME_HEADER, NONCE_HEADER, CONTENT_HEADER, SIGNATURE_HEADER)
 _DOMAIN = b"glean: a member's request 1\n"
 _NONCE_CHARACTERS = 24
 _LONGEST_HEADER = 200
+_CHANGED = "the request's signature doesn't fit: it was changed on the way"
 
 
 class RequestRefusedError(CertificateError):
@@ -100,11 +108,25 @@ class SignedRequest:
         When, by the sender's clock.
     nonce : str
         Never used twice.
+    content : str
+        SHA-256 of the body, hexadecimal.
     """
 
     signing_key: str
     at: dt.datetime
     nonce: str
+    content: str
+
+    def check_content(self, body: bytes) -> None:
+        """Check that a body is the one that was signed.
+
+        Raises
+        ------
+        RequestRefusedError
+            It is another one.
+        """
+        if _hash(body) != self.content:
+            raise RequestRefusedError("unsigned", _CHANGED)
 
 
 def sign_request(
@@ -130,23 +152,45 @@ def sign_request(
     """
     at = (now or dt.datetime.now(dt.UTC)).isoformat()
     nonce = b64encode(secrets.token_bytes(16)).decode("ascii")
-    signature = signer.sign(_statement(method, target, body, at, nonce))
+    content = _hash(body)
+    signature = signer.sign(_statement(method, target, content, at, nonce))
     return {
         KEY_HEADER: signer.public_line,
         TIME_HEADER: at,
         NONCE_HEADER: nonce,
+        CONTENT_HEADER: content,
         SIGNATURE_HEADER: b64encode(signature).decode("ascii"),
     }
 
 
 def read_signed(headers: Mapping[str, str], method: str, target: str, body: bytes) -> SignedRequest:
-    """Check a request's signature.
+    """Check the signature of a request that is all there.
+
+    Parameters
+    ----------
+    headers, method, target
+        As of `read_signed_head`.
+    body : bytes
+        Its body.
+
+    Raises
+    ------
+    RequestRefusedError
+        It isn't signed, or the signature is of another request.
+    """
+    found = read_signed_head(headers, method, target)
+    found.check_content(body)
+    return found
+
+
+def read_signed_head(headers: Mapping[str, str], method: str, target: str) -> SignedRequest:
+    """Check the signature of a request whose body may be still to come.
 
     Parameters
     ----------
     headers : mapping
         The request's, by names in small letters.
-    method, target, body
+    method, target
         As of `sign_request`.
 
     Raises
@@ -154,25 +198,22 @@ def read_signed(headers: Mapping[str, str], method: str, target: str, body: byte
     RequestRefusedError
         It isn't signed, or the signature is of another request.
     """
-    line, at, nonce, signature = (
-        headers.get(name, "") for name in (KEY_HEADER, TIME_HEADER, NONCE_HEADER, SIGNATURE_HEADER)
-    )
-    if not all((line, at, nonce, signature)):
+    found = [headers.get(name, "") for name in _HEADERS]
+    if not all(found):
         raise RequestRefusedError("unsigned", "the request isn't signed by a member")
-    if max(map(len, (line, at, nonce, signature))) > _LONGEST_HEADER:
+    if max(map(len, found)) > _LONGEST_HEADER:
         raise RequestRefusedError("unsigned", "a header of the signature is too long")
+    line, at, nonce, content, signature = found
     try:
         _public(line).verify(
-            b64decode(signature, validate=True), _statement(method, target, body, at, nonce)
+            b64decode(signature, validate=True), _statement(method, target, content, at, nonce)
         )
         when = dt.datetime.fromisoformat(at)
     except (ValueError, InvalidSignature, UnsupportedAlgorithm):
-        raise RequestRefusedError(
-            "unsigned", "the request's signature doesn't fit: it was changed on the way"
-        ) from None
+        raise RequestRefusedError("unsigned", _CHANGED) from None
     if when.tzinfo is None or len(nonce) != _NONCE_CHARACTERS:
         raise RequestRefusedError("unsigned", "the request's time or nonce can't be read")
-    return SignedRequest(line, when, nonce)
+    return SignedRequest(line, when, nonce, content)
 
 
 class SeenRequests:
@@ -228,8 +269,12 @@ class SeenRequests:
             self._seen.discard(nonce)
 
 
-def _statement(method: str, target: str, body: bytes, at: str, nonce: str) -> bytes:
-    fields = (method, target, hashlib.sha256(body).hexdigest(), at, nonce)
+def _hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _statement(method: str, target: str, content: str, at: str, nonce: str) -> bytes:
+    fields = (method, target, content, at, nonce)
     return _DOMAIN + b"".join(map(text_field, fields))
 
 

@@ -10,6 +10,7 @@ import pytest
 from glean.errors import CertificateError
 from glean.privacy.members import new_keys
 from glean.privacy.request_signature import (
+    CONTENT_HEADER,
     KEY_HEADER,
     NONCE_HEADER,
     SIGNATURE_HEADER,
@@ -18,6 +19,7 @@ from glean.privacy.request_signature import (
     RequestSigner,
     SeenRequests,
     read_signed,
+    read_signed_head,
     sign_request,
 )
 
@@ -55,15 +57,27 @@ def test_a_signature_is_of_its_request_only(changed: tuple[str, str, bytes]) -> 
     assert caught.value.reason == "unsigned"
 
 
-@pytest.mark.parametrize("name", [KEY_HEADER, TIME_HEADER, NONCE_HEADER, SIGNATURE_HEADER])
+@pytest.mark.parametrize(
+    "name", [KEY_HEADER, TIME_HEADER, NONCE_HEADER, CONTENT_HEADER, SIGNATURE_HEADER]
+)
 def test_every_header_counts(name: str) -> None:
     """None may be missing, be another request's, or be odd."""
     other = sign_request(
-        RequestSigner(new_keys("B").signing_key), *REQUEST, now=NOW + dt.timedelta(1)
+        RequestSigner(new_keys("B").signing_key), "GET", "/", b"other", now=NOW + dt.timedelta(1)
     )
     for value in ("", other[name], "é", "A" * 300, headers()[name] + "A"):
         with pytest.raises(RequestRefusedError):
             read_signed({**headers(), name: value}, *REQUEST)
+
+
+def test_a_head_is_proved_before_its_body_comes() -> None:
+    """By the body's hash, which is signed; the body is compared with it afterwards."""
+    found = read_signed_head(headers(), *REQUEST[:2])
+    found.check_content(REQUEST[2])
+    with pytest.raises(RequestRefusedError, match="changed on the way"):
+        found.check_content(b"Body")
+    with pytest.raises(RequestRefusedError, match="changed on the way"):
+        read_signed_head(headers() | {CONTENT_HEADER: "0" * 64}, *REQUEST[:2])
 
 
 def test_a_request_is_taken_once() -> None:

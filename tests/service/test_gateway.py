@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,8 +21,13 @@ from flwr.supercore.protobuf.translation import PROTOBUF_REQUEST_TYPES
 from glean.federation.node import call_batch
 from glean.federation.node.call_batch import FleetCall, read_results, write_calls
 from glean.privacy.members import new_keys
-from glean.privacy.request_signature import NONCE_HEADER, SIGNATURE_HEADER, sign_request
-from glean.service.gateway import request_body
+from glean.privacy.request_signature import (
+    KEY_HEADER,
+    NONCE_HEADER,
+    SIGNATURE_HEADER,
+    sign_request,
+)
+from glean.service.gateway import at_work, request_body
 from glean.service.gateway.fleet_calls import CONTENT_TYPE, FLEET_CALLS, NODE_KEY_HEADER
 from glean.web import connection_limits
 from glean.web.connection_limits import ConnectionCounts, allow_many_files
@@ -457,3 +463,56 @@ def test_a_member_that_leaves_is_known_as_that(front: ListeningGateway, hafen: B
     found = front.ask(about, method="GET", headers=hafen.signed(about, method="GET"))
     assert json.loads(found.body)["model_key"].startswith("ssh-ed25519 ")
     assert not front.members.has_left("Hafen")
+
+
+def _begin(front: ListeningGateway, headers: dict[str, str], source: str) -> ssl.SSLSocket:
+    """Send the head of a request whose body doesn't come."""
+    line = front.connect(source)
+    lines = [f"POST {PULL} HTTP/1.1", "Host: localhost", "Content-Length: 100000000"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    line.sendall("\r\n".join(lines).encode() + b"\r\n\r\nx")
+    return line
+
+
+def test_who_knows_a_member_s_public_keys_takes_none_of_its_room(
+    front: ListeningGateway, hafen: Bakery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head that isn't proved is refused before its body is waited for."""
+    monkeypatch.setattr(at_work, "MOST_OF_A_MEMBER", 4)
+    claimed = hafen.node_headers | {KEY_HEADER: hafen.signer.public_line}
+    forged = hafen.signed() | {SIGNATURE_HEADER: "AAAA"}
+    with ExitStack() as stack:
+        for headers in [claimed, forged] * 4:
+            line = stack.enter_context(_begin(front, headers, "127.0.0.1"))
+            assert read_answer(line).status == 401
+        assert front.ask(headers=hafen.signed()).status == 200
+
+
+def test_what_proves_nothing_has_a_budget_of_its_own(
+    front: ListeningGateway, hafen: Bakery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By address, and short of patience: members who sign don't notice."""
+    monkeypatch.setattr(at_work, "MOST_OF_AN_ADDRESS", 2)
+    monkeypatch.setattr(at_work, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(request_body, "PATIENCE_UNPROVED_S", 1.5)
+    plain = join(front, "Plain", by_invitation=False)
+    with ExitStack() as stack:
+        lines = [
+            stack.enter_context(_begin(front, plain.node_headers, "127.0.0.1")) for _ in range(2)
+        ]
+        time.sleep(0.3)
+        assert front.ask(headers=plain.node_headers).status == 503
+        assert front.ask(headers=plain.node_headers, source="127.0.0.2").status == 200
+        assert front.ask(headers=hafen.signed()).status == 200
+        assert [read_answer(line).status for line in lines] == [408, 408]
+
+
+def test_a_batch_counts_by_its_calls(
+    front: ListeningGateway, hafen: Bakery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In what a member may ask for at a time."""
+    monkeypatch.setattr(at_work, "MOST_OF_A_MEMBER", 4)
+    call = FleetCall("/v1/fleet/pull-messages", b"")
+    assert front.ask(**batch(hafen, [call] * 4)).status == 200
+    assert front.ask(**batch(hafen, [call] * 5)).status == 503
+    assert front.ask(headers=hafen.signed()).status == 200

@@ -66,8 +66,8 @@ def read_calls(content: bytes) -> tuple[FleetCall, ...]:
     BatchError
         It is cut off, or has too many calls or none.
     """
-    fields = _fields(content)
-    if not fields or len(fields) % 2 or len(fields) > 2 * MOST_CALLS:
+    fields = _fields(content, most=2 * MOST_CALLS)
+    if not fields or len(fields) % 2:
         raise BatchError(f"found {len(fields)} fields; wanted pairs, of {MOST_CALLS} calls at most")
     try:
         paths = [path.decode("ascii") for path in fields[::2]]
@@ -89,7 +89,7 @@ def read_results(content: bytes, *, count: int) -> tuple[FleetResult, ...]:
     BatchError
         It is cut off, or of another number of calls.
     """
-    fields = _fields(content)
+    fields = _fields(content, most=2 * count)
     if len(fields) != 2 * count:
         raise BatchError(f"found {len(fields) / 2:g} results; wanted {count}")
     try:
@@ -103,9 +103,13 @@ def _field(content: bytes) -> bytes:
     return len(content).to_bytes(_LENGTH_BYTES, "big") + content
 
 
-def _fields(content: bytes) -> list[bytes]:
-    found, at = [], 0
+def _fields(content: bytes, *, most: int) -> list[bytes]:
+    """Read fields; no further than where there are too many, whoever wrote them."""
+    found: list[bytes] = []
+    at = 0
     while at < len(content):
+        if len(found) == most:
+            raise BatchError(f"found more than {most} fields")
         begin = at + _LENGTH_BYTES
         length = int.from_bytes(content[at:begin], "big")
         at = begin + length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from glean.federation.node.call_batch import (
@@ -16,9 +17,34 @@ from glean.service.gateway.fleet_calls import NODE_CALLS, Headers, of_batched_ca
 from glean.service.gateway.refusals import GatewayRefusalError, busy, no_such_call
 from glean.service.gateway.request_body import LARGEST, RequestBody
 from glean.service.gateway.upstream import UPSTREAM_ERRORS, Upstream
+from glean.service.settings import MEGABYTE
+
+_QUICKLY_READ = MEGABYTE
 
 
-async def batched(upstream: Upstream, address: str, headers: Headers, body: RequestBody) -> bytes:
+async def calls_of(body: RequestBody) -> tuple[FleetCall, ...]:
+    """Read the calls of a batch.
+
+    Raises
+    ------
+    GatewayRefusalError
+        It is none, or has a call that isn't on the list.
+    """
+    try:
+        if len(body) <= _QUICKLY_READ:
+            calls = read_calls(body.content)
+        else:
+            calls = await asyncio.to_thread(read_calls, body.content)
+    except BatchError as error:
+        raise GatewayRefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"the batch: {error}") from error
+    if any(call.path.encode("ascii") not in NODE_CALLS for call in calls):
+        raise no_such_call()
+    return calls
+
+
+async def batched(
+    upstream: Upstream, address: str, headers: Headers, calls: Sequence[FleetCall]
+) -> bytes:
     """Make the calls of a batch at the same time, and give all results, in their order.
 
     Parameters
@@ -29,20 +55,14 @@ async def batched(upstream: Upstream, address: str, headers: Headers, body: Requ
         Where it is.
     headers : list of (bytes, bytes)
         The request's; those by which Flower knows the node go with each call.
-    body : RequestBody
+    calls : sequence of FleetCall
         The batch.
 
     Raises
     ------
     GatewayRefusalError
-        It is none, has a call that isn't on the list, or its results are too large together.
+        Nobody answers, or the results are too large together.
     """
-    try:
-        calls = read_calls(body.content)
-    except BatchError as error:
-        raise GatewayRefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, f"the batch: {error}") from error
-    if any(call.path.encode("ascii") not in NODE_CALLS for call in calls):
-        raise no_such_call()
     sent = of_batched_call(to_flower(headers))
     budget = _Budget(LARGEST)
     try:

@@ -13,7 +13,8 @@ from glean.privacy.request_signature import (
     KEY_HEADER,
     RequestRefusedError,
     SeenRequests,
-    read_signed,
+    SignedRequest,
+    read_signed_head,
 )
 from glean.service.gateway.fleet_calls import NODE_KEY_HEADER, Headers
 from glean.service.gateway.refusals import GatewayRefusalError
@@ -84,8 +85,8 @@ class FleetAccess:
             raise _refused("the node's key isn't a member's")
         return bakery
 
-    def prove(self, headers: Mapping[str, str], method: str, target: str, body: bytes) -> None:
-        """Check that a request was signed as it is, lately, and comes for the first time.
+    def prove(self, headers: Mapping[str, str], method: str, target: str) -> SignedRequest:
+        """Check that a request was signed, lately, and comes for the first time; by its head.
 
         Raises
         ------
@@ -93,15 +94,31 @@ class FleetAccess:
             It wasn't.
         """
         try:
-            self._seen.check(read_signed(headers, method, target, body))
+            found = read_signed_head(headers, method, target)
+            self._seen.check(found)
         except RequestRefusedError as error:
             raise GatewayRefusalError(_STATUS[error.reason], str(error)) from error
+        return found
 
     def _of_node_key(self, header: str) -> str | None:
         try:
             return self._members.of_node_key(_line_of(header)) if header else None
         except CertificateError as error:
             raise _refused(str(error)) from error
+
+
+def check_content(request: SignedRequest, body: bytes) -> None:
+    """Check that a body is the one that its head, which was proved, speaks of.
+
+    Raises
+    ------
+    GatewayRefusalError
+        It isn't.
+    """
+    try:
+        request.check_content(body)
+    except RequestRefusedError as error:
+        raise _refused(str(error)) from error
 
 
 def readable(headers: Headers) -> dict[str, str]:

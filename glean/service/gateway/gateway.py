@@ -2,14 +2,15 @@
 
 It stands before the service's other routes and takes all that begins with `/v1/`. A request is
 looked at in this order, so that a stranger costs little: its call, its headers, whose it claims to
-be, how many of these are at work; then its body is read, its signature proved, and it goes on.
+be, its signature, how many of that member's are at work; then its body is read and compared with
+the signed hash, and it goes on. What Flower's own nodes send proves nothing by its head: of that an
+address has a few at a time, which take nothing from members who sign.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import httpcore
@@ -17,9 +18,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from glean.federation.node import call_batch
-from glean.privacy.request_signature import KEY_HEADER
-from glean.service.gateway.batched_calls import batched
-from glean.service.gateway.fleet_access import FleetAccess, readable
+from glean.privacy.request_signature import KEY_HEADER, SignedRequest
+from glean.service.gateway.at_work import AtWork
+from glean.service.gateway.batched_calls import batched, calls_of
+from glean.service.gateway.fleet_access import FleetAccess, check_content, readable
 from glean.service.gateway.fleet_calls import (
     CODE_CALL,
     CONTENT_TYPE,
@@ -39,9 +41,6 @@ from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor
 PREFIX = b"/v1/"
 
 BATCH = call_batch.PATH.encode("ascii")
-
-MOST_OF_A_MEMBER, MOST_AT_ONCE = 32, 256
-"""Requests at work at the same time: a node has about ten, where a message has many parts."""
 
 _QUICKLY_HASHED = MEGABYTE
 _READ_S = 60.0
@@ -68,7 +67,7 @@ class Gateway:
         self._calls = MemberCalls(members, self._access)
         self._superlink = superlink
         self._upstream = Upstream(members.folder.authority)
-        self._at_work: dict[str, int] = {}
+        self._at_work = AtWork()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a bakery's request; leave others to the application."""
@@ -103,47 +102,47 @@ class Gateway:
         _check_kind(headers, path)
         bakery = self._access.node_member(headers)
         length = announced_length(scope)
-        with self._counted(bakery):
-            async with whole_body(receive, length) as body:
-                if KEY_HEADER in headers:
-                    await self._prove(headers, path, body)
-                self._members.heard(bakery)
-                await self._forward(path, body, scope, receive, send)
-
-    async def _prove(self, headers: Mapping[str, str], path: bytes, body: RequestBody) -> None:
-        arguments = (headers, METHOD, path.decode("ascii"), body.content)
-        if len(body) <= _QUICKLY_HASHED:
-            self._access.prove(*arguments)
-        else:
-            await asyncio.to_thread(self._access.prove, *arguments)
-
-    async def _forward(
-        self, path: bytes, body: RequestBody, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        address = self._superlink.address
-        if address is None:
-            raise busy("the federation's server is starting")
-        if path == BATCH:
-            content = await batched(self._upstream, address, scope["headers"], body)
-            await Response(content, media_type=call_batch.CONTENT_TYPE)(scope, receive, send)
+        if KEY_HEADER not in headers:
+            address = scope["client"][0] if scope.get("client") else ""
+            with self._at_work.of_address(address):
+                async with whole_body(receive, length, proved=False) as body:
+                    self._members.heard(bakery)
+                    await self._forward(path, body, scope, send)
             return
+        request = self._access.prove(headers, METHOD, path.decode("ascii"))
+        with self._at_work.of_member(bakery):
+            async with whole_body(receive, length) as body:
+                await _check_content(request, body)
+                self._members.heard(bakery)
+                if path == BATCH:
+                    await self._forward_batch(bakery, body, scope, receive, send)
+                else:
+                    await self._forward(path, body, scope, send)
+
+    async def _forward(self, path: bytes, body: RequestBody, scope: Scope, send: Send) -> None:
         headers = to_flower(scope["headers"])
-        async with self._upstream.send_on(address, path, headers, body) as response:
+        async with self._upstream.send_on(self._address(), path, headers, body) as response:
             await _pass_on(response, send)
 
-    @contextmanager
-    def _counted(self, bakery: str) -> Iterator[None]:
-        """Refuse what a member, or all of them, ask for too much of at the same time."""
-        mine = self._at_work.get(bakery, 0)
-        if mine >= MOST_OF_A_MEMBER or sum(self._at_work.values()) >= MOST_AT_ONCE:
-            raise busy("too many requests at the same time")
-        self._at_work[bakery] = mine + 1
-        try:
-            yield
-        finally:
-            self._at_work[bakery] -= 1
-            if not self._at_work[bakery]:
-                del self._at_work[bakery]
+    async def _forward_batch(
+        self, bakery: str, body: RequestBody, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        calls = await calls_of(body)
+        with self._at_work.calls(bakery, len(calls) - 1):
+            content = await batched(self._upstream, self._address(), scope["headers"], calls)
+        await Response(content, media_type=call_batch.CONTENT_TYPE)(scope, receive, send)
+
+    def _address(self) -> str:
+        if self._superlink.address is None:
+            raise busy("the federation's server is starting")
+        return self._superlink.address
+
+
+async def _check_content(request: SignedRequest, body: RequestBody) -> None:
+    if len(body) <= _QUICKLY_HASHED:
+        check_content(request, body.content)
+    else:
+        await asyncio.to_thread(check_content, request, body.content)
 
 
 def _path(scope: Scope) -> bytes:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from glean import __version__
-from glean.service.gateway.fleet_access import FleetAccess, readable
+from glean.service.gateway.fleet_access import FleetAccess, check_content, readable
 from glean.service.gateway.refusals import GatewayRefusalError
 from glean.service.membership.members import Members
 
@@ -57,7 +57,7 @@ class MemberCalls:
         bakery = self._access.signing_member(headers)
         since = _since(query, allowed=path == KEY_LOG)
         target = (path + b"?" + query if query else path).decode("latin-1")
-        self._access.prove(headers, method, target, b"")
+        check_content(self._access.prove(headers, method, target), b"")
         self._members.heard(bakery)
         found = self._answer_to(path, bakery, since)
         response = JSONResponse(found, headers={"Cache-Control": "no-store"})

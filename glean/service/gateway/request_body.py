@@ -24,6 +24,9 @@ IN_MEMORY = 4 * MEGABYTE
 PATIENCE_S, SLOWEST_BYTES_A_S = 15.0, 20_000
 """A body may take so long, and what it takes at so many bytes a second."""
 
+PATIENCE_UNPROVED_S = 60.0
+"""What is known to be a member's only afterwards, or never, may take no longer than that."""
+
 _CHUNK = MEGABYTE
 
 
@@ -73,30 +76,46 @@ def announced_length(scope: Scope) -> int:
 
 
 @asynccontextmanager
-async def whole_body(receive: Receive, length: int) -> AsyncIterator[RequestBody]:
+async def whole_body(
+    receive: Receive, length: int, *, proved: bool = True
+) -> AsyncIterator[RequestBody]:
     """Read a body; its file, if it has one, is gone afterwards.
+
+    Parameters
+    ----------
+    receive : callable
+        Gives its parts.
+    length : int
+        Its size, bytes.
+    proved : bool
+        Whether its head is a member's for certain.
 
     Raises
     ------
     GatewayRefusalError
         It comes too slowly, or isn't as long as announced.
     """
+    patience = PATIENCE_S + length / SLOWEST_BYTES_A_S
+    if not proved:
+        patience = min(patience, PATIENCE_UNPROVED_S)
     if length <= IN_MEMORY:
         parts: list[bytes] = []
-        await _receive_all(receive, length, parts.append)
+        await _receive_all(receive, length, parts.append, patience)
         yield RequestBody(b"".join(parts))
         return
     with tempfile.TemporaryFile() as file:
-        await _receive_all(receive, length, file.write)
+        await _receive_all(receive, length, file.write, patience)
         file.flush()
         with mmap.mmap(cast("IO[bytes]", file).fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             yield RequestBody(cast("bytes", mapped))
 
 
-async def _receive_all(receive: Receive, length: int, take: Callable[[bytes], object]) -> None:
+async def _receive_all(
+    receive: Receive, length: int, take: Callable[[bytes], object], patience: float
+) -> None:
     received, more = 0, True
     try:
-        async with asyncio.timeout(PATIENCE_S + length / SLOWEST_BYTES_A_S):
+        async with asyncio.timeout(patience):
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
