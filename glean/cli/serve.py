@@ -67,8 +67,9 @@ def serve(
 ) -> None:
     """Serve the control room: pages to start and watch runs, and a REST API.
 
-    Runs go on when it ends, however it ends, and it finds them again. With --public NAME it serves
-    a federation too: bakeries join by invitation, and come by the same port.
+    Simulations go on when it ends, however it ends, and it finds them again. With --public NAME it
+    serves a federation too: bakeries join by invitation, and come by the same port; a run of theirs
+    waits while it is gone, and goes on from its last checkpoint.
     """
     from glean.installed_packages import check_installed
     from glean.service.serving import Listening

@@ -15,7 +15,7 @@ from glean.errors import GleanError, SettingsError
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
 from glean.service.services import Services, open_services
-from glean.service.serving_file import serving_file
+from glean.service.serving_file import only_service, serving_file
 from glean.service.settings import DEFAULT_HOST, DEFAULT_PORT, ServiceSettings
 from glean.web.connection_limits import ConnectionCounts, allow_many_files, limited_protocol
 
@@ -123,6 +123,11 @@ def serve(settings: ServiceSettings, listening: Listening, ready: Callable[[str]
         It can't listen there, or can't use its database or folder.
     """
     listening.check()
+    with only_service(settings.home):
+        _serve(settings, listening, ready)
+
+
+def _serve(settings: ServiceSettings, listening: Listening, ready: Callable[[str], None]) -> None:
     services = open_services(settings)
     open_socket = _listen(listening)
     try:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glean.errors import GleanError
 from glean.runs.folder import utc_now, write_whole
 from glean.runs.process_tree import still_runs, this_process
 
 FILE = "serving.json"
+LOCK = "serving.lock"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,38 @@ def serving_file(home: Path, address: str) -> Iterator[None]:
     finally:
         if _read(path).get("process") == facts["process"]:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_service(home: Path) -> Iterator[None]:
+    """Be the only service over a folder of results, until the end of the body.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of what the service keeps.
+
+    Raises
+    ------
+    GleanError
+        There is one already, or nothing can be kept there.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise GleanError(f"can't keep anything in {home}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GleanError(
+                f"a service runs over {home.parent} already: end that first, or take another "
+                "folder by --results"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_serving_state(home: Path) -> ServingState:

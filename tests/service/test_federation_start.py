@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import ssl
 from pathlib import Path
 
 import pytest
 
 from glean.errors import CertificateError, SettingsError
 from glean.federation_folder import FederationFolder
+from glean.privacy import certificate_folder
 from glean.privacy.certificate_folder import make_certificates
 from glean.privacy.certificates import authority_fingerprint, read_server_certificate
+from glean.privacy.key_files import write_new
 from glean.privacy.members import new_keys
 from glean.service.membership.members import Members
 from glean.service.superlink.federation_start import FederationStart, begin_federation, say_address
@@ -93,3 +96,53 @@ def test_a_folder_of_glean_certificates_is_taken_over(
     other = FederationFolder(tmp_path / "other" / "federation")
     with pytest.raises(SettingsError, match=r"found no server\.key"):
         begin_federation(other, start(certificates=made.folder))
+
+
+class _PowerCutError(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_power_cut_while_a_certificate_is_made_anew_is_mended(
+    folder: FederationFolder, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Before each rename: the next start has a certificate and a key that fit."""
+    begin_federation(folder, start())
+    authority, replace, left = folder.authority.read_bytes(), Path.replace, [at]
+
+    def cut(path: Path, target: Path) -> Path:
+        if target in (folder.private_key, folder.certificate):
+            left[0] -= 1
+            if not left[0]:
+                raise _PowerCutError
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", cut)
+        with pytest.raises(_PowerCutError):
+            begin_federation(folder, start("192.0.2.7"))
+    begin_federation(folder, start("192.0.2.7"))
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(folder.certificate, folder.private_key)
+    assert "192.0.2.7" in read_server_certificate(folder.certificate.read_bytes()).hosts
+    assert folder.authority.read_bytes() == authority
+
+
+@pytest.mark.parametrize("name", ["ca.key", "ca.crt", "server.key", "server.pem", "model-key"])
+def test_a_power_cut_at_the_first_start_is_mended(
+    folder: FederationFolder, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whichever file was the last: the folder is there whole or not at all."""
+    write = write_new
+
+    def cut(path: Path, content: bytes) -> None:
+        write(path, content)
+        if path.name == name:
+            raise _PowerCutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(certificate_folder, "write_new", cut)
+        with pytest.raises(_PowerCutError):
+            begin_federation(folder, start())
+    assert begin_federation(folder, start())
+    assert not begin_federation(folder, start())
+    assert folder.model_key.exists()

@@ -12,6 +12,8 @@ from unittest import mock
 
 import pytest
 
+from glean.privacy.members import Member
+from glean.privacy.registration import Registration
 from glean.service.membership import invitations as module
 from glean.service.membership.invitations import (
     EndedInvitationError,
@@ -20,8 +22,11 @@ from glean.service.membership.invitations import (
     UnknownInvitationError,
     invitation_state,
 )
+from glean.service.membership.inviting import invite, redeem
+from glean.service.membership.members import Members, MemberThereError
 from glean.service.store.database import Database
 from glean.service.store.tables import InvitationRow
+from tests.service.federations import keys_of, make_federation
 
 
 @pytest.fixture
@@ -166,3 +171,29 @@ def test_of_processes_that_try_at_once_one_is_let_in(
     counts = [int(process.communicate(timeout=60)[0]) for process in started]
     assert sum(counts) == 20
     assert all(invitation_state(row) is InvitationState.USED for row in invitations.all())
+
+
+@pytest.mark.parametrize("replaces_key", [False, True])
+def test_a_kill_between_log_and_mark_spoils_no_invitation(
+    tmp_path: Path, invitations: Invitations, replaces_key: bool
+) -> None:
+    """The same keys are welcome again, once; others aren't."""
+    members = Members(make_federation(tmp_path))
+    if replaces_key:
+        members.add(keys_of("Hafen").member)
+    made = invite(members, invitations, "Hafen", replaces_key=replaces_key).invitation
+    member, other = keys_of("Hafen").member, keys_of("Hafen").member
+    change = members.replace if replaces_key else members.add
+    change(member)
+    if not replaces_key:
+        with pytest.raises(MemberThereError):
+            redeem(members, invitations, _shown(made.secret, other))
+    shown = _shown(made.secret, member)
+    assert redeem(Members(members.folder), invitations, shown).bakery == "Hafen"
+    assert len(members.log().entries) == 1 + replaces_key
+    with pytest.raises(EndedInvitationError):
+        redeem(members, invitations, shown)
+
+
+def _shown(secret: bytes, member: Member) -> Registration:
+    return Registration(secret, member.signing_key, member.node_key)

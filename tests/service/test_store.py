@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from glean.errors import GleanError
 from glean.service.api import health
 from glean.service.services import Services, open_services
+from glean.service.serving_file import only_service
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.tables import Table
@@ -171,3 +172,16 @@ def test_results_that_can_not_be_written_are_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(GleanError, match="can't keep anything in"):
         open_services(ServiceSettings(results=tmp_path / "taken"))
+
+
+def test_a_folder_of_results_has_one_service(tmp_path: Path) -> None:
+    """A second one is refused in words, and the next one isn't."""
+    home = tmp_path / ".service"
+    with (
+        only_service(home),
+        pytest.raises(GleanError, match=r"a service runs over .* already"),
+        only_service(home),
+    ):
+        pass
+    with only_service(home):
+        pass

@@ -13,7 +13,8 @@ from glean.service.gateway.fleet_calls import Headers
 from glean.service.gateway.refusals import busy
 from glean.service.gateway.request_body import RequestBody
 
-_CONNECTIONS = 64
+_CONNECTIONS, _IDLE = 64, 8
+"""At most, and without work: the pool looks at each idle one with every request."""
 
 _IDLE_S = 3.0
 """Uvicorn closes a connection after 5 s: one that is sent into at that moment would be lost."""
@@ -37,7 +38,7 @@ class Upstream:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl.create_default_context(cafile=authority),
             max_connections=_CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS,
+            max_keepalive_connections=_IDLE,
             keepalive_expiry=_IDLE_S,
         )
 

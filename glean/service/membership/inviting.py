@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from glean import __version__
 from glean.errors import CertificateError
 from glean.privacy.invitation import Invitation, new_invitation, secret_hash
+from glean.privacy.key_log import JOINED, REPLACED
 from glean.privacy.members import Member
 from glean.privacy.registration import Registration
 from glean.service.membership.facts import read_facts
@@ -110,12 +112,26 @@ def redeem(members: Members, invitations: Invitations, registration: Registratio
 
     def take_in(row: InvitationRow) -> None:
         member = Member(row.bakery, registration.signing_key, registration.node_key)
+        if _taken_in_already(members, row, member):
+            return  # a kill came between the key log and the invitation's mark
         if row.replaces_key:
             members.replace(member)
         else:
             members.add(member)
 
     return invitations.redeem(secret_hash(registration.secret), take_in)
+
+
+def _taken_in_already(members: Members, row: InvitationRow, member: Member) -> bool:
+    """Whether the log of keys has these keys under this name since the invitation was made."""
+    log = members.log()
+    known = log.member(member.bakery)
+    if known is None or known.keys != member.keys:
+        return False
+    entry = log.entries[known.logged - 1]
+    asked = REPLACED if row.replaces_key else JOINED
+    since = dt.datetime.fromisoformat(entry.at)
+    return entry.event == asked and since >= dt.datetime.fromisoformat(row.created_at)
 
 
 def welcome(members: Members, bakery: str) -> dict[str, Any]:

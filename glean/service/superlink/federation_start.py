@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import secrets
 import shutil
+import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from glean.errors import CertificateError, SettingsError
 from glean.federation_folder import FederationFolder
 from glean.privacy.certificate_folder import make_certificates
-from glean.privacy.certificates import authority_fingerprint, read_server_certificate
+from glean.privacy.certificates import (
+    Authority,
+    authority_fingerprint,
+    read_server_certificate,
+)
+from glean.privacy.key_files import write_new
 from glean.runs.folder import write_whole
 from glean.service.superlink.public_name import PublicName
 
@@ -67,7 +75,9 @@ def begin_federation(folder: FederationFolder, start: FederationStart) -> bool:
         if new and start.certificates is not None:
             _take_over(folder, start.certificates)
         elif new:
-            make_certificates(folder.path, hosts=[start.name.host])
+            fresh = _fresh(folder)
+            make_certificates(fresh, hosts=[start.name.host])
+            _put_in_place(folder, fresh)
         _check_certificate(folder, start)
         roots = start.roots or folder.authority
         write_whole(folder.roots, roots.read_bytes())
@@ -116,35 +126,71 @@ def _take_over(folder: FederationFolder, source: Path) -> None:
             f"--certificates: found no {', '.join(missing)} in {source}; wanted a folder as "
             "`glean certificates DIR --host NAME` makes it"
         )
-    fresh = folder.path.with_name(f".{folder.path.name}-new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh = _fresh(folder)
     fresh.mkdir(mode=0o700)
     for name in (*_TAKEN_OVER, *_OPTIONAL):
         if (source / name).is_file():
             shutil.copy(source / name, fresh / name)
+    _put_in_place(folder, fresh)
+
+
+def _fresh(folder: FederationFolder) -> Path:
+    """Give the name under which a folder is made; what a kill left there is taken away."""
+    fresh = folder.path.with_name(f".{folder.path.name}-new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    return fresh
+
+
+def _put_in_place(folder: FederationFolder, fresh: Path) -> None:
+    """Give a folder that is whole its name; what lies there without an authority is kept aside."""
     if folder.path.exists():
-        for path in folder.path.iterdir():
-            path.replace(fresh / path.name)
-        folder.path.rmdir()
+        folder.path.rename(folder.path.with_name(f"{folder.path.name}-{secrets.token_hex(4)}.old"))
     fresh.rename(folder.path)
 
 
 def _check_certificate(folder: FederationFolder, start: FederationStart) -> None:
-    """Make the server's certificate anew where it lacks the name, or ends soon."""
+    """Make the server's certificate anew where it lacks the name, ends soon, or isn't whole."""
+    if not _is_whole(folder):
+        _certify(folder, [start.name.host], "isn't there with a key that fits it")
+        return
     found = read_server_certificate(folder.certificate.read_bytes())
     lacks = start.roots is None and start.name.host not in found.hosts
     days = (found.until - dt.datetime.now(dt.UTC).date()).days
     if not lacks and days > RENEWED_DAYS:
         return
-    if not (folder.path / "ca.key").exists():
-        if not lacks and days >= 0:
-            return
-        what = f"is for {', '.join(found.hosts)}" if lacks else f"ended on {found.until}"
+    if not (folder.path / "ca.key").exists() and not lacks and days >= 0:
+        return
+    what = f"is for {', '.join(found.hosts)}" if lacks else f"ends on {found.until}"
+    _certify(folder, [start.name.host, *found.hosts], what)
+
+
+def _is_whole(folder: FederationFolder) -> bool:
+    """Whether certificate and key are there and fit; a cut while they were made leaves others."""
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder.certificate, folder.private_key)
+    except (FileNotFoundError, ssl.SSLError):
+        return False
+    return True
+
+
+def _certify(folder: FederationFolder, hosts: Sequence[str], what: str) -> None:
+    """Make the server's certificate anew: its key goes first; what doesn't fit is made again."""
+    authority_key = folder.path / "ca.key"
+    if not authority_key.exists():
         raise CertificateError(
-            f"{folder.certificate} {what}; wanted one for {start.name.host}: bring ca.key, by "
+            f"{folder.certificate} {what}; wanted one for {hosts[0]}: bring ca.key, by "
             f"which it is made, back to {folder.path}"
         )
-    hosts = dict.fromkeys([start.name.host, *found.hosts])
-    for path in (folder.certificate, folder.private_key):
-        path.replace(path.with_suffix(path.suffix + ".old"))
-    make_certificates(folder.path, hosts=list(hosts))
+    authority = Authority.load(
+        certificate=folder.authority.read_bytes(), key=authority_key.read_bytes()
+    )
+    certificate, key = authority.certify_server(tuple(dict.fromkeys(hosts)))
+    aside = folder.path / ".certificate-new"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(mode=0o700)
+    for path, content in ((folder.private_key, key), (folder.certificate, certificate)):
+        write_new(aside / path.name, content)
+    for path in (folder.private_key, folder.certificate):
+        (aside / path.name).replace(path)
+    aside.rmdir()

@@ -66,7 +66,6 @@ def superlink_of(members: Members, results: Path) -> SuperLinkSupervisor:
         directory=results.parent,
         variables={
             "GLEAN_MEMBERS": str(folder.members),
-            "GLEAN_KEY_LOG": str(folder.key_log),
             "GLEAN_MODEL_KEY": str(folder.model_key),
         },
     )
