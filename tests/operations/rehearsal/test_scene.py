@@ -69,7 +69,8 @@ def test_what_lives_on_by_itself_is_ended_too() -> None:
 
 
 SCENE = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run behind &
 from glean.operations.rehearsal.scene import scene_for
 from glean.operations.signals import raised_as_interrupts
 with raised_as_interrupts(), scene_for(lambda step: None) as scene:
