@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from glean.federation.node.server_facts import RELEASE_HEADER
+from glean.federation.node.member_paths import RELEASE_HEADER
 from glean.privacy.certificates import authority_fingerprint
 from glean.privacy.invitation import Invitation, new_invitation, secret_hash
 from glean.privacy.key_log import JOINED, REPLACED, SHUT_OUT, KeyLog

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from glean import __version__
+from glean.federation.node.member_paths import REGISTRATION
 from glean.service.api import (
     aliases,
     bakeries,
@@ -126,7 +127,7 @@ def create_app(services: Services) -> FastAPI:
         BodyLimit,
         uploads=(datasets.router.prefix, data.PATH),
         upload_mb=services.settings.upload_mb,
-        small=(join.PATH,),
+        small=(REGISTRATION,),
     )
     app.add_middleware(SecurityHeaders, tls=services.settings.secure_cookies)
     if services.members is not None:

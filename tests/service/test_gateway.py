@@ -18,7 +18,7 @@ from flwr.supercore.constant import FLEET_HTTP_PUBLIC_KEY_HEADER
 from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 from flwr.supercore.protobuf.translation import PROTOBUF_REQUEST_TYPES
 
-from glean.federation.node import call_batch
+from glean.federation.node import call_batch, member_paths
 from glean.federation.node.call_batch import FleetCall, read_results, write_calls
 from glean.privacy.members import new_keys
 from glean.privacy.request_signature import (
@@ -390,8 +390,8 @@ def _refuses_a_flood(front: ListeningGateway) -> bool:
 def batch(hafen: Bakery, calls: list[FleetCall], **headers: str) -> dict[str, Any]:
     """A signed batch, for `ask`."""
     body = write_calls(calls)
-    signed = {**hafen.signed(call_batch.PATH, body), **BATCH_HEADERS, **headers}
-    return {"path": call_batch.PATH, "headers": signed, "body": body}
+    signed = {**hafen.signed(member_paths.FLEET_CALLS, body), **BATCH_HEADERS, **headers}
+    return {"path": member_paths.FLEET_CALLS, "headers": signed, "body": body}
 
 
 def test_calls_in_one_request_are_sent_on_one_by_one(
@@ -415,7 +415,8 @@ def test_calls_in_one_request_are_sent_on_one_by_one(
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in PATHS if p.startswith("/v1") and p.isascii()] + [call_batch.PATH, ""]
+    "path",
+    [p for p in PATHS if p.startswith("/v1") and p.isascii()] + [member_paths.FLEET_CALLS, ""],
 )
 def test_nothing_else_goes_in_a_batch(front: ListeningGateway, hafen: Bakery, path: str) -> None:
     """One call that isn't on the list, and none of them is sent on."""
@@ -439,8 +440,8 @@ def test_a_batch_is_signed_as_a_whole_and_taken_once(
     other = {**fresh["headers"], "content-type": "application/protobuf"}
     assert front.ask(**{**fresh, "headers": other}).status == 415
     for body in (b"", b"nonsense", write_calls([*calls] * 65)):
-        headers = {**hafen.signed(call_batch.PATH, body), **BATCH_HEADERS}
-        assert front.ask(call_batch.PATH, headers=headers, body=body).status == 422
+        headers = {**hafen.signed(member_paths.FLEET_CALLS, body), **BATCH_HEADERS}
+        assert front.ask(member_paths.FLEET_CALLS, headers=headers, body=body).status == 422
     assert len(front.superlink.seen) == 1
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 CONTENT_TYPE = "application/vnd.glean.fleet-calls"
-PATH = "/v1/members/fleet-calls"
 
 MOST_CALLS = 64
 

@@ -11,13 +11,13 @@ import httpx
 from glean.federation.node.call_batch import (
     CONTENT_TYPE,
     MOST_CALLS,
-    PATH,
     FleetCall,
     FleetResult,
     read_results,
     write_calls,
 )
 from glean.federation.node.member_auth import MemberAuth
+from glean.federation.node.member_paths import FLEET_CALLS
 from glean.federation.node.server_errors import error_of, plain_errors
 
 LARGEST_BYTES = 16 * 2**20
@@ -84,7 +84,7 @@ class CallBatches:
     def _results(self, calls: Sequence[FleetCall]) -> tuple[FleetResult, ...]:
         headers = {**self._node_headers(), "content-type": CONTENT_TYPE}
         with plain_errors(self._address):
-            response = self._client.post(PATH, content=write_calls(calls), headers=headers)
+            response = self._client.post(FLEET_CALLS, content=write_calls(calls), headers=headers)
             response.raise_for_status()
             return read_results(response.content, count=len(calls))
 

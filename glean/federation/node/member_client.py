@@ -15,22 +15,17 @@ from typing import Any, Self
 import httpx
 
 from glean.errors import FederationError
+from glean.federation.node import member_paths
 from glean.federation.node.member_auth import MemberAuth
 from glean.federation.node.server_errors import (
     NotAdmittedError,
     UnreachableError,
     plain_errors,
 )
-from glean.federation.node.server_facts import AUTHORITY_PATH
 from glean.privacy.key_log import KeyLogEntry
 from glean.privacy.members import folder_name
 from glean.privacy.request_signature import RequestSigner
 from glean.runs.log_lines import visible
-
-REGISTRATION_PATH = "/join"
-MEMBERSHIP_PATH = "/v1/members/self"
-KEY_LOG_PATH = "/v1/members/key-log"
-LEAVE_PATH = "/v1/members/leave"
 
 _LIMIT_S = 20.0
 _MOST_BYTES = 50 * 2**20
@@ -132,7 +127,7 @@ class MemberClient:
             The server can't be reached, or is another one.
         """
         with plain_errors(self._address):
-            self._client.get(AUTHORITY_PATH).raise_for_status()
+            self._client.get(member_paths.AUTHORITY).raise_for_status()
 
     def leave(self) -> None:
         """Say that this bakery leaves its federation.
@@ -143,7 +138,7 @@ class MemberClient:
             As of `membership`.
         """
         with plain_errors(self._address):
-            response = self._client.request("POST", LEAVE_PATH, auth=self._auth)
+            response = self._client.request("POST", member_paths.LEAVE, auth=self._auth)
             if response.status_code in (401, 403):
                 raise NotAdmittedError(_detail(response))
             response.raise_for_status()
@@ -159,7 +154,7 @@ class MemberClient:
             The server can't be reached, or is another one.
         """
         with plain_errors(self._address):
-            response = self._client.post(REGISTRATION_PATH, json=dict(registration))
+            response = self._client.post(member_paths.REGISTRATION, json=dict(registration))
             if response.status_code in _REFUSALS:
                 raise RegistrationRefusedError(response.status_code, _detail(response))
             response.raise_for_status()
@@ -176,7 +171,7 @@ class MemberClient:
         UnreachableError, ForeignServerError
             As of `register`.
         """
-        return Welcome.read(self._get(MEMBERSHIP_PATH))
+        return Welcome.read(self._get(member_paths.MEMBERSHIP))
 
     def key_log(self, since: int) -> tuple[KeyLogEntry, ...]:
         """Ask for the log of keys from an entry's number on.
@@ -188,7 +183,7 @@ class MemberClient:
         KeyLogError
             What came aren't entries.
         """
-        return _entries(self._get(f"{KEY_LOG_PATH}?since={since}"))
+        return _entries(self._get(f"{member_paths.KEY_LOG}?since={since}"))
 
     def _get(self, target: str) -> dict[str, Any]:
         with plain_errors(self._address):

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from glean.federation.node.member_paths import AUTHORITY, RELEASE_HEADER
 from glean.federation.node.server_errors import (
     ForeignServerError,
     UnreachableError,
@@ -16,10 +17,6 @@ from glean.federation.node.server_errors import (
 )
 from glean.privacy.certificates import authority_fingerprint, authority_of
 from glean.runs.log_lines import visible
-
-AUTHORITY_PATH = "/join/ca.crt"
-RELEASE_HEADER = "x-glean-release"
-"""Header of the answer to `AUTHORITY_PATH`: version of Glean that the server's runs have."""
 
 _LIMIT_S = 20.0
 _LONGEST_RELEASE, _LONGEST_AUTHORITY = 40, 100_000
@@ -70,7 +67,7 @@ def fetch_facts(address: str, fingerprint: bytes) -> ServerFacts:
     with (
         plain_errors(address),
         httpx.Client(verify=unknown, timeout=_LIMIT_S, trust_env=False) as client,
-        client.stream("GET", f"https://{address}{AUTHORITY_PATH}") as response,
+        client.stream("GET", f"https://{address}{AUTHORITY}") as response,
     ):
         content = _read(response, most=_LONGEST_AUTHORITY)
     if response.status_code != httpx.codes.OK:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from glean import __version__
 from glean.errors import CertificateError
+from glean.federation.node.member_paths import AUTHORITY, REGISTRATION, RELEASE_HEADER
 from glean.privacy.registration import Registration, RegistrationError, read_registration
 from glean.privacy.signing import fingerprint
 from glean.service.accounts.access import Parts, address_of
@@ -25,15 +26,10 @@ from glean.service.problems import ProblemError, responses
 from glean.service.services import Services
 from glean.service.store.tables import InvitationRow
 
-PATH = "/join"
-
 router = APIRouter(tags=["joining"], responses=responses(429, 503))
 
 ROOTS = "roots.pem"
 """Where the service has a certificate that another authority gave it: by what that one is known."""
-
-RELEASE_HEADER = "x-glean-release"
-"""Tells whoever looks before it joins which version of Glean runs are of."""
 
 _LONGEST = 1000
 
@@ -86,7 +82,7 @@ class Welcome(BaseModel):
 
 
 @router.post(
-    PATH,
+    REGISTRATION,
     status_code=HTTPStatus.CREATED,
     summary="Be taken in, by an invitation",
     responses=responses(400, 403, 404, 409, 410, 413, 422),
@@ -114,7 +110,7 @@ def join(body: JoinRequest, services: Parts, members: Federation, request: Reque
 
 
 @router.get(
-    f"{PATH}/ca.crt",
+    AUTHORITY,
     summary="The certificates that bakeries trust",
     response_class=Response,
     responses={200: {"content": {"application/x-pem-file": {"schema": {"type": "string"}}}}},

@@ -17,7 +17,7 @@ import httpcore
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from glean.federation.node import call_batch
+from glean.federation.node import call_batch, member_paths
 from glean.privacy.request_signature import KEY_HEADER, SignedRequest
 from glean.service.gateway.at_work import AtWork
 from glean.service.gateway.batched_calls import batched, calls_of
@@ -40,7 +40,7 @@ from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor
 
 PREFIX = b"/v1/"
 
-BATCH = call_batch.PATH.encode("ascii")
+BATCH = member_paths.FLEET_CALLS.encode("ascii")
 
 _QUICKLY_HASHED = MEGABYTE
 _READ_S = 60.0

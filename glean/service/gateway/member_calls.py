@@ -10,11 +10,15 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from glean import __version__
+from glean.federation.node import member_paths
 from glean.service.gateway.fleet_access import FleetAccess, check_content, readable
 from glean.service.gateway.refusals import GatewayRefusalError
 from glean.service.membership.members import Members
 
-SELF, KEY_LOG, LEAVE = b"/v1/members/self", b"/v1/members/key-log", b"/v1/members/leave"
+SELF, KEY_LOG, LEAVE = (
+    path.encode("ascii")
+    for path in (member_paths.MEMBERSHIP, member_paths.KEY_LOG, member_paths.LEAVE)
+)
 
 MEMBER_CALLS = {SELF: "GET", KEY_LOG: "GET", LEAVE: "POST"}
 """Their paths, and the method of each."""

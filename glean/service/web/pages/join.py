@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from glean.service.api.join import PATH
+from glean.federation.node.member_paths import REGISTRATION
 from glean.service.membership.facts import read_facts
 from glean.service.membership.federation import Federation
 from glean.service.membership.inviting import join_command
@@ -16,7 +16,7 @@ INSTALL = "pip install 'glean[shop]'"
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
-@router.get(PATH)
+@router.get(REGISTRATION)
 def show(request: Request, members: Federation) -> Response:
     """Show it to anybody."""
     name = read_facts(members.folder).name
