@@ -69,6 +69,11 @@ class FederationFolder:
         return self.path / "federation.json"
 
     @property
+    def request_journal(self) -> Path:
+        """Time and nonce of each request that members have sent lately."""
+        return self.path / "requests.log"
+
+    @property
     def superlink_log(self) -> Path:
         """What the SuperLink printed."""
         return self.path / "superlink.log"

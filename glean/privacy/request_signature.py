@@ -233,6 +233,11 @@ class SeenRequests:
         self._floor = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._lock = Lock()
 
+    def remember(self, at: dt.datetime, nonce: str) -> None:
+        """Count a request as seen; for those that were taken before a restart."""
+        with self._lock:
+            self._add(at, nonce)
+
     def check(self, request: SignedRequest, now: dt.datetime | None = None) -> None:
         """Refuse a request of a wrong time, or one that was seen before; remember it.
 
@@ -254,8 +259,11 @@ class SeenRequests:
             self._forget(now)
             if request.at <= self._floor or request.nonce in self._seen:
                 raise RequestRefusedError("replay", "this request was sent before")
-            self._seen.add(request.nonce)
-            self._order.append((request.at, request.nonce))
+            self._add(request.at, request.nonce)
+
+    def _add(self, at: dt.datetime, nonce: str) -> None:
+        self._seen.add(nonce)
+        self._order.append((at, nonce))
 
     def _forget(self, now: dt.datetime) -> None:
         """Forget what the clock refuses by itself, and the eldest where there are too many."""

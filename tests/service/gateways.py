@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from glean.federation_folder import FederationFolder
+from glean.federation_folder import FederationFolder, federation_folder
 from glean.privacy.members import BakeryKeys, new_keys
 from glean.privacy.node_key import encoded_node_key
 from glean.privacy.request_signature import RequestSigner, sign_request
@@ -186,8 +186,10 @@ def listening(app: ASGIApp, folder: FederationFolder, **options: Any) -> Iterato
 
 @contextmanager
 def gateway(results: Path, counts: ConnectionCounts | None = None) -> Iterator[ListeningGateway]:
-    """A gateway of a federation without members."""
-    folder = make_federation(results)
+    """A gateway of a federation, which is made where there is none."""
+    folder = federation_folder(results)
+    if not folder.facts.exists():
+        make_federation(results)
     members = Members(folder)
     members.settle()
     superlink, inner = StandIn(), list[str]()

@@ -164,6 +164,25 @@ def test_a_list_that_a_kill_left_behind_is_made_true(folder: FederationFolder) -
     assert listed(folder) == ["Old Market"]
 
 
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_lost_log_is_not_begun_anew(folder: FederationFolder, content: bytes | None) -> None:
+    """Bakeries know the old one; and its members would count as nodes that sign less."""
+    members = Members(folder)
+    members.add(member_of("Old Market"))
+    kept = folder.key_log.read_bytes()
+    folder.key_log.unlink()
+    if content is not None:
+        folder.key_log.write_bytes(content)
+    with pytest.raises(KeyLogError, match=r"is gone.*from a backup"):
+        Members(folder).settle()
+    with pytest.raises(KeyLogError, match="is gone"):
+        members.add(member_of("Harbour"))
+    assert listed(folder) == ["Old Market"]
+    folder.key_log.write_bytes(kept)
+    members.add(member_of("Harbour"))
+    assert listed(folder) == ["Harbour", "Old Market"]
+
+
 def test_members_of_a_folder_of_certificates_are_taken_in(tmp_path: Path) -> None:
     """They run Flower's own node, which signs less; once they joined by invitation they don't."""
     own = [member_of("Old Market"), member_of("Harbour")]

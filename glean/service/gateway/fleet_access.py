@@ -18,6 +18,7 @@ from glean.privacy.request_signature import (
 )
 from glean.service.gateway.fleet_calls import NODE_KEY_HEADER, Headers
 from glean.service.gateway.refusals import GatewayRefusalError
+from glean.service.gateway.request_journal import RequestJournal
 from glean.service.membership.members import Members
 
 _STATUS = {
@@ -37,11 +38,16 @@ class FleetAccess:
     ----------
     members : Members
         Who belongs to the federation.
+    journal : RequestJournal
+        Requests that were taken lately, also by a service before this one.
     """
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: Members, journal: RequestJournal) -> None:
         self._members = members
+        self._journal = journal
         self._seen = SeenRequests()
+        for at, nonce in journal.read():
+            self._seen.remember(at, nonce)
 
     def signing_member(self, headers: Mapping[str, str]) -> str:
         """Give the member whose signing key a request names; nothing is proved by that yet.
@@ -98,6 +104,7 @@ class FleetAccess:
             self._seen.check(found)
         except RequestRefusedError as error:
             raise GatewayRefusalError(_STATUS[error.reason], str(error)) from error
+        self._journal.note(found)
         return found
 
     def _of_node_key(self, header: str) -> str | None:

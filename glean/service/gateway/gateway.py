@@ -33,6 +33,7 @@ from glean.service.gateway.fleet_calls import (
 from glean.service.gateway.member_calls import MEMBER_CALLS, MemberCalls
 from glean.service.gateway.refusals import GatewayRefusalError, busy, no_such_call
 from glean.service.gateway.request_body import RequestBody, announced_length, whole_body
+from glean.service.gateway.request_journal import RequestJournal
 from glean.service.gateway.upstream import UPSTREAM_ERRORS, Upstream
 from glean.service.membership.members import Members
 from glean.service.settings import MEGABYTE
@@ -63,7 +64,8 @@ class Gateway:
     def __init__(self, app: ASGIApp, *, members: Members, superlink: SuperLinkSupervisor) -> None:
         self._app = app
         self._members = members
-        self._access = FleetAccess(members)
+        self._journal = RequestJournal(members.folder.request_journal)
+        self._access = FleetAccess(members, self._journal)
         self._calls = MemberCalls(members, self._access)
         self._superlink = superlink
         self._upstream = Upstream(members.folder.authority)
@@ -76,6 +78,7 @@ class Gateway:
                 await self._app(scope, receive, send)
             finally:
                 await self._upstream.close()
+                self._journal.close()
             return
         if scope["type"] != "http" or not _path(scope).startswith(PREFIX):
             await self._app(scope, receive, send)

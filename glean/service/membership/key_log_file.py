@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from glean.federation_folder import FederationFolder
-from glean.privacy.key_log import KeyLog, read_key_log, write_key_log
+from glean.privacy.key_log import KeyLog, KeyLogError, read_key_log, write_key_log
 from glean.privacy.members import Member, read_members, write_members
 from glean.privacy.model_key import ModelKey, ModelSigner
 from glean.runs.folder import utc_now, write_whole
@@ -56,11 +56,19 @@ class KeyLogFile:
 
     @contextmanager
     def changing(self) -> Iterator[KeyLog]:
-        """Hold the right to change the log; nobody else changes it meanwhile."""
+        """Hold the right to change the log; nobody else changes it meanwhile.
+
+        Raises
+        ------
+        KeyLogError
+            The log can't be read, or is gone.
+        """
         descriptor = os.open(self._folder.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield self.read()
+            log = self.read()
+            self._refuse_lost(log)
+            yield log
         finally:
             os.close(descriptor)
 
@@ -89,6 +97,17 @@ class KeyLogFile:
         log = self.read()
         if self.listed() != read_members(write_members(log.members)):
             self._write_list(log)
+
+    def _refuse_lost(self, log: KeyLog) -> None:
+        """Refuse to begin a log anew where the list says that there was one.
+
+        Bakeries know the head of the old one, and would take the new one for a forgery.
+        """
+        if not log.entries and any(member.logged for member in self.listed()):
+            raise KeyLogError(
+                f"{self._folder.key_log} is gone, and {self._folder.members.name} beside it was "
+                "made from it; wanted the file as it was: put it back from a backup of this folder"
+            )
 
     def _write_list(self, log: KeyLog) -> None:
         write_whole(self._folder.members, write_members(log.members))
