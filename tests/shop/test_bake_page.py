@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 import time
 
@@ -24,6 +25,16 @@ def baked(client: TestClient) -> dict[str, str]:
     return dict(found)
 
 
+def pressed(client: TestClient, label: str) -> dict[str, str]:
+    """What the page's form sends without a script when the button of this label is pressed."""
+    found = re.search(
+        rf'<button [^>]*name="([^"]*)" value="([^"]*)"[^>]*aria-label="{label}"',
+        client.get("/").text,
+    )
+    assert found is not None, label
+    return {html.unescape(found[1]): html.unescape(found[2])}
+
+
 def test_today_comes_first_with_its_special_reason(client: TestClient) -> None:
     text = client.get("/").text
     assert "Monday 30 November" in text
@@ -42,37 +53,56 @@ def test_what_a_day_costs_stands_above_the_list(client: TestClient) -> None:
 
 def test_a_tap_ticks_and_another_one_takes_it_back(client: TestClient, shop: Shop) -> None:
     for expected in (frozenset({"Brötchen"}), frozenset()):
-        answer = client.post(DAY, data={"tick": "Brötchen"}, follow_redirects=False)
+        tap = pressed(client, "Brötchen is done")
+        answer = client.post(DAY, data=tap, follow_redirects=False)
         assert answer.status_code == 303
         assert shop.baking.ticked(NOW.date()) == expected
+
+
+@pytest.mark.parametrize("headers", [{}, JSON], ids=["no-script", "script"])
+@pytest.mark.parametrize("label", ["Brötchen is done", "more Brötchen", "less Brötchen"])
+def test_the_same_request_twice_does_what_one_does(
+    client: TestClient, shop: Shop, label: str, headers: dict[str, str]
+) -> None:
+    """A browser sends it again over a weak connection; a tap back is another request."""
+    for _ in range(2):
+        tap, states = pressed(client, label), []
+        for _ in range(2):
+            client.post(DAY, data=tap, headers=headers)
+            states.append((shop.baking.ticked(NOW.date()), shop.baking.corrections(NOW.date())))
+        assert states[0] == states[1]
+        assert pressed(client, label) != tap
 
 
 def test_a_number_is_corrected_kept_and_given_back(client: TestClient, shop: Shop) -> None:
     """One tap more is ten rolls; the plan's own number is no correction."""
     for _ in range(2):
-        client.post(DAY, data={"more": "Brötchen"})
+        client.post(DAY, data=pressed(client, "more Brötchen"))
     assert baked(client)["Brötchen"] == "220"
     assert shop.baking.corrections(NOW.date()) == {"Brötchen": 220.0}
     assert "plan: 200" in client.get("/").text
     for _ in range(2):
-        client.post(DAY, data={"less": "Brötchen"})
+        client.post(DAY, data=pressed(client, "less Brötchen"))
     assert shop.baking.corrections(NOW.date()) == {}
 
 
 def test_a_script_gets_what_changes(client: TestClient) -> None:
-    answer = client.post(DAY, data={"less": "Roggenbrot"}, headers=JSON).json()
+    tap = pressed(client, "less Roggenbrot")
+    answer = client.post(DAY, data=tap, headers=JSON).json()
     assert (answer["bake"], answer["planned"], answer["corrected"]) == ("35", "40", True)
     assert answer["total"] == "235"
     assert "left over" in answer["summary"][0]
+    for name in ("more", "less"):
+        assert pressed(client, f"{name} Roggenbrot") == {"bake": answer[name]}
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"), [("37", 37.0), ("37,5", 37.5), ("-3", None), ("x", None)]
+    ("typed", "kept"), [("37", 37.0), ("37,5", 37.5), ("-3", None), ("x", None), ("", None)]
 )
 def test_a_typed_number_counts_if_it_can_be_one(
     client: TestClient, shop: Shop, typed: str, kept: float | None
 ) -> None:
-    client.post(DAY, data={"set": "Roggenbrot", "units": typed})
+    client.post(DAY, data={"bake": f"{typed} Roggenbrot"})
     assert shop.baking.corrections(NOW.date()).get("Roggenbrot") == kept
 
 

@@ -112,7 +112,7 @@ def test_a_day_without_a_till_goes_into_the_sales(client: TestClient, shop: Shop
 
 
 def test_an_export_is_dropped_and_compared(client: TestClient, shop: Shop) -> None:
-    client.post(f"/day/{TODAY}", data={"more": "Roggenbrot"})
+    client.post(f"/day/{TODAY}", data={"bake": "45 Roggenbrot"})
     client.post("/exports", files={"export": ("../kasse heute.csv", TILL.encode())})
     assert rows_of(shop, TODAY) == {"Roggenbrot": (44.0, ""), "Brötchen": (190.0, "")}
     assert "2 new numbers, 0 changed" in client.get("/exports").text

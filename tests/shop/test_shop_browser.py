@@ -12,7 +12,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from glean.shop.web.menu import MORE, TABS
 from tests import processes
@@ -113,11 +121,49 @@ def test_a_list_is_ticked_and_corrected(browser: Browser, address: str, *, scrip
         expect(line.locator("output")).to_have_text(str(before + 5 * taps))
     line.get_by_role("button", name="Roggenbrot ist fertig").click()
     expect(line).to_have_class("done")
+    # With a script a tick is shown before the bakery's computer has it.
+    expect(page.locator("#list[aria-busy]")).to_have_count(0)
     expect(line.get_by_text(f"Plan: {before}")).to_be_visible()
     phone.open("/")
     assert bread(page) == str(before + 10)
     expect(line).to_have_class("done")
     phone.check()
+
+
+def test_a_tap_whose_answer_is_lost_counts_once(browser: Browser, address: str) -> None:
+    """The script sends it again; quick taps are counted each, and a page left at once loses none."""
+    phone = Phone(browser, address)
+    page, line = phone.page, phone.page.locator("li", has_text="Roggenbrot")
+    before, lost = int(bread(page)), []
+
+    def lose_the_first(route: Route) -> None:
+        if route.request.method == "POST" and not lost:
+            lost.append(route.fetch().status)
+            route.abort()
+        else:
+            route.continue_()
+
+    for name in ("Roggenbrot ist fertig", "mehr Roggenbrot"):
+        lost.clear()
+        page.route("**/day/*", lose_the_first)
+        line.get_by_role("button", name=name).click()
+        expect(page.locator("#list[aria-busy]")).to_have_count(0)
+        page.unroute("**/day/*")
+        assert lost == [200]
+    expect(line).to_have_class("done")
+    assert int(bread(page)) == before + 5
+    line.get_by_role("button", name="mehr Roggenbrot").dblclick()
+    expect(line.locator("output")).to_have_text(str(before + 15))
+    line.get_by_role("button", name="Roggenbrot ist fertig").click()
+    phone.open("/more")
+    processes.wait_until(lambda: not ticked_after(phone, line), "the tick is back", limit_s=20)
+    assert int(bread(page)) == before + 15
+
+
+def ticked_after(phone: Phone, line: Locator) -> bool:
+    """Whether a line is done on a list that is opened anew."""
+    phone.open("/")
+    return line.get_attribute("class") == "done"
 
 
 def test_an_evening_in_three_taps_and_the_till_s_export(browser: Browser, address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -59,34 +60,47 @@ def show_day(request: Request, shop: Parts, day: dt.date) -> Response:
 
 @router.post("/day/{day}")
 def change_day(request: Request, shop: Parts, day: dt.date, form: Form) -> Response:
-    """Tick a product off, or correct its number."""
+    """Tick a product off or not, or set its number: a form says what is wanted, not what to change.
+
+    So a request that is sent twice, as browsers do over a weak connection, does what one does.
+    """
     plan = shop.plans.of(day)
     if plan is None:
         return see("/")
-    product = next(
-        (text for name in ("tick", "more", "less", "set") if (text := text_of(form, name))), ""
-    )
-    line = next((one for one in list_of(shop, plan) if one.product == product), None)
+    wanted = _wanted(form)
+    line = next((one for one in list_of(shop, plan) if one.product == wanted.product), None)
     if line is None:
         return see(f"/day/{day}")
-    _change(shop, day, line, form)
+    if wanted.done is not None:
+        shop.baking.tick(day, line.product, done=wanted.done, at=shop.clock())
+    elif wanted.units is not None:
+        shop.baking.correct(
+            day, line.product, planned=line.planned, units=wanted.units, at=shop.clock()
+        )
     if wants_json(request):
-        return JSONResponse(_as_json(request, shop, plan, product))
-    return see(f"/day/{day}", anchor=product)
+        return JSONResponse(_as_json(request, shop, plan, line.product))
+    return see(f"/day/{day}", anchor=line.product)
 
 
-def _change(shop: Shop, day: dt.date, line: ListLine, form: Form) -> None:
-    if "tick" in form:
-        shop.baking.tick(day, line.product, done=not line.done, at=shop.clock())
-        return
-    units = line.more if "more" in form else line.less
-    if "set" in form:
-        try:
-            typed = number_of(text_of(form, "units"))
-        except ValueError:
-            return
-        units = line.planned if typed is None else typed
-    shop.baking.correct(day, line.product, planned=line.planned, units=units, at=shop.clock())
+@dataclass(frozen=True)
+class _Wanted:
+    """What a tap wants of a product: it done or not, or so many units baked; None: no matter."""
+
+    product: str
+    done: bool | None = None
+    units: float | None = None
+
+
+def _wanted(form: Form) -> _Wanted:
+    for name, done in (("tick", True), ("untick", False)):
+        if product := text_of(form, name):
+            return _Wanted(product, done=done)
+    # One button has one value: units, a space, the product.
+    typed, _, product = text_of(form, "bake").partition(" ")
+    try:
+        return _Wanted(product, units=number_of(typed))
+    except ValueError:
+        return _Wanted(product)
 
 
 def _as_json(request: Request, shop: Shop, plan: KeptPlan, product: str) -> dict[str, Any]:
@@ -94,6 +108,8 @@ def _as_json(request: Request, shop: Shop, plan: KeptPlan, product: str) -> dict
     line = next(one for one in lines if one.product == product)
     return {
         "bake": units_text(line.bake, speaks),
+        "more": f"{line.more} {product}",
+        "less": f"{line.less} {product}",
         "done": line.done,
         "corrected": line.corrected,
         "planned": units_text(line.planned, speaks),
