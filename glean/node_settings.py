@@ -9,6 +9,9 @@ from typing import Any, Self
 from glean.errors import SettingsError
 from glean.setting_fields import TYPE_WORDS, ConfigValue, key_of
 
+NODE_CONFIG = "bakery.toml"
+"""The node config in the home of a bakery that has joined."""
+
 NODE_KEYS = (
     "sales", "bakery", "home", "signing-key", "members", "key-log", "privacy", "min-contributors",
     "share-scores", "trusted-members", "epsilon-total", "model-key", "partition-id",

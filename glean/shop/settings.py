@@ -9,13 +9,11 @@ from typing import Any
 
 from glean.errors import SettingsError
 from glean.languages.language import Language
+from glean.node_settings import NODE_CONFIG
 from glean.outgoing.weather import OPEN_METEO, provider
 from glean.regular_files import absolute_path, read_regular, words_of
 
 DEFAULT_PORT = 8701
-
-CONFIG = "bakery.toml"
-"""The node config that `glean join` leaves in a home."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,8 @@ def shop_settings(
     table = sales or (Path(str(config["sales"])).expanduser() if config.get("sales") else None)
     if table is None:
         raise SettingsError(
-            f"found no {CONFIG} in {home} that names a table; wanted --sales, the bakery's sales"
+            f"found no {NODE_CONFIG} in {home} that names a table; wanted --sales, the bakery's "
+            "sales"
         )
     table = absolute_path(home / table)
     if not table.is_file():
@@ -107,7 +106,7 @@ def node_config(home: Path) -> dict[str, Any]:
     SettingsError
         It can't be read.
     """
-    path = home / CONFIG
+    path = home / NODE_CONFIG
     try:
         return tomllib.loads(read_regular(path).decode("utf-8"))
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 from starlette.testclient import TestClient
 
 from glean.privacy.invitation import read_invitation
@@ -125,7 +125,11 @@ def test_the_invited_see_what_to_type(browser: Browser, address: str) -> None:
     """With the invitation of the link, which no request has; a link that was cut off is noticed."""
     page = browser.new_page(bypass_csp=bool(AXE))
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url + str(request.headers)))
+
+    def hear(request: Request) -> None:
+        asked.append(f"{request.url} {request.headers} {request.post_data}")
+
+    page.on("request", hear)
     secret = "A" * 64
     page.goto(f"{address}/join#1.{secret}")
     expect(page.locator("#command")).to_have_text(
@@ -134,7 +138,14 @@ def test_the_invited_see_what_to_type(browser: Browser, address: str) -> None:
     expect(page.get_by_text("isn't whole")).to_be_hidden()
     check_axe(page)
     check_width(page)
-    assert asked
+    page.get_by_role("button", name="Deutsch").click()
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    expect(page.locator("#command")).to_have_text(
+        f"glean join '{address}/join#1.{secret}' --sales my.csv"
+    )
+    expect(page.locator("#no-invitation")).to_be_hidden()
+    check_width(page)
+    assert [one for one in asked if "/language" in one]
     assert not any(secret in one for one in asked)
     for broken in ("", "#1.AAAA", "#1." + "A" * 60 + "'; x"):
         other = browser.new_page()

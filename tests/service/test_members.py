@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +156,23 @@ def test_a_log_that_was_changed_is_refused(folder: FederationFolder) -> None:
     folder.key_log.write_text(text.replace("Old Market", "New Market"), encoding="utf-8")
     with pytest.raises(KeyLogError, match="isn't signed"):
         Members(folder)
+
+
+def test_the_log_waits_for_its_name_on_the_disk(
+    folder: FederationFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bakeries that saw an entry refuse a log that a power cut has put back."""
+    waited: list[bool] = []
+    sync = os.fsync
+
+    def hear(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            waited.append("Old Market" in folder.key_log.read_text(encoding="utf-8"))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", hear)
+    Members(folder).add(member_of("Old Market"))
+    assert waited == [True]
 
 
 def test_a_list_that_a_kill_left_behind_is_made_true(folder: FederationFolder) -> None:

@@ -27,9 +27,9 @@ def baked(client: TestClient) -> dict[str, str]:
 
 def pressed(client: TestClient, label: str) -> dict[str, str]:
     """What the page's form sends without a script when the button of this label is pressed."""
+    text = client.get("/").text
     found = re.search(
-        rf'<button [^>]*name="([^"]*)" value="([^"]*)"[^>]*aria-label="{label}"',
-        client.get("/").text,
+        rf'<button [^>]*name="([^"]*)" value="([^"]*)"[^>]*aria-label="{label}"', text
     )
     assert found is not None, label
     return {html.unescape(found[1]): html.unescape(found[2])}

@@ -131,10 +131,11 @@ def test_a_list_is_ticked_and_corrected(browser: Browser, address: str, *, scrip
 
 
 def test_a_tap_whose_answer_is_lost_counts_once(browser: Browser, address: str) -> None:
-    """The script sends it again; quick taps are counted each, and a page left at once loses none."""
+    """The script sends it again; quick taps count each, and a page that is left loses none."""
     phone = Phone(browser, address)
     page, line = phone.page, phone.page.locator("li", has_text="Roggenbrot")
-    before, lost = int(bread(page)), []
+    before = int(bread(page))
+    lost: list[int] = []
 
     def lose_the_first(route: Route) -> None:
         if route.request.method == "POST" and not lost:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from glean.errors import SettingsError
-from glean.node_settings import NodeSettings
+from glean.node_settings import NODE_CONFIG, NodeSettings
 from glean.privacy.members import folder_name
 from glean.regular_files import read_regular
 from glean.runs.folder import write_whole
@@ -90,7 +90,7 @@ class JoinedHome:
     @property
     def config(self) -> Path:
         """The node config."""
-        return self.path / "bakery.toml"
+        return self.path / NODE_CONFIG
 
     @property
     def joined(self) -> bool:

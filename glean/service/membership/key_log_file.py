@@ -9,6 +9,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from glean.federation_folder import FederationFolder
 from glean.privacy.key_log import KeyLog, KeyLogError, read_key_log, write_key_log
@@ -85,6 +86,9 @@ class KeyLogFile:
         for event, member in events:
             log = log.with_entry(event, member, signer, at=utc_now())
         write_whole(self._folder.key_log, write_key_log(log))
+        # Bakeries that saw an entry refuse a log without it: it has to outlive a power cut, its
+        # name in the folder too.
+        _keep_names(self._folder.path)
         self._write_list(log)
 
     def listed(self) -> tuple[Member, ...]:
@@ -111,3 +115,12 @@ class KeyLogFile:
 
     def _write_list(self, log: KeyLog) -> None:
         write_whole(self._folder.members, write_members(log.members))
+
+
+def _keep_names(folder: Path) -> None:
+    """Wait until the disk has which file of a folder has which name."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
