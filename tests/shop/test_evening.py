@@ -123,6 +123,24 @@ def test_an_export_is_dropped_and_compared(client: TestClient, shop: Shop) -> No
     assert "1 times you were right" in client.get(f"/review/{TODAY}").text
 
 
+def test_several_exports_at_once_are_read_in_the_order_of_their_names(
+    client: TestClient, shop: Shop
+) -> None:
+    """One that can't be read is told and hinders none; of a day that two have, the later stays."""
+    header = "Datum;Artikel;Menge\n"
+    named = [(f"kasse-{day:02d}.csv", f"{day:02d}.11.2026;Roggenbrot;{day}\n") for day in (24, 25)]
+    files = [(name, (header + rows).encode()) for name, rows in named]
+    files += [("kasse-26.csv", (header + "25.11.2026;Roggenbrot;26\n").encode())]
+    files += [(f"kasse-0{k}.csv", b"Datum;Menge\nnever;x\n") for k in range(4)]
+    answer = client.post("/exports", files=[("export", file) for file in files[::-1]])
+    assert [(one.name, one.ok) for one in shop.exports.last(7)] == [
+        (name, name > "kasse-1") for name in sorted((name for name, _ in files), reverse=True)
+    ]
+    assert rows_of(shop, dt.date(2026, 11, 24))["Roggenbrot"][0] == 24.0
+    assert rows_of(shop, dt.date(2026, 11, 25))["Roggenbrot"][0] == 26.0
+    assert all(name in answer.text for name, _ in files)
+
+
 def test_a_bad_export_is_told_in_words_and_changes_nothing(client: TestClient, shop: Shop) -> None:
     before = shop.settings.sales.read_bytes()
     client.post("/exports", files={"export": ("bad.csv", b"Datum;Menge\nnever;x\n")})

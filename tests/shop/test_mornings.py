@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 import sys
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from starlette.testclient import TestClient
 from glean.languages.language import language
 from glean.shop.background import Background
 from glean.shop.pages.day_list import list_of
+from glean.shop.pages.printed import printed_day
 from glean.shop.parts import Shop
+from glean.shop.plans import sheet_pdf
 from glean.shop.plans.paper import list_on_paper
 from glean.shop.plans.routine import claim_if_due, go_through
+from tests.service.browsers import chromium
 from tests.shop.conftest import NOW
 
 TILL = "Datum;Artikel;Menge\n30.11.2026;Roggenbrot;44\n30.11.2026;Brötchen;190\n"
@@ -25,7 +29,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="lp is POSIX's")
 
 @pytest.fixture
 def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A command `lp` that writes what it is told, and what it would print, into a file."""
+    """A command `lp` that writes what it is told, and what it would print, into a file.
+
+    No browser is there, unless a test puts one there.
+    """
     tools = tmp_path / "tools"
     tools.mkdir()
     printed = tmp_path / "printed.txt"
@@ -33,6 +40,7 @@ def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     command.write_text(f'#!/bin/sh\necho "$@" > {printed}\ncat >> {printed}\n', "utf-8")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr(sheet_pdf, "BROWSERS", ("a-browser",))
     return printed
 
 
@@ -87,6 +95,47 @@ def test_a_morning_reads_plans_and_prints(
     assert plan is not None
     for line in list_of(shop, plan):
         assert f"{line.bake:.0f}  {line.product}\n" in said
+
+
+@pytest.mark.parametrize("does", ["prints", "fails", "says-nothing"])
+def test_a_browser_makes_the_sheet_where_it_can(
+    client: TestClient, shop: Shop, paper: Path, does: str
+) -> None:
+    """Otherwise the list is printed as text: paper comes out either way, and nothing stays."""
+    assert "plain list in large type" in client.get("/mornings").text
+    command = paper.parent / "tools" / "a-browser"
+    made = {
+        "prints": "for word; do case $word in --print-to-pdf=*) to=${word#*=};;"
+        " file:*) from=${word#file://};; esac; done\n{ printf '%%PDF of '; cat $from; } > $to",
+        "fails": "exit 1",
+        "says-nothing": "for word; do case $word in --print-to-pdf=*) : > ${word#*=};; esac; done",
+    }[does]
+    command.write_text(f"#!/bin/sh\n{made}\n", "utf-8")
+    command.chmod(0o755)
+    assert "the sheet for the wall, on A4" in client.get("/mornings").text
+    choose(client, **{"by-itself": "1", "time": "04:30", "prints": "1"})
+    assert go_through(shop).failed == ()
+    said = paper.read_text("utf-8")
+    assert ("media=A4" in said) == ("%PDF of <!DOCTYPE html>" in said) == (does == "prints")
+    assert ("cpi=8" in said) == (does != "prints")
+    assert "Roggenbrot" in said
+    assert list(shop.settings.folder.glob("print-*")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(chromium() is None, reason="there is no chromium: apt-get install chromium")
+def test_a_real_browser_makes_one_sheet_of_a4(shop: Shop) -> None:
+    """Beside whatever else it does: in a profile of its own."""
+    plan = shop.plans.of(NOW.date())
+    assert plan is not None
+    html = printed_day(shop, plan, language("de"))
+    content = sheet_pdf.sheet_as_pdf(html, shop.settings.folder)
+    assert content is not None
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) == 1
+    box = re.search(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", content)
+    assert box is not None
+    # A4 in points of 1/72 inch.
+    assert [float(side) for side in box.groups()] == pytest.approx([595.3, 841.9], abs=1)
 
 
 def test_what_fails_stands_at_the_top_and_the_rest_is_done(

@@ -183,7 +183,7 @@ def test_an_evening_in_three_taps_and_the_till_s_export(browser: Browser, addres
         f"{day};{name};{units}\n" for name, units in (("Roggenbrot", 31), ("Croissant", 25))
     )
     page.get_by_role("link", name="Verkäufe aus der Kasse").click()
-    page.get_by_label("Export der Kasse").set_input_files(
+    page.get_by_label("Exporte der Kasse").set_input_files(
         {
             "name": "kasse.csv",
             "mimeType": "text/csv",

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from glean.shop.parts import Shop
 from glean.shop.plans.routine import PRINTER, PRINTS, STEPS, TIME
+from glean.shop.plans.sheet_pdf import browser
 from glean.shop.store.mornings import BEGUN
 from glean.shop.web.forms import Form, Parts, see, text_of
 from glean.shop.web.rendering import page
@@ -54,4 +55,5 @@ def _mornings(request: Request, shop: Shop, *, wrong: bool = False) -> Response:
         steps=STEPS,
         begun=BEGUN,
         wrong=wrong,
+        on_a4=browser() is not None,
     )

@@ -1,4 +1,4 @@
-"""A day's list on paper: plain text, which every printer takes, sent to it by `lp`."""
+"""A day's list as plain text, which every printer takes; and `lp`, which prints that or a PDF."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from glean.shop.plans.kept_plans import KeptPlan
 
 LARGE_TYPE = ("-o", "cpi=8", "-o", "lpi=4")
 """Characters and lines an inch: a name and its number are read from the other side of a table."""
+
+ON_A4 = ("-o", "media=A4", "-o", "fit-to-page")
 
 _NUMBER_WIDTH = 7
 _WAIT_S = 60
@@ -31,12 +33,12 @@ def list_on_paper(plan: KeptPlan, lines: Sequence[ListLine], speaks: Language) -
     return "\n".join(written) + "\n"
 
 
-def print_list(text: str, title: str, printer: str = "") -> None:
-    """Print a text.
+def print_document(content: bytes, title: str, printer: str = "") -> None:
+    """Print a PDF, on A4, or a text, in large type.
 
     Parameters
     ----------
-    text : str
+    content : bytes
         What.
     title : str
         Name of the job.
@@ -52,10 +54,11 @@ def print_list(text: str, title: str, printer: str = "") -> None:
     if command is None:
         raise GleanError("found no `lp` on this computer; wanted CUPS, which prints")
     where = ["-d", printer] if printer else []
+    how = ON_A4 if content.startswith(b"%PDF") else LARGE_TYPE
     try:
         subprocess.run(  # noqa: S603 # nosec B603 # a list, and the printer's name is one word of it
-            [command, *where, "-t", title, *LARGE_TYPE, "-"],
-            input=text.encode(),
+            [command, *where, "-t", title, *how, "-"],
+            input=content,
             capture_output=True,
             check=True,
             timeout=_WAIT_S,

@@ -11,9 +11,12 @@ from glean.errors import GleanError
 from glean.languages.catalogues import translatable
 from glean.languages.language import ENGLISH
 from glean.shop.pages.day_list import days_to_bake, list_of
+from glean.shop.pages.printed import printed_day
 from glean.shop.parts import Shop
-from glean.shop.plans.paper import list_on_paper, print_list
+from glean.shop.plans.kept_plans import KeptPlan
+from glean.shop.plans.paper import list_on_paper, print_document
 from glean.shop.plans.planner import lines_of
+from glean.shop.plans.sheet_pdf import sheet_as_pdf
 from glean.shop.store.mornings import Morning
 
 TIME, PRINTS, PRINTER = "morning-time", "morning-prints", "morning-printer"
@@ -90,5 +93,13 @@ def _print(shop: Shop) -> None:
     plan = shop.plans.of(days[0]) if days else None
     if plan is None:
         raise GleanError("found no plan to print")
-    text = list_on_paper(plan, list_of(shop, plan), shop.settings.language or ENGLISH)
-    print_list(text, f"{plan.bakery} {plan.date}", shop.choices.get(PRINTER, ""))
+    print_document(
+        _document(shop, plan), f"{plan.bakery} {plan.date}", shop.choices.get(PRINTER, "")
+    )
+
+
+def _document(shop: Shop, plan: KeptPlan) -> bytes:
+    """Make the sheet for the wall, where a browser is there to make a PDF of it, or a text."""
+    speaks = shop.settings.language or ENGLISH
+    pdf = sheet_as_pdf(printed_day(shop, plan, speaks), shop.settings.folder)
+    return pdf or list_on_paper(plan, list_of(shop, plan), speaks).encode()

@@ -16,6 +16,7 @@ from glean.errors import GleanError
 from glean.shop.parts import Shop, shop_of
 
 MOST_FIELDS = 2000
+MOST_FILES = 30
 MOST_UNITS = 1e6
 
 
@@ -24,12 +25,19 @@ class FormError(GleanError):
 
 
 async def read_form(request: Request) -> AsyncIterator[FormData]:
-    """Read a form; its files are closed after the answer."""
-    async with request.form(max_files=1, max_fields=MOST_FIELDS) as form:
+    """Read a form without files."""
+    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
+        yield form
+
+
+async def read_files(request: Request) -> AsyncIterator[FormData]:
+    """Read a form with files; they are closed after the answer."""
+    async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
         yield form
 
 
 Form = Annotated[FormData, Depends(read_form)]
+FormWithFiles = Annotated[FormData, Depends(read_files)]
 Parts = Annotated[Shop, Depends(shop_of)]
 
 
