@@ -110,7 +110,7 @@ def updates() -> list[Target]:
     key = KeyPair.new("north", epoch="run-1").advertisement.to_bytes()
     nobody = bytes(16)
     shares = UnmaskReply(1, SeedRequest.SHARES, (bytes(16),)).to_bytes()
-    masked = MaskedInput(1, nobody, nobody, (bytes(44),), np.arange(9, dtype=np.uint64)).to_bytes()
+    masked = MaskedInput(1, nobody, nobody, (bytes(16),), np.arange(9, dtype=np.uint64)).to_bytes()
     info = ClientInfo("north", "0" * 16, 1, True, False, "", '{"knows_season": true}')
     scored = rows_to_json(
         [BakeryScore("north", "established", "federated", 9, *(1.0,) * 8, n_rows=9)]

@@ -10,8 +10,9 @@ from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyAdvertisement, KeyPair
 from glean.privacy.mask_messages import MaskedInput, SeedRequest, UnmaskRequest
-from glean.privacy.mask_seeds import Words
+from glean.privacy.mask_seeds import Words, commit
 from glean.privacy.mask_serialization import read_client, write_client
+from glean.privacy.mask_shares import reconstruct_seed
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.secagg_round import SecAggRound
 
@@ -96,22 +97,28 @@ def masked_by_all(
     ]
 
 
-def encrypted_shares_for(
-    holder: SecAggClient, masked: list[MaskedInput], senders: int
+def nonces_for(
+    holder: SecAggClient, masked: Sequence[MaskedInput], senders: int
 ) -> tuple[bytes, ...]:
     """What the server would hand to a holder."""
-    cohort = holder.cohort
     return tuple(
-        masked[sender].encrypted_shares[cohort.neighbours[sender].index(holder.place)]
-        for sender in cohort.neighbours_in(holder.place, senders)
+        masked[sender].nonce for sender in holder.cohort.neighbours_in(holder.place, senders)
     )
 
 
 def shares_of(
-    holder: SecAggClient, masked: list[MaskedInput], senders: int, *, step: int = 1
+    holder: SecAggClient, masked: Sequence[MaskedInput], senders: int, *, step: int = 1
 ) -> UnmaskRequest:
-    return UnmaskRequest(
-        step, SeedRequest.SHARES, senders, encrypted_shares_for(holder, masked, senders)
+    return UnmaskRequest(step, SeedRequest.SHARES, senders, nonces_for(holder, masked, senders))
+
+
+def opened_seed(sent: MaskedInput, tokens: Mapping[int, bytes], *, needed: int) -> int | None:
+    """The seed of a self-mask, from tokens by their holder's number."""
+    return reconstruct_seed(
+        tokens,
+        sent.corrections,
+        needed=needed,
+        fits=lambda seed: commit(seed, step=sent.step) == sent.commitment,
     )
 
 

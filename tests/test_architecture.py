@@ -77,7 +77,6 @@ ONLY_IMPORTERS = {
     "xgboost": {"learning"},
     "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
-    "shamirs": {"privacy"},
     "numba": {"learning"},
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},

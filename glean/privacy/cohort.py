@@ -133,6 +133,8 @@ class Cohort:
 
     def neighbours_in(self, place: int, bitmap: int) -> tuple[int, ...]:
         """Give a bakery's neighbours within a set, as places."""
+        if bitmap == self.everybody:
+            return self.neighbours[place]
         return tuple(other for other in self.neighbours[place] if bitmap >> other & 1)
 
     def threshold(self, neighbours: int) -> int:

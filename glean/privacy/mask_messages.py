@@ -12,15 +12,9 @@ from enum import IntEnum
 import numpy as np
 
 from glean.errors import SecureSumError
-from glean.privacy.mask_pairs import NONCE_BYTES
-from glean.privacy.mask_seeds import SEED_BYTES, SHARE_BYTES, Words
+from glean.privacy.mask_seeds import SEED_BYTES, STEP_NONCE_BYTES, Words
+from glean.privacy.mask_shares import SHARE_BYTES
 from glean.privacy.mask_wire import Reader
-
-ENCRYPTED_SHARE_BYTES = NONCE_BYTES + SHARE_BYTES + 16
-"""A share encrypted for its holder, with its nonce and the tag of the cipher."""
-
-NO_SHARE = b"\xff" * SHARE_BYTES
-"""A share that its holder couldn't decrypt; no residue of the field is written like it."""
 
 _WORD_BYTES = 8
 
@@ -32,7 +26,7 @@ class SeedRequest(IntEnum):
     """The step's seeds of the pairs with bakeries that are gone."""
 
     SHARES = 2
-    """The shares of the self-masks of bakeries that sent."""
+    """The tokens of the self-masks of bakeries that sent."""
 
 
 @dataclass(frozen=True)
@@ -43,26 +37,26 @@ class MaskedInput:
     ----------
     step : int
         Number of the step.
-    sealed, commitment : bytes
-        Seal of its self-mask's seed, and commitment to it, 16 bytes each.
-    encrypted_shares : tuple of bytes
-        A share of that seed for each neighbour that takes part, in their order, encrypted for it.
+    nonce, commitment : bytes
+        Its nonce, and a commitment to its self-mask's seed, 16 bytes each.
+    corrections : tuple of bytes
+        What neighbours' tokens lack to shares of that seed (`mask_shares.corrections`).
     vector : ndarray of uint64
         The masked vector.
     """
 
     step: int
-    sealed: bytes
+    nonce: bytes
     commitment: bytes
-    encrypted_shares: tuple[bytes, ...]
+    corrections: tuple[bytes, ...]
     vector: Words
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        head = b"GM2" + self.step.to_bytes(8, "big") + len(self.encrypted_shares).to_bytes(2, "big")
+        head = b"GM3" + self.step.to_bytes(8, "big") + len(self.corrections).to_bytes(2, "big")
         size = len(self.vector).to_bytes(4, "big")
         vector = self.vector.astype("<u8", copy=False).tobytes()
-        return b"".join((head, size, self.sealed, self.commitment, *self.encrypted_shares, vector))
+        return b"".join((head, size, self.nonce, self.commitment, *self.corrections, vector))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> MaskedInput:
@@ -73,14 +67,14 @@ class MaskedInput:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "masked input", mark=b"GM2")
+        reader = Reader(content, "masked input", mark=b"GM3")
         step, count, size = reader.number(8), reader.number(2), reader.number(4)
-        sealed, commitment = reader.take(SHARE_BYTES), reader.take(SHARE_BYTES)
-        encrypted_shares = _pieces(reader, count, ENCRYPTED_SHARE_BYTES)
+        nonce, commitment = reader.take(STEP_NONCE_BYTES), reader.take(SHARE_BYTES)
+        corrections = _pieces(reader, count, SHARE_BYTES)
         vector = reader.take(size * _WORD_BYTES)
         reader.end()
         masked = np.frombuffer(vector, "<u8").astype(np.uint64, copy=False)
-        return cls(step, sealed, commitment, encrypted_shares, masked)
+        return cls(step, nonce, commitment, corrections, masked)
 
 
 @dataclass(frozen=True)
@@ -95,22 +89,22 @@ class UnmaskRequest:
         Which kind of secret.
     bitmap : int
         Set over the cohort: all that are gone, or all that count as senders.
-    encrypted_shares : tuple of bytes
-        For `SHARES`: the encrypted shares addressed to this bakery, one of each neighbour among
-        the senders, in their order.
+    nonces : tuple of bytes
+        For `SHARES`: those of the vectors of this bakery's neighbours among the senders, in their
+        order.
     """
 
     step: int
     asked: SeedRequest
     bitmap: int
-    encrypted_shares: tuple[bytes, ...] = ()
+    nonces: tuple[bytes, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
         bitmap = self.bitmap.to_bytes((self.bitmap.bit_length() + 7) // 8, "big")
-        head = b"GQ1" + self.step.to_bytes(8, "big") + bytes([self.asked])
-        sizes = len(bitmap).to_bytes(4, "big") + len(self.encrypted_shares).to_bytes(2, "big")
-        return b"".join((head, sizes, bitmap, *self.encrypted_shares))
+        head = b"GQ2" + self.step.to_bytes(8, "big") + bytes([self.asked])
+        sizes = len(bitmap).to_bytes(4, "big") + len(self.nonces).to_bytes(2, "big")
+        return b"".join((head, sizes, bitmap, *self.nonces))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> UnmaskRequest:
@@ -121,13 +115,13 @@ class UnmaskRequest:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "unmask request", mark=b"GQ1")
+        reader = Reader(content, "unmask request", mark=b"GQ2")
         step, asked = reader.number(8), _seed_request(reader)
         size, count = reader.number(4), reader.number(2)
         bitmap = reader.number(size)
-        encrypted_shares = _pieces(reader, count, ENCRYPTED_SHARE_BYTES)
+        nonces = _pieces(reader, count, STEP_NONCE_BYTES)
         reader.end()
-        return cls(step, asked, bitmap, encrypted_shares)
+        return cls(step, asked, bitmap, nonces)
 
 
 @dataclass(frozen=True)
@@ -142,7 +136,7 @@ class UnmaskReply:
         Which kind of secret.
     secrets : tuple of bytes
         For each neighbour that the request was about, in their order: a seed of 32 bytes or a
-        share of 16, `NO_SHARE` where it couldn't be decrypted.
+        token of 16.
     """
 
     step: int
@@ -151,7 +145,7 @@ class UnmaskReply:
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        head = b"GA1" + self.step.to_bytes(8, "big") + bytes([self.asked])
+        head = b"GA2" + self.step.to_bytes(8, "big") + bytes([self.asked])
         return b"".join((head, len(self.secrets).to_bytes(2, "big"), *self.secrets))
 
     @classmethod
@@ -163,7 +157,7 @@ class UnmaskReply:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "unmask reply", mark=b"GA1")
+        reader = Reader(content, "unmask reply", mark=b"GA2")
         step, asked, count = reader.number(8), _seed_request(reader), reader.number(2)
         size = SEED_BYTES if asked is SeedRequest.SEEDS else SHARE_BYTES
         found = _pieces(reader, count, size)

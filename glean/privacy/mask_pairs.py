@@ -1,32 +1,27 @@
 """What a bakery shares with each of its neighbours: keys of an epoch, a seed of each step.
 
-A private key and the cohort come in; step seeds, and shares encrypted between two bakeries, go
-out. Only `SecAggClient` has any use for them, on the bakery's own machine.
+A private key and the cohort come in; step seeds, and tokens of self-masks, go out. Only
+`SecAggClient` has any use for them, on the bakery's own machine.
 """
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Iterable, Mapping
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
-from glean.privacy.mask_seeds import pairwise_seed
+from glean.privacy.mask_seeds import pairwise_seed, share_token
 from glean.privacy.mask_wire import text_field
 from glean.privacy.step_context import DIGEST_BYTES
 
-PAIR_BYTES = 64
-"""A key from which step seeds are derived, and one that encrypts shares: 32 bytes each."""
+PAIR_BYTES, _HALF = 64, 32
+"""A key from which step seeds are derived, and one for tokens of self-masks: 32 bytes each."""
 
-NONCE_BYTES = 12
-"""Drawn for each share: a pair's key encrypts far fewer than the 2**32 that this is safe for."""
-
-_CONTEXT = b"glean secure sums: pair 1"
+_CONTEXT = b"glean secure sums: pair 2"
 
 
 class PairKeys:
@@ -51,7 +46,6 @@ class PairKeys:
         self.known = known
         self._private_key = private_key
         self._cohort = cohort
-        self._ciphers: dict[int, AESGCM] = {}
 
     def seed(self, other: int, step: int, told: bytes = bytes(DIGEST_BYTES)) -> bytes:
         """Derive the pair's seed of a step, the same on both sides if both were told the same.
@@ -70,46 +64,45 @@ class PairKeys:
         SecureSumError
             The neighbour's public key can't be used.
         """
-        return pairwise_seed(self._key(other)[: PAIR_BYTES // 2], step, told)
+        return pairwise_seed(self._key(other)[:_HALF], step, told)
 
-    def encrypt_share(self, other: int, share: bytes, *, step: int, context: bytes) -> bytes:
-        """Encrypt a share for a neighbour, under a nonce that is drawn.
+    def own_tokens(
+        self, others: Iterable[int], *, step: int, nonce: bytes, bound: bytes
+    ) -> list[bytes]:
+        """Derive the tokens by which neighbours open this bakery's self-mask.
 
         Parameters
         ----------
-        other : int
-            The neighbour's place.
-        share : bytes
-            What it is to hold.
+        others : iterable of int
+            The neighbours' places.
         step : int
             Number of the step.
-        context : bytes
-            What both must agree on, or it can't be decrypted.
-
-        Returns
-        -------
-        bytes
-            Nonce and ciphertext. A nonce out of the step would repeat in a bakery whose state was
-            put back, and two shares under one nonce give each other away.
+        nonce : bytes
+            Of this bakery's vector.
+        bound : bytes
+            What both sides must agree on, or they have different tokens.
         """
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        bound = _number(self.place, step) + context
-        return nonce + self._cipher(other).encrypt(nonce, share, bound)
+        about = _about(self.place, step, nonce + bound)
+        return [share_token(self._key(other)[_HALF:], about) for other in others]
 
-    def decrypt_share(
-        self, other: int, encrypted: bytes, *, step: int, context: bytes
-    ) -> bytes | None:
-        """Decrypt a neighbour's share; None when it isn't one of this step and context."""
-        try:
-            nonce, content = encrypted[:NONCE_BYTES], encrypted[NONCE_BYTES:]
-            return self._cipher(other).decrypt(nonce, content, _number(other, step) + context)
-        except InvalidTag:
-            return None
+    def tokens_of(
+        self, nonces: Mapping[int, bytes], *, step: int, bound: bytes
+    ) -> tuple[bytes, ...]:
+        """Derive the tokens by which this bakery opens neighbours' self-masks.
 
-    def _cipher(self, other: int) -> AESGCM:
-        if other not in self._ciphers:
-            self._ciphers[other] = AESGCM(self._key(other)[PAIR_BYTES // 2 :])
-        return self._ciphers[other]
+        Parameters
+        ----------
+        nonces : mapping of int to bytes
+            Of the neighbours' vectors, by their places.
+        step : int
+            Number of the step.
+        bound : bytes
+            What both sides must agree on.
+        """
+        return tuple(
+            share_token(self._key(other)[_HALF:], _about(other, step, nonce + bound))
+            for other, nonce in nonces.items()
+        )
 
     def _key(self, other: int) -> bytes:
         if other not in self.known:
@@ -132,6 +125,6 @@ class PairKeys:
         return HKDF(hashes.SHA256(), PAIR_BYTES, self._cohort.digest, info).derive(shared)
 
 
-def _number(sender: int, step: int) -> bytes:
-    """Say whose share it is, of which step."""
-    return sender.to_bytes(4, "big") + step.to_bytes(8, "big")
+def _about(sender: int, step: int, rest: bytes) -> bytes:
+    """Say whose self-mask it is, and of which step."""
+    return sender.to_bytes(4, "big") + step.to_bytes(8, "big") + rest

@@ -1,22 +1,21 @@
-"""Seeds of masks: made, stretched to masks, shared among neighbours, reconstructed.
+"""Seeds of masks: made, stretched to masks, and tokens by which neighbours open them.
 
-Secrets come in and words, shares and seeds go out. All primitives are those of `cryptography`
-(HKDF, AES-256 in counter mode) and of `shamirs` (secret sharing); `SecAggClient` and
-`SecAggRound` stand on this module.
+Secrets come in; words, seeds and tokens go out. All primitives are keyed BLAKE2b (RFC 7693) of
+`hashlib` and AES-256-GCM of `cryptography`; `SecAggClient` and `SecAggRound` stand on this module,
+and on `mask_shares` for the sharing of self-masks.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from glean.privacy.mask_shares import FIELD, SHARE_BYTES
 
 Words = npt.NDArray[np.uint64]
 """A vector over the ring of integers modulo 2**64."""
@@ -24,16 +23,13 @@ Words = npt.NDArray[np.uint64]
 SEED_BYTES = 32
 """Of a pair's step seed: a key of AES-256."""
 
-SHARE_BYTES = 16
-"""Of a self-mask's seed, of each share of it, of its seal and of its commitment."""
+STEP_NONCE_BYTES = 16
+"""Drawn for each vector; a token opens the self-mask of the vector that goes with it only."""
 
-FIELD = 2**127 - 1
-"""A prime just below 16 bytes; self-mask seeds and their shares are residues of it."""
-
-_WORD_BYTES = 8
-_FROM_ZERO = modes.CTR(bytes(16))
-_STEP, _SELF = b"glean secure sums: step 2", b"glean secure sums: self 1"
-_SEAL, _COMMITMENT = b"glean secure sums: seal 1", b"glean secure sums: check 1"
+_WORD_BYTES, _TAG_BYTES = 8, 16
+_ONCE = bytes(12)  # each key encrypts once
+_STEP, _SELF = b"glean step 3", b"glean self 2"
+_TOKEN, _COMMITMENT = b"glean token 1", b"glean check 2"
 
 
 def pairwise_seed(pair_key: bytes, step: int, told: bytes = b"") -> bytes:
@@ -48,29 +44,55 @@ def pairwise_seed(pair_key: bytes, step: int, told: bytes = b"") -> bytes:
     told : bytes
         Digest of what the server told: two that were told different things derive other seeds.
     """
-    info = _STEP + step.to_bytes(8, "big") + told
-    return HKDFExpand(hashes.SHA256(), SEED_BYTES, info).derive(pair_key)
+    content = step.to_bytes(8, "big") + told
+    return hashlib.blake2b(content, key=pair_key, digest_size=SEED_BYTES, person=_STEP).digest()
 
 
 def self_key(seed: int) -> bytes:
     """Stretch a self-mask's seed to a key of the stream cipher."""
     content = seed.to_bytes(SHARE_BYTES, "big")
-    return HKDFExpand(hashes.SHA256(), SEED_BYTES, _SELF).derive(content)
+    return hashlib.blake2b(key=content, digest_size=SEED_BYTES, person=_SELF).digest()
 
 
-def mask_stream(key: bytes, length: int) -> Words:
-    """Stretch a key to a mask.
+def share_token(pair_key: bytes, about: bytes) -> bytes:
+    """Derive what a pair alone knows of one self-mask, by which its share is opened.
 
     Parameters
     ----------
-    key : bytes
-        32 bytes that are used for one mask only, which is why the counter may begin at 0.
-    length : int
-        Of the mask, in numbers.
+    pair_key : bytes
+        What the two share, and use for nothing else.
+    about : bytes
+        Whose self-mask, of which vector, step and words of the server.
     """
-    cipher = Cipher(algorithms.AES(key), _FROM_ZERO)
-    stream = cipher.encryptor().update(_zeros(length * _WORD_BYTES))
-    return np.frombuffer(stream, "<u8").astype(np.uint64, copy=False)
+    return hashlib.blake2b(about, key=pair_key, digest_size=SHARE_BYTES, person=_TOKEN).digest()
+
+
+class MaskStream:
+    """Stretches keys to masks of one length.
+
+    A mask is the key stream of AES-256 in counter mode, as GCM has it; its tag is left out. Each
+    key is used for one mask only, which is why the nonce may be zero.
+
+    Parameters
+    ----------
+    length : int
+        Of each mask, in numbers.
+    """
+
+    def __init__(self, length: int) -> None:
+        self._zeros = _zeros(length * _WORD_BYTES)
+        self._buffer = bytearray(length * _WORD_BYTES + _TAG_BYTES)
+        self._words = np.frombuffer(self._buffer, "<u8", length)
+
+    def of(self, key: bytes) -> Words:
+        """Stretch a key of 32 bytes; what is given is overwritten by the next call."""
+        AESGCM(key).encrypt_into(_ONCE, self._zeros, None, self._buffer)
+        return self._words.astype(np.uint64, copy=False)
+
+
+def mask_stream(key: bytes, length: int) -> Words:
+    """Stretch one key to a mask of so many numbers."""
+    return MaskStream(length).of(key)
 
 
 @lru_cache(maxsize=8)
@@ -83,98 +105,12 @@ def new_self_seed() -> int:
     return secrets.randbelow(FIELD)
 
 
-def share_seed(seed: int, *, holders: int, needed: int) -> tuple[bytes, ...]:
-    """Share a seed among holders by Shamir's scheme.
-
-    Returns
-    -------
-    tuple of bytes
-        Values at 1, 2, ...; any `needed` of them give the seed, fewer tell nothing about it.
-    """
-    import shamirs
-
-    found = shamirs.shares(seed, quantity=holders, modulus=FIELD, threshold=needed, compact=True)
-    return tuple(share[1].to_bytes(SHARE_BYTES, "big") for share in found)
-
-
-def seal(seed: int, shares: Sequence[bytes], *, step: int) -> bytes:
-    """Hide a seed behind all of its shares, so that who has them all needn't interpolate.
-
-    Interpolation takes milliseconds, a hash a microsecond. The seal tells nothing to anybody else:
-    who has fewer shares than are needed lacks at least one residue of 127 bits that is
-    uniform to him and goes into the hash, so that the pad is as random to him as the hash
-    function is; who has enough but not all could interpolate anyway.
-    """
-    pad = int.from_bytes(_pad(shares, step), "big")
-    return (seed ^ pad).to_bytes(SHARE_BYTES, "big")
+def new_nonce() -> bytes:
+    """Draw the nonce of a vector; one out of the step would repeat in a state that was put back."""
+    return secrets.token_bytes(STEP_NONCE_BYTES)
 
 
 def commit(seed: int, *, step: int) -> bytes:
     """Give a hash of a seed, by which a wrong share is noticed."""
-    return _hash(_COMMITMENT, step, seed.to_bytes(SHARE_BYTES, "big"))
-
-
-def reconstruct_seed(
-    shares: Mapping[int, bytes],
-    *,
-    holders: int,
-    needed: int,
-    sealed: bytes,
-    commitment: bytes,
-    step: int,
-) -> int | None:
-    """Find a seed from shares.
-
-    Parameters
-    ----------
-    shares : mapping of int to bytes
-        Those that are known, by their number from 1.
-    holders, needed : int
-        How many there are, and how many are needed.
-    sealed, commitment : bytes
-        What `seal` and `commit` gave.
-    step : int
-        What the seed is for.
-
-    Returns
-    -------
-    int or None
-        The seed; None when there are too few shares, or too many of them are wrong.
-    """
-    if len(shares) == holders:
-        values = [shares[number] for number in range(1, holders + 1)]
-        seed = int.from_bytes(sealed, "big") ^ int.from_bytes(_pad(values, step), "big")
-        if seed < FIELD and commit(seed, step=step) == commitment:
-            return seed
-    return _interpolated(shares, needed, commitment, step)
-
-
-def _interpolated(
-    shares: Mapping[int, bytes], needed: int, commitment: bytes, step: int
-) -> int | None:
-    """Try windows of shares until the commitment fits; the first does unless one is wrong."""
-    import shamirs
-
-    points = [
-        shamirs.share(number, value, FIELD)
-        for number, content in sorted(shares.items())
-        if (value := int.from_bytes(content, "big")) < FIELD
-    ]
-    if len(points) < needed:
-        return None
-    for start in range(len(points)):
-        window = (points[start:] + points[:start])[:needed]
-        seed = int(shamirs.interpolate(window, threshold=needed))
-        if commit(seed, step=step) == commitment:
-            return seed
-        if len(points) == needed:
-            break
-    return None
-
-
-def _pad(shares: Sequence[bytes], step: int) -> bytes:
-    return _hash(_SEAL, step, b"".join(shares))
-
-
-def _hash(context: bytes, step: int, content: bytes) -> bytes:
-    return hashlib.sha256(context + step.to_bytes(8, "big") + content).digest()[:SHARE_BYTES]
+    content = step.to_bytes(8, "big") + seed.to_bytes(SHARE_BYTES, "big")
+    return hashlib.blake2b(content, digest_size=SHARE_BYTES, person=_COMMITMENT).digest()

@@ -19,23 +19,17 @@ from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyPair
-from glean.privacy.mask_messages import (
-    NO_SHARE,
-    MaskedInput,
-    SeedRequest,
-    UnmaskReply,
-    UnmaskRequest,
-)
+from glean.privacy.mask_messages import MaskedInput, SeedRequest, UnmaskReply, UnmaskRequest
 from glean.privacy.mask_pairs import PairKeys
 from glean.privacy.mask_seeds import (
+    MaskStream,
     Words,
     commit,
-    mask_stream,
+    new_nonce,
     new_self_seed,
-    seal,
     self_key,
-    share_seed,
 )
+from glean.privacy.mask_shares import corrections
 from glean.privacy.step_context import DIGEST_BYTES, UNBOUND, StepContext
 
 _STEPS = 1 << 64
@@ -56,7 +50,7 @@ class StepMemory:
     context : StepContext
         What it was told.
     opened : bytes
-        SHA-256 of the encrypted shares that it has opened, 32 bytes; zeros before.
+        SHA-256 of the nonces whose vectors it has helped to open, 32 bytes; zeros before.
     """
 
     step: int = 0
@@ -152,21 +146,16 @@ class SecAggClient:
         neighbours = self._admitted(step, participants)
         context.check(participants)
         self.memory = StepMemory(step, participants, context=context)
-        seed = new_self_seed()
-        masked = vector + mask_stream(self_key(seed), len(vector))
+        seed, nonce, bound = new_self_seed(), new_nonce(), self.bound
+        masks = MaskStream(len(vector))
+        masked: Words = vector + masks.of(self_key(seed))
         for other in neighbours:  # of a pair the one adds what the other subtracts
-            mask = mask_stream(self.keys.seed(other, step, context.digest), len(vector))
+            mask = masks.of(self.keys.seed(other, step, context.digest))
             (np.add if self.place < other else np.subtract)(masked, mask, out=masked)
-        shares = share_seed(
-            seed, holders=len(neighbours), needed=self.cohort.threshold(len(neighbours))
-        )
-        bound = self._bound
-        encrypted_shares = tuple(
-            self.keys.encrypt_share(other, share, step=step, context=bound)
-            for other, share in zip(neighbours, shares, strict=True)
-        )
-        sealed = seal(seed, shares, step=step)
-        return MaskedInput(step, sealed, commit(seed, step=step), encrypted_shares, masked)
+        tokens = self.keys.own_tokens(neighbours, step=step, nonce=nonce, bound=bound)
+        needed = self.cohort.threshold(len(neighbours))
+        corrected = corrections(seed, tokens, needed=needed)
+        return MaskedInput(step, nonce, commit(seed, step=step), corrected, masked)
 
     def unmask(self, request: UnmaskRequest) -> UnmaskReply:
         """Reveal what a sum needs of this bakery: of each neighbour a seed or a share, never both.
@@ -221,20 +210,16 @@ class SecAggClient:
             raise self._refusal("it contradicts an earlier one on who sent")
         self._hidden(sent)
         neighbours = self.cohort.neighbours_in(self.place, sent)
-        if len(neighbours) != len(request.encrypted_shares):
+        if len(neighbours) != len(request.nonces):
             raise self._refusal(
-                f"{len(request.encrypted_shares)} shares came of {len(neighbours)} neighbours"
+                f"{len(request.nonces)} nonces came of {len(neighbours)} neighbours"
             )
-        opened = hashlib.sha256(b"".join(request.encrypted_shares)).digest()
+        opened = hashlib.sha256(b"".join(request.nonces)).digest()
         if self.memory.opened not in (StepMemory.opened, opened):
-            raise self._refusal("other shares of the same step were revealed before")
+            raise self._refusal("shares of other vectors of the same step were revealed before")
         self.memory = replace(self.memory, sent=sent, opened=opened)
-        bound = self._bound
-        decrypted = (
-            self.keys.decrypt_share(other, encrypted, step=request.step, context=bound)
-            for other, encrypted in zip(neighbours, request.encrypted_shares, strict=True)
-        )
-        found = tuple(NO_SHARE if share is None else share for share in decrypted)
+        nonces = dict(zip(neighbours, request.nonces, strict=True))
+        found = self.keys.tokens_of(nonces, step=request.step, bound=self.bound)
         return UnmaskReply(request.step, SeedRequest.SHARES, found)
 
     def _admitted(self, step: int, participants: int) -> tuple[int, ...]:
@@ -274,10 +259,10 @@ class SecAggClient:
             )
 
     @property
-    def _bound(self) -> bytes:
-        """What a share is bound to: who takes part in the step, and what was told of it."""
+    def bound(self) -> bytes:
+        """What tokens are bound to: who takes part in the step, and what was told of it."""
         participants = self.memory.participants.to_bytes(self.cohort.bitmap_bytes, "big")
-        return participants + self.memory.context.digest
+        return hashlib.sha256(participants + self.memory.context.digest).digest()
 
     def _refusal(self, found: str) -> SecureSumError:
         return SecureSumError(

@@ -21,13 +21,13 @@ from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_messages import (
-    NO_SHARE,
     MaskedInput,
     SeedRequest,
     UnmaskReply,
     UnmaskRequest,
 )
-from glean.privacy.mask_seeds import Words, mask_stream, reconstruct_seed, self_key
+from glean.privacy.mask_seeds import MaskStream, Words, commit, self_key
+from glean.privacy.mask_shares import reconstruct_seed
 
 
 class SecAggRound:
@@ -84,10 +84,11 @@ class SecAggRound:
                 f"a second or late vector of {bakery!r}", "one each, before unmask requests"
             )
         neighbours = self.cohort.neighbours_in(place, self.participants)
-        found = (masked_input.step, len(masked_input.vector), len(masked_input.encrypted_shares))
-        wanted = (self.step, self._length, len(neighbours))
+        found = (masked_input.step, len(masked_input.vector), len(masked_input.corrections))
+        spare = len(neighbours) - self.cohort.threshold(len(neighbours))
+        wanted = (self.step, self._length, spare + 1)
         if found != wanted:
-            raise self._error(f"step, length and shares {found} of {bakery!r}", f"{wanted}")
+            raise self._error(f"step, length and corrections {found} of {bakery!r}", f"{wanted}")
         self._masked[place] = masked_input
 
     def unmask_requests(self) -> dict[str, UnmaskRequest]:
@@ -113,7 +114,7 @@ class SecAggRound:
             self._open = self._about(self._counted)
         return {
             self.cohort.names[place]: UnmaskRequest(
-                self.step, self._asked, bitmap, self._encrypted_shares(place)
+                self.step, self._asked, bitmap, self._nonces(place)
             )
             for place in self._open
         }
@@ -145,7 +146,7 @@ class SecAggRound:
         for other, secret in zip(about, reply.secrets, strict=True):
             if reply.asked is SeedRequest.SEEDS:
                 self._seeds[place, other] = secret
-            elif secret != NO_SHARE:
+            else:
                 self._shares.setdefault(other, {})[self._number(other, place)] = secret
 
     def result(self) -> Words:
@@ -163,31 +164,29 @@ class SecAggRound:
             shares are wrong.
         """
         assert self._asked is SeedRequest.SHARES, "unmask requests come before the result"
-        total = np.zeros(self._length, np.uint64)
+        total, masks = np.zeros(self._length, np.uint64), MaskStream(self._length)
         for place in _places(self._counted):
             np.add(total, self._masked[place].vector, out=total)
-            np.subtract(total, mask_stream(self._self_key(place), self._length), out=total)
+            np.subtract(total, masks.of(self._self_key(place)), out=total)
         for (place, other), seed in self._seeds.items():
             if self._counted >> place & 1:
-                mask = mask_stream(seed, self._length)
+                mask = masks.of(seed)
                 (np.subtract if place < other else np.add)(total, mask, out=total)
         return total
 
     def _self_key(self, place: int) -> bytes:
         masked_input, shares = self._masked[place], self._shares.get(place, {})
-        needed = self.cohort.threshold(len(masked_input.encrypted_shares))
+        holders = len(self.cohort.neighbours_in(place, self.participants))
+        needed = self.cohort.threshold(holders)
         seed = reconstruct_seed(
             shares,
-            holders=len(masked_input.encrypted_shares),
+            masked_input.corrections,
             needed=needed,
-            sealed=masked_input.sealed,
-            commitment=masked_input.commitment,
-            step=self.step,
+            fits=lambda found: commit(found, step=self.step) == masked_input.commitment,
         )
         if seed is None:
             raise self._error(
-                f"{len(shares)} of {len(masked_input.encrypted_shares)} shares of "
-                f"{self.cohort.names[place]!r}",
+                f"{len(shares)} of {holders} shares of {self.cohort.names[place]!r}",
                 f"{needed} or more that fit. The step has no sum; go on with those who are left",
             )
         return self_key(seed)
@@ -222,14 +221,11 @@ class SecAggRound:
         )
         return {place: others for place, others in found if others}
 
-    def _encrypted_shares(self, holder: int) -> tuple[bytes, ...]:
-        """Give the encrypted shares that a request takes to a bakery, in their senders' order."""
+    def _nonces(self, holder: int) -> tuple[bytes, ...]:
+        """Give the nonces that a request takes to a bakery, in their senders' order."""
         if self._asked is SeedRequest.SEEDS:
             return ()
-        senders = self._open[holder]
-        return tuple(
-            self._masked[at].encrypted_shares[self._number(at, holder) - 1] for at in senders
-        )
+        return tuple(self._masked[sender].nonce for sender in self._open[holder])
 
     def _number(self, sender: int, holder: int) -> int:
         """Give the number from 1 that a holder's share has among those of a sender."""

@@ -11,9 +11,10 @@ import pytest
 
 from glean.errors import GleanError
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
-from glean.privacy.mask_seeds import mask_stream, reconstruct_seed, self_key
+from glean.privacy.mask_seeds import mask_stream, new_self_seed, self_key
+from glean.privacy.mask_shares import FIELD
 from glean.privacy.step_context import StepContext
-from tests.secagg_clients import agreed, shares_of
+from tests.secagg_clients import agreed, opened_seed, shares_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
 VICTIM = 0
@@ -90,14 +91,8 @@ class _Step:
     def read_victim(self, seeds: Mapping[int, bytes], shares: Mapping[int, bytes]) -> bool:
         """Take off the victim's masks, with what was given away."""
         sent, others = self.masked[VICTIM], len(self.clients) - 1
-        seed = reconstruct_seed(
-            shares,
-            holders=others,
-            needed=self.clients[0].cohort.threshold(others),
-            sealed=sent.sealed,
-            commitment=sent.commitment,
-            step=1,
-        )
+        needed = self.clients[0].cohort.threshold(others)
+        seed = opened_seed(sent, shares, needed=needed)
         if seed is None or len(seeds) < others:
             return False
         vector = sent.vector - mask_stream(self_key(seed), 2)
@@ -127,3 +122,31 @@ def test_without_a_colluder_nobody_is_exposed(at_least: int) -> None:
         if bakeries >= at_least
         for told in range(bakeries)
     )
+
+
+@pytest.mark.parametrize("bakeries", [4, 7, 12])
+def test_a_bakery_that_opened_its_own_self_mask_would_be_read_without_a_colluder(
+    bakeries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are told that it's gone, it is told that all sent: so it is never asked for it.
+
+    Its self-mask is in its neighbours' hands, who give that or their pairs' seeds.
+    """
+    drawn: list[int] = []
+
+    def remembered() -> int:
+        drawn.append(new_self_seed())
+        return drawn[-1]
+
+    monkeypatch.setattr("glean.privacy.secagg_client.new_self_seed", remembered)
+    played = _Step(bakeries, 3)
+    bare = played.masked[VICTIM].vector
+    for k in range(1, bakeries):
+        (pair,) = played.seeds_of(k, gone=[VICTIM]).values()
+        bare = bare - mask_stream(pair, 2)
+    victim = played.clients[VICTIM]
+    given = victim.unmask(shares_of(victim, played.masked, played.everybody)).secrets
+    own = mask_stream(self_key(drawn[VICTIM]), 2)
+    tried = [mask_stream(self_key(int.from_bytes(each, "big") % FIELD), 2) for each in given]
+    assert not any((bare - mask == WORD).any() for mask in tried)
+    assert (bare - own == WORD).all()  # so the test would have noticed

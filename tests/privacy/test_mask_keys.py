@@ -143,7 +143,7 @@ def messages() -> list[tuple[Callable[[bytes], object], bytes]]:
     masked = secagg_clients[0].mask(
         np.arange(3, dtype=np.uint64), step=7, participants=cohort.everybody
     )
-    request = UnmaskRequest(7, SeedRequest.SHARES, 0b1011, masked.encrypted_shares[:2])
+    request = UnmaskRequest(7, SeedRequest.SHARES, 0b1011, (masked.nonce,) * 2)
     return [
         (KeyAdvertisement.from_bytes, signed(members()[0]).to_bytes()),
         (KeyAdvertisement.from_bytes, secagg_clients[0].key_pair.advertisement.to_bytes()),

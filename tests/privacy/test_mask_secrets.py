@@ -17,13 +17,12 @@ from glean.privacy.mask_seeds import (
     mask_stream,
     new_self_seed,
     pairwise_seed,
-    reconstruct_seed,
     self_key,
 )
 from glean.privacy.mask_serialization import read_client, write_client
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.secagg_round import SecAggRound
-from tests.secagg_clients import agreed, plain_sum, refusal, vectors
+from tests.secagg_clients import agreed, opened_seed, plain_sum, refusal, shares_of, vectors
 
 COUNT, WORDS, STEPS, VICTIM = 6, 4096, 10, 2
 ALMOST_NEVER = 1e-7
@@ -67,21 +66,16 @@ class Server:
 
     def self_seed(self, step: int, sender: int) -> int | None:
         sent = self.masked[step, sender]
-        return reconstruct_seed(
-            self.shares(step, sender),
-            holders=len(sent.encrypted_shares),
-            needed=self.secagg_clients[0].cohort.threshold(len(sent.encrypted_shares)),
-            sealed=sent.sealed,
-            commitment=sent.commitment,
-            step=step,
-        )
+        cohort = self.secagg_clients[0].cohort
+        needed = cohort.threshold(len(cohort.neighbours[sender]))
+        return opened_seed(sent, self.shares(step, sender), needed=needed)
 
     def keys(self) -> set[bytes]:
         """Every key of a mask that it has, or gets by deriving from what it has."""
         revealed = {secret for answer in self.answers.values() for secret in answer.secrets}
-        revealed |= {sent.sealed for sent in self.masked.values()}
+        revealed |= {sent.nonce for sent in self.masked.values()}
         revealed |= {sent.commitment for sent in self.masked.values()}
-        revealed |= {box for sent in self.masked.values() for box in sent.encrypted_shares}
+        revealed |= {one for sent in self.masked.values() for one in sent.corrections}
         opened = [self.self_seed(*place) for place in self.masked]
         derived = {pairwise_seed(key, step) for key in revealed for step in range(1, STEPS + 1)}
         return revealed | derived | {self_key(seed) for seed in opened if seed is not None}
@@ -176,15 +170,10 @@ def _stubborn(server: Server) -> None:
     """Ask everybody for the missing halves: old steps' seeds, and shares of the late vector."""
     everybody = server.secagg_clients[0].cohort.everybody
     for secagg_client in server.secagg_clients:
-        encrypted_shares = tuple(
-            server.masked[STEPS, sender].encrypted_shares[
-                secagg_client.cohort.neighbours[sender].index(secagg_client.place)
-            ]
-            for sender in secagg_client.cohort.neighbours[secagg_client.place]
-        )
+        late = [server.masked[STEPS, place] for place in range(COUNT)]
         requests = [UnmaskRequest(step, SeedRequest.SEEDS, 1 << VICTIM) for step in range(1, STEPS)]
         if secagg_client.place != VICTIM:
-            requests.append(UnmaskRequest(STEPS, SeedRequest.SHARES, everybody, encrypted_shares))
+            requests.append(shares_of(secagg_client, late, everybody, step=STEPS))
         for request in requests:
             refusal(
                 lambda secagg_client=secagg_client, request=request: secagg_client.unmask(request)
@@ -216,16 +205,9 @@ def _tellings(state: bytes, masked: list[MaskedInput]) -> list[tuple[int, int]]:
     found = [(0, 0)]
     for gone, sent in itertools.product(range(16), range(16)):
         secagg_client = read_client(state)
-        near = secagg_client.cohort.neighbours_in(secagg_client.place, sent)
-        encrypted_shares = tuple(
-            masked[sender].encrypted_shares[
-                secagg_client.cohort.neighbours[sender].index(secagg_client.place)
-            ]
-            for sender in near
-        )
         try:
             secagg_client.unmask(UnmaskRequest(1, SeedRequest.SEEDS, gone))
-            secagg_client.unmask(UnmaskRequest(1, SeedRequest.SHARES, sent, encrypted_shares))
+            secagg_client.unmask(shares_of(secagg_client, masked, sent))
         except SecureSumError:
             continue
         found.append((gone, sent))

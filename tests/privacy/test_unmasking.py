@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glean.privacy.mask_messages import NO_SHARE, SeedRequest, UnmaskRequest
-from glean.privacy.secagg_client import SecAggClient
+from glean.privacy.mask_messages import MaskedInput, SeedRequest, UnmaskRequest
+from glean.privacy.secagg_client import SecAggClient, StepMemory
 from tests.secagg_clients import (
     agreed,
-    encrypted_shares_for,
     masked_by_all,
+    nonces_for,
+    opened_seed,
     refusal,
     restarted,
     shares_of,
@@ -71,13 +74,10 @@ def test_no_sequence_of_requests_gets_both(requests: list[tuple[SeedRequest, int
     masked = masked_by_all(secagg_clients, vectors(6, length=1))
     secagg_client, told = secagg_clients[2], {SeedRequest.SEEDS: 0, SeedRequest.SHARES: 0}
     for asked, bitmap in requests:
-        encrypted_shares = (
-            encrypted_shares_for(secagg_client, masked, bitmap)
-            if asked is SeedRequest.SHARES
-            else ()
-        )
+        shared = asked is SeedRequest.SHARES
+        nonces = nonces_for(secagg_client, masked, bitmap & 0b111111) if shared else ()
         try:
-            secagg_client.unmask(UnmaskRequest(1, asked, bitmap, encrypted_shares))
+            secagg_client.unmask(UnmaskRequest(1, asked, bitmap, nonces))
         except Exception as error:  # noqa: BLE001
             assert type(error).__name__ == "SecureSumError"  # noqa: PT017
         else:
@@ -111,7 +111,7 @@ def test_no_sequence_of_requests_gets_both(requests: list[tuple[SeedRequest, int
             "doesn't count 'bakery 000' among the senders",
         ),
         (UnmaskRequest(2, SeedRequest.SHARES, 0b00011), "found 2 bakeries"),
-        (UnmaskRequest(2, SeedRequest.SHARES, 0b11111), "0 shares came of 4 neighbours"),
+        (UnmaskRequest(2, SeedRequest.SHARES, 0b11111), "0 nonces came of 4 neighbours"),
     ],
 )
 def test_a_bakery_refuses_to_reveal(asked: UnmaskRequest, words: str) -> None:
@@ -130,25 +130,58 @@ def test_who_was_told_of_other_participants_gives_no_share() -> None:
     """A server that makes bakeries mask with different ones can't open their self-masks."""
     secagg_clients = agreed(6)
     vector = np.zeros(1, np.uint64)
-    everybody = [m.mask(vector, step=1, participants=0b111111) for m in secagg_clients[:5]]
+    masked = [m.mask(vector, step=1, participants=0b111111) for m in secagg_clients[:5]]
     secagg_clients[5].mask(vector, step=1, participants=0b111101)
-    box = everybody[0].encrypted_shares[-1]
-    request = UnmaskRequest(
-        1,
-        SeedRequest.SHARES,
-        0b111101,
-        (box, *encrypted_shares_for(secagg_clients[5], everybody, 0b11100)),
-    )
-    assert secagg_clients[5].unmask(request).secrets == (NO_SHARE,) * 4
+    request = shares_of(secagg_clients[5], masked, 0b011101)
+    given = secagg_clients[5].unmask(replace(request, bitmap=0b111101)).secrets
+    used = {one.place: own_tokens(one, masked[one.place])[-1] for one in secagg_clients[:5]}
+    assert not {*given} & {*used.values()}
+    assert used[0] == own_token_of(secagg_clients[5], masked[0], sender=0, participants=0b111111)
 
 
 def test_a_share_of_another_step_is_not_opened() -> None:
     """Or a server could collect the shares of an old step in a new one."""
     secagg_clients = agreed(3)
     old = masked_by_all(secagg_clients, vectors(3), step=1)
-    new = masked_by_all(secagg_clients, vectors(3), step=2)
-    answer = secagg_clients[0].unmask(
-        shares_of(secagg_clients[0], [old[0], old[1], new[2]], 0b111, step=2)
-    )
-    assert answer.secrets[0] == NO_SHARE
-    assert answer.secrets[1] != NO_SHARE
+    used = [own_tokens(one, sent)[0] for one, sent in zip(secagg_clients, old, strict=True)]
+    masked_by_all(secagg_clients, vectors(3), step=2)
+    given = secagg_clients[0].unmask(shares_of(secagg_clients[0], old, 0b111, step=2)).secrets
+    assert not {*given} & {*used}
+    assert opened_seed(old[1], {1: used[1], 2: given[1]}, needed=2) is None
+
+
+def test_a_token_opens_the_vector_that_its_nonce_came_with() -> None:
+    """Any two of three open a self-mask, and with tokens of another nonce nobody does."""
+    secagg_clients = agreed(4)
+    masked = masked_by_all(secagg_clients, vectors(4))
+    tokens = dict(enumerate(own_tokens(secagg_clients[3], masked[3]), start=1))
+    seeds = {
+        opened_seed(masked[3], {number: tokens[number] for number in numbers}, needed=2)
+        for numbers in itertools.combinations(tokens, 2)
+    }
+    assert len(seeds) == 1
+    assert None not in seeds
+    elsewhere = replace(masked[3], nonce=bytes(16))
+    others = dict(enumerate(own_tokens(secagg_clients[3], elsewhere), start=1))
+    assert not {*others.values()} & {*tokens.values()}
+    assert opened_seed(masked[3], {1: tokens[1], 2: others[2]}, needed=2) is None
+
+
+def own_tokens(sender: SecAggClient, sent: MaskedInput) -> list[bytes]:
+    """The tokens that its sender has of a vector, after it was masked, by neighbour."""
+    near = sender.cohort.neighbours_in(sender.place, sender.memory.participants)
+    bound = sender.bound
+    return sender.keys.own_tokens(near, step=sent.step, nonce=sent.nonce, bound=bound)
+
+
+def own_token_of(
+    holder: SecAggClient, sent: MaskedInput, *, sender: int, participants: int
+) -> bytes:
+    """What a holder would give of a vector if it had been told of these participants."""
+    again = agreed_again(holder, sent.step, participants)
+    return again.keys.tokens_of({sender: sent.nonce}, step=sent.step, bound=again.bound)[0]
+
+
+def agreed_again(holder: SecAggClient, step: int, participants: int) -> SecAggClient:
+    memory = StepMemory(step, participants)
+    return SecAggClient(holder.key_pair, holder.cohort, memory=memory)
