@@ -43,6 +43,8 @@ class Cost:
         Most memory that the process held at once.
     model : str
         SHA-256 of the last round's model.
+    wape : float
+        Of the last round's model on validation windows.
     process_s : float
         Wall time of the whole process, its start and imports included.
     """
@@ -52,6 +54,7 @@ class Cost:
     cpu_s: float
     peak_gib: float
     model: str
+    wape: float = float("nan")
     process_s: float = 0.0
 
 
@@ -100,6 +103,7 @@ def measure(bakeries: int, config: Config, scratch: Path) -> Cost:
         cpu_s=time.process_time() - start,
         peak_gib=_peak_bytes() / _GIB,
         model=hashlib.sha256(federation.checkpoints()[-1]).hexdigest(),
+        wape=federation.validation_curve()[-1],
     )
 
 

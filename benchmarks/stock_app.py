@@ -43,6 +43,8 @@ class StockRound:
         In `aggregate_train` so far.
     bytes_down, bytes_up : int
         Payload so far; 0 on Ray, where they aren't counted.
+    wape : float
+        Of the round's model on validation windows.
     """
 
     round: int
@@ -50,6 +52,7 @@ class StockRound:
     aggregation_s: float = 0.0
     bytes_down: int = 0
     bytes_up: int = 0
+    wape: float = float("nan")
 
 
 class ReportingBagging(FedXgbBagging):
@@ -89,17 +92,26 @@ class ReportingBagging(FedXgbBagging):
     ) -> MetricRecord | None:
         """End the round."""
         metrics = super().aggregate_evaluate(server_round, replies)
-        self._write(server_round)
+        self._write(server_round, _wape(metrics))
         return metrics
 
-    def _write(self, number: int) -> None:
+    def _write(self, number: int, wape: float = float("nan")) -> None:
         down = up = 0
         if isinstance(self._grid, MeteredGrid):
             spent = self._grid.so_far()
             down, up = spent.bytes_down, spent.bytes_up
-        row = StockRound(number, time.time(), self._aggregation_s, down, up)
+        row = StockRound(number, time.time(), self._aggregation_s, down, up, wape)
         with self._report.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(row)) + "\n")
+
+
+def _wape(metrics: MetricRecord | None) -> float:
+    """All weigh the same, so that the quotient of means is that of sums."""
+    found = dict(metrics or {})
+    error, units = found.get("abs_error"), found.get("units")
+    assert isinstance(error, float), found
+    assert isinstance(units, float), found
+    return error / units
 
 
 def _settings() -> RunSettings:

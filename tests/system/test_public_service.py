@@ -96,7 +96,7 @@ class Operator:
         """Its SuperLink's process."""
         for process in processes.descendants():
             words = process.cmdline()
-            if any("flower-superlink" in word for word in words[:2]):
+            if any("superlink_process" in word for word in words[:4]):
                 return process
         raise AssertionError("no SuperLink")
 
