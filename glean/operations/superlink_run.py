@@ -12,6 +12,7 @@ from glean.errors import FederationError
 from glean.federation.launch.connections import find_connection, served_home
 from glean.federation.launch.deployment_run import RunOutcome, flwr_cli_of, follow_run
 from glean.federation.launch.flower_app import app_config, copy_app
+from glean.federation.launch.flwr_cli import FlwrCli, SuperLinkGoneError
 from glean.federation.launch.reachability import check_reachable
 from glean.operations.cut_off_deployment import (
     MOST_RESUMES,
@@ -89,8 +90,9 @@ def run_deployment(
     """Submit a run and follow it to its end; one that is cut off goes on by itself.
 
     That is where its process or its SuperLink was killed, and its folder is on this machine: then
-    another run takes over its last checkpoint, a limited number of times. A run that failed by
-    itself, or that somebody stopped, has ended.
+    another run takes over its last checkpoint, a limited number of times. A service's SuperLink
+    that goes before the run has a folder has forgotten it, so that it begins anew. A run that
+    failed by itself, or that somebody stopped, has ended.
 
     Parameters
     ----------
@@ -111,18 +113,13 @@ def run_deployment(
         Flower refused it, or the SuperLink can't be reached any more.
     """
     for left in range(MOST_RESUMES, -1, -1):
-        lost: FederationError | None = None
-        run_id = _submit(prepared, scratch)
+        run_id = _submit_where_there(prepared, scratch, say)
         started(run_id)
-        try:
-            follow_run(
-                flwr_cli_of(prepared.connection, scratch, prepared.home),
-                run_id,
-                say,
-                outcome=outcome,
-            )
-        except FederationError as error:
-            lost = error
+        lost = _watch(prepared, scratch, run_id, say, outcome)
+        if left and _forgotten(prepared, scratch, run_id, lost, outcome):
+            say("the SuperLink was killed, and the run with it: it begins anew")
+            outcome.forget()
+            continue
         folder = cut_off_folder(outcome, run_id, lost) if left else None
         if folder is None or not put_down(folder):
             break
@@ -135,12 +132,65 @@ def run_deployment(
     return outcome
 
 
+def _submit_where_there(
+    prepared: PreparedDeployment, scratch: Path, say: Callable[[str], None]
+) -> int:
+    """Submit a run; a service's SuperLink that has gone is waited for."""
+    for _ in range(MOST_RESUMES):
+        try:
+            return _submit(prepared, scratch)
+        except SuperLinkGoneError:
+            # Another one may have taken the run; a service's forgets all when it goes.
+            if prepared.home is None:
+                raise
+            say("the SuperLink has gone; the run begins once it is back")
+            await_superlink(prepared.connection, prepared.home)
+    return _submit(prepared, scratch)
+
+
 def _submit(prepared: PreparedDeployment, scratch: Path) -> int:
-    cli = flwr_cli_of(prepared.connection, scratch, prepared.home)
     # All of it: a bakery whose node runs the installed Glean doesn't read the app's own defaults.
     run_config = {**app_config(), **prepared.overrides}
     shutil.rmtree(scratch / "app", ignore_errors=True)
-    return cli.submit(copy_app(scratch), run_config=run_config)
+    return _cli(prepared, scratch).submit(copy_app(scratch), run_config=run_config)
+
+
+def _watch(
+    prepared: PreparedDeployment,
+    scratch: Path,
+    run_id: int,
+    say: Callable[[str], None],
+    outcome: RunOutcome,
+) -> FederationError | None:
+    """Follow a run to its end; why it was lost sight of."""
+    try:
+        follow_run(_cli(prepared, scratch), run_id, say, outcome=outcome)
+    except FederationError as error:
+        return error
+    return None
+
+
+def _forgotten(
+    prepared: PreparedDeployment,
+    scratch: Path,
+    run_id: int,
+    lost: FederationError | None,
+    outcome: RunOutcome,
+) -> bool:
+    """Whether a run went with a service's SuperLink before anything was known of it here."""
+    at_a_service = prepared.home is not None
+    if not (at_a_service and isinstance(lost, SuperLinkGoneError)) or outcome.here(run_id):
+        return False
+    await_superlink(prepared.connection, prepared.home)
+    try:
+        _cli(prepared, scratch).status(run_id)
+    except FederationError:
+        return True
+    return False
+
+
+def _cli(prepared: PreparedDeployment, scratch: Path) -> FlwrCli:
+    return flwr_cli_of(prepared.connection, scratch, prepared.home)
 
 
 def stop_deployment(connection: str, run_id: int, scratch: Path, home: Path | None = None) -> None:

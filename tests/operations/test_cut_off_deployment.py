@@ -11,13 +11,15 @@ from unittest import mock
 import pytest
 
 from glean.errors import FederationError
-from glean.federation.launch.deployment_run import STOPPED, RunOutcome
+from glean.federation.launch.deployment_run import STOPPED, RunOutcome, flwr_cli_of
+from glean.federation.launch.flwr_cli import SuperLinkGoneError
 from glean.operations import cut_off_deployment, superlink_run
 from glean.operations.cut_off_deployment import GOES_ON, MOST_RESUMES
 from glean.operations.superlink_run import PreparedDeployment, run_deployment
 from glean.runs.folder import RunFolder
 from glean.runs.index import read_run
 from glean.runs.process_tree import this_process
+from tests.processes import free_port
 
 Ending = Callable[[RunOutcome, Path], None]
 LOST = "the SuperLink doesn't answer"
@@ -26,12 +28,18 @@ LOST = "the SuperLink doesn't answer"
 class Deployment:
     """Stands in for a SuperLink: each run ends as the next of `endings` says."""
 
-    def __init__(self, results: Path, *endings: Ending) -> None:
+    def __init__(self, results: Path, *endings: Ending, home: Path | None = None) -> None:
         self.results = results
         self.endings = list(endings)
+        self.home = home
+        self.gone = 0
+        self.known = False
         self.submitted: list[dict[str, Any]] = []
 
     def submit(self, prepared: PreparedDeployment, _scratch: Path) -> int:
+        if self.gone:
+            self.gone -= 1
+            raise SuperLinkGoneError(LOST)
         self.submitted.append(dict(prepared.overrides))
         return len(self.submitted)
 
@@ -44,13 +52,18 @@ class Deployment:
         outcome.results = folder
         self.endings.pop(0)(outcome, folder)
 
+    def cli(self, *_: object) -> mock.Mock:
+        unknown = None if self.known else FederationError("no such run")
+        return mock.Mock(status=mock.Mock(side_effect=unknown, return_value="running"))
+
     def run(self, tmp_path: Path) -> tuple[RunOutcome, list[str]]:
         outcome, said = RunOutcome(), list[str]()
-        prepared = PreparedDeployment("bakeries", {"seed": 3, "round-timeout-s": 9})
+        prepared = PreparedDeployment("bakeries", {"seed": 3, "round-timeout-s": 9}, self.home)
         with (
             mock.patch.object(superlink_run, "_submit", self.submit),
             mock.patch.object(superlink_run, "follow_run", self.watch),
             mock.patch.object(superlink_run, "await_superlink"),
+            mock.patch.object(superlink_run, "flwr_cli_of", self.cli),
             mock.patch.object(cut_off_deployment, "deployment_overrides", dict),
         ):
             run_deployment(
@@ -65,6 +78,11 @@ def completed(outcome: RunOutcome, _: Path) -> None:
 
 def lost(_outcome: RunOutcome, _: Path) -> None:
     raise FederationError(LOST)
+
+
+def unknown(outcome: RunOutcome, _: Path) -> None:
+    outcome.results = None
+    raise SuperLinkGoneError(LOST)
 
 
 def ended_for(reason: str) -> Ending:
@@ -130,3 +148,47 @@ def test_a_run_whose_process_goes_on_isn_t_started_twice(
     with pytest.raises(FederationError, match=LOST):
         there.run(tmp_path)
     assert len(there.submitted) == 1
+
+
+def test_a_run_that_went_with_its_superlink_begins_anew(tmp_path: Path) -> None:
+    """Before its folder was known here: a service's SuperLink has forgotten it."""
+    there = Deployment(tmp_path, unknown, completed, home=tmp_path)
+    outcome, said = there.run(tmp_path)
+    assert outcome.completed
+    assert there.submitted[1] == there.submitted[0]
+    assert any("it begins anew" in line for line in said)
+
+
+@pytest.mark.parametrize(("at_a_service", "known"), [(False, False), (True, True)])
+def test_a_run_that_may_go_on_isn_t_started_twice(
+    tmp_path: Path, *, at_a_service: bool, known: bool
+) -> None:
+    """Another SuperLink keeps its runs in a file; and one that only didn't answer has it still."""
+    there = Deployment(tmp_path, unknown, home=tmp_path if at_a_service else None)
+    there.known = known
+    with pytest.raises(SuperLinkGoneError):
+        there.run(tmp_path)
+    assert len(there.submitted) == 1
+
+
+def test_a_run_waits_for_a_service_s_superlink_that_has_gone(tmp_path: Path) -> None:
+    """Killed while the run was handed to it."""
+    there = Deployment(tmp_path, completed, home=tmp_path)
+    there.gone = 2
+    outcome, said = there.run(tmp_path)
+    assert outcome.completed
+    assert sum("once it is back" in line for line in said) == 2
+    elsewhere = Deployment(tmp_path / "elsewhere", completed)
+    elsewhere.gone = 1
+    with pytest.raises(SuperLinkGoneError):
+        elsewhere.run(tmp_path)
+
+
+def test_flower_s_words_for_a_superlink_that_has_gone_are_known(tmp_path: Path) -> None:
+    """Of the installed version."""
+    (tmp_path / "config.toml").write_text(
+        f'[superlink.bakeries]\naddress = "127.0.0.1:{free_port()}"\ninsecure = true\n'
+    )
+    cli = flwr_cli_of("bakeries", tmp_path, tmp_path)
+    with pytest.raises(SuperLinkGoneError, match="flwr list failed"):
+        cli.status(1)

@@ -13,6 +13,13 @@ from typing import Any
 from glean.errors import FederationError
 from glean.settings import ConfigValue
 
+_GONE = "Connection to the SuperLink is unavailable"
+"""Flower's words for it."""
+
+
+class SuperLinkGoneError(FederationError):
+    """Nobody answers at the SuperLink's address."""
+
 
 @dataclass(frozen=True)
 class FlwrCli:
@@ -58,7 +65,8 @@ class FlwrCli:
         Raises
         ------
         FederationError
-            Flower refused it; with Flower's words.
+            Flower refused it; with Flower's words. `SuperLinkGoneError` where nobody answers, as by
+            the others.
         """
         options = ["--run-config", self._file("run-config.toml", run_config)]
         if profile is not None:
@@ -124,7 +132,9 @@ class FlwrCli:
         if not answer.get("success"):
             said = str(answer.get("error-message", answer)).splitlines()
             lines = [line for line in said if line and not line.startswith("Using SuperLink:")]
-            raise FederationError("\n".join([f"flwr {words[0]} failed:", *lines]))
+            gone = any(_GONE in line for line in lines)
+            kind = SuperLinkGoneError if gone else FederationError
+            raise kind("\n".join([f"flwr {words[0]} failed:", *lines]))
         return answer
 
     def _command(self, *words: str) -> list[str]:
