@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from glean.languages.sentences import Sentence
+
 
 class GleanError(Exception):
     """Something went wrong that the person at the keyboard can mend."""
@@ -12,6 +14,12 @@ class GleanError(Exception):
 
 class SettingsError(GleanError):
     """A setting is unknown, of the wrong type or out of range."""
+
+
+def said_by(error: GleanError) -> str:
+    """Give what an error says; a sentence that can be said in another language stays one."""
+    first = error.args[0] if len(error.args) == 1 else None
+    return first if isinstance(first, Sentence) else str(error)
 
 
 @dataclass(frozen=True)

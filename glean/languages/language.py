@@ -14,6 +14,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
 from glean.languages.catalogues import read_catalogue
+from glean.languages.sentences import Sentence
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -55,6 +56,18 @@ class Language:
     def translate(self, text: str, **values: Any) -> str:
         """Translate a sentence and put values in the place of their names in braces."""
         return self.gettext(text).format_map(values)
+
+    def translate_sentence(self, text: str) -> str:
+        """Translate a sentence with all in it; a plain text stays as it is."""
+        if not isinstance(text, Sentence):
+            return text
+        said = {name: self._translated(value) for name, value in text.values.items()}
+        return self.translate(text.template, **said) if said else self.gettext(text.template)
+
+    def _translated(self, value: Any) -> Any:
+        if isinstance(value, int):
+            return self.number(value)
+        return self.translate_sentence(value) if isinstance(value, str) else value
 
     def translate_count(self, one: str, many: str, count: int, **values: Any) -> str:
         """Translate a sentence about a number of things, which stands in it as {count}."""

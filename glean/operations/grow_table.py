@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glean.errors import GleanError, SettingsError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.runs.folder import write_whole
 
 if TYPE_CHECKING:
@@ -201,10 +203,11 @@ def _read_whole(path: Path) -> SalesTable:
     table = read_sales(path)
     ignored = read_draft(path).ignored
     if ignored:
-        raise GleanError(
-            f"{path.name} has further columns of text ({', '.join(ignored)}), which would be lost; "
-            "wanted a table without them: `glean data import` writes one"
+        wanted = translatable(
+            "{file} has further columns of text ({columns}), which would be lost; wanted a table "
+            "without them: `glean data import` writes one"
         )
+        raise GleanError(Sentence(wanted, file=path.name, columns=", ".join(ignored)))
     return table
 
 
@@ -225,9 +228,8 @@ def _of_bakery(found: SalesTable, name: str) -> SalesTable:
     if name in found.bakeries:
         return found.of(name)
     if len(found.bakeries) > 1:
-        raise GleanError(
-            f"the export has {', '.join(found.bakeries)}; wanted {name} among them, or one bakery"
-        )
+        wanted = translatable("the export has {bakeries}; wanted {name} among them, or one bakery")
+        raise GleanError(Sentence(wanted, bakeries=", ".join(found.bakeries), name=name))
     return SalesTable(found.rows.assign(bakery=name))
 
 

@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from glean.errors import GleanError, SalesError, SettingsError
+from glean.errors import GleanError, SalesError, SettingsError, said_by
 
 Result = TypeVar("Result")
 
@@ -139,6 +139,6 @@ def _guarded(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     except SalesError as error:
         return _Failure(SalesError, error.problems)
     except SettingsError as error:
-        return _Failure(SettingsError, str(error))
+        return _Failure(SettingsError, said_by(error))
     except GleanError as error:
-        return _Failure(GleanError, str(error))
+        return _Failure(GleanError, said_by(error))

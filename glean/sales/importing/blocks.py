@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.column_words import hour_of
 from glean.sales.importing.exports import Note
 from glean.sales.importing.kind_layout import DayPlace, KindLayout
@@ -17,8 +19,8 @@ _ROLES = {"date": "day", "bakery": "bakery", "product": "product", "units": "uni
 """A field of `Columns`, and how it is called for people."""
 
 _WANTED = {
-    "date": "a column of days named by --date",
-    "units": (
+    "date": translatable("a column of days named by --date"),
+    "units": translatable(
         "what was sold named by --units, or columns of hours; --wide if each product has a column"
     ),
 }
@@ -88,8 +90,9 @@ def with_roles(
     first = blocks[0]
     for role, wanted in _WANTED.items():
         if not getattr(first.columns, role) and (role == "date" or _lacks_units(request, first)):
-            found = "the columns " + ", ".join(list(first.sheet.cells)[:20])
-            raise SalesError([Problem(first.sheet.source, None, "", found, wanted)])
+            names = ", ".join(list(first.sheet.cells)[:20])
+            found = Sentence(translatable("the columns {columns}"), columns=names)
+            raise SalesError([Problem(first.sheet.source, None, "", found, Sentence(wanted))])
     for block in blocks:
         _refuse_unlike(block, first)
     hours = sorted({h for block in blocks for h in block.columns.hours}, key=hour_of)

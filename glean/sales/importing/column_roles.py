@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.column_words import (
     BAKERY_WORDS,
     DATE_WORDS,
@@ -94,8 +96,11 @@ def _date_column(cells: Mapping[str, Sequence[str]], free: Collection[str], sour
     named = _first_named(days or free, DATE_WORDS)
     if named or len(days) < 2:
         return named or "".join(days)
-    wanted = f"one; name it by --date, like --date {days[0]!r}"
-    found = f"{len(days)} columns of days, {', '.join(days)}"
+    wanted = Sentence(
+        translatable("one; name it by --date, like --date {column}"), column=repr(days[0])
+    )
+    several = translatable("{count} columns of days, {columns}")
+    found = Sentence(several, count=len(days), columns=", ".join(days))
     raise SalesError([Problem(source, None, "", found, wanted)])
 
 
@@ -105,8 +110,11 @@ def _units_column(cells: Mapping[str, Sequence[str]], free: Collection[str], sou
     named = numbers or named
     if len(named) < 2:
         return "".join(named)
-    wanted = f"what was sold named by --units, like --units {named[0]!r}"
-    raise SalesError([Problem(source, None, "", f"the columns {', '.join(named)}", wanted)])
+    wanted = Sentence(
+        translatable("what was sold named by --units, like --units {column}"), column=repr(named[0])
+    )
+    found = Sentence(translatable("the columns {columns}"), columns=", ".join(named))
+    raise SalesError([Problem(source, None, "", found, wanted)])
 
 
 def _first_named(names: Collection[str], words: Sequence[str]) -> str:

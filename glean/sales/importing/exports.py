@@ -11,6 +11,8 @@ from typing import cast
 import numpy as np
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.notation import (
     DATE_ORDER_NAMES,
     DATE_ORDERS,
@@ -112,8 +114,9 @@ def together_with(problems: Sequence[Problem]) -> Iterator[None]:
 
 def _filled(sheet: Sheet) -> Sheet:
     if not len(sheet):
-        found = "a header and no lines"
-        raise SalesError([Problem(sheet.source, None, "", found, "at least one line")])
+        found = Sentence(translatable("a header and no lines"))
+        wanted = Sentence(translatable("at least one line"))
+        raise SalesError([Problem(sheet.source, None, "", found, wanted)])
     return sheet
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from glean.errors import Problem, SalesError, SettingsError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.calendars import public_holidays
 from glean.sales.importing.covariate_files import join_covariates, read_covariates
 from glean.sales.importing.currencies import refuse_mixed_currencies
@@ -218,8 +220,9 @@ def _only_these(sheet: Sheet, columns: Columns, only: OnlyThese) -> tuple[Sheet,
 
 def _refuse_none_left(rows: Sheet | pd.DataFrame, request: ImportRequest) -> None:
     if not len(rows):
-        wanted = "options that leave something over"
-        raise SalesError([Problem(request.source, None, "", "no rows that are kept", wanted)])
+        found = Sentence(translatable("no rows that are kept"))
+        wanted = Sentence(translatable("options that leave something over"))
+        raise SalesError([Problem(request.source, None, "", found, wanted)])
 
 
 def _without_closed(sheet: Sheet, column: str, forms: Forms) -> tuple[Sheet, int]:
@@ -230,7 +233,7 @@ def _without_closed(sheet: Sheet, column: str, forms: Forms) -> tuple[Sheet, int
 def _flag_problems(sheet: Sheet, column: str, forms: Forms) -> list[Problem]:
     flags = read_flags(sheet.cells[column], forms.numbers)
     rows = np.flatnonzero(np.isnan(flags))
-    return sheet.problems_at(rows, column, "0 or 1, or yes or no")
+    return sheet.problems_at(rows, column, Sentence(translatable("0 or 1, or yes or no")))
 
 
 def _sound_rows(

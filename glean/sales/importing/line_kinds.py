@@ -10,6 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.exports import Note
 from glean.sales.importing.request import Columns, Kind
 from glean.sales.reading.checks import Forms
@@ -41,10 +43,14 @@ _NAMES = re.compile(
 )
 
 _UNCLEAR = {
-    Kind.VOID: "void (the line was voided: left out) or --line-kind {text}=return (it takes "
-    "another line back: taken off)",
-    Kind.DISCOUNT: "discount (it only lowers the price: left out) or --line-kind {text}=sale "
-    "(sold at a discount)",
+    Kind.VOID: translatable(
+        "void (the line was voided: left out) or --line-kind {text}=return (it takes another line "
+        "back: taken off)"
+    ),
+    Kind.DISCOUNT: translatable(
+        "discount (it only lowers the price: left out) or --line-kind {text}=sale (sold at a "
+        "discount)"
+    ),
 }
 """Kinds that units above 0 leave open, and what is asked then."""
 
@@ -174,13 +180,17 @@ def _notes(texts: Texts, of_line: Texts) -> list[Note]:
 
 
 def _unclear(sheet: Sheet, column: str, text: str, rows: Rows) -> Problem:
-    lines = f"{len(rows):,} line{'s' * (len(rows) != 1)}"
-    if meant := _UNCLEAR.get(kind_of(text) or Kind.SALE, ""):
-        found = f"{quoted(text)} on {lines} with units above 0"
-        meant = meant.format(text=repr(text))
-    else:
-        found = f"{quoted(text)} on {lines}"
-        meant = "sale, return (taken off), void or discount (both left out)"
+    count = len(rows)
+    lines = translatable("1 line") if count == 1 else translatable("{count} lines")
+    on = translatable("{text} on {lines}")
+    meant = translatable("sale, return (taken off), void or discount (both left out)")
+    if unclear := _UNCLEAR.get(kind_of(text) or Kind.SALE, ""):
+        on, meant = translatable("{text} on {lines} with units above 0"), unclear
+    found = Sentence(on, text=quoted(text), lines=Sentence(lines, count=count))
     first = rows[0]
-    wanted = f"what such a line is, told by --line-kind {text!r}={meant}"
+    wanted = Sentence(
+        translatable("what such a line is, told by --line-kind {text}={meant}"),
+        text=repr(text),
+        meant=Sentence(meant, text=repr(text)),
+    )
     return Problem(sheet.source_of(first), int(sheet.lines[first]), column, found, wanted)

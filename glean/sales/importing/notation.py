@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from glean.errors import Problem, SalesError, SettingsError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.reading.dates import DateOrder, read_dates, split_time
 from glean.sales.reading.sheet import Sheet, Texts
 from glean.sales.reading.values import bare_number, distinct_of
@@ -107,11 +109,14 @@ def _goes_with(numbers: set[str], either: set[str], mark: str) -> bool:
 
 def _open_mark(sheet: Sheet, column: str, example: str, options: str, several: bool) -> Problem:
     thousands = example.replace(".", "").replace(",", "")
-    found = f"numbers like {example}, which may be {thousands} or have three decimals"
-    told = f"{options}decimal {column}=" if several else f"{options}decimal "
-    return Problem(
-        sheet.source, None, column, found, f"the decimal mark told by {told}. or {told},"
+    found = Sentence(
+        translatable("numbers like {example}, which may be {thousands} or have three decimals"),
+        example=example,
+        thousands=thousands,
     )
+    told = f"{options}decimal {column}=" if several else f"{options}decimal "
+    mark = translatable("the decimal mark told by {told}. or {told},")
+    return Problem(sheet.source, None, column, found, Sentence(mark, told=told))
 
 
 def detect_date_order(sheet: Sheet, column: str, *, options: str = "--") -> DateOrder:
@@ -149,8 +154,15 @@ def detect_date_order(sheet: Sheet, column: str, *, options: str = "--") -> Date
     doubtful = texts[(one != other) & ~(np.isnat(one) & np.isnat(other))]
     if not len(doubtful):
         return "ymd" if "ymd" in best else best[0]
-    found = f"dates like {doubtful[0]}, which may be {_both(str(doubtful[0]), best)}"
-    wanted = "the order told by " + " or ".join(f"{options}date-order {order}" for order in best)
+    found = Sentence(
+        translatable("dates like {example}, which may be {meanings}"),
+        example=f"{doubtful[0]}",
+        meanings=_both(str(doubtful[0]), best),
+    )
+    wanted = Sentence(
+        translatable("the order told by {options}"),
+        options=" or ".join(f"{options}date-order {order}" for order in best),
+    )
     raise SalesError([Problem(sheet.source, None, column, found, wanted)])
 
 

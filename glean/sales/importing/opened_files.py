@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glean.errors import Problem, SalesError, SettingsError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.blocks import Block, with_roles
 from glean.sales.importing.column_roles import find_roles
 from glean.sales.importing.exports import Note, align_rows, missing_from, open_export
@@ -124,8 +126,9 @@ def _open_each(request: ImportRequest) -> tuple[list[Block], list[Note], list[Pr
         raise SalesError(in_file_order([*problems, *refused]))
     books.refuse_unknown()
     if not blocks:
-        wanted = "lines of sales"
-        raise SalesError([Problem(request.source, None, "", "sheets without a line", wanted)])
+        empty = Sentence(translatable("sheets without a line"))
+        wanted = Sentence(translatable("lines of sales"))
+        raise SalesError([Problem(request.source, None, "", empty, wanted)])
     return blocks, [*_shortened(notes), *books.notes()], problems
 
 

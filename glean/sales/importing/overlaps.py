@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.exports import Note
 from glean.sales.reading.checks import Forms
 from glean.sales.reading.sheet import Sheet
@@ -59,10 +61,22 @@ def settle_overlaps(
         words = f"{int(again.sum()):,} lines of {spoken} that stood twice"
         return sheet.rows(~again), [("dropped", words)]
     first = int(np.flatnonzero(again)[0])
-    found = f"{spoken} that stand twice, {int(again.sum()):,} lines from here on"
-    wanted = (
-        "each sale once, as where two exports overlap; count these lines once by --overlap drop, "
-        "or each of them by --overlap keep"
+    several = translatable(
+        "{days} days ({first} to {last}) that stand twice, {lines} lines from here on"
+    )
+    one = translatable("1 day ({first}) that stand twice, {lines} lines from here on")
+    found = Sentence(
+        one if len(twice) == 1 else several,
+        days=len(twice),
+        first=f"{twice[0]}",
+        last=f"{twice[-1]}",
+        lines=int(again.sum()),
+    )
+    wanted = Sentence(
+        translatable(
+            "each sale once, as where two exports overlap; count these lines once by "
+            "--overlap drop, or each of them by --overlap keep"
+        )
     )
     raise SalesError([Problem(sheet.source_of(first), int(sheet.lines[first]), "", found, wanted)])
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.column_words import is_day, is_number
 
 DAY = "(day)"
@@ -82,8 +84,13 @@ def days_from_lines(rows: Sequence[Sequence[str]], first: int, source: str) -> l
     ]
     above = dict.fromkeys(day for day in told[:first] if day)
     if len(above) > 1:
-        found = f"the days {' and '.join(above)} above the table"
-        wanted = "one, or a column of days"
+        *days, last = above
+        found = Sentence(
+            translatable("the days {days} and {last} above the table"),
+            days=", ".join(days),
+            last=last,
+        )
+        wanted = Sentence(translatable("one, or a column of days"))
         raise SalesError([Problem(source, None, "", found, wanted)])
     once = {day for day in told if day}
     if len(once) == 1:

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.column_roles import find_roles, kind_like
 from glean.sales.importing.column_words import is_number
 from glean.sales.importing.exports import missing_from
@@ -107,7 +109,9 @@ def lines_of(grid: Grid, header: Header, kind: SheetKind) -> Sheet | None:
     if not kept:
         return None
     if not any(days[position].strip() for position in kept):
-        raise SalesError([Problem(grid.source, None, "", "no day", _wanted_day(kind))])
+        raise SalesError(
+            [Problem(grid.source, None, "", Sentence(translatable("no day")), _wanted_day(kind))]
+        )
     return _sheet_of(grid, kind, [rows[k] for k in kept], [days[k] for k in kept])
 
 
@@ -193,7 +197,9 @@ def _cell(cells: Sequence[str], kind: SheetKind, name: str) -> str:
 def _wanted_day(kind: SheetKind) -> str:
     if kind.layout:
         return f"{_A_DAY[kind.day]}, as in the layout {kind.layout}"
-    return "a column of days, or a day above the table or in the sheet's name"
+    return Sentence(
+        translatable("a column of days, or a day above the table or in the sheet's name")
+    )
 
 
 def _sheet_of(grid: Grid, kind: SheetKind, rows: Sequence[Row], days: Sequence[str]) -> Sheet:

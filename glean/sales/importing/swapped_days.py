@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.exports import Note
 from glean.sales.reading.checks import Forms
 from glean.sales.reading.dates import exchanged
@@ -51,11 +53,18 @@ def settle_exchanged(
     swapped = exchanged(days)
     row = int(np.flatnonzero(~np.isnat(days) & (days != swapped))[0])
     example = sheet.cells[column][row]
-    found = f"{example!r} and others that jump by months in a file otherwise in order"
-    wanted = (
-        "days in order, as they are with day and month exchanged up to the 12th "
-        f"({example} is then {str(swapped[row])[:10]}); exchange them by --swapped-days swap, "
-        "or leave them by --swapped-days keep"
+    found = Sentence(
+        translatable("{example} and others that jump by months in a file otherwise in order"),
+        example=repr(example),
+    )
+    wanted = Sentence(
+        translatable(
+            "days in order, as they are with day and month exchanged up to the 12th ({example} is "
+            "then {day}); exchange them by --swapped-days swap, or leave them by "
+            "--swapped-days keep"
+        ),
+        example=example,
+        day=str(swapped[row])[:10],
     )
     source = sheet.source_of(row)
     raise SalesError([Problem(source, int(sheet.lines[row]), column, found, wanted)])

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.exports import Note
 from glean.sales.importing.line_kinds import is_no_product
 from glean.sales.importing.request import Columns
@@ -27,7 +29,6 @@ _DATE_PARTS = re.compile(
     r"|monat|month|mois|tag|day|jour|(lfd ?)?nr|no|id|index|zeile|row|#",
     re.IGNORECASE,
 )
-_TOLD = "leave them out by --totals drop, or take them for products by --totals keep"
 
 
 def without_total_columns(
@@ -56,8 +57,16 @@ def without_total_columns(
     if choice == "drop":
         left = [name for name in products if name not in odd]
         return left, [("dropped", f"the columns {', '.join(odd)}: totals or parts of the date")]
-    found = f"the columns {_listed(odd)}, totals or parts of the date beside products"
-    wanted = f"products only; {_TOLD}"
+    found = Sentence(
+        translatable("the columns {columns}, totals or parts of the date beside products"),
+        columns=_listed(odd),
+    )
+    wanted = Sentence(
+        translatable(
+            "products only; leave them out by --totals drop, or take them for products by "
+            "--totals keep"
+        )
+    )
     raise SalesError([Problem(sheet.source, None, "", found, wanted)])
 
 
@@ -102,15 +111,30 @@ def without_total_lines(
             ("dropped", f"{count} of {_kinds(called)}: {_listed(list(called))}")
         ]
     first = int(np.flatnonzero(is_odd)[0])
-    found = f"{count} called {_listed(list(called))}: {_kinds(called)} among the products"
-    wanted = f"lines of products only; {_TOLD}"
+    several = translatable("{count} lines called {names}: {kinds} among the products")
+    one = translatable("1 line called {names}: {kinds} among the products")
+    found = Sentence(
+        one if lines == 1 else several,
+        count=lines,
+        names=_listed(list(called)),
+        kinds=_kinds(called),
+    )
+    wanted = Sentence(
+        translatable(
+            "lines of products only; leave them out by --totals drop, or take them for products "
+            "by --totals keep"
+        )
+    )
     raise SalesError([Problem(sheet.source_of(first), int(sheet.lines[first]), "", found, wanted)])
 
 
 def _kinds(called: Collection[str]) -> str:
     """Name the kinds of some items that are no products."""
-    names = {"totals": is_total, "discounts, voids or returns": is_no_product}
-    return " and ".join(name for name, test in names.items() if any(map(test, called)))
+    if not any(map(is_no_product, called)):
+        return Sentence(translatable("totals"))
+    if not any(map(is_total, called)):
+        return Sentence(translatable("discounts, voids or returns"))
+    return Sentence(translatable("totals and discounts, voids or returns"))
 
 
 def _is_named_so(name: str) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from glean.errors import Problem, SalesError, SettingsError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.importing.blocks import Block
 from glean.sales.importing.exports import Note
 from glean.sales.importing.request import ImportRequest
@@ -24,10 +26,13 @@ from glean.sales.importing.sheet_lines import (
 from glean.sales.reading.grid import Grid
 from glean.sales.reading.workbooks import is_named, open_workbook
 
-_A_HEADER = (
-    "the names of its columns, like Datum, Artikel, Menge or those that options name; "
-    "leave the sheet out by --sheet, naming the others"
+_A_HEADER = Sentence(
+    translatable(
+        "the names of its columns, like Datum, Artikel, Menge or those that options name; "
+        "leave the sheet out by --sheet, naming the others"
+    )
 )
+_NO_HEADER = Sentence(translatable("no header"))
 
 
 @dataclass
@@ -84,7 +89,7 @@ class WorkbookSheets:
         known = [*(kind.header for kind in self.request.kinds), *self.kinds]
         header = find_header(grid, told=told, known=known)
         if header is None:
-            raise SalesError([Problem(grid.source, None, "", "no header", _A_HEADER)])
+            raise SalesError([Problem(grid.source, None, "", _NO_HEADER, _A_HEADER)])
         kind = self.kinds.setdefault(header.names, None)
         if kind is None and not has_lines(grid, header):
             return None

@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.reading.clock import AS_STAMPED, Clock, read_stamp_times
 from glean.sales.reading.dates import (
     FIRST_YEAR,
@@ -38,7 +40,6 @@ from glean.sales.reading.values import (
 )
 from glean.sales.table import ALL_BAKERIES, FLAGS
 
-_COMMAS = "`glean data import` reads commas"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -120,9 +121,13 @@ def typed_rows(
 def wanted_name(text: str, kind: str) -> str:
     """Say what is wanted in place of a name of a "bakery" or "product"; "" if it will do."""
     if not text.strip():
-        return f"the name of a {kind}"
+        names = {
+            "bakery": translatable("the name of a bakery"),
+            "product": translatable("the name of a product"),
+        }
+        return Sentence(names[kind])
     if _CONTROL.search(text):
-        return "a name on one line, without control characters"
+        return Sentence(translatable("a name on one line, without control characters"))
     if kind == "bakery" and text == ALL_BAKERIES:
         return "another name; this one stands for all bakeries in the results"
     return ""
@@ -138,24 +143,29 @@ def _dates(sheet: Sheet, column: str, forms: Forms) -> tuple[NDArray[np.datetime
 def _wanted_date(text: str, order: DateOrder) -> str:
     """Say what is wanted in place of a date; "" if it will do."""
     date = {
-        "iso": "a date like 2019-07-01",
-        "ymd": "a date: year, month, day",
-        "dmy": "a date: day, month, year",
-        "mdy": "a date: month, day, year",
-        "serial": "a day as Excel counts it, like 45371",
+        "iso": translatable("a date like 2019-07-01"),
+        "ymd": translatable("a date: year, month, day"),
+        "dmy": translatable("a date: day, month, year"),
+        "mdy": translatable("a date: month, day, year"),
+        "serial": translatable("a day as Excel counts it, like 45371"),
     }[order]
+    said = Sentence(date)
     match date_fault(text, order):
         case DateFault.FINE:
             return ""
         case DateFault.NO_SUCH_DAY:
-            return f"{date}; there is no such day"
+            return Sentence(translatable("{date}; there is no such day"), date=said)
         case DateFault.YEAR:
-            return f"{date}; the year from {FIRST_YEAR} to {LAST_YEAR}"
+            # Texts: a year has no comma in it.
+            years = {"first": f"{FIRST_YEAR}", "last": f"{LAST_YEAR}"}
+            wanted = translatable("{date}; the year from {first} to {last}")
+            return Sentence(wanted, date=said, **years)
         case DateFault.WEEKDAY:
-            return f"{date}; it isn't the weekday that stands before it"
+            wanted = translatable("{date}; it isn't the weekday that stands before it")
+            return Sentence(wanted, date=said)
         case DateFault.WRITING:
             other_ways = " (`glean data import` reads other ways of writing it)"
-            return date + (other_ways if order == "iso" else "")
+            return date + other_ways if order == "iso" else said
 
 
 def _name_problems(sheet: Sheet, column: str, name: str) -> list[Problem]:
@@ -175,7 +185,7 @@ def _problems_by_text(sheet: Sheet, column: str, wanted_of: Callable[[str], str]
 
 def _times(sheet: Sheet, column: str) -> tuple[Texts, list[Problem]]:
     times, fine = read_times(sheet.cells[column])
-    wanted = "a time like 14:30, or nothing"
+    wanted = Sentence(translatable("a time like 14:30, or nothing"))
     return times, sheet.problems_at(np.flatnonzero(~fine), column, wanted)
 
 
@@ -183,7 +193,7 @@ def _flags(
     sheet: Sheet, column: str, form: NumberFormat
 ) -> tuple[NDArray[np.float64], list[Problem]]:
     flags = read_flags(sheet.cells[column], form)
-    wanted = "0 or 1, or yes or no"
+    wanted = Sentence(translatable("0 or 1, or yes or no"))
     return flags, sheet.problems_at(np.flatnonzero(np.isnan(flags)), column, wanted)
 
 
@@ -191,24 +201,42 @@ def _numbers(
     sheet: Sheet, column: str, form: NumberFormat, needed: bool
 ) -> tuple[NDArray[np.float64], list[Problem]]:
     numbers, faults = read_numbers(sheet.cells[column], form)
-    or_nothing = "" if needed else ", or nothing"
-    mark = "point, like 12.5" if form.decimal == "." else "comma, like 12,5"
-    comma = "the decimal mark told or detected" if form.lenient else _COMMAS
-    wanted = {
-        Fault.TEXT: f"a number with a decimal {mark}{or_nothing}",
-        Fault.DECIMAL_COMMA: f"a decimal point, like 12.5 ({comma})",
-        Fault.NOT_FINITE: f"a finite number{or_nothing}",
-        Fault.TOO_LARGE: "a number below a million million",
-    }
-    if needed:
-        wanted[Fault.EMPTY] = (
-            "a number; an open day without a sale has 0, "
-            "a closed day has no line, nor has a day to come"
-        )
+    wanted = _wanted_numbers(form, needed)
     problems = []
     for fault, words in wanted.items():
         problems += sheet.problems_at(np.flatnonzero(faults == fault), column, words)
     return numbers, problems + (_mixed_currencies(sheet, column) if form.lenient else [])
+
+
+def _wanted_numbers(form: NumberFormat, needed: bool) -> dict[Fault, str]:
+    """Say what is wanted in place of a text with each fault."""
+    number = Sentence(
+        translatable("a number with a decimal point, like 12.5")
+        if form.decimal == "."
+        else translatable("a number with a decimal comma, like 12,5")
+    )
+    finite = Sentence(translatable("a finite number"))
+    wanted: dict[Fault, str] = {
+        Fault.TEXT: number if needed else _or_nothing(number),
+        Fault.DECIMAL_COMMA: Sentence(
+            translatable("a decimal point, like 12.5 (the decimal mark told or detected)")
+            if form.lenient
+            else translatable("a decimal point, like 12.5 (`glean data import` reads commas)")
+        ),
+        Fault.NOT_FINITE: finite if needed else _or_nothing(finite),
+        Fault.TOO_LARGE: Sentence(translatable("a number below a million million")),
+    }
+    if needed:
+        empty = translatable(
+            "a number; an open day without a sale has 0, "
+            "a closed day has no line, nor has a day to come"
+        )
+        wanted[Fault.EMPTY] = Sentence(empty)
+    return wanted
+
+
+def _or_nothing(number: str) -> str:
+    return Sentence(translatable("{number}, or nothing"), number=number)
 
 
 def _mixed_currencies(sheet: Sheet, column: str) -> list[Problem]:
@@ -217,5 +245,8 @@ def _mixed_currencies(sheet: Sheet, column: str) -> list[Problem]:
     first = next(filter(None, signs), "")
     others = np.array([sign not in ("", first) for sign in signs], dtype=bool)
     rows = np.flatnonzero(others[codes]) if others.any() else np.array([], dtype=np.intp)
-    wanted = f"one currency in a column, {first} as above; export each currency by itself"
+    currency = translatable(
+        "one currency in a column, {first} as above; export each currency by itself"
+    )
+    wanted = Sentence(currency, first=first)
     return sheet.problems_at(rows, column, wanted, most=FEW_SHOWN)

@@ -7,6 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from glean.errors import Problem
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.reading.sheet import FEW_SHOWN, Sheet
 from glean.sales.reading.values import distinct_of
 from glean.sales.table import FORMAT, KEYS, SalesTable
@@ -24,14 +26,20 @@ def repeated_days(sheet: Sheet, frame: pd.DataFrame, date_column: str) -> list[P
     )
     problems = []
     for row, first in zip(again, shown["first"], strict=False):
-        where = "" if sheet.parts is None else f" of {sheet.source_of(first)}"
-        wanted = (
-            "each day once within a bakery and product; "
-            f"line {sheet.lines[first]}{where} has it already "
+        already = translatable(
+            "each day once within a bakery and product; line {line} has it already "
             "(`glean data import --till-lines` sums the lines of a day)"
         )
+        if sheet.parts is not None:
+            already = translatable(
+                "each day once within a bakery and product; line {line} of {source} has it already "
+                "(`glean data import --till-lines` sums the lines of a day)"
+            )
+        wanted = Sentence(already, line=f"{sheet.lines[first]}", source=sheet.source_of(first))
         problems += sheet.problems_at(np.array([row]), date_column, wanted)
-    rest = sheet.rest_of(again.to_numpy(), date_column, "each day once", most=FEW_SHOWN)
+    rest = sheet.rest_of(
+        again.to_numpy(), date_column, Sentence(translatable("each day once")), most=FEW_SHOWN
+    )
     return problems + rest
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 
 _STRAY = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -47,11 +49,13 @@ def stray_bytes(source: str, data: bytes) -> list[Problem]:
     line = first_line_beyond_utf8(data)
     if line is None:
         return []
-    wanted = (
-        "UTF-8 throughout, as in the rest of the file; mend that line, or read every line as "
-        "another encoding, like `glean data import --encoding cp1252`"
+    wanted = Sentence(
+        translatable(
+            "UTF-8 throughout, as in the rest of the file; mend that line, or read every line as "
+            "another encoding, like `glean data import --encoding cp1252`"
+        )
     )
-    return [Problem(source, line, "", "a byte that isn't UTF-8", wanted)]
+    return [Problem(source, line, "", Sentence(translatable("a byte that isn't UTF-8")), wanted)]
 
 
 def decode(source: str, data: bytes, encoding: str) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import pandas as pd
 
 from glean.errors import Problem, SettingsError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.reading.sheet import FEW_SHOWN, Sheet
 from glean.sales.table import KEYS
 
 RETURNS = ("net", "drop")
 """What can be done with negative units, see `settle_returns`."""
 
-_WANTED = (
-    "0 or more; if these are returns, import the file with `--returns net` (they are taken off "
-    "that day's sales, never below 0) or `--returns drop` (such lines are left out)"
+_WANTED = Sentence(
+    translatable(
+        "0 or more; if these are returns, import the file with `--returns net` (they are taken off "
+        "that day's sales, never below 0) or `--returns drop` (such lines are left out)"
+    )
 )
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.reading.grid import with_point
 
 Texts = NDArray[np.object_]
@@ -115,8 +117,10 @@ class Sheet:
         if rest <= 0:
             return []
         first = rows[most]
-        lines = "1 more line" if rest == 1 else f"{rest:,} more lines"
-        found = f"{lines} like the ones above, from here on"
+        more = translatable("{count} more lines like the ones above, from here on")
+        if rest == 1:
+            more = translatable("1 more line like the ones above, from here on")
+        found = Sentence(more, count=int(rest))
         return [Problem(self.source_of(first), int(self.lines[first]), column, found, wanted)]
 
 
@@ -124,7 +128,7 @@ def quoted(text: str, most: int = 40) -> str:
     """Show a cell in a message: in quotes, cut to `most` characters, or the word nothing."""
     text = with_point(text)
     if not text.strip():
-        return "nothing"
+        return Sentence(translatable("nothing"))
     return repr(text if len(text) <= most else text[:most] + "...")
 
 

@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import Problem, SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.regular_files import MOST_BYTES, TOO_LARGE, read_regular
 from glean.sales.reading.encodings import (
     decode,
@@ -31,7 +33,12 @@ from glean.sales.reading.encodings import (
 from glean.sales.reading.sheet import MOST_SHOWN, Sheet, quoted, texts_of
 
 DELIMITERS = (",", ";", "\t", "|")
-DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+DELIMITER_NAMES = {
+    ",": translatable("comma"),
+    ";": translatable("semicolon"),
+    "\t": translatable("tab"),
+    "|": translatable("bar"),
+}
 
 WORKBOOK_MAGICS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """First bytes of a zip file, as .xlsx and .ods are, and of an .xls file."""
@@ -40,10 +47,15 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _STATEMENT = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?[ ;,]*(?=\r|\n)", re.IGNORECASE)
 _SAMPLE_LINES = 50
 _MOST_TITLE_LINES = 3
-_NO_TITLE = (
-    "the names of the columns; the first line seems to be a title: "
-    "delete what stands above the column names"
+_NO_TITLE = Sentence(
+    translatable(
+        "the names of the columns; the first line seems to be a title: "
+        "delete what stands above the column names"
+    )
 )
+_EMPTY = Sentence(translatable("an empty file"))
+_LINES = Sentence(translatable("a header line and lines below it"))
+_TWICE = Sentence(translatable("this column twice")), Sentence(translatable("each column once"))
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ def open_text_sheet(
     text = data.decode(errors="replace") if strays else decode(source, data, encoding)
     text, stated = _without_statement(text)
     if not text.strip("\ufeff\0 \t\r\n,;"):
-        raise refused(source, "an empty file", "a header line and lines below it")
+        raise refused(source, _EMPTY, _LINES)
     delimiter = delimiter or stated or detect_delimiter(text)
     sheet, problems = _split(source, text, delimiter)
     odd_line = None if told or encoding != "cp1252" else first_line_beyond_utf8(data)
@@ -189,7 +201,9 @@ def _split(source: str, text: str, delimiter: str) -> tuple[Sheet, list[Problem]
     for row in ragged[:MOST_SHOWN]:
         words = _ragged(rows[row], len(names), delimiter)
         problems.append(Problem(source, int(lines[row]), "", *words))
-    problems += Sheet(source, {}, lines).rest_of(ragged, "", f"{_count(len(names))} in each")
+    problems += Sheet(source, {}, lines).rest_of(
+        ragged, "", Sentence(translatable("{values} in each"), values=_count(len(names)))
+    )
     kept = np.flatnonzero(filled & fits)
     columns = list(zip(*(rows[row] for row in kept), strict=True)) or [()] * len(names)
     cells = {name: texts_of(cell) for name, cell in zip(names, columns, strict=True) if name}
@@ -209,14 +223,24 @@ def _records(
             rows.append(row)
             ends.append(reader.line_num)
     except csv.Error as error:
-        wanted = "a cell without stray quotes; the lines after it weren't read"
-        problems.append(Problem(source, ends[-1] + 1, "", f"a broken line ({error})", wanted))
+        wanted = Sentence(
+            translatable("a cell without stray quotes; the lines after it weren't read")
+        )
+        problems.append(
+            Problem(
+                source,
+                ends[-1] + 1,
+                "",
+                Sentence(translatable("a broken line ({why})"), why=f"{error}"),
+                wanted,
+            )
+        )
     return rows, np.array(ends[: len(rows)], dtype=np.int64) + 1, problems
 
 
 def _header_problems(source: str, line: int, names: list[str]) -> list[Problem]:
     twice = sorted({name for name in names if name and names.count(name) > 1})
-    return [Problem(source, line, name, "this column twice", "each column once") for name in twice]
+    return [Problem(source, line, name, *_TWICE) for name in twice]
 
 
 def _is_title(rows: Sequence[Sequence[str]], first: NDArray[np.intp]) -> bool:
@@ -228,12 +252,16 @@ def _is_title(rows: Sequence[Sequence[str]], first: NDArray[np.intp]) -> bool:
 
 def _ragged(row: Sequence[str], wanted: int, delimiter: str) -> tuple[str, str]:
     """Say what was found, and what wanted, where a line has not as many values as the header."""
-    hint = "none missing"
+    found = Sentence("{values} ({row})", values=_count(len(row)), row=quoted(" | ".join(row), 60))
+    as_wanted = translatable("{values}, as in the header; none missing")
     if len(row) > wanted:
-        hint = f"a {DELIMITER_NAMES[delimiter]} inside a name or number goes in quotes"
-    found = f"{_count(len(row))} ({quoted(' | '.join(row), 60)})"
-    return found, f"{_count(wanted)}, as in the header; {hint}"
+        as_wanted = translatable(
+            "{values}, as in the header; a {mark} inside a name or number goes in quotes"
+        )
+    mark = Sentence(DELIMITER_NAMES[delimiter])
+    return found, Sentence(as_wanted, values=_count(wanted), mark=mark)
 
 
 def _count(values: int) -> str:
-    return f"{values} value{'s' * (values != 1)}"
+    several = translatable("{count} values")
+    return Sentence(translatable("1 value") if values == 1 else several, count=values)

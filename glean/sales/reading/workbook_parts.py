@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from html import unescape
 
 from glean.errors import SalesError
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.regular_files import MOST_BYTES, TOO_LARGE
 from glean.sales.reading.encodings import refused
 
@@ -28,7 +30,7 @@ MOST_CELLS = 2**24
 _MOST_REPEATED = 10_000
 """Copies of one error that are kept; one is enough to refuse them."""
 
-_WANTED = "a whole workbook; save or copy it again"
+_WANTED = Sentence(translatable("a whole workbook; save or copy it again"))
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\s[^>]{0,2000}>")
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]{0,4000}>")
 _ATTRIBUTE = re.compile(rb"([\w:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -86,7 +88,8 @@ def sheet_extras(source: str, data: bytes) -> dict[str, SheetExtras]:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             return _extras_of(source, file)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        raise refused(source, f"a damaged workbook or zip file ({error})", _WANTED) from None
+        found = Sentence(translatable("a damaged workbook or zip file ({why})"), why=f"{error}")
+        raise refused(source, found, _WANTED) from None
 
 
 def _extras_of(source: str, file: zipfile.ZipFile) -> dict[str, SheetExtras]:
@@ -103,13 +106,17 @@ def _extras_of(source: str, file: zipfile.ZipFile) -> dict[str, SheetExtras]:
         if b"encryption-data" in _member(file, "META-INF/manifest.xml", names):
             raise has_password(source)
         return _of_ods(source, file.read("content.xml"))
-    found = "an .xlsb workbook" if "xl/workbook.bin" in names else "a zip file without a workbook"
-    raise refused(source, found, "a workbook: .xlsx, .xls or .ods, or a CSV file")
+    found = translatable("a zip file without a workbook")
+    if "xl/workbook.bin" in names:
+        found = translatable("an .xlsb workbook")
+    wanted = translatable("a workbook: .xlsx, .xls or .ods, or a CSV file")
+    raise refused(source, Sentence(found), Sentence(wanted))
 
 
 def has_password(source: str) -> SalesError:
     """Build the error about a workbook that is encrypted."""
-    return refused(source, "a workbook with a password", "one without; save a copy without it")
+    found = Sentence(translatable("a workbook with a password"))
+    return refused(source, found, Sentence(translatable("one without; save a copy without it")))
 
 
 def _member(file: zipfile.ZipFile, name: str, names: set[str]) -> bytes:

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glean.languages.catalogues import translatable
+from glean.languages.sentences import Sentence
 from glean.sales.reading.encodings import refused
 from glean.sales.reading.grid import Grid, texts_of_cells
 from glean.sales.reading.text_files import WORKBOOK_MAGICS, read_unpacked
@@ -23,7 +25,7 @@ ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_WANTED = "a whole workbook; save or copy it again"
+_WANTED = Sentence(translatable("a whole workbook; save or copy it again"))
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,11 @@ def open_workbook(path: Path, *, named: Sequence[str] = ()) -> Workbook:
     elif data.startswith(WORKBOOK_MAGICS):
         extras = {}
     elif b"<" in data[:100]:
-        wanted = "a workbook; open it in a spreadsheet program and save it as .xlsx"
-        raise refused(source, "a web page that is called a workbook", wanted)
+        wanted = translatable("a workbook; open it in a spreadsheet program and save it as .xlsx")
+        found = translatable("a web page that is called a workbook")
+        raise refused(source, Sentence(found), Sentence(wanted))
     else:
-        raise refused(source, "a damaged workbook", _WANTED)
+        raise refused(source, Sentence(translatable("a damaged workbook")), _WANTED)
     return _read(source, data, extras, named)
 
 
@@ -123,9 +126,11 @@ def _read(
         if not (isinstance(error, calamine.CalamineError) or "Panic" in type(error).__name__):
             raise
         why = (str(error).splitlines() or ["no reason given"])[0]
-        raise refused(source, f"a damaged workbook ({why})", _WANTED) from None
+        found = Sentence(translatable("a damaged workbook ({why})"), why=why)
+        raise refused(source, found, _WANTED) from None
     if not grids and not named:
-        raise refused(source, "a workbook with nothing in its sheets", "lines of sales")
+        found = Sentence(translatable("a workbook with nothing in its sheets"))
+        raise refused(source, found, Sentence(translatable("lines of sales")))
     return Workbook(tuple(grids), tuple(left_out), tuple(names))
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
 
 from glean.shop.parts import Shop
+from glean.shop.plans.told_problems import line_in
 from glean.shop.web.forms import MOST_FILES, Form, FormWithFiles, Parts, see, text_of
-from glean.shop.web.rendering import page
+from glean.shop.web.rendering import language_for, page
 
 router = APIRouter()
 
@@ -55,6 +57,7 @@ def _exports(request: Request, shop: Shop, typed: str = "", shown: int = USUALLY
         request,
         "exports.html",
         exports=shop.exports.last(shown),
+        said=partial(line_in, speaks=language_for(request)),
         folder=typed or shop.choices.get("exports-folder", ""),
         no_folder=bool(typed),
     )

@@ -23,7 +23,7 @@ from glean.operations.grow_table import (
 from glean.operations.worker_pool import WorkerPool
 from glean.regular_files import read_regular, words_of
 from glean.runs.folder import write_whole
-from glean.shop.plans.planner import lines_of
+from glean.shop.plans.told_problems import told_problems
 from glean.shop.settings import ShopSettings
 from glean.shop.store.closing import Closing
 from glean.shop.store.exports import Exports, ReadExport
@@ -171,7 +171,7 @@ class Till:
                     grow_by_export, self._table, path, self._settings.folder / LAYOUT
                 )
             except GleanError as error:
-                ok, told = False, {"lines": [_without(line, path) for line in lines_of(error)]}
+                ok, told = False, {"lines": told_problems(error, path)}
             else:
                 ok, told = True, _told(grown)
                 self._tell_sold()
@@ -218,10 +218,6 @@ def _digest(content: bytes) -> str:
 def _plain_name(name: str) -> str:
     """Keep of a file's name what is safe on any disk, its ending first of all."""
     return re.sub(r"[^\w.-]+", "-", Path(name).name)[-80:] or "export.csv"
-
-
-def _without(line: str, path: Path) -> str:
-    return line.replace(f"{path}", path.name)
 
 
 def _told(grown: GrownTable) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class ReadExport:
         Whether it went into the table.
     told : dict
         `added`, `changed`, `first_day`, `last_day`, `new_products` where it did; `lines` of what is
-        wrong where it didn't.
+        wrong where it didn't, each by the code of its language.
     """
 
     name: str

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
 from glean.shop.parts import Shop, shop_of
+from glean.shop.plans.told_problems import line_in
 from glean.shop.web.menu import TABS
 from glean.shop.web.static_files import FILES
 from glean.web.accepted_language import language_for as language_by_browser
@@ -123,7 +124,8 @@ def alerts_of(shop: Shop, speaks: Language) -> Sequence[tuple[str, Sequence[str]
     last = next(iter(shop.exports.last(1)), None)
     if last is not None and not last.ok and shop.clock() - last.at < TOLD_FOR:
         sentence = speaks.translate("The last export couldn't be read: {name}.", name=last.name)
-        found.append((sentence, last.told["lines"][:MOST_LINES]))
+        lines = [line_in(line, speaks) for line in last.told["lines"][:MOST_LINES]]
+        found.append((sentence, lines))
     morning = shop.mornings.last()
     if morning is not None and morning.day == shop.today:
         # A plan that fails to this hour stands there already.
