@@ -12,7 +12,7 @@ from glean.errors import FederationError
 from glean.federation.launch.connections import find_connection, served_home
 from glean.federation.launch.deployment_run import RunOutcome, flwr_cli_of, follow_run
 from glean.federation.launch.flower_app import app_config, copy_app
-from glean.federation.launch.flwr_cli import FlwrCli, SuperLinkGoneError
+from glean.federation.launch.flwr_cli import FlwrCli, SuperLinkGoneError, UnknownRunError
 from glean.federation.launch.reachability import check_reachable
 from glean.operations.cut_off_deployment import (
     MOST_RESUMES,
@@ -178,15 +178,15 @@ def _forgotten(
     outcome: RunOutcome,
 ) -> bool:
     """Whether a run went with a service's SuperLink before anything was known of it here."""
-    at_a_service = prepared.home is not None
-    if not (at_a_service and isinstance(lost, SuperLinkGoneError)) or outcome.here(run_id):
+    if prepared.home is None or outcome.here(run_id):
         return False
-    await_superlink(prepared.connection, prepared.home)
-    try:
-        _cli(prepared, scratch).status(run_id)
-    except FederationError:
-        return True
-    return False
+    if isinstance(lost, SuperLinkGoneError):
+        await_superlink(prepared.connection, prepared.home)
+        try:
+            _cli(prepared, scratch).status(run_id)
+        except FederationError:
+            return True
+    return isinstance(lost, UnknownRunError)
 
 
 def _cli(prepared: PreparedDeployment, scratch: Path) -> FlwrCli:

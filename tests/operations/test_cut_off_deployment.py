@@ -12,7 +12,7 @@ import pytest
 
 from glean.errors import FederationError
 from glean.federation.launch.deployment_run import STOPPED, RunOutcome, flwr_cli_of
-from glean.federation.launch.flwr_cli import SuperLinkGoneError
+from glean.federation.launch.flwr_cli import SuperLinkGoneError, UnknownRunError
 from glean.operations import cut_off_deployment, superlink_run
 from glean.operations.cut_off_deployment import GOES_ON, MOST_RESUMES
 from glean.operations.superlink_run import PreparedDeployment, run_deployment
@@ -85,6 +85,11 @@ def unknown(outcome: RunOutcome, _: Path) -> None:
     raise SuperLinkGoneError(LOST)
 
 
+def forgotten(outcome: RunOutcome, _: Path) -> None:
+    outcome.results = None
+    raise UnknownRunError(LOST)
+
+
 def ended_for(reason: str) -> Ending:
     def end(outcome: RunOutcome, _: Path) -> None:
         outcome.reason = reason
@@ -150,9 +155,10 @@ def test_a_run_whose_process_goes_on_isn_t_started_twice(
     assert len(there.submitted) == 1
 
 
-def test_a_run_that_went_with_its_superlink_begins_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [unknown, forgotten])
+def test_a_run_that_went_with_its_superlink_begins_anew(tmp_path: Path, ending: Ending) -> None:
     """Before its folder was known here: a service's SuperLink has forgotten it."""
-    there = Deployment(tmp_path, unknown, completed, home=tmp_path)
+    there = Deployment(tmp_path, ending, completed, home=tmp_path)
     outcome, said = there.run(tmp_path)
     assert outcome.completed
     assert there.submitted[1] == there.submitted[0]

@@ -13,12 +13,20 @@ from typing import Any
 from glean.errors import FederationError
 from glean.settings import ConfigValue
 
-_GONE = "Connection to the SuperLink is unavailable"
-"""Flower's words for it."""
-
 
 class SuperLinkGoneError(FederationError):
     """Nobody answers at the SuperLink's address."""
+
+
+class UnknownRunError(FederationError):
+    """The SuperLink knows no such run."""
+
+
+_KINDS = {
+    "Connection to the SuperLink is unavailable": SuperLinkGoneError,
+    "Run ID not found": UnknownRunError,
+}
+"""By Flower's words for them."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,8 @@ class FlwrCli:
         Raises
         ------
         FederationError
-            Flower refused it; with Flower's words. `SuperLinkGoneError` where nobody answers, as by
-            the others.
+            Flower refused it; with Flower's words. `SuperLinkGoneError` where nobody answers, by
+            the others too.
         """
         options = ["--run-config", self._file("run-config.toml", run_config)]
         if profile is not None:
@@ -82,7 +90,7 @@ class FlwrCli:
         Raises
         ------
         FederationError
-            The SuperLink doesn't answer, or knows no such run.
+            The SuperLink doesn't answer, or knows no such run (`UnknownRunError`).
         """
         words = ("list", self.connection, "--run-id", str(run_id), "--format", "json")
         return str(self._answer(*words)["runs"][0]["status"])
@@ -132,9 +140,9 @@ class FlwrCli:
         if not answer.get("success"):
             said = str(answer.get("error-message", answer)).splitlines()
             lines = [line for line in said if line and not line.startswith("Using SuperLink:")]
-            gone = any(_GONE in line for line in lines)
-            kind = SuperLinkGoneError if gone else FederationError
-            raise kind("\n".join([f"flwr {words[0]} failed:", *lines]))
+            text = "\n".join([f"flwr {words[0]} failed:", *lines])
+            kinds = [kind for known, kind in _KINDS.items() if known in text]
+            raise (kinds or [FederationError])[0](text)
         return answer
 
     def _command(self, *words: str) -> list[str]:
