@@ -21,7 +21,7 @@ from glean.federation.grids.recording import Exchange
 from glean.federation.wire.sum_messages import SumReply, SumTask, UnmaskResult, UnmaskTask
 from glean.federation.wire.sum_request import SCORES, TOTALS, SumRequest
 from glean.metrics import ErrorSums
-from glean.privacy.cohort import Cohort
+from glean.privacy.cohort import Cohort, joined
 from glean.privacy.mask_messages import MaskedInput
 from glean.privacy.secagg_round import SecAggRound
 
@@ -93,7 +93,7 @@ class _Vectors:
     """The messages of one sum."""
 
     task: SumTask
-    cohort: Cohort | None
+    cohort: bytes
     sent: dict[str, bytes] = field(default_factory=dict)
     answers: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
 
@@ -104,14 +104,17 @@ def received_by_server(exchanges: Iterable[Exchange]) -> Received:
     names: dict[int, str] = {}
     shown: dict[str, ErrorSums] = {}
     cohorts: dict[int, Cohort] = {}
+    parts: dict[bytes, dict[bytes, Cohort]] = {}
     last: dict[int, int] = {}
     for one in exchanges:
         if one.kind == SUM:
             task, reply = SumTask.from_record(one.sent), SumReply.from_record(one.received)
             names[one.node] = reply.bakery
             if task.cohort:
-                cohorts[one.node] = Cohort.from_bytes(task.cohort)
-            step = steps.setdefault(task.number, _Vectors(task, cohorts.get(one.node)))
+                part = cohorts[one.node] = Cohort.from_bytes(task.cohort)
+                parts.setdefault(part.digest, {})[task.cohort] = part
+            digest = cohorts[one.node].digest if task.participants else b""
+            step = steps.setdefault(task.number, _Vectors(task, digest))
             last[one.node] = task.number
             if reply.vector:
                 step.sent[reply.bakery] = reply.vector
@@ -121,11 +124,12 @@ def received_by_server(exchanges: Iterable[Exchange]) -> Received:
             asked = UnmaskTask.from_record(one.sent).request
             answer = UnmaskResult.from_record(one.received).answer
             steps[last[one.node]].answers[names[one.node], asked] = answer
-    sums = (_unmasked(step) for step in steps.values() if step.sent)
+    whole = {digest: joined(found.values()) for digest, found in parts.items()}
+    sums = (_unmasked(step, whole.get(step.cohort)) for step in steps.values() if step.sent)
     return Received(tuple(each for each in sums if each is not None), shown)
 
 
-def _unmasked(step: _Vectors) -> OpenedSum | None:
+def _unmasked(step: _Vectors, cohort: Cohort | None) -> OpenedSum | None:
     task = step.task
     request = SumRequest.from_json(task.request)
     if not task.participants:
@@ -134,10 +138,10 @@ def _unmasked(step: _Vectors) -> OpenedSum | None:
         return OpenedSum(
             task.round, request, task.structures, tuple(step.sent), total.view(np.int64)
         )
-    assert step.cohort is not None, "keys travel before the first masked vector"
+    assert cohort is not None, "keys travel before the first masked vector"
     length = len(MaskedInput.from_bytes(next(iter(step.sent.values()))).vector)
     summed = SecAggRound(
-        step.cohort,
+        cohort,
         step=task.number,
         participants=int.from_bytes(task.participants, "big"),
         length=length,

@@ -1,7 +1,8 @@
 """Who masks with whom: a public random graph over the bakeries, and how much it can bear.
 
-Names and a public seed come in, neighbours and probabilities go out. Stands at the beginning of a
-secure sum: `Cohort` takes the neighbours from here, `SecAggClient` and `SecAggRound` the threshold.
+A number of bakeries and a public seed come in, neighbours and probabilities go out. Stands at the
+beginning of a secure sum: `Cohort` takes the neighbours from here, `SecAggClient` and `SecAggRound`
+the threshold.
 After Bell et al. (CCS 2020): a regular graph over a random order needs neighbours in proportion to
 the logarithm only. Theirs joins the nearest on a circle, where a gap of a few spreads; here the
 distances are random too.
@@ -11,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 FEWEST_NEIGHBOURS, NEIGHBOURS_A_DOUBLING = 16, 2
 """Of each bakery at least, and more each time that the federation doubles.
@@ -66,34 +67,45 @@ def threshold(neighbours: int, *, bakeries: int) -> int:
     return max(majority, math.ceil(2 * (neighbours + 1) / 3) - 1)
 
 
-def neighbours(names: Sequence[str], seed: bytes) -> tuple[tuple[int, ...], ...]:
+def neighbours(bakeries: int, seed: bytes) -> tuple[tuple[int, ...], ...]:
     """Give each bakery's neighbours.
 
     Parameters
     ----------
-    names : sequence of str
-        Bakeries, sorted, each once.
+    bakeries : int
+        How many there are; they are known by their places from 0.
     seed : bytes
         What everybody knows; another seed gives another graph.
 
     Returns
     -------
     tuple of tuple of int
-        For each name the places of its neighbours in `names`, ascending. Symmetric; everybody has
-        `usual_degree` of them.
+        For each place those of its neighbours, ascending. Symmetric; everybody has `usual_degree`
+        of them.
     """
-    count = len(names)
-    degree = usual_degree(count)
-    if degree == count - 1:
-        return tuple(tuple(j for j in range(count) if j != i) for i in range(count))
-    circle = sorted(range(count), key=lambda i: _rank_key(seed, names[i]))
-    distances = sorted(range(2, (count + 1) // 2), key=lambda d: _rank_key(seed, str(d)))
-    chosen = [1, *distances[: degree // 2 - 1]]  # the nearest hold the circle together
-    found: list[tuple[int, ...]] = [()] * count
-    for place, i in enumerate(circle):
-        near = (circle[(place + way) % count] for d in chosen for way in (d, -d))
-        found[i] = tuple(sorted(near))
-    return tuple(found)
+    return tuple(neighbours_of(place, bakeries, seed) for place in range(bakeries))
+
+
+def neighbours_of(place: int, bakeries: int, seed: bytes) -> tuple[int, ...]:
+    """Give one bakery's neighbours, as `neighbours` does."""
+    degree = usual_degree(bakeries)
+    if degree == bakeries - 1:
+        return tuple(other for other in range(bakeries) if other != place)
+    circle, positions, distances = _circle(bakeries, seed)
+    at = positions[place]
+    chosen = distances[: degree // 2]
+    return tuple(sorted(circle[(at + way) % bakeries] for d in chosen for way in (d, -d)))
+
+
+@lru_cache(maxsize=4)
+def _circle(bakeries: int, seed: bytes) -> tuple[list[int], list[int], list[int]]:
+    """Draw an order of all, where each stands in it, and the order in which distances are taken."""
+    circle = sorted(range(bakeries), key=lambda place: _rank_key(seed, f"place {place}"))
+    positions = [0] * bakeries
+    for at, place in enumerate(circle):
+        positions[place] = at
+    further = sorted(range(2, (bakeries + 1) // 2), key=lambda d: _rank_key(seed, str(d)))
+    return circle, positions, [1, *further]  # the nearest hold the circle together
 
 
 def _rank_key(seed: bytes, name: str) -> bytes:

@@ -111,7 +111,7 @@ class PairKeys:
 
     def _agreed(self, other: int) -> bytes:
         """Agree on keys; the cohort goes in: bakeries told of different ones share no key."""
-        theirs, mine = self._cohort.advertisements[other], self._cohort.advertisements[self.place]
+        theirs, mine = self._cohort.known[other], self._cohort.known[self.place]
         private = X25519PrivateKey.from_private_bytes(self._private_key)
         try:
             shared = private.exchange(X25519PublicKey.from_public_bytes(theirs.public_key))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from glean.errors import SecureSumError
-from glean.privacy.cohort import Cohort
+from glean.privacy.cohort import Cohort, within
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import MaskedInput, SeedRequest, UnmaskReply, UnmaskRequest
@@ -69,7 +69,7 @@ class SecAggClient:
     key_pair : KeyPair
         Its key.
     cohort : Cohort
-        Everybody's keys; in a deployment after `Cohort.verify`.
+        Its neighbours' keys at least; in a deployment everybody's, after `Cohort.verify`.
     pairs : dict of int to bytes, optional
         Keys with neighbours that were made before, by place.
     memory : StepMemory, optional
@@ -78,7 +78,8 @@ class SecAggClient:
     Raises
     ------
     SecureSumError
-        The cohort is of another epoch, or doesn't have this bakery with this key.
+        The cohort is of another epoch, lacks a neighbour, or doesn't have this bakery with this
+        key.
     """
 
     def __init__(
@@ -96,10 +97,16 @@ class SecAggClient:
             )
         self.key_pair, self.cohort, self.memory = key_pair, cohort, memory or StepMemory()
         self.place = cohort.place(key_pair.bakery)
-        if cohort.advertisements[self.place].public_key != key_pair.advertisement.public_key:
+        if cohort.known[self.place].public_key != key_pair.advertisement.public_key:
             raise SecureSumError(
                 f"cohort: found another key of {key_pair.bakery!r} than the one it advertised; "
                 "wanted that one. Somebody stands between, or the list is old: nothing is masked"
+            )
+        self.neighbours = cohort.neighbours_of(self.place)
+        if lacking := len({*self.neighbours} - cohort.known.keys()):
+            raise SecureSumError(
+                f"cohort: found no keys of {lacking} of {len(self.neighbours)} neighbours; wanted "
+                "each one's. Nothing is masked"
             )
         self.keys = PairKeys(
             key_pair.private_key, self.place, cohort=cohort, known={} if pairs is None else pairs
@@ -198,7 +205,7 @@ class SecAggClient:
             raise self._refusal("it calls bakeries gone whose shares were revealed as senders'")
         self._hidden(self.memory.participants & ~gone)
         self.memory = replace(self.memory, gone=gone)
-        neighbours = self.cohort.neighbours_in(self.place, request.bitmap)
+        neighbours = self._neighbours_in(request.bitmap)
         found = tuple(
             self.keys.seed(other, request.step, self.memory.context.digest) for other in neighbours
         )
@@ -209,7 +216,7 @@ class SecAggClient:
         if sent & self.memory.gone or self.memory.sent not in (None, sent):
             raise self._refusal("it contradicts an earlier one on who sent")
         self._hidden(sent)
-        neighbours = self.cohort.neighbours_in(self.place, sent)
+        neighbours = self._neighbours_in(sent)
         if len(neighbours) != len(request.nonces):
             raise self._refusal(
                 f"{len(request.nonces)} nonces came of {len(neighbours)} neighbours"
@@ -234,16 +241,19 @@ class SecAggClient:
                 f"secure sum: found participants of step {step} that aren't all in the cohort or "
                 f"don't include {self.key_pair.bakery!r}; wanted both. Nothing is masked"
             )
-        neighbours = self.cohort.neighbours_in(self.place, participants)
-        self._check_enough(participants, neighbours, self.cohort.neighbours[self.place])
+        neighbours = self._neighbours_in(participants)
+        self._check_enough(participants, neighbours, self.neighbours)
         return neighbours
+
+    def _neighbours_in(self, bitmap: int) -> tuple[int, ...]:
+        return within(self.neighbours, bitmap, self.cohort.everybody)
 
     def _hidden(self, senders: int) -> None:
         """Check that this bakery is among the senders, and that they are enough to hide among."""
         if not senders >> self.place & 1:
             raise self._refusal(f"it doesn't count {self.key_pair.bakery!r} among the senders")
-        neighbours = self.cohort.neighbours_in(self.place, self.memory.participants)
-        left = self.cohort.neighbours_in(self.place, senders)
+        neighbours = self._neighbours_in(self.memory.participants)
+        left = self._neighbours_in(senders)
         self._check_enough(senders, left, neighbours)
         self.memory.context.check(senders)
 

@@ -155,9 +155,14 @@ class SecAggServer:
         return self._cohort.bitmap(names)
 
     def cohort_for(self, name: str) -> bytes:
-        """Give everybody's keys to a bakery that lacks them; nothing to the others."""
+        """Give its neighbours' keys to a bakery that lacks them; nothing to the others.
+
+        Everybody's, where they are signed.
+        """
         assert self._cohort is not None, "keys were advertised"
-        return b"" if name in self._informed else self._cohort.to_bytes()
+        if name in self._informed:
+            return b""
+        return self._cohort.part_for(self._cohort.place(name)).to_bytes()
 
     def forget_keys_of(self, name: str, number: int) -> None:
         """Note that a bakery has lost its keys: all make new ones before the next sum.
