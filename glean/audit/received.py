@@ -23,6 +23,7 @@ from glean.federation.wire.sum_request import SCORES, TOTALS, SumRequest
 from glean.metrics import ErrorSums
 from glean.privacy.cohort import Cohort, joined
 from glean.privacy.mask_messages import MaskedInput
+from glean.privacy.place_sets import set_from_bytes
 from glean.privacy.secagg_round import SecAggRound
 
 Encoded = NDArray[np.int64]
@@ -143,7 +144,7 @@ def _unmasked(step: _Vectors, cohort: Cohort | None) -> OpenedSum | None:
     summed = SecAggRound(
         cohort,
         step=task.number,
-        participants=int.from_bytes(task.participants, "big"),
+        participants=set_from_bytes(task.participants),
         length=length,
     )
     try:

@@ -19,11 +19,9 @@ from glean.privacy.mask_keys import KeyAdvertisement
 from glean.privacy.mask_wire import Reader, text_field
 from glean.privacy.members import Member
 from glean.privacy.merkle import HASH_BYTES, MerkleTree, root_of
+from glean.privacy.place_sets import MOST_PLACES
 
 _MARK = b"GR2"
-
-MOST_BAKERIES = 2**20
-"""In a cohort; so that no message makes sets over it that fill a machine's memory."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,10 @@ class Cohort:
     proof: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        if not FEWEST_BAKERIES <= self.size <= MOST_BAKERIES:
+        if not FEWEST_BAKERIES <= self.size <= MOST_PLACES:
             raise SecureSumError(
                 f"secure-sums: found {self.size} bakeries; wanted {FEWEST_BAKERIES} or more, "
-                f"since with two each would see the other's part of the sum, up to {MOST_BAKERIES}"
+                f"since with two each would see the other's part of the sum, up to {MOST_PLACES}"
             )
         names = [advertisement.bakery for advertisement in self.known.values()]
         if not (_ascends([*self.known]) and _ascends(names)):

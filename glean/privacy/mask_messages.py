@@ -15,6 +15,7 @@ from glean.errors import SecureSumError
 from glean.privacy.mask_seeds import SEED_BYTES, STEP_NONCE_BYTES, Words
 from glean.privacy.mask_shares import SHARE_BYTES
 from glean.privacy.mask_wire import Reader
+from glean.privacy.place_sets import set_from_bytes, set_to_bytes
 
 _WORD_BYTES = 8
 
@@ -101,8 +102,8 @@ class UnmaskRequest:
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        bitmap = self.bitmap.to_bytes((self.bitmap.bit_length() + 7) // 8, "big")
-        head = b"GQ2" + self.step.to_bytes(8, "big") + bytes([self.asked])
+        bitmap = set_to_bytes(self.bitmap)
+        head = b"GQ3" + self.step.to_bytes(8, "big") + bytes([self.asked])
         sizes = len(bitmap).to_bytes(4, "big") + len(self.nonces).to_bytes(2, "big")
         return b"".join((head, sizes, bitmap, *self.nonces))
 
@@ -115,10 +116,10 @@ class UnmaskRequest:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "unmask request", mark=b"GQ2")
+        reader = Reader(content, "unmask request", mark=b"GQ3")
         step, asked = reader.number(8), _seed_request(reader)
         size, count = reader.number(4), reader.number(2)
-        bitmap = reader.number(size)
+        bitmap = set_from_bytes(reader.take(size))
         nonces = _pieces(reader, count, STEP_NONCE_BYTES)
         reader.end()
         return cls(step, asked, bitmap, nonces)

@@ -36,6 +36,7 @@ from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
 from glean.privacy.mask_serialization import read_client, read_key, write_client, write_key
 from glean.privacy.noise_budget import relied_on
+from glean.privacy.place_sets import set_from_bytes
 from glean.privacy.secagg_client import SecAggClient
 from glean.privacy.step_context import StepContext
 from glean.runs.code_version import code_fingerprint
@@ -244,7 +245,7 @@ def unmask_reply(
 
 
 def _participants(task: SumTask) -> int:
-    return int.from_bytes(task.participants, "big")
+    return set_from_bytes(task.participants)
 
 
 def _load(bakery: str, state: RecordDict) -> SecAggClient | None:

@@ -21,6 +21,7 @@ from glean.federation.wire.sum_messages import KeyReply, KeyTask
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.mask_keys import KeyAdvertisement
+from glean.privacy.place_sets import set_to_bytes
 from glean.privacy.secagg_round import SecAggRound
 from glean.runs.setback_events import SumLost
 
@@ -146,8 +147,7 @@ class SecAggServer:
 
     def bitmap(self, names: Iterable[str]) -> bytes:
         """Write who takes part in a sum, for a message."""
-        assert self._cohort is not None, "keys were advertised"
-        return self.members_of(names).to_bytes(self._cohort.bitmap_bytes, "big")
+        return set_to_bytes(self.members_of(names))
 
     def members_of(self, names: Iterable[str]) -> int:
         """Write names as a set over those who hold each other's keys."""

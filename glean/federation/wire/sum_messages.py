@@ -21,7 +21,8 @@ class SumTask(Packed, Task):
     structures : bytes
         Model file of the trees whose leaves are wanted; empty without.
     participants : bytes
-        Bitmap over the cohort: whose masks cancel in this sum; empty: vectors aren't masked.
+        Set over the cohort (`place_sets.set_to_bytes`): whose masks cancel in this sum; empty:
+        vectors aren't masked.
     cohort : bytes
         The bakeries' public keys; empty where the bakery holds them.
     """

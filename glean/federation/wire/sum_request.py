@@ -7,12 +7,12 @@ numbers modulo 2**64: what is no count is rounded to fixed point, by a public sc
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
-from glean.errors import ModelError
+from glean.errors import ModelError, SecureSumError
+from glean.privacy.place_sets import set_from_text, set_to_text
 
 TOTALS = "totals"
 """Training rows, and the sum of their weights."""
@@ -58,7 +58,6 @@ LEARNED = frozenset({LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS, WEIGHTS,
 
 _TUPLES = ("parts", "contributes", "scale", "contributors")
 _LIMITS = {"rows": (0, 2**32), "num_clients": (1, 2**20), "unit_weight": (2.0**-64, 2.0**64)}
-_SET = re.compile(r"[0-9a-f]{1,65536}")
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,8 @@ class SumRequest:
     scale : tuple of float
         Numbers that a part of the workload's own needs; else empty.
     contributors : tuple of str
-        For each part the set over the cohort of those who contribute it, hexadecimal: in a request
-        that is the same for all, in place of `contributes`.
+        For each part the set over the cohort of those who contribute it (`place_sets.set_to_text`):
+        in a request that is the same for all, in place of `contributes`.
     scorers : str
         Likewise, in place of `with_scores`.
     tested : str
@@ -135,11 +134,13 @@ class SumRequest:
         assert len(common) == 1, "bakeries of a sum differ only in what they contribute"
         (request,) = common
         contributors = tuple(
-            f"{bitmap([name for name, one in requests.items() if part in one.contributes]):x}"
+            set_to_text(bitmap([name for name, one in requests.items() if part in one.contributes]))
             for part in request.parts
         )
         scorers = bitmap([name for name, one in requests.items() if one.with_scores])
-        return replace(request, masked=True, contributors=contributors, scorers=f"{scorers:x}")
+        return replace(
+            request, masked=True, contributors=contributors, scorers=set_to_text(scorers)
+        )
 
     def contributor_sets(self) -> tuple[int, ...]:
         """Give for each part the set of those who contribute it.
@@ -156,7 +157,7 @@ class SumRequest:
                 "the request of a masked sum: found one for a single bakery; wanted the same for "
                 "all, with those who contribute each of its parts"
             )
-        return tuple(int(part, 16) for part in self.contributors)
+        return tuple(set_from_text(part) for part in self.contributors)
 
     def at(self, place: int) -> SumRequest:
         """Read from a request for all what the bakery at a place of the cohort is asked.
@@ -170,7 +171,9 @@ class SumRequest:
         own = tuple(
             part for part, members in zip(self.parts, sets, strict=True) if members >> place & 1
         )
-        return replace(self, contributes=own, with_scores=bool(int(self.scorers, 16) >> place & 1))
+        return replace(
+            self, contributes=own, with_scores=bool(set_from_text(self.scorers) >> place & 1)
+        )
 
     def to_json(self) -> str:
         """Write it for a message."""
@@ -215,4 +218,8 @@ def _check_scale(request: SumRequest) -> None:
 
 
 def _is_set(text: object) -> bool:
-    return isinstance(text, str) and _SET.fullmatch(text) is not None
+    """Whether a text is one that a set is written as."""
+    try:
+        return isinstance(text, str) and set_from_text(text) >= 0
+    except SecureSumError:
+        return False

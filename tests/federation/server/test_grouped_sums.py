@@ -36,6 +36,7 @@ from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import DAY_GRADIENTS, SumRequest
 from glean.learning.day_sums import UNIT
 from glean.privacy.noise_budget import relied_on
+from glean.privacy.place_sets import set_from_bytes
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import (
     Federation,
@@ -307,7 +308,7 @@ def test_each_group_carries_all_the_noise_that_is_accounted(tmp_path: Path, bake
     def meddle(message: Message, name: str, honest: Honest) -> Message:
         if message.metadata.message_type == SUM:
             task = SumTask.from_record(message.content)
-            asked = int.from_bytes(task.participants, "big").bit_count()
+            asked = set_from_bytes(task.participants).bit_count()
             told.append((name, SumRequest.from_json(task.request), asked))
         return honest()
 
