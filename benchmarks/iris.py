@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from glean.iris.workload import IRIS
-from glean.operations.simulation import prepare_simulation, run_simulation
+from glean.operations.running.simulation import prepare_simulation, run_simulation
 from glean.settings import RunSettings
 
 SEEDS = 20

@@ -25,8 +25,8 @@ from benchmarks.jobs import JOBS, Job
 from benchmarks.rounds_run import as_glean_commands_do
 from glean.forecasting.context import ForecastContext
 from glean.metrics import Floats
-from glean.operations.bakery_context import make_context
-from glean.operations.plan import make_plan
+from glean.operations.planning.bakery_context import make_context
+from glean.operations.planning.plan import make_plan
 from glean.sales.table import SalesTable
 
 JOB_NAMES = ("synthetic-5", "synthetic-40", "chain", "restaurants-100")

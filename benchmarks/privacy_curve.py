@@ -26,7 +26,7 @@ from glean.cli.tables import final_result
 from glean.evaluation.tables.privacy_curve import SUMS
 from glean.evaluation.tables.privacy_summary import means_and_worst
 from glean.noise_settings import NoiseSettings
-from glean.operations.privacy_curve import prepare_curve, run_curve
+from glean.operations.reports.privacy_curve import prepare_curve, run_curve
 
 JUDGED = ("synthetic-40", "restaurants-100")
 SHARED_IS_JUDGED = "synthetic-40"

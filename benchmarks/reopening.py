@@ -22,8 +22,8 @@ from benchmarks.jobs import JOBS, import_table
 from benchmarks.rounds_run import as_glean_commands_do
 from glean.features.past_sales import SAME_DAY_LAST_YEAR
 from glean.features.seasons import PAUSE_DAYS
-from glean.operations.bakery_context import make_context
-from glean.operations.plan import make_plan
+from glean.operations.planning.bakery_context import make_context
+from glean.operations.planning.plan import make_plan
 from glean.sales.reading.sales_file import read_sales
 from glean.sales.table import SalesTable
 

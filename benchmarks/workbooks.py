@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 
-from glean.operations.import_sales import read_export, write_import
+from glean.operations.tables.import_sales import read_export, write_import
 from glean.sales.importing.request import ImportRequest
 
 BOOKS = 12

@@ -204,6 +204,20 @@ def test_no_module_imports_itself_by_a_detour() -> None:
         visit(name, ())
 
 
+def test_no_room_of_operations_imports_itself_by_a_detour() -> None:
+    """Files beside the rooms count as rooms of their own."""
+    edges: dict[str, set[str]] = {}
+    for path in (PACKAGE / "operations").rglob("*.py"):
+        mine = path.relative_to(PACKAGE / "operations").parts[0].removesuffix(".py")
+        parts = [name.split(".") for name in names_in(path)]
+        there = {name[2] for name in parts if name[:2] == ["glean", "operations"] and name[2:]}
+        edges[mine] = edges.get(mine, set()) | there - {mine}
+    while edges:
+        free = {room for room, others in edges.items() if not others & edges.keys()}
+        assert free, f"these import each other: {edges}"
+        edges = {room: others for room, others in edges.items() if room not in free}
+
+
 def test_a_run_s_folder_knows_no_flower_and_no_bakery() -> None:
     """`glean/runs/` serves every workload and every engine."""
     for path in (PACKAGE / "runs").glob("*.py"):

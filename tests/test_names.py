@@ -173,8 +173,8 @@ PLAIN_ENGLISH = {"choice", "home", "page", "version", "week"}
 """Given up as modules' names; a function whose action or value it is may be called so."""
 
 STAYS = {
-    "glean/operations/forecast.py": "what `glean forecast` does: a file is named for its command",
-    "glean/operations/simulation.py": "what `glean simulate` does, likewise",
+    "glean/operations/planning/forecast.py": "what `glean forecast` does: named for its command",
+    "glean/operations/running/simulation.py": "what `glean simulate` does, likewise",
     "glean/cli/plan.py:forecast": "the command `glean forecast`",
     "glean/shop/pages/coming_days.py": "a page of days to come, named as it is on the page",
     "glean/shop/pages/week.py": "the page of the week ahead",

@@ -141,7 +141,7 @@ def report(
         show_home_report(run, speaks, bakery=bakery, habit=habit or "")
         return
     if bakery:
-        from glean.operations.report import write_client_page
+        from glean.operations.reports.report import write_client_page
 
         typer.echo(f"page of {bakery}: {write_client_page(absolute_path(run), bakery, speaks)}")
         return
@@ -154,7 +154,7 @@ def audit(
     run: Annotated[Path, typer.Argument(help="Folder of a finished simulation.")],
 ) -> None:
     """Attack a run with what its server and a member received, and say what they could read."""
-    from glean.operations.audit import write_audit
+    from glean.operations.reports.audit import write_audit
 
     written = write_audit(absolute_path(run), lambda text: typer.echo(f"{text} ...", err=True))
     for sentence in written.gist:

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from glean.languages.catalogues import translatable
 from glean.languages.language import ENGLISH, Language
-from glean.operations.remark_words import weekdays_off
-from glean.operations.table_check import TableCheck
+from glean.operations.tables.remark_words import weekdays_off
+from glean.operations.tables.table_check import TableCheck
 from glean.sales.quality.health import BakeryHealth, ProductHealth, Report
 
 Cells = dict[str, list[str]]

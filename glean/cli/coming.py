@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from glean.languages.language import Language
-    from glean.operations.known_future import UnknownInput
+    from glean.operations.planning.known_future import UnknownInput
 
 Coming = Annotated[
     Path | None,

@@ -44,7 +44,7 @@ def import_(options: ImportOptions) -> None:
     written; the options tell it.
     """
     from glean.cli.imported import closing_lines, summary_lines
-    from glean.operations.import_sales import read_export, write_import
+    from glean.operations.tables.import_sales import read_export, write_import
 
     report = read_export(options.request(), options.out, force=options.force, layout=options.layout)
     for line in summary_lines(report):
@@ -94,7 +94,7 @@ def check(
     does about each. Ends with 0 if it can be used as it is, with 1 if it needs mending first.
     """
     from glean.cli.checked import print_check
-    from glean.operations.table_check import check_table
+    from glean.operations.tables.table_check import check_table
 
     speaks = language_of(language)
     found = check_table(file, language=speaks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from glean.operations.import_sales import ImportReport
+from glean.operations.tables.import_sales import ImportReport
 
 MOST_NAMED = 5
 """Bakeries that are named before the rest is counted."""

@@ -222,7 +222,7 @@ def members(
     """
     from glean.cli.joined import show_members
     from glean.operations.joining.joined_home import home_of
-    from glean.operations.trusted_members import (
+    from glean.operations.joining.trusted_members import (
         confirm_members,
         distrust_members,
         known_members,
@@ -257,7 +257,7 @@ def _checked_table(sales: Path | None, language: Language) -> Path:
         It can't be used; what is wrong was printed.
     """
     from glean.cli.checked import print_check
-    from glean.operations.table_check import check_table
+    from glean.operations.tables.table_check import check_table
     from glean.regular_files import absolute_path
 
     if sales is None:

@@ -26,8 +26,8 @@ from glean.operations.joining.supervision import (
     last_line,
     supervise,
 )
+from glean.operations.joining.trusted_members import KnownMember, confirm_members, known_members
 from glean.operations.joining.user_service import UserService, run_command
-from glean.operations.trusted_members import KnownMember, confirm_members, known_members
 from glean.privacy.invitation import Invitation
 from glean.setting_fields import ConfigValue
 

@@ -29,7 +29,7 @@ def model_card(
 
     Exit codes: 0 it is what it should be, 2 it isn't.
     """
-    from glean.operations.model_card import check_card, sign_card
+    from glean.operations.reports.model_card import check_card, sign_card
 
     path = absolute_path(model)
     if sign is not None:

@@ -27,7 +27,7 @@ def node(
     It waits for a server that can't be reached, and goes on until Ctrl-C or SIGTERM. Its log says
     what leaves the bakery.
     """
-    from glean.operations.bakery_node import prepare_node, read_node_config, run_node
+    from glean.operations.joining.bakery_node import prepare_node, read_node_config, run_node
 
     prepared = prepare_node(
         address, authority=root_certificates, key=key, config=read_node_config(config)

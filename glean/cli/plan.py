@@ -71,8 +71,8 @@ def forecast(
     """Forecast the coming days of one bakery, with likely ranges and reasons."""
     from glean.cli.coming import say_what_is_unknown
     from glean.cli.planned import forecast_table, show
-    from glean.operations.forecast import make_forecast
     from glean.operations.output_files import check_outputs, write_outputs
+    from glean.operations.planning.forecast import make_forecast
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
     check_outputs(out)
@@ -117,9 +117,9 @@ def plan(
 
     from glean.cli.coming import say_what_is_unknown
     from glean.cli.planned import plan_table, show
-    from glean.operations.baked_products import BakedProducts
     from glean.operations.output_files import write_outputs
-    from glean.operations.plan import make_plan
+    from glean.operations.planning.baked_products import BakedProducts
+    from glean.operations.planning.plan import make_plan
     from glean.runs.spreadsheet_cells import to_spreadsheet_csv
     from glean.sales.product_choice import read_only_these
 
@@ -181,7 +181,7 @@ def _context(
     speaks: Language,
 ) -> tuple[ForecastContext, Mapping[str, Product]]:
     from glean.cli.product_list import say_what_is_unsold
-    from glean.operations.bakery_context import make_context, no_sales, read_bakery
+    from glean.operations.planning.bakery_context import make_context, no_sales, read_bakery
     from glean.sales.products import read_products
 
     table = no_sales() if sales is None else read_bakery(sales, bakery)
@@ -204,7 +204,7 @@ def _context(
 def _known_future(
     path: Path | None, context: ForecastContext, *, asked: pd.Timestamp | None = None
 ) -> KnownFuture:
-    from glean.operations.known_future import read_known_future
+    from glean.operations.planning.known_future import read_known_future
     from glean.sales.known_future import NOTHING_KNOWN
 
     return NOTHING_KNOWN if path is None else read_known_future(path, context, asked=asked)

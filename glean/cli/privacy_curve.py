@@ -38,7 +38,7 @@ def privacy_curve(
     ] = None,
 ) -> None:
     """Measure what noise costs: error by epsilon, beside sums without noise (minutes a seed)."""
-    from glean.operations.privacy_curve import prepare_curve, run_curve
+    from glean.operations.reports.privacy_curve import prepare_curve, run_curve
 
     given = typed_settings(set_ or [], sales=sales)
     prepared = prepare_curve(given, bakeries=bakeries or (), seeds=seeds, results=out)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from glean.operations.privacy_ledger import SpentDays
+    from glean.operations.reports.privacy_ledger import SpentDays
 
 
 @friendly_errors()
@@ -25,7 +25,7 @@ def privacy_ledger(
     """Show a bakery's owner what each of its days has spent in runs with noise, and has left."""
     from rich.console import Console
 
-    from glean.operations.privacy_ledger import report_ledger
+    from glean.operations.reports.privacy_ledger import report_ledger
 
     found = report_ledger(absolute_path(home))
     console = Console(highlight=False)

@@ -10,7 +10,7 @@ from rich.console import Console
 from glean.cli.tables import final_result
 from glean.errors import GleanError
 from glean.languages.language import ENGLISH, Language
-from glean.operations.report import result_of_run, rewrite_report, write_home_report
+from glean.operations.reports.report import result_of_run, rewrite_report, write_home_report
 from glean.regular_files import absolute_path
 from glean.runs.client_home import bakery_of
 from glean.runs.index import is_run

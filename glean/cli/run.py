@@ -16,7 +16,7 @@ from glean.errors import FederationError
 
 if TYPE_CHECKING:
     from glean.federation.launch.deployment_run import RunOutcome
-    from glean.operations.superlink_run import PreparedDeployment
+    from glean.operations.running.superlink_run import PreparedDeployment
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -42,7 +42,7 @@ def run(
 
     Exit codes: 0 completed, 1 failed, 2 not a run that can be started, 130 no longer followed.
     """
-    from glean.operations.superlink_run import prepare_deployment
+    from glean.operations.running.superlink_run import prepare_deployment
 
     prepared = prepare_deployment(connection, typed_settings(set_ or [], resume=resume))
     with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
@@ -51,7 +51,7 @@ def run(
 
 def _run(prepared: PreparedDeployment, scratch: Path) -> None:
     from glean.federation.launch.deployment_run import RunOutcome
-    from glean.operations.superlink_run import run_deployment
+    from glean.operations.running.superlink_run import run_deployment
 
     outcome, connection = RunOutcome(), prepared.connection
     home = f"FLWR_HOME={shlex.quote(str(prepared.home))} " if prepared.home else ""

@@ -13,7 +13,7 @@ from glean.cli.typed_settings import typed_settings
 from glean.errors import FederationError
 
 if TYPE_CHECKING:
-    from glean.operations.simulation import PreparedSimulation
+    from glean.operations.running.simulation import PreparedSimulation
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -56,8 +56,8 @@ def simulate(
     Exit codes: 0 completed, 1 failed, 2 not a run that can be done, 130 ended by Ctrl-C, 143 by
     kill.
     """
-    from glean.operations.progress import read_progress
-    from glean.operations.simulation import prepare_simulation
+    from glean.operations.running.progress import read_progress
+    from glean.operations.running.simulation import prepare_simulation
     from glean.runs.index import COMPLETED
 
     given = typed_settings(set_ or [], sales=sales, resume=resume)
@@ -81,7 +81,7 @@ def simulate(
 
 def _run(prepared: PreparedSimulation) -> Path:
     from glean.cli.progress import following
-    from glean.operations.simulation import run_simulation
+    from glean.operations.running.simulation import run_simulation
 
     with following(prepared.simulation.results, prepared.rounds) as started:
         try:

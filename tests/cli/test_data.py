@@ -154,7 +154,7 @@ def test_import_writes_nothing_of_a_workbook_that_it_cannot_read(
 
 def test_import_shows_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the disk is full at the end, what was found has been shown."""
-    monkeypatch.setattr("glean.operations.import_sales.write_sales", closed_to_us)
+    monkeypatch.setattr("glean.operations.tables.import_sales.write_sales", closed_to_us)
     result = glean_data(*till(tmp_path), "--returns", "net")
     assert result.exit_code == BAD_INPUT
     assert "result      2024-05-13  Nord, Semmel: 5" in result.output

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from glean.cli import joined as shown
 from glean.cli.app import app
 from glean.node_settings import NodeSettings
-from glean.operations.bakery_node import read_node_config
+from glean.operations.joining.bakery_node import read_node_config
 from glean.operations.joining.joined_home import default_home
 from glean.operations.joining.supervision import Supervised, home_alone
 from glean.operations.joining.user_service import UserService

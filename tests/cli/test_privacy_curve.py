@@ -25,7 +25,7 @@ def test_it_writes_a_table_and_a_picture_and_says_where(
     def rows(*_: object, **__: object) -> Iterator[pd.DataFrame]:
         yield from (pd.DataFrame([each])[list(COLUMNS)] for each in (sums, noise))
 
-    monkeypatch.setattr("glean.operations.privacy_curve.measure_curve", rows)
+    monkeypatch.setattr("glean.operations.reports.privacy_curve.measure_curve", rows)
     result = glean("privacy-curve", "--sales", three_bakeries, "--seeds", "1", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "3 bakeries, seed 42, epsilon 4: shared model 25.00%, chosen 25.00%" in result.stderr

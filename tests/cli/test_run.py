@@ -12,7 +12,7 @@ from glean.federation.launch.deployment_run import RunOutcome
 from tests.cli.typed_commands import glean
 
 RUN = 77
-DEPLOYMENT = "glean.operations.superlink_run"
+DEPLOYMENT = "glean.operations.running.superlink_run"
 
 
 class StandIn:

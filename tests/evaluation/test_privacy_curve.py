@@ -21,7 +21,7 @@ from glean.evaluation.tables.privacy_curve import COLUMNS, METHODS, measure_curv
 from glean.evaluation.tables.privacy_summary import curve_table, means_and_worst
 from glean.federation.coordination.global_model import read_global_model
 from glean.federation.wire.noised_parts import budget_of
-from glean.operations.privacy_curve import prepare_curve, run_curve
+from glean.operations.reports.privacy_curve import prepare_curve, run_curve
 from glean.runs.folder import checkpoint_name
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import federation_of, small_settings
@@ -167,7 +167,7 @@ def test_what_has_been_measured_is_on_disk_when_the_rest_is_cut_off(
         yield made_up(wape_federated=0.2)[:1]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("glean.operations.privacy_curve.measure_curve", rows)
+    monkeypatch.setattr("glean.operations.reports.privacy_curve.measure_curve", rows)
     prepared = prepare_curve({"sales": three_bakeries}, results=tmp_path)
     assert prepared.bakeries == (3,)
     with pytest.raises(KeyboardInterrupt):

@@ -24,7 +24,7 @@ from glean.evaluation.tables.result_table import summary_result
 from glean.evaluation.tables.results import read_results
 from glean.languages.catalogues import read_catalogue
 from glean.languages.language import ENGLISH, LanguageCode, language
-from glean.operations.report import rewrite_report
+from glean.operations.reports.report import rewrite_report
 from tests.evaluation.made_runs import (
     FIGURES,
     METHODS,

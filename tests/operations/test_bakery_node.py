@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from glean.cli.app import app
 from glean.errors import CertificateError, FederationError, SettingsError
-from glean.operations.bakery_node import _home_to_itself, prepare_node, read_node_config
+from glean.operations.joining.bakery_node import _home_to_itself, prepare_node, read_node_config
 from glean.privacy.certificate_folder import make_certificates
 
 

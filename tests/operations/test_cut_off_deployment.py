@@ -13,9 +13,9 @@ import pytest
 from glean.errors import FederationError
 from glean.federation.launch.deployment_run import STOPPED, RunOutcome, flwr_cli_of
 from glean.federation.launch.flwr_cli import SuperLinkGoneError, UnknownRunError
-from glean.operations import cut_off_deployment, superlink_run
-from glean.operations.cut_off_deployment import GOES_ON, MOST_RESUMES
-from glean.operations.superlink_run import PreparedDeployment, run_deployment
+from glean.operations.running import cut_off_deployment, superlink_run
+from glean.operations.running.cut_off_deployment import GOES_ON, MOST_RESUMES
+from glean.operations.running.superlink_run import PreparedDeployment, run_deployment
 from glean.runs.folder import RunFolder
 from glean.runs.index import read_run
 from glean.runs.process_tree import this_process

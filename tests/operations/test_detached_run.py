@@ -12,8 +12,8 @@ import pytest
 
 from glean.errors import FederationError
 from glean.federation.launch.deployment_run import RunOutcome
-from glean.operations import detached_worker
-from glean.operations.detached_run import (
+from glean.operations.running import detached_worker
+from glean.operations.running.detached_run import (
     ERROR,
     PROCESS,
     RUN_ID,
@@ -22,8 +22,8 @@ from glean.operations.detached_run import (
     read_detached,
     stop_detached,
 )
-from glean.operations.run_request import RunRequest
-from glean.operations.superlink_run import PreparedDeployment, prepare_deployment
+from glean.operations.running.run_request import RunRequest
+from glean.operations.running.superlink_run import PreparedDeployment, prepare_deployment
 from glean.runs.process_tree import this_process
 
 RUN = 77
@@ -173,7 +173,7 @@ def test_results_go_where_the_service_looks_if_the_superlink_is_here(
     tmp_path: Path, address: str, here: bool
 ) -> None:
     """On another machine such a folder means nothing."""
-    there = "glean.operations.superlink_run"
+    there = "glean.operations.running.superlink_run"
     with (
         mock.patch(f"{there}.find_connection", return_value={"address": address}),
         mock.patch(f"{there}.check_reachable"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from glean.errors import GleanError
-from glean.operations.grow_table import (
+from glean.operations.shop.grow_table import (
     MOST_COPIES,
     BakeryTable,
     ClosedDay,

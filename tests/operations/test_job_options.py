@@ -7,7 +7,7 @@ import re
 import pytest
 
 from glean.errors import SettingsError
-from glean.operations.job_options import JOB_OPTIONS, fits_option, option_words
+from glean.operations.slurm.job_options import JOB_OPTIONS, fits_option, option_words
 from tests.processes import REPOSITORY
 
 CHECK = re.compile(r"""--([a-z]+)\) +check "\$1" "\$2" '([^']+)' ['"](.+?)['"] &&""")

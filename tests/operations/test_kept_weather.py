@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glean.errors import FederationError
-from glean.operations.kept_weather import FILE, FRESH, current_weather, read_weather
+from glean.operations.shop.kept_weather import FILE, FRESH, current_weather, read_weather
 from glean.outgoing.weather import DayWeather, Place
 
 KIEL = Place.of(54.3, 10.1)

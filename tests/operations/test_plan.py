@@ -9,10 +9,10 @@ import pytest
 
 from glean.errors import SettingsError
 from glean.forecasting.context import ForecastContext, read_context, train_client_model
-from glean.operations.bakery_context import make_context, no_sales, read_bakery
-from glean.operations.forecast import QUANTILES, make_forecast
-from glean.operations.known_future import UnknownInput, missing_inputs, read_known_future
-from glean.operations.plan import make_plan
+from glean.operations.planning.bakery_context import make_context, no_sales, read_bakery
+from glean.operations.planning.forecast import QUANTILES, make_forecast
+from glean.operations.planning.known_future import UnknownInput, missing_inputs, read_known_future
+from glean.operations.planning.plan import make_plan
 from glean.sales.known_future import NOTHING_KNOWN
 from glean.sales.products import Product
 from glean.sales.table import SalesTable

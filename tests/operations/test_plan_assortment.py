@@ -11,8 +11,8 @@ import pytest
 
 from glean.errors import SettingsError
 from glean.forecasting import context, future_rows
-from glean.operations.bakery_context import make_context
-from glean.operations.plan import DayPlan, make_plan
+from glean.operations.planning.bakery_context import make_context
+from glean.operations.planning.plan import DayPlan, make_plan
 from glean.sales.assortment import Offer, offers_of
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.products import Product

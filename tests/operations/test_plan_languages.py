@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from glean.languages.language import ENGLISH, LanguageCode, language
-from glean.operations.baked_products import ALL_PRODUCTS, BakedProducts
-from glean.operations.bakery_context import make_context, no_sales
-from glean.operations.forecast import make_forecast
-from glean.operations.known_future import UnknownInput
-from glean.operations.plan import DayPlan, make_plan
+from glean.operations.planning.baked_products import ALL_PRODUCTS, BakedProducts
+from glean.operations.planning.bakery_context import make_context, no_sales
+from glean.operations.planning.forecast import make_forecast
+from glean.operations.planning.known_future import UnknownInput
+from glean.operations.planning.plan import DayPlan, make_plan
 from glean.sales.product_choice import OnlyThese
 from glean.sales.products import Product
 from glean.sales.table import SalesTable

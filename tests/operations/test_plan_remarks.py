@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from glean.operations.bakery_context import make_context
-from glean.operations.plan import make_plan
-from glean.operations.plan_remarks import MOST_OUTLIERS
+from glean.operations.planning.bakery_context import make_context
+from glean.operations.planning.plan import make_plan
+from glean.operations.planning.plan_remarks import MOST_OUTLIERS
 from glean.sales.table import SalesTable
 from tests.forecasting.test_future_rows import LAST, MODEL, TABLE
 

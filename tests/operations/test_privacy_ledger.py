@@ -11,7 +11,7 @@ from glean.federation.client.ledger_store import FILE, LedgerStore
 from glean.federation.wire.noised_parts import release_of
 from glean.federation.wire.sum_request import CLIPPED_SCORE, DAY_GRADIENTS, DAY_HESSIANS
 from glean.languages.language import ENGLISH, language
-from glean.operations.privacy_ledger import budget_in_words, report_ledger
+from glean.operations.reports.privacy_ledger import budget_in_words, report_ledger
 from glean.privacy.gaussian_dp import epsilon_of, mu_of
 from glean.privacy.privacy_ledger import PrivacyLedger, total_of
 from glean.settings import RunSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glean.operations.progress import read_progress
+from glean.operations.running.progress import read_progress
 from glean.runs.events import BakeryFailed, RoundFinished, RunStarted
 from glean.runs.index import COMPLETED, FAILED, GONE, RUNNING
 from glean.runs.record import RunRecord

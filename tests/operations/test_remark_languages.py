@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from glean.languages.language import ENGLISH, LanguageCode, language
-from glean.operations.remarks import remarks_of
-from glean.operations.table_check import next_step, verdict
+from glean.operations.tables.remarks import remarks_of
+from glean.operations.tables.table_check import next_step, verdict
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.health import Report
 from tests.operations.remarked_tables import TABLES, TODAY

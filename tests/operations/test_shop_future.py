@@ -8,7 +8,7 @@ import math
 import pandas as pd
 
 from glean.forecasting.future_rows import days_ahead
-from glean.operations.shop_future import known_future_of, school_days
+from glean.operations.shop.shop_future import known_future_of, school_days
 from glean.outgoing.weather import DayWeather
 from glean.sales.known_future import NOTHING_KNOWN, KnownFuture
 from glean.sales.told_day import ToldDay

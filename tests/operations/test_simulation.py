@@ -9,8 +9,8 @@ import pytest
 from glean.demand.workload import DEFAULT_BAKERIES
 from glean.errors import FederationError, SettingsError
 from glean.federation.launch.flower_app import app_config
-from glean.operations.run_config import deployment_overrides
-from glean.operations.simulation import prepare_simulation
+from glean.operations.running.run_config import deployment_overrides
+from glean.operations.running.simulation import prepare_simulation
 from glean.settings import ConfigValue
 from tests.inprocess_runs import config_of, cut_off
 

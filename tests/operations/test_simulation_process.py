@@ -16,15 +16,15 @@ import pytest
 
 from glean.demand import conclusion
 from glean.errors import FederationError
-from glean.operations.progress import RunProgress
-from glean.operations.simulation import (
+from glean.operations.running.progress import RunProgress
+from glean.operations.running.simulation import (
     Engine,
     PreparedSimulation,
     prepare_simulation,
     run_simulation,
 )
-from glean.operations.simulation_process import SimulationProcess
-from glean.operations.simulation_worker import read_request, write_request
+from glean.operations.running.simulation_process import SimulationProcess
+from glean.operations.running.simulation_worker import read_request, write_request
 from glean.runs.index import COMPLETED, FAILED, GONE, RUNNING
 from glean.settings import ConfigValue
 from tests import processes
@@ -153,7 +153,7 @@ def test_a_process_that_dies_without_a_word_has_a_log(tmp_path: Path, three_bake
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from glean.operations.simulation_process import SimulationProcess
+from glean.operations.running.simulation_process import SimulationProcess
 from tests.operations.test_simulation_process import ENDLESS, after_a_round, prepared
 
 process = SimulationProcess(prepared(sys.argv[1], Path(sys.argv[2]), rounds=ENDLESS))

@@ -9,8 +9,8 @@ from unittest import mock
 import pytest
 
 from glean.errors import FederationError
-from glean.operations import slurm
-from glean.operations.slurm import (
+from glean.operations.slurm import slurm
+from glean.operations.slurm.slurm import (
     JobState,
     SlurmSilentError,
     cancel_job,

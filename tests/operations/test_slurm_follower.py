@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from glean.operations import detached_run, slurm_follower
-from glean.operations.detached_run import (
+from glean.operations.running import detached_run, slurm_follower
+from glean.operations.running.detached_run import (
     ERROR,
     RUN_ID,
     ProcessState,
@@ -20,8 +20,8 @@ from glean.operations.detached_run import (
     read_detached,
     stop_detached,
 )
-from glean.operations.run_request import RunRequest
-from glean.operations.slurm_job import STOP, SlurmJob, read_job
+from glean.operations.running.run_request import RunRequest
+from glean.operations.slurm.slurm_job import STOP, SlurmJob, read_job
 from glean.runs.index import read_run
 from glean.runs.process_tree import this_process
 from tests import fake_slurm, processes
@@ -99,7 +99,12 @@ def test_a_job_is_followed_to_its_good_end(asked: Path, results: Path, cluster: 
         ran(asked, results, status="completed")
         cluster.stands("COMPLETED")
     assert (codes, error_of(asked)) == ([0], "")
-    assert cluster.command == [sys.executable, "-m", "glean.operations.slurm_worker", str(asked)]
+    assert cluster.command == [
+        sys.executable,
+        "-m",
+        "glean.operations.running.slurm_worker",
+        str(asked),
+    ]
     assert "#SBATCH --nodes=2\n" in cluster.script
     assert read_job(asked) == SlurmJob(NUMBER, str(cluster.log), "COMPLETED")
 

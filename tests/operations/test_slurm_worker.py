@@ -13,11 +13,11 @@ import pytest
 
 from glean.errors import GleanError
 from glean.federation.launch.simulation_run import Simulation
-from glean.operations import slurm_worker
-from glean.operations.detached_run import RUN_ID, claim, read_detached
-from glean.operations.run_request import RunRequest, prepare_request
-from glean.operations.simulation import PreparedSimulation
-from glean.operations.slurm_job import STOP, SlurmJob
+from glean.operations.running import slurm_worker
+from glean.operations.running.detached_run import RUN_ID, claim, read_detached
+from glean.operations.running.run_request import RunRequest, prepare_request
+from glean.operations.running.simulation import PreparedSimulation
+from glean.operations.slurm.slurm_job import STOP, SlurmJob
 from glean.runs.events import RunStarted
 from glean.runs.folder import RunFolder
 from glean.runs.process_tree import this_process

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from glean.errors import GleanError
-from glean.operations.table_series import MOST_DAYS, MOST_PRODUCTS, table_series
+from glean.operations.tables.table_series import MOST_DAYS, MOST_PRODUCTS, table_series
 
 Row = tuple[pd.Timestamp, str, str, float]
 

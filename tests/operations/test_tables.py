@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from glean.errors import GleanError
-from glean.operations.import_sales import read_export, write_import
-from glean.operations.table_check import check_table
+from glean.operations.tables.import_sales import read_export, write_import
+from glean.operations.tables.table_check import check_table
 from glean.sales.importing.request import Columns, ImportRequest
 from glean.sales.reading.sales_file import read_sales
 

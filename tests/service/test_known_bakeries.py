@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from glean.languages.language import language
-from glean.operations.run_request import RunRequest
+from glean.operations.running.run_request import RunRequest
 from glean.runs.event_row import Event
 from glean.runs.events import (
     BakeryFailed,

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from starlette.testclient import TestClient
 
-from glean.operations.run_digest import RunDigest
+from glean.operations.reports.run_digest import RunDigest
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import COOKIE
 from glean.service.runs.queue import find_row

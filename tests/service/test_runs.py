@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from starlette.testclient import TestClient
 
-from glean.operations.run_request import RunRequest
+from glean.operations.running.run_request import RunRequest
 from glean.runs.index import GONE
 from glean.runs.process_tree import this_process
 from glean.service.api import runs as runs_api

@@ -13,9 +13,9 @@ from unittest import mock
 import pytest
 from starlette.testclient import TestClient
 
-from glean.operations.detached_run import ERROR, RUN_ID, claim
-from glean.operations.run_request import RunRequest
-from glean.operations.slurm_job import SlurmJob
+from glean.operations.running.detached_run import ERROR, RUN_ID, claim
+from glean.operations.running.run_request import RunRequest
+from glean.operations.slurm.slurm_job import SlurmJob
 from glean.runs.process_tree import this_process
 from glean.service.runs import queue
 from glean.service.services import Services

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from glean.errors import SettingsError
 from glean.operations.joining.joined_home import JoinedHome, JoinFacts
-from glean.operations.trusted_members import KnownMember
+from glean.operations.joining.trusted_members import KnownMember
 from glean.shop.pages import members
 from glean.shop.parts import Shop
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from glean.federation_folder import federation_folder
-from glean.operations.cut_off_deployment import GOES_ON
+from glean.operations.running.cut_off_deployment import GOES_ON
 from glean.runs.folder import read_events
 from glean.runs.process_tree import end_tree
 from glean.service.serving import initialise

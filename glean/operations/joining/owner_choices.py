@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, NodeSettings
-from glean.operations.bakery_node import read_node_config
+from glean.operations.joining.bakery_node import read_node_config
 from glean.operations.joining.joined_home import JoinedHome
 from glean.privacy.members import write_members
 from glean.regular_files import read_regular

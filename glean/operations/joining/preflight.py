@@ -13,7 +13,7 @@ from glean.federation.node.member_client import MemberClient
 from glean.federation.node.server_facts import ServerFacts, fetch_facts
 from glean.languages.language import ENGLISH, Language
 from glean.operations.joining.joined_home import JoinedHome
-from glean.operations.table_check import check_table
+from glean.operations.tables.table_check import check_table
 from glean.privacy.invitation import Invitation
 from glean.privacy.request_signature import LARGEST_CLOCK_ERROR, RequestSigner
 from glean.regular_files import read_regular

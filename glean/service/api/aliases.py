@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from glean.errors import SettingsError
-from glean.operations.run_request import check_settings
+from glean.operations.running.run_request import check_settings
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.run_details import list_rounds
 from glean.service.api.run_models import RoundTable, Run, SettingValue

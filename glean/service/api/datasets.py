@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from glean.languages.language import LanguageCode
-from glean.operations.table_series import TableSeries
+from glean.operations.tables.table_series import TableSeries
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.accounts.tokens import Principal
 from glean.service.data.datasets import Dataset

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from glean.errors import GleanError, SalesError
 from glean.languages.language import LanguageCode
-from glean.operations.bakery_request import (
+from glean.operations.planning.bakery_request import (
     BakeryAnswer,
     BakeryRequest,
     answer_forecast,

@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from glean.operations.job_options import JOB_OPTIONS, fits_option
+from glean.operations.slurm.job_options import JOB_OPTIONS, fits_option
 
 
 def _text(name: str, description: str, example: str) -> Any:

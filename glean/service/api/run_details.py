@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from glean.operations.detached_run import log_of
+from glean.operations.running.detached_run import log_of
 from glean.service.accounts.access import Parts, Reader
 from glean.service.api.file_answers import FILE_PARAMETERS, FILE_RESPONSES, answer_file
 from glean.service.api.run_models import RoundTable, RunEvent, RunEvents, RunFile, RunFiles

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from glean.errors import SettingsError
 from glean.federation.launch.deployed_superlink import CONNECTION
-from glean.operations.run_request import RunRequest, check_request, check_settings
-from glean.operations.slurm import why_no_slurm
+from glean.operations.running.run_request import RunRequest, check_request, check_settings
+from glean.operations.slurm.slurm import why_no_slurm
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.conditional import IF_NONE_MATCH, answer_unless_known
 from glean.service.api.run_models import PATH_SETTINGS, NewRun, Run, RunPage, SettingValue

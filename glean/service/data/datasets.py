@@ -12,8 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from glean.operations.table_series import TableSeries, table_series
-from glean.operations.table_summary import TableSummary, summarise_table
+from glean.operations.tables.table_series import TableSeries, table_series
+from glean.operations.tables.table_summary import TableSummary, summarise_table
 from glean.operations.worker_pool import WorkerPool
 from glean.regular_files import words_of
 from glean.runs.folder import utc_now, write_whole

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glean.errors import GleanError
 from glean.languages.language import LanguageCode
-from glean.operations.run_digest import RunDigest, digest_run
+from glean.operations.reports.run_digest import RunDigest, digest_run
 from glean.operations.worker_pool import WorkerPool
 from glean.runs.index import signature_of
 

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, load_only
 
 from glean.errors import FederationError, GleanError
-from glean.operations.detached_run import DetachedRun, ProcessState, read_detached
-from glean.operations.run_request import RunRequest
-from glean.operations.slurm_job import read_job
+from glean.operations.running.detached_run import DetachedRun, ProcessState, read_detached
+from glean.operations.running.run_request import RunRequest
+from glean.operations.slurm.slurm_job import read_job
 from glean.runs.folder import INTERRUPTED, utc_now
 from glean.runs.index import run_folders, signature_of
 from glean.service.alerts.outbox import AlertOutbox

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from glean.errors import FederationError
-from glean.operations.detached_run import (
+from glean.operations.running.detached_run import (
     read_detached,
     start_detached,
     stop_detached,
 )
-from glean.operations.run_request import RunRequest
+from glean.operations.running.run_request import RunRequest
 from glean.runs.folder import utc_now
 from glean.service.problems import ProblemError, not_found
 from glean.service.runs.discovery import CANCELLED, SLURM

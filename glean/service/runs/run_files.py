@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from glean.operations.progress import read_progress
+from glean.operations.running.progress import read_progress
 from glean.runs.index import read_run, signature_of
 from glean.service.runs.status import RunStatus
 from glean.workloads import DEFAULT_WORKLOAD

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request, Response
 
 from glean.errors import GleanError
-from glean.operations.grow_table import ClosedDay
+from glean.operations.shop.grow_table import ClosedDay
 from glean.shop.pages.day_list import day_words, list_of
 from glean.shop.parts import Shop
 from glean.shop.plans.planner import lines_of

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from glean.errors import GleanError
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
-from glean.operations.holiday_region import checked_region, checked_school_region
+from glean.operations.shop.holiday_region import checked_region, checked_school_region
 from glean.shop.parts import Shop
 from glean.shop.store.coming import KINDS, ComingDays
 from glean.shop.web.forms import Form, Parts, see, text_of

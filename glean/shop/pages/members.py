@@ -14,7 +14,7 @@ from glean.node_settings import NodeSettings
 from glean.operations.joining.joined_home import JoinedHome, JoinFacts
 from glean.operations.joining.node_status import read_standing
 from glean.operations.joining.policy_words import policy_sentences, what_leaves
-from glean.operations.trusted_members import (
+from glean.operations.joining.trusted_members import (
     KnownMember,
     confirm_members,
     distrust_members,

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from glean.errors import GleanError
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
-from glean.operations.report_page import home_report_page
+from glean.operations.reports.report_page import home_report_page
 from glean.shop.parts import Shop
 from glean.shop.web.forms import Form, Parts, see, text_of
 from glean.shop.web.rendering import language_for, money_text, page, units_text

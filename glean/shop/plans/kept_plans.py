@@ -12,7 +12,7 @@ from typing import Any
 from glean.runs.folder import write_whole
 
 VERSION = 1
-"""As `glean.operations.shop_plans` writes it; a kept plan of another one is passed over."""
+"""As `glean.operations.shop.shop_plans` writes it; a kept plan of another one is passed over."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class KeptPlans:
         return known[1]
 
     def keep(self, plans: Sequence[Mapping[str, Any]], made_at: dt.datetime) -> None:
-        """Write plans, as `glean.operations.shop_plans` makes them, each whole."""
+        """Write plans, as `glean.operations.shop.shop_plans` makes them, each whole."""
         for plan in plans:
             content = {**plan, "made_at": made_at.isoformat(timespec="seconds")}
             text = json.dumps(content, ensure_ascii=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import GleanError, SalesError
-from glean.operations.shop_plans import ShopRequest, make_shop_plans
+from glean.operations.shop.shop_plans import ShopRequest, make_shop_plans
 from glean.operations.worker_pool import WorkerPool
 from glean.runs.folder import write_whole
 from glean.runs.model_card import MODEL_NAMES

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glean.operations.shop_savings import SavingsRequest, shop_savings
+from glean.operations.shop.shop_savings import SavingsRequest, shop_savings
 from glean.operations.worker_pool import WorkerPool
 from glean.runs.folder import write_whole
 from glean.shop.plans.kept_plans import KeptPlans

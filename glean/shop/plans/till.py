@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import GleanError
-from glean.operations.grow_table import (
+from glean.operations.shop.grow_table import (
     BakeryTable,
     ClosedDay,
     GrownTable,

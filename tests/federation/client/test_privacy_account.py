@@ -51,8 +51,8 @@ from glean.learning.bin_layout import BinLayout
 from glean.learning.day_sums import DAY_GRADIENT, DAY_WEIGHT, UNIT, DaySums
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND, TREES_PER_ROUND, random_trees
 from glean.node_settings import NodeSettings
-from glean.operations.bakery_context import make_context, read_bakery
-from glean.operations.plan import make_plan
+from glean.operations.planning.bakery_context import make_context, read_bakery
+from glean.operations.planning.plan import make_plan
 from glean.privacy.noise_budget import relied_on
 from glean.privacy.privacy_ledger import SCORED, TRAINING, Days, PrivacyLedger
 from glean.settings import RunSettings

@@ -13,10 +13,14 @@ import pytest
 from glean.errors import CertificateError, FederationError, GleanError, SettingsError
 from glean.federation.node.server_errors import ForeignServerError, UnreachableError
 from glean.node_settings import NodeSettings
-from glean.operations.bakery_node import prepare_node, read_node_config
+from glean.operations.joining.bakery_node import prepare_node, read_node_config
 from glean.operations.joining.joined_home import JoinedHome, default_home, home_of
 from glean.operations.joining.new_member import Joined, join, joined_by
-from glean.operations.trusted_members import confirm_members, distrust_members, known_members
+from glean.operations.joining.trusted_members import (
+    confirm_members,
+    distrust_members,
+    known_members,
+)
 from glean.privacy.invitation import Invitation
 from glean.privacy.key_log import JOINED, REPLACED, SHUT_OUT, KeyLogError
 from glean.privacy.members import new_keys, read_members

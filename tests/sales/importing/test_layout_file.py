@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from glean.errors import GleanError, SalesError, SettingsError
-from glean.operations.import_sales import ImportReport, read_export, write_import
+from glean.operations.tables.import_sales import ImportReport, read_export, write_import
 from glean.sales.importing.exports import Notation
 from glean.sales.importing.import_sales import import_sales
 from glean.sales.importing.layout_file import read_layout, with_layout

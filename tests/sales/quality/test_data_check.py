@@ -13,8 +13,8 @@ from rich.console import Console
 
 from glean.cli.checked import print_check
 from glean.languages.language import LANGUAGES, LanguageCode, language
-from glean.operations.remarks import remarks_of
-from glean.operations.table_check import check_table, next_step, verdict
+from glean.operations.tables.remarks import remarks_of
+from glean.operations.tables.table_check import check_table, next_step, verdict
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.outliers import usual_units
 from tests.sales.quality.sales_weeks import file_of, sales

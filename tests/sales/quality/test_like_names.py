@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.operations.remarks import remarks_of
+from glean.operations.tables.remarks import remarks_of
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.like_names import like_names
 from tests.sales.quality.sales_weeks import file_of, sales
@@ -70,7 +70,7 @@ def test_names_too_many_to_compare_are_said(
 ) -> None:
     """Nobody takes silence for a clean bill."""
     monkeypatch.setattr("glean.sales.quality.like_names.MOST_NAMES", 2)
-    monkeypatch.setattr("glean.operations.remarks.MOST_NAMES", 2)
+    monkeypatch.setattr("glean.operations.tables.remarks.MOST_NAMES", 2)
     rows = pd.concat([sales(20).assign(product=name) for name in ("Roll", "Rolls", "Cake")])
     remarks = list(remarks_of(examine(file_of(tmp_path, rows))))
     assert remarks == [

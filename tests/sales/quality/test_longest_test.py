@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from glean.operations.remarks import remarks_of
-from glean.operations.table_check import next_step, verdict
+from glean.operations.tables.remarks import remarks_of
+from glean.operations.tables.table_check import next_step, verdict
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.histories import longest_test
 from glean.sales.reading.sales_file import read_sales

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.operations.remarks import remarks_of
+from glean.operations.tables.remarks import remarks_of
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.health import Report
 from tests.sales.quality.sales_weeks import file_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from glean.operations.remarks import remarks_of
+from glean.operations.tables.remarks import remarks_of
 from glean.sales.calendars import public_holidays
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.region_fit import fitting_regions

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from glean.operations.remarks import remarks_of
+from glean.operations.tables.remarks import remarks_of
 from glean.sales.quality.data_check import examine
 from glean.sales.quality.renamed import renamed_products
 from tests.sales.quality.sales_weeks import file_of, sales

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from glean.languages.language import Language
-from glean.operations.run_digest import RunDigest
+from glean.operations.reports.run_digest import RunDigest
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services

@@ -14,8 +14,8 @@ from glean.errors import GleanError, SettingsError
 from glean.federation.launch.deployed_superlink import CONNECTION
 from glean.federation.launch.flower_app import app_config
 from glean.languages.language import Language
-from glean.operations.job_options import JOB_OPTIONS
-from glean.operations.slurm import why_no_slurm
+from glean.operations.slurm.job_options import JOB_OPTIONS
+from glean.operations.slurm.slurm import why_no_slurm
 from glean.service.accounts.access import address_of
 from glean.service.accounts.sessions import BrowserSession
 from glean.service.api.run_models import NewRun

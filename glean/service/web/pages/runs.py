@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from glean.languages.language import Language
-from glean.operations.detached_run import log_of
-from glean.operations.slurm_job import end_of_job_log
+from glean.operations.running.detached_run import log_of
+from glean.operations.slurm.slurm_job import end_of_job_log
 from glean.runs.events import event_of
 from glean.runs.folder import read_events
 from glean.service.accounts.access import address_of

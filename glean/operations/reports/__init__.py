@@ -1,0 +1,1 @@
+"""What a run, a model or a bakery's ledger comes to, for people."""

@@ -1,0 +1,1 @@
+"""Runs as processes: asked for, started, followed, and gone on with after a cut."""

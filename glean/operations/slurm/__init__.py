@@ -1,0 +1,1 @@
+"""What is said to SLURM: what a job asks for, submitted, looked after, cancelled."""

@@ -1,0 +1,1 @@
+"""Sales tables: imported, checked, summed up, with remarks in a language."""
