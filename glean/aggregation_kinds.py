@@ -7,6 +7,7 @@ compares an aggregation's name: settings, checks, checkpoints and clients read i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 ModelKind = Literal["trees", "weights"]
@@ -230,6 +231,7 @@ def aggregation_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys((AUTO, *(kind.name for kind in KINDS))))
 
 
+@cache
 def kind_of(name: str, *, leaf_values: str) -> AggregationKind:
     """Find the row for two settings that were checked; "auto" is what it is without noise.
 

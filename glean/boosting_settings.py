@@ -34,3 +34,7 @@ class BoostingSettings:
     )
     quantile_alpha: float = number(0.5, 0.01, 0.99, _("quantile that reg:quantileerror aims at"))
     bins: int = number(32, 2, 256, _("public bins of a feature, at most"))
+
+    def __hash__(self) -> int:
+        """Hash a part: one or two are in use, and each message of a round looks for one."""
+        return hash((self.max_depth, self.bins))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 
@@ -129,20 +130,20 @@ def _reply(
     return Message(reply.to_record(), reply_to=message)
 
 
-@contextmanager
-def _errors_kept_here(context: Context) -> Iterator[None]:
+def _errors_kept_here(context: Context) -> AbstractContextManager[None]:
     """Keep what went wrong at the client: an error may quote rows of its table or a path.
 
     In a simulation, whose data is the operator's own, the error goes to the server as it is.
     """
-    deployed = is_deployed(context.node_config)
-    if deployed:
-        log_to("stderr")
+    return _errors_kept() if is_deployed(context.node_config) else nullcontext()
+
+
+@contextmanager
+def _errors_kept() -> Iterator[None]:
+    log_to("stderr")
     try:
         yield
     except Exception as error:
-        if not deployed:
-            raise
         if isinstance(error, RefusalError):
             LOG.warning("refused (%s): %s", error.kind, error)
             raise FederationError(
@@ -202,16 +203,24 @@ def _node(config: tuple[tuple[str, ConfigValue], ...]) -> NodeSettings:
 def _settings_of(context: Context) -> RunSettings:
     deployed = is_deployed(context.node_config)
     try:
-        return _settings(tuple(context.run_config.items()), deployed=deployed)
+        return _settings(context.run_config, deployed=deployed)
     except SettingsError as error:
         # They are the server's own words: it may hear what is wrong with them.
         raise RefusalError(f"the run's settings: {error}", str(error)) from error
 
 
-@lru_cache(maxsize=4)
-def _settings(config: tuple[tuple[str, ConfigValue], ...], *, deployed: bool) -> RunSettings:
+def _settings(config: Mapping[str, ConfigValue], *, deployed: bool) -> RunSettings:
     """Check a run config; each of a run's many messages comes with the same one."""
-    return RunSettings.from_config(dict(config), deployed=deployed)
+    for known, of_deployment, settings in _CHECKED:
+        # Compared and not hashed: they are many values, and mostly the very same.
+        if of_deployment == deployed and known == config:
+            return settings
+    settings = RunSettings.from_config(config, deployed=deployed)
+    _CHECKED.appendleft((dict(config), deployed, settings))
+    return settings
+
+
+_CHECKED: deque[tuple[dict[str, ConfigValue], bool, RunSettings]] = deque(maxlen=4)
 
 
 def _journal(context: Context, client: Client) -> JournalStore:

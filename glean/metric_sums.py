@@ -7,7 +7,7 @@ is `rows`. `glean.aggregation.metric_sums` writes them as whole numbers for a se
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
 from glean.errors import ModelError
@@ -53,7 +53,7 @@ class MetricSums:
     @property
     def as_tuple(self) -> tuple[float, ...]:
         """The fields in their order."""
-        return tuple(astuple(self))
+        return tuple(vars(self).values())
 
     @classmethod
     def length(cls) -> int:

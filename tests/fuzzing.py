@@ -231,18 +231,17 @@ def _introduction(info: ClientInfo) -> None:
 def _packed(
     name: str, example: Packed, form: type[AnyPacked], check: Callable[[AnyPacked], object]
 ) -> Target:
-    """Damage the text and the bytes that such a message is made of."""
-    config = example.to_record()["head"]
-    assert isinstance(config, ConfigRecord), "short ones are in one record"
-    head, body = str(config["head"]).encode(), config["body"]
-    assert isinstance(body, bytes), "bytes are joined"
+    """Damage the bytes that such a message is made of, and those that stand beside them."""
+    pieces = example.to_record()["message"]
+    assert isinstance(pieces, ConfigRecord), "short ones are in one record"
+    names, contents = zip(*pieces.items(), strict=True)
+    assert all(isinstance(content, bytes) for content in contents), "all are bytes"
 
     def read(content: bytes) -> object:
-        text, _, blob = content.partition(_SEAM)
-        told = ConfigRecord({"head": text.decode("utf-8", "replace"), "body": blob})
-        return check(form.from_record(RecordDict({"head": told})))
+        told = ConfigRecord(dict(zip(names, content.split(_SEAM), strict=False)))
+        return check(form.from_record(RecordDict({"message": told})))
 
-    return Target(name, head + _SEAM + body, read)
+    return Target(name, _SEAM.join(contents), read)
 
 
 def _flat(

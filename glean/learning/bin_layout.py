@@ -49,6 +49,10 @@ class BinLayout:
     definition: FeatureDefinition
     bins: int
 
+    def __hash__(self) -> int:
+        """Hash the bins alone: one layout or two are in use, and each message looks for one."""
+        return hash(self.bins)
+
     @cached_property
     def edges(self) -> tuple[Singles, ...]:
         """Edges of each column, ascending."""

@@ -85,8 +85,11 @@ class FixedPoint:
         """
         largest = float(2**SUM_BITS)
         with np.errstate(over="ignore"):
-            cut = np.clip(values * self._unit, -largest, largest)
-        return np.rint(np.nan_to_num(cut)).astype(np.int64)
+            found = np.asarray(values * self._unit)
+        np.clip(found, -largest, largest, out=found)
+        if np.isnan(found.sum()):  # what is cut is finite, and so are sums of it
+            found = np.nan_to_num(found)
+        return np.rint(found, out=found).astype(np.int64)
 
     def decode(self, sums: Whole) -> Floats:
         """Turn sums back into numbers; exact."""

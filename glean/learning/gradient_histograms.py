@@ -80,6 +80,15 @@ class GradientHistograms:
     def _keys(self) -> NDArray[np.uint64]:
         return row_keys(self._features.keys)
 
+    @cached_property
+    def _columns(self) -> NDArray[np.uint8]:
+        """The bins once more, column by column: a split looks at one, which fits into a cache."""
+        return np.asfortranarray(self._bins)
+
+    @cached_property
+    def _weighs(self) -> NDArray[np.bool_]:
+        return self._weight > 0.0
+
     @property
     def total_weight(self) -> float:
         """Sum of the weights of the rows that count."""
@@ -216,8 +225,10 @@ class GradientHistograms:
         if kept is None or not kept.are_of(margin, unit_weight, scale):
             weight = self._weight / unit_weight
             scale.note_weights(weight)
-            both = np.stack(self._loss.gradients(self._y, margin), axis=1)
-            rounded = scale.encode(both * weight[:, None])
+            both = np.empty((len(weight), 2))
+            for column, found in enumerate(self._loss.gradients(self._y, margin)):
+                np.multiply(found, weight, out=both[:, column])
+            rounded = scale.encode(both)
             kept = self._gradients = _Gradients(margin.tobytes(), unit_weight, scale, rounded)
         return kept.rounded
 
@@ -225,23 +236,22 @@ class GradientHistograms:
         """Which rows are in which node of the group's tree `number`."""
         kept = self._partitions[number] if number < len(self._partitions) else None
         if kept is None or not kept.leads_to(tree, subsample):
-            mine = sampled(self._keys, tree.seed, share=subsample) & (self._weight > 0.0)
+            mine = sampled(self._keys, tree.seed, share=subsample) & self._weighs
             kept = NodePartition.at_root(
                 tree.seed, subsample, np.flatnonzero(mine).astype(np.int32)
             )
-        partition = kept.after(tree.splits, self._bins, self._layout)
+        partition = kept.after(tree.splits, self._columns, self._layout)
         self._partitions[number : number + 1] = [partition]
         return partition
 
     def _sum_by_bin(
         self, gradients: Whole, partition: NodePartition, tree: TreeRequest, part: Whole
     ) -> None:
-        widths = self._layout.widths[tree.columns]
         bounds = partition.begin[tree.wanted], partition.end[tree.wanted]
-        columns, starts = (
-            indices.astype(np.uint64) for indices in (tree.columns, np.cumsum(widths) - widths)
+        at = tree.places(self._layout)
+        kernels().sum_by_bin(
+            self._bins, gradients, partition.rows, *bounds, at.columns, at.starts, part
         )
-        kernels().sum_by_bin(self._bins, gradients, partition.rows, *bounds, columns, starts, part)
 
 
 @dataclass(frozen=True, eq=False)

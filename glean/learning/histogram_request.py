@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -76,11 +77,12 @@ class Splits:
 
     def begin_with(self, other: Splits) -> bool:
         """Whether these are `other` and perhaps further ones."""
-        count = len(other)
-        # As bytes: requests are short, and NumPy's comparison takes longer to begin.
-        return all(
-            getattr(self, k)[:count].tobytes() == getattr(other, k).tobytes() for k in _SPLIT_KEYS
-        )
+        return all(map(bytes.startswith, self._written, other._written))
+
+    @cached_property
+    def _written(self) -> tuple[bytes, ...]:
+        """As bytes, once for all bakeries of a process: NumPy's comparison takes long to begin."""
+        return tuple(getattr(self, k).tobytes() for k in _SPLIT_KEYS)
 
     def depths(self) -> Whole:
         """Depth of every node, shape (nodes,), the root's being 0."""
@@ -88,6 +90,30 @@ class Splits:
         for split, node in enumerate(self.node.tolist()):
             depth[2 * split + 1 : 2 * split + 3] = depth[node] + 1
         return depth
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the columns of a request are in a node's sums.
+
+    Parameters
+    ----------
+    columns, starts : uint64 arrays
+        Each column, and its first slot.
+    slots : int
+        Slots of all of them.
+    """
+
+    columns: NDArray[np.uint64]
+    starts: NDArray[np.uint64]
+    slots: int
+
+    @classmethod
+    def of(cls, columns: Whole, layout: BinLayout) -> Places:
+        """Put columns behind each other."""
+        ends = np.cumsum(layout.widths[columns])
+        starts = ends - layout.widths[columns]
+        return cls(columns.astype(np.uint64), starts.astype(np.uint64), int(ends[-1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +139,14 @@ class TreeRequest:
 
     def shape(self, layout: BinLayout) -> tuple[int, int, int]:
         """Shape of the tree's part of the sums: wanted nodes, slots, gradient and hessian."""
-        return len(self.wanted), int(layout.widths[self.columns].sum()), 2
+        return len(self.wanted), self.places(layout).slots, 2
+
+    def places(self, layout: BinLayout) -> Places:
+        """Say where its columns are in a node's sums; once for all bakeries of a process."""
+        known: tuple[BinLayout, Places] | None = vars(self).get("_places")
+        if known is None or known[0] != layout:
+            known = vars(self)["_places"] = layout, Places.of(self.columns, layout)
+        return known[1]
 
 
 @dataclass(frozen=True, eq=False)

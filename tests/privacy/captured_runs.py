@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from flwr.clientapp import ClientApp
 from glean import server_app
 from glean.client_app import app as glean_app
 from glean.demand import conclusion
+from glean.errors import ModelError
 from glean.federation.grids.inprocess import run_inprocess
 from glean.federation.wire.messages import (
     ClientInfo,
@@ -24,7 +25,7 @@ from glean.federation.wire.messages import (
     FinalReply,
     TrainReply,
 )
-from glean.federation.wire.record_form import Flat
+from glean.federation.wire.record_form import Flat, Packed
 from glean.federation.wire.sum_messages import (
     KeyReply,
     KeyTask,
@@ -101,14 +102,21 @@ MESSAGES: tuple[type[Flat], ...] = (
 
 def value_in(record: RecordDict) -> Any:
     """Read a record as the value whose fields it has; None where it is a plain request or task."""
-    if "head" in record:
-        names = set(json.loads(record.config_records["head"]["head"]))  # type: ignore[arg-type]
-    else:
-        names = {*record.config_records["fields"], *record.keys()} - {"fields"}
+    if "message" in record:
+        return _packed_value_in(record)
+    names = {*record.config_records["fields"], *record.keys()} - {"fields"}
     for kind in MESSAGES:
         if {item.name for item in fields(kind)} == names:
             return kind.from_record(record)
     return None
+
+
+def _packed_value_in(record: RecordDict) -> Packed:
+    for kind in MESSAGES:
+        if issubclass(kind, Packed):
+            with suppress(ModelError):
+                return kind.from_record(record)
+    raise AssertionError("a packed message is of one of these kinds")
 
 
 def fields_in(record: RecordDict) -> list[Any]:

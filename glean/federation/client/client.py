@@ -202,7 +202,7 @@ class Client:
 
     def training_seed(self, number: int) -> int:
         """Seed of whatever is drawn here in the training of a round."""
-        return derived_seed(self.settings.seed, "train", number, self.name)
+        return _training_seed(self.settings.seed, number, self.name)
 
     def _final_reply(self, scores: FinalScores, task: Task, state: RecordDict) -> FinalReply:
         """Show the scores, or keep them back for the sum over all clients."""
@@ -210,6 +210,12 @@ class Client:
         if not shown:
             keep(scores.primary if self.settings.noise.wanted else scores.sums, task, state)
         return FinalReply(self.name, code_fingerprint(), scores.rows if shown else "")
+
+
+@lru_cache(maxsize=CACHED_CLIENTS)
+def _training_seed(seed: int, number: int, name: str) -> int:
+    """Derive a seed, once for the many sums of a round."""
+    return derived_seed(seed, "train", number, name)
 
 
 @lru_cache(maxsize=CACHED_CLIENTS)

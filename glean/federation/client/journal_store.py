@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,23 +100,23 @@ class JournalStore:
                 raise self._unusable(error) from error
         self.state[_NAME] = ConfigRecord({_NAME: journal.to_json()})
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other ClientApps of this bakery off its sums, for the time of a `with`.
 
         Raises
         ------
         RefusalError
-            One is at work.
+            One is at work, when the `with` begins.
         FederationError
             The home can't be written to.
         """
-        if self.home is None:
-            yield
-            return
+        return nullcontext() if self.home is None else self._locked(self.home)
+
+    @contextmanager
+    def _locked(self, home: Path) -> Iterator[None]:
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.home / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+            home.mkdir(parents=True, exist_ok=True)
+            lock = os.open(home / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise self._unusable(error) from error
         try:
@@ -125,7 +125,7 @@ class JournalStore:
             except BlockingIOError as error:
                 raise RefusalError(
                     AT_WORK,
-                    f"{self.home}: found another sum of this bakery at work; wanted one at a time. "
+                    f"{home}: found another sum of this bakery at work; wanted one at a time. "
                     "Give each SuperNode a home of its own",
                 ) from error
             yield

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from glean.aggregation_kinds import ALL_PARTS
 from glean.errors import RefusalError
@@ -87,6 +88,12 @@ class ClientPolicy:
         RefusalError
             Says which setting.
         """
+        # Nothing of it changes between the many messages of a run.
+        _ = self._fits
+
+    @cached_property
+    def _fits(self) -> bool:
+        """Whether the run is what the owner wants: True, or it is refused."""
         wanted, kind = self.node.privacy, self.settings.rounds.kind
         if wanted == "noise" and not self.settings.noise.wanted:
             raise RefusalError(
@@ -118,6 +125,11 @@ class ClientPolicy:
             )
         if self.keeps_ledger:
             self._check_ledger()
+        return True
+
+    @cached_property
+    def _foreign_parts(self) -> frozenset[str]:
+        return ALL_PARTS - {*self.settings.rounds.kind.parts}
 
     def check_update(self) -> None:
         """Refuse to send an update of this client alone in a run that sums.
@@ -172,7 +184,7 @@ class ClientPolicy:
                 f"found a request for {', '.join(request.parts)} without a mask; wanted masked "
                 "ones, as secure-sums or privacy says. Nothing is sent",
             )
-        others = {*request.parts} & ALL_PARTS - {*self.settings.rounds.kind.parts}
+        others = {*request.parts} & self._foreign_parts
         if not self.settings.noise.wanted:
             others |= {*request.parts} & {CLIPPED_SCORE, CLIPPED_FINAL}
         if others:
@@ -235,13 +247,19 @@ class ClientPolicy:
 
     def _check_structures(self, content: bytes) -> None:
         rounds, boosting = self.settings.rounds, self.settings.boosting
-        forest = Forest.from_bytes(content)
+        trees, depth = _extent(content)
         most = rounds.proposals_per_round * boosting.trees_per_round * boosting.num_parallel_tree
-        depth = deepest(forest)
-        if forest.tree_count > most or depth > boosting.max_depth:
+        if trees > most or depth > boosting.max_depth:
             raise RefusalError(
                 STRUCTURES,
-                f"found structures of {forest.tree_count} trees, {depth} levels deep; wanted at "
+                f"found structures of {trees} trees, {depth} levels deep; wanted at "
                 f"most {most} trees of {boosting.max_depth} levels, as the run's settings say. "
                 "Nothing is sent",
             )
+
+
+@lru_cache(maxsize=2)
+def _extent(structures: bytes) -> tuple[int, int]:
+    """Trees and levels of structures; in one process all bakeries get the same ones."""
+    forest = Forest.from_bytes(structures)
+    return forest.tree_count, deepest(forest)

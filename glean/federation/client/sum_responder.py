@@ -111,7 +111,7 @@ class SumResponder:
         encoded = self._encoded(sums)
         vector = b""
         if len(encoded):
-            vector = encoded.astype("<i8").tobytes()
+            vector = encoded.astype("<i8", copy=False).tobytes()
             if secagg is not None and context is not None:
                 vector = secagg.masked(encoded, self._task, context, self._journal, self._charge)
         shown = sums.as_tuple if sums is not None and request.with_scores else ()
@@ -160,6 +160,8 @@ class SumResponder:
 
     def _encoded(self, sums: MetricSums | None) -> Encoded:
         parts = [self._part(part, sums) for part in self.request.parts]
+        if len(parts) == 1:
+            return parts[0]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
     def _part(self, part: str, sums: MetricSums | None) -> Encoded:

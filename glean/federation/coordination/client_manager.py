@@ -225,8 +225,11 @@ class ClientManager:
         """
 
         def send(asked: Iterable[str], *, whole: bool) -> dict[str, ModelReply]:
-            tasks = {name: self.task(name, model, number, whole=whole) for name in asked}
-            records = {name: record_of(name, task) for name, task in tasks.items()}
+            # Those who hold the same are asked the same.
+            alike = {name: (self._held.get(name, ""), name in self.newcomers) for name in asked}
+            some = {key: name for name, key in alike.items()}
+            tasks = {k: self.task(name, model, number, whole=whole) for k, name in some.items()}
+            records = {name: record_of(name, tasks[key]) for name, key in alike.items()}
             return self.replies(kind, records, form, number=number)
 
         replies, lacking = _by_lack(send(names, whole=False))

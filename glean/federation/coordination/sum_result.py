@@ -109,7 +109,7 @@ def summand(vector: bytes, length: int) -> Encoded:
         It isn't of so many words.
     """
     check_length(vector, length)
-    return np.frombuffer(vector, dtype="<i8").astype(np.int64)
+    return np.frombuffer(vector, dtype="<i8").astype(np.int64, copy=False)
 
 
 def plain_sum(

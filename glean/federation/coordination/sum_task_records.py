@@ -37,28 +37,32 @@ def record_maker(
     """
     texts = _request_texts(asked, secagg, masked=bool(masked))
     participants = secagg.bitmap(masked) if masked else b""
-    records: dict[SumTask, RecordDict] = {}
+    records: dict[tuple[str, bool, str, bytes], RecordDict] = {}
 
     def record_of(name: str, task: Task) -> RecordDict:
-        sum_task = SumTask(
-            **vars(task),
-            number=number,
-            request=texts[asked[name]],
-            structures=structures,
-            participants=participants,
-            cohort=secagg.cohort_for(name) if masked else b"",
-        )
-        if sum_task not in records:
-            records[sum_task] = sum_task.to_record()
-        return records[sum_task]
+        text, cohort = texts[name], secagg.cohort_for(name) if masked else b""
+        # Of one model only these differ.
+        key = task.base, task.newcomer, text, cohort
+        if key not in records:
+            records[key] = SumTask(
+                **vars(task),
+                number=number,
+                request=text,
+                structures=structures,
+                participants=participants,
+                cohort=cohort,
+            ).to_record()
+        return records[key]
 
     return record_of
 
 
 def _request_texts(
     asked: Mapping[str, SumRequest], secagg: SecAggServer, *, masked: bool
-) -> dict[SumRequest, str]:
-    """Write what bakeries are asked; of a masked sum the same for all, or it's noise."""
+) -> dict[str, str]:
+    """Write what each bakery is asked; of a masked sum the same for all, or it's noise."""
     if masked:
-        return dict.fromkeys(asked.values(), SumRequest.shared(asked, secagg.members_of).to_json())
-    return {request: request.to_json() for request in {*asked.values()}}
+        return dict.fromkeys(asked, SumRequest.shared(asked, secagg.members_of).to_json())
+    distinct = {id(request): request for request in asked.values()}
+    written = {key: request.to_json() for key, request in distinct.items()}
+    return {name: written[id(request)] for name, request in asked.items()}

@@ -17,10 +17,11 @@ import copy
 import threading
 from collections.abc import Mapping
 
-from flwr.app import Array, Context, Error, Message, RecordDict
+from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from glean.federation.grids.flower_internals import identity
+from glean.federation.grids.lent_records import LentRecords
 from glean.settings import ConfigValue
 
 CLIENT_APP_RAISED = 2
@@ -76,9 +77,9 @@ class ClientHost:
         FederationError
             Another run is at work in this process.
         """
-        context = _copied(self.context)
+        context = _lent(self.context)
         incoming = copy.copy(message)
-        incoming.content = _copied_record(message.content)
+        incoming.content = LentRecords(message.content)
         with _ONE_AT_A_TIME, identity(context.run_id, context.node_id):
             try:
                 reply = self._app(message=incoming, context=context)
@@ -86,7 +87,7 @@ class ClientHost:
                 return _error(message, f"{type(error).__name__}: {error}")
         self.context = context
         if reply.has_content():
-            reply.content = _copied_record(reply.content)
+            reply.content = LentRecords(reply.content)
         return reply
 
 
@@ -106,25 +107,12 @@ def _error(message: Message, reason: str) -> Message:
     return Message(Error(CLIENT_APP_RAISED, reason), reply_to=message)
 
 
-def _copied(context: Context) -> Context:
-    """Copy what a ClientApp may change; the values of both configs are plain."""
+def _lent(context: Context) -> Context:
+    """Lend what a ClientApp may change; the values of both configs are plain."""
     return Context(
         run_id=context.run_id,
         node_id=context.node_id,
         node_config=dict(context.node_config),
-        state=_copied_record(context.state),
+        state=LentRecords(context.state),
         run_config=dict(context.run_config),
     )
-
-
-def _copied_record(record: RecordDict) -> RecordDict:
-    """Copy all that can be changed: the records, and the arrays and lists in them."""
-    copied = record.copy()
-    for name, part in record.items():
-        # Not `part.copy()` alone: a list in it, or what an array holds, can be changed in place.
-        inner = part.copy()
-        for key, value in part.items():
-            if isinstance(value, list | Array):
-                inner[key] = copy.copy(value)  # type: ignore[assignment]
-        copied[name] = inner
-    return copied

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from flwr.app import Message
 from flwr.supercore.inflatable.inflatable_utils import pull_objects
@@ -36,9 +35,8 @@ class _RunOfProcess:
         self._run_id: int | None = None
         self._parts = 0
 
-    @contextmanager
-    def taken_by(self, run_id: int) -> Iterator[None]:
-        """Keep the process for a run while the body goes on; the same run may come in again."""
+    def take(self, run_id: int) -> None:
+        """Keep the process for a run; the same run may come in again."""
         with self._lock:
             if self._run_id not in (None, run_id):
                 raise FederationError(
@@ -49,35 +47,47 @@ class _RunOfProcess:
                 )
             self._run_id = run_id
             self._parts += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._parts -= 1
-                if not self._parts:
-                    self._run_id = None
+
+    def leave(self) -> None:
+        """Give the process back, once all parts of the run have."""
+        with self._lock:
+            self._parts -= 1
+            if not self._parts:
+                self._run_id = None
 
 
 _PROCESS = _RunOfProcess()
 
 
-@contextmanager
-def identity(run_id: int, node_id: int) -> Iterator[None]:
+class identity(AbstractContextManager[None]):  # noqa: N801 - called like a function
     """Be a node of a run, so that messages can be made, for the time of a `with`.
+
+    Every message in this process comes with one, so it is no generator.
+
+    Parameters
+    ----------
+    run_id, node_id : int
+        The run and the node.
 
     Raises
     ------
     FederationError
-        Another run is at work in this process.
+        Another run is at work in this process, when the `with` begins.
     """
-    with _PROCESS.taken_by(run_id):
+
+    def __init__(self, run_id: int, node_id: int) -> None:
+        self._is = run_id, node_id
+
+    def __enter__(self) -> None:
+        run_id, node_id = self._is
+        _PROCESS.take(run_id)
         # Read past its properties, which refuse to say that nothing is set.
-        before = (TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id)  # noqa: SLF001
+        self._before = (TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id)  # noqa: SLF001
         TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = run_id, node_id, 1
-        try:
-            yield
-        finally:
-            TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id = before  # noqa: SLF001
+
+    def __exit__(self, *error: object) -> None:
+        TaskIdentity._run_id, TaskIdentity._node_id, TaskIdentity._task_id = self._before  # noqa: SLF001
+        _PROCESS.leave()
 
 
 def empty_run(run_id: int) -> Run:

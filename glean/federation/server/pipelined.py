@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 
 from glean.errors import ImpossibleSumError
 from glean.federation.coordination.client_manager import ClientManager
@@ -168,16 +169,21 @@ class PipelinedStrategy(ABC):
     ) -> dict[str, SumRequest]:
         """Make the requests of a sum to which learners contribute a part and evaluators scores."""
         learning, scoring = frozenset(learners), frozenset(evaluation.evaluators)
-        totals = self._sum_rounds.totals(number)
-        return {
-            name: SumRequest(
-                parts=(part, *evaluation.parts),
-                contributes=(part,) * (name in learning) + evaluation.parts * (name in scoring),
-                with_scores=name in scoring and not evaluation.parts,
+        totals, of_scores = self._sum_rounds.totals(number), evaluation.parts
+
+        @cache
+        def request(*, learns: bool, scores: bool) -> SumRequest:
+            return SumRequest(
+                parts=(part, *of_scores),
+                contributes=(part,) * learns + of_scores * scores,
+                with_scores=scores and not of_scores,
                 rows=totals.rows,
                 unit_weight=totals.unit_weight,
                 num_clients=totals.num_clients,
                 histogram_request=histogram_request,
             )
+
+        return {
+            name: request(learns=name in learning, scores=name in scoring)
             for name in sorted(learning | scoring)
         }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from glean.federation.wire.record_form import Flat
 from glean.runs.code_version import code_fingerprint
 
 
+@lru_cache(maxsize=4)
 def identity_of(spec: str) -> str:
     """SHA-256 of a spec, hex: what replies name it by."""
     return hashlib.sha256(spec.encode()).hexdigest()

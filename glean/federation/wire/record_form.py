@@ -7,7 +7,6 @@ mistyped field is a `ModelError`.
 from __future__ import annotations
 
 import io
-import json
 import math
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -18,9 +17,10 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from glean.errors import ModelError
 from glean.federation.wire.compression import compress, decompress
+from glean.federation.wire.packed_form import form_of
 
 _FIELDS = "fields"
-_HEAD, _BODY = "head", "body"
+_WHOLE = "message"
 
 _MODELS = ("model", "structures", "proposal")
 """Fields that hold model files, which travel compressed."""
@@ -69,30 +69,23 @@ class Flat:
 
 @dataclass(frozen=True)
 class Packed(Flat):
-    """The same as one text and all bytes joined, for messages of which there are many.
+    """The same as one piece of bytes, and large ones beside it: for the many messages of rounds.
 
-    Flower checks every entry of a record by itself, which takes longer than a bakery's sums.
+    Flower checks every entry of a record by itself, which takes longer than a bakery's sums. How
+    the one piece is written, `packed_form` says; large ones aren't copied into it and out again.
     """
 
     def to_record(self) -> RecordDict:
-        """Put the plain fields into one text, and the pieces of bytes behind each other."""
-        head: dict[str, Any] = {}
-        body: list[bytes] = []
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.type == "bytes":
-                body.append(_compressed(item.name, value))
-                value = len(body[-1])
-            head[item.name] = value
-        whole = b"".join(body)
-        if len(whole) <= _IN_LINE:
-            return RecordDict({_HEAD: ConfigRecord({_HEAD: json.dumps(head), _BODY: whole})})
-        return RecordDict(
-            {
-                _HEAD: ConfigRecord({_HEAD: json.dumps(head)}),
-                _BODY: ArrayRecord({_BODY: _array(whole)}),
-            }
-        )
+        """Put all small fields behind each other."""
+        values = dict(vars(self))
+        for name in _MODELS:
+            if name in values:
+                values[name] = compress(values[name])
+        whole, beside = form_of(type(self)).pack(values)
+        if sum(map(len, beside.values())) <= _IN_LINE:
+            return _record({_WHOLE: whole, **beside})
+        arrays = {name: ArrayRecord({name: _array(content)}) for name, content in beside.items()}
+        return RecordDict({_WHOLE: ConfigRecord({_WHOLE: whole}), **arrays})
 
     @classmethod
     def from_record(cls, record: RecordDict) -> Self:
@@ -101,25 +94,41 @@ class Packed(Flat):
         Raises
         ------
         ModelError
-            A field is missing or of the wrong type, or a number isn't finite.
+            It isn't such a message, is cut or holds something else, or a number isn't finite.
         """
-        try:
-            config = _config(record, _HEAD)
-            head = json.loads(str(config[_HEAD]))
-            body = _blob(record, _BODY) if _BODY in record else _bytes(config[_BODY])
-            found: dict[str, Any] = {}
-            at = 0
-            for item in fields(cls):
-                if item.type == "bytes":
-                    start, at = at, at + _count(item.name, head[item.name])
-                    found[item.name] = _decompressed(item.name, body[start:at])
-                else:
-                    found[item.name] = _checked(item.name, str(item.type), head[item.name])
-        except (KeyError, ValueError, TypeError, RecursionError) as error:
-            raise ModelError(f"the message can't be read: {error!r:.200}") from error
-        if at != len(body):
-            raise ModelError(f"the message holds {len(body)} bytes; wanted {at}")
-        return cls(**found)
+        pieces: dict[str, Any] = {}
+        for name, part in record.items():
+            if name == _WHOLE and isinstance(part, ConfigRecord):
+                pieces.update(part.items())
+            else:
+                pieces[name] = _blob(record, name)
+        whole = pieces.pop(_WHOLE, None)
+        if not all(type(piece) is bytes for piece in (whole, *pieces.values())):
+            raise ModelError("the message lacks its one piece of bytes, or has others beside it")
+        return cls.from_pieces(whole, *pieces.items())
+
+    @classmethod
+    def from_pieces(cls, whole: bytes, *beside: tuple[str, bytes]) -> Self:
+        """Read what a record holds.
+
+        Raises
+        ------
+        ModelError
+            As `from_record`.
+        """
+        values = form_of(cls).unpack(whole, dict(beside))
+        for name in _MODELS:
+            if name in values:
+                values[name] = decompress(values[name])
+        return cls(**values)
+
+
+def _record(pieces: dict[str, bytes]) -> RecordDict:
+    """Make what Flower's constructors make of pieces of bytes, which need none of their checks."""
+    config, record = ConfigRecord(), RecordDict()
+    vars(config)["_data"].update(pieces)
+    vars(record)["_data"][_WHOLE] = config
+    return record
 
 
 def _compressed(name: str, content: bytes) -> bytes:
@@ -156,18 +165,6 @@ def _checked(name: str, declared: str, value: Any) -> Any:
     return tuple(_finite(name, item) for item in value) if isinstance(value, list) else value
 
 
-def _bytes(value: object) -> bytes:
-    if type(value) is not bytes:
-        raise ModelError(f"the message's bytes: found {value!r:.80}")
-    return value
-
-
-def _count(name: str, value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ModelError(f"the message's field {name!r}: found a length of {value!r:.80}")
-    return value
-
-
 def _finite(name: str, value: Any) -> float:
     try:
         number = float(value) if type(value) in (int, float) else math.nan
@@ -189,7 +186,7 @@ def _array(content: bytes) -> Array:
 def _blob(record: RecordDict, name: str) -> bytes:
     """Take the bytes out of Flower's array without NumPy's reader, which trusts sizes it reads."""
     arrays = record[name]
-    if not isinstance(arrays, ArrayRecord):
+    if not isinstance(arrays, ArrayRecord) or name not in arrays:
         raise ModelError(f"the message lacks {name!r} as an array")
     data = arrays[name].data
     content = data[_NPY_HEADER_BYTES:]
@@ -215,8 +212,10 @@ def payload_bytes(record: RecordDict) -> int:
     total = 0
     for part in record.values():
         for key, value in part.items():
-            if isinstance(value, Array):
+            if isinstance(value, bytes | str):
+                total += len(key) + len(value)
+            elif isinstance(value, Array):
                 total += len(value.data)
             else:
-                total += len(key) + len(value if isinstance(value, bytes) else str(value))
+                total += len(key) + len(str(value))
     return total
