@@ -214,7 +214,7 @@ def test_what_isn_t_baked_goes(browser: Browser, address: str) -> None:
 
 
 def test_the_last_page_is_there_without_a_connection(browser: Browser, address: str) -> None:
-    """As an app; it says so, and lets nothing be entered."""
+    """As an app; it says so, lets nothing be entered, and is a new one with the connection."""
     phone = Phone(browser, address)
     page = phone.page
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -225,9 +225,15 @@ def test_the_last_page_is_there_without_a_connection(browser: Browser, address: 
     expect(page.get_by_text("Keine Verbindung zum Rechner der Bäckerei")).to_be_visible()
     assert bread(page) == before
     expect(page.get_by_role("button", name="mehr Roggenbrot")).to_be_disabled()
+    other = Phone(browser, address)
+    other.page.get_by_role("button", name="mehr Roggenbrot").click()
+    expect(other.page.locator("#list[aria-busy]")).to_have_count(0)
     phone.context.set_offline(False)
-    phone.open("/")
+    # By itself: + would start from an old number otherwise.
+    expect(page.locator("li", has_text="Roggenbrot").locator("output")).not_to_have_text(before)
+    assert bread(page) == bread(other.page)
     expect(page.get_by_text("Keine Verbindung zum Rechner der Bäckerei")).to_be_hidden()
+    expect(page.get_by_role("button", name="mehr Roggenbrot")).to_be_enabled()
     phone.check()
 
 

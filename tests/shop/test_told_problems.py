@@ -16,6 +16,7 @@ from tests.shop.conftest import NOW
 HEADER = "Datum;Artikel;Menge\n"
 DAY = f"{NOW:%d.%m.%Y}"
 
+# The page has a dash where "-" stands here.
 FAILURES: dict[str, tuple[str, list[str]]] = {
     "no day": (
         "Artikel;Menge\nBrot;3\n",
@@ -24,10 +25,10 @@ FAILURES: dict[str, tuple[str, list[str]]] = {
     ),
     "cells": (
         f"{HEADER}{DAY};Brot;viele\n32.11.2026;Brot;3\n{DAY};;4\n",
-        ["Zeile 2, Spalte 'Menge': gefunden: 'viele'; nötig: eine Zahl mit Dezimalpunkt, wie 12.5",
-         "Zeile 3, Spalte 'Datum': gefunden: '32.11.2026'; nötig: ein Datum: Tag, Monat, Jahr; "
+        ["Zeile 2, Spalte 'Menge' - gefunden: 'viele'; nötig: eine Zahl mit Dezimalpunkt, wie 12.5",
+         "Zeile 3, Spalte 'Datum' - gefunden: '32.11.2026'; nötig: ein Datum: Tag, Monat, Jahr; "
          "diesen Tag gibt es nicht",
-         "Zeile 4, Spalte 'Artikel': gefunden: nichts; nötig: der Name eines Produkts"],
+         "Zeile 4, Spalte 'Artikel' - gefunden: nichts; nötig: der Name eines Produkts"],
     ),
     "no lines": (
         HEADER,
@@ -36,12 +37,12 @@ FAILURES: dict[str, tuple[str, list[str]]] = {
     "empty": ("", ["Gefunden: eine leere Datei; nötig: eine Kopfzeile und Zeilen darunter"]),
     "ragged": (
         f"{HEADER}{DAY};Brot;3\n{DAY};Brot\n",
-        [f"Zeile 3: gefunden: 2 Werte ('{DAY} | Brot'); nötig: 3 Werte, wie in der Kopfzeile; "
+        [f"Zeile 3 - gefunden: 2 Werte ('{DAY} | Brot'); nötig: 3 Werte, wie in der Kopfzeile; "
          "keiner darf fehlen"],
     ),
     "totals": (
         f"{HEADER}{DAY};Brot;3\n{DAY};Summe;3\n",
-        ["Zeile 3: gefunden: 1 Zeile namens 'Summe': Summen zwischen den Produkten; nötig: nur "
+        ["Zeile 3 - gefunden: 1 Zeile namens 'Summe': Summen zwischen den Produkten; nötig: nur "
          "Zeilen von Produkten; bei `glean data import` lässt --totals drop die anderen weg, "
          "--totals keep nimmt sie als Produkte"],
     ),
@@ -52,7 +53,8 @@ FAILURES: dict[str, tuple[str, list[str]]] = {
 @pytest.mark.parametrize("case", FAILURES)
 def test_ordinary_failures_are_told_in_german(client: TestClient, shop: Shop, case: str) -> None:
     """Without the file's name, which stands above, and with no path of the computer."""
-    text, told = FAILURES[case]
+    text = FAILURES[case][0]
+    told = [line.replace(" - ", " \N{EN DASH} ") for line in FAILURES[case][1]]
     shop.till.hand_in("kasse.csv", text.encode())
     (export,) = shop.exports.last(1)
     assert [line_in(line, language("de")) for line in export.told["lines"]] == told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glean.errors import GleanError, Problem, SalesError, said_by
+from glean.languages.catalogues import translatable
 from glean.languages.language import LANGUAGES, Language, language
 
 SaidInAll = dict[str, str]
@@ -38,13 +39,16 @@ def _said(problem: Problem, path: Path, speaks: Language) -> str:
         place.append(speaks.translate("line {line}", line=problem.line))
     if problem.column:
         place.append(speaks.translate("column {column}", column=repr(problem.column)))
+    told = translatable("found {found}; wanted {wanted}")
+    if place:
+        told = translatable("{place}: found {found}; wanted {wanted}")
     said = speaks.translate(
-        "found {found}; wanted {wanted}",
+        told,
+        place=", ".join(place),
         found=speaks.translate_sentence(problem.found),
         wanted=speaks.translate_sentence(problem.wanted),
     ).replace(f"{path}", path.name)
-    text = f"{', '.join(place)}: {said}" if place else said
-    return text[:1].upper() + text[1:]
+    return said[:1].upper() + said[1:]
 
 
 def line_in(line: SaidInAll | str, speaks: Language) -> str:
