@@ -194,10 +194,13 @@ class SecAggRound:
     def _supported(self, senders: int) -> int:
         """Leave out senders that would refuse to answer, for so few of their neighbours sent.
 
-        Their vectors stay masked. It may leave others with too few in turn.
+        Their vectors stay masked. It may leave others with too few in turn. Where all sent nobody
+        is, as each has the neighbours then that it masked with.
         """
-        while isolated := _bitmap(
-            place for place in _places(senders) if self._isolated(place, senders)
+        while senders != self.participants and (
+            isolated := _bitmap(
+                place for place in _places(senders) if self._isolated(place, senders)
+            )
         ):
             senders &= ~isolated
         if senders.bit_count() < FEWEST_BAKERIES:

@@ -1,4 +1,4 @@
-"""A client's keys for secure sums, stored in its node's own state from message to message."""
+"""A client's part in secure sums: its keys, its masked vectors, and what unmasks their sum."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from flwr.app import ConfigRecord, RecordDict
+from flwr.app import RecordDict
 from numpy.typing import NDArray
 
 from glean.errors import SettingsError
@@ -14,6 +14,7 @@ from glean.federation.client.client import Client
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.members_file import all_members, members_of, node_file
 from glean.federation.client.privacy_account import Charge
+from glean.federation.client.secagg_state import keep_key, kept_key, load_client, save_client
 from glean.federation.client.step_journal import part_name
 from glean.federation.client.transcript import transcript_digest
 from glean.federation.wire.sum_messages import (
@@ -34,7 +35,6 @@ from glean.federation.wire.sum_request import (
 from glean.privacy.cohort import Cohort
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_messages import SeedRequest, UnmaskRequest
-from glean.privacy.mask_serialization import read_client, read_key, write_client, write_key
 from glean.privacy.noise_budget import relied_on
 from glean.privacy.place_sets import set_from_bytes
 from glean.privacy.secagg_client import SecAggClient
@@ -42,12 +42,6 @@ from glean.privacy.step_context import StepContext
 from glean.runs.code_version import code_fingerprint
 
 Encoded = NDArray[np.int64]
-
-_NAME = "glean-masks"
-_KEY, _CLIENT = "key", "client"
-
-_cached: dict[str, tuple[bytes, SecAggClient]] = {}
-"""By client: the last state that this process wrote, and what it was written from."""
 
 
 class StoredSecAggClient:
@@ -84,14 +78,14 @@ class StoredSecAggClient:
         SettingsError
             The bakery can't check them.
         """
-        if task.cohort and _KEY in _record(state):
+        if task.cohort and (own := kept_key(state)):
             cohort = Cohort.from_bytes(task.cohort)
             if client.own_table:
                 cohort.verify(all_members(client.node))
-            secagg_client = SecAggClient(read_key(_bytes(state, _KEY)), cohort)
-            _save(secagg_client, state)
+            secagg_client = SecAggClient(own, cohort)
+            save_client(secagg_client, state)
             return cls(client, secagg_client, state)
-        found = _load(client.name, state)
+        found = load_client(client.name, state)
         return cls(client, found, state) if found else None
 
     def context(self, task: SumTask, request: SumRequest) -> StepContext:
@@ -168,7 +162,7 @@ class StoredSecAggClient:
         if charge is not None:
             entry = replace(entry, ledger=charge.write())
         journal.write(entry)
-        _save(self._secagg_client, self._state)
+        save_client(self._secagg_client, self._state)
         return masked.to_bytes()
 
     @staticmethod
@@ -215,7 +209,7 @@ def advertise_key(client: Client, task: KeyTask, state: RecordDict) -> KeyReply:
         advertisement = advertisement.signed(
             node_file(client.node, "signing-key"), epoch=task.epoch
         )
-    state[_NAME] = ConfigRecord({_KEY: write_key(own)})
+    keep_key(own, state)
     return KeyReply(client.name, code_fingerprint(), advertisement.to_bytes())
 
 
@@ -231,7 +225,7 @@ def unmask_reply(
     RefusalError
         Too few contributors are left, or the sum was opened before over others.
     """
-    secagg_client = _load(client.name, state)
+    secagg_client = load_client(client.name, state)
     if secagg_client is None:
         raise SettingsError("found no keys here for the sum; they went with the node's last state")
     request = UnmaskRequest.from_bytes(task.request)
@@ -240,38 +234,9 @@ def unmask_reply(
         entry = entry.unmasked(frozenset(secagg_client.cohort.names_in(request.bitmap)))
     answer = secagg_client.unmask(request)
     journal.write(entry.noted())
-    _save(secagg_client, state)
+    save_client(secagg_client, state)
     return UnmaskResult(client.name, code_fingerprint(), answer.to_bytes())
 
 
 def _participants(task: SumTask) -> int:
     return set_from_bytes(task.participants)
-
-
-def _load(bakery: str, state: RecordDict) -> SecAggClient | None:
-    if _CLIENT not in _record(state):
-        return None
-    content = _bytes(state, _CLIENT)
-    held, secagg_client = _cached.get(bakery, (b"", None))
-    # The one in memory has gone on where a message failed after it; then the state counts.
-    if secagg_client is None or held != content:
-        secagg_client = read_client(content)
-    return secagg_client
-
-
-def _save(secagg_client: SecAggClient, state: RecordDict) -> None:
-    content = write_client(secagg_client)
-    state[_NAME] = ConfigRecord({_CLIENT: content})
-    _cached[secagg_client.key_pair.bakery] = (content, secagg_client)
-
-
-def _record(state: RecordDict) -> ConfigRecord:
-    found = state[_NAME] if _NAME in state else ConfigRecord()
-    assert isinstance(found, ConfigRecord), "Glean wrote it"
-    return found
-
-
-def _bytes(state: RecordDict, name: str) -> bytes:
-    content = _record(state)[name]
-    assert isinstance(content, bytes), "Glean wrote it"
-    return content

@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from functools import lru_cache
+from typing import Any, Self
 
 from glean.errors import FederationError, RefusalError
 from glean.federation.wire.opened_cohorts import OpenedCohorts, rows_told
@@ -212,13 +213,7 @@ class StepJournal:
         FederationError
             It is something else.
         """
-        try:
-            found = json.loads(text)
-            asked = {part: frozenset(names) for part, names in found.pop("asked").items()}
-            cohorts = OpenedCohorts.from_lists(found.pop("cohorts", {}))
-            return cls(**found, asked=asked, cohorts=cohorts)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise FederationError(f"the journal of sums can't be read: {error!r:.200}") from error
+        return cls(**_read(text))
 
     def _with_cohorts(self, sets: Sets, floor: int) -> OpenedCohorts:
         """Add who is in a sum to whom was opened, or refuse it."""
@@ -238,6 +233,18 @@ class StepJournal:
                 _check_like("of what is learned from a model", names, near, self.floor)
                 cohorts = cohorts.plus_learned(part, names)
         return cohorts
+
+
+@lru_cache(maxsize=64)  # bakeries of one process have done the same, in a simulation
+def _read(text: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(text)
+        asked = {part: frozenset(names) for part, names in found.pop("asked").items()}
+        cohorts = OpenedCohorts.from_lists(found.pop("cohorts", {}))
+        StepJournal(**found, asked=asked, cohorts=cohorts)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FederationError(f"the journal of sums can't be read: {error!r:.200}") from error
+    return {**found, "asked": asked, "cohorts": cohorts}
 
 
 def part_name(part: str, *about: object) -> str:

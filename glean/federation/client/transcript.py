@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
 from glean.federation.wire.sum_messages import SumTask
 from glean.privacy.members import Member
-from glean.settings import RunSettings
+from glean.settings import ConfigValue, RunSettings
 
 _DOMAIN = b"glean sums: transcript 2"
 _OWN = ("device",)
@@ -41,20 +42,34 @@ def transcript_digest(
     bytes
         SHA-256, 32 bytes.
     """
-    told, listed = settings.to_config(), tuple(members)
-    fields = [
+    about = (
         task.number,
         task.round,
         task.spec,
         task.state,
         task.learning_rate,
         task.request,
-        {key: value for key, value in told.items() if key not in _OWN},
+        task.structures,
+        task.participants,
+    )
+    told = tuple((key, value) for key, value in settings.to_config().items() if key not in _OWN)
+    return _digest(about, told, tuple(members))
+
+
+@lru_cache(maxsize=4)  # bakeries of one process are told the same
+def _digest(
+    about: tuple[object, ...],
+    told: tuple[tuple[str, ConfigValue], ...],
+    listed: tuple[Member, ...],
+) -> bytes:
+    *fields, structures, participants = about
+    fields += [
+        dict(told),
         [[member.bakery, member.signing_key] for member in listed],
         max(((member.logged, member.log_head) for member in listed), default=()),
     ]
-    content = [json.dumps(fields, sort_keys=True).encode(), task.structures, task.participants]
     digest = hashlib.sha256(_DOMAIN)
-    for part in content:
+    for part in (json.dumps(fields, sort_keys=True).encode(), structures, participants):
+        assert isinstance(part, bytes), "fields of a task"
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()
