@@ -29,6 +29,8 @@ class Spent:
     bakery_s : float
         Of these, in which a bakery worked (the copies of its message and state included); the rest
         is the server's.
+    messages : int
+        Messages that had a reply.
     """
 
     exchanges: int = 0
@@ -36,6 +38,7 @@ class Spent:
     bytes_up: int = 0
     seconds: float = 0.0
     bakery_s: float = 0.0
+    messages: int = 0
 
     @property
     def server_s(self) -> float:
@@ -65,13 +68,14 @@ class MeteredGrid(InProcessGrid):
     ) -> None:
         super().__init__(client_app, node_configs, run_config, run_id=1)
         self._start = time.perf_counter()
-        self._exchanges = self._down = self._up = 0
+        self._exchanges = self._messages = self._down = self._up = 0
         self._bakery_s = 0.0
 
     def so_far(self) -> Spent:
         """Read the meter."""
         seconds = time.perf_counter() - self._start
-        return Spent(self._exchanges, self._down, self._up, seconds, self._bakery_s)
+        sizes = self._exchanges, self._down, self._up
+        return Spent(*sizes, seconds, self._bakery_s, self._messages)
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         """Take a batch of messages: an exchange begins."""
@@ -85,6 +89,7 @@ class MeteredGrid(InProcessGrid):
         start = time.perf_counter()
         replies = super().pull_messages(message_ids)
         self._bakery_s += time.perf_counter() - start
+        self._messages += len(replies)
         self._up += sum(payload_bytes(reply.content) for reply in replies if reply.has_content())
         return replies
 

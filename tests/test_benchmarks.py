@@ -28,6 +28,7 @@ from benchmarks import (
     privacy_curve,
     reference,
     reopening,
+    round_cost,
     scale,
     service_load,
     stock,
@@ -166,6 +167,28 @@ def test_pooled_holds_medians(open_s: float, masked_s: float, missed: int) -> No
     """Three times the CPU of pooled XGBoost, six with masks; one slow repeat of three is none."""
     rounds = {HISTOGRAM: [open_s, 99.0, 0.0], HISTOGRAM + MASKED: [99.0, 0.0, masked_s]}
     assert len(pooled.Timings([2.0, 99.0, 1.0], rounds).misses()) == missed
+
+
+@pytest.mark.parametrize(("times", "missed"), [(2.0, 0), (2.1, 1), (3.1, 1)])
+def test_rounds_are_held_to_one_place(
+    times: float, missed: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twice the CPU for refitted leaves, three times for histograms; a message is told too."""
+    cost = round_cost.RoundCost(rounds_s=2.0 * times, pooled_s=2.0, messages=1000)
+    monkeypatch.setattr(sys, "argv", ["round_cost"])
+    monkeypatch.setattr(round_cost, "prepared_bakeries", lambda *_: [])
+    monkeypatch.setattr(round_cost, "stack", lambda _: ())
+    monkeypatch.setattr(round_cost, "as_glean_commands_do", lambda: None)
+    monkeypatch.setattr(round_cost, "measured", lambda *_: cost)
+    assert round_cost.main() == missed
+    assert f"{2.0 * times:.3f}" in capsys.readouterr().out
+
+
+def test_one_place_grows_as_many_trees_as_rounds_do() -> None:
+    """Those of all proposers where leaves are refitted, else the same as a round."""
+    refit, histogram = (RunSettings.from_config(VARIANTS[name]) for name in (REFIT, HISTOGRAM))
+    assert round_cost.in_one_place(refit).boosting.num_parallel_tree == 10
+    assert round_cost.in_one_place(histogram) == histogram
 
 
 @pytest.mark.parametrize(
