@@ -27,6 +27,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "metrics",
             "node_settings",
             "noise_settings",
+            "process_pool",
             "regular_files",
             "round_settings",
             "seeds",

@@ -24,6 +24,7 @@ from glean.cli.serve import serve
 from glean.cli.shop import shop
 from glean.cli.simulate import simulate
 from glean.cli.status import status
+from glean.cli.workers import Workers, share_work_out
 from glean.regular_files import absolute_path
 
 DAILY = "At a bakery"
@@ -118,6 +119,7 @@ def report(
     bakery: Annotated[
         str, typer.Option(help="Write one bakery's own page, for its owner, instead.")
     ] = "",
+    workers: Workers = 0,
     language: Annotated[
         Literal["en", "de", "fr"],
         typer.Option(help="Of the page, and of what is shown here."),
@@ -131,6 +133,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a run anew, or that of a bakery that took part, from its home."""
+    share_work_out(workers)
     from glean.cli.report import show_home_report, show_report
     from glean.languages.language import language as language_of
     from glean.runs.client_home import is_home

@@ -10,6 +10,7 @@ import typer
 from glean.cli.errors import friendly_errors
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
+from glean.cli.workers import Workers, share_work_out
 from glean.errors import FederationError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def simulate(
         bool,
         typer.Option("--growth", help="Also measure what more bakeries bring (minutes)."),
     ] = False,
+    workers: Workers = 0,
     resume: Annotated[
         Path | None,
         typer.Option(help="Folder of a run that was interrupted: continue it, as it was set."),
@@ -56,6 +58,7 @@ def simulate(
     Exit codes: 0 completed, 1 failed, 2 not a run that can be done, 130 ended by Ctrl-C, 143 by
     kill.
     """
+    share_work_out(workers)
     from glean.operations.running.progress import read_progress
     from glean.operations.running.simulation import prepare_simulation
     from glean.runs.index import COMPLETED

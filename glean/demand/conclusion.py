@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,11 +16,11 @@ from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.error_sums import sum_errors
 from glean.demand.model_card import demand_facts
 from glean.demand.opened_bakeries import opened_bakeries
+from glean.demand.simulated_tables import FEWEST_BAKERIES, simulated_tables
 from glean.demand.small_federation import caution
 from glean.errors import GleanError, ImpossibleSumError
 from glean.evaluation.pages.owner_page import write_owner_page
 from glean.evaluation.pages.report import make_report, write_report
-from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
 from glean.evaluation.tables.diagnostics import diagnose, train_pooled_baseline
 from glean.evaluation.tables.federation_size import measure_sizes
 from glean.evaluation.tables.final_scores import final_scores, noised_rows
@@ -30,19 +31,23 @@ from glean.evaluation.tables.results import read_results
 from glean.evaluation.tables.scores import SCORE_COLUMNS, BakeryScore
 from glean.evaluation.tables.summary import METHOD_ORDER, summarise
 from glean.features.bakery_rows import BakeryRows
-from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.languages.language import ENGLISH, Language
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.learning.xgboost_library import load_xgboost
+from glean.process_pool import workers_of
 from glean.runs.folder import RunFolder
+from glean.runs.index import read_run
 from glean.runs.phase_events import Phase
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
 
 LOG = logging.getLogger("glean")
+
+IN_PROCESS = "inprocess"
+"""The engine of a run whose bakeries this process plays."""
 
 
 class DemandConclusion:
@@ -95,9 +100,9 @@ class DemandConclusion:
         """Write the page of one bakery, for its owner; its path."""
         return write_owner_page(folder, client, language)
 
-    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+    def measure_sizes(self, folder: Path, client_app: str, *, workers: int) -> Iterator[int]:
         """Write `growth.csv`; each size once it is measured."""
-        return measure_sizes(folder, client_app)
+        return measure_sizes(folder, client_app, workers=workers)
 
     def result_table(self, folder: Path, language: Language = ENGLISH) -> ResultTable:
         """Make the final table of a completed run.
@@ -154,16 +159,23 @@ class _Diagnosis:
 
     def _write_tables(self, bakeries: Sequence[BakeryRows]) -> None:
         """Write single days, plans, coverage and choices of all bakeries."""
-        model = self.run.result.model.to_bytes()
-        rate = learning_rate_of(self.run.settings.rounds)
-        owns = [
-            client_model_of(each, model, learning_rate=rate, errors=self.errors)
-            for each in bakeries
-        ]
-        tables = [tables_of_client(*pair) for pair in zip(bakeries, owns, strict=True)]
-        for name in tables[0] if tables else ():
-            whole = pd.concat([table[name] for table in tables], ignore_index=True)
-            self.run.folder.write_bytes(name, to_texts({name: whole})[name].encode())
+        run = self.run
+        made = simulated_tables(
+            bakeries,
+            run.newcomers,
+            run.result.model.to_bytes(),
+            learning_rate=learning_rate_of(run.settings.rounds),
+            errors=self.errors,
+            workers=self._workers(len(bakeries)),
+        )
+        for name, content in made.items():
+            run.folder.write_bytes(name, content)
+
+    def _workers(self, bakeries: int) -> int:
+        """How many processes make tables; one where this has the bakeries' models already."""
+        if read_run(self.run.folder.path).engine == IN_PROCESS:
+            return 1
+        return max(1, min(workers_of(os.environ), bakeries // FEWEST_BAKERIES))
 
     def _pooled_rounds(self) -> int:
         """As many as the model went through; a full run's where it began with one of unknown age.

@@ -13,7 +13,6 @@ import pandas as pd
 from glean.errors import FederationError, GleanError, ModelError
 from glean.evaluation.pages.plain_report import make_plain_report
 from glean.evaluation.pages.run_page import ReportPage
-from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.federation.workload.final_rows import read_final_rows
 from glean.federation.workload.registry import workload_of
@@ -101,9 +100,9 @@ class PlainConclusion:
             "see its report.html and bakeries.csv"
         )
 
-    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
+    def measure_sizes(self, folder: Path, client_app: str, *, workers: int) -> Iterator[int]:
         """Measure nothing."""
-        del folder, client_app
+        del folder, client_app, workers
         return iter(())
 
     def result_table(self, folder: Path, language: Language = ENGLISH) -> ResultTable:

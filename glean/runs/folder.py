@@ -54,14 +54,22 @@ class RunFolder:
     ----------
     path : Path
         An existing, absolute folder.
+    lasting : bool
+        Whether what is written shall survive a power cut: it then waits for the disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lasting: bool = True) -> None:
         self.path = path
+        self._lasting = lasting
 
     @classmethod
     def create(
-        cls, results: Path, *, run_id: int, facts: Mapping[str, Any] | None = None
+        cls,
+        results: Path,
+        *,
+        run_id: int,
+        facts: Mapping[str, Any] | None = None,
+        lasting: bool = True,
     ) -> RunFolder:
         """Make `results/<UTC time>-<run id>/` with its `run.json`; point `results/latest` at it.
 
@@ -76,7 +84,7 @@ class RunFolder:
         try:
             path.mkdir(parents=True)
             (path / "models").mkdir()
-            folder = cls(path)
+            folder = cls(path, lasting=lasting)
             if facts is not None:
                 folder.write_run(facts)
                 folder.write_bytes(RESERVE, bytes(_RESERVE_BYTES))
@@ -130,11 +138,11 @@ class RunFolder:
         if not before:
             writer.writeheader()
         writer.writerows(_escaped(row) for row in rows)
-        write_whole(path, before + text.getvalue().encode())
+        self.write_bytes(name, before + text.getvalue().encode())
 
     def write_bytes(self, name: str, content: bytes) -> Path:
         """Write a file of the folder so that it is there whole or not at all."""
-        return write_whole(self.path / name, content)
+        return write_whole(self.path / name, content, lasting=self._lasting)
 
 
 def checkpoint_name(number: int, suffix: str) -> str:
@@ -190,14 +198,18 @@ def utc_now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file so that a kill at any moment leaves the old or the new one."""
+def write_whole(path: Path, content: bytes, *, lasting: bool = True) -> Path:
+    """Write a file so that a kill at any moment leaves the old or the new one.
+
+    Unless it is `lasting`, a power cut may leave neither.
+    """
     fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
         with fresh.open("xb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         fresh.replace(path)
     except BaseException:
         fresh.unlink(missing_ok=True)

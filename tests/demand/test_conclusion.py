@@ -27,6 +27,7 @@ found = SimpleNamespace(forecasts=None, truth=None, pooled=[])
 with (
     mock.patch.object(conclusion, "read_model"),
     mock.patch.object(conclusion, "_write_csv"),
+    mock.patch.object(conclusion, "read_run", return_value=SimpleNamespace(engine="inprocess")),
     mock.patch.object(conclusion, "diagnose", return_value=found),
     mock.patch.object(
         conclusion,

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from glean.client_app import app
 from glean.errors import GleanError
 from glean.evaluation.tables import federation_size
 from glean.evaluation.tables.backtest import rows_from_json
@@ -20,6 +19,8 @@ from tests.federations import federation_of, small_settings
 from tests.tables import random_table
 
 LOG = logging.getLogger("glean")
+
+APP = "glean.client_app:app"
 
 THREE_WEEKS = pd.Timedelta(days=21)
 
@@ -54,7 +55,7 @@ def test_each_size_is_measured_over_the_same_bakeries(
     run: Path, three_bakeries: str, tmp_path: Path
 ) -> None:
     """Sizes up to the table's; the baselines don't move; the last is the whole federation."""
-    assert list(measure_sizes(run, app)) == [1, 2]
+    assert list(measure_sizes(run, APP)) == [2, 1]
     table = pd.read_csv(run / "growth.csv")
     assert list(table) == ["bakeries", "wape_federated", "wape_local", "wape_weekday_mean"]
     assert table["bakeries"].tolist() == [1, 2]
@@ -71,11 +72,20 @@ def test_each_size_is_measured_over_the_same_bakeries(
         assert table[column].iloc[-1] == pytest.approx(wape)
 
 
+def test_any_number_of_processes_writes_the_same_bytes(run: Path) -> None:
+    """Also where the bakeries, and what they are trained on, are made anew in each."""
+    assert list(measure_sizes(run, APP)) == [2, 1]
+    alone = (run / "growth.csv").read_bytes()
+    (run / "growth.csv").unlink()
+    assert sorted(measure_sizes(run, APP, workers=3)) == [1, 2]
+    assert (run / "growth.csv").read_bytes() == alone
+
+
 def test_a_deployment_s_tables_are_not_here(run: Path) -> None:
     """It says so and what to type instead, and writes nothing."""
     (run / "run.json").write_text(json.dumps({"engine": "deployment", "settings": {}}))
     with pytest.raises(GleanError, match="use `glean report RUN --no-growth`"):
-        list(measure_sizes(run, app))
+        list(measure_sizes(run, APP))
     assert not (run / "growth.csv").exists()
 
 
@@ -91,7 +101,7 @@ def test_a_bakery_that_can_not_learn_takes_no_part(run: Path, tmp_path: Path) ->
     short = (table["bakery"] == "bakery 1") & (table["date"] < table["date"].max() - THREE_WEEKS)
     table[~short].to_csv(tmp_path / "short.csv", index=False)
     settings_in(run, sales=str(tmp_path / "short.csv"))
-    assert list(measure_sizes(run, app)) == [1, 2]
+    assert list(measure_sizes(run, APP)) == [2, 1]
 
 
 def test_newcomers_are_the_same_at_every_size(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,14 +114,14 @@ def test_newcomers_are_the_same_at_every_size(run: Path, monkeypatch: pytest.Mon
         return float(len(method))
 
     monkeypatch.setattr(federation_size, "_wape", noted)
-    assert list(measure_sizes(run, app)) == [1, 2]
+    assert list(measure_sizes(run, APP)) == [2, 1]
     assert cohorts == [["established", "established", "newcomer"]] * 6
 
 
 def test_one_bakery_s_part_of_a_histogram_is_measured_too(run: Path) -> None:
     """Alone or as two they couldn't hide each other, and here nobody has to be hidden from."""
     settings_in(run, aggregation="histogram", secure_sums=True)
-    assert list(measure_sizes(run, app)) == [1, 2]
+    assert list(measure_sizes(run, APP)) == [2, 1]
     assert pd.read_csv(run / "growth.csv")["wape_federated"].notna().all()
 
 
@@ -126,6 +136,6 @@ def test_what_happens_in_their_rounds_is_not_told(
         return trained(loop)
 
     monkeypatch.setattr(TrainingLoop, "run", warned)
-    assert list(measure_sizes(run, app)) == [1, 2]
+    assert list(measure_sizes(run, APP)) == [2, 1]
     LOG.warning("of a run")
     assert caplog.messages == ["of a run"]

@@ -32,6 +32,7 @@ from glean.features.bakery_rows import CACHED_BAKERIES, BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.client_model import ClientModel, fit_client_model
+from glean.forecasting.forecast_model import ForecastModel, LocalTraining
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import prior_calibration
 from glean.forecasting.rolling_origin import RollingQuantiles, rolling_quantiles
@@ -128,10 +129,33 @@ def new_client_model(
         bakery.validation(definition),
         boosting=settings.boosting,
         learning_rate=learning_rate,
-        seed=derived_seed(settings.seed, "local", bakery.sales.name),
+        seed=_local_seed(bakery),
         prior=None if errors is None else prior_calibration(errors),
         noised=settings.noise.wanted,
     )
+
+
+def train_local_model(
+    bakery: BakeryRows, shared: ForecastModel, *, learning_rate: float
+) -> ForecastModel:
+    """Train the model of a bakery's rows alone, the one that its `ClientModel` has.
+
+    Parameters
+    ----------
+    bakery : BakeryRows
+        The bakery.
+    shared : ForecastModel
+        A federation's: the bakery's own is of the same kind, on the same features.
+    learning_rate : float
+        The federation's.
+    """
+    training, validation = bakery.training(shared.definition), bakery.validation(shared.definition)
+    how = LocalTraining(bakery.settings.boosting, learning_rate, _local_seed(bakery))
+    return shared.train_local(training, validation, how)
+
+
+def _local_seed(bakery: BakeryRows) -> int:
+    return derived_seed(bakery.settings.seed, "local", bakery.sales.name)
 
 
 def tables_of_client(bakery: BakeryRows, own: ClientModel) -> dict[str, pd.DataFrame]:

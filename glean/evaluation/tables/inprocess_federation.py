@@ -42,7 +42,7 @@ def inprocess_federation(
     grid = InProcessGrid(client_app, [{"partition-id": n} for n in nodes], config, run_id=run_id)
     scratch_folder = tempfile.TemporaryDirectory(prefix="glean-federation-")
     with scratch_folder as scratch, as_server(grid), _without_warnings():
-        folder = RunFolder.create(Path(scratch), run_id=run_id)
+        folder = RunFolder.create(Path(scratch), run_id=run_id, lasting=False)
         clients, bakeries, cut = register_clients(grid, settings, folder, newcomers=newcomers)
         spec = negotiate_spec(bakeries, cut, settings)
         yield training_loop(clients, settings, spec, bakeries, cut)

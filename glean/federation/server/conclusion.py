@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from glean.federation.coordination.exchange import ClientExchange
-from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.training_loop import TrainingLoop, TrainingResult
 from glean.federation.wire.messages import ClientInfo
 from glean.federation.workload.registry import load
@@ -157,8 +156,17 @@ class Conclusion(Protocol):
             There is no such client, or the workload makes no such pages.
         """
 
-    def measure_sizes(self, folder: Path, client_app: BakeryApp) -> Iterator[int]:
-        """Measure what more clients bring, one size after the other; each once it is measured.
+    def measure_sizes(self, folder: Path, client_app: str, *, workers: int) -> Iterator[int]:
+        """Measure what more clients bring; each number of them once it is measured.
+
+        Parameters
+        ----------
+        folder : Path
+            The run's.
+        client_app : str
+            Where the app is that plays the clients, like "glean.client_app:app".
+        workers : int
+            How many processes share the work.
 
         Raises
         ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,11 @@ from glean.evaluation.tables.weak_spots import better_habit
 from glean.federation.server.conclusion import Conclusion, ResultTable, conclusion_of
 from glean.languages.language import ENGLISH, Language
 from glean.operations.reports.privacy_ledger import budget_in_words
+from glean.process_pool import workers_of
 from glean.runs.index import read_run
 from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
+
+_CLIENT_APP = "glean.client_app:app"
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,10 @@ def rewrite_report(
     """
     run = read_run(folder)
     conclusion = _conclusion_of(folder)
+    workers = workers_of(os.environ)
     if growth and run.status == "completed" and not (folder / "growth.csv").exists():
-        from glean.client_app import app as client_app
-
         conclusion.write_report(folder, language)  # a damaged table is named now, not after minutes
-        for bakeries in conclusion.measure_sizes(folder, client_app):
+        for bakeries in conclusion.measure_sizes(folder, _CLIENT_APP, workers=workers):
             measured(bakeries)
     path = conclusion.write_report(folder, language)
     return WrittenReport(path, run.status == "failed", run.reason)
