@@ -113,3 +113,20 @@ def test_fewer_shares_are_easier_to_get_for_good_and_for_bad() -> None:
     risks = [graph_risks(200, 24, needed=needed, colluding=0.2) for needed in (8, 10, 13)]
     assert risks[0].exposed > risks[1].exposed > risks[2].exposed
     assert risks[0].stuck < risks[1].stuck < risks[2].stuck
+
+
+@pytest.mark.parametrize(
+    ("bakeries", "fewer", "colluding", "exposed"),
+    [(41, 20, 1 / 3, (0.0, 8e-2)), (200, 24, 0.2, (7e-4, 1e-2)), (1000, 28, 0.1, (4e-8, 4e-6))],
+)
+def test_fewer_neighbours_are_more_easily_exposed(
+    bakeries: int, fewer: int, colluding: float, exposed: tuple[float, float]
+) -> None:
+    """Which is why there aren't fewer, though masks would cost less: the page has these figures."""
+    found = [
+        graph_risks(
+            bakeries, degree, needed=threshold(degree, bakeries=bakeries), colluding=colluding
+        ).exposed
+        for degree in (usual_degree(bakeries), fewer)
+    ]
+    assert [float(f"{risk:.0e}") for risk in found] == pytest.approx(exposed)
