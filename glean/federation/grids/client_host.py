@@ -87,7 +87,8 @@ class ClientHost:
                 return _error(message, f"{type(error).__name__}: {error}")
         self.context = context
         if reply.has_content():
-            reply.content = LentRecords(reply.content)
+            # Plain, since Flower writes the name of a record's class onto the wire.
+            reply.content = LentRecords(reply.content).copy()
         return reply
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from glean.federation.grids import lent_records
 from glean.federation.grids.lent_records import LentRecords
-from tests.federation.grids.grid_calls import answer, ask, grid_of, value_of
+from tests.federation.grids.grid_calls import CONTENT, answer, ask, grid_of, value_of
 
 NAMES = ("config", "arrays", "metrics", "more")
 
@@ -153,6 +153,19 @@ def test_a_failing_client_leaves_no_trace_in_what_is_inside_its_state() -> None:
     (host,) = grid._hosts.values()
     assert host.context.state.config_records["kept"]["list"] == [1]
     assert not host.context.state.array_records["array"]["a"].numpy().any()
+
+
+def test_a_reply_is_written_onto_the_wire_as_a_plain_record() -> None:
+    """Also where it is what the client was sent: Flower's server knows no other class."""
+    app = ClientApp()
+
+    @app.query()
+    def query(message: Message, _context: Context) -> Message:
+        return Message(message.content, reply_to=message)
+
+    (reply,) = ask(grid_of(app, nodes=1))
+    assert type(reply.content) is RecordDict
+    assert reply.content.deflate() == CONTENT.deflate()
 
 
 def test_what_was_sent_does_not_change_with_what_is_kept() -> None:
