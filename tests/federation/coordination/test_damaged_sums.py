@@ -123,7 +123,7 @@ MASKED: dict[str, tuple[Change, str]] = {
     "not masked": (lambda r: {"vector": bytes(len(r.vector))}, "masked input"),
     "of an earlier step": (
         lambda r: {"vector": r.vector[:3] + bytes(7) + b"\1" + r.vector[11:]},
-        "step, length and shares (1, ",
+        "step, length and corrections (1, ",
     ),
 }
 
