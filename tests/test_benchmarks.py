@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ from benchmarks.evaluated_run import EvaluatedRun
 from benchmarks.federations import federation_of
 from benchmarks.jobs import Job
 from benchmarks.metered_grid import Spent
+from benchmarks.quick import Ratio, exceeded, read_limits, write_limits
 from benchmarks.rounds_run import Cost
 from benchmarks.stock_app import StockRound
 from benchmarks.stock_run import StockRun
@@ -438,3 +440,34 @@ def test_the_service_is_loaded_in_small(tmp_path: Path) -> None:
     assert found.events > 0
     assert min(found.idle_mb, *found.waits_ms) > 0
     assert len([*(tmp_path / "results").glob("2*")]) == 3
+
+
+def test_a_ratio_is_told_a_quarter_above_its_figure(tmp_path: Path) -> None:
+    """Or where the table doesn't have it; and a table is read as it was written."""
+    path = tmp_path / "limits.csv"
+    write_limits({"one": 2.0, "two": 1234.5}, path)
+    limits = read_limits(path)
+    assert limits == {"one": 2.0, "two": 1230.0}
+    assert exceeded({"one": 2.5, "two": 1.0}, limits) == []
+    (line,) = exceeded({"one": 2.51}, limits)
+    assert "one: 2.51; the table has 2, and at most 1.25 times" in line
+    assert exceeded({"other": 1.0}, limits)
+    assert exceeded({"one": float("nan")}, limits)
+
+
+def test_a_ratio_counts_by_the_least_of_its_sides() -> None:
+    """What other work added doesn't count; both sides are measured in turns."""
+    order: list[str] = []
+
+    def side(name: str, *taken: float) -> Callable[[], float]:
+        left = list(taken)
+
+        def measured() -> float:
+            order.append(name)
+            return left.pop(0)
+
+        return measured
+
+    ratio = Ratio("ratio", side("what", 9.0, 6.0), side("beside", 2.0, 7.0))
+    assert ratio.measure(2) == 3.0
+    assert order == ["what", "beside"] * 2
