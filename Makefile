@@ -1,11 +1,12 @@
 # make run: set up everything and run the main job. make test: set up everything and run the tests.
 # make serve: set up everything and serve the control room on this machine.
+# make bench-quick: what Glean costs as ratios, beside the table in benchmarks/limits.csv.
 # make test-all: the tests, those that take minutes too, then the measurements with a limit to keep.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test test-all serve lint types bench data clean
+.PHONY: run test test-all serve lint types bench bench-quick data clean
 
 run: $(STAMP)
 	@$(BIN)/glean setup
@@ -34,6 +35,9 @@ types: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(STAMP)
+	$(BIN)/python -m benchmarks.quick
 
 data: $(STAMP)
 	$(BIN)/glean data generate

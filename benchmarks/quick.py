@@ -2,7 +2,7 @@
 
 Each ratio has both its sides measured here, in turns, and counts by the least of what was taken:
 other work on the machine only ever adds. One that is more than a quarter above its figure in the
-table is measured once more, then told, and the command ends with 1. `--update` writes the table
+table is measured twice more, then told, and the command ends with 1. `--update` writes the table
 anew; `--repeats 3`.
 """
 
@@ -29,6 +29,7 @@ TOLERATED = 1.25
 REPEATS = 3
 BAKERIES, ROUNDS = 40, 20
 FEW, MANY = 25, 100
+_AGAIN = 2
 _WARM_BAKERIES, _WARM_ROUNDS = 3, 2
 
 
@@ -160,8 +161,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         for ratio in ratios(Path(scratch)):
             figure = ratio.measure(asked.repeats)
-            if not asked.update and exceeded({ratio.name: figure}, limits):
-                figure = min(figure, ratio.measure(asked.repeats))
+            for _ in range(0 if asked.update else _AGAIN):
+                if exceeded({ratio.name: figure}, limits):
+                    figure = min(figure, ratio.measure(asked.repeats))
             figures[ratio.name] = figure
             known = limits.get(ratio.name, float("nan"))
             print(f"{ratio.name:62} {figure:8.3g}, the table has {known:.3g}", flush=True)
