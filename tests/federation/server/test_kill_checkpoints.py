@@ -48,7 +48,7 @@ from glean.runs import folder as run_folder
 
 tables = run_folder.round_tables(ErrorSums.COLUMNS)
 
-def in_place(path, content):
+def in_place(path, content, *, lasting):
     with path.open("wb", buffering=0) as file:
         for start in range(0, len(content), 4096):
             file.write(content[start : start + 4096])
