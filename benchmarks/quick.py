@@ -63,7 +63,7 @@ def ratios(scratch: Path) -> list[Ratio]:
     rows = stack([bakery.training(DEFINITION) for bakery in prepared_bakeries(settings, BAKERIES)])
     found = [
         Ratio(f"rounds of {name}, CPU / the same trees in one place", rounds, pooled)
-        for name, rounds, pooled in _rounds(rows, scratch)
+        for name, rounds, pooled in _variants(rows, scratch)
     ]
     masked = REFIT + MASKED
     return [
@@ -86,7 +86,7 @@ def ratios(scratch: Path) -> list[Ratio]:
     ]
 
 
-def _rounds(
+def _variants(
     rows: FeatureMatrix, scratch: Path
 ) -> list[tuple[str, Callable[[], float], Callable[[], float]]]:
     """Give each variant's rounds, warm, and XGBoost that grows as many trees on all rows."""
