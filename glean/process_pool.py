@@ -161,12 +161,16 @@ def _begin(garbage_threshold: tuple[int, int, int]) -> None:
     """Be as the process that shares out is, leave Ctrl-C to it, and end with it."""
     gc.set_threshold(*garbage_threshold)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    end_with_the_parent()
 
 
-def _end_with_the_parent() -> None:
-    """End when the parent was killed: this process would wait for work for good."""
+def end_with_the_parent() -> None:
+    """Have this process end when its parent is killed: it would wait for work for good."""
+    threading.Thread(target=_wait_and_end, daemon=True).start()
+
+
+def _wait_and_end() -> None:
     parent = multiprocessing.parent_process()
-    assert parent is not None, "called in a process that shares work"
+    assert parent is not None, "called in a worker"
     parent.join()
     signal.raise_signal(signal.SIGTERM)

@@ -7,7 +7,6 @@ takes the worker's. The worker ends once there was nothing to do for a while.
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from glean.errors import GleanError, SalesError, SettingsError, said_by
+from glean.process_pool import end_with_the_parent
 
 Result = TypeVar("Result")
 
@@ -95,7 +95,7 @@ class WorkerPool:
             if self._pool is None:
                 # Not forked: threads of this process hold locks.
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, context, initializer=_end_with_the_service)
+                self._pool = ProcessPoolExecutor(1, context, initializer=end_with_the_parent)
             self._at_work += 1
             return self._pool
 
@@ -119,18 +119,6 @@ class WorkerPool:
         with self._lock:
             if self._pool is pool:
                 self._pool = None
-
-
-def _end_with_the_service() -> None:
-    """Have the worker end when the service is killed: it would wait for work for good."""
-    threading.Thread(target=_wait_and_end, daemon=True).start()
-
-
-def _wait_and_end() -> None:
-    service = multiprocessing.parent_process()
-    assert service is not None, "called in a worker"
-    service.join()
-    signal.raise_signal(signal.SIGTERM)
 
 
 def _guarded(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

@@ -12,16 +12,11 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
-from glean.errors import GleanError
 from glean.shop.parts import Shop, shop_of
 
 MOST_FIELDS = 2000
 MOST_FILES = 30
 MOST_UNITS = 1e6
-
-
-class FormError(GleanError):
-    """What was entered can't be meant; the text says so in the language of the page."""
 
 
 async def read_form(request: Request) -> AsyncIterator[FormData]:
