@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from glean.errors import SettingsError
-from glean.setting_fields import TYPE_WORDS, ConfigValue, key_of
+from glean.setting_fields import TYPE_WORDS, ConfigValue, hashed_once, key_of
 
 NODE_CONFIG = "bakery.toml"
 """The node config in the home of a bakery that has joined."""
@@ -37,6 +37,7 @@ def is_deployed(node_config: Mapping[str, ConfigValue]) -> bool:
     return bool(node_config.get("sales")) or "partition-id" not in node_config
 
 
+@hashed_once
 @dataclass(frozen=True)
 class NodeSettings:
     """What one bakery's node is told; where set, it beats the run config.

@@ -6,17 +6,41 @@ import datetime as dt
 import re
 from collections.abc import Callable, Collection
 from dataclasses import Field, field
-from typing import Any
+from typing import Any, TypeVar
 
 from glean.errors import SettingsError
 
 ConfigValue = bool | int | float | str
+
+Kind = TypeVar("Kind", bound=type)
 
 TYPE_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 """What a value of each type is called in an error."""
 
 INF = float("inf")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def hashed_once(kind: Kind) -> Kind:
+    """Have a frozen dataclass of many fields keep its hash: every message of a run looks it up."""
+    changed: Any = kind
+    whole = changed.__hash__
+
+    def kept_hash(self: object) -> int:
+        found: int | None = vars(self).get(_HASH)
+        if found is None:
+            found = vars(self)[_HASH] = int(whole(self))
+        return found
+
+    def state(self: object) -> dict[str, Any]:
+        # Without the hash: that of a text is another one in another process.
+        return {name: value for name, value in vars(self).items() if name != _HASH}
+
+    changed.__hash__, changed.__getstate__ = kept_hash, state
+    return kind
+
+
+_HASH = "_kept_hash"
 
 
 def number(default: float, low: float, high: float, meaning: str) -> Any:

@@ -24,6 +24,7 @@ from glean.setting_fields import (
     ConfigValue,
     checked,
     choice,
+    hashed_once,
     key_of,
     number,
     plain,
@@ -83,6 +84,7 @@ _GROUPS: dict[str, type] = {
 }
 
 
+@hashed_once
 @dataclass(frozen=True)
 class RunSettings:
     """Everything a run is told.
@@ -222,8 +224,7 @@ class RunSettings:
 
         In a simulation, where all tables are the operator's own, only where it is asked for.
         """
-        default = DEFAULT_MIN_CONTRIBUTORS if deployed and self.secure_sums else 0
-        return self.min_contributors or default
+        return self.min_contributors or DEFAULT_MIN_CONTRIBUTORS * (deployed and self.secure_sums)
 
     def shows_scores(self, *, deployed: bool) -> bool:
         """Whether each bakery's scores may be seen; "auto": everywhere but in a deployment.
@@ -247,8 +248,7 @@ class RunSettings:
     def to_config(self) -> dict[str, ConfigValue]:
         """Every key with its value, in the order of `declared_fields`."""
         flat: dict[str, ConfigValue] = {}
-        for name in _GROUPS:
-            group = getattr(self, name)
+        for group in (getattr(self, name) for name in _GROUPS):
             flat |= {key_of(f): getattr(group, f.name) for f in fields(group)}
         return flat | {
             key_of(f): getattr(self, f.name) for f in fields(self) if f.name not in _GROUPS

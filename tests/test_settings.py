@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +258,18 @@ def test_fedavg_on_a_gpu_is_refused() -> None:
     """It would learn on the CPU without a word."""
     with pytest.raises(SettingsError, match="device: found 'gpu'; fedavg learns on the CPU"):
         RunSettings.from_config({"aggregation": "fedavg", "device": "gpu"})
+
+
+def test_settings_keep_their_hash_to_themselves() -> None:
+    """Equal ones find each other in a cache, also one that comes from another process."""
+    settings = RunSettings.from_config({"seed": 7})
+    same, other = RunSettings.from_config({"seed": 7}), RunSettings.from_config({"seed": 8})
+    assert hash(settings) == hash(same)
+    assert {settings: "found"}.get(same) == "found"
+    assert other not in {settings: "found"}
+    carried = copy.copy(settings)  # by the state that a process gets
+    assert carried == settings
+    assert vars(carried) == {
+        field.name: getattr(settings, field.name) for field in fields(settings)
+    }
+    assert hash(replace(settings, seed=8)) == hash(other)

@@ -19,6 +19,9 @@ from glean.privacy.place_sets import set_from_bytes, set_to_bytes
 
 _WORD_BYTES = 8
 
+_INPUT = b"glean GM4 "
+"""So long that the vector begins at a multiple of a word, and can be added up where it lies."""
+
 
 class SeedRequest(IntEnum):
     """What an unmask request wants revealed."""
@@ -54,9 +57,9 @@ class MaskedInput:
 
     def to_bytes(self) -> bytes:
         """Write it; `from_bytes` reads it."""
-        head = b"GM3" + self.step.to_bytes(8, "big") + len(self.corrections).to_bytes(2, "big")
+        head = _INPUT + self.step.to_bytes(8, "big") + len(self.corrections).to_bytes(2, "big")
         size = len(self.vector).to_bytes(4, "big")
-        vector = self.vector.astype("<u8", copy=False).tobytes()
+        vector = self.vector.astype("<u8", copy=False).data
         return b"".join((head, size, self.nonce, self.commitment, *self.corrections, vector))
 
     @classmethod
@@ -68,11 +71,11 @@ class MaskedInput:
         SecureSumError
             It is something else.
         """
-        reader = Reader(content, "masked input", mark=b"GM3")
+        reader = Reader(content, "masked input", mark=_INPUT)
         step, count, size = reader.number(8), reader.number(2), reader.number(4)
         nonce, commitment = reader.take(STEP_NONCE_BYTES), reader.take(SHARE_BYTES)
         corrections = _pieces(reader, count, SHARE_BYTES)
-        vector = reader.take(size * _WORD_BYTES)
+        vector = reader.view(size * _WORD_BYTES)
         reader.end()
         masked = np.frombuffer(vector, "<u8").astype(np.uint64, copy=False)
         return cls(step, nonce, commitment, corrections, masked)
@@ -168,11 +171,14 @@ class UnmaskReply:
 
 def _pieces(reader: Reader, count: int, size: int) -> tuple[bytes, ...]:
     content = reader.take(count * size)
-    return tuple(content[at : at + size] for at in range(0, len(content), size))
+    return tuple([content[at : at + size] for at in range(0, len(content), size)])
 
 
 def _seed_request(reader: Reader) -> SeedRequest:
     found = reader.number(1)
-    if found not in tuple(SeedRequest):
-        raise SecureSumError(f"secure sum: found an unmask request of kind {found}; wanted 1 or 2")
-    return SeedRequest(found)
+    try:
+        return SeedRequest(found)
+    except ValueError as error:
+        raise SecureSumError(
+            f"secure sum: found an unmask request of kind {found}; wanted 1 or 2"
+        ) from error

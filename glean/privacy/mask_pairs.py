@@ -6,7 +6,7 @@ A private key and the cohort come in; step seeds, and tokens of self-masks, go o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
-from glean.privacy.mask_seeds import pairwise_seed, share_token
+from glean.privacy.mask_seeds import pairwise_seeds, share_token
 from glean.privacy.mask_wire import text_field
 from glean.privacy.step_context import DIGEST_BYTES
 
@@ -64,16 +64,23 @@ class PairKeys:
         SecureSumError
             The neighbour's public key can't be used.
         """
-        return pairwise_seed(self._key(other)[:_HALF], step, told)
+        (seed,) = self.seeds([other], step, told)
+        return seed
+
+    def seeds(
+        self, others: Sequence[int], step: int, told: bytes = bytes(DIGEST_BYTES)
+    ) -> list[bytes]:
+        """Derive the seeds of several pairs, by the neighbours' places, as `seed` does."""
+        return pairwise_seeds([key[:_HALF] for key in self._keys(others)], step, told)
 
     def own_tokens(
-        self, others: Iterable[int], *, step: int, nonce: bytes, bound: bytes
+        self, others: Sequence[int], *, step: int, nonce: bytes, bound: bytes
     ) -> list[bytes]:
         """Derive the tokens by which neighbours open this bakery's self-mask.
 
         Parameters
         ----------
-        others : iterable of int
+        others : sequence of int
             The neighbours' places.
         step : int
             Number of the step.
@@ -82,8 +89,8 @@ class PairKeys:
         bound : bytes
             What both sides must agree on, or they have different tokens.
         """
-        about = _about(self.place, step, nonce + bound)
-        return [share_token(self._key(other)[_HALF:], about) for other in others]
+        about = self.place.to_bytes(4, "big") + step.to_bytes(8, "big") + nonce + bound
+        return [share_token(key[_HALF:], about) for key in self._keys(others)]
 
     def tokens_of(
         self, nonces: Mapping[int, bytes], *, step: int, bound: bytes
@@ -99,15 +106,22 @@ class PairKeys:
         bound : bytes
             What both sides must agree on.
         """
+        which = step.to_bytes(8, "big")
         return tuple(
-            share_token(self._key(other)[_HALF:], _about(other, step, nonce + bound))
-            for other, nonce in nonces.items()
+            [
+                share_token(key[_HALF:], other.to_bytes(4, "big") + which + nonce + bound)
+                for key, (other, nonce) in zip(self._keys(nonces), nonces.items(), strict=True)
+            ]
         )
 
-    def _key(self, other: int) -> bytes:
-        if other not in self.known:
-            self.known[other] = self._agreed(other)
-        return self.known[other]
+    def _keys(self, others: Iterable[int]) -> list[bytes]:
+        """Give the keys with neighbours; those that aren't there yet are made."""
+        known = self.known
+        try:
+            return [known[other] for other in others]
+        except KeyError:
+            known |= {other: self._agreed(other) for other in others if other not in known}
+            return [known[other] for other in others]
 
     def _agreed(self, other: int) -> bytes:
         """Agree on keys; the cohort goes in: bakeries told of different ones share no key."""
@@ -123,8 +137,3 @@ class PairKeys:
         names = b"".join(text_field(name) for name in sorted((mine.bakery, theirs.bakery)))
         info = _CONTEXT + text_field(self._cohort.epoch) + names
         return HKDF(hashes.SHA256(), PAIR_BYTES, self._cohort.digest, info).derive(shared)
-
-
-def _about(sender: int, step: int, rest: bytes) -> bytes:
-    """Say whose self-mask it is, and of which step."""
-    return sender.to_bytes(4, "big") + step.to_bytes(8, "big") + rest

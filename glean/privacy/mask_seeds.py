@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -44,8 +45,16 @@ def pairwise_seed(pair_key: bytes, step: int, told: bytes = b"") -> bytes:
     told : bytes
         Digest of what the server told: two that were told different things derive other seeds.
     """
-    content = step.to_bytes(8, "big") + told
-    return hashlib.blake2b(content, key=pair_key, digest_size=SEED_BYTES, person=_STEP).digest()
+    (seed,) = pairwise_seeds([pair_key], step, told)
+    return seed
+
+
+def pairwise_seeds(pair_keys: Iterable[bytes], step: int, told: bytes = b"") -> list[bytes]:
+    """Derive the seeds of several pairs, each as `pairwise_seed` does."""
+    content, keyed = step.to_bytes(8, "big") + told, hashlib.blake2b
+    return [
+        keyed(content, key=key, digest_size=SEED_BYTES, person=_STEP).digest() for key in pair_keys
+    ]
 
 
 def self_key(seed: int) -> bytes:
@@ -88,6 +97,16 @@ class MaskStream:
         """Stretch a key of 32 bytes; what is given is overwritten by the next call."""
         AESGCM(key).encrypt_into(_ONCE, self._zeros, None, self._buffer)
         return self._words.astype(np.uint64, copy=False)
+
+    def add(self, keys: Iterable[bytes], total: Words) -> None:
+        """Add the masks of several keys to numbers, in place."""
+        for key in keys:
+            np.add(total, self.of(key), total)
+
+    def subtract(self, keys: Iterable[bytes], total: Words) -> None:
+        """Subtract the masks of several keys from numbers, in place."""
+        for key in keys:
+            np.subtract(total, self.of(key), total)
 
 
 def mask_stream(key: bytes, length: int) -> Words:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from operator import mul
+from itertools import accumulate
+from operator import mul, sub
 
 SHARE_BYTES = 16
 """Of a self-mask's seed, of a token, of a correction and of a commitment."""
@@ -41,12 +42,12 @@ def corrections(seed: int, tokens: Sequence[bytes], *, needed: int) -> tuple[byt
         For each holder from the `needed`-th on what its token lacks to its share.
     """
     values = [int.from_bytes(token, "big") for token in tokens]
-    known = (seed, *values[: needed - 1])
-    rows = _extension(len(tokens), needed)
-    return tuple(
-        ((sum(map(mul, row, known)) - value) % FIELD).to_bytes(SHARE_BYTES, "big")
-        for row, value in zip(rows, values[needed - 1 :], strict=True)
-    )
+    differences = _differences([seed, *values[: needed - 1]])
+    found = []
+    for value in values[needed - 1 :]:
+        differences = list(accumulate(differences))
+        found.append(((differences[-1] - value) % FIELD).to_bytes(SHARE_BYTES, "big"))
+    return tuple(found)
 
 
 def reconstruct_seed(
@@ -93,11 +94,17 @@ def _share(number: int, token: bytes, corrected: Sequence[bytes], needed: int) -
     return value + int.from_bytes(corrected[number - needed], "big") if number >= needed else value
 
 
-@lru_cache(maxsize=64)
-def _extension(holders: int, needed: int) -> tuple[tuple[int, ...], ...]:
-    """Give what a polynomial's values at 0, ..., needed - 1 count for its further ones."""
-    points = tuple(range(needed))
-    return tuple(_weights(points, at) for at in range(needed, holders + 1))
+def _differences(values: list[int]) -> list[int]:
+    """Give the backward differences of a polynomial at the last of its values, highest first.
+
+    Their running sums are those at the next value, by Newton: so a further value of the polynomial
+    takes as many additions as it has coefficients, and no product.
+    """
+    found = []
+    while values:
+        found.append(values[-1])
+        values = list(map(sub, values[1:], values))
+    return found[::-1]
 
 
 @lru_cache(maxsize=1024)

@@ -57,10 +57,18 @@ class Reader:
 
     def take(self, count: int) -> bytes:
         """Take so many bytes."""
+        return self._content[self._passed(count) : self._at]
+
+    def view(self, count: int) -> memoryview:
+        """Look at so many bytes where they lie, as a long vector needs no copy."""
+        return memoryview(self._content)[self._passed(count) : self._at]
+
+    def _passed(self, count: int) -> int:
+        """Go on by so many bytes; where they begin."""
         if count > self.left:
             raise self._error(f"{count - self.left} bytes are missing")
         self._at += count
-        return self._content[self._at - count : self._at]
+        return self._at - count
 
     def number(self, count: int) -> int:
         """Take an unsigned integer of so many bytes."""

@@ -10,6 +10,7 @@ neighbours give away the seeds of this one step.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -156,9 +157,11 @@ class SecAggClient:
         seed, nonce, bound = new_self_seed(), new_nonce(), self.bound
         masks = MaskStream(len(vector))
         masked: Words = vector + masks.of(self_key(seed))
-        for other in neighbours:  # of a pair the one adds what the other subtracts
-            mask = masks.of(self.keys.seed(other, step, context.digest))
-            (np.add if self.place < other else np.subtract)(masked, mask, out=masked)
+        seeds = self.keys.seeds(neighbours, step, context.digest)
+        before = bisect(neighbours, self.place)
+        # Of a pair the one adds what the other subtracts.
+        masks.subtract(seeds[:before], masked)
+        masks.add(seeds[before:], masked)
         tokens = self.keys.own_tokens(neighbours, step=step, nonce=nonce, bound=bound)
         needed = self.cohort.threshold(len(neighbours))
         corrected = corrections(seed, tokens, needed=needed)
@@ -206,10 +209,8 @@ class SecAggClient:
         self._hidden(self.memory.participants & ~gone)
         self.memory = replace(self.memory, gone=gone)
         neighbours = self._neighbours_in(request.bitmap)
-        found = tuple(
-            self.keys.seed(other, request.step, self.memory.context.digest) for other in neighbours
-        )
-        return UnmaskReply(request.step, SeedRequest.SEEDS, found)
+        found = self.keys.seeds(neighbours, request.step, self.memory.context.digest)
+        return UnmaskReply(request.step, SeedRequest.SEEDS, tuple(found))
 
     def _shares(self, request: UnmaskRequest) -> UnmaskReply:
         sent = request.bitmap

@@ -166,12 +166,11 @@ class SecAggRound:
         assert self._asked is SeedRequest.SHARES, "unmask requests come before the result"
         total, masks = np.zeros(self._length, np.uint64), MaskStream(self._length)
         for place in _places(self._counted):
-            np.add(total, self._masked[place].vector, out=total)
-            np.subtract(total, masks.of(self._self_key(place)), out=total)
+            np.add(total, self._masked[place].vector, total)
+            masks.subtract([self._self_key(place)], total)
         for (place, other), seed in self._seeds.items():
             if self._counted >> place & 1:
-                mask = masks.of(seed)
-                (np.subtract if place < other else np.add)(total, mask, out=total)
+                (masks.subtract if place < other else masks.add)([seed], total)
         return total
 
     def _self_key(self, place: int) -> bytes:

@@ -10,13 +10,14 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from flwr.app import ConfigRecord, RecordDict
 
 from glean.errors import FederationError, RefusalError
 from glean.federation.client.step_journal import StepJournal
+from glean.federation.wire.record_form import config_record
 from glean.runs.folder import write_whole
 
 FILE = "sums.json"
@@ -91,14 +92,14 @@ class JournalStore:
         FederationError
             The home can't be written to.
         """
-        journal = replace(journal, run=self.run)
+        text = journal.of_run(self.run).to_json()
         if self.home is not None:
             try:
                 self.home.mkdir(parents=True, exist_ok=True)
-                write_whole(self.home / FILE, journal.to_json().encode())
+                write_whole(self.home / FILE, text.encode())
             except OSError as error:
                 raise self._unusable(error) from error
-        self.state[_NAME] = ConfigRecord({_NAME: journal.to_json()})
+        self.state[_NAME] = config_record({_NAME: text})
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep other ClientApps of this bakery off its sums, for the time of a `with`.

@@ -230,7 +230,7 @@ def unmask_reply(
         raise SettingsError("found no keys here for the sum; they went with the node's last state")
     request = UnmaskRequest.from_bytes(task.request)
     entry = journal.read()
-    if request.asked is SeedRequest.SHARES:
+    if request.asked is SeedRequest.SHARES and entry.asked:
         entry = entry.unmasked(frozenset(secagg_client.cohort.names_in(request.bitmap)))
     answer = secagg_client.unmask(request)
     journal.write(entry.noted())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flwr.app import ConfigRecord, RecordDict
 
+from glean.federation.wire.record_form import config_record
 from glean.privacy.mask_keys import KeyPair
 from glean.privacy.mask_serialization import (
     read_client,
@@ -44,14 +45,16 @@ def keep_key(key_pair: KeyPair, state: RecordDict) -> None:
 
 def kept_key(state: RecordDict) -> KeyPair | None:
     """Give the key for which the cohort hasn't come yet; None where there is none."""
-    return read_key(_bytes(state, _KEY)) if _KEY in _record(state) else None
+    record = _record(state)
+    return read_key(_bytes(record, _KEY)) if _KEY in record else None
 
 
 def load_client(bakery: str, state: RecordDict) -> SecAggClient | None:
     """Give a bakery's client with what it has agreed on and done; None where keys are lacking."""
-    if _AGREED not in _record(state):
+    record = _record(state)
+    if _AGREED not in record:
         return None
-    agreed, step = _bytes(state, _AGREED), _bytes(state, _STEP)
+    agreed, step = _bytes(record, _AGREED), _bytes(record, _STEP)
     held = _cached.get(bakery)
     # The one in memory has gone on where a message failed after it; then the state counts.
     if held is None or (held.step, held.agreed) != (step, agreed):
@@ -69,17 +72,17 @@ def save_client(secagg_client: SecAggClient, state: RecordDict) -> None:
     held = _cached.get(name)
     known = held is not None and (held.secagg_client, held.pairs) == (secagg_client, pairs)
     agreed = held.agreed if held is not None and known else write_agreed(secagg_client)
-    state[_NAME] = ConfigRecord({_AGREED: agreed, _STEP: step})
+    state[_NAME] = config_record({_AGREED: agreed, _STEP: step})
     _cached[name] = _Held(secagg_client, pairs, agreed, step)
 
 
 def _record(state: RecordDict) -> ConfigRecord:
-    found = state[_NAME] if _NAME in state else ConfigRecord()
+    found = state.get(_NAME, ConfigRecord())
     assert isinstance(found, ConfigRecord), "Glean wrote it"
     return found
 
 
-def _bytes(state: RecordDict, name: str) -> bytes:
-    content = _record(state)[name]
+def _bytes(record: ConfigRecord, name: str) -> bytes:
+    content = record[name]
     assert isinstance(content, bytes), "Glean wrote it"
     return content

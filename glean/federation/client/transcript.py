@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from glean.federation.wire.sum_messages import SumTask
 from glean.privacy.members import Member
-from glean.settings import ConfigValue, RunSettings
+from glean.settings import RunSettings
 
 _DOMAIN = b"glean sums: transcript 2"
 _OWN = ("device",)
@@ -52,19 +52,18 @@ def transcript_digest(
         task.structures,
         task.participants,
     )
-    told = tuple((key, value) for key, value in settings.to_config().items() if key not in _OWN)
-    return _digest(about, told, tuple(members))
+    return _digest(about, settings, tuple(members))
 
 
 @lru_cache(maxsize=4)  # bakeries of one process are told the same
 def _digest(
     about: tuple[object, ...],
-    told: tuple[tuple[str, ConfigValue], ...],
+    settings: RunSettings,
     listed: tuple[Member, ...],
 ) -> bytes:
     *fields, structures, participants = about
     fields += [
-        dict(told),
+        {key: value for key, value in settings.to_config().items() if key not in _OWN},
         [[member.bakery, member.signing_key] for member in listed],
         max(((member.logged, member.log_head) for member in listed), default=()),
     ]

@@ -13,14 +13,13 @@ process makes no message meanwhile: Flower has one identity for the whole proces
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Mapping
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from glean.federation.grids.flower_internals import identity
+from glean.federation.grids.flower_internals import identity, lent_message
 from glean.federation.grids.lent_records import LentRecords
 from glean.settings import ConfigValue
 
@@ -78,8 +77,7 @@ class ClientHost:
             Another run is at work in this process.
         """
         context = _lent(self.context)
-        incoming = copy.copy(message)
-        incoming.content = LentRecords(message.content)
+        incoming = lent_message(message, LentRecords(message.content))
         with _ONE_AT_A_TIME, identity(context.run_id, context.node_id):
             try:
                 reply = self._app(message=incoming, context=context)

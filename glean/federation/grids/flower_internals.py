@@ -14,14 +14,14 @@ import threading
 import uuid
 from contextlib import AbstractContextManager
 
-from flwr.app import Message
+from flwr.app import Message, RecordDict
 from flwr.supercore.inflatable.inflatable_utils import pull_objects
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from glean.errors import FederationError
 
-__all__ = ["Run", "empty_run", "identity", "look_often", "number_message"]
+__all__ = ["Run", "empty_run", "identity", "lent_message", "look_often", "number_message"]
 
 LOOKS_S = {"initial_backoff": 0.03, "backoff_cap": 1.0}
 """Pauses between looks for content that isn't there yet: the first, and the longest."""
@@ -104,6 +104,13 @@ def look_often() -> None:
     """
     defaults = pull_objects.__kwdefaults__ or {}
     defaults.update({name: pause for name, pause in LOOKS_S.items() if name in defaults})
+
+
+def lent_message(message: Message, content: RecordDict) -> Message:
+    """Give the same message with other content: what `copy.copy` makes, in a third of its time."""
+    lent = Message.__new__(Message)
+    vars(lent).update(vars(message), _content=content)
+    return lent
 
 
 def number_message(message: Message) -> str:

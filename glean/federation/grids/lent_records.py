@@ -42,8 +42,13 @@ class LentRecords(RecordDict):
 
     def __setitem__(self, key: str, value: Record) -> None:
         """Put a record here."""
-        super().__setitem__(key, value)
-        vars(self)["_own"].add(key)
+        held = vars(self)
+        if type(value) is type(held["_data"].get(key)):
+            # As Flower has it, whose checks find nothing in such a value.
+            held["_data"][key] = value
+        else:
+            super().__setitem__(key, value)
+        held["_own"].add(key)
 
     def __delitem__(self, key: str) -> None:
         """Leave a record out here."""
@@ -62,7 +67,10 @@ class LentRecords(RecordDict):
 
     def copy(self) -> Any:
         """Give a plain record of the same records."""
-        return RecordDict(dict(self.items()))
+        self._take_all()
+        plain = RecordDict()
+        vars(plain)["_data"].update(vars(self)["_data"])
+        return plain
 
     def _take_all(self) -> None:
         for key in vars(self)["_data"].keys() - vars(self)["_own"]:
@@ -72,7 +80,11 @@ class LentRecords(RecordDict):
 def _copied(record: Record) -> Record:
     """Copy a record, and the arrays and lists in it: these can be changed in place too."""
     copied = record.copy()
-    for key, value in record.items():
-        if isinstance(value, list | Array):
-            copied[key] = copy.copy(value)  # type: ignore[assignment]
+    data = vars(copied)["_data"]
+    for key, value in data.items():
+        if isinstance(value, _CHANGEABLE):
+            data[key] = copy.copy(value)
     return copied
+
+
+_CHANGEABLE = (list, Array)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Self
@@ -123,11 +124,16 @@ class Packed(Flat):
         return cls(**values)
 
 
+def config_record(values: Mapping[str, Any]) -> ConfigRecord:
+    """Make what Flower's constructor makes of texts, bytes and lists, which need no check of it."""
+    config = ConfigRecord()
+    vars(config)["_data"].update(values)
+    return config
+
+
 def _record(pieces: dict[str, bytes]) -> RecordDict:
-    """Make what Flower's constructors make of pieces of bytes, which need none of their checks."""
-    config, record = ConfigRecord(), RecordDict()
-    vars(config)["_data"].update(pieces)
-    vars(record)["_data"][_WHOLE] = config
+    record = RecordDict()
+    vars(record)["_data"][_WHOLE] = config_record(pieces)
     return record
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from glean.errors import ModelError, SecureSumError
 from glean.privacy.place_sets import set_from_text, set_to_text
@@ -150,6 +150,11 @@ class SumRequest:
         ModelError
             The request isn't one for all.
         """
+        return self._sets
+
+    @cached_property
+    def _sets(self) -> tuple[int, ...]:
+        """As `contributor_sets`; in one process all bakeries read one request."""
         sets = [*self.contributors, self.scorers]
         told = self.contributes or self.with_scores or self.proposes
         if told or len(self.contributors) != len(self.parts) or not all(map(_is_set, sets)):
@@ -169,11 +174,17 @@ class SumRequest:
         """
         sets = self.contributor_sets()
         own = tuple(
-            part for part, members in zip(self.parts, sets, strict=True) if members >> place & 1
+            [part for part, members in zip(self.parts, sets, strict=True) if members >> place & 1]
         )
-        return replace(
-            self, contributes=own, with_scores=bool(set_from_text(self.scorers) >> place & 1)
-        )
+        scores = bool(set_from_text(self.scorers) >> place & 1)
+        if (own, scores) not in self._read:
+            self._read[own, scores] = replace(self, contributes=own, with_scores=scores)
+        return self._read[own, scores]
+
+    @cached_property
+    def _read(self) -> dict[tuple[tuple[str, ...], bool], SumRequest]:
+        """What bakeries read from it, by what they contribute: most the same."""
+        return {}
 
     def to_json(self) -> str:
         """Write it for a message."""

@@ -10,6 +10,8 @@ import numpy as np
 from flwr.app import ConfigRecord, RecordDict
 from numpy.typing import NDArray
 
+from glean.federation.wire.record_form import config_record
+
 Floats = NDArray[np.floating]
 
 
@@ -43,9 +45,9 @@ class ClientState:
         for key, array in arrays.items():
             kept[key] = array.tobytes()
             kept[_FORM + key] = [array.dtype.str, *map(str, array.shape)]
-        self.record[name] = ConfigRecord({name: text})
+        self.record[name] = config_record({name: text})
         # Not Flower's arrays, which are written as files are: that takes ten times as long.
-        self.record[_arrays_of(name)] = ConfigRecord(kept)
+        self.record[_arrays_of(name)] = config_record(kept)
 
 
 _FORM = "form of "

@@ -53,6 +53,14 @@ def test_a_journal_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert store(None, kept.state).read().step == 3
 
 
+def test_each_journal_is_written_as_it_is() -> None:
+    """Bakeries of one process write theirs in turn, most of them alike and some not."""
+    plain, stepped = StepJournal().masked(1, {}), StepJournal().masked(2, {})
+    opened = StepJournal().masked(2, {part_name(TOTALS): EVERYBODY}).unmasked(EVERYBODY)
+    for journal in (plain, stepped, plain, opened, stepped, opened, plain):
+        assert StepJournal.from_json(journal.to_json()) == journal
+
+
 def test_steps_only_go_up() -> None:
     """Whatever keys they are masked with."""
     journal = StepJournal().masked(3, {})
