@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import FederationError
+from glean.learning.kernels import kernels
 
 LOG = logging.getLogger("glean")
 
@@ -85,15 +86,22 @@ class FixedPoint:
         """
         largest = float(2**SUM_BITS)
         with np.errstate(over="ignore"):
-            found = np.asarray(values * self._unit)
+            found = np.asarray(values * self.unit)
         np.clip(found, -largest, largest, out=found)
         if np.isnan(found.sum()):  # what is cut is finite, and so are sums of it
             found = np.nan_to_num(found)
         return np.rint(found, out=found).astype(np.int64)
 
+    def encode_pairs(self, gradient: Floats, hessian: Floats, weight: Floats) -> Whole:
+        """Weight gradients and hessians and round them, as `encode` does; shape (rows, 2)."""
+        out = np.empty((len(weight), 2), dtype=np.int64)
+        largest = float(2**SUM_BITS)
+        kernels().round_pairs(gradient, hessian, weight, self.unit, largest, out)
+        return out
+
     def decode(self, sums: Whole) -> Floats:
         """Turn sums back into numbers; exact."""
-        return sums / self._unit
+        return sums / self.unit
 
     def note_weights(self, weights: Floats) -> None:
         """Say in the log where a bakery's rows weigh more than all bakeries declared together.
@@ -117,5 +125,6 @@ class FixedPoint:
             )
 
     @property
-    def _unit(self) -> float:
+    def unit(self) -> float:
+        """What 1 is written as."""
         return float(2**self.bits)

@@ -22,8 +22,8 @@ from glean.learning.fixed_point import FixedPoint
 from glean.learning.histogram_request import HistogramRequest, TreeRequest
 from glean.learning.kernels import kernels
 from glean.learning.loss import Loss
-from glean.learning.node_partition import NodePartition
-from glean.learning.row_sample import row_keys, sampled
+from glean.learning.node_partition import NodePartition, drawn_rows
+from glean.learning.row_sample import row_keys
 from glean.learning.tree import NO_NODE, Nodes, Tree
 from glean.settings import BoostingSettings
 
@@ -225,10 +225,7 @@ class GradientHistograms:
         if kept is None or not kept.are_of(margin, unit_weight, scale):
             weight = self._weight / unit_weight
             scale.note_weights(weight)
-            both = np.empty((len(weight), 2))
-            for column, found in enumerate(self._loss.gradients(self._y, margin)):
-                np.multiply(found, weight, out=both[:, column])
-            rounded = scale.encode(both)
+            rounded = scale.encode_pairs(*self._loss.gradients(self._y, margin), weight)
             kept = self._gradients = _Gradients(margin.tobytes(), unit_weight, scale, rounded)
         return kept.rounded
 
@@ -236,10 +233,8 @@ class GradientHistograms:
         """Which rows are in which node of the group's tree `number`."""
         kept = self._partitions[number] if number < len(self._partitions) else None
         if kept is None or not kept.leads_to(tree, subsample):
-            mine = sampled(self._keys, tree.seed, share=subsample) & self._weighs
-            kept = NodePartition.at_root(
-                tree.seed, subsample, np.flatnonzero(mine).astype(np.int32)
-            )
+            rows = drawn_rows(self._keys, tree.seed, share=subsample, of=self._weighs)
+            kept = NodePartition.at_root(tree.seed, subsample, rows)
         partition = kept.after(tree.splits, self._columns, self._layout)
         self._partitions[number : number + 1] = [partition]
         return partition

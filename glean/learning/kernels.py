@@ -7,13 +7,17 @@ Sums are of integers; so in which order rows come is no matter.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from glean.learning.row_sample import FIRST, GOLDEN, SECOND
 
 Bytes = NDArray[np.uint8]
 Rows = NDArray[np.int32]
@@ -21,6 +25,7 @@ Whole = NDArray[np.int64]
 Unsigned = NDArray[np.uint64]
 NodeNumbers = NDArray[np.uint32]
 Singles = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
 COLUMN_BITS, BIN_BITS = 14, 9
 """Of a packed split: its column, and each of the two bins in it that it compares with."""
@@ -30,6 +35,7 @@ _BLOCK = 256
 
 _COLUMN, _BIN = np.uint64((1 << COLUMN_BITS) - 1), np.uint64((1 << BIN_BITS) - 1)
 _COLUMN_BITS, _BIN_BITS = np.uint64(COLUMN_BITS), np.uint64(BIN_BITS)
+_11, _27, _30, _31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,14 @@ class Kernels:
     find_leaves: Callable[..., None]
     add_leaves: Callable[..., None]
     sum_by_leaf: Callable[..., None]
+    draw_rows: Callable[..., int]
+    round_pairs: Callable[..., None]
+    pairs_fit: Callable[..., bool]
+
+
+def kernels_at_hand() -> Kernels | None:
+    """Give the compiled loops where this process has use for Numba anyhow; else None."""
+    return kernels() if "numba" in sys.modules else None
 
 
 @cache
@@ -50,17 +64,20 @@ def kernels() -> Kernels:
         from glean.learning import numpy_kernels as loops_of_numpy
 
         return Kernels(*(getattr(loops_of_numpy, item.name) for item in fields(Kernels)))
-    loops = (_sum_by_bin, _part_rows, _find_leaves, _add_leaves, _sum_by_leaf)
+    loops = (
+        *(_sum_by_bin, _part_rows, _find_leaves, _add_leaves, _sum_by_leaf),
+        *(_draw_rows, _round_pairs, _pairs_fit),
+    )
     return Kernels(*(_compiled(loop) for loop in loops))
 
 
-def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
+def _compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
     import numba
 
     from glean.learning.kernel_cache import LOCATORS
 
     numba.config.CACHE_LOCATOR_CLASSES = LOCATORS  # type: ignore[attr-defined]
-    compiled: Callable[..., None]
+    compiled: Callable[..., Any]
     try:
         compiled = numba.njit(loop, cache=True, nogil=True)
     except RuntimeError:
@@ -182,3 +199,52 @@ def _sum_by_leaf(leaves: NodeNumbers, gradients: Whole, sums: Whole) -> None:
             leaf = leaves[tree, row]
             sums[leaf, 0] += gradients[row, 0]
             sums[leaf, 1] += gradients[row, 1]
+
+
+def _draw_rows(
+    keys: Unsigned, seed: np.uint64, share: float, weighs: NDArray[np.bool_], rows: Rows
+) -> int:
+    """Write the positions of rows that weigh something and are drawn to `rows`; how many.
+
+    As `row_sample.sampled` draws, by a seed that `seed_number` has scrambled.
+    """
+    count = 0
+    for row in range(len(keys)):
+        z = (keys[row] ^ seed) + GOLDEN
+        z = (z ^ (z >> _30)) * FIRST
+        z = (z ^ (z >> _27)) * SECOND
+        z = z ^ (z >> _31)
+        # Written in any case and counted if drawn: cheaper than a branch that no one foresees.
+        rows[count] = row
+        count += weighs[row] & (np.float64(z >> _11) * 2.0**-53 < share)
+    return count
+
+
+def _round_pairs(
+    gradient: Floats, hessian: Floats, weight: Floats, unit: float, largest: float, out: Whole
+) -> None:
+    """Round weighted gradients and hessians to a scale, `out` of shape (rows, 2), cut to `largest`.
+
+    What is no number counts as zero.
+    """
+    for row in range(len(weight)):
+        for column in range(2):
+            found = (hessian[row] if column else gradient[row]) * weight[row] * unit
+            if not -largest <= found <= largest:
+                found = 0.0 if found != found else (largest if found > 0.0 else -largest)
+            out[row, column] = np.int64(np.rint(found))
+
+
+def _pairs_fit(sums: Whole, unit: float, most: float, slack: float, line: Floats) -> bool:
+    """Whether each sum, shape (n, 2), has a hessian from 0 to `most` and a gradient that it allows.
+
+    `line` has slope and offset of the lowest gradient and of the highest; both by `slack` wider.
+    """
+    fits = True
+    for k in range(len(sums)):
+        gradient, hessian = sums[k, 0] / unit, sums[k, 1] / unit
+        fits &= (hessian >= 0.0) & (hessian <= most)
+        wider = hessian + slack
+        fits &= gradient >= line[0] * wider + line[1] - slack
+        fits &= gradient <= line[2] * wider + line[3] + slack
+    return fits

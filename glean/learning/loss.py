@@ -95,15 +95,20 @@ class Loss:
             most the hessian exp(0.7) e; of "reg:tweedie" it is the difference of two terms, neither
             negative, whose mean is the hessian; of the others the hessian is the weight.
         """
+        low, least, high, most = self.gradient_line(weight)
+        return low * hessian + least, high * hessian + most
+
+    def gradient_line(self, weight: float) -> tuple[float, float, float, float]:
+        """Give `gradient_bounds` as lines: slope and offset of the lowest, and of the highest."""
         match self.objective:
             case "count:poisson":
-                return np.full_like(hessian, -GRADIENT_BOUND * weight), hessian
+                return 0.0, -GRADIENT_BOUND * weight, 1.0, 0.0
             case "reg:tweedie":
-                return -2.0 * hessian, 2.0 * hessian
+                return -2.0, 0.0, 2.0, 0.0
             case "reg:quantileerror":
-                return -self.quantile * hessian, (1.0 - self.quantile) * hessian
+                return -self.quantile, 0.0, 1.0 - self.quantile, 0.0
             case _:
-                return -GRADIENT_BOUND * hessian, GRADIENT_BOUND * hessian
+                return -GRADIENT_BOUND, 0.0, GRADIENT_BOUND, 0.0
 
     def gradients(self, y: Singles, margin: Singles) -> tuple[Floats, Floats]:
         """Differentiate the loss of each row once and twice.

@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 from glean.learning.bin_layout import BinLayout
 from glean.learning.histogram_request import Splits, TreeRequest
 from glean.learning.kernels import kernels
+from glean.learning.row_sample import Keys, seed_number
 
 Whole = NDArray[np.int64]
+
+
+def drawn_rows(keys: Keys, seed: int, *, share: float, of: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Give the positions of the rows of some that a tree draws, ascending."""
+    if share >= 1.0:
+        return np.flatnonzero(of).astype(np.int32)
+    rows = np.empty(len(keys) + 1, dtype=np.int32)
+    return rows[: kernels().draw_rows(keys, seed_number(seed), share, of, rows)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glean.learning.row_sample import drawn_by
+
 Array = NDArray[Any]
 
 _COLUMN_BITS, _BIN_BITS = 14, 9
@@ -86,3 +88,30 @@ def sum_by_leaf(leaves: Array, gradients: Array, sums: Array) -> None:
     """Add gradients up by the node that rows reached; `sums` (nodes, 2)."""
     for reached in leaves:
         np.add.at(sums, reached, gradients)
+
+
+def draw_rows(keys: Array, seed: np.uint64, share: float, weighs: Array, rows: Array) -> int:
+    """Write the positions of rows that weigh something and are drawn to `rows`; how many."""
+    drawn = np.flatnonzero(drawn_by(keys, seed, share=share) & weighs)
+    rows[: len(drawn)] = drawn
+    return len(drawn)
+
+
+def round_pairs(
+    gradient: Array, hessian: Array, weight: Array, unit: float, largest: float, out: Array
+) -> None:
+    """Round weighted gradients and hessians to a scale, `out` of shape (rows, 2)."""
+    for column, values in enumerate((gradient, hessian)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.nan_to_num(np.clip(values * weight * unit, -largest, largest))
+        out[:, column] = np.rint(found).astype(np.int64)
+
+
+def pairs_fit(sums: Array, unit: float, most: float, slack: float, line: Array) -> bool:
+    """Whether each sum, shape (n, 2), has a hessian from 0 to `most` and a gradient it allows."""
+    gradient, hessian = sums[:, 0] / unit, sums[:, 1] / unit
+    fits = (hessian >= 0.0) & (hessian <= most)
+    wider = hessian + slack
+    fits &= gradient >= line[0] * wider + line[1] - slack
+    fits &= gradient <= line[2] * wider + line[3] + slack
+    return bool(fits.all())

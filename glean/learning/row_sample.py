@@ -20,9 +20,9 @@ MOST_SEED = 2**63 - 1
 
 # Constants of SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators",
 # OOPSLA 2014; the golden ratio is its step from one state to the next.
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FIRST = np.uint64(0xBF58476D1CE4E5B9)
-_SECOND = np.uint64(0x94D049BB133111EB)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST = np.uint64(0xBF58476D1CE4E5B9)
+SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def row_keys(keys: pd.DataFrame) -> Keys:
@@ -38,7 +38,7 @@ def row_keys(keys: pd.DataFrame) -> Keys:
     names = keys[["bakery", "product"]].drop_duplicates().itertuples(index=False)
     hashes = np.array([_hash(str(b), str(p)) for b, p in names], dtype=np.uint64)
     day = day_numbers(keys["date"]).astype(np.uint64)
-    return _mixed(hashes[number] + day * _GOLDEN)
+    return _mixed(hashes[number] + day * GOLDEN)
 
 
 def sampled(keys: Keys, seed: int, *, share: float) -> NDArray[np.bool_]:
@@ -55,8 +55,13 @@ def sampled(keys: Keys, seed: int, *, share: float) -> NDArray[np.bool_]:
     """
     if share >= 1.0:
         return np.ones(len(keys), dtype=np.bool_)
+    return drawn_by(keys, seed_number(seed), share=share)
+
+
+def drawn_by(keys: Keys, seed: np.uint64, *, share: float) -> NDArray[np.bool_]:
+    """Say which rows are drawn by a seed that `seed_number` has scrambled."""
     # The upper 53 bits are a number from 0 to 1 as fine as a float64 can be.
-    chance = (_mixed(keys ^ seed_number(seed)) >> np.uint64(11)) * 2.0**-53
+    chance = (_mixed(keys ^ seed) >> np.uint64(11)) * 2.0**-53
     return chance < share
 
 
@@ -69,7 +74,7 @@ def sampled_columns(columns: int, seed: int, *, share: float) -> NDArray[np.int6
 
 def sampled_numbers(seed: int, count: int) -> Keys:
     """Give `count` numbers that look drawn by chance, uint64; the same on every machine."""
-    return _mixed(seed_number(seed) + np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN)
+    return _mixed(seed_number(seed) + np.arange(1, count + 1, dtype=np.uint64) * GOLDEN)
 
 
 def seed_number(seed: int) -> np.uint64:
@@ -80,9 +85,9 @@ def seed_number(seed: int) -> np.uint64:
 
 def _mixed(values: Keys) -> Keys:
     """Let every bit depend on every other: SplitMix64's finish; wraps around as it should."""
-    z = values + _GOLDEN
-    z = (z ^ (z >> np.uint64(30))) * _FIRST
-    z = (z ^ (z >> np.uint64(27))) * _SECOND
+    z = values + GOLDEN
+    z = (z ^ (z >> np.uint64(30))) * FIRST
+    z = (z ^ (z >> np.uint64(27))) * SECOND
     return z ^ (z >> np.uint64(31))
 
 

@@ -100,13 +100,17 @@ class MaskStream:
 
     def add(self, keys: Iterable[bytes], total: Words) -> None:
         """Add the masks of several keys to numbers, in place."""
-        for key in keys:
-            np.add(total, self.of(key), total)
+        self._each(np.add, keys, total)
 
     def subtract(self, keys: Iterable[bytes], total: Words) -> None:
         """Subtract the masks of several keys from numbers, in place."""
+        self._each(np.subtract, keys, total)
+
+    def _each(self, combine: np.ufunc, keys: Iterable[bytes], total: Words) -> None:
+        zeros, buffer, words = self._zeros, self._buffer, self._words
         for key in keys:
-            np.subtract(total, self.of(key), total)
+            AESGCM(key).encrypt_into(_ONCE, zeros, None, buffer)
+            combine(total, words, total)
 
 
 def mask_stream(key: bytes, length: int) -> Words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from glean.aggregation import fedavg
+from glean.aggregation import fedavg, sum_bounds
 from glean.aggregation.count_bounds import check_clipped_scores, check_totals
 from glean.aggregation.sum_bounds import SumBounds
 from glean.errors import ImpossibleSumError
 from glean.learning.day_sums import LARGEST_RESIDUAL, UNIT
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
+from glean.learning.kernels import kernels, kernels_at_hand
 from glean.learning.loss import OBJECTIVES, Loss
 from glean.learning.model_weights import LARGEST_WEIGHT, Weights
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND
@@ -49,6 +51,28 @@ def test_sums_of_rows_are_within_their_bounds(objective: str, seed: int, size: f
     """Whatever the rows, of each loss; clipped ones too."""
     loss = Loss(objective, 0.8)
     SumBounds(loss, ROWS).check_pairs(leaf_sums(loss, seed, size=size))
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@given(seed=st.integers(0, 2**32), at=st.sampled_from([0, 1]), by=st.floats(-3.0, 3.0))
+def test_a_compiled_loop_refuses_what_arrays_refuse(
+    objective: str, seed: int, at: int, by: float
+) -> None:
+    """Sums around their bounds, as a process that learns looks at them, and one that only adds."""
+    loss = Loss(objective, 0.8)
+    bounds, sums = SumBounds(loss, ROWS), leaf_sums(loss, seed, size=1.0)
+    sums[2, at] = int(by * loss.largest_hessian * 64 * ROWS * FixedPoint.for_rows(ROWS).unit)
+    kernels()
+    refused = []
+    for loops in (kernels_at_hand, lambda: None):
+        with mock.patch.object(sum_bounds, "kernels_at_hand", loops):
+            try:
+                bounds.check_pairs(sums)
+            except ImpossibleSumError as error:
+                refused.append(str(error))
+            else:
+                refused.append("")
+    assert refused[0] == refused[1]
 
 
 Spoil = Callable[[Encoded], None]

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glean.learning import kernels, numpy_kernels
+from glean.learning.fixed_point import FixedPoint
+from glean.learning.row_sample import sampled, seed_number
 from tests.inprocess_runs import config_of, run
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -94,6 +96,46 @@ def test_leaves_and_their_sums_are_the_same(seed: int) -> None:
         found.append((leaves, margin, sums))
     for compiled, plain in zip(*found, strict=True):
         np.testing.assert_array_equal(compiled, plain)
+
+
+@given(SEEDS, st.floats(0.0, 1.0))
+def test_the_same_rows_are_drawn(seed: int, share: float) -> None:
+    """Of those that weigh something; as `sampled` says of each row."""
+    rng = np.random.default_rng(seed)
+    keys = rng.integers(0, 2**64, size=int(rng.integers(0, 60)), dtype=np.uint64)
+    weighs = rng.random(len(keys)) < 0.8
+    wanted = np.flatnonzero(sampled(keys, seed, share=share) & weighs)
+    for loop in (kernels.kernels().draw_rows, numpy_kernels.draw_rows):
+        rows = np.empty(len(keys) + 1, dtype=np.int32)
+        assert rows[: loop(keys, seed_number(seed), share, weighs, rows)].tolist() == [*wanted]
+
+
+ODD = (0.0, 0.5, 1.5, -2.5, 1e300, -1e300, np.inf, -np.inf, np.nan)
+"""Halves, which go to even numbers; what is beyond the largest sum; what is no number."""
+
+
+@given(st.lists(st.tuples(*[st.sampled_from(ODD) | st.floats(-1e3, 1e3)] * 2), max_size=20))
+def test_pairs_are_rounded_the_same(pairs: list[tuple[float, float]]) -> None:
+    """As `FixedPoint.encode` rounds them."""
+    values = np.asfortranarray(np.array(pairs, dtype=np.float64).reshape(-1, 2))
+    scale = FixedPoint.for_rows(1000)
+    weight = np.linspace(0.25, 3.0, len(values))
+    with np.errstate(over="ignore", invalid="ignore"):
+        wanted = scale.encode(values * weight[:, None])
+    for loop in (kernels.kernels().round_pairs, numpy_kernels.round_pairs):
+        out = np.empty((len(values), 2), dtype=np.int64)
+        loop(values[:, 0], values[:, 1], weight, scale.unit, 2.0**46, out)
+        np.testing.assert_array_equal(out, wanted)
+
+
+@given(SEEDS)
+def test_the_same_pairs_fit(seed: int) -> None:
+    """At the bounds and beside them."""
+    rng = np.random.default_rng(seed)
+    sums = rng.integers(-1, 12, size=(int(rng.integers(0, 6)), 2))
+    line = np.array([-2.0, 0.0, 1.0, float(rng.integers(0, 3))])
+    args = sums, 2.0, float(rng.integers(2, 6)), 0.5, line
+    assert kernels.kernels().pairs_fit(*args) == numpy_kernels.pairs_fit(*args)
 
 
 @pytest.mark.parametrize("aggregation", ["bagging", "histogram"])

@@ -110,10 +110,10 @@ class SumResponder:
             self._charge = self._account.charge(lengths, number=self._task.round)
         encoded = self._encoded(sums)
         vector = b""
-        if len(encoded):
+        if len(encoded) and secagg is not None and context is not None:
+            vector = secagg.masked(encoded, self._task, context, self._journal, self._charge)
+        elif len(encoded):
             vector = encoded.astype("<i8", copy=False).tobytes()
-            if secagg is not None and context is not None:
-                vector = secagg.masked(encoded, self._task, context, self._journal, self._charge)
         shown = sums.as_tuple if sums is not None and request.with_scores else ()
         return self._reply(sums=shown, proposal=proposal, vector=vector)
 

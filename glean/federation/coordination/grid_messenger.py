@@ -13,6 +13,7 @@ from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
 from glean.federation.grids.engine import nodes_from_start
+from glean.federation.grids.flower_internals import like_message
 from glean.federation.wire.record_form import payload_bytes
 
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
@@ -60,7 +61,9 @@ class GridMessenger:
         if not records:
             return {}
         group = str(round_number)
-        messages = [Message(record, node, kind, group_id=group) for node, record in records.items()]
+        (node, record), *others = records.items()
+        first = Message(record, node, kind, group_id=group)
+        messages = [first, *(like_message(first, record, node) for node, record in others)]
         taken = set(self._grid.push_messages(messages))
         # Most nodes get the same record.
         sizes = {

@@ -14,14 +14,22 @@ import threading
 import uuid
 from contextlib import AbstractContextManager
 
-from flwr.app import Message, RecordDict
+from flwr.app import Message, Metadata, RecordDict
 from flwr.supercore.inflatable.inflatable_utils import pull_objects
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from glean.errors import FederationError
 
-__all__ = ["Run", "empty_run", "identity", "lent_message", "look_often", "number_message"]
+__all__ = [
+    "Run",
+    "empty_run",
+    "identity",
+    "lent_message",
+    "like_message",
+    "look_often",
+    "number_message",
+]
 
 LOOKS_S = {"initial_backoff": 0.03, "backoff_cap": 1.0}
 """Pauses between looks for content that isn't there yet: the first, and the longest."""
@@ -111,6 +119,18 @@ def lent_message(message: Message, content: RecordDict) -> Message:
     lent = Message.__new__(Message)
     vars(lent).update(vars(message), _content=content)
     return lent
+
+
+def like_message(message: Message, content: RecordDict, node: int) -> Message:
+    """Give the same message to another node, with other content, before it is sent.
+
+    What Flower's constructor makes, which checks each time what it was given.
+    """
+    metadata = Metadata.__new__(Metadata)
+    vars(metadata).update(vars(message.metadata), _dst_node_id=node)
+    like = lent_message(message, content)
+    vars(like)["_metadata"] = metadata
+    return like
 
 
 def number_message(message: Message) -> str:

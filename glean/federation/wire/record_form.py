@@ -213,12 +213,15 @@ def _npy_header(count: int) -> bytes:
     return header.getvalue()
 
 
+_SIZED = (bytes, str)
+
+
 def payload_bytes(record: RecordDict) -> int:
     """Size of what a message carries: array data as sent, and the config fields as text."""
     total = 0
     for part in record.values():
         for key, value in part.items():
-            if isinstance(value, bytes | str):
+            if isinstance(value, _SIZED):
                 total += len(key) + len(value)
             elif isinstance(value, Array):
                 total += len(value.data)

@@ -14,6 +14,7 @@ from flwr.serverapp import Grid
 from glean.federation.grids import inprocess
 from glean.federation.grids.client_host import CLIENT_APP_RAISED
 from glean.federation.grids.engine import engine_of, nodes_from_start, started_by_flower
+from glean.federation.grids.flower_internals import lent_message, like_message
 from glean.federation.grids.inprocess import InProcessGrid, as_server
 from tests.federation.grids.grid_calls import CONTENT, answer, ask, counting_app, grid_of, value_of
 
@@ -44,6 +45,21 @@ def test_private_parts_of_flower_are_imported_in_few_places_only() -> None:
         ("flower_internals.py", "flwr.supercore.run"),
         ("flower_internals.py", "flwr.supercore.task_identity"),
     }
+
+
+def test_messages_made_alike_are_what_flower_makes() -> None:
+    """But for the moment at which they were made; and none changes with another."""
+    content, other = RecordDict({"a": ConfigRecord()}), RecordDict({"b": ConfigRecord()})
+    with as_server(grid_of(counting_app())):
+        first = Message(content, 2, "train.sum", group_id="7")
+        wanted = Message(other, 3, "train.sum", group_id="7")
+    found = like_message(first, other, 3)
+    wanted.metadata.created_at = found.metadata.created_at
+    assert vars(found) == vars(wanted)
+    assert type(found.metadata) is type(wanted.metadata)
+    lent = lent_message(found, content)
+    assert (lent.content, found.content) == (content, other)
+    assert (first.metadata.dst_node_id, first.content) == (2, content)
 
 
 def test_each_node_is_asked_with_its_own_context() -> None:
