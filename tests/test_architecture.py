@@ -46,7 +46,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"federation"}),
     frozenset({"forecasting"}),
     frozenset({"evaluation"}),
-    frozenset({"demand", "iris"}),
+    frozenset({"demand", "iris", "images"}),
     frozenset({"audit"}),
     frozenset({"server_app", "client_app"}),
     frozenset({"operations"}),
@@ -70,7 +70,7 @@ ROOMS: tuple[frozenset[str], ...] = (
 """The same for the rooms of `federation/`."""
 
 KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs")
-OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "iris"}
+OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "iris", "images"}
 
 ONLY_IMPORTERS = {
     "holidays": {"sales"},
@@ -81,6 +81,7 @@ ONLY_IMPORTERS = {
     "numba": {"learning"},
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},
+    "PIL": {"images"},
     "fastapi": {"service", "shop", "web"},
     "starlette": {"service", "shop", "web"},
     "uvicorn": {"service", "shop", "web"},
@@ -106,7 +107,9 @@ NOT_OF_A_RUNS_FOLDER = {
 }
 """A run's folder is read and written without knowing what was learned, or how."""
 
-SLOW_TO_IMPORT = {"xgboost", "sklearn", "matplotlib", "holidays", "pyarrow", "python_calamine"}
+SLOW_TO_IMPORT = {
+    "xgboost", "sklearn", "matplotlib", "holidays", "pyarrow", "python_calamine", "PIL",
+}  # fmt: skip
 
 
 def part_of(path: Path) -> str:
@@ -253,6 +256,13 @@ def test_a_library_has_only_its_importer(library: str, importers: set[str]) -> N
     }
     assert found
     assert found <= importers
+
+
+def test_pictures_are_opened_in_one_room() -> None:
+    """Whoever decodes a file that a person named looks at its header first."""
+    for path in modules():
+        if any(name.split(".")[0] == "PIL" for name in names_in(path)):
+            assert path.parent == PACKAGE / "images" / "reading", path
 
 
 def test_slow_libraries_are_imported_where_they_are_used() -> None:

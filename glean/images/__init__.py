@@ -1,0 +1,1 @@
+"""Pictures that belong to classes: a network that tells them, trained by steps and averaged."""
