@@ -90,7 +90,6 @@ def _window(job: Job, start: pd.Timestamp, end: pd.Timestamp, scratch: Path) -> 
         known = past["chosen"].plus(window)
         found.append(Window(known, window, definition.horizon_days, own.prior))
     clear_caches()
-    client_model_of.cache_clear()
     return found
 
 

@@ -13,7 +13,13 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError, RefusalError, SettingsError
-from glean.federation.client.client import CACHED_CLIENTS, IDLE_NODE_INFO, Client, client_of
+from glean.federation.client.client import (
+    CACHED_CLIENTS,
+    IDLE_NODE_INFO,
+    Client,
+    client_of,
+    no_tables,
+)
 from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.policy import CUT_SHORT
@@ -22,6 +28,7 @@ from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.signed_model import check_announced_key
 from glean.federation.client.sum_responder import SumResponder
 from glean.federation.wire.messages import ClientInfo, FinalTask, InfoRequest, Task
+from glean.federation.wire.simulated_tables import TablesRequest
 from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
 from glean.federation.wire.sum_request import SumRequest
 from glean.federation.workload.registry import workload_of
@@ -44,6 +51,17 @@ def info(message: Message, context: Context) -> Message:
         client = _client_of(context, newcomer=request.newcomer)
         found = _info(client, context, request) if client else IDLE_NODE_INFO
         return _reply(found, message, context)
+
+
+@app.query("tables")
+def tables(message: Message, context: Context) -> Message:
+    """Give the tables of the final test to a simulation's server."""
+    with _errors_kept_here(context):
+        if is_deployed(context.node_config):
+            raise no_tables()
+        request = TablesRequest.from_record(message.content)
+        reply = _client(context, request).simulated_tables(request, context.state)
+        return Message(reply.to_record(), reply_to=message)
 
 
 @app.train()
@@ -230,7 +248,7 @@ def _journal(context: Context, client: Client) -> JournalStore:
     return JournalStore(context.state, home, str(context.run_id), newest)
 
 
-def _client(context: Context, task: Task | KeyTask | UnmaskTask) -> Client:
+def _client(context: Context, task: Task | KeyTask | UnmaskTask | TablesRequest) -> Client:
     client = _client_of(context, newcomer=task.newcomer)
     if client is None:
         raise FederationError("this node plays no bakery and can't be given a task")

@@ -16,7 +16,7 @@ from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.error_sums import sum_errors
 from glean.demand.model_card import demand_facts
 from glean.demand.opened_bakeries import opened_bakeries
-from glean.demand.simulated_tables import FEWEST_BAKERIES, simulated_tables
+from glean.demand.simulated_tables import simulated_tables
 from glean.demand.small_federation import caution
 from glean.errors import GleanError, ImpossibleSumError
 from glean.evaluation.pages.owner_page import write_owner_page
@@ -39,15 +39,11 @@ from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate
 from glean.learning.xgboost_library import load_xgboost
 from glean.process_pool import workers_of
 from glean.runs.folder import RunFolder
-from glean.runs.index import read_run
 from glean.runs.phase_events import Phase
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 from glean.settings import RunSettings
 
 LOG = logging.getLogger("glean")
-
-IN_PROCESS = "inprocess"
-"""The engine of a run whose bakeries this process plays."""
 
 
 class DemandConclusion:
@@ -166,16 +162,11 @@ class _Diagnosis:
             run.result.model.to_bytes(),
             learning_rate=learning_rate_of(run.settings.rounds),
             errors=self.errors,
-            workers=self._workers(len(bakeries)),
+            workers=workers_of(os.environ),
+            found=run.loop.simulated_tables(run.result),
         )
         for name, content in made.items():
             run.folder.write_bytes(name, content)
-
-    def _workers(self, bakeries: int) -> int:
-        """How many processes make tables; one where this has the bakeries' models already."""
-        if read_run(self.run.folder.path).engine == IN_PROCESS:
-            return 1
-        return max(1, min(workers_of(os.environ), bakeries // FEWEST_BAKERIES))
 
     def _pooled_rounds(self) -> int:
         """As many as the model went through; a full run's where it began with one of unknown age.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.demand.spec_check import checked_definition
-from glean.errors import FederationError
+from glean.errors import FederationError, GleanError
 from glean.evaluation.tables import backtest
 from glean.evaluation.tables.backtest import (
     CLIENT_METHODS,
@@ -19,7 +19,6 @@ from glean.evaluation.tables.backtest import (
 )
 from glean.evaluation.tables.client_tables import (
     client_model_of,
-    new_client_model,
     tables_of_client,
     to_texts,
 )
@@ -57,7 +56,10 @@ def final_test(
     rows = _scored(bakery, model, own)
     _keep(task.model, bakery, own, rows, run_id=run_id, vouched=vouched)
     return FinalScores(
-        rows_to_json(rows), sums_of(rows, CLIENT_METHODS), wapes_of(rows, NOISED_METHODS)
+        rows_to_json(rows),
+        sums_of(rows, CLIENT_METHODS),
+        wapes_of(rows, NOISED_METHODS),
+        _simulated_tables(bakery, own),
     )
 
 
@@ -88,9 +90,20 @@ def _client_model(bakery: BakeryRows, task: FinalTask) -> ClientModel | None:
     if not bakery.settings.baselines and not bakery.node.home:
         return None
     errors = ErrorDistribution.from_json(task.findings) if task.findings else None
-    # What is kept for a process would stay for good in a bakery's own, which outlasts the run.
-    made = new_client_model if bakery.sales.own_table else client_model_of
-    return made(bakery, task.model, learning_rate=task.learning_rate, errors=errors)
+    return client_model_of(bakery, task.model, learning_rate=task.learning_rate, errors=errors)
+
+
+def _simulated_tables(bakery: BakeryRows, own: ClientModel | None) -> dict[str, str]:
+    """Make the tables that a simulation's server wants of a bakery, while its models are here.
+
+    Where that can't be, the server says why: it makes them itself then.
+    """
+    if own is None or not bakery.settings.baselines or bakery.sales.own_table:
+        return {}
+    try:
+        return to_texts(tables_of_client(bakery, own))
+    except GleanError:
+        return {}
 
 
 def _scored(bakery: BakeryRows, model: ForecastModel, own: ClientModel | None) -> list[BakeryScore]:

@@ -1,14 +1,12 @@
-"""Tables of all bakeries of a simulation, each bakery's made by one of several processes.
+"""Tables of all bakeries of a simulation, put together of each bakery's part.
 
-On Ray the bakeries' own models lie in its actors, so that the server makes them again for the
-tables of the report, on all cores. In one process they are there already.
+Each bakery made its part in the final test, where its models are. Of those that gave none, the
+server makes it, which trains their models again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pandas as pd
+from collections.abc import Mapping, Sequence
 
 from glean.aggregation.error_histogram import ErrorDistribution
 from glean.evaluation.tables.client_tables import client_model_of, tables_of_client, to_texts
@@ -29,8 +27,9 @@ def simulated_tables(
     learning_rate: float,
     errors: ErrorDistribution | None,
     workers: int,
+    found: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, bytes]:
-    """Make single days, plans, coverage and choices of all bakeries.
+    """Give single days, plans, coverage and choices of all bakeries.
 
     Parameters
     ----------
@@ -45,25 +44,32 @@ def simulated_tables(
     errors : ErrorDistribution or None
         How far the model is off at other bakeries, where that is known.
     workers : int
-        How many processes share them; the bytes are the same at any number.
+        How many processes share what is missing; the bytes are the same at any number.
+    found : mapping of str to mapping of str to str, optional
+        Bakery -> file -> its part, as far as bakeries gave them; by default none.
 
     Returns
     -------
     dict of str to bytes
         Files of a run's folder.
     """
+    parts = dict(found or {})
     jobs = []
     for each in bakeries:
         name = each.sales.name
-        told = (each.node, each.settings, name in newcomers, model, learning_rate, errors)
-        jobs.append(Job(name, _tables, told))
-    done = dict(shared_out(jobs, workers=workers))
-    tables = [done[place] for place in range(len(jobs))]
-    whole = {
-        name: pd.concat([table[name] for table in tables], ignore_index=True)
-        for name in (tables[0] if tables else ())
-    }
-    return {name: text.encode() for name, text in to_texts(whole).items()}
+        if name not in parts:
+            told = (each.node, each.settings, name in newcomers, model, learning_rate, errors)
+            jobs.append(Job(name, _tables, told))
+    for place, made in shared_out(jobs, workers=min(workers, max(1, len(jobs) // FEWEST_BAKERIES))):
+        parts[jobs[place].name] = made
+    mine = [parts[each.sales.name] for each in bakeries]
+    return {file: _joined([part[file] for part in mine]) for file in (mine[0] if mine else ())}
+
+
+def _joined(texts: Sequence[str]) -> bytes:
+    """Put tables with the same columns below each other."""
+    head, _, _ = texts[0].partition("\n")
+    return "".join([head, "\n", *(text.partition("\n")[2] for text in texts)]).encode()
 
 
 def _tables(
@@ -73,8 +79,8 @@ def _tables(
     model: bytes,
     learning_rate: float,
     errors: ErrorDistribution | None,
-) -> dict[str, pd.DataFrame]:
+) -> dict[str, str]:
     bakery = bakery_rows_of(node, settings, newcomer=newcomer)
     assert bakery is not None, "the server opened it"
     own = client_model_of(bakery, model, learning_rate=learning_rate, errors=errors)
-    return tables_of_client(bakery, own)
+    return to_texts(tables_of_client(bakery, own))

@@ -1,14 +1,13 @@
 """What one bakery knows of its final test beyond scores: single days, plans, coverage, the choice.
 
-They travel in no message: a simulation's server makes them from the tables that it can open anyway,
-and in a deployment they stay in the bakery's home.
+A simulation's bakery makes them in the final test, and the server, which can open its table anyway,
+asks for them afterwards. In a deployment they travel in no message and stay in the bakery's home.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -28,7 +27,7 @@ from glean.evaluation.tables.plan_backtest import (
     local_rows,
     plan_rows,
 )
-from glean.features.bakery_rows import CACHED_BAKERIES, BakeryRows
+from glean.features.bakery_rows import BakeryRows
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix
 from glean.forecasting.client_model import ClientModel, fit_client_model
@@ -92,19 +91,7 @@ class WindowedRows:
         )
 
 
-@lru_cache(maxsize=CACHED_BAKERIES)
 def client_model_of(
-    bakery: BakeryRows, model: bytes, *, learning_rate: float, errors: ErrorDistribution | None
-) -> ClientModel:
-    """Make what a bakery of a run forecasts from, once a process.
-
-    In one process the bakery that is tested and the server that opens its table for the report, as
-    only a simulation's can, so share the work.
-    """
-    return new_client_model(bakery, model, learning_rate=learning_rate, errors=errors)
-
-
-def new_client_model(
     bakery: BakeryRows, model: bytes, *, learning_rate: float, errors: ErrorDistribution | None
 ) -> ClientModel:
     """Make what a bakery of a run forecasts from.

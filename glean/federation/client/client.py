@@ -9,7 +9,7 @@ from functools import lru_cache
 from flwr.app import RecordDict
 
 from glean.aggregation.update import share_weight
-from glean.errors import FederationError
+from glean.errors import FederationError, RefusalError
 from glean.federation.client.members_file import node_file
 from glean.federation.client.policy import ClientPolicy
 from glean.federation.client.signed_model import check_final_model
@@ -24,6 +24,12 @@ from glean.federation.wire.messages import (
     identity_of,
 )
 from glean.federation.wire.model_state import check_state
+from glean.federation.wire.simulated_tables import (
+    TablesReply,
+    TablesRequest,
+    keep_tables,
+    take_tables,
+)
 from glean.federation.workload.client_state import ClientState
 from glean.federation.workload.protocols import FinalScores, LocalTrainer, Partition
 from glean.federation.workload.registry import workload_of
@@ -180,7 +186,22 @@ class Client:
         """
         vouched = check_final_model(self.node, task, run_id=run_id)
         scores = self.partition.final_test(task, run_id=run_id, vouched=vouched)
+        if scores.tables and not self.own_table:
+            keep_tables(scores.tables, task, state)
         return self._final_reply(scores, task, state)
+
+    def simulated_tables(self, request: TablesRequest, state: RecordDict) -> TablesReply:
+        """Give the tables of the final test, once.
+
+        Raises
+        ------
+        RefusalError
+            This client has data of its own.
+        """
+        if self.own_table:
+            raise no_tables()
+        tables = take_tables(state, request.tested)
+        return TablesReply(self.name, code_fingerprint(), tables)
 
     def start_test(self, task: Task, state: RecordDict) -> FinalReply:
         """Score the model that the run started from on the test rows."""
@@ -210,6 +231,15 @@ class Client:
         if not shown:
             keep(scores.primary if self.settings.noise.wanted else scores.sums, task, state)
         return FinalReply(self.name, code_fingerprint(), scores.rows if shown else "")
+
+
+def no_tables() -> RefusalError:
+    """Say that a client with data of its own gives no tables."""
+    return RefusalError(
+        "tables of single days, which only a simulation's server may see",
+        "found a request for tables of single days; wanted none here: only a simulation's server "
+        "has them, whose data is the operator's. Nothing is answered",
+    )
 
 
 @lru_cache(maxsize=CACHED_CLIENTS)

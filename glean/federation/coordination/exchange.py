@@ -32,6 +32,7 @@ TRAIN = MessageType.TRAIN
 EVALUATE = MessageType.EVALUATE
 TEST = f"{MessageType.EVALUATE}.test"
 TEST_START = f"{MessageType.EVALUATE}.start"
+TABLES = f"{MessageType.QUERY}.tables"
 
 GRACE_S = 2.0
 """How long a reply of a node that has gone may still be on its way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glean.federation.coordination.exchange import TABLES, TEST
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.metric_rounds import sum_final_test
 from glean.federation.coordination.noised_scores import NoisedScores
@@ -9,6 +10,7 @@ from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.round_scores import RoundScores
 from glean.federation.wire.final_test_sums import Floats, name_of_test
 from glean.federation.wire.messages import FinalReply, FinalTask
+from glean.federation.wire.simulated_tables import TablesReply, TablesRequest
 from glean.federation.wire.sum_request import CLIPPED_FINAL
 
 
@@ -28,6 +30,7 @@ class FinalEvaluation:
         self._manager = sum_rounds.manager
         self._scores = scores
         self._tested = ""
+        self._final = ""
 
     def request(
         self, kind: str, number: int, model: GlobalModel, *, findings: str = "", card: str = ""
@@ -45,9 +48,25 @@ class FinalEvaluation:
             for name in sorted(manager.clients.present)
         }
         self._tested = next((name_of_test(task) for task in tasks.values()), "")
+        if kind == TEST:
+            self._final = self._tested
         records = {name: task.to_record() for name, task in tasks.items()}
         replies = manager.replies(kind, records, FinalReply, number=number)
         return {name: reply.rows for name, reply in replies.items()}
+
+    def tables(self, number: int) -> dict[str, dict[str, str]]:
+        """Ask a simulation's clients for the tables of the final test: client -> file -> text.
+
+        Without those that have none.
+        """
+        manager = self._manager
+        records = {
+            name: TablesRequest(name in manager.newcomers, self._final).to_record()
+            for name in sorted(manager.clients.present)
+        }
+        replies = manager.replies(TABLES, records, TablesReply, number=number)
+        found = {name: reply.by_file() for name, reply in replies.items()}
+        return {name: tables for name, tables in found.items() if tables}
 
     def summed(self, number: int, *, methods: int) -> Floats:
         """Sum up what came of the last test, shape (methods, fields).

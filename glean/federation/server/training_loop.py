@@ -160,6 +160,13 @@ class TrainingLoop:
             raise self.manager.failed(f"the final test after round {number}")
         return found
 
+    def simulated_tables(self, result: TrainingResult) -> dict[str, dict[str, str]]:
+        """Give the tables that a simulation's clients made in the final test, by client and file.
+
+        Without those of whom has none; in a deployment nobody is asked.
+        """
+        return {} if self.manager.deployed else self._final.tables(result.last_round)
+
     def summed_test(self, result: TrainingResult, *, methods: int) -> Floats:
         """Sum up what all bakeries made of the last test, where each keeps its own scores.
 

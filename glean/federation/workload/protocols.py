@@ -43,11 +43,15 @@ class FinalScores:
     primary : float64 array of shape (noised methods,)
         The primary metric of those methods that a run with noise scores; none where the workload
         knows no noise.
+    tables : mapping of str to str
+        Files of a run's folder that only a simulation's server may ask for, as the client's part
+        of them; none at a client with data of its own.
     """
 
     rows: str
     sums: Floats
     primary: Floats = field(default_factory=lambda: np.empty(0))
+    tables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
