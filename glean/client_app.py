@@ -13,6 +13,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
 from glean.errors import FederationError, RefusalError, SettingsError
+from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.client.client import (
     CACHED_CLIENTS,
     IDLE_NODE_INFO,
@@ -27,6 +28,7 @@ from glean.federation.client.privacy_account import PrivacyAccount
 from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.signed_model import check_announced_key
 from glean.federation.client.sum_responder import SumResponder
+from glean.federation.grids.client_host import ClientHost
 from glean.federation.wire.messages import ClientInfo, FinalTask, InfoRequest, Task
 from glean.federation.wire.simulated_tables import TablesRequest
 from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
@@ -170,6 +172,22 @@ def _errors_kept() -> Iterator[None]:
         LOG.exception("this bakery can't answer the server")
         kind = type(error).__name__
         raise FederationError(f"{kind} at the bakery; its own log says more") from None
+
+
+def answer_apart(message: Message, context: Context) -> tuple[Message, Context]:
+    """Answer a message of a simulation in a process of its own, which keeps nothing of the client.
+
+    Returns
+    -------
+    tuple of Message and Context
+        The reply, and the client's context afterwards.
+    """
+    host = ClientHost.with_context(app, context)
+    try:
+        return host.answer(message), host.plain_context()
+    finally:
+        forget_clients()
+        bakery_rows_of.cache_clear()
 
 
 def forget_clients() -> None:

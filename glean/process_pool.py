@@ -3,6 +3,9 @@
 In come jobs, each with the name that an error is told with; out go results, as they are done,
 the same at any number of processes. How many a command may use is a trait of the machine and not of
 the run: an environment variable says it, which the processes that a command starts inherit.
+
+Processes are forked from one that has a single thread and does nothing else (a fork server), where
+the system has that: what they all import is imported there once, and beside other work.
 """
 
 from __future__ import annotations
@@ -61,6 +64,32 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def warm_up(modules: Sequence[str]) -> None:
+    """Import modules for the processes to come, in a process beside this one; returns at once.
+
+    Parameters
+    ----------
+    modules : sequence of str
+        Names. One that can't be imported is left out.
+    """
+    if _FORK_SERVER not in multiprocessing.get_all_start_methods():
+        return
+    from multiprocessing import forkserver
+
+    forkserver.set_forkserver_preload(list(modules))
+    forkserver.ensure_running()
+    _WARM.append(True)
+
+
+def warm_workers(environ: Mapping[str, str]) -> int:
+    """Read how many processes may share work out that isn't worth starting cold ones for."""
+    return workers_of(environ) if _WARM else 1
+
+
+_FORK_SERVER = "forkserver"
+_WARM: list[bool] = []
+
+
 def workers_of(environ: Mapping[str, str]) -> int:
     """Read how many processes may share work out.
 
@@ -107,10 +136,11 @@ def shared_out(jobs: Sequence[Job[Result]], *, workers: int) -> Iterator[tuple[i
 
 def _by_processes(jobs: Sequence[Job[Result]], workers: int) -> Iterator[tuple[int, Result]]:
     before = set(multiprocessing.active_children())
-    # Not forked: threads of this process hold locks.
+    # Not forked from this one, whose threads hold locks.
+    there = multiprocessing.get_all_start_methods()
     pool = ProcessPoolExecutor(
         workers,
-        multiprocessing.get_context("spawn"),
+        multiprocessing.get_context(_FORK_SERVER if _FORK_SERVER in there else "spawn"),
         initializer=_begin,
         initargs=(gc.get_threshold(),),
     )

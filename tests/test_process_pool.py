@@ -121,6 +121,37 @@ def test_no_process_outlives_a_command(number: signal.Signals, tmp_path: Path) -
     assert (len(gone), alive) == (2, [])
 
 
+WARM = """
+import multiprocessing, sys, time
+from glean.process_pool import Job, shared_out, warm_up, warm_workers
+from tests.test_process_pool import imported
+
+if __name__ == "__main__":
+    assert warm_workers({"GLEAN_WORKERS": "2"}) == 1
+    warm_up(("fractions", "a.module.that.is.not.there"))
+    assert warm_workers({"GLEAN_WORKERS": "2"}) == 2
+    jobs = [Job(str(k), imported, ("fractions",)) for k in range(4)]
+    assert "fractions" not in sys.modules
+    assert {found for _, found in shared_out(jobs, workers=2)} == {True}
+"""
+
+
+def imported(name: str) -> bool:
+    return name in sys.modules
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_processes_find_what_was_imported_before_they_began(tmp_path: Path) -> None:
+    """And the process that forks them ends with the command."""
+    program = tmp_path / "program.py"
+    program.write_text(WARM, encoding="utf-8")
+    subprocess.run(
+        [sys.executable, str(program)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=True,
+    )
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "two", ""])
 def test_a_number_of_workers_that_can_not_be(text: str) -> None:
     with pytest.raises(SettingsError, match="GLEAN_WORKERS: found"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from glean.federation.server.conclusion import CardFacts, FinishedRounds, Result
 from glean.forecasting.forecasters import read_model
 from glean.forecasting.prior import ERRORS_FILE
 from glean.languages.language import ENGLISH, Language
+from glean.learning.forest import Forest
 from glean.learning.learning_rates import learning_rate_of, pooled_learning_rate_of
 from glean.learning.xgboost_library import load_xgboost
 from glean.process_pool import workers_of
@@ -72,13 +73,16 @@ class DemandConclusion:
         errors = sum_errors(run)
         if errors is not None:
             run.folder.write_bytes(ERRORS_FILE, errors.to_json().encode())
-        try:
-            rows = _final_rows(run, findings=errors.to_json() if errors is not None else "")
-        except ImpossibleSumError as error:
-            LOG.warning("no final scores, as the sum of them can't be: %s", error)
-            rows = []
-        if not run.deployed:
-            rows += [score.to_row() for score in _Diagnosis(run, errors).write()]
+        with ThreadPoolExecutor(1) as beside:
+            # Beside the final test, for which this thread only waits for others.
+            pooled = beside.submit(_pooled_baseline, run) if _wants_pooled(run) else None
+            try:
+                rows = _final_rows(run, findings=errors.to_json() if errors is not None else "")
+            except ImpossibleSumError as error:
+                LOG.warning("no final scores, as the sum of them can't be: %s", error)
+                rows = []
+            if not run.deployed:
+                rows += [score.to_row() for score in _Diagnosis(run, errors, pooled).write()]
         table = pd.DataFrame(_sorted(rows), columns=list(SCORE_COLUMNS))
         _write_csv(run.folder, "bakeries.csv", table)
         summary = summarise(table, noise=run.loop.score_noise if run.loop.noises_scores else 0.0)
@@ -122,31 +126,17 @@ class _Diagnosis:
 
     run: FinishedRounds
     errors: ErrorDistribution | None
+    pooled: Future[Forest] | None
 
     def write(self) -> list[BakeryScore]:
         """Write single days, the truth and all bakeries' tables; the scores of pooled training."""
-        settings, folder = self.run.settings, self.run.folder
+        folder = self.run.folder
         folder.begin_phase(Phase.DIAGNOSIS)
+        pooled = self.pooled.result() if self.pooled else None
         bakeries = opened_bakeries(self.run)
         model = read_model(self.run.result.model.to_bytes())
-        pooled = None
-        if settings.baselines:
-            # Both once, before two threads ask for them: while XGBoost is imported scikit-learn is
-            # hidden, and who asks for that at the same moment doesn't find it.
-            load_xgboost()
-            for each in bakeries:
-                each.training(model.definition)
-            with ThreadPoolExecutor(1) as beside:
-                training = beside.submit(
-                    train_pooled_baseline,
-                    bakeries,
-                    model.definition,
-                    settings,
-                    learning_rate=pooled_learning_rate_of(settings.rounds),
-                    steps=self._pooled_rounds(),
-                )
-                self._write_tables(bakeries)
-                pooled = training.result()
+        if self.run.settings.baselines:
+            self._write_tables(bakeries)
         found = diagnose(bakeries, model, pooled)
         _write_csv(folder, "forecasts.csv", found.forecasts)
         if found.truth is not None:
@@ -163,20 +153,41 @@ class _Diagnosis:
             learning_rate=learning_rate_of(run.settings.rounds),
             errors=self.errors,
             workers=workers_of(os.environ),
-            found=run.loop.simulated_tables(run.result),
+            found=run.loop.final.tables(run.result.last_round),
         )
         for name, content in made.items():
             run.folder.write_bytes(name, content)
 
-    def _pooled_rounds(self) -> int:
-        """As many as the model went through; a full run's where it began with one of unknown age.
 
-        The pooled baseline always begins from nothing.
-        """
-        settings = self.run.settings
-        if settings.start_from:
-            return settings.rounds.num_server_rounds
-        return self.run.result.best_round
+def _wants_pooled(run: FinishedRounds) -> bool:
+    """Whether a run has a pooled rival; what its thread shares with this one is imported then."""
+    if run.deployed or not run.settings.baselines:
+        return False
+    # Once, before two threads ask for it: while XGBoost is imported scikit-learn is hidden, and who
+    # asks for that at the same moment doesn't find it.
+    load_xgboost()
+    return True
+
+
+def _pooled_baseline(run: FinishedRounds) -> Forest:
+    """Train the pooled rival of a simulation, on the tables that its server opens for that."""
+    return train_pooled_baseline(
+        opened_bakeries(run),
+        read_model(run.result.model.to_bytes()).definition,
+        run.settings,
+        learning_rate=pooled_learning_rate_of(run.settings.rounds),
+        steps=_pooled_rounds(run),
+    )
+
+
+def _pooled_rounds(run: FinishedRounds) -> int:
+    """As many as the model went through; a full run's where it began with one of unknown age.
+
+    The pooled baseline always begins from nothing.
+    """
+    if run.settings.start_from:
+        return run.settings.rounds.num_server_rounds
+    return run.result.best_round
 
 
 def _final_rows(run: FinishedRounds, *, findings: str) -> list[dict[str, Any]]:

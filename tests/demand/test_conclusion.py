@@ -19,24 +19,30 @@ run = SimpleNamespace(
     deployed=False,
     settings=RunSettings(),
     folder=mock.Mock(),
+    loop=mock.Mock(),
     result=SimpleNamespace(model=SimpleNamespace(to_bytes=bytes), best_round=1),
     infos={},
     newcomers=frozenset(),
 )
-found = SimpleNamespace(forecasts=None, truth=None, pooled=[])
+
+
+def noted(*_, **__):
+    there.append("xgboost" in sys.modules)
+    return []
+
+
 with (
     mock.patch.object(conclusion, "read_model"),
+    mock.patch.object(conclusion, "sum_errors", return_value=None),
+    mock.patch.object(conclusion, "train_pooled_baseline", noted),
+    mock.patch.object(conclusion, "_final_rows", noted),
+    mock.patch.object(conclusion._Diagnosis, "write", lambda one: one.pooled.result()),
     mock.patch.object(conclusion, "_write_csv"),
-    mock.patch.object(conclusion, "read_run", return_value=SimpleNamespace(engine="inprocess")),
-    mock.patch.object(conclusion, "diagnose", return_value=found),
-    mock.patch.object(
-        conclusion,
-        "train_pooled_baseline",
-        lambda *_, **__: there.append("xgboost" in sys.modules),
-    ),
+    mock.patch.object(conclusion, "summarise"),
+    mock.patch.object(conclusion, "headline"),
 ):
-    conclusion._Diagnosis(run, None).write()
-assert there == [True], there
+    conclusion.DemandConclusion().conclude(run)
+assert there == [True, True], there
 """
 
 

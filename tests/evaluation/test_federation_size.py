@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,9 +14,15 @@ from glean.errors import GleanError
 from glean.evaluation.tables import federation_size
 from glean.evaluation.tables.backtest import rows_from_json
 from glean.evaluation.tables.federation_size import measure_sizes
+from glean.evaluation.tables.run_scores import RunScores
 from glean.evaluation.tables.scores import BakeryScore
 from glean.federation.server.training_loop import TrainingLoop, TrainingResult
+from glean.runs.events import BakeryFailed
+from glean.runs.folder import RunFolder
+from glean.settings import ConfigValue, RunSettings
 from tests.federations import federation_of, small_settings
+from tests.inprocess_runs import config_of
+from tests.inprocess_runs import run as completed_run
 from tests.tables import random_table
 
 LOG = logging.getLogger("glean")
@@ -139,3 +146,56 @@ def test_what_happens_in_their_rounds_is_not_told(
     assert list(measure_sizes(run, APP)) == [2, 1]
     LOG.warning("of a run")
     assert caplog.messages == ["of a run"]
+
+
+def test_what_the_run_found_out_is_not_trained_for_again(
+    three_bakeries: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own federation and its bakeries' own models; the curve has the same bytes without it."""
+    folder = completed_run(tmp_path, config_of(three_bakeries, baselines=True, num_server_rounds=1))
+    federations: list[list[int]] = []
+    alone: list[int] = []
+    made, own = federation_size._federation, federation_size._baseline_scores
+
+    def federation(settings: RunSettings, nodes: list[int], *told: Any) -> list[BakeryScore]:
+        federations.append(nodes)
+        return made(settings, nodes, *told)
+
+    def baselines(settings: RunSettings, node: int, *told: Any) -> list[BakeryScore]:
+        alone.append(node)
+        return own(settings, node, *told)
+
+    monkeypatch.setattr(federation_size, "_federation", federation)
+    monkeypatch.setattr(federation_size, "_baseline_scores", baselines)
+    assert list(measure_sizes(folder, APP)) == [2, 1]
+    known = (folder / "growth.csv").read_bytes()
+    # Three bakeries in groups of two are one federation of all three: the run's.
+    assert (federations, alone) == ([[0], [1], [2]], [])
+    federations.clear()
+    (folder / "bakeries.csv").unlink()
+    assert list(measure_sizes(folder, APP)) == [2, 1]
+    assert (folder / "growth.csv").read_bytes() == known
+    assert (federations, alone) == ([[0, 1, 2], [0], [1], [2]], [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"early-stopping-rounds": 3}, {"start-from": "model.ubj"}, {"min-contributors": 3}]
+)
+def test_a_run_of_another_kind_does_not_stand_for_its_federation(
+    changes: dict[str, ConfigValue], three_bakeries: str, tmp_path: Path
+) -> None:
+    folder = completed_run(tmp_path, config_of(three_bakeries, baselines=True))
+    names = [f"bakery {k}" for k in range(3)]
+    settings = small_settings(three_bakeries, baselines=True)
+    scores = RunScores.of(folder, settings, season=False)
+    assert len(scores.federation(names) or ()) == 3
+    assert scores.federation(names[:2]) is None
+    assert scores.baselines("bakery 0", season=True) is None
+    assert [s.method for s in scores.baselines("bakery 0", season=False) or ()] == [
+        "local",
+        "weekday-mean",
+    ]
+    other = RunSettings.from_config(settings.to_config() | changes)
+    assert RunScores.of(folder, other, season=False).federation(names) is None
+    RunFolder(folder).append_event(BakeryFailed(1, "bakery 1", "no flour"))
+    assert RunScores.of(folder, settings, season=False).federation(names) is None

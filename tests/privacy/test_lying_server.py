@@ -364,7 +364,7 @@ def test_parts_that_the_aggregation_does_not_sum_are_refused(
 
 
 def last_test(found: Federation) -> str:
-    return found.rounds._final._tested
+    return found.rounds.final._tested
 
 
 def fewer_trees(model: GlobalModel) -> TreeModel:

@@ -4,12 +4,14 @@ For each size the bakeries are split into federations of that size, and all of t
 their own federation's model: so every point of the curve is the WAPE of the same bakeries. Those
 with too few days to learn from take no part, since a federation of one of them couldn't begin. Each
 begins from nothing, also where the run started from a model: a smaller one wouldn't have had it.
+What the run's own final test has found out isn't trained for again (`run_scores.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +20,7 @@ from glean.errors import GleanError
 from glean.evaluation.tables.backtest import rows_from_json
 from glean.evaluation.tables.client_tables import train_local_model
 from glean.evaluation.tables.inprocess_federation import inprocess_federation
+from glean.evaluation.tables.run_scores import RunScores
 from glean.evaluation.tables.scores import BakeryScore, naive_scale, score_methods
 from glean.features.bakery_rows import bakery_rows_of
 from glean.federation.server.setup import draw_newcomers
@@ -71,60 +74,97 @@ def measure_sizes(run: Path, client_app: str, *, workers: int = 1) -> Iterator[i
     # Masks change no number, and one or two bakeries can't hide each other. The rivals don't depend
     # on the size: they are measured once, and of all that a bakery makes only those shown.
     settings = replace(settings, rounds=rounds, secure_sums=False, baselines=False)
-    nodes, newcomers = _learners(settings)
-    found = _Scores([size for size in reversed(SIZES) if size <= len(nodes)])
-    groups = [(size, group) for size in found.sizes for group in _groups(nodes, size)]
-    jobs = [
-        Job(_title(group), _federation, (settings, group, newcomers, client_app, size == SIZES[0]))
-        for size, group in groups
-    ]
-    for place, scores in shared_out(jobs, workers=workers):
-        size = groups[place][0]
-        found.take(place, size, scores)
-        if found.count(size) == sum(size == other for other, _ in groups):
-            yield size
+    learners, newcomers = _learners(settings)
+    known = _run_scores(run, settings, learners, newcomers)
+    nodes = list(learners)
+    sizes = [size for size in reversed(SIZES) if size <= len(nodes)]
+    groups = [(size, group) for size in sizes for group in _groups(nodes, size)]
+    found = _Scores(sizes, [size for size, _ in groups])
+    jobs, places = [], []
+    for place, (size, group) in enumerate(groups):
+        federated = known.federation([learners[node].name for node in group])
+        alone: list[int] = []
+        for node in group if size == SIZES[0] else ():
+            mine = known.baselines(learners[node].name, season=learners[node].season)
+            found.take(place, mine or ())
+            alone += [] if mine else [node]
+        if federated is not None and not alone:
+            found.take(place, federated)
+            yield from found.done(place)
+        else:
+            told = (settings, group, newcomers, client_app, alone)
+            jobs.append(Job(_title(group), _federation, told))
+            places.append(place)
+    for done, scores in shared_out(jobs, workers=workers):
+        found.take(places[done], scores)
+        yield from found.done(places[done])
     write_whole(run / "growth.csv", found.table().encode())
 
 
 class _Scores:
     """What is measured so far, by size."""
 
-    def __init__(self, sizes: Sequence[int]) -> None:
+    def __init__(self, sizes: Sequence[int], by_place: Sequence[int]) -> None:
         self.sizes = sizes
-        self._found: dict[int, dict[int, list[BakeryScore]]] = {size: {} for size in sizes}
+        self._by_place = by_place
+        self._missing = Counter(by_place)
+        self._found: dict[int, list[BakeryScore]] = {}
 
-    def take(self, place: int, size: int, scores: list[BakeryScore]) -> None:
-        """Keep the scores of a federation; its place says where, whenever it comes."""
-        self._found[size][place] = scores
+    def take(self, place: int, scores: Sequence[BakeryScore]) -> None:
+        """Keep scores of a federation; its place says where, whenever they come."""
+        self._found.setdefault(place, []).extend(scores)
 
-    def count(self, size: int) -> int:
-        """How many federations of a size are measured."""
-        return len(self._found[size])
+    def done(self, place: int) -> Iterator[int]:
+        """Note that a federation is measured; its size, if it was the last one of it."""
+        size = self._by_place[place]
+        self._missing[size] -= 1
+        if not self._missing[size]:
+            yield size
 
     def table(self) -> str:
         """Write `growth.csv`."""
         rows = []
         usual: dict[str, float] = {}
         for size in reversed(self.sizes):
-            scores = [score for _, each in sorted(self._found[size].items()) for score in each]
+            mine = [place for place, other in enumerate(self._by_place) if other == size]
+            scores = [score for place in mine for score in self._found[place]]
             found = {name: _wape(scores, method) for name, method in METHODS.items()}
             usual = usual or {n: v for n, v in found.items() if n != "wape_federated"}
             rows.append({"bakeries": size, "wape_federated": found["wape_federated"], **usual})
         return pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
 
 
-def _learners(settings: RunSettings) -> tuple[list[int], tuple[str, ...]]:
-    """Nodes of the first bakeries with enough days to learn from, and who plays a newcomer."""
+@dataclass(frozen=True)
+class _Learner:
+    """A bakery with enough days to learn from; `season`: alone it would know the season."""
+
+    name: str
+    season: bool
+
+
+def _learners(settings: RunSettings) -> tuple[dict[int, _Learner], tuple[str, ...]]:
+    """Learners among the first bakeries, by their nodes, and who plays a newcomer."""
     bakeries = bakeries_of_run(settings.table, SIZES[-1])
     newcomers = draw_newcomers([bakery.name for bakery in bakeries], settings)
-    nodes = []
+    found = {}
     for node, bakery in enumerate(bakeries):
-        bakery_rows = bakery_rows_of(
-            NodeSettings(node), settings, newcomer=bakery.name in newcomers
-        )
-        if bakery_rows is not None and bakery_rows.trains:
-            nodes.append(node)
-    return nodes, newcomers
+        cut = bakery.name in newcomers
+        rows = bakery_rows_of(NodeSettings(node), settings, newcomer=cut)
+        if rows is not None and rows.trains:
+            found[node] = _Learner(bakery.name, season=rows.windows.knows_season and not cut)
+    return found, newcomers
+
+
+def _run_scores(
+    run: Path, settings: RunSettings, learners: Mapping[int, _Learner], newcomers: Sequence[str]
+) -> RunScores:
+    """Take over what the run has found out, where the same bakeries were newcomers in it."""
+    facts = read_run(run).facts
+    took_part = facts.get("bakeries") or []
+    mine = [each for each in learners.values() if each.name in took_part]
+    if {*newcomers} & {*took_part} != {*(facts.get("newcomers") or [])}:
+        return RunScores({}, season=False, whole=False)
+    return RunScores.of(run, settings, season=any(each.season for each in mine))
 
 
 def _groups(nodes: Sequence[int], size: int) -> list[Sequence[int]]:
@@ -144,21 +184,19 @@ def _federation(
     nodes: Sequence[int],
     newcomers: Sequence[str],
     client_app: str,
-    baselines_too: bool,
+    alone: Sequence[int],
 ) -> list[BakeryScore]:
-    """Run a federation and test it; with `baselines_too` also what there is without it."""
+    """Run a federation and test it, and measure what some of its nodes have without it."""
     with inprocess_federation(settings, nodes, newcomers, load(client_app)) as rounds:
         result = rounds.run()
         replies = rounds.test(result)
     scores = [
         score for name, text in replies.items() for score in rows_from_json(text, bakery=name)
     ]
-    if baselines_too:
-        model = read_model(result.model.to_bytes())
-        scores += [
-            score for node in nodes for score in _baseline_scores(settings, node, newcomers, model)
-        ]
-    return scores
+    model = read_model(result.model.to_bytes())
+    return scores + [
+        score for node in alone for score in _baseline_scores(settings, node, newcomers, model)
+    ]
 
 
 def _baseline_scores(

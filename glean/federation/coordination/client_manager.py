@@ -17,7 +17,6 @@ from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.quorum import leave_out_too_wary, own_floors
 from glean.federation.coordination.reply_checks import check_sender
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, Task, TrainReply
-from glean.federation.wire.simulated_tables import TablesReply
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.seeds import derived_seed, draw_share
@@ -25,14 +24,7 @@ from glean.settings import RunSettings
 
 ModelReply = TypeVar("ModelReply", TrainReply, EvaluateReply, SumReply)
 AnyReply = TypeVar(
-    "AnyReply",
-    TrainReply,
-    EvaluateReply,
-    SumReply,
-    FinalReply,
-    KeyReply,
-    UnmaskResult,
-    TablesReply,
+    "AnyReply", TrainReply, EvaluateReply, SumReply, FinalReply, KeyReply, UnmaskResult
 )
 
 

@@ -65,6 +65,25 @@ class ClientHost:
             run_config=dict(run_config),
         )
 
+    @classmethod
+    def with_context(cls, client_app: ClientApp, context: Context) -> ClientHost:
+        """Host a client in a further process, as it was in the one before."""
+        host = cls(
+            client_app,
+            run_id=context.run_id,
+            node_id=context.node_id,
+            node_config=context.node_config,
+            run_config=context.run_config,
+        )
+        host.context = context
+        return host
+
+    def plain_context(self) -> Context:
+        """Give the client's context for another process."""
+        context = _lent(self.context)
+        context.state = LentRecords(context.state).copy()
+        return context
+
     def answer(self, message: Message) -> Message:
         """Have the app answer; what it raises becomes an error reply.
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from itertools import islice
 
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
+from glean.federation.grids.answers_apart import AnswersApart
 from glean.federation.grids.client_host import ClientHost
 from glean.federation.grids.flower_internals import Run, empty_run, identity, number_message
 from glean.settings import ConfigValue
@@ -37,6 +39,8 @@ class InProcessGrid(Grid):
         The run config that every node sees.
     run_id : int
         Number of the run, for messages.
+    apart : AnswersApart, optional
+        Which messages are answered by processes, and how; by default none.
     """
 
     engine = "inprocess"
@@ -49,8 +53,11 @@ class InProcessGrid(Grid):
         run_config: Mapping[str, ConfigValue],
         *,
         run_id: int,
+        apart: AnswersApart | None = None,
     ) -> None:
         self._run = empty_run(run_id)
+        self._apart = apart
+        self._from_apart: Iterator[Message] = iter(())
         self._hosts = {
             node: ClientHost(
                 client_app, run_id=run_id, node_id=node, node_config=config, run_config=run_config
@@ -97,11 +104,29 @@ class InProcessGrid(Grid):
 
         One at a time: whoever waits for replies can keep to a deadline.
         """
+        message_ids = list(message_ids)
+        replies = list(islice(self._from_apart, 1))
+        if replies:
+            return replies
+        if self._apart is not None:
+            apart = [self._unanswered.pop(i) for i in message_ids if self._goes_apart(i)]
+            if apart:
+                self._from_apart = self._apart.answers(apart, self._hosts)
+                return [next(self._from_apart)]
         for message_id in message_ids:
             if message_id in self._unanswered:
                 message = self._unanswered.pop(message_id)
                 return [self._hosts[message.metadata.dst_node_id].answer(message)]
         return []
+
+    def _goes_apart(self, message_id: str) -> bool:
+        """Whether a message that isn't answered yet is one for processes."""
+        message = self._unanswered.get(message_id)
+        return (
+            message is not None
+            and self._apart is not None
+            and message.metadata.message_type in self._apart.kinds
+        )
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None

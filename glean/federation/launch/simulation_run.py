@@ -15,6 +15,7 @@ from flwr.clientapp import ClientApp
 from flwr.serverapp import ServerApp
 
 from glean.errors import FederationError, GleanError
+from glean.federation.grids.answers_apart import AnswersApart
 from glean.federation.grids.inprocess import InProcessGrid, run_inprocess
 from glean.federation.launch.flower_app import app_config, copy_app
 from glean.federation.launch.superlink import SuperLink, local_superlink
@@ -64,16 +65,23 @@ class Simulation:
         return {**self.overrides, "output-dir": str(self.results)}
 
     def in_process(
-        self, started: Callable[[int], None], *, server_app: ServerApp, client_app: ClientApp
+        self,
+        started: Callable[[int], None],
+        *,
+        server_app: ServerApp,
+        client_app: ClientApp,
+        apart: AnswersApart | None = None,
     ) -> Path:
         """Run in this process.
 
         Parameters
         ----------
-        server_app, client_app : ServerApp, ClientApp
-            The apps.
         started : callable
             Told the id of the run once it is known.
+        server_app, client_app : ServerApp, ClientApp
+            The apps.
+        apart : AnswersApart, optional
+            Which messages other processes answer; by default none.
 
         Returns
         -------
@@ -82,7 +90,7 @@ class Simulation:
         """
         run_id = secrets.randbelow(_LARGEST_RUN_ID)
         nodes = [{"partition-id": k, "num-partitions": self.bakeries} for k in range(self.bakeries)]
-        grid = InProcessGrid(client_app, nodes, self.run_config, run_id=run_id)
+        grid = InProcessGrid(client_app, nodes, self.run_config, run_id=run_id, apart=apart)
         started(run_id)
         try:
             run_inprocess(server_app, grid, self.run_config)

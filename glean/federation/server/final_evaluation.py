@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from glean.errors import FederationError, ModelError
 from glean.federation.coordination.exchange import TABLES, TEST
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.metric_rounds import sum_final_test
 from glean.federation.coordination.noised_scores import NoisedScores
+from glean.federation.coordination.reply_checks import check_sender
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.round_scores import RoundScores
 from glean.federation.wire.final_test_sums import Floats, name_of_test
@@ -64,8 +66,14 @@ class FinalEvaluation:
             name: TablesRequest(name in manager.newcomers, self._final).to_record()
             for name in sorted(manager.clients.present)
         }
-        replies = manager.replies(TABLES, records, TablesReply, number=number)
-        found = {name: reply.by_file() for name, reply in replies.items()}
+        found: dict[str, dict[str, str]] = {}
+        for name, record in manager.clients.ask(TABLES, records, round_number=number).items():
+            try:
+                reply = TablesReply.from_record(record)
+                check_sender(name, reply)
+                found[name] = reply.by_file()
+            except (ModelError, FederationError) as error:
+                manager.clients.report_failure(name, str(error), round_number=number)
         return {name: tables for name, tables in found.items() if tables}
 
     def summed(self, number: int, *, methods: int) -> Floats:

@@ -77,7 +77,7 @@ class TrainingLoop:
         self._strategy = strategy_of(manager, self.sum_rounds)
         self._scores = RoundScores(self.sum_rounds, self._strategy)
         self._noised = manager.settings.noise.wanted
-        self._final = FinalEvaluation(self.sum_rounds, self._scores)
+        self.final = FinalEvaluation(self.sum_rounds, self._scores)
 
     @property
     def start(self) -> GlobalModel | None:
@@ -155,17 +155,10 @@ class TrainingLoop:
         """
         self._clients.folder.begin_phase(Phase.FINAL_TEST)
         number, model = result.last_round, result.model
-        found = self._final.request(TEST, number, model, findings=findings, card=result.card)
+        found = self.final.request(TEST, number, model, findings=findings, card=result.card)
         if not found:
             raise self.manager.failed(f"the final test after round {number}")
         return found
-
-    def simulated_tables(self, result: TrainingResult) -> dict[str, dict[str, str]]:
-        """Give the tables that a simulation's clients made in the final test, by client and file.
-
-        Without those of whom has none; in a deployment nobody is asked.
-        """
-        return {} if self.manager.deployed else self._final.tables(result.last_round)
 
     def summed_test(self, result: TrainingResult, *, methods: int) -> Floats:
         """Sum up what all bakeries made of the last test, where each keeps its own scores.
@@ -186,7 +179,7 @@ class TrainingLoop:
         FederationError
             Nobody gave a valid reply, or too few did for a sum.
         """
-        return self._final.summed(result.last_round, methods=methods)
+        return self.final.summed(result.last_round, methods=methods)
 
     def noised_test(self, result: TrainingResult, *, methods: int) -> NoisedScores:
         """Give the means of what bakeries made of the last test, by method, with noise.
@@ -196,7 +189,7 @@ class TrainingLoop:
         FederationError
             Nobody gave a valid reply, or too few did for the noise that is accounted.
         """
-        return self._final.noised(result.last_round, methods=methods)
+        return self.final.noised(result.last_round, methods=methods)
 
     def test_start(self, result: TrainingResult) -> dict[str, str]:
         """Have every client score the model that the run started from, as `test` does.
@@ -205,7 +198,7 @@ class TrainingLoop:
         """
         if self._start is None:
             return {}
-        return self._final.request(TEST_START, result.last_round, self._start)
+        return self.final.request(TEST_START, result.last_round, self._start)
 
     def _begin(self) -> TrainingState:
         first = self._start or self._strategy.first_model()

@@ -111,7 +111,7 @@ def rewrite_report(
     conclusion = _conclusion_of(folder)
     workers = workers_of(os.environ)
     if growth and run.status == "completed" and not (folder / "growth.csv").exists():
-        conclusion.write_report(folder, language)  # a damaged table is named now, not after minutes
+        conclusion.result_table(folder, language)  # a damaged table is named now, not in minutes
         for bakeries in conclusion.measure_sizes(folder, _CLIENT_APP, workers=workers):
             measured(bakeries)
     path = conclusion.write_report(folder, language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from glean.errors import FederationError, GleanError, SettingsError
+from glean.federation.coordination.exchange import TEST
+from glean.federation.grids.answers_apart import AnswersApart
 from glean.federation.launch.flower_app import app_config
 from glean.federation.launch.simulation_run import Simulation
 from glean.federation.server.interrupted_run import read_interrupted
@@ -17,10 +20,16 @@ from glean.federation.workload.registry import workload_of
 from glean.installed_packages import check_installed
 from glean.learning.xgboost_library import check_xgboost
 from glean.operations.running.run_config import simulation_overrides
+from glean.process_pool import warm_up, workers_of
 from glean.regular_files import absolute_path, read_regular
 from glean.settings import ConfigValue, RoundSettings, RunSettings
 
 Engine = Literal["ray", "inprocess"]
+
+_FEWEST_BAKERIES = 8
+"""For each process: it takes as long to begin as their final test takes."""
+
+_ASKED_OF_PROCESSES = ("glean.client_app", "glean.evaluation.worker_imports")
 
 
 @dataclass(frozen=True)
@@ -107,10 +116,24 @@ def run_simulation(prepared: PreparedSimulation, started: Callable[[int], None])
     """
     if prepared.engine == "ray":
         return prepared.simulation.on_ray(started)
+    simulation = prepared.simulation
+    workers = _workers(simulation)
+    if workers > 1:
+        warm_up(_ASKED_OF_PROCESSES)
+    from glean.client_app import answer_apart
     from glean.client_app import app as client_app
     from glean.server_app import app as server_app
 
-    return prepared.simulation.in_process(started, server_app=server_app, client_app=client_app)
+    apart = AnswersApart(frozenset([TEST]), answer_apart, workers) if workers > 1 else None
+    return simulation.in_process(started, server_app=server_app, client_app=client_app, apart=apart)
+
+
+def _workers(simulation: Simulation) -> int:
+    """How many processes share the end of a run in process; one where that is little."""
+    bakeries = simulation.bakeries
+    if not simulation.run_config["baselines"]:
+        return 1
+    return max(1, min(workers_of(os.environ), bakeries // _FEWEST_BAKERIES))
 
 
 def _check_installed(engine: Engine) -> None:
