@@ -24,6 +24,7 @@ from glean.images.reading.scaling import with_channels
 TRAINING_FOLDERS = ("train", "training")
 VALIDATION_FOLDERS = ("val", "valid", "validation")
 TEST_FOLDERS = ("test", "testing")
+_HELD_OUT = (*VALIDATION_FOLDERS, *TEST_FOLDERS)
 
 WANTED = (
     "a folder with a folder of pictures for each class (perhaps below train/ and test/), an .npz "
@@ -125,26 +126,40 @@ def _pillow_s_warnings() -> Iterator[None]:
 
 def _class_folders(listing: FolderListing) -> tuple[list[Path], list[Path]]:
     """Folders of the classes, for training and for the test."""
-    folders = _folders_of(listing, listing.root, "the class folders")
+    folders = _folders_of(listing, listing.root)
     by_name = {folder.name.casefold(): folder for folder in folders}
-    parts = {*TRAINING_FOLDERS, *VALIDATION_FOLDERS, *TEST_FOLDERS}
-    if not parts.issuperset(by_name) or not any(name in by_name for name in TRAINING_FOLDERS):
+    named = [by_name[name] for name in (*TRAINING_FOLDERS, *_HELD_OUT) if name in by_name]
+    trained = [folder for folder in named if folder.name.casefold() in TRAINING_FOLDERS]
+    # Pictures that lie in train/ itself make it a class that happens to be called so.
+    if not any(_has_folders(folder) for folder in trained) or len(by_name) < len(folders):
         return folders, []
-    below = {
-        name: _folders_of(listing, folder, "the class folders") for name, folder in by_name.items()
-    }
-    training = [f for name in TRAINING_FOLDERS for f in below.get(name, [])]
-    if not training:  # classes that happen to be called so
-        return folders, []
-    validation = [f for name in VALIDATION_FOLDERS for f in below.get(name, [])]
-    test = [f for name in TEST_FOLDERS for f in below.get(name, [])]
+    if len(named) < len(folders):
+        if len(named) == len(trained):
+            return folders, []
+        other = next(folder.name for folder in folders if folder not in named)
+        raise refused(
+            listing.root,
+            f"{named[0].name}/ and {named[-1].name}/ beside {printable(other)!r}",
+            "either folders for training and for the test, or folders of classes: move the others "
+            "out, or rename classes that are called so",
+        )
+    below = {folder.name.casefold(): _folders_of(listing, folder) for folder in named}
+    training, validation, test = (
+        [folder for name in names for folder in below.get(name, [])]
+        for names in (TRAINING_FOLDERS, VALIDATION_FOLDERS, TEST_FOLDERS)
+    )
+    # Whoever trains draws validation pictures itself; these are for training beside a test.
     return (training + validation, test) if test else (training, validation)
 
 
-def _folders_of(listing: FolderListing, folder: Path, beside: str) -> list[Path]:
+def _has_folders(folder: Path) -> bool:
+    return any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
+
+
+def _folders_of(listing: FolderListing, folder: Path) -> list[Path]:
     folders, files = listing.entries(folder)
     for path in files:
-        listing.skip(path, f"a file beside {beside}, and in none of them")
+        listing.skip(path, "a file beside the class folders, and in none of them")
     return folders
 
 
@@ -169,8 +184,7 @@ def _none_read(listing: FolderListing) -> str:
 
 def _check_nesting(root: Path, training: Sequence[Path]) -> None:
     """Say it where the classes lie one folder deeper, as an archive unpacks."""
-    with_folders = [f for f in training if any(p.is_dir() for p in f.iterdir())]
-    if len(training) == 1 and with_folders:
+    if len(training) == 1 and _has_folders(training[0]):
         raise refused(
             root,
             f"one folder in it, {printable(training[0].name)!r}, with further folders",

@@ -7,6 +7,8 @@ pixels decoded.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from itertools import count, islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -31,7 +33,10 @@ MOST_PIXELS = 2**26
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 _WHITE = 255
 _ORIENTATION, _PAGE_KIND, _PHOTOMETRIC = 274, 254, 262
-"""Tags of EXIF and TIFF; the second has bits for a thumbnail (1) and for a mask (4)."""
+"""Tags of EXIF and TIFF."""
+
+_THUMBNAIL_OR_MASK = 0b101
+"""Bits of the second."""
 
 _LONGEST_REASON = 120
 
@@ -112,22 +117,27 @@ def _check_header(image: Image, kind: str) -> None:
 
 def _choose_page(image: Image) -> None:
     """Go to the only picture; thumbnails and masks of a TIFF file don't count, previews neither."""
-    pages = getattr(image, "n_frames", 1)
-    if pages == 1 or image.format == "MPO":
-        return
-    whole = [*range(pages)]
     if image.format == "TIFF":
-        whole = [page for page in whole if not _page_kind(image, page) & 5]
-    if len(whole) != 1:
+        whole = [*islice(_whole_pages(image), 2)]
+        several = len(whole) > 1
+        image.seek(whole[0] if whole else 0)
+    else:
+        several = image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+    if several:
         raise UnreadableError(
-            f"{len(whole)} pictures in one file; save the one that counts as a file of its own"
+            "several pictures in one file; save the one that counts as a file of its own"
         )
-    image.seek(whole[0])
 
 
-def _page_kind(image: Image, page: int) -> int:
-    image.seek(page)
-    return int(image.tag_v2.get(_PAGE_KIND, 0))  # type: ignore[attr-defined]
+def _whole_pages(image: Image) -> Iterator[int]:
+    """Pages of a TIFF file that are no thumbnails and no masks; one after the other is sought."""
+    for page in count():
+        try:
+            image.seek(page)
+        except EOFError:
+            return
+        if not int(image.tag_v2.get(_PAGE_KIND, 0)) & _THUMBNAIL_OR_MASK:  # type: ignore[attr-defined]
+            yield page
 
 
 def _pixels(image: Image, size: int) -> Pixels:

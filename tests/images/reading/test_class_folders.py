@@ -98,9 +98,30 @@ def test_classes_that_are_called_train_and_test_are_classes(tmp_path: Path) -> N
     two_classes(tmp_path)
     shutil.move(tmp_path / "cat", tmp_path / "train")
     shutil.move(tmp_path / "dog", tmp_path / "test")
-    assert read(tmp_path).training.classes == ("test", "train")
+    found = read(tmp_path)
+    assert found.training.classes == ("test", "train")
+    assert (len(found.training.labels), found.skipped) == (4, ())
     shutil.move(tmp_path / "test", tmp_path / "bus")
-    assert read(tmp_path).training.classes == ("bus", "train")
+    two_classes(tmp_path / "train")
+    found = read(tmp_path)
+    assert found.training.classes == ("bus", "train")
+    assert (len(found.training.labels), found.skipped) == (8, ())
+
+
+def test_training_and_test_beside_other_folders_are_refused(tmp_path: Path) -> None:
+    """They would be classes of their own, and the network learn which is the test."""
+    for name in ("train", "test", "old"):
+        two_classes(tmp_path / name)
+    assert "train/ and test/ beside 'old'; wanted either" in refusal(tmp_path)
+
+
+def test_one_folder_in_two_cases_is_told(tmp_path: Path) -> None:
+    """Neither is left out silently."""
+    for name in ("train", "Train", "test"):
+        two_classes(tmp_path / name)
+    if len([*tmp_path.iterdir()]) < 3:
+        pytest.skip("this file system takes the two for one")
+    assert "two classes of one name, 'Train' and 'train'" in refusal(tmp_path)
 
 
 def test_test_pictures_of_a_class_without_training_are_refused(tmp_path: Path) -> None:
