@@ -29,6 +29,7 @@ from glean.federation.client.secagg_client import advertise_key, unmask_reply
 from glean.federation.client.signed_model import check_announced_key
 from glean.federation.client.sum_responder import SumResponder
 from glean.federation.grids.client_host import ClientHost
+from glean.federation.grids.flower_internals import reply_message
 from glean.federation.wire.messages import ClientInfo, FinalTask, InfoRequest, Task
 from glean.federation.wire.simulated_tables import TablesRequest
 from glean.federation.wire.sum_messages import KeyTask, SumTask, UnmaskTask
@@ -147,7 +148,7 @@ def _reply(
             noised=settings.noise.wanted,
         )
         LOG.info("%s", said)
-    return Message(reply.to_record(), reply_to=message)
+    return reply_message(reply.to_record(), message)
 
 
 def _errors_kept_here(context: Context) -> AbstractContextManager[None]:

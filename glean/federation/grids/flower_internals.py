@@ -11,6 +11,7 @@ on.
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from contextlib import AbstractContextManager
 
@@ -29,6 +30,7 @@ __all__ = [
     "like_message",
     "look_often",
     "number_message",
+    "reply_message",
 ]
 
 LOOKS_S = {"initial_backoff": 0.03, "backoff_cap": 1.0}
@@ -131,6 +133,28 @@ def like_message(message: Message, content: RecordDict, node: int) -> Message:
     like = lent_message(message, content)
     vars(like)["_metadata"] = metadata
     return like
+
+
+def reply_message(content: RecordDict, message: Message) -> Message:
+    """Answer a message: what Flower's constructor makes of these two and no other argument."""
+    asked = vars(message.metadata)
+    moment = time.time()
+    metadata = Metadata.__new__(Metadata)
+    vars(metadata).update(
+        asked,
+        _message_id="",
+        _src_node_id=asked["_dst_node_id"],
+        _dst_node_id=asked["_src_node_id"],
+        _src_task_id=asked["_dst_task_id"],
+        _dst_task_id=asked["_src_task_id"],
+        _reply_to_message_id=asked["_message_id"],
+        _created_at=moment,
+        _ttl=asked["_created_at"] + asked["_ttl"] - moment,
+        _delivered_at="",
+    )
+    reply = lent_message(message, content)
+    vars(reply)["_metadata"] = metadata
+    return reply
 
 
 def number_message(message: Message) -> str:

@@ -98,9 +98,10 @@ class Packed(Flat):
             It isn't such a message, is cut or holds something else, or a number isn't finite.
         """
         pieces: dict[str, Any] = {}
-        for name, part in record.items():
+        # Not `record.items()`, which copies what is lent: bytes can't be changed.
+        for name, part in vars(record)["_data"].items():
             if name == _WHOLE and isinstance(part, ConfigRecord):
-                pieces.update(part.items())
+                pieces.update(vars(part)["_data"])
             else:
                 pieces[name] = _blob(record, name)
         whole = pieces.pop(_WHOLE, None)
@@ -219,8 +220,8 @@ _SIZED = (bytes, str)
 def payload_bytes(record: RecordDict) -> int:
     """Size of what a message carries: array data as sent, and the config fields as text."""
     total = 0
-    for part in record.values():
-        for key, value in part.items():
+    for part in vars(record)["_data"].values():
+        for key, value in vars(part)["_data"].items():
             if isinstance(value, _SIZED):
                 total += len(key) + len(value)
             elif isinstance(value, Array):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -14,9 +16,17 @@ from flwr.serverapp import Grid
 from glean.federation.grids import inprocess
 from glean.federation.grids.client_host import CLIENT_APP_RAISED
 from glean.federation.grids.engine import engine_of, nodes_from_start, started_by_flower
-from glean.federation.grids.flower_internals import lent_message, like_message
+from glean.federation.grids.flower_internals import (
+    lent_message,
+    like_message,
+    number_message,
+    reply_message,
+)
 from glean.federation.grids.inprocess import InProcessGrid, as_server
 from tests.federation.grids.grid_calls import CONTENT, answer, ask, counting_app, grid_of, value_of
+
+MESSAGES = sys.modules[Message.__module__]
+"""Where Flower makes messages, and looks at its clock."""
 
 PRIVATE = ("flwr.super", "flwr.common", "flwr.proto", "flwr.app.", "flwr.client.", "flwr.server.")
 
@@ -48,7 +58,7 @@ def test_private_parts_of_flower_are_imported_in_few_places_only() -> None:
 
 
 def test_messages_made_alike_are_what_flower_makes() -> None:
-    """But for the moment at which they were made; and none changes with another."""
+    """To another node, lent, and in reply; none changes with another."""
     content, other = RecordDict({"a": ConfigRecord()}), RecordDict({"b": ConfigRecord()})
     with as_server(grid_of(counting_app())):
         first = Message(content, 2, "train.sum", group_id="7")
@@ -60,6 +70,15 @@ def test_messages_made_alike_are_what_flower_makes() -> None:
     lent = lent_message(found, content)
     assert (lent.content, found.content) == (content, other)
     assert (first.metadata.dst_node_id, first.content) == (2, content)
+    assert number_message(found) != number_message(first)
+    found.metadata.src_task_id, found.metadata.dst_task_id = 4, 5
+    with mock.patch("time.time", return_value=first.metadata.created_at + 3.5) as clock:
+        quick = reply_message(content, found)
+        moment = dt.datetime.fromtimestamp(clock.return_value, dt.UTC)
+        with mock.patch.object(MESSAGES, "now", return_value=moment):
+            usual = Message(content, reply_to=found)
+    assert vars(quick.metadata) == pytest.approx(vars(usual.metadata))
+    assert (quick.content, quick.has_error(), found.content) == (content, False, other)
 
 
 def test_each_node_is_asked_with_its_own_context() -> None:
