@@ -23,6 +23,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "errors",
             "federation_folder",
             "installed_packages",
+            "memory_limit",
             "metric_sums",
             "metrics",
             "node_settings",
@@ -33,6 +34,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "seeds",
             "setting_fields",
             "settings",
+            "spill_file",
             "workloads",
         }
     ),

@@ -13,6 +13,7 @@ from glean.cli.data import app as data_app
 from glean.cli.errors import friendly_errors
 from glean.cli.invite import invite
 from glean.cli.join import join, leave, members
+from glean.cli.memory import Memory, limit_memory
 from glean.cli.model_card import model_card
 from glean.cli.node import node
 from glean.cli.plan import forecast, plan
@@ -120,6 +121,7 @@ def report(
         str, typer.Option(help="Write one bakery's own page, for its owner, instead.")
     ] = "",
     workers: Workers = 0,
+    memory: Memory = "",
     language: Annotated[
         Literal["en", "de", "fr"],
         typer.Option(help="Of the page, and of what is shown here."),
@@ -134,6 +136,7 @@ def report(
 ) -> None:
     """Write the report of a run anew, or that of a bakery that took part, from its home."""
     share_work_out(workers)
+    limit_memory(memory)
     from glean.cli.report import show_home_report, show_report
     from glean.languages.language import language as language_of
     from glean.runs.client_home import is_home

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.memory import Memory, limit_memory
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
 from glean.cli.workers import Workers, share_work_out
@@ -48,6 +49,7 @@ def simulate(
         typer.Option("--growth", help="Also measure what more bakeries bring (minutes)."),
     ] = False,
     workers: Workers = 0,
+    memory: Memory = "",
     resume: Annotated[
         Path | None,
         typer.Option(help="Folder of a run that was interrupted: continue it, as it was set."),
@@ -59,6 +61,7 @@ def simulate(
     kill.
     """
     share_work_out(workers)
+    limit_memory(memory)
     from glean.operations.running.progress import read_progress
     from glean.operations.running.simulation import prepare_simulation
     from glean.runs.index import COMPLETED
@@ -73,6 +76,10 @@ def simulate(
     if run.status != COMPLETED:
         typer.echo(f"the run failed: {run.reason}\nits folder: {folder}", err=True)
         raise typer.Exit(RUN_FAILED)
+    _show(folder, growth=growth)
+
+
+def _show(folder: Path, *, growth: bool) -> None:
     from glean.cli.report import show_report, show_results
     from glean.languages.language import ENGLISH
 

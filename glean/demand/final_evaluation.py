@@ -77,7 +77,7 @@ def start_test(bakery: BakeryRows, task: Task) -> FinalScores:
     definition = checked_definition(model.definition, bakery.settings)
     row = evaluate_start(
         model,
-        bakery=bakery.sales.name,
+        bakery=bakery.name,
         cohort=bakery.windows.cohort,
         training=bakery.training(definition),
         test=bakery.test(definition),
@@ -111,7 +111,7 @@ def _scored(bakery: BakeryRows, model: ForecastModel, own: ClientModel | None) -
     return backtest.evaluate(
         model,
         client_model=own if bakery.settings.baselines else None,
-        bakery=bakery.sales.name,
+        bakery=bakery.name,
         cohort=bakery.windows.cohort,
         training=bakery.training(definition),
         test=bakery.test(definition),
@@ -135,7 +135,7 @@ def _keep(
         return
     home = Path(bakery.node.home)
     try:
-        path = keep_model(home, model, bakery=bakery.sales.name, run_id=run_id, vouched=vouched)
+        path = keep_model(home, model, bakery=bakery.name, run_id=run_id, vouched=vouched)
         scores = to_spreadsheet_csv(score_frame(rows))
         keep_files(home, {"bakeries.csv": scores.encode()})
         if own is not None:

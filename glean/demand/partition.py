@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from glean.demand.final_evaluation import final_test, start_test
@@ -33,7 +33,7 @@ class BakeryPartition:
 
     def __init__(self, rows: BakeryRows) -> None:
         self.rows = rows
-        self.name = rows.sales.name
+        self.name = rows.name
         self.own_table = rows.sales.own_table
         self._trainers: dict[str, Trainer] = {}
 
@@ -81,8 +81,7 @@ class BakeryPartition:
         FederationError
             There is none although the bakery traded.
         """
-        rows = self.rows.training(self._definition(spec))
-        weight = float(np.sum(rows.weight))
+        _, weight = self.trainer(spec).totals()
         if weight <= 0 and self.rows.trains:
             raise FederationError(
                 f"{self.name} isn't trained on: no sale has a level to be compared with"
@@ -101,14 +100,16 @@ class BakeryPartition:
         return checked_definition(FeatureDefinition.from_json(spec), self.rows.settings)
 
     def _made(self, definition: FeatureDefinition) -> Trainer:
-        windows = (self.rows.training(definition), self.rows.validation(definition))
         settings = self.rows.settings
+        windows = partial(self.rows.training, definition), partial(self.rows.validation, definition)
         if settings.rounds.kind.averages_weights:
             return WeightTrainer(*windows, kind=settings.rounds.fedavg_model)
         return TreeTrainer(
             *windows,
+            definition=definition,
             boosting=settings.boosting,
             device=settings.tree_device,
             seed=settings.seed,
             rounds=settings.rounds.num_server_rounds,
+            noised=settings.noise.wanted,
         )

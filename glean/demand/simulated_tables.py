@@ -56,13 +56,13 @@ def simulated_tables(
     parts = dict(found or {})
     jobs = []
     for each in bakeries:
-        name = each.sales.name
+        name = each.name
         if name not in parts:
             told = (each.node, each.settings, name in newcomers, model, learning_rate, errors)
             jobs.append(Job(name, _tables, told))
     for place, made in shared_out(jobs, workers=min(workers, max(1, len(jobs) // FEWEST_BAKERIES))):
         parts[jobs[place].name] = made
-    mine = [parts[each.sales.name] for each in bakeries]
+    mine = [parts[each.name] for each in bakeries]
     return {file: _joined([part[file] for part in mine]) for file in (mine[0] if mine else ())}
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.demand.error_parts import error_part, error_part_length, training_totals
+from glean.demand.binned_windows import BinnedWindows, Rows
+from glean.demand.error_parts import error_part, error_part_length
 from glean.demand.margin_cache import MarginCache
 from glean.errors import ModelError, RefusalError
-from glean.features.matrix import FeatureMatrix
+from glean.features.definition import FeatureDefinition
 from glean.federation.client.policy import STRUCTURES
 from glean.federation.wire.messages import Task, identity_of
 from glean.federation.wire.sum_messages import SumTask
@@ -30,11 +31,12 @@ from glean.learning.boosting import TreeLearner
 from glean.learning.day_sums import DaySums
 from glean.learning.fixed_point import FixedPoint
 from glean.learning.forest import Forest
-from glean.learning.gradient_histograms import GradientHistograms
 from glean.learning.histogram_request import HistogramRequest
 from glean.learning.oblivious_trees import LEAVES_PER_ROUND, random_trees
 from glean.learning.structure import leaf_count, node_count, on_public_edges, structure_of
 from glean.learning.tree import Tree
+from glean.learning.xgboost_input import LearnedRows, check_names
+from glean.memory_limit import Kept, KeptOnDisk
 from glean.metrics import ErrorSums
 from glean.privacy.privacy_ledger import Days
 from glean.settings import BoostingSettings
@@ -85,59 +87,67 @@ class TreeTrainer:
 
     Parameters
     ----------
-    training, validation : FeatureMatrix
-        Its rows by window.
+    training, validation : callable
+        Give its rows by window. They aren't kept: what is, is made of them.
+    definition : FeatureDefinition
+        What their columns are.
     boosting : BoostingSettings
         How trees are grown.
     device : str
         "cpu" or "gpu".
     seed, rounds : int
         The run's, from which random trees are drawn.
+    noised : bool
+        Whether sums carry noise.
+
+    Attributes
+    ----------
+    device_used : str
+        Where trees were grown, in XGBoost's words; "" before the first.
+
+    Raises
+    ------
+    SettingsError
+        A covariate's name is one that XGBoost refuses.
     """
 
     def __init__(
         self,
-        training: FeatureMatrix,
-        validation: FeatureMatrix,
+        training: Rows,
+        validation: Rows,
         *,
+        definition: FeatureDefinition,
         boosting: BoostingSettings,
         device: str,
         seed: int = 0,
         rounds: int = 0,
+        noised: bool = False,
     ) -> None:
+        check_names(definition.names)
+        self.device_used = ""
         self._boosting = boosting
+        self._device = device
         self._seed = seed
         self._rounds = rounds
+        self._noised = noised
+        self._training_rows = training
         self._validation_rows = validation
-        self._rows = training
-        self._cached: MarginCache | None = None
-        self._training = TreeLearner(training, boosting=boosting, device=device)
-        self._validation = TreeLearner(validation, boosting=boosting, device=device)
+        self._layout = BinLayout(definition, boosting.bins)
+        self._state: ClientState | None = None
+        self._kept = KeptOnDisk[BinnedWindows]()
+        self._learner = Kept[TreeLearner]()
 
     @property
-    def device_used(self) -> str:
-        """Where trees were grown, in XGBoost's words; "" before the first."""
-        return self._training.device_used
-
-    @cached_property
-    def _layout(self) -> BinLayout:
-        return BinLayout(self._rows.definition, self._boosting.bins)
-
-    @cached_property
-    def _histograms(self) -> GradientHistograms:
-        return GradientHistograms(self._rows, self._layout, self._boosting)
-
-    @cached_property
-    def _day_sums(self) -> DaySums:
-        return DaySums(self._rows, self._layout)
-
-    @cached_property
-    def _validation_histograms(self) -> GradientHistograms:
-        return GradientHistograms(self._validation_rows, self._layout, self._boosting)
+    def _windows(self) -> BinnedWindows:
+        rows, how = self._training_rows, (self._layout, self._boosting)
+        return self._kept.get(
+            lambda: BinnedWindows.of(rows, self._validation_rows, *how, noised=self._noised),
+            lambda arrays: BinnedWindows.of_arrays(arrays, rows, *how),
+        )
 
     def totals(self) -> tuple[int, float]:
         """Give the number of rows to learn from and the sum of their weights."""
-        return training_totals(self._rows)
+        return self._windows.totals
 
     def train(self, task: Task, *, seed: int, structures_only: bool = False) -> bytes:
         """Grow this round's trees on what the model caught up with leaves unexplained.
@@ -146,20 +156,22 @@ class TreeTrainer:
         refitted on.
         """
         share = PROPOSED_SHARE if structures_only else 1.0
-        grown = self._training.grow(
-            self._margins.training,
+        margin = self._margins.training
+        learner = self._learner.get(lambda: self._learns(self._windows.learned()))
+        grown = learner.grow(
+            margin,
             learning_rate=task.learning_rate,
             steps=self._boosting.trees_per_round,
             seed=seed,
             min_child_weight=share * self._boosting.min_child_weight,
         )
+        self.device_used = self.device_used or learner.device_used
         made = structure_of if structures_only else on_public_edges
         return made(grown, self._layout).to_bytes()
 
     def validate(self) -> ErrorSums:
         """Sum the errors of the model caught up with over the validation rows."""
-        rows = self._validation_rows
-        return ErrorSums.of(rows.units, self._predict_validation())
+        return ErrorSums.of(self._windows.units, self._predict_validation())
 
     def length(self, part: str, task: SumTask, request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
@@ -189,7 +201,7 @@ class TreeTrainer:
         """Sum gradients and hessians by leaf or bin, or errors; or say which nodes have rows."""
         del weight, seed  # rows carry their weights; nothing is drawn here
         if part == PRESENCE:
-            return self._histograms.occupied_nodes(_read(task.structures).trees)
+            return self._windows.training.occupied_nodes(_read(task.structures).trees)
         if part == DAY_HESSIANS:
             rounds = range(1, self._rounds + 1)
             drawn = map(self._random_trees, rounds)
@@ -198,19 +210,17 @@ class TreeTrainer:
             trees = self._random_trees(task.round)
             return self._day_sums.gradients(self._margins.training, trees, of=days)
         if part not in (LEAVES, LEAF_GRADIENTS, HISTOGRAMS):
-            return error_part(
-                part, self._predict_validation(), self._validation_rows.units, request
-            )
+            return error_part(part, self._predict_validation(), self._windows.units, request)
         scale = FixedPoint.for_rows(request.rows)
         if part != HISTOGRAMS:
-            sums = self._histograms.leaf_sums(
+            sums = self._windows.training.leaf_sums(
                 self._margins.training,
                 _read(task.structures).trees,
                 unit_weight=request.unit_weight,
                 scale=scale,
             )
             return sums.ravel() if part == LEAVES else sums[:, 0]
-        return self._histograms.histograms(
+        return self._windows.training.histograms(
             self._margins.training,
             self._request(request),
             unit_weight=request.unit_weight,
@@ -221,16 +231,17 @@ class TreeTrainer:
         """Add the trees of a task; False where it continues a state not held here."""
         # The same trees forecast otherwise on the features of another spec.
         wanted, base = (f"{name} {identity_of(task.spec)}" for name in (task.state, task.base))
-        if MarginCache.state_in(state) == wanted:
-            self._load(state)
+        self._state, windows, known = state, self._windows, MarginCache.state_in(state)
+        if known == wanted:
             return True
-        held = self._load(state) if task.base else None
-        if task.base and (held is None or held.state != base):
+        if task.base and known != base:
             return False
-        if held is None:
-            held = MarginCache("", self._training.start(), self._validation.start())
-        self._cached = self._added(held, _read(task.model), wanted)
-        self._cached.save(state)
+        if task.base:
+            held = self._margins
+        else:
+            held = MarginCache("", windows.training.start(), windows.validation.start())
+        windows.margins = self._added(windows, held, _read(task.model), wanted)
+        windows.margins.save(state)
         return True
 
     def _random_trees(self, number: int) -> tuple[Tree, ...]:
@@ -240,37 +251,46 @@ class TreeTrainer:
         return random_trees(self._layout, seed=self._seed, number=number)
 
     @property
+    def _day_sums(self) -> DaySums:
+        found = self._windows.day_sums
+        if found is None:
+            found = DaySums(self._training_rows(), self._layout)
+        return found
+
+    @property
     def _margins(self) -> MarginCache:
-        assert self._cached is not None, "the model was caught up with"
-        return self._cached
+        """How far this bakery is; where this process got it there itself, from memory."""
+        assert self._state is not None, "the model was caught up with"
+        windows, name = self._windows, MarginCache.state_in(self._state)
+        if windows.margins is None or windows.margins.state != name:
+            windows.margins = MarginCache.load(self._state)
+        assert windows.margins is not None, "the model was caught up with"
+        return windows.margins
 
     def _predict_validation(self) -> Floats:
         """Forecast the validation rows, units."""
-        relative = self._validation.relative(self._margins.validation)
-        return self._validation_rows.units_of(relative)
+        return self._windows.predict(self._margins, objective=self._boosting.objective)
+
+    def _learns(self, rows: LearnedRows) -> TreeLearner:
+        return TreeLearner(rows, boosting=self._boosting, device=self._device)
 
     def _request(self, request: SumRequest) -> HistogramRequest:
         return _histogram_request(request.histogram_request, self._layout, self._boosting)
 
-    def _added(self, held: MarginCache, news: Forest, state: str) -> MarginCache:
+    def _added(
+        self, windows: BinnedWindows, held: MarginCache, news: Forest, state: str
+    ) -> MarginCache:
         """Add trees to the margins: on the bins, unless they began elsewhere than in this Glean."""
         try:
             return MarginCache(
                 state,
-                self._histograms.add(held.training, news.trees),
-                self._validation_histograms.add(held.validation, news.trees),
+                windows.training.add(held.training, news.trees),
+                windows.validation.add(held.validation, news.trees),
             )
         except ModelError:
             LOG.debug("trees off the public edges are followed by XGBoost")
             return MarginCache(
                 state,
-                self._training.add(held.training, news),
-                self._validation.add(held.validation, news),
+                self._learns(self._training_rows()).add(held.training, news),
+                self._learns(self._validation_rows()).add(held.validation, news),
             )
-
-    def _load(self, state: ClientState) -> MarginCache | None:
-        """Read how far this bakery is; where this process got it there itself, from memory."""
-        name = MarginCache.state_in(state)
-        if name and (self._cached is None or self._cached.state != name):
-            self._cached = MarginCache.load(state)
-        return self._cached if name else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from glean.demand.binned_windows import Rows
 from glean.demand.error_parts import error_part, error_part_length, training_totals
-from glean.features.matrix import FeatureMatrix
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS, SumRequest
 from glean.federation.workload import weight_trainer
@@ -23,21 +23,24 @@ class WeightTrainer(weight_trainer.WeightTrainer):
 
     Parameters
     ----------
-    training, validation : FeatureMatrix
-        Its rows by window.
+    training, validation : callable
+        Give its rows by window.
     kind : str
         "neural" or "poisson".
     """
 
-    def __init__(self, training: FeatureMatrix, validation: FeatureMatrix, *, kind: str) -> None:
+    def __init__(self, training: Rows, validation: Rows, *, kind: str) -> None:
         super().__init__()
         self._training = training
         self._validation = validation
         self._kind = kind
+        self._totals: tuple[int, float] | None = None
 
     def totals(self) -> tuple[int, float]:
         """Give the number of rows to learn from and the sum of their weights."""
-        return training_totals(self._training)
+        if self._totals is None:
+            self._totals = training_totals(self._training())
+        return self._totals
 
     def read(self, content: bytes) -> Weights:
         """Read a file of weights."""
@@ -46,12 +49,12 @@ class WeightTrainer(weight_trainer.WeightTrainer):
     def fit(self, weights: Weights, *, learning_rate: float, seed: int) -> Weights:
         """Train weights further on the training rows for one round."""
         return fit_round(
-            self._kind, weights, self._training, learning_rate=learning_rate, seed=seed
+            self._kind, weights, self._training(), learning_rate=learning_rate, seed=seed
         )
 
     def score(self, weights: Weights) -> ErrorSums:
         """Sum the errors of weights over the validation rows."""
-        return ErrorSums.of(self._validation.units, self._predict_validation(weights))
+        return ErrorSums.of(self._validation().units, self._predict_validation(weights))
 
     def length(self, part: str, task: SumTask, request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
@@ -73,10 +76,10 @@ class WeightTrainer(weight_trainer.WeightTrainer):
         if part in (WEIGHTS, WEIGHT_STEPS):
             return super().contribute(part, task, request, weight=weight, seed=seed, days=days)
         return error_part(
-            part, self._predict_validation(self.weights), self._validation.units, request
+            part, self._predict_validation(self.weights), self._validation().units, request
         )
 
     def _predict_validation(self, weights: Weights) -> Floats:
         """Forecast the validation rows, units."""
-        relative = predict_weights(self._kind, weights, self._validation.x)
-        return self._validation.units_of(relative)
+        rows = self._validation()
+        return rows.units_of(predict_weights(self._kind, weights, rows.x))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cached_property, lru_cache, partial
 
 from glean.features.definition import FeatureDefinition
 from glean.features.matrix import FeatureMatrix, build_features
+from glean.memory_limit import Kept
 from glean.node_settings import NodeSettings
 from glean.sales.partitions import BakerySales, bakery_of_node
 from glean.sales.stock_outs import with_demand
@@ -14,8 +17,8 @@ from glean.sales.windows import MIN_TRADING_DAYS, Windows, windows_of
 from glean.settings import RunSettings
 
 CACHED_BAKERIES = 10_000
-"""Bakeries whose rows one process keeps; in a simulation it plays many of them, each in every
-exchange, and making one anew takes longer than all else in it."""
+"""Bakeries that one process remembers; in a simulation it plays many of them, each in every
+exchange. How much of their rows it keeps, the limit of its memory says."""
 
 
 class BakeryRows:
@@ -27,6 +30,8 @@ class BakeryRows:
         The node that plays it.
     sales : BakerySales
         Its sales, already cut if it plays a newcomer.
+    again : callable, optional
+        Makes the same sales again, so that they need not be kept.
     windows : Windows
         Its windows.
     settings : RunSettings
@@ -34,24 +39,40 @@ class BakeryRows:
     """
 
     def __init__(
-        self, node: NodeSettings, sales: BakerySales, windows: Windows, settings: RunSettings
+        self,
+        node: NodeSettings,
+        sales: BakerySales,
+        windows: Windows,
+        settings: RunSettings,
+        *,
+        again: Callable[[], BakerySales] | None = None,
     ) -> None:
         self.node = node
-        self.sales = sales
         self.windows = windows
         self.settings = settings
-        self._features: dict[str, FeatureMatrix] = {}
-        self._training: dict[str, FeatureMatrix] = {}
-        self._validation: dict[str, FeatureMatrix] = {}
+        self.name = sales.name
+        self._again = again
+        self._own_sales = None if again else sales
+        self._sales = Kept[BakerySales]()
+        self._features: defaultdict[str, Kept[FeatureMatrix]] = defaultdict(Kept)
+        self._training: defaultdict[str, Kept[FeatureMatrix]] = defaultdict(Kept)
+        self._validation: defaultdict[str, Kept[FeatureMatrix]] = defaultdict(Kept)
+        if again:
+            self._sales.get(lambda: sales)
+
+    @property
+    def sales(self) -> BakerySales:
+        """Its sales."""
+        if self._again is None:
+            assert self._own_sales is not None, "what can't be made again is kept"
+            return self._own_sales
+        return self._sales.get(self._again)
 
     def features(self, definition: FeatureDefinition) -> FeatureMatrix:
-        """All rows of the bakery, made once."""
-        key = definition.identity
-        if key not in self._features:
-            self._features[key] = build_features(
-                self._demand_table(), definition, region=self.sales.region
-            )
-        return self._features[key]
+        """All rows of the bakery."""
+        return self._features[definition.identity].get(
+            lambda: build_features(self._demand_table(), definition, region=self.sales.region)
+        )
 
     def _demand_table(self) -> SalesTable:
         """Sales, or an estimate of what was asked for where a product sold out."""
@@ -59,22 +80,18 @@ class BakeryRows:
         return self.sales.table if as_sold else with_demand(self.sales.table)
 
     def training(self, definition: FeatureDefinition) -> FeatureMatrix:
-        """Rows to learn from, made once."""
-        key = definition.identity
-        if key not in self._training:
-            features = self.features(definition)
-            training = features.between(end=self.windows.validation_start)
-            self._training[key] = training.without_outliers()
-        return self._training[key]
+        """Rows to learn from."""
+        end = self.windows.validation_start
+        return self._training[definition.identity].get(
+            lambda: self.features(definition).learned_between(end=end)
+        )
 
     def validation(self, definition: FeatureDefinition) -> FeatureMatrix:
-        """Rows to choose by, made once."""
-        key = definition.identity
-        if key not in self._validation:
-            start, end = self.windows.validation_start, self.windows.test_start
-            validation = self.features(definition).between(start, end)
-            self._validation[key] = validation.without_outliers()
-        return self._validation[key]
+        """Rows to choose by."""
+        window = self.windows.validation_start, self.windows.test_start
+        return self._validation[definition.identity].get(
+            lambda: self.features(definition).learned_between(*window)
+        )
 
     def test(self, definition: FeatureDefinition) -> FeatureMatrix:
         """Rows to be judged by, once, at the end."""
@@ -121,8 +138,21 @@ def open_bakery_rows(
     sales = bakery_of_node(node, settings.table)
     if sales is None:
         return None
-    windows = windows_of(sales.table, settings.windows)
     if newcomer:
-        sales = sales.since(windows.test_start, days=settings.rounds.newcomer_days)
-        windows = windows_of(sales.table, settings.windows)
-    return BakeryRows(node, sales, windows, settings)
+        sales = _as_newcomer(sales, settings)
+    # A file may have other rows the next time: what was read from one is kept.
+    made = not (node.sales or settings.table.sales)
+    again = partial(_sales_again, node, settings, newcomer=newcomer) if made else None
+    windows = windows_of(sales.table, settings.windows)
+    return BakeryRows(node, sales, windows, settings, again=again)
+
+
+def _sales_again(node: NodeSettings, settings: RunSettings, *, newcomer: bool) -> BakerySales:
+    sales = bakery_of_node(node, settings.table)
+    assert sales is not None, "it was made before"
+    return _as_newcomer(sales, settings) if newcomer else sales
+
+
+def _as_newcomer(sales: BakerySales, settings: RunSettings) -> BakerySales:
+    start = windows_of(sales.table, settings.windows).test_start
+    return sales.since(start, days=settings.rounds.newcomer_days)

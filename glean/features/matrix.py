@@ -21,6 +21,9 @@ Days = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Columns = dict[str, Floats]
 
+KEY_BYTES = 60
+"""About what a row's date and two short names take."""
+
 ORDINARY_DAY = {
     "holiday": 0.0,
     "days_to_holiday": float(HOLIDAY_REACH_DAYS),
@@ -66,6 +69,13 @@ class FeatureMatrix:
     keys: pd.DataFrame
     definition: FeatureDefinition
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory; of the keys about, as pandas takes long to count."""
+        arrays = (self.x, self.y, self.level, self.mean_28, self.model_share, self.weight)
+        numbers = sum(array.nbytes for array in (*arrays, self.units))
+        return numbers + len(self) * KEY_BYTES
+
     def rows(self, mask: NDArray[np.bool_]) -> FeatureMatrix:
         """Keep the rows where `mask`, shape (rows,), is true."""
         return replace(
@@ -84,24 +94,30 @@ class FeatureMatrix:
         self, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
     ) -> FeatureMatrix:
         """Keep the days from `start` up to the day before `end`."""
+        return self.rows(self._inside(start, end))
+
+    def units_of(self, relative: NDArray[np.floating]) -> Floats:
+        """Turn what a model says of the rows, shape (rows,), into units; never below zero."""
+        return units_of(relative, level=self.level, model_share=self.model_share)
+
+    def without_outliers(self) -> FeatureMatrix:
+        """Keep the days that were sold and aren't outliers."""
+        return self.rows(np.isfinite(self.y))
+
+    def learned_between(
+        self, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
+    ) -> FeatureMatrix:
+        """Keep those of `between` that are in `without_outliers`."""
+        return self.rows(self._inside(start, end) & np.isfinite(self.y))
+
+    def _inside(self, start: pd.Timestamp | None, end: pd.Timestamp | None) -> Flags:
         dates = self.keys["date"]
         mask = np.ones(len(dates), dtype=bool)
         if start is not None:
             mask &= (dates >= start).to_numpy()
         if end is not None:
             mask &= (dates < end).to_numpy()
-        return self.rows(mask)
-
-    def units_of(self, relative: NDArray[np.floating]) -> Floats:
-        """Turn what a model says of the rows, shape (rows,), into units; never below zero."""
-        found = np.maximum(relative.astype(np.float64), 0.0)
-        less = self.model_share < 1.0
-        found[less] **= self.model_share[less]
-        return np.asarray(found * self.level)
-
-    def without_outliers(self) -> FeatureMatrix:
-        """Keep the days that were sold and aren't outliers."""
-        return self.rows(np.isfinite(self.y))
+        return mask
 
     def column(self, name: str) -> Singles:
         """One column by name, shape (rows,)."""
@@ -119,9 +135,19 @@ class FeatureMatrix:
         return len(self.level)
 
 
+def units_of(relative: NDArray[np.floating], *, level: Floats, model_share: Floats) -> Floats:
+    """Turn what a model says of rows into units; all arrays of shape (rows,)."""
+    found = np.maximum(relative.astype(np.float64), 0.0)
+    less = model_share < 1.0
+    found[less] **= model_share[less]
+    return np.asarray(found * level)
+
+
 def stack(matrices: list[FeatureMatrix]) -> FeatureMatrix:
     """Put the rows of several bakeries under each other (same definition)."""
     first = matrices[0]
+    if len(matrices) == 1:
+        return first
     assert all(m.definition == first.definition for m in matrices), "definitions differ"
     return FeatureMatrix(
         x=np.concatenate([m.x for m in matrices]),
@@ -150,6 +176,9 @@ def build_features(
     region : str
         Region of the public holidays, like "DE-SH"; "" takes only the table's own column.
     """
+    names = table.rows["bakery"]
+    if names.eq(names.iloc[0]).all():
+        return _bakery_matrix(SalesTable(table.rows.reset_index(drop=True)), definition, region)
     parts = [
         _bakery_matrix(SalesTable(rows.reset_index(drop=True)), definition, region)
         for _, rows in table.rows.groupby("bakery", sort=True)

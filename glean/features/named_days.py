@@ -84,10 +84,15 @@ def named_days(dates: pd.DatetimeIndex, region: str) -> NamedDays:
     """
     reach = pd.Timedelta(days=1)
     holidays = holiday_names(region, dates.min() - reach, dates.max() + reach) if region else {}
-    days, place = np.unique(dates, return_inverse=True)
-    found = [_named(pd.Timestamp(day), holidays) for day in days]
+    years = range(dates.min().year, dates.max().year + 1)
+    # Few days have a name, and pandas takes long for each that is asked about.
+    special = {pd.Timestamp(year, *date) for year in years for date in LAST_DAYS_OF_YEAR}
+    special |= {day for holiday in holidays for day in (holiday, holiday - reach)}
+    place = pd.DatetimeIndex([pd.NaT, *sorted(special)]).get_indexer(dates)
+    found = [("", NO_NAME), *(_named(day, holidays) for day in sorted(special))]
     names = np.array([name for name, _ in found], dtype=object)
     powers = np.array([(kind.comes_back, kind.model_share) for _, kind in found])
+    place = np.maximum(place, 0)
     return NamedDays(names[place], *powers[place].T)
 
 

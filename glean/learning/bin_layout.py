@@ -104,6 +104,14 @@ class BinLayout:
             found[:, column] = np.where(np.isnan(values), len(edges) + 1, bins)
         return found
 
+    def on_edges(self, bins: Bytes) -> Singles:
+        """Give `in_bins` of the matrix that `binned` had these bins from, shape (rows, columns)."""
+        found = np.empty(bins.shape, dtype=np.float32)
+        for column, edges in enumerate(self.edges):
+            places = np.concatenate([edges[:1] - 1, edges, np.array([np.nan], dtype=np.float32)])
+            found[:, column] = places[bins[:, column]]
+        return found
+
     def thresholds(self, columns: Indices, edges: Indices) -> Singles:
         """Values at which edges lie; rows below go left.
 

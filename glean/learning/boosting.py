@@ -20,7 +20,13 @@ from glean.errors import SettingsError
 from glean.features.matrix import FeatureMatrix
 from glean.learning.booster import inverse_link, load_booster, start_margin
 from glean.learning.forest import Forest
-from glean.learning.xgboost_input import DEVICES, check_names, parameters, training_matrix
+from glean.learning.xgboost_input import (
+    DEVICES,
+    LearnedRows,
+    check_names,
+    parameters,
+    training_matrix,
+)
 from glean.learning.xgboost_library import load_xgboost
 from glean.settings import BoostingSettings
 
@@ -49,7 +55,7 @@ class TreeLearner:
 
     Parameters
     ----------
-    features : FeatureMatrix
+    features : LearnedRows
         Rows with NaN `y` are days still to come: they are forecast and teach nothing.
     boosting : BoostingSettings
         How trees are grown.
@@ -68,11 +74,11 @@ class TreeLearner:
     """
 
     def __init__(
-        self, features: FeatureMatrix, *, boosting: BoostingSettings, device: str = "cpu"
+        self, features: LearnedRows, *, boosting: BoostingSettings, device: str = "cpu"
     ) -> None:
         self._boosting = boosting
         self._device = device
-        self._rows = len(features)
+        self._rows = len(features.y)
         self._features = features
         self._empty = Forest.empty(features.definition, objective=boosting.objective)
         self.device_used = ""
@@ -82,6 +88,12 @@ class TreeLearner:
     def _matrix(self) -> xgboost.DMatrix:
         """The rows as XGBoost wants them to grow trees; a learner that only follows needs none."""
         return training_matrix(self._features, bins=self._boosting.bins)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory; of XGBoost's matrix about: it keeps values, columns and bins."""
+        grows = "_matrix" in vars(self)
+        return self._features.nbytes + (3 * self._features.x.nbytes if grows else 0)
 
     def start(self) -> Singles:
         """Margin of the model without trees, shape (rows,): the level everywhere."""

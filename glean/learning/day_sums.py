@@ -13,7 +13,8 @@ no bound here follows from anybody's rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,9 @@ BITS = 20
 
 UNIT = float(2**BITS)
 
+_ARRAYS = ("y", "sold", "days", "dates", "weight")
+"""What `DaySums` keeps of its rows."""
+
 GRADIENT_SENSITIVITY = DAY_GRADIENT
 """What a day moves the gradient sums of one round by, in L2."""
 
@@ -67,19 +71,44 @@ class DaySums:
         Rows of one bakery; those with NaN `y` add nothing.
     layout : BinLayout
         The public bins.
+    bins : uint8 array of shape (rows, columns), optional
+        Bins of all rows, where they are known already.
     """
 
-    def __init__(self, features: FeatureMatrix, layout: BinLayout) -> None:
+    def __init__(
+        self, features: FeatureMatrix, layout: BinLayout, bins: NDArray[np.uint8] | None = None
+    ) -> None:
         assert features.definition == layout.definition, "the bins are of other columns"
         self._layout = layout
         self._sold = np.isfinite(features.y)
-        rows = features.rows(self._sold)
-        self._bins = layout.binned(rows.x)
-        self._y = rows.y.astype(np.float64)
-        days, dates = pd.factorize(rows.keys["date"])
+        self._bins = self._of_sold(layout.binned(features.x) if bins is None else bins)
+        self._y = features.y[self._sold].astype(np.float64)
+        days, dates = pd.factorize(features.keys["date"][self._sold])
         self._days = days.astype(np.int64)
-        self._dates = [str(date) for date in pd.DatetimeIndex(dates).date]
-        self._weight = _limited(np.minimum(rows.weight, LARGEST_LEVEL) / LARGEST_LEVEL, self._days)
+        self._dates = pd.DatetimeIndex(dates).to_numpy().astype("datetime64[D]")
+        self._weight = _limited(
+            np.minimum(features.weight[self._sold], LARGEST_LEVEL) / LARGEST_LEVEL, self._days
+        )
+
+    @classmethod
+    def of_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], layout: BinLayout, bins: NDArray[np.uint8]
+    ) -> Self:
+        """Take what `arrays` gave, and the bins of all rows."""
+        found = cls.__new__(cls)
+        vars(found).update({f"_{name}": array for name, array in arrays.items()}, _layout=layout)
+        found._bins = found._of_sold(bins)  # noqa: SLF001 - its own
+        return found
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Give the arrays from which all follows, but for the bins."""
+        return {name: vars(self)[f"_{name}"] for name in _ARRAYS}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory; of the bins only what isn't shared with the one who gave them."""
+        own = 0 if self._sold.all() else self._bins.nbytes
+        return own + sum(array.nbytes for array in self.arrays().values())
 
     def hessians(self, trees: Sequence[Tree], *, of: Collection[str] | None = None) -> Whole:
         """Sum the weights of the rows in each leaf.
@@ -140,7 +169,10 @@ class DaySums:
         """Say of each day whether it takes part, shape (days,)."""
         if dates is None:
             return np.ones(len(self._dates), dtype=bool)
-        return np.array([date in dates for date in self._dates], dtype=bool)
+        return np.array([str(date) in dates for date in self._dates], dtype=bool)
+
+    def _of_sold(self, bins: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return bins if self._sold.all() else bins[self._sold]
 
     def _leaves(self, trees: Sequence[Tree]) -> tuple[Whole, int]:
         """Find the leaf of each row, counted over all trees, shape (trees, rows); their number."""

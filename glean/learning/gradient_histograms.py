@@ -7,11 +7,13 @@ integers, ready to be masked and added.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from glean.features.matrix import FeatureMatrix
@@ -23,7 +25,7 @@ from glean.learning.histogram_request import HistogramRequest, TreeRequest
 from glean.learning.kernels import kernels
 from glean.learning.loss import Loss
 from glean.learning.node_partition import NodePartition, drawn_rows
-from glean.learning.row_sample import row_keys
+from glean.learning.stored_bins import StoredBins
 from glean.learning.tree import NO_NODE, Nodes, Tree
 from glean.settings import BoostingSettings
 
@@ -35,7 +37,7 @@ _TREES_AT_ONCE = 32
 """Whose leaves are held in memory at a time."""
 
 
-class GradientHistograms:
+class GradientHistograms(StoredBins):
     """The rows of one bakery (or of all, pooled) as bins, ready to be summed.
 
     Every reply follows from the request alone. What was found for the last request is kept,
@@ -50,6 +52,8 @@ class GradientHistograms:
         The public bins.
     boosting : BoostingSettings
         The loss that gradients are of.
+    names : callable, optional
+        Gives `features.keys` when a sample is drawn for the first time; without it they are kept.
 
     Attributes
     ----------
@@ -58,36 +62,41 @@ class GradientHistograms:
     """
 
     def __init__(
-        self, features: FeatureMatrix, layout: BinLayout, boosting: BoostingSettings
+        self,
+        features: FeatureMatrix,
+        layout: BinLayout,
+        boosting: BoostingSettings,
+        *,
+        names: Callable[[], pd.DataFrame] | None = None,
     ) -> None:
-        assert features.definition == layout.definition, "the bins are of other columns"
-        self._layout = layout
+        super().__init__(features, layout, names)
         self._boosting = boosting
-        self._features = features
-        self._bins = layout.binned(features.x)
-        sold = np.isfinite(features.y)
-        self._y = np.where(sold, features.y, np.float32(0.0))
-        self._weight = np.where(sold, features.weight, 0.0)
-        self.sold_rows = int(sold.sum())
         self._gradients: _Gradients | None = None
         self._partitions: list[NodePartition] = []
+
+    @classmethod
+    def restored(
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        layout: BinLayout,
+        boosting: BoostingSettings,
+        *,
+        names: Callable[[], pd.DataFrame],
+    ) -> Self:
+        """Take what `arrays` gave; what was found for the last request is found again."""
+        begun: dict[str, object] = {"_boosting": boosting, "_gradients": None, "_partitions": []}
+        return cls.of_arrays(arrays, layout, names, **begun)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory, with what was found for the last request."""
+        kept = self._gradients
+        beside = 0 if kept is None else kept.rounded.nbytes + len(kept.margin)
+        return super().nbytes + beside + sum(each.rows.nbytes for each in self._partitions)
 
     @cached_property
     def _loss(self) -> Loss:
         return Loss.of(self._boosting)
-
-    @cached_property
-    def _keys(self) -> NDArray[np.uint64]:
-        return row_keys(self._features.keys)
-
-    @cached_property
-    def _columns(self) -> NDArray[np.uint8]:
-        """The bins once more, column by column: a split looks at one, which fits into a cache."""
-        return np.asfortranarray(self._bins)
-
-    @cached_property
-    def _weighs(self) -> NDArray[np.bool_]:
-        return self._weight > 0.0
 
     @property
     def total_weight(self) -> float:
@@ -215,8 +224,8 @@ class GradientHistograms:
         """Find the leaf of each row, shape (trees, rows), some trees at a time."""
         for first in range(0, len(nodes.roots), _TREES_AT_ONCE):
             roots = nodes.roots[first : first + _TREES_AT_ONCE]
-            leaves = np.empty((len(roots), len(self._bins)), dtype=np.uint32)
-            kernels().find_leaves(self._bins, roots, nodes.depth, nodes.splits, leaves)
+            leaves = np.empty((len(roots), len(self.bins)), dtype=np.uint32)
+            kernels().find_leaves(self.bins, roots, nodes.depth, nodes.splits, leaves)
             yield leaves
 
     def _rounded(self, margin: Singles, unit_weight: float, scale: FixedPoint) -> Whole:
@@ -245,7 +254,7 @@ class GradientHistograms:
         bounds = partition.begin[tree.wanted], partition.end[tree.wanted]
         at = tree.places(self._layout)
         kernels().sum_by_bin(
-            self._bins, gradients, partition.rows, *bounds, at.columns, at.starts, part
+            self.bins, gradients, partition.rows, *bounds, at.columns, at.starts, part
         )
 
 

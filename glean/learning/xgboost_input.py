@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glean.errors import SettingsError
 from glean.features.bins import in_bins
-from glean.features.matrix import FeatureMatrix
+from glean.features.definition import FeatureDefinition
 from glean.learning.model_file import FORBIDDEN_IN_NAMES
 from glean.learning.xgboost_library import load_xgboost
 from glean.settings import BoostingSettings
@@ -21,6 +22,30 @@ DEVICES = {"cpu": "cpu", "gpu": "cuda"}
 """Glean's names of devices and XGBoost's; AMD's build of it calls its GPUs "cuda" too."""
 
 _MOST_BINS = 512
+
+
+class LearnedRows(Protocol):
+    """What XGBoost needs of rows; a `FeatureMatrix` has it."""
+
+    @property
+    def x(self) -> NDArray[np.float32]:
+        """Columns, shape (rows, columns); NaN where not known."""
+
+    @property
+    def y(self) -> NDArray[np.float32]:
+        """Units by level, shape (rows,); NaN where nothing is to be learned."""
+
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """Weight of each row, shape (rows,)."""
+
+    @property
+    def definition(self) -> FeatureDefinition:
+        """What the columns are."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -38,7 +63,7 @@ def check_names(names: Iterable[str]) -> None:
             )
 
 
-def training_matrix(features: FeatureMatrix, *, bins: int) -> xgboost.DMatrix:
+def training_matrix(features: LearnedRows, *, bins: int) -> xgboost.DMatrix:
     """Hand the rows to XGBoost, on the public bins, so that trees split at public edges only.
 
     Weights have mean 1, so that penalties count rows, not units.

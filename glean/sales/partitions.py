@@ -22,6 +22,9 @@ from glean.sales.synthetic.bakeries import synthetic_bakery
 from glean.sales.table import SalesTable
 from glean.settings import TableSettings
 
+CELL_BYTES = 12
+"""About what a cell takes: eight where it is a number, more where it is a name."""
+
 
 @dataclass(frozen=True)
 class BakerySales:
@@ -46,6 +49,11 @@ class BakerySales:
     region: str
     expected: NDArray[np.float64] | None
     own_table: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory, about, as pandas takes long to count."""
+        return self.table.rows.size * CELL_BYTES
 
     def since(self, start: pd.Timestamp, *, days: int) -> BakerySales:
         """Forget all rows more than `days` days before `start` (to play a newcomer).

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from glean.sales.outlier_days import usual_of_outliers
+from glean.sales.outlier_days import series_of, usual_of_outliers
 from glean.sales.table import SalesTable
 
 Floats = NDArray[np.float64]
@@ -60,8 +60,9 @@ def with_demand(table: SalesTable) -> SalesTable:
     units = rows["units"].to_numpy(dtype=np.float64).copy()
     weekday = rows["date"].dt.day_of_week.to_numpy()
     counting = np.isnan(usual_of_outliers(rows))
-    groups = rows.groupby(["bakery", "product"], sort=False).indices
-    for places in groups.values():
+    series = series_of(rows)
+    order = np.argsort(series, kind="stable")
+    for places in np.split(order, np.flatnonzero(np.diff(series[order])) + 1):
         if censored[places].any():
             units[places] = _filled(
                 units[places], censored[places], counting[places], weekday[places]
@@ -79,16 +80,18 @@ def _filled(
     filled: list[float] = units.tolist()
     past: list[deque[float]] = [deque(maxlen=WEEKS) for _ in range(7)]
     squares: deque[float] = deque(maxlen=RECENT_DAYS)
-    known = np.flatnonzero(np.isfinite(units)).tolist()
-    for day in known:
-        demand, same = filled[day], past[weekday[day]]
+    known = np.flatnonzero(np.isfinite(units))
+    # Lists, as a loop takes long to look at arrays.
+    columns = (of[known].tolist() for of in (weekday, censored, counting))
+    for day, of_week, short, counts in zip(known.tolist(), *columns, strict=True):
+        demand, same = filled[day], past[of_week]
         if len(same) >= FEWEST_WEEKS:
             usual = sum(same) / len(same)
-            if censored[day]:
+            if short:
                 demand = filled[day] = _mean_above(demand, usual, usual * _deviation(squares))
-            if usual > 0 and counting[day]:
+            if usual > 0 and counts:
                 squares.append(((demand - usual) / usual) ** 2)
-        if counting[day]:
+        if counts:
             same.append(demand)
     return filled
 

@@ -26,6 +26,8 @@ REFUSED = [
     (("--sales", "none.csv"), "none.csv"),
     (("--bakeries", "0"), "--bakeries"),
     (("--engine", "abacus"), "abacus"),
+    (("--memory", "much"), "--memory: found 'much'; wanted 16M or more, like 512M or 2G"),
+    (("--memory", "1M"), "--memory: found '1M'; wanted 16M or more"),
 ]
 
 
@@ -105,3 +107,12 @@ def test_what_every_bakery_would_refuse_is_refused_at_the_door(
     assert result.exit_code == 2
     assert words in result.stderr
     assert not (elsewhere / "results").exists()
+
+
+def test_memory_that_the_environment_says_wrong_is_refused_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GLEAN_MEMORY", "2TB")
+    result = glean("simulate", "--engine", "inprocess")
+    assert result.exit_code == 2
+    assert "GLEAN_MEMORY: found '2TB'; wanted 16M or more" in result.stderr

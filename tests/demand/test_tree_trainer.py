@@ -18,6 +18,7 @@ from flwr.app import Message, RecordDict
 from glean.demand.margin_cache import MarginCache
 from glean.demand.tree_trainer import TreeTrainer, _histogram_request
 from glean.errors import ModelError, RefusalError
+from glean.features.matrix import FeatureMatrix
 from glean.federation.coordination.global_model import TreeModel
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import Task
@@ -39,7 +40,17 @@ TRAINING, VALIDATION = random_matrix(80, seed=1), random_matrix(30, seed=2)
 
 
 def work() -> TreeTrainer:
-    return TreeTrainer(TRAINING, VALIDATION, boosting=BOOSTING, device="cpu")
+    return trainer_on(TRAINING)
+
+
+def trainer_on(training: FeatureMatrix, boosting: BoostingSettings = BOOSTING) -> TreeTrainer:
+    return TreeTrainer(
+        lambda: training,
+        lambda: VALIDATION,
+        definition=training.definition,
+        boosting=boosting,
+        device="cpu",
+    )
 
 
 def train(trainer: TreeTrainer, task: Task, record: RecordDict, *, seed: int) -> bytes | None:
@@ -72,9 +83,7 @@ def first_model() -> TreeModel:
 
 def grown(model: TreeModel, seed: int) -> TreeModel:
     """The model after a round in which a stranger's trees were merged, scaled."""
-    stranger = TreeTrainer(
-        random_matrix(50, seed=seed), VALIDATION, boosting=BOOSTING, device="cpu"
-    )
+    stranger = trainer_on(random_matrix(50, seed=seed))
     content = train(stranger, task_of(model, ""), RecordDict(), seed=seed)
     assert content is not None
     trees = Forest.from_bytes(content).scaled(0.37).trees
@@ -114,7 +123,7 @@ def test_what_is_sent_splits_at_public_edges(
     """XGBoost makes up thresholds near a bakery's largest values: they don't leave it."""
     boosting = replace(BOOSTING, objective=objective, min_child_weight=0.5, max_depth=6)
     training = random_matrix(500, seed=8)
-    mine = TreeTrainer(training, VALIDATION, boosting=boosting, device="cpu")
+    mine = trainer_on(training, boosting)
     model = TreeModel.of(Forest.empty(DEFINITION, objective=objective))
     monkeypatch.setattr(TreeLearner, "add", None)  # followed on the bins, from the first tree on
     raw = TreeLearner(training, boosting=boosting)

@@ -83,7 +83,7 @@ class WindowedRows:
     def of(cls, bakery: BakeryRows, definition: FeatureDefinition) -> Self:
         """Take the rows of a bakery of a run."""
         return cls(
-            bakery.sales.name,
+            bakery.name,
             bakery.windows.cohort,
             bakery.training(definition),
             bakery.validation(definition),
@@ -142,7 +142,7 @@ def train_local_model(
 
 
 def _local_seed(bakery: BakeryRows) -> int:
-    return derived_seed(bakery.settings.seed, "local", bakery.sales.name)
+    return derived_seed(bakery.settings.seed, "local", bakery.name)
 
 
 def tables_of_client(bakery: BakeryRows, own: ClientModel) -> dict[str, pd.DataFrame]:
@@ -153,7 +153,7 @@ def tables_of_client(bakery: BakeryRows, own: ClientModel) -> dict[str, pd.DataF
         WindowedRows.of(bakery, own.shared.definition),
         own,
         products=read_products(Path(path)) if path else {},
-        seed=derived_seed(settings.seed, "chance", bakery.sales.name),
+        seed=derived_seed(settings.seed, "chance", bakery.name),
     )
 
 

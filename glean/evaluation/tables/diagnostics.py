@@ -83,7 +83,7 @@ def diagnose(
         if expected is not None:
             shown["best_possible"] = expected
             sums = ErrorSums.of(test.units, expected)
-            truths.append(_truth_row(bakery.sales.name, sums))
+            truths.append(_truth_row(bakery.name, sums))
         days.append(shown)
     return Diagnostics(
         pooled=scores,
@@ -140,7 +140,7 @@ def _pooled_scores(
     return score_methods(
         test,
         {"pooled": forecast},
-        bakery=bakery.sales.name,
+        bakery=bakery.name,
         cohort=bakery.windows.cohort,
         scale=naive_scale(bakery.training(definition), test),
     )

@@ -204,7 +204,7 @@ def _baseline_scores(
 ) -> list[BakeryScore]:
     """Score a bakery's own model, of the same kind as the federation's, and its habit."""
     bakery = bakery_rows_of(NodeSettings(node), settings, newcomer=False)
-    if bakery is not None and bakery.sales.name in newcomers:
+    if bakery is not None and bakery.name in newcomers:
         bakery = bakery_rows_of(NodeSettings(node), settings, newcomer=True)
     assert bakery is not None, "it took part"
     training, test = bakery.training(model.definition), bakery.test(model.definition)
@@ -216,7 +216,7 @@ def _baseline_scores(
     return score_methods(
         test,
         forecasts,
-        bakery=bakery.sales.name,
+        bakery=bakery.name,
         cohort=bakery.windows.cohort,
         scale=naive_scale(training, test),
     )

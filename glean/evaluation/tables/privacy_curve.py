@@ -113,14 +113,14 @@ class _Federation:
         facts = [
             {"knows_season": each.windows.knows_season}
             for each in bakeries
-            if each.sales.name not in newcomers
+            if each.name not in newcomers
         ]
         definition = FeatureDefinition.from_json(workload_of(settings).negotiate(facts, settings))
-        learning = {each.sales.name: each for each in bakeries if each.trains}
+        learning = {each.name: each for each in bakeries if each.trains}
         training = [each.training(definition) for each in learning.values()]
         groups = Groups.of_roster(
             list(learning),
-            [each.sales.name for each in bakeries if not each.trains],
+            [each.name for each in bakeries if not each.trains],
             floor=settings.min_contributors,
         )
         places = {name: place for place, name in enumerate(learning)}
@@ -135,7 +135,7 @@ class _Federation:
         self._counted = [
             _CountedBakery.of(each, definition)
             for each in bakeries
-            if not newcomers or each.sales.name in newcomers
+            if not newcomers or each.name in newcomers
         ]
 
     def evaluate(self, privacy: str, settings: RunSettings) -> dict[str, float]:
@@ -209,7 +209,7 @@ def _federations(
     rows = _rows_of(settings, count, ())
     fraction = settings.rounds.newcomer_fraction or NEWCOMER_FRACTION
     cut = replace(settings.rounds, newcomer_fraction=fraction)
-    names = [each.sales.name for each in rows]
+    names = [each.name for each in rows]
     newcomers = draw_newcomers(names, replace(settings, rounds=cut))
     whole = _Federation(rows, (), settings, client_app)
     if not newcomers:
@@ -223,7 +223,7 @@ def _rows_of(settings: RunSettings, count: int, newcomers: Sequence[str]) -> lis
     whole = [bakery_rows_of(node, settings) for node in nodes]
     found = [
         bakery_rows_of(each.node, settings, newcomer=True)
-        if each is not None and each.sales.name in newcomers
+        if each is not None and each.name in newcomers
         else each
         for each in whole
     ]

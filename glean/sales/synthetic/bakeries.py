@@ -6,10 +6,12 @@ machine and whatever the number of bakeries: each has random streams of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from glean.errors import SettingsError
 from glean.sales.synthetic import parameters
@@ -118,13 +120,15 @@ def synthetic_table(bakeries: int = 5, *, scenario: str = "related") -> SalesTab
 
 def _keys_and_calendar(
     traits: Traits, around: Surroundings, flat: _Flattened
-) -> dict[str, np.ndarray | list[str]]:
+) -> dict[str, np.ndarray | ExtensionArray]:
     """Columns that don't depend on what was sold."""
     count = len(traits.products)
     return {
         "date": np.tile(around.dates[flat.is_open], count),
-        "bakery": [traits.name] * (flat.days * count),
-        "product": np.repeat([product.name for product in traits.products], flat.days),
+        "bakery": _texts([traits.name], np.zeros(flat.days * count, dtype=np.int64)),
+        "product": _texts(
+            [product.name for product in traits.products], np.repeat(np.arange(count), flat.days)
+        ),
         "holiday": flat.calendar(around.holiday, count),
         "school_holiday": flat.calendar(around.school_holiday, count),
         "temperature_c": flat.calendar(around.temperature_c, count),
@@ -161,5 +165,13 @@ class _Flattened:
         return np.tile(values[self.is_open], products)
 
 
-def _clock(minutes: np.ndarray) -> list[str]:
-    return [f"{int(m) // 60:02d}:{int(m) % 60:02d}" if m >= 0 else "" for m in minutes]
+def _clock(minutes: np.ndarray) -> ExtensionArray:
+    known, places = np.unique(minutes, return_inverse=True)
+    return _texts(
+        [f"{int(m) // 60:02d}:{int(m) % 60:02d}" if m >= 0 else "" for m in known], places
+    )
+
+
+def _texts(of: Sequence[str], places: np.ndarray) -> ExtensionArray:
+    """Make a column of few texts that come back often."""
+    return pd.array(of, dtype="str").take(places)

@@ -270,7 +270,7 @@ def test_a_bakery_whose_training_runs_away_takes_no_step(caplog: pytest.LogCaptu
         participants=b"",
         cohort=b"",
     )
-    trainer = WeightTrainer(features, features, kind="neural")
+    trainer = WeightTrainer(lambda: features, lambda: features, kind="neural")
     steps = trainer.contribute(WEIGHT_STEPS, task, SumRequest(rows=300), weight=1.0, seed=0)
     assert not steps.any()
     assert "smaller learning-rate" in caplog.text
