@@ -5,6 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+ALL := .venv/.installed-all
 
 .PHONY: run test test-all serve lint types bench bench-quick data clean
 
@@ -15,7 +16,7 @@ run: $(STAMP)
 serve: $(STAMP)
 	$(BIN)/glean serve --init
 
-test: $(STAMP)
+test: $(ALL)
 	@$(BIN)/glean setup
 	$(BIN)/pytest -n auto -m 'not slow and not long' --durations=15
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'slow and not long' --durations=15
@@ -25,18 +26,18 @@ test-all: test
 	$(BIN)/python -m benchmarks.merge
 	$(BIN)/python -m benchmarks.many_bakeries
 
-lint: $(STAMP)
+lint: $(ALL)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive glean
 
-types: $(STAMP)
+types: $(ALL)
 	$(BIN)/mypy
 
-bench: $(STAMP)
+bench: $(ALL)
 	$(BIN)/python -m benchmarks
 
-bench-quick: $(STAMP)
+bench-quick: $(ALL)
 	$(BIN)/python -m benchmarks.quick
 
 data: $(STAMP)
@@ -54,3 +55,8 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
+
+# With PyTorch, which only the workload of pictures needs, and which is large.
+$(ALL): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,images]'
+	@touch $(ALL)

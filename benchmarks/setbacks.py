@@ -148,7 +148,7 @@ def _of_seeds(
             scratch, **changes, seed=str(seed), validation_days=args.validation_days
         )
         runs.append(measure(settings, args.bakeries or JOBS[name].bakeries, scratch / str(seed)))
-    return worst(runs), settings.rounds.kind.chance_setback
+    return worst(runs), settings.chance_setback
 
 
 if __name__ == "__main__":

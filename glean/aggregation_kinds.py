@@ -85,6 +85,10 @@ class AggregationKind:
         Whether some clients propose structures of trees, without leaf values.
     one_boosting_step : bool
         Whether the trees of a round are grown on the same margins.
+    proximal : bool
+        Whether clients are held to the average while they learn.
+    server_optimizer : str
+        What the mean of weights goes through at the server; "" where it is the next model.
     has_state : bool
         Whether its strategy has a state of its own, never empty, which checkpoints keep.
     squared_error_only : bool
@@ -116,6 +120,8 @@ class AggregationKind:
     leaves_are_sums: bool = False
     proposals: bool = False
     one_boosting_step: bool = False
+    proximal: bool = False
+    server_optimizer: str = ""
     has_state: bool = False
     squared_error_only: bool = False
     parts: tuple[str, ...] = ()
@@ -173,6 +179,53 @@ KINDS: tuple[AggregationKind, ...] = (
         "weights",
         "glean.federation.server.fedavg:FedAvgStrategy",
         cpu_only=True,
+        parts=("weights", "weight steps"),
+        grouped=True,
+        chance_setback=0.3,
+        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
+    ),
+    AggregationKind(
+        "fedprox",
+        "weights",
+        "glean.federation.server.fedavg:FedAvgStrategy",
+        cpu_only=True,
+        proximal=True,
+        parts=("weights", "weight steps"),
+        grouped=True,
+        chance_setback=0.3,
+        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
+    ),
+    AggregationKind(
+        "fedadam",
+        "weights",
+        "glean.federation.server.server_optimizer:ServerOptimizerStrategy",
+        cpu_only=True,
+        has_state=True,
+        server_optimizer="adam",
+        parts=("weights", "weight steps"),
+        grouped=True,
+        chance_setback=0.3,
+        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
+    ),
+    AggregationKind(
+        "fedyogi",
+        "weights",
+        "glean.federation.server.server_optimizer:ServerOptimizerStrategy",
+        cpu_only=True,
+        has_state=True,
+        server_optimizer="yogi",
+        parts=("weights", "weight steps"),
+        grouped=True,
+        chance_setback=0.3,
+        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
+    ),
+    AggregationKind(
+        "fedavgm",
+        "weights",
+        "glean.federation.server.server_optimizer:ServerOptimizerStrategy",
+        cpu_only=True,
+        has_state=True,
+        server_optimizer="momentum",
         parts=("weights", "weight steps"),
         grouped=True,
         chance_setback=0.3,

@@ -38,6 +38,7 @@ class ClassificationSums(MetricSums):
 
     COLUMNS: ClassVar[tuple[str, ...]] = ("log_loss", "accuracy")
     UNIT_POWERS: ClassVar[tuple[int, ...]] = (0, 0, 0)
+    LEAST_SCALE: ClassVar[float] = 1.0
 
     log_losses: float = 0.0
     hits: float = 0.0

@@ -33,11 +33,15 @@ class MetricSums:
         units, 2 for one of squares.
     SIGNED : frozenset of str
         Fields that may be negative.
+    LEAST_SCALE : float
+        What a change of the primary metric is relative to where the metric itself is smaller: a
+        loss that can come near zero is many times as large after a round by chance.
     """
 
     COLUMNS: ClassVar[tuple[str, ...]]
     UNIT_POWERS: ClassVar[tuple[int, ...]]
     SIGNED: ClassVar[frozenset[str]] = frozenset()
+    LEAST_SCALE: ClassVar[float] = 0.0
 
     rows: float = 0.0
 

@@ -13,9 +13,9 @@ NODE_CONFIG = "bakery.toml"
 """The node config in the home of a bakery that has joined."""
 
 NODE_KEYS = (
-    "sales", "bakery", "home", "signing-key", "members", "key-log", "privacy", "min-contributors",
-    "share-scores", "trusted-members", "epsilon-total", "model-key", "partition-id",
-    "num-partitions",
+    "sales", "images", "bakery", "home", "signing-key", "members", "key-log", "privacy",
+    "min-contributors", "share-scores", "trusted-members", "epsilon-total", "model-key",
+    "partition-id", "num-partitions",
 )  # fmt: skip
 """Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
 
@@ -34,7 +34,8 @@ _FLOWERS_KEYS = {"partition": "partition-id", "partitions": "num-partitions"}
 
 def is_deployed(node_config: Mapping[str, ConfigValue]) -> bool:
     """Whether a node is a bakery's own, and not one of a simulation; for any node config."""
-    return bool(node_config.get("sales")) or "partition-id" not in node_config
+    own = node_config.get("sales") or node_config.get("images")
+    return bool(own) or "partition-id" not in node_config
 
 
 @hashed_once
@@ -50,6 +51,8 @@ class NodeSettings:
         How many nodes the simulation has; 0 where it isn't told.
     sales : str
         Path of the bakery's own table; "" in a simulation.
+    images : str
+        Path of the client's own pictures, for the workload of pictures; "" for none.
     bakery : str
         Its name in the federation; "" takes the table's.
     home : str
@@ -81,6 +84,7 @@ class NodeSettings:
     partition: int = 0
     partitions: int = 0
     sales: str = ""
+    images: str = ""
     bakery: str = ""
     home: str = ""
     signing_key: str = ""
@@ -120,9 +124,16 @@ class NodeSettings:
                     f"node config {key}: found {value!r}; wanted {TYPE_WORDS[kind]}"
                 )
             found[item.name] = value
-        if not config.get("sales") and "partition-id" not in config:
+        if not (config.get("sales") or config.get("images") or "partition-id" in config):
             raise SettingsError(
-                "node config: found no table; wanted sales='/path/of/the/bakery/sales.csv'"
+                "node config: found no table; wanted sales='/path/of/the/bakery/sales.csv', or "
+                "images='/path/of/the/pictures' and bakery='its name' where pictures are learned "
+                "from"
+            )
+        if config.get("images") and not config.get("bakery"):
+            raise SettingsError(
+                "node config bakery: found none with images; wanted the client's name in the "
+                "federation"
             )
         if found["partition"] < 0:
             raise SettingsError(

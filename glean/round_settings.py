@@ -20,6 +20,9 @@ class RoundSettings:
     fedavg_model: str = choice("neural", ("neural", "poisson"), _("what fedavg averages"))
     num_server_rounds: int = number(20, 1, 10_000, _("rounds of the federation"))
     learning_rate: float = number(0.0, 0.0, 1.0, _("step size; 0: by the rule in the README"))
+    server_learning_rate: float = number(
+        0.0, 0.0, 10.0, _("step size of fedadam, fedyogi and fedavgm; 0: their own")
+    )
     early_stopping_rounds: int = number(0, 0, 10_000, _("rounds without progress; 0: off"))
     fraction_train: float = number(
         1.0, 0.001, 1.0, _("share of the bakeries that train in a round")

@@ -15,7 +15,9 @@ from typing import Any, Self
 from glean.aggregation_kinds import AUTO, automatic
 from glean.boosting_settings import BoostingSettings
 from glean.errors import SettingsError
+from glean.image_settings import ImageSettings
 from glean.languages.catalogues import translatable as _
+from glean.local_training_settings import LocalTrainingSettings
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
 from glean.noise_settings import AUTOMATIC, NoiseSettings, noise_problems, resolved_privacy
 from glean.round_settings import RoundSettings, floor_problems
@@ -30,6 +32,7 @@ from glean.setting_fields import (
     plain,
     unknown_key,
 )
+from glean.table_settings import TableSettings, WindowSettings
 from glean.workloads import DEFAULT_WORKLOAD, WORKLOADS
 
 __all__ = [
@@ -48,39 +51,14 @@ DEVICE_VARIABLE = "GLEAN_DEVICE"
 """Set by a cluster's job with GPUs, for a run whose `device` is "auto"."""
 
 
-@dataclass(frozen=True)
-class WindowSettings:
-    """Which days are for training, which for choosing, which for the final test."""
-
-    horizon_days: int = number(1, 1, 28, _("days between the last known sale and the forecast day"))
-    test_days: int = number(56, 1, 3650, _("length of the test window when test-start is empty"))
-    test_start: str = plain("", _("first day of the test window, like 2019-07-01"))
-    validation_days: int = number(28, 1, 3650, _("longest validation window"))
-
-
-@dataclass(frozen=True)
-class TableSettings:
-    """Which sales table is read, and how."""
-
-    sales: str = plain("", _("absolute path of a sales table; empty: the synthetic bakeries"))
-    scenario: str = choice(
-        "related", ("related", "unrelated"), _("which synthetic bakeries, where sales is empty")
-    )
-    covariates: str = plain("", _("further numeric columns for the model, separated by commas"))
-    units_label: str = plain("units", _("what the column units counts, for tables and pictures"))
-    holiday_region: str = plain("", _("country or region of the public holidays, like DE-SH"))
-    products: str = plain("", _("absolute path of a product list with prices, costs, weights"))
-    stock_outs: str = choice(
-        "censored", ("censored", "as-sold"), _("what a sold-out day's sales are taken for")
-    )
-
-
 _GROUPS: dict[str, type] = {
     "rounds": RoundSettings,
     "boosting": BoostingSettings,
     "windows": WindowSettings,
     "table": TableSettings,
     "noise": NoiseSettings,
+    "local_training": LocalTrainingSettings,
+    "image": ImageSettings,
 }
 
 
@@ -97,9 +75,11 @@ class RunSettings:
 
     rounds: RoundSettings = field(default_factory=RoundSettings)
     boosting: BoostingSettings = field(default_factory=BoostingSettings)
-    windows: WindowSettings = WindowSettings()
-    table: TableSettings = TableSettings()
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    table: TableSettings = field(default_factory=TableSettings)
     noise: NoiseSettings = field(default_factory=NoiseSettings)
+    local_training: LocalTrainingSettings = field(default_factory=LocalTrainingSettings)
+    image: ImageSettings = field(default_factory=ImageSettings)
     workload: str = choice(DEFAULT_WORKLOAD, lambda: (*WORKLOADS,), _("what is learned from what"))
     seed: int = number(42, 0, 2**31 - 1, _("seed of everything that is drawn"))
     baselines: bool = plain(True, _("also score local, pooled and the habits"))
@@ -166,13 +146,14 @@ class RunSettings:
 
     def _for_workload(self) -> Self:
         """Take an aggregation that the workload's model can be trained by, by name."""
-        name = self.rounds.aggregation
-        aggregations = WORKLOADS[self.workload].aggregations
-        if aggregations and name not in aggregations:
-            name = aggregations[0]
+        name, row = self.rounds.aggregation, WORKLOADS[self.workload]
+        if row.aggregations and name not in row.aggregations:
+            name = row.aggregations[0]
         if name == AUTO:
             name = automatic(noised=self.noise.wanted)
-        return replace(self, rounds=replace(self.rounds, aggregation=name))
+        rate = self.rounds.learning_rate or row.learning_rate
+        rounds = replace(self.rounds, aggregation=name, learning_rate=rate)
+        return replace(self, rounds=rounds)
 
     def check_together(self) -> None:
         """Refuse settings that are fine by themselves and don't go together.
@@ -191,6 +172,11 @@ class RunSettings:
         if self.device == "gpu" and kind.cpu_only:
             raise SettingsError(
                 f"device: found 'gpu'; {kind.name} learns on the CPU: wanted 'cpu' or 'auto'"
+            )
+        if kind.proximal and not WORKLOADS[self.workload].by_steps:
+            raise SettingsError(
+                f"aggregation: found {kind.name!r}; clients of workload={self.workload} take no "
+                "steps of their own that could be held back: wanted 'fedavg'"
             )
         if kind.squared_error_only and self.boosting.objective != "reg:squarederror":
             raise SettingsError(
@@ -234,6 +220,11 @@ class RunSettings:
         if not self.secure_sums:
             return True
         return self.share_scores == "yes" or (self.share_scores == "auto" and not deployed)
+
+    @property
+    def chance_setback(self) -> float:
+        """By which share a round may make the validation score worse by chance."""
+        return WORKLOADS[self.workload].chance_setback or self.rounds.kind.chance_setback
 
     @property
     def tree_device(self) -> str:

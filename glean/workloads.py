@@ -18,11 +18,21 @@ class WorkloadRow:
     aggregations : tuple of str
         Those that its model can be trained by; the first one is taken for a run that is set to
         another. Empty: all.
+    by_steps : bool
+        Whether its clients train by the settings of local training.
+    learning_rate : float
+        What is taken where a run is told none; 0: by the rule of its aggregation.
+    chance_setback : float
+        By which share a round may make the primary metric worse by chance; 0: as its aggregation
+        says, which is measured on the demand.
     """
 
     workload: str
     conclusion: str
     aggregations: tuple[str, ...] = ()
+    by_steps: bool = False
+    learning_rate: float = 0.0
+    chance_setback: float = 0.0
 
 
 DEFAULT_WORKLOAD = "demand"
@@ -30,6 +40,14 @@ DEFAULT_WORKLOAD = "demand"
 WORKLOADS = {
     DEFAULT_WORKLOAD: WorkloadRow(
         "glean.demand.workload:DEMAND", "glean.demand.conclusion:CONCLUSION"
+    ),
+    "images": WorkloadRow(
+        "glean.images.workload:IMAGES",
+        "glean.images.conclusion:CONCLUSION",
+        ("fedavg", "fedprox", "fedadam", "fedyogi", "fedavgm"),
+        by_steps=True,
+        learning_rate=0.05,
+        chance_setback=6.0,
     ),
     "iris": WorkloadRow(
         "glean.iris.workload:IRIS", "glean.evaluation.plain_conclusion:CONCLUSION", ("fedavg",)

@@ -19,10 +19,13 @@ FLOW: tuple[frozenset[str], ...] = (
         {
             "aggregation_kinds",
             "boosting_settings",
+            "class_scores",
             "classification",
             "errors",
             "federation_folder",
+            "image_settings",
             "installed_packages",
+            "local_training_settings",
             "memory_limit",
             "metric_sums",
             "metrics",
@@ -35,6 +38,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "setting_fields",
             "settings",
             "spill_file",
+            "table_settings",
             "workloads",
         }
     ),
@@ -48,7 +52,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"federation"}),
     frozenset({"forecasting"}),
     frozenset({"evaluation"}),
-    frozenset({"demand", "iris", "images"}),
+    frozenset({"demand", "images", "iris"}),
     frozenset({"audit"}),
     frozenset({"server_app", "client_app"}),
     frozenset({"operations"}),
@@ -72,7 +76,7 @@ ROOMS: tuple[frozenset[str], ...] = (
 """The same for the rooms of `federation/`."""
 
 KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs")
-OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "iris", "images"}
+OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "images", "iris"}
 
 ONLY_IMPORTERS = {
     "holidays": {"sales"},
@@ -81,6 +85,7 @@ ONLY_IMPORTERS = {
     "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
     "numba": {"learning"},
+    "torch": {"images"},
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},
     "PIL": {"images"},

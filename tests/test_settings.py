@@ -94,7 +94,8 @@ def test_an_unknown_key_is_named_with_those_that_are_known() -> None:
             "aggregation",
             "boosting",
             "aggregation: found 'boosting'; wanted one of 'auto', 'bagging', "
-            "'cyclic', 'fedavg', 'oblivious', 'histogram'",
+            "'cyclic', 'fedavg', 'fedprox', "
+            "'fedadam', 'fedyogi', 'fedavgm', 'oblivious', 'histogram'",
         ),
         ("device", "cuda", "device: found 'cuda'; wanted one of 'auto', 'cpu', 'gpu'"),
         ("test-start", "1.7.2019", "test-start: found '1.7.2019'; wanted a date like 2019-07-01"),
@@ -221,7 +222,7 @@ def test_a_bakery_without_a_table_is_refused(config: dict[str, ConfigValue]) -> 
 
 def test_a_misspelt_key_of_a_node_config_is_named() -> None:
     """With what there is."""
-    with pytest.raises(SettingsError, match="found sale; known are sales, bakery, home"):
+    with pytest.raises(SettingsError, match="found sale; known are sales, images, bakery, home"):
         NodeSettings.from_config({"sale": "/srv/x.csv", "bakery": "North"})
 
 

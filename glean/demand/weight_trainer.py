@@ -46,8 +46,9 @@ class WeightTrainer(weight_trainer.WeightTrainer):
         """Read a file of weights."""
         return read_weights(content)
 
-    def fit(self, weights: Weights, *, learning_rate: float, seed: int) -> Weights:
-        """Train weights further on the training rows for one round."""
+    def fit(self, weights: Weights, *, learning_rate: float, seed: int, number: int) -> Weights:
+        """Train weights further on the training rows for one round, whichever it is."""
+        del number
         return fit_round(
             self._kind, weights, self._training(), learning_rate=learning_rate, seed=seed
         )

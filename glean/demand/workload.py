@@ -38,7 +38,10 @@ class DemandWorkload:
     wording = WORDING
     purpose = PURPOSE
     final_methods = CLIENT_METHODS
-    final_unit_powers = UNIT_POWERS
+
+    def final_unit_powers(self, _spec: str) -> tuple[int, ...]:
+        """By field of the final scores, the power of the unit that sales are counted in."""
+        return UNIT_POWERS
 
     def check(self, settings: RunSettings) -> None:
         """Refuse covariates, a product list or a region that can't be used.

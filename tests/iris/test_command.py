@@ -204,7 +204,11 @@ def test_bad_input_is_refused_before_anything_starts(tmp_path: Path) -> None:
     for words, changes, told in (
         (("--sales", str(table)), {}, "workload=iris brings its own data: wanted no sales table"),
         ((), {"newcomer_fraction": "0.5"}, "newcomer-fraction: found 0.5"),
-        ((), {"workload": "tulips"}, "workload: found 'tulips'; wanted one of 'demand', 'iris'"),
+        (
+            (),
+            {"workload": "tulips"},
+            "workload: found 'tulips'; wanted one of 'demand', 'images', 'iris'",
+        ),
         ((), {"device": "gpu"}, "device: found 'gpu'; fedavg learns on the CPU"),
     ):
         result = simulate(tmp_path / "out", *words, **changes)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from glean.evaluation.figures.curves import learning_curve
+from glean.evaluation.figures.plot_style import Picture
 from glean.evaluation.pages import html
 from glean.evaluation.pages.run_page import ReportPage, make_page
 from glean.evaluation.tables.run_outline import read_outline
@@ -14,7 +16,12 @@ from glean.metric_sums import metric_label
 
 
 def make_plain_report(
-    folder: Path, result: ResultTable | None, language: Language, *, metric: str
+    folder: Path,
+    result: ResultTable | None,
+    language: Language,
+    *,
+    metric: str,
+    figures: Sequence[Picture] = (),
 ) -> ReportPage:
     """Make the report of a run and write nothing.
 
@@ -28,6 +35,8 @@ def make_plain_report(
         Of the page.
     metric : str
         The workload's primary metric.
+    figures : sequence of Picture
+        Others than the learning curve, which come first.
 
     Raises
     ------
@@ -44,7 +53,7 @@ def make_plain_report(
         on_days=False,
     )
     blocks = _result(result, language)
-    return make_page(outline, blocks, [curve], language, glossary=(), on_days=False)
+    return make_page(outline, blocks, [*figures, curve], language, glossary=(), on_days=False)
 
 
 def _result(result: ResultTable | None, language: Language) -> list[str]:

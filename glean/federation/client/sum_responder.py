@@ -230,7 +230,7 @@ class SumResponder:
         return kept_encoded(
             self._state,
             self.request.tested,
-            unit_powers=workload_of(self._client.settings).final_unit_powers,
+            unit_powers=workload_of(self._client.settings).final_unit_powers(self._task.spec),
             unit_weight=self.request.unit_weight,
             num_clients=self.request.num_clients,
         )

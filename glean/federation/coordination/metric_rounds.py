@@ -130,7 +130,7 @@ def sum_final_test(sum_rounds: SumRounds, number: int, *, tested: str, methods: 
     """
     manager = sum_rounds.manager
     request = replace(_relative_request(sum_rounds, number, FINAL), tested=tested)
-    powers = workload_of(manager.settings).final_unit_powers
+    powers = workload_of(manager.settings).final_unit_powers(manager.spec)
     for attempt in retries(manager, number):
         there = manager.clients.present - attempt.spent
         attempt.asked = sum_rounds.cohorts.choose(TEST, there, there=there, steady=True)

@@ -13,6 +13,7 @@ from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedSt
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.opened_cohorts import TRAINING
 from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS
+from glean.learning.model_weights import Weights
 
 
 class FedAvgStrategy(PipelinedStrategy):
@@ -49,12 +50,19 @@ class FedAvgStrategy(PipelinedStrategy):
             if result.absent:
                 attempt.asked = sorted(result.absent)
             learned = [name for name in asked if name in result.replies]
+            self._manager.devices |= {result.replies[name].device for name in learned} - {""}
             if learned:
                 rows = self._sum_rounds.totals(number).rows
                 make = fedavg.stepped if part == WEIGHT_STEPS else fedavg.mean
-                weights = make(result.total[:length], like=model.weights, rows=rows)
+                mean = make(result.total[:length], like=model.weights, rows=rows)
+                weights, state = self._next(mean, model.weights, state)
                 return RoundResult(WeightModel(weights), len(asked), len(learned), state)
         raise self._manager.failed(f"the train phase of round {number}")
+
+    def _next(self, mean: Weights, before: Weights, state: bytes) -> tuple[Weights, bytes]:
+        """Go on from the mean: it is the next model, and there is no state."""
+        del before
+        return mean, state
 
     def _check(
         self, part: str, model: WeightModel, length: int, asked: Sequence[str], number: int

@@ -22,7 +22,7 @@ from glean.runs.model_card import CARD_FILE, CARD_PAGE, ModelCard, digest_of
 from glean.runs.model_card_page import card_page
 from glean.settings import RunSettings
 
-_PLACES = ("sales", "products", "start-from", "resume", "output-dir")
+_PLACES = ("sales", "products", "images", "start-from", "resume", "output-dir")
 """Settings that say where a file lies on the server's machine."""
 
 _ELSEWHERE = "each member's own are in its home, all members' together at the operator"

@@ -28,18 +28,20 @@ def primaries(scores: Scores) -> Primaries:
     return {key: value for key, value in found.items() if math.isfinite(value)}
 
 
-def setback(before: Primaries, after: Primaries) -> float:
+def setback(before: Primaries, after: Primaries, *, least_scale: float = 0.0) -> float:
     """Say by which share the score is worse; below zero where it is better.
 
     Parameters
     ----------
     before, after : mapping of (str, int) to float
         Who isn't in both, with as many rows, doesn't count.
+    least_scale : float
+        What a change is relative to where the score before is smaller.
 
     Returns
     -------
     float
-        Median over clients of after / before - 1; 0 where there is nothing to compare.
+        Median over clients of (after - before) / before; 0 where there is nothing to compare.
 
     Examples
     --------
@@ -48,6 +50,8 @@ def setback(before: Primaries, after: Primaries) -> float:
     0.05
     """
     changes = [
-        after[key] / value - 1.0 for key, value in before.items() if value > 0 and key in after
+        (after[key] - value) / max(value, least_scale)
+        for key, value in before.items()
+        if value > 0 and key in after
     ]
     return statistics.median(changes) if changes else 0.0

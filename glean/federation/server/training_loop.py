@@ -77,6 +77,7 @@ class TrainingLoop:
         self._strategy = strategy_of(manager, self.sum_rounds)
         self._scores = RoundScores(self.sum_rounds, self._strategy)
         self._noised = manager.settings.noise.wanted
+        self._metrics = workload_of(manager.settings).metrics
         self.final = FinalEvaluation(self.sum_rounds, self._scores)
 
     @property
@@ -223,7 +224,7 @@ class TrainingLoop:
         """End before the first round, with the model that there is."""
         first = self._start or self._strategy.first_model()
         self._append(RoundGivenUp(0, str(error)))
-        unscored = RoundScore({}, workload_of(self._settings).metrics(), math.nan)
+        unscored = RoundScore({}, self._metrics(), math.nan)
         self._write(0, RoundResult(first, 0, 0), unscored, RoundStart.now(self._clients))
         return TrainingResult(first, 0, 0)
 
@@ -264,8 +265,8 @@ class TrainingLoop:
         after = {} if self._noised else primaries(found.scores)
         if result.replies == 0:
             return state.given_up(number, found.metric, scores=after or before)
-        worse = setback(before, after)
-        if worse > self._settings.rounds.kind.chance_setback:
+        worse = setback(before, after, least_scale=self._metrics.LEAST_SCALE)
+        if worse > self._settings.chance_setback:
             self._append(RoundTakenBack(number, worse))
             # What a run that resumes goes on from.
             self._keep(number, RoundResult(state.model, 0, 0, state=state.strategy_state))

@@ -77,8 +77,9 @@ class PlainPartition(WeightTrainer):
         """Read a file of weights."""
         return self._workload.read(content)
 
-    def fit(self, weights: Weights, *, learning_rate: float, seed: int) -> Weights:
-        """Train weights further on the training rows for one round."""
+    def fit(self, weights: Weights, *, learning_rate: float, seed: int, number: int) -> Weights:
+        """Train weights further on the training rows for one round, whichever it is."""
+        del number
         return self._workload.fit(weights, self._training, learning_rate=learning_rate, seed=seed)
 
     def score(self, weights: Weights) -> MetricSums:
@@ -119,8 +120,7 @@ class PlainWorkload(ABC):
     def score(self, weights: Weights, rows: Rows) -> MetricSums:
         """Score weights on rows."""
 
-    @property
-    def final_unit_powers(self) -> tuple[int, ...]:
+    def final_unit_powers(self, _spec: str) -> tuple[int, ...]:
         """By field of the sums, the power of the data's unit."""
         return self.metrics.UNIT_POWERS
 

@@ -188,9 +188,8 @@ class Workload(Protocol):
     def final_methods(self) -> Sequence[str]:
         """What is scored in the final test, in the order of the rows of `FinalScores.sums`."""
 
-    @property
-    def final_unit_powers(self) -> Sequence[int]:
-        """By field of `FinalScores.sums`, the power of the data's unit."""
+    def final_unit_powers(self, spec: str) -> Sequence[int]:
+        """By field of `FinalScores.sums` under a spec, the power of the data's unit."""
 
     def check(self, settings: RunSettings) -> None:
         """Refuse before anything starts what every client would refuse.

@@ -40,8 +40,8 @@ class WeightTrainer(ABC):
         """Read a file of weights."""
 
     @abstractmethod
-    def fit(self, weights: Weights, *, learning_rate: float, seed: int) -> Weights:
-        """Train weights further on the training rows for one round."""
+    def fit(self, weights: Weights, *, learning_rate: float, seed: int, number: int) -> Weights:
+        """Train weights further on the training rows for round `number`."""
 
     @abstractmethod
     def score(self, weights: Weights) -> MetricSums:
@@ -86,7 +86,9 @@ class WeightTrainer(ABC):
         _check_part(part)
         before = self.read(task.model)
         try:
-            fitted = self.fit(before, learning_rate=task.learning_rate, seed=seed)
+            fitted = self.fit(
+                before, learning_rate=task.learning_rate, seed=seed, number=task.round
+            )
         except ModelError as error:
             # Whoever chooses the learning rate would read from an error how steep the rows are.
             LOG.warning("this client's weights stay as they were: %s", error)

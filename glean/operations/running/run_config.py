@@ -11,7 +11,7 @@ from glean.federation.server.interrupted_run import resumed_config
 from glean.regular_files import absolute_path
 from glean.settings import ConfigValue
 
-_PATHS = ("sales", "products", "resume", "start-from")
+_PATHS = ("sales", "products", "images", "resume", "start-from")
 
 
 def simulation_overrides(given: Mapping[str, ConfigValue]) -> dict[str, ConfigValue]:

@@ -13,7 +13,7 @@ from glean.service.store.tables import RunRow
 
 SettingValue = bool | int | float | Text
 
-PATH_SETTINGS = ("sales", "products", "resume", "start-from", "output-dir")
+PATH_SETTINGS = ("sales", "products", "images", "resume", "start-from", "output-dir")
 """Settings that name paths: from outside they come as ids."""
 
 _SETTINGS: dict[str, JsonValue] = {"num-server-rounds": 5, "aggregation": "histogram"}

@@ -195,4 +195,4 @@ def test_the_final_test_scores_the_test_rows() -> None:
         assert scores.sums.tolist() == [rows["federated"]]
         losses = -np.log(0.75) - np.log(0.25)
         assert rows["federated"] == pytest.approx([2.0, losses, 1.0])
-    assert len(WORKLOAD.final_unit_powers) == len(rows["federated"])
+    assert len(WORKLOAD.final_unit_powers("{}")) == len(rows["federated"])

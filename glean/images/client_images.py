@@ -1,0 +1,132 @@
+"""A client's pictures by window: its share of a simulation's, or those of its own folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from glean.errors import SettingsError
+from glean.image_settings import ImageSettings
+from glean.images.image_subset import ImageSubset, Places
+from glean.images.partitioners import like, partition
+from glean.images.reading.image_set import ImageSet
+from glean.images.reading.read_images import ReadImages, read_images
+from glean.images.shapes import SHAPES, drawn_shapes
+from glean.seeds import derived_seed
+
+VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
+"""Of a client's pictures; test pictures that a source has of its own count in place of a share."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClientImages:
+    """One client's pictures.
+
+    Parameters
+    ----------
+    training, validation, test : ImageSubset
+        By window; no picture is in two.
+    skipped : tuple of str
+        Files that couldn't be read, each with the reason.
+    """
+
+    training: ImageSubset
+    validation: ImageSubset
+    test: ImageSubset
+    skipped: tuple[str, ...] = ()
+
+    def cut_short(self, count: int) -> ClientImages:
+        """Leave so many training pictures, evenly spread over those that there are."""
+        places = self.training.places
+        chosen = np.unique(np.linspace(0, len(places) - 1, min(count, len(places))).astype(int))
+        return replace(self, training=self.training.at(places[chosen]))
+
+
+def own_images(path: str, settings: ImageSettings, *, seed: int, name: str) -> ClientImages:
+    """Read a client's own folder or file, and cut it into windows.
+
+    Raises
+    ------
+    SettingsError
+        It can't be read, as `read_images` says.
+    """
+    read = _read(path, settings)
+    training = _whole(read.training)
+    test = _whole(read.test) if read.test else None
+    places = np.arange(len(training))
+    apart = None if test is None else np.arange(len(test))
+    windows = _windows(training, test, places, apart, settings, seed=derived_seed(seed, name))
+    skipped = tuple(f"{file.path}: {file.why}" for file in read.skipped)
+    return ClientImages(windows.training, windows.validation, windows.test, skipped)
+
+
+@lru_cache(maxsize=1)
+def simulated_images(settings: ImageSettings, seed: int, clients: int) -> tuple[ClientImages, ...]:
+    """Split a simulation's pictures over its clients.
+
+    Raises
+    ------
+    SettingsError
+        They can't be read, or are too few.
+    """
+    training, test = _simulated(settings, seed)
+    rng = np.random.default_rng(derived_seed(seed, "partitioner"))
+    parts = partition(
+        training.labels, clients, kind=settings.partitioner, alpha=settings.alpha, rng=rng
+    )
+    tests: list[Places | None] = [None] * clients
+    if test is not None:
+        tests = [*like([training.labels[part] for part in parts], test.labels, rng)]
+    return tuple(
+        _windows(training, test, part, apart, settings, seed=derived_seed(seed, f"client {number}"))
+        for number, (part, apart) in enumerate(zip(parts, tests, strict=True), start=1)
+    )
+
+
+def _simulated(settings: ImageSettings, seed: int) -> tuple[ImageSubset, ImageSubset | None]:
+    if not settings.images:
+        pixels, labels = drawn_shapes(derived_seed(seed, "shapes"))
+        return ImageSubset.whole(pixels, labels, SHAPES), None
+    read = _read(settings.images, settings)
+    return _whole(read.training), _whole(read.test) if read.test else None
+
+
+def _windows(
+    training: ImageSubset,
+    test: ImageSubset | None,
+    places: Places,
+    apart: Places | None,
+    settings: ImageSettings,
+    *,
+    seed: int,
+) -> ClientImages:
+    """Cut a client's pictures by draws; test pictures only where it has none apart."""
+    drawn = np.random.default_rng(seed).permutation(places)
+    tested = 0 if apart is not None else round(TEST_SHARE * len(drawn))
+    validated = round(VALIDATION_SHARE * len(drawn))
+    held, learned = drawn[: tested + validated], drawn[tested + validated :]
+    if settings.reduced_data:
+        learned = learned[: settings.reduced_data]
+    for_test = training.at(np.sort(held[:tested]))
+    if test is not None and apart is not None:
+        for_test = test.at(apart)
+    return ClientImages(
+        training.at(np.sort(learned)), training.at(np.sort(held[tested:])), for_test
+    )
+
+
+def _read(path: str, settings: ImageSettings) -> ReadImages:
+    channels = 0 if settings.image_channels == "auto" else int(settings.image_channels)
+    return read_images(path, size=settings.image_size, channels=channels)
+
+
+def _whole(images: ImageSet) -> ImageSubset:
+    _, height, width, _ = images.pixels.shape
+    if height != width:
+        raise SettingsError(
+            f"images: found pictures of {width} by {height} pixels; wanted squares: set image-size "
+            "to the side that they are to be brought to"
+        )
+    return ImageSubset.whole(images.pixels, images.labels, images.classes)

@@ -1,0 +1,1 @@
+"""Networks in PyTorch: what they are built of, how they learn and what they say of pictures."""

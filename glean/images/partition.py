@@ -1,0 +1,164 @@
+"""One client's pictures as the federation sees them, and its trainer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glean.class_scores import ClassScores
+from glean.classification import ClassificationSums, Floats
+from glean.federation.wire.messages import Task
+from glean.federation.workload.protocols import FinalScores
+from glean.federation.workload.weight_trainer import WeightTrainer
+from glean.images.client_images import ClientImages
+from glean.images.image_spec import ImageSpec
+from glean.images.image_subset import ImageSubset, Labels
+from glean.images.reading_weights import read_weights
+from glean.images.result_files import ByMethod, written_scores
+from glean.learning.model_weights import Weights
+from glean.learning.step_sizes import step_size_in
+from glean.privacy.privacy_ledger import Days
+from glean.runs.client_home import NOBODY, Vouched
+from glean.settings import RunSettings
+
+NEWCOMERS_PICTURES = 30
+"""Training pictures that a newcomer has, for a network of its own."""
+
+METHODS = ("federated", "local")
+"""What a client scores in the final test."""
+
+
+class ImagePartition(WeightTrainer):
+    """Learns from one client's pictures.
+
+    Parameters
+    ----------
+    name : str
+        The client's.
+    pictures : ClientImages
+        Its own.
+    settings : RunSettings
+        The run's.
+    own_table : bool
+        Whether they are its own, and no share of a simulation's.
+    newcomer : bool
+        Whether it comes once the model is trained, with few pictures.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pictures: ClientImages,
+        settings: RunSettings,
+        *,
+        own_table: bool,
+        newcomer: bool = False,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.own_table = own_table
+        self._pictures = pictures.cut_short(NEWCOMERS_PICTURES) if newcomer else pictures
+        self._newcomer = newcomer
+        self._settings = settings
+
+    @property
+    def why_untrained(self) -> str:
+        """Why there is nothing to learn from; "" where there is."""
+        if self._newcomer:
+            return "it comes once the model is trained"
+        return "" if len(self._pictures.training) else "it has no training pictures; wanted one"
+
+    def days(self, _window: str) -> Days:
+        """Have no dates."""
+        return frozenset()
+
+    def facts(self) -> dict[str, Any]:
+        """Say what the pictures are like, and which classes there are."""
+        _, height, _, channels = self._pictures.training.pixels.shape
+        classes = list(self._pictures.training.classes)
+        return {"size": height, "channels": channels, "classes": classes}
+
+    def trainer(self, _spec: str) -> ImagePartition:
+        """Learn here."""
+        return self
+
+    def weight(self, _spec: str) -> float:
+        """Every picture weighs the same."""
+        return float(len(self._pictures.training))
+
+    def totals(self) -> tuple[int, float]:
+        """Count the training pictures."""
+        count = len(self._pictures.training)
+        return count, float(count)
+
+    def read(self, content: bytes) -> Weights:
+        """Read a file of weights."""
+        return read_weights(content)
+
+    def fit(self, weights: Weights, *, learning_rate: float, seed: int, number: int) -> Weights:
+        """Train weights further on the training pictures for one round."""
+        from glean.images.networks.training import SGDOptions, fit
+
+        settings = self._settings
+        steps = SGDOptions(
+            settings.local_training,
+            step_size_in(number, learning_rate, settings),
+            settings.local_training.proximal_mu if settings.rounds.kind.proximal else 0.0,
+        )
+        return fit(weights, self._among(weights, self._pictures.training), steps, seed=seed)
+
+    def score(self, weights: Weights) -> ClassificationSums:
+        """Score weights on the validation pictures."""
+        return ClassificationSums.of(*self._answers(weights, self._pictures.validation))
+
+    def final_test(self, task: Task, *, run_id: int, vouched: Vouched = NOBODY) -> FinalScores:
+        """Score the final model on the test pictures, and the same network trained here alone."""
+        del run_id, vouched
+        weights = self.read(task.model)
+        none = ClassScores.none(len(ImageSpec.from_json(weights.spec).classes))
+        local = (
+            self._local_weights(weights.spec, task.learning_rate)
+            if self._settings.baselines
+            else None
+        )
+        found = {
+            "federated": self._tested(weights),
+            "local": none if local is None else self._tested(local),
+        }
+        return _final_scores({name: found[name] for name in METHODS})
+
+    def start_test(self, task: Task) -> FinalScores:
+        """Score a model on the test pictures."""
+        return _final_scores({"federated": self._tested(self.read(task.model))})
+
+    def _tested(self, weights: Weights) -> ClassScores:
+        return ClassScores.of(*self._answers(weights, self._pictures.test))
+
+    def _answers(self, weights: Weights, pictures: ImageSubset) -> tuple[Labels, Floats]:
+        """Give the labels of pictures, and the probability of each class."""
+        from glean.images.networks.training import probabilities
+
+        mine = self._among(weights, pictures)
+        return mine.own_labels, probabilities(weights, mine)
+
+    def _local_weights(self, spec_text: str, learning_rate: float) -> Weights | None:
+        """Train the network on this client's pictures alone; None where it has none."""
+        from glean.images.networks.baselines import trained_alone
+
+        spec, mine = ImageSpec.from_json(spec_text), self._pictures.training
+        if not len(mine):
+            return None
+        pictures = mine.named_as(spec.classes)
+        return trained_alone(
+            pictures, spec, self._settings, learning_rate=learning_rate, name=self.name
+        )
+
+    def _among(self, weights: Weights, pictures: ImageSubset) -> ImageSubset:
+        """Count labels among the classes of all clients."""
+        return pictures.named_as(ImageSpec.from_json(weights.spec).classes)
+
+
+def _final_scores(by_method: ByMethod) -> FinalScores:
+    vectors = np.stack([scores.to_vector() for scores in by_method.values()])
+    return FinalScores(written_scores(by_method), vectors)

@@ -1,0 +1,22 @@
+"""The settings of what a client does in a round of averaged weights that are trained by steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glean.languages.catalogues import translatable as _
+from glean.setting_fields import choice, number
+
+
+@dataclass(frozen=True)
+class LocalTrainingSettings:
+    """Stochastic gradient descent at a client, between two averages."""
+
+    local_epochs: int = number(1, 1, 1000, _("times a client goes through its rows in a round"))
+    local_steps: int = number(0, 0, 1_000_000, _("steps a round in place of epochs; 0: epochs"))
+    batch_size: int = number(32, 1, 65_536, _("rows a step"))
+    momentum: float = number(0.9, 0.0, 0.999, _("share of the last step that the next one keeps"))
+    rate_schedule: str = choice(
+        "cosine", ("cosine", "constant"), _("how the step size goes over the rounds")
+    )
+    proximal_mu: float = number(0.01, 0.0, 1e3, _("how fedprox holds clients to the average"))
