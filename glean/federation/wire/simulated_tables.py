@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from flwr.app import ConfigRecord, RecordDict
 
 from glean.errors import ModelError
+from glean.federation.wire.compression import compress, decompress
 from glean.federation.wire.final_test_sums import name_of_test
 from glean.federation.wire.messages import Task
 from glean.federation.wire.record_form import Flat
@@ -45,7 +46,7 @@ class TablesReply(Flat):
     bakery, code : str
         Who, running what.
     tables : bytes
-        JSON of file -> text; empty where there are none of that test.
+        JSON of file -> text, compressed; empty where there are none of that test.
     """
 
     bakery: str
@@ -61,7 +62,7 @@ class TablesReply(Flat):
             They are none.
         """
         try:
-            found = json.loads(self.tables or b"{}")
+            found = json.loads(decompress(self.tables) if self.tables else b"{}")
         except ValueError as error:
             raise ModelError(f"the tables can't be read: {error!r:.200}") from error
         if not isinstance(found, dict) or not all(isinstance(t, str) for t in found.values()):
@@ -71,7 +72,7 @@ class TablesReply(Flat):
 
 def keep_tables(tables: Mapping[str, str], task: Task, state: RecordDict) -> None:
     """Keep the tables of a test in a node's state, in the place of those of a test before."""
-    content = json.dumps(dict(tables)).encode()
+    content = compress(json.dumps(dict(tables)).encode())
     state[_NAME] = ConfigRecord({_TESTED: name_of_test(task), _TABLES: content})
 
 
