@@ -12,6 +12,7 @@ from glean.cli.errors import friendly_errors
 from glean.cli.signals import ended_by_signals
 from glean.cli.tables import final_result
 from glean.cli.typed_settings import typed_settings
+from glean.cli.workers import Workers, share_work_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +37,10 @@ def privacy_curve(
     out: Annotated[
         Path | None, typer.Option(help="Folder for results.", show_default="results")
     ] = None,
+    workers: Workers = 0,
 ) -> None:
     """Measure what noise costs: error by epsilon, beside sums without noise (minutes a seed)."""
+    share_work_out(workers)
     from glean.operations.reports.privacy_curve import prepare_curve, run_curve
 
     given = typed_settings(set_ or [], sales=sales)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.client_app import app
 from glean.errors import SettingsError
 from glean.evaluation.figures.privacy_curve import privacy_picture
 from glean.evaluation.tables import privacy_curve
@@ -25,6 +24,8 @@ from glean.operations.reports.privacy_curve import prepare_curve, run_curve
 from glean.runs.folder import checkpoint_name
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import federation_of, small_settings
+
+APP = "glean.client_app:app"
 
 MEASURED: dict[str, ConfigValue] = {
     "aggregation": "bagging",
@@ -45,7 +46,7 @@ def settings_of(sales: str, **changes: ConfigValue) -> RunSettings:
 def curve(three_bakeries: str) -> pd.DataFrame:
     """Of three bakeries, one seed and few epsilons."""
     with mock.patch.object(privacy_curve, "EPSILONS", (math.inf, 4.0, 1.0)):
-        rows = measure_curve(settings_of(three_bakeries), 3, app, seeds=1)
+        rows = measure_curve(settings_of(three_bakeries), 3, APP, seeds=1)
         return pd.concat(list(rows), ignore_index=True)
 
 
@@ -63,6 +64,21 @@ def test_there_is_a_row_for_sums_and_for_each_epsilon(curve: pd.DataFrame) -> No
     assert measures.notna().all(axis=None)
     assert curve["wape_local"].nunique() == curve["newcomers_local"].nunique() == 1
     assert noised["wape_federated"].nunique() == len(noised)
+
+
+@pytest.mark.slow
+def test_processes_measure_the_same_rows_in_the_same_order(three_bakeries: str) -> None:
+    """All that isn't drawn anew: noise is."""
+    settings = settings_of(three_bakeries)
+    alone, shared = (
+        pd.concat(measure_curve(settings, 3, APP, seeds=2, workers=workers), ignore_index=True)
+        for workers in (1, 2)
+    )
+    assert shared["seed"].tolist() == alone["seed"].tolist() == sorted(alone["seed"])
+    keys = ["privacy", "epsilon", "seed", "wape_local", "newcomers_local"]
+    pd.testing.assert_frame_equal(shared[keys], alone[keys])
+    drawn = alone["privacy"] == "noise"
+    pd.testing.assert_frame_equal(shared[~drawn], alone[~drawn])
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 
 import pandas as pd
@@ -27,7 +27,7 @@ from glean.federation.coordination.groups import Groups
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.server.setup import draw_newcomers
 from glean.federation.wire.noised_parts import budget_of
-from glean.federation.workload.registry import workload_of
+from glean.federation.workload.registry import load, workload_of
 from glean.forecasting.client_model import fit_client_model
 from glean.forecasting.forecast_model import ForecastModel, LocalTraining
 from glean.forecasting.forecasters import TreeForecaster, read_model
@@ -35,6 +35,7 @@ from glean.learning.forest import Forest
 from glean.learning.learning_rates import learning_rate_of
 from glean.metrics import ErrorSums
 from glean.node_settings import NodeSettings
+from glean.process_pool import Job, shared_out
 from glean.seeds import derived_seed
 from glean.settings import RunSettings
 
@@ -164,7 +165,7 @@ class _Federation:
 
 
 def measure_curve(
-    settings: RunSettings, bakeries: int, client_app: BakeryApp, *, seeds: int
+    settings: RunSettings, bakeries: int, client_app: str, *, seeds: int, workers: int = 1
 ) -> Iterator[pd.DataFrame]:
     """Measure the curve of the first so many bakeries of a simulation.
 
@@ -174,48 +175,84 @@ def measure_curve(
         A run's in mode "sums", with an aggregation of trees.
     bakeries : int
         How many.
-    client_app : BakeryApp
-        The app that plays the bakeries where sums are opened as they are, in this process.
+    client_app : str
+        Where the app is that plays the bakeries where sums are opened as they are, like
+        "glean.client_app:app".
     seeds : int
         How many seeds, from the settings' on.
+    workers : int
+        How many processes share the seeds; each makes the bakeries' rows and own models for itself.
 
     Yields
     ------
     DataFrame
-        One more row with `COLUMNS`, as soon as it is measured.
+        One more row with `COLUMNS`, in the order of the seeds, as soon as it is measured; of
+        several processes once its seed is.
     """
+    jobs = [
+        Job(f"seed {seed}", _rows_of_seed, (settings, bakeries, client_app, seed))
+        for seed in range(settings.seed, settings.seed + seeds)
+    ]
+    if min(workers, seeds) < 2:
+        for job in jobs:
+            yield from _measured(*job.arguments)
+        return
+    ahead: dict[int, list[pd.DataFrame]] = {}
+    told = 0
+    for place, rows in shared_out(jobs, workers=workers):
+        ahead[place] = rows
+        while told in ahead:
+            yield from ahead.pop(told)
+            told += 1
+
+
+def _rows_of_seed(
+    settings: RunSettings, bakeries: int, client_app: str, seed: int
+) -> list[pd.DataFrame]:
+    """Measure the rows of a seed."""
+    return list(_measured(settings, bakeries, client_app, seed))
+
+
+def _measured(
+    settings: RunSettings, bakeries: int, client_app: str, seed: int
+) -> Iterator[pd.DataFrame]:
+    """Measure the rows of a seed, one after the other."""
     whole, young = _federations(settings, bakeries, client_app)
-    for seed in range(settings.seed, settings.seed + seeds):
-        for privacy, changed in _variants(replace(settings, seed=seed)):
-            found = whole.evaluate(privacy, changed)
-            row = {
-                "bakeries": bakeries,
-                "privacy": privacy,
-                **_promised(changed),
-                "seed": seed,
-                **{f"wape_{method.replace('-', '_')}": found[method] for method in METHODS},
-                **{name: found[name] for name in _SHARES},
-            }
-            if young:
-                found = young.evaluate(privacy, changed)
-                row |= {f"newcomers_{m.replace('-', '_')}": found[m] for m in METHODS}
-            yield pd.DataFrame([row], columns=list(COLUMNS))
+    for privacy, changed in _variants(replace(settings, seed=seed)):
+        found = whole.evaluate(privacy, changed)
+        row = {
+            "bakeries": bakeries,
+            "privacy": privacy,
+            **_promised(changed),
+            "seed": seed,
+            **{f"wape_{method.replace('-', '_')}": found[method] for method in METHODS},
+            **{name: found[name] for name in _SHARES},
+        }
+        if young:
+            found = young.evaluate(privacy, changed)
+            row |= {f"newcomers_{m.replace('-', '_')}": found[m] for m in METHODS}
+        yield pd.DataFrame([row], columns=list(COLUMNS))
 
 
+@lru_cache(maxsize=1)
 def _federations(
-    settings: RunSettings, count: int, client_app: BakeryApp
+    settings: RunSettings, count: int, client_app: str
 ) -> tuple[_Federation, _Federation | None]:
-    """Make the federation as it is and, where it has newcomers then, the one with a fifth cut."""
+    """Make the federation as it is and, where it has newcomers then, the one with a fifth cut.
+
+    Once a process for all seeds.
+    """
+    app = load(client_app)
     rows = _rows_of(settings, count, ())
     fraction = settings.rounds.newcomer_fraction or NEWCOMER_FRACTION
     cut = replace(settings.rounds, newcomer_fraction=fraction)
     names = [each.name for each in rows]
     newcomers = draw_newcomers(names, replace(settings, rounds=cut))
-    whole = _Federation(rows, (), settings, client_app)
+    whole = _Federation(rows, (), settings, app)
     if not newcomers:
         return whole, None
     young = _rows_of(settings, count, newcomers)
-    return whole, _Federation(young, newcomers, settings, client_app)
+    return whole, _Federation(young, newcomers, settings, app)
 
 
 def _rows_of(settings: RunSettings, count: int, newcomers: Sequence[str]) -> list[BakeryRows]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from glean.federation.launch.flower_app import app_config
 from glean.federation.server.conclusion import ResultTable
 from glean.federation.workload.registry import workload_of
 from glean.operations.running.run_config import simulation_overrides
+from glean.process_pool import workers_of
 from glean.regular_files import absolute_path
 from glean.runs.folder import write_whole
 from glean.settings import ConfigValue, RunSettings
@@ -23,6 +25,8 @@ from glean.workloads import DEFAULT_WORKLOAD
 
 FEWEST_BAKERIES = 3
 """With fewer there is no sum under masks."""
+
+_CLIENT_APP = "glean.client_app:app"
 
 _MEASURED = ("privacy", "epsilon")
 _WHOLE_TRAININGS = ("resume", "start-from")
@@ -126,13 +130,14 @@ def run_curve(prepared: PreparedCurve, measured: Callable[[pd.Series], None]) ->
     measured : callable
         Told each row of `privacy_curve.csv` as soon as it is there.
     """
-    from glean.client_app import app as client_app
-
+    workers = workers_of(os.environ)
     folder, settings = prepared.folder, prepared.settings
     folder.mkdir(parents=True, exist_ok=True)
     curve = pd.DataFrame()
     for count in prepared.bakeries:
-        for row in measure_curve(settings, count, client_app, seeds=prepared.seeds):
+        for row in measure_curve(
+            settings, count, _CLIENT_APP, seeds=prepared.seeds, workers=workers
+        ):
             curve = pd.concat([curve, row], ignore_index=True)
             text = curve.to_csv(index=False, lineterminator="\n")
             table = write_whole(folder / "privacy_curve.csv", text.encode())
