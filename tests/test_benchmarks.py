@@ -22,6 +22,7 @@ from benchmarks import (
     engines,
     iris,
     many_bakeries,
+    mask_steps,
     masks,
     merge,
     outlier_days,
@@ -184,6 +185,18 @@ def test_rounds_are_held_to_one_place(
     monkeypatch.setattr(round_cost, "measured", lambda *_: cost)
     assert round_cost.main() == missed
     assert f"{2.0 * times:.3f}" in capsys.readouterr().out
+
+
+def test_steps_of_secure_sums_are_told_by_length(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each sum is the right one, or it stops."""
+    argv = ["mask_steps", "--bakeries=4", "--steps=2", "--lengths=1,30"]
+    monkeypatch.setattr(sys, "argv", argv)
+    assert mask_steps.main() == 0
+    said = capsys.readouterr().out
+    assert "4 bakeries, 3 neighbours" in said
+    assert [line.split()[0] for line in said.splitlines()[1:]] == ["1", "30"]
 
 
 def test_one_place_grows_as_many_trees_as_rounds_do() -> None:

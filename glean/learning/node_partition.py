@@ -64,6 +64,8 @@ class NodePartition:
     def after(self, splits: Splits, bins: NDArray[np.uint8], layout: BinLayout) -> NodePartition:
         """Place the rows after further splits; the array of rows is used on."""
         done = len(self.splits)
+        if len(splits) == done:
+            return self
         begin, end = np.zeros((2, splits.nodes), dtype=np.int64)
         begin[: len(self.begin)], end[: len(self.end)] = self.begin, self.end
         kernels().part_rows(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from glean.errors import SecureSumError
 from glean.privacy.cohort import Cohort
-from glean.privacy.mask_seeds import pairwise_seeds, share_token
+from glean.privacy.mask_seeds import pairwise_seeds, share_tokens
 from glean.privacy.mask_wire import text_field
 from glean.privacy.step_context import DIGEST_BYTES
 
@@ -90,7 +90,8 @@ class PairKeys:
             What both sides must agree on, or they have different tokens.
         """
         about = self.place.to_bytes(4, "big") + step.to_bytes(8, "big") + nonce + bound
-        return [share_token(key[_HALF:], about) for key in self._keys(others)]
+        keys = [key[_HALF:] for key in self._keys(others)]
+        return share_tokens(keys, [about] * len(keys))
 
     def tokens_of(
         self, nonces: Mapping[int, bytes], *, step: int, bound: bytes
@@ -106,13 +107,12 @@ class PairKeys:
         bound : bytes
             What both sides must agree on.
         """
+        keys = [key[_HALF:] for key in self._keys(nonces)]
         which = step.to_bytes(8, "big")
-        return tuple(
-            [
-                share_token(key[_HALF:], other.to_bytes(4, "big") + which + nonce + bound)
-                for key, (other, nonce) in zip(self._keys(nonces), nonces.items(), strict=True)
-            ]
-        )
+        about = [
+            other.to_bytes(4, "big") + which + nonce + bound for other, nonce in nonces.items()
+        ]
+        return tuple(share_tokens(keys, about))
 
     def _keys(self, others: Iterable[int]) -> list[bytes]:
         """Give the keys with neighbours; those that aren't there yet are made."""

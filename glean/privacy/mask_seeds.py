@@ -73,7 +73,17 @@ def share_token(pair_key: bytes, about: bytes) -> bytes:
     about : bytes
         Whose self-mask, of which vector, step and words of the server.
     """
-    return hashlib.blake2b(about, key=pair_key, digest_size=SHARE_BYTES, person=_TOKEN).digest()
+    (token,) = share_tokens([pair_key], [about])
+    return token
+
+
+def share_tokens(pair_keys: Iterable[bytes], about: Iterable[bytes]) -> list[bytes]:
+    """Derive the tokens of several pairs, each as `share_token` does."""
+    keyed = hashlib.blake2b
+    return [
+        keyed(each, key=key, digest_size=SHARE_BYTES, person=_TOKEN).digest()
+        for key, each in zip(pair_keys, about, strict=True)
+    ]
 
 
 class MaskStream:
@@ -90,8 +100,9 @@ class MaskStream:
 
     def __init__(self, length: int) -> None:
         self._zeros = _zeros(length * _WORD_BYTES)
-        self._buffer = bytearray(length * _WORD_BYTES + _TAG_BYTES)
-        self._words = np.frombuffer(self._buffer, "<u8", length)
+        stream = np.empty(length * _WORD_BYTES + _TAG_BYTES, np.uint8)
+        self._words = stream[: length * _WORD_BYTES].view("<u8")
+        self._buffer = stream.data
 
     def of(self, key: bytes) -> Words:
         """Stretch a key of 32 bytes; what is given is overwritten by the next call."""

@@ -50,13 +50,12 @@ class SecAggRound:
         self.cohort, self.step, self.participants = cohort, step, participants
         self._length = length
         self._masked: dict[int, MaskedInput] = {}
-        self._numbers: dict[int, dict[int, int]] = {}
         self._counted = 0
         self._asked: SeedRequest | None = None
         self._open: dict[int, tuple[int, ...]] = {}  # who was asked, and about which neighbours
         self._gone = 0  # of these, all seeds were asked
         self._seeds: dict[tuple[int, int], bytes] = {}
-        self._shares: dict[int, dict[int, bytes]] = {}
+        self._shares: dict[int, dict[int, bytes]] = {}  # by who gave them, and of whom they are
 
     @property
     def counted(self) -> tuple[str, ...]:
@@ -143,11 +142,11 @@ class SecAggRound:
                 f"{len(reply.secrets)} secrets of {bakery!r}", f"those of {len(about)} neighbours"
             )
         del self._open[place]
-        for other, secret in zip(about, reply.secrets, strict=True):
-            if reply.asked is SeedRequest.SEEDS:
-                self._seeds[place, other] = secret
-            else:
-                self._shares.setdefault(other, {})[self._number(other, place)] = secret
+        given = dict(zip(about, reply.secrets, strict=True))
+        if reply.asked is SeedRequest.SEEDS:
+            self._seeds |= {(place, other): secret for other, secret in given.items()}
+        else:
+            self._shares[place] = given
 
     def result(self) -> Words:
         """Take off the masks of the sum.
@@ -174,9 +173,15 @@ class SecAggRound:
         return total
 
     def _self_key(self, place: int) -> bytes:
-        masked_input, shares = self._masked[place], self._shares.get(place, {})
-        holders = len(self.cohort.neighbours_in(place, self.participants))
-        needed = self.cohort.threshold(holders)
+        masked_input, given = self._masked[place], self._shares
+        neighbours = self.cohort.neighbours_in(place, self.participants)
+        # Holders' shares are numbered from 1, whether all have answered or not.
+        shares = {
+            number: given[holder][place]
+            for number, holder in enumerate(neighbours, start=1)
+            if holder in given and place in given[holder]
+        }
+        holders, needed = len(neighbours), self.cohort.threshold(len(neighbours))
         seed = reconstruct_seed(
             shares,
             masked_input.corrections,
@@ -228,13 +233,6 @@ class SecAggRound:
         if self._asked is SeedRequest.SEEDS:
             return ()
         return tuple(self._masked[sender].nonce for sender in self._open[holder])
-
-    def _number(self, sender: int, holder: int) -> int:
-        """Give the number from 1 that a holder's share has among those of a sender."""
-        if sender not in self._numbers:
-            neighbours = self.cohort.neighbours_in(sender, self.participants)
-            self._numbers[sender] = {other: at for at, other in enumerate(neighbours, start=1)}
-        return self._numbers[sender][holder]
 
     def _place(self, bakery: str) -> int:
         place = self.cohort.place(bakery)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flwr.app import ArrayRecord, ConfigRecord, RecordDict
+from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -196,3 +198,17 @@ def test_another_app_s_records_are_refused(record: RecordDict) -> None:
     for kind in (SumTask, SumReply, KeyReply):
         with pytest.raises(ModelError, match="the message"):
             kind.from_record(record)
+
+
+@pytest.mark.parametrize("kind", [TASK, REPLY])
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_a_message_is_few_of_flower_s_objects(kind: SumTask | SumReply, pieces: int) -> None:
+    """Between machines each is fetched by itself: two, however many pieces are long."""
+    names = ("model", "cohort") if isinstance(kind, SumTask) else ("vector", "proposal")
+    long = {name: secrets.token_bytes(50_000) for name in names[:pieces]}
+    record = replace(kind, **long).to_record()  # type: ignore[arg-type]
+    assert type(kind).from_record(record) == replace(kind, **long)  # type: ignore[arg-type]
+    assert sorted(type(one).__name__ for one in get_all_nested_objects(record).values()) == [
+        "ConfigRecord",
+        "RecordDict",
+    ]
