@@ -45,6 +45,7 @@ def usual_degree(bakeries: int) -> int:
     return min(bakeries - 1, grown)
 
 
+@lru_cache(maxsize=1024)
 def threshold(neighbours: int, *, bakeries: int) -> int:
     """Give the number of shares that recover a self-mask, and of neighbours to hide among.
 

@@ -46,29 +46,32 @@ class Reader:
     """
 
     def __init__(self, content: bytes, what: str, *, mark: bytes) -> None:
-        self._content, self._what, self._at = content, what, 0
+        self._content, self._what = content, what
+        self._at, self._end = 0, len(content)
         if self.take(len(mark)) != mark:
             raise self._error("it begins otherwise")
 
     @property
     def left(self) -> int:
         """Bytes that are still to be read."""
-        return len(self._content) - self._at
+        return self._end - self._at
 
     def take(self, count: int) -> bytes:
         """Take so many bytes."""
-        return self._content[self._passed(count) : self._at]
+        start = self._passed(count)
+        return self._content[start : self._at]
 
     def view(self, count: int) -> memoryview:
         """Look at so many bytes where they lie, as a long vector needs no copy."""
-        return memoryview(self._content)[self._passed(count) : self._at]
+        start = self._passed(count)
+        return memoryview(self._content)[start : self._at]
 
     def _passed(self, count: int) -> int:
         """Go on by so many bytes; where they begin."""
-        if count > self.left:
-            raise self._error(f"{count - self.left} bytes are missing")
-        self._at += count
-        return self._at - count
+        start, self._at = self._at, self._at + count
+        if self._at > self._end:
+            raise self._error(f"{self._at - self._end} bytes are missing")
+        return start
 
     def number(self, count: int) -> int:
         """Take an unsigned integer of so many bytes."""
