@@ -77,14 +77,14 @@ def one_step(clients: list[SecAggClient], step: int, length: int, parts: Parts) 
             for name, content in requests.items()
         }
 
-    def opened() -> np.ndarray:
+    def unmasked() -> np.ndarray:
         for name, content in given.items():
             summed.take_reply(name, content)
         return summed.result()
 
     requests = parts.timed("server: take", take_inputs)
     given = parts.timed("bakeries: unmask", replies)
-    total = parts.timed("server: open", opened)
+    total = parts.timed("server: open", unmasked)
     assert (total == vectors.sum(axis=0)).all(), "masks change no sum"
 
 

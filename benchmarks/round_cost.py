@@ -9,18 +9,16 @@ propose and averages them. One thread each, in turns. Run `python -m benchmarks.
 from __future__ import annotations
 
 import argparse
-import cProfile
-import pstats
 import statistics
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.federations import federation_of
 from benchmarks.pooled import DEFINITION, pooled_cpu_s, prepared_bakeries, rounds_cpu_s
 from benchmarks.rounds_run import as_glean_commands_do
+from benchmarks.sampled_profile import sampled, tree
 from benchmarks.variants import HISTOGRAM, MASKED, REFIT, VARIANTS, Config
 from glean.features.matrix import FeatureMatrix, stack
 from glean.settings import RunSettings
@@ -29,8 +27,8 @@ BAKERIES, REPEATS = 40, 3
 ROUNDS = {HISTOGRAM: 100, REFIT: 20}
 MOST_TIMES = {HISTOGRAM: 3.0, HISTOGRAM + MASKED: 6.0, REFIT: 2.0, REFIT + MASKED: 4.0}
 WARM_BAKERIES, WARM_ROUNDS = 3, 2
-PROFILED = 30
-"""Lines of a profile."""
+PROFILED, LEAST_SHARE = "training_loop.py:run", 0.01
+"""What a profile is of, and the smallest share of it that has a line."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,15 @@ def _messages(config: Config, bakeries: int) -> int:
     return one + (two - one) * (RunSettings.from_config(config).rounds.num_server_rounds - 1)
 
 
-def profile(config: Config, bakeries: int) -> None:
-    """Print what the rounds' time goes into; much of it is the profile's own."""
+def profile(config: Config, bakeries: int, messages: int) -> None:
+    """Print what the rounds' time goes into, microseconds a message and its reply."""
     settings = RunSettings.from_config(config)
     prepared_bakeries(settings, bakeries)
     with tempfile.TemporaryDirectory() as folder:
         federation = federation_of(settings, bakeries, Path(folder))
-        profiler = cProfile.Profile(time.process_time)
-        profiler.runcall(federation.run)
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(PROFILED)
+        spent, seen = sampled(federation.run)
+    for depth, name, share in tree(seen, below=PROFILED, least=LEAST_SHARE):
+        print(f"{1e6 * share * spent / messages:8.1f} {'  ' * depth}{name}")
 
 
 def main() -> int:
@@ -124,7 +122,7 @@ def main() -> int:
             )
             missed |= cost.times > MOST_TIMES[key]
             if args.profile:
-                profile(config, args.bakeries)
+                profile(config, args.bakeries, cost.messages)
     return int(missed)
 
 

@@ -31,6 +31,7 @@ from benchmarks import (
     reference,
     reopening,
     round_cost,
+    sampled_profile,
     scale,
     service_load,
     stock,
@@ -197,6 +198,21 @@ def test_steps_of_secure_sums_are_told_by_length(
     said = capsys.readouterr().out
     assert "4 bakeries, 3 neighbours" in said
     assert [line.split()[0] for line in said.splitlines()[1:]] == ["1", "30"]
+
+
+def test_a_sampled_profile_tells_what_takes_long() -> None:
+    """Nearly all samples are below the function whose loop runs."""
+
+    def busy() -> int:
+        return sum(number * number for number in range(3_000_000))
+
+    spent, seen = sampled_profile.sampled(busy)
+    assert 0.0 < spent < 60.0
+    (depth, name, share), *_ = sampled_profile.tree(
+        seen, below="test_benchmarks.py:busy", least=0.1
+    )
+    assert (depth, name) == (0, "test_benchmarks.py:busy")
+    assert 0.8 < share <= 1.0
 
 
 def test_one_place_grows_as_many_trees_as_rounds_do() -> None:
