@@ -91,9 +91,8 @@ class TreeLearner:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory; of XGBoost's matrix about: it keeps values, columns and bins."""
-        grows = "_matrix" in vars(self)
-        return self._features.nbytes + (3 * self._features.x.nbytes if grows else 0)
+        """Bytes in memory once it has grown trees; XGBoost's own about, as measured."""
+        return self._features.nbytes + 4 * self._features.x.nbytes
 
     def start(self) -> Singles:
         """Margin of the model without trees, shape (rows,): the level everywhere."""
