@@ -94,9 +94,9 @@ class Federation:
         return [path.read_bytes() for path in sorted((self.folder.path / "models").iterdir())]
 
     def validation_curve(self) -> list[float]:
-        """Read the validation WAPE of each round."""
+        """Read the validation WAPE of each round; NaN of one that wasn't scored."""
         with (self.folder.path / "rounds.csv").open(encoding="utf-8") as file:
-            return [float(row["wape"]) for row in csv.DictReader(file)]
+            return [float(row["wape"] or "nan") for row in csv.DictReader(file)]
 
 
 def federation_of(
