@@ -145,7 +145,7 @@ def test_stock_without_ray_can_not_keep_its_limit() -> None:
 
 @pytest.mark.parametrize(
     ("slower", "peak_gib", "missed"),
-    [(1.2, 8.0, 0), (0.5, 8.0, 0), (1.21, 8.0, 2), (1.0, 8.1, 1)],
+    [(1.2, 2.0, 0), (0.5, 2.0, 0), (1.21, 2.0, 2), (1.0, 2.1, 1)],
 )
 def test_scale_holds_what_a_bakery_costs_and_memory(
     slower: float, peak_gib: float, missed: int
@@ -155,6 +155,14 @@ def test_scale_holds_what_a_bakery_costs_and_memory(
     spent = Spent(5, round(18e6 * slower), round(2e6 * slower), 200.0 * slower, 0.0)
     many = replace(cost(1000, peak_gib=peak_gib), spent=spent)
     assert len(scale.misses("histogram", [few, many])) == missed
+
+
+@pytest.mark.parametrize(("peak_gib", "missed"), [(8.0, 0), (8.1, 1)])
+def test_ten_thousand_may_take_more_memory(peak_gib: float, missed: int) -> None:
+    """Four times as much as a thousand, for ten times as many."""
+    spent = Spent(5, 18 * 10**7, 2 * 10**7, 2000.0, 0.0)
+    costs = [cost(50), replace(cost(10_000, peak_gib=peak_gib), spent=spent)]
+    assert len(scale.misses("histogram", costs)) == missed
 
 
 @pytest.mark.parametrize(
