@@ -120,9 +120,10 @@ class Availability:
         """
         start = self._clock()
         news: dict[str, ClientInfo] = {}
-        self._reported_at = None
+        self._reported_at, replied = None, False
         while True:
-            replied = self.poll(round_number)
+            # As long as replies come one by one, a look at all nodes each second is enough.
+            replied = self.poll(round_number, at_once=not replied)
             waited_s = self._clock() - start
             if waited_s >= patience_s or not self._registration.awaits:
                 news |= self._register(round_number, waited_s if waited_s >= patience_s else None)
