@@ -70,12 +70,15 @@ def test_whole_runs_leave_the_same_files(tmp_path: Path, monkeypatch: pytest.Mon
 def test_memory_doesnt_grow_with_the_bakeries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows of a bakery are about 3 MiB, of which 0.3 are left while it trains."""
+    """The rows of a bakery are about 3 MiB, of which 0.3 are left while it trains.
+
+    One that grows trees takes 4 MiB, which are in use.
+    """
     peaks = []
     for bakeries in (6, 24):
-        limit = MemoryLimit(4 * MIB)
+        limit = MemoryLimit(8 * MIB)
         out = tmp_path / str(bakeries)
         model_of("refit, masked", limit, out, monkeypatch, bakeries=bakeries)
         peaks.append(limit.peak_bytes)
-    assert max(peaks) < 4 * MIB + MIB
+    assert max(peaks) < 8 * MIB + MIB
     assert peaks[1] < 1.1 * peaks[0]
