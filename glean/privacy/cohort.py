@@ -111,10 +111,15 @@ class Cohort:
         """
         assert self.complete, "parts are of the whole"
         wanted = sorted((place, *self.neighbours[place]))
-        if len(wanted) == self.size or any(one.signature for one in self.known.values()):
+        if len(wanted) == self.size or self._signed:
             return self
         known = {at: self.known[at] for at in wanted}
         return replace(self, known=known, proof=self._tree.proof(wanted))
+
+    @cached_property
+    def _signed(self) -> bool:
+        """Whether someone has signed; asked for each of many bakeries."""
+        return any(one.signature for one in self.known.values())
 
     @cached_property
     def _tree(self) -> MerkleTree:

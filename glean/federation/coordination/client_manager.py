@@ -160,7 +160,8 @@ class ClientManager:
         """
         if self.settings.secure_sums and self.settings.rounds.kind.sums:
             self.wait_for_quorum(number, len(self.clients.present))
-        found = tuple(name for name in self.trainers if name in self.clients.present)
+        present = self.clients.present
+        found = tuple(name for name in self.trainers if name in present)
         if not found:
             raise FederationError(
                 f"round {number}: none of the bakeries that are present has enough to learn "

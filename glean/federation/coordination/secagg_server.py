@@ -91,7 +91,7 @@ class SecAggServer:
 
     def there(self, names: Iterable[str]) -> tuple[str, ...]:
         """Name those that can be asked now, in text order."""
-        return tuple(sorted(name for name in names if name in self._clients.present))
+        return tuple(sorted(self._clients.present.intersection(names)))
 
     def holders(self, names: Iterable[str]) -> tuple[str, ...]:
         """Name those of some whose keys there are."""
