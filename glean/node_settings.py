@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -11,6 +12,9 @@ from glean.setting_fields import TYPE_WORDS, ConfigValue, hashed_once, key_of
 
 NODE_CONFIG = "bakery.toml"
 """The node config in the home of a bakery that has joined."""
+
+DATA_FOLDER = "DATA_DIR"
+"""Where a client's pictures are, in the environment of a node whose node config names none."""
 
 NODE_KEYS = (
     "sales", "images", "bakery", "home", "signing-key", "members", "key-log", "privacy",
@@ -98,8 +102,17 @@ class NodeSettings:
     model_key: str = ""
 
     @classmethod
-    def from_config(cls, config: Mapping[str, ConfigValue]) -> Self:
+    def from_config(
+        cls, config: Mapping[str, ConfigValue], environment: Mapping[str, str] = os.environ
+    ) -> Self:
         """Read a node config.
+
+        Parameters
+        ----------
+        config : mapping
+            What the node was started with.
+        environment : mapping
+            Where a client of its own has neither a table nor `images`, its `DATA_DIR` counts.
 
         Raises
         ------
@@ -107,6 +120,8 @@ class NodeSettings:
             A value of the wrong type or out of range, or a key that there isn't; or it names
             neither a table nor the bakery of a simulation.
         """
+        if is_deployed(config) and not config.get("sales") and environment.get(DATA_FOLDER):
+            config = {"images": environment[DATA_FOLDER], **config}
         unknown = sorted(config.keys() - NODE_KEYS)
         if unknown:
             raise SettingsError(

@@ -47,6 +47,7 @@ class Deployment:
     signs: bool = False
     lasting: frozenset[str] = frozenset()
     remembers: bool = True
+    data: str = "sales"
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -169,7 +170,7 @@ class Deployment:
         key = self.keys[bakery]
         signed = {"model-key": str(key / "model-key.pub")} if self.signs else {}
         return {
-            "sales": str(self.bakeries[bakery]),
+            self.data: str(self.bakeries[bakery]),
             "bakery": bakery,
             "home": str(self.home(bakery)),
             "signing-key": str(key / "signing-key"),
@@ -200,12 +201,14 @@ def deployment(
     signs: bool = False,
     lasting: Iterable[str] = (),
     remembers: bool = True,
+    data: str = "sales",
 ) -> Iterator[Deployment]:
     """A SuperLink at which every bakery is registered, and a running SuperNode for each.
 
     `bakeries` are names and sales tables; the nodes of those `absent` wait for `start_node`. Where
     it `signs`, models are signed, and every bakery wants that. Those `lasting` have `glean node`.
-    Where the SuperLink doesn't remember, its database is in memory.
+    Where the SuperLink doesn't remember, its database is in memory. `data` is the key of the node
+    config by which a node finds its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = make_certificates(
@@ -219,6 +222,7 @@ def deployment(
         signs=signs,
         lasting=frozenset(lasting),
         remembers=remembers,
+        data=data,
     )
     write_connection(
         folder / "flower", deployed.connection, deployed.port, deployed.certificates / "ca.crt"

@@ -21,6 +21,7 @@ FLOW: tuple[frozenset[str], ...] = (
             "boosting_settings",
             "class_scores",
             "classification",
+            "environment_names",
             "errors",
             "federation_folder",
             "image_settings",

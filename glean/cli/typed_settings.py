@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from glean.environment_names import settings_from
 from glean.errors import SettingsError
 from glean.settings import ConfigValue, parse_text
 
@@ -21,10 +23,15 @@ def typed_settings(
     sales, resume : Path, optional
         Beat the keys of the same name.
 
+    Returns
+    -------
+    dict
+        With what the environment says of a run of pictures (`glean/environment_names.py`).
+
     Raises
     ------
     SettingsError
-        All words that aren't settings, a line each.
+        All words that aren't settings, a line each; or a variable that stands for one isn't.
     """
     found: dict[str, ConfigValue] = {}
     problems: list[str] = []
@@ -40,4 +47,5 @@ def typed_settings(
     if problems:
         raise SettingsError("\n".join(problems))
     options = {"sales": sales, "resume": resume}
-    return found | {key: str(path) for key, path in options.items() if path is not None}
+    found |= {key: str(path) for key, path in options.items() if path is not None}
+    return settings_from(os.environ, found) | found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,10 +12,12 @@ from glean.errors import SettingsError
 from glean.image_settings import ImageSettings
 from glean.images.image_subset import ImageSubset, Places
 from glean.images.partitioners import like, partition
-from glean.images.reading.image_set import ImageSet
+from glean.images.reading.image_set import ImageSet, SkippedFile
 from glean.images.reading.read_images import ReadImages, read_images
 from glean.images.shapes import SHAPES, drawn_shapes
 from glean.seeds import derived_seed
+
+LOG = logging.getLogger("glean")
 
 VALIDATION_SHARE, TEST_SHARE = 0.1, 0.2
 """Of a client's pictures; test pictures that a source has of its own count in place of a share."""
@@ -28,14 +31,11 @@ class ClientImages:
     ----------
     training, validation, test : ImageSubset
         By window; no picture is in two.
-    skipped : tuple of str
-        Files that couldn't be read, each with the reason.
     """
 
     training: ImageSubset
     validation: ImageSubset
     test: ImageSubset
-    skipped: tuple[str, ...] = ()
 
     def cut_short(self, count: int) -> ClientImages:
         """Leave so many training pictures, evenly spread over those that there are."""
@@ -45,7 +45,7 @@ class ClientImages:
 
 
 def own_images(path: str, settings: ImageSettings, *, seed: int, name: str) -> ClientImages:
-    """Read a client's own folder or file, and cut it into windows.
+    """Read a client's own folder or file, and cut it into windows; the log names what is left out.
 
     Raises
     ------
@@ -57,9 +57,7 @@ def own_images(path: str, settings: ImageSettings, *, seed: int, name: str) -> C
     test = _whole(read.test) if read.test else None
     places = np.arange(len(training))
     apart = None if test is None else np.arange(len(test))
-    windows = _windows(training, test, places, apart, settings, seed=derived_seed(seed, name))
-    skipped = tuple(f"{file.path}: {file.why}" for file in read.skipped)
-    return ClientImages(windows.training, windows.validation, windows.test, skipped)
+    return _windows(training, test, places, apart, settings, seed=derived_seed(seed, name))
 
 
 @lru_cache(maxsize=1)
@@ -89,8 +87,18 @@ def _simulated(settings: ImageSettings, seed: int) -> tuple[ImageSubset, ImageSu
     if not settings.images:
         pixels, labels = drawn_shapes(derived_seed(seed, "shapes"))
         return ImageSubset.whole(pixels, labels, SHAPES), None
-    read = _read(settings.images, settings)
+    read = _read_once(settings)
     return _whole(read.training), _whole(read.test) if read.test else None
+
+
+def skipped_files(settings: ImageSettings) -> tuple[SkippedFile, ...]:
+    """Name the files of a simulation that couldn't be read."""
+    return _read_once(settings).skipped if settings.images else ()
+
+
+@lru_cache(maxsize=1)
+def _read_once(settings: ImageSettings) -> ReadImages:
+    return _read(settings.images, settings)
 
 
 def _windows(
@@ -119,7 +127,10 @@ def _windows(
 
 def _read(path: str, settings: ImageSettings) -> ReadImages:
     channels = 0 if settings.image_channels == "auto" else int(settings.image_channels)
-    return read_images(path, size=settings.image_size, channels=channels)
+    read = read_images(path, size=settings.image_size, channels=channels)
+    for file in read.skipped:
+        LOG.warning("%s is left out: %s", file.path, file.why)
+    return read
 
 
 def _whole(images: ImageSet) -> ImageSubset:

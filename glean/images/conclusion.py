@@ -15,6 +15,7 @@ from glean.evaluation.pages.plain_report import make_plain_report
 from glean.evaluation.pages.run_page import ReportPage
 from glean.federation.coordination.global_model import WeightModel
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
+from glean.images.client_images import skipped_files
 from glean.images.image_spec import ImageSpec
 from glean.images.partition import METHODS
 from glean.images.result_files import (
@@ -24,6 +25,7 @@ from glean.images.result_files import (
     FEDERATED,
     LABELS,
     NEWCOMERS,
+    SKIPPED,
     FinalResult,
     read_of_all,
     read_scores,
@@ -227,6 +229,9 @@ def _write_simulation(run: FinishedRounds, of_all: dict[str, ClassScores]) -> No
     run.folder.begin_phase(Phase.DIAGNOSIS)
     shares = shares_of(run)
     write_rows(run.folder, LABELS, label_rows(shares))
+    if skipped := skipped_files(run.settings.image):
+        rows = [{"file": file.path, "reason": file.why} for file in skipped]
+        write_rows(run.folder, SKIPPED, rows)
     if run.settings.baselines:
         of_all[POOLED] = pooled_scores(run, shares)
     model = run.result.model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from glean.images.result_files import ByMethod, written_scores
 from glean.learning.model_weights import Weights
 from glean.learning.step_sizes import step_size_in
 from glean.privacy.privacy_ledger import Days
-from glean.runs.client_home import NOBODY, Vouched
+from glean.runs.client_home import NOBODY, Vouched, keep_model
 from glean.settings import RunSettings
 
 NEWCOMERS_PICTURES = 30
@@ -44,6 +45,8 @@ class ImagePartition(WeightTrainer):
         Whether they are its own, and no share of a simulation's.
     newcomer : bool
         Whether it comes once the model is trained, with few pictures.
+    home : str
+        Folder in which it keeps the final model; "" for none.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class ImagePartition(WeightTrainer):
         *,
         own_table: bool,
         newcomer: bool = False,
+        home: str = "",
     ) -> None:
         super().__init__()
         self.name = name
         self.own_table = own_table
         self._pictures = pictures.cut_short(NEWCOMERS_PICTURES) if newcomer else pictures
         self._newcomer = newcomer
+        self._home = home
         self._settings = settings
 
     @property
@@ -113,8 +118,10 @@ class ImagePartition(WeightTrainer):
         return ClassificationSums.of(*self._answers(weights, self._pictures.validation))
 
     def final_test(self, task: Task, *, run_id: int, vouched: Vouched = NOBODY) -> FinalScores:
-        """Score the final model on the test pictures, and the same network trained here alone."""
-        del run_id, vouched
+        """Keep the final model; score it, and the same network trained here alone, on the test."""
+        if self._home:
+            home = Path(self._home).expanduser()
+            keep_model(home, task.model, bakery=self.name, run_id=run_id, vouched=vouched)
         weights = self.read(task.model)
         none = ClassScores.none(len(ImageSpec.from_json(weights.spec).classes))
         local = (

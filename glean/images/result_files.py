@@ -19,6 +19,7 @@ from glean.runs.spreadsheet_cells import to_spreadsheet_csv
 
 BY_CLIENT, OF_ALL = "bakeries.csv", "scores.csv"
 CONFUSION, CALIBRATION, LABELS = "confusion.csv", "calibration.csv", "labels.csv"
+SKIPPED = "skipped.csv"
 
 FEDERATED = "federated"
 ALL, NEWCOMERS = "all", "newcomers"

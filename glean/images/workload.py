@@ -73,7 +73,7 @@ class ImageWorkload:
         if node.images:
             name = node.bakery
             found = own_images(node.images, settings.image, seed=settings.seed, name=name)
-            return ImagePartition(name, found, settings, own_table=True)
+            return ImagePartition(name, found, settings, own_table=True, home=node.home)
         if node.partition >= node.partitions:
             raise SettingsError(
                 f"node config num-partitions: found {node.partitions}; wanted the number of "

@@ -73,7 +73,7 @@ def prepare_node(
     key : Path
         The bakery's private node key.
     config : mapping
-        Its node config; with a table and a home.
+        Its node config; with a table or pictures, and a home.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def prepare_node(
     if not host or not port.isdecimal():
         raise SettingsError(f"the server's address: found {address!r}; wanted HOST:PORT")
     node = NodeSettings.from_config(config)
-    wanted = ("sales", "home", *(("signing_key", "members", "model_key") if node.key_log else ()))
+    data = "images" if node.images else "sales"
+    wanted = (data, "home", *(("signing_key", "members", "model_key") if node.key_log else ()))
     for name in wanted:
         if not getattr(node, name):
             raise SettingsError(f"node config: found no {name.replace('_', '-')}; wanted its path")

@@ -1,0 +1,124 @@
+"""Clients with pictures of their own at a real SuperLink, beside a simulation of the same."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from glean.images.partitioners import partition
+from glean.images.shapes import SHAPES, drawn_shapes
+from glean.runs.folder import read_events
+from glean.seeds import derived_seed
+from glean.settings import ConfigValue
+from tests.deployment import deployment
+from tests.inprocess_runs import config_of, facts_of
+from tests.inprocess_runs import run as run_here
+from tests.processes import BIN, run, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_left")]
+
+CLIENTS = 3
+SEED = 42
+CONFIG: dict[str, ConfigValue] = {
+    "workload": "images",
+    "image-model": "cnn-small",
+    "num-server-rounds": 4,
+    "learning-rate": 0.05,
+    "privacy": "sums",
+    "secure-sums": True,
+    "min-contributors": CLIENTS,
+    "min-available-bakeries": CLIENTS,
+    "seed": SEED,
+}
+
+
+def client_files(folder: Path, clients: int = CLIENTS) -> dict[str, Path]:
+    """Write the pictures that each client of a simulation has into a file of its own."""
+    pixels, labels = drawn_shapes(derived_seed(SEED, "shapes"))
+    rng = np.random.default_rng(derived_seed(SEED, "partitioner"))
+    parts = partition(labels, clients, kind="dirichlet", alpha=0.5, rng=rng)
+    found = {}
+    for number, part in enumerate(parts, start=1):
+        path = folder / f"client-{number}.npz"
+        names = np.array(SHAPES)[labels[part]]
+        np.savez(path, images=pixels[part], labels=names)
+        found[f"client {number}"] = path
+    return found
+
+
+def set_options(config: Mapping[str, ConfigValue]) -> list[str]:
+    return [word for key, value in config.items() for word in ("--set", f"{key}={value}")]
+
+
+@pytest.mark.timeout(400)
+def test_own_pictures_make_the_model_of_the_simulation(tmp_path: Path) -> None:
+    """To the byte.
+
+    Each keeps the model at home; the server has scores of all together, and no picture.
+    """
+    config = config_of("") | CONFIG
+    nodes = [{"partition-id": k, "num-partitions": CLIENTS} for k in range(CLIENTS)]
+    wanted = run_here(tmp_path / "wanted", config, nodes=nodes)
+    files = client_files(tmp_path)
+    latest = tmp_path / "out" / "latest"
+    words = set_options(CONFIG | {"output-dir": str(latest.parent), "baselines": False})
+    with deployment(tmp_path / "deployed", files, lasting=files, data="images") as deployed:
+        done = run(
+            BIN / "glean",
+            *("run", deployed.connection, *words),
+            cwd=tmp_path,
+            env=deployed.environment,
+            limit_s=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr + deployed.superlink_log
+        kept = {(deployed.home(name) / "model.npz").read_bytes() for name in files}
+        log = deployed.node_log("client 1")
+    found = latest.resolve()
+    assert (found / "model.npz").read_bytes() == (wanted / "model.npz").read_bytes()
+    assert kept == {(wanted / "model.npz").read_bytes()}
+    assert set(pd.read_csv(found / "bakeries.csv")["bakery"]) == {"(all)"}
+    one, other = (pd.read_csv(folder / "scores.csv") for folder in (found, wanted))
+    pd.testing.assert_frame_equal(one, other.query("method == 'federated'"), rtol=1e-5)
+    assert not {"labels.csv", "confident_errors.npz"} & {path.name for path in found.iterdir()}
+    assert "synthetic" not in facts_of(found)
+    assert "pictures" in log
+
+
+@pytest.mark.long
+@pytest.mark.timeout(500)
+def test_a_run_goes_on_without_a_client_that_is_killed(tmp_path: Path) -> None:
+    """And names it; a floor of three is kept by the other three."""
+    files = client_files(tmp_path, clients=4)
+    latest = tmp_path / "out" / "latest"
+    changes: dict[str, ConfigValue] = {"num-server-rounds": 6, "round-timeout-s": 20}
+    changes |= {"output-dir": str(latest.parent)}
+    words = set_options(CONFIG | changes)
+    with deployment(tmp_path / "deployed", files, lasting=files, data="images") as deployed:
+        with subprocess.Popen(
+            [str(word) for word in (BIN / "glean", "run", deployed.connection, *words)],
+            cwd=tmp_path,
+            env=deployed.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command:
+            wait_until(lambda: 2 in rounds_finished(latest), "two rounds", limit_s=240)
+            deployed.kill_node("client 4")
+            _, told = command.communicate(timeout=240)
+        assert command.returncode == 0, told + deployed.superlink_log
+    assert facts_of(latest)["status"] == "completed"
+    events = read_events(latest / "events.jsonl")
+    failed = {event["bakery"] for event in events if event["event"] == "bakery_failed"}
+    assert failed == {"client 4"}
+    assert rounds_finished(latest)[-1] == 6
+
+
+def rounds_finished(latest: Path) -> list[int]:
+    events = read_events(latest / "events.jsonl")
+    return [event["round"] for event in events if event["event"] == "round_finished"]
