@@ -20,3 +20,6 @@ class LocalTrainingSettings:
         "cosine", ("cosine", "constant"), _("how the step size goes over the rounds")
     )
     proximal_mu: float = number(0.01, 0.0, 1e3, _("how fedprox holds clients to the average"))
+    clip_norm: float = number(
+        1.0, 1e-6, 1e6, _("longest gradient of a picture, with noise in the steps (dp-sgd)")
+    )

@@ -9,13 +9,20 @@ from glean.languages.catalogues import translatable as _
 from glean.round_settings import RoundSettings
 from glean.setting_fields import choice, number
 
+DP_SGD = "dp-sgd"
+"""Noise that each client adds in its own steps; what "noise" means where clients take steps."""
+
 
 @dataclass(frozen=True)
 class NoiseSettings:
     """What the server may open of the sums over all bakeries."""
 
-    privacy: str = choice("auto", ("auto", "noise", "sums"), _("sums as they are, or with noise"))
-    epsilon: float = number(4.0, 0.01, 50.0, _("what a run spends of a day's privacy, with noise"))
+    privacy: str = choice(
+        "auto", ("auto", "noise", "sums", DP_SGD), _("sums as they are, or with noise")
+    )
+    epsilon: float = number(
+        4.0, 0.01, 50.0, _("what a run spends of a day's privacy, or a picture's, with noise")
+    )
     delta: float = number(1e-6, 1e-12, 1e-2, _("chance that epsilon doesn't bound, with noise"))
     validation_scores: int = number(1, 1, 5, _("rounds whose model is scored, with noise"))
 
@@ -23,6 +30,11 @@ class NoiseSettings:
     def wanted(self) -> bool:
         """Whether sums carry noise; "auto" has been resolved where bakeries have own tables."""
         return self.privacy == "noise"
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether clients train with noise, so that sums of what they trained need none."""
+        return self.privacy == DP_SGD
 
 
 AUTOMATIC = (
@@ -32,15 +44,27 @@ AUTOMATIC = (
 """What is said behind a refusal to whom noise may surprise."""
 
 
-def resolved_privacy(privacy: str, *, deployed: bool) -> str:
-    """Take noise for "auto" where bakeries have tables of their own.
+def resolved_privacy(privacy: str, *, deployed: bool, by_steps: bool = False) -> str:
+    """Take noise for "auto" where bakeries have tables of their own, and say where it goes.
+
+    Parameters
+    ----------
+    privacy : str
+        The setting.
+    deployed : bool
+        Whether clients have data of their own.
+    by_steps : bool
+        Whether they train by steps of their own: the noise is in these then, not in the sums.
 
     Examples
     --------
     >>> resolved_privacy("auto", deployed=True), resolved_privacy("sums", deployed=True)
     ('noise', 'sums')
+    >>> resolved_privacy("auto", deployed=True, by_steps=True)
+    'dp-sgd'
     """
-    return "noise" if deployed and privacy == "auto" else privacy
+    wanted = "noise" if deployed and privacy == "auto" else privacy
+    return DP_SGD if by_steps and wanted == "noise" else wanted
 
 
 def noise_problems(

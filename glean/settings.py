@@ -131,7 +131,9 @@ class RunSettings:
         if problems:
             raise SettingsError("\n".join(problems))
         told = str(values.get("privacy", AUTO))
-        values["privacy"] = resolved_privacy(told, deployed=deployed)
+        workload = values.get("workload", DEFAULT_WORKLOAD)
+        by_steps = workload in WORKLOADS and WORKLOADS[str(workload)].by_steps
+        values["privacy"] = resolved_privacy(told, deployed=deployed, by_steps=by_steps)
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
         rest = {f.name: values[key_of(f)] for f in fields(cls) if key_of(f) in values}
         settings = cls(**groups, **rest)  # type: ignore[arg-type]
@@ -177,6 +179,11 @@ class RunSettings:
             raise SettingsError(
                 f"aggregation: found {kind.name!r}; clients of workload={self.workload} take no "
                 "steps of their own that could be held back: wanted 'fedavg'"
+            )
+        if self.noise.in_steps and not WORKLOADS[self.workload].by_steps:
+            raise SettingsError(
+                f"privacy: found 'dp-sgd'; clients of workload={self.workload} take no steps of "
+                "their own that noise could be in: wanted 'noise' or 'sums'"
             )
         if kind.squared_error_only and self.boosting.objective != "reg:squarederror":
             raise SettingsError(

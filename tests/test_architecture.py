@@ -86,6 +86,7 @@ ONLY_IMPORTERS = {
     "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
     "numba": {"learning"},
+    "opacus": {"images"},
     "torch": {"images"},
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},

@@ -18,6 +18,7 @@ from glean.federation.server.conclusion import CardFacts, FinishedRounds, Result
 from glean.images.client_images import skipped_files
 from glean.images.image_spec import ImageSpec
 from glean.images.partition import METHODS
+from glean.images.privacy_terms import privacy_terms, promise
 from glean.images.result_files import (
     ALL,
     CALIBRATION,
@@ -44,6 +45,7 @@ from glean.images.workload import IMAGES
 from glean.languages.catalogues import translatable
 from glean.languages.language import ENGLISH, Language
 from glean.metric_sums import ALL_CLIENTS, metric_label
+from glean.runs.index import read_run
 from glean.runs.phase_events import Phase
 from glean.runs.results import Columns, read_table
 from glean.settings import RunSettings
@@ -64,8 +66,10 @@ class ImageConclusion:
     """Scores of a classifier by client and method."""
 
     def run_facts(self, settings: RunSettings, *, deployed: bool) -> dict[str, Any]:
-        """Say whether pictures are drawn ones."""
-        return {} if deployed or settings.image.images else {"synthetic": True}
+        """Say whether pictures are drawn ones, and what is promised of training pictures."""
+        drawn = {} if deployed or settings.image.images else {"synthetic": True}
+        terms = privacy_terms(settings)
+        return drawn | ({"privacy": terms} if terms else {})
 
     def caution(self, settings: RunSettings, *, clients: int) -> str:
         """Say nothing: no number of clients is known to be too few."""
@@ -88,7 +92,7 @@ class ImageConclusion:
             table = read_of_all(run.folder.path)
             of_all = table[table["group"] == ALL].drop(columns="group")
             scores = [_known(row) for row in of_all.to_dict("records")]
-        return CardFacts(IMAGES.purpose, data, scores)
+        return CardFacts(IMAGES.purpose, data, scores, privacy=privacy_terms(run.settings))
 
     def conclude(self, run: FinishedRounds) -> str:
         """Have the final model tested and write the tables; the summary as a sentence.
@@ -185,7 +189,10 @@ class ImageConclusion:
                 for row in table.to_dict("records")
             ),
             best=frozenset(best),
-            sentences=(_sentence(float(federated["rows"]), metrics, language),),
+            sentences=(
+                _sentence(float(federated["rows"]), metrics, language),
+                *promise(read_run(folder).settings, language),
+            ),
         )
 
 

@@ -15,6 +15,7 @@ from glean.federation.workload.weight_trainer import WeightTrainer
 from glean.images.client_images import ClientImages
 from glean.images.image_spec import ImageSpec
 from glean.images.image_subset import ImageSubset, Labels
+from glean.images.private_client import PrivateClient
 from glean.images.reading_weights import read_weights
 from glean.images.result_files import ByMethod, written_scores
 from glean.learning.model_weights import Weights
@@ -47,6 +48,8 @@ class ImagePartition(WeightTrainer):
         Whether it comes once the model is trained, with few pictures.
     home : str
         Folder in which it keeps the final model; "" for none.
+    private : PrivateClient or None
+        What trains with noise; None where a run wants none.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class ImagePartition(WeightTrainer):
         own_table: bool,
         newcomer: bool = False,
         home: str = "",
+        private: PrivateClient | None = None,
     ) -> None:
         super().__init__()
         self.name = name
@@ -66,6 +70,7 @@ class ImagePartition(WeightTrainer):
         self._newcomer = newcomer
         self._home = home
         self._settings = settings
+        self._private = private
 
     @property
     def why_untrained(self) -> str:
@@ -80,6 +85,8 @@ class ImagePartition(WeightTrainer):
 
     def facts(self) -> dict[str, Any]:
         """Say what the pictures are like, and which classes there are."""
+        if self._private is not None and not self.why_untrained:
+            self._private.check(len(self._pictures.training))
         _, height, _, channels = self._pictures.training.pixels.shape
         classes = list(self._pictures.training.classes)
         return {"size": height, "channels": channels, "classes": classes}
@@ -111,7 +118,10 @@ class ImagePartition(WeightTrainer):
             step_size_in(number, learning_rate, settings),
             settings.local_training.proximal_mu if settings.rounds.kind.proximal else 0.0,
         )
-        return fit(weights, self._among(weights, self._pictures.training), steps, seed=seed)
+        mine = self._among(weights, self._pictures.training)
+        if self._private is not None:
+            return self._private.fit(weights, mine, steps, number=number)
+        return fit(weights, mine, steps, seed=seed)
 
     def score(self, weights: Weights) -> ClassificationSums:
         """Score weights on the validation pictures."""
@@ -124,11 +134,9 @@ class ImagePartition(WeightTrainer):
             keep_model(home, task.model, bakery=self.name, run_id=run_id, vouched=vouched)
         weights = self.read(task.model)
         none = ClassScores.none(len(ImageSpec.from_json(weights.spec).classes))
-        local = (
-            self._local_weights(weights.spec, task.learning_rate)
-            if self._settings.baselines
-            else None
-        )
+        # Scores of a rival that trained without noise would tell of own pictures what noise hides.
+        scored = self._settings.baselines and not (self._private and self.own_table)
+        local = self._local_weights(weights.spec, task.learning_rate) if scored else None
         found = {
             "federated": self._tested(weights),
             "local": none if local is None else self._tested(local),

@@ -12,6 +12,7 @@ from glean.federation.workload.protocols import Wording
 from glean.images.client_images import own_images, simulated_images
 from glean.images.image_spec import ImageSpec, agreed
 from glean.images.partition import METHODS, ImagePartition
+from glean.images.private_client import PrivateClient
 from glean.images.reading_weights import read_weights
 from glean.installed_packages import check_installed
 from glean.learning.model_weights import Weights
@@ -51,6 +52,8 @@ class ImageWorkload:
                 "wanted images='/path/of/them'"
             )
         build_of(settings.image.image_model)
+        if settings.noise.in_steps:
+            check_installed("opacus", extra="images")
 
     def count_clients(self, settings: RunSettings, wanted: int | None) -> int:
         """As many clients as are wanted, if there are pictures for them."""
@@ -73,7 +76,10 @@ class ImageWorkload:
         if node.images:
             name = node.bakery
             found = own_images(node.images, settings.image, seed=settings.seed, name=name)
-            return ImagePartition(name, found, settings, own_table=True, home=node.home)
+            private = _private(name, node, settings, own_table=True)
+            return ImagePartition(
+                name, found, settings, own_table=True, home=node.home, private=private
+            )
         if node.partition >= node.partitions:
             raise SettingsError(
                 f"node config num-partitions: found {node.partitions}; wanted the number of "
@@ -82,7 +88,10 @@ class ImageWorkload:
         shares = simulated_images(settings.image, settings.seed, node.partitions)
         name = f"client {node.partition + 1}"
         mine = shares[node.partition]
-        return ImagePartition(name, mine, settings, own_table=False, newcomer=newcomer)
+        private = _private(name, node, settings, own_table=False)
+        return ImagePartition(
+            name, mine, settings, own_table=False, newcomer=newcomer, private=private
+        )
 
     def negotiate(self, facts: Sequence[Mapping[str, Any]], settings: RunSettings) -> str:
         """Agree on size, channels and classes.
@@ -116,6 +125,15 @@ class ImageWorkload:
                 f"{settings.image.image_model!r}"
             )
         return weights
+
+
+def _private(
+    name: str, node: NodeSettings, settings: RunSettings, *, own_table: bool
+) -> PrivateClient | None:
+    """Give what trains with noise; None where the run wants none."""
+    if not settings.noise.in_steps:
+        return None
+    return PrivateClient(name, node, settings, own_table)
 
 
 IMAGES = ImageWorkload()

@@ -95,7 +95,8 @@ class ClientPolicy:
     def _fits(self) -> bool:
         """Whether the run is what the owner wants: True, or it is refused."""
         wanted, kind = self.node.privacy, self.settings.rounds.kind
-        if wanted == "noise" and not self.settings.noise.wanted:
+        noise = self.settings.noise
+        if wanted == "noise" and not (noise.wanted or noise.in_steps):
             raise RefusalError(
                 NO_NOISE,
                 "node config privacy: found 'noise'; this run's sums carry no noise: nothing is "

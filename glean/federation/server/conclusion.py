@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -95,12 +95,15 @@ class CardFacts:
         What the final test came to, a row a method; empty before it.
     weak_points : sequence of str
         Where it does badly, in sentences.
+    privacy : mapping
+        What clients themselves promise of their data, beside what is said of sums.
     """
 
     use: str
     data: Mapping[str, Any]
     scores: Sequence[Mapping[str, Any]] = ()
     weak_points: Sequence[str] = ()
+    privacy: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Conclusion(Protocol):

@@ -89,7 +89,7 @@ class CardWriter:
                 "test": [dict(row) for row in said.scores],
                 "elsewhere": _ELSEWHERE if run.deployed else None,
             },
-            "privacy": privacy_section(run.settings, deployed=run.deployed),
+            "privacy": {**privacy_section(run.settings, deployed=run.deployed), **said.privacy},
             "weak_points": [*said.weak_points, *_weak_points(run)],
             "settings": {k: v for k, v in run.settings.to_config().items() if k not in _PLACES},
         }

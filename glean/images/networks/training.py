@@ -55,7 +55,7 @@ def fit(
         optimiser.zero_grad(set_to_none=True)
         nn.functional.cross_entropy(network(inputs), labels).backward()  # type: ignore[no-untyped-call]
         if steps.proximal_mu:
-            _pull(network, begun, steps.proximal_mu)
+            pull(network, begun, steps.proximal_mu)
         optimiser.step()
     return weights_of(network, weights.kind, weights.spec)
 
@@ -97,7 +97,7 @@ def tensors(
     return inputs, torch.from_numpy(pictures.labels[chosen]).to(device)
 
 
-def _pull(network: nn.Module, begun: list[torch.Tensor], mu: float) -> None:
+def pull(network: nn.Module, begun: list[torch.Tensor], mu: float) -> None:
     """Add the gradient of mu / 2 times the squared distance to where the round began."""
     for values, start in zip(network.parameters(), begun, strict=True):
         assert values.grad is not None, "every parameter is used"
