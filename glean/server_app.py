@@ -35,6 +35,7 @@ from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, lo
 from glean.runs.phase_events import Phase
 from glean.runs.record import RunRecord
 from glean.settings import ConfigValue, RunSettings
+from glean.workloads import vocabulary_of
 
 LOG = logging.getLogger("glean")
 
@@ -122,7 +123,7 @@ def _announce(
 ) -> None:
     started = RunStarted(tuple(infos), settings.rounds.num_server_rounds, caution or None)
     clients.folder.append_event(started)
-    LOG.info("%s of %s", started.sentence, settings.rounds.aggregation)
+    LOG.info("%s of %s", started.sentence_in(clients.folder.words), settings.rounds.aggregation)
     for name, info in infos.items():
         if info.note:
             clients.report_untrained(name, info.note)
@@ -150,17 +151,17 @@ def _about_noise(settings: RunSettings) -> str:
 
 def _about_masks(settings: RunSettings, infos: ClientInfos, *, deployed: bool) -> str:
     """Say whether sums are masked in this run."""
-    kind = settings.rounds.kind
+    kind, named = settings.rounds.kind, vocabulary_of(settings.workload).many
     learners = sum(info.trains for info in infos.values())
     hides = not settings.shows_scores(deployed=deployed)
     if not kind.sums and not hides:
         return f"secure-sums has no effect: {kind.name} with these leaf-values sums nothing"
     if learners < FEWEST_BAKERIES and not deployed and not kind.always_masked:
         return (
-            f"secure-sums has no effect: {learners} bakeries learn, and of fewer than "
+            f"secure-sums has no effect: {learners} {named} learn, and of fewer than "
             f"{FEWEST_BAKERIES} each could tell the others' part from the sum"
         )
     return (
-        "sums are masked: the server sees what all bakeries add up to and not the summands, as "
+        f"sums are masked: the server sees what all {named} add up to and not the summands, as "
         "long as it keeps to the rules (docs/privacy.md)"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glean.languages.vocabulary import BAKERIES, CLIENTS, Vocabulary
+
 
 @dataclass(frozen=True)
 class WorkloadRow:
@@ -25,6 +27,8 @@ class WorkloadRow:
     chance_setback : float
         By which share a round may make the primary metric worse by chance; 0: as its aggregation
         says, which is measured on the demand.
+    vocabulary : Vocabulary
+        What its clients are called.
     """
 
     workload: str
@@ -33,13 +37,16 @@ class WorkloadRow:
     by_steps: bool = False
     learning_rate: float = 0.0
     chance_setback: float = 0.0
+    vocabulary: Vocabulary = CLIENTS
 
 
 DEFAULT_WORKLOAD = "demand"
 
 WORKLOADS = {
     DEFAULT_WORKLOAD: WorkloadRow(
-        "glean.demand.workload:DEMAND", "glean.demand.conclusion:CONCLUSION"
+        "glean.demand.workload:DEMAND",
+        "glean.demand.conclusion:CONCLUSION",
+        vocabulary=BAKERIES,
     ),
     "images": WorkloadRow(
         "glean.images.workload:IMAGES",
@@ -54,3 +61,9 @@ WORKLOADS = {
     ),
 }
 """Name in the run config -> row."""
+
+
+def vocabulary_of(workload: object) -> Vocabulary:
+    """Give a workload's vocabulary, by its name in a run config; of none the demand's."""
+    row = WORKLOADS.get(str(workload or DEFAULT_WORKLOAD))
+    return CLIENTS if row is None else row.vocabulary

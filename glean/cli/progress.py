@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from glean.languages.language import ENGLISH
+from glean.languages.language import ENGLISH, Language
 from glean.metric_sums import metric_label, written_score
 from glean.runs.event_row import Event
 from glean.runs.events import RoundFinished, RunFinished, RunResumed, RunStarted
@@ -22,7 +22,9 @@ POLL_S = 0.2
 
 
 @contextmanager
-def following(results: Path, rounds: int) -> Iterator[Callable[[int], None]]:
+def following(
+    results: Path, rounds: int, words: Language = ENGLISH
+) -> Iterator[Callable[[int], None]]:
     """Show a run's progress while the body runs; the body tells the run's id when it knows it."""
     known: list[int] = []
     ended = threading.Event()
@@ -37,7 +39,7 @@ def following(results: Path, rounds: int) -> Iterator[Callable[[int], None]]:
     ) as bar:
         task = bar.add_task("starting", total=rounds, note="")
         watcher = threading.Thread(
-            target=_watch, args=(bar, task, results, known, ended), daemon=True
+            target=_watch, args=(bar, task, results, known, ended, words), daemon=True
         )
         watcher.start()
         try:
@@ -48,14 +50,19 @@ def following(results: Path, rounds: int) -> Iterator[Callable[[int], None]]:
 
 
 def _watch(
-    bar: Progress, task: Any, results: Path, known: list[int], ended: threading.Event
+    bar: Progress,
+    task: Any,
+    results: Path,
+    known: list[int],
+    ended: threading.Event,
+    words: Language,
 ) -> None:
     shown = 0
     while True:
         last = ended.wait(POLL_S)
         for event in _events(results, known)[shown:]:
             shown += 1
-            _show(bar, task, event)
+            _show(bar, task, event, words)
         if last:
             return
 
@@ -65,27 +72,25 @@ def _events(results: Path, known: list[int]) -> list[Event]:
     return [] if folder is None else known_events(folder / "events.jsonl")
 
 
-def _show(bar: Progress, task: Any, event: Event) -> None:
+def _show(bar: Progress, task: Any, event: Event, words: Language) -> None:
     match event:
         case RunStarted():
-            count = len(event.bakeries)
-            bakeries = ENGLISH.translate_count("{count} bakery", "{count} bakeries", count)
-            bar.update(task, description=f"{bakeries}, round")
+            bar.update(task, description=f"{event.counted_in(words)}, round")
             if event.caution:
                 bar.console.print(event.caution, markup=False, soft_wrap=True)
         case RunResumed():
-            for line in (*event.passed_over, event.sentence):
+            for line in (*event.passed_over, event.sentence_in(words)):
                 bar.console.print(line, markup=False, soft_wrap=True)
         case RoundFinished():
             name, score = next(iter(event.metrics.items()), ("", None))
             note = "not scored"
             if score is not None:
-                words = written_score(score, event.noise, digits=3)
-                note = f"validation {metric_label(name)} {words}"
+                written = written_score(score, event.noise, digits=3)
+                note = f"validation {metric_label(name)} {written}"
             bar.update(task, completed=event.round, note=note)
             if not bar.console.is_terminal:
                 bar.console.print(f"round {event.round}: {note}")
         case RunFinished():
             pass  # whoever started the run says how it ended
         case _:
-            bar.console.print(event.sentence, markup=False)
+            bar.console.print(event.sentence_in(words), markup=False)

@@ -93,7 +93,7 @@ def _run(prepared: PreparedSimulation) -> Path:
     from glean.cli.progress import following
     from glean.operations.running.simulation import run_simulation
 
-    with following(prepared.simulation.results, prepared.rounds) as started:
+    with following(prepared.simulation.results, prepared.rounds, prepared.language) as started:
         try:
             return run_simulation(prepared, started)
         except FederationError as error:

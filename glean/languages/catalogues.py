@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ def translatable(text: str) -> str:
     return text
 
 
+@cache
 def read_catalogue(code: str) -> Catalog:
     """Read the sentences of a language other than English."""
     # Here, since a run that speaks English only does without it.

@@ -15,6 +15,7 @@ from babel.numbers import format_decimal, format_percent
 
 from glean.languages.catalogues import read_catalogue
 from glean.languages.sentences import Sentence
+from glean.languages.vocabulary import BAKERIES, Vocabulary, Worded
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -37,15 +38,24 @@ class Language:
     ----------
     code : str
         One of `LANGUAGES`.
+    vocabulary : Vocabulary
+        What those are called who learn together.
     """
 
-    def __init__(self, code: LanguageCode) -> None:
+    def __init__(self, code: LanguageCode, vocabulary: Vocabulary = BAKERIES) -> None:
         self.code = code
+        self.vocabulary = vocabulary
         # British, of all English ones: hours to 24 and the day before the month.
         self.locale = Locale.parse("en_GB" if code == "en" else code)
 
+    def in_words_of(self, vocabulary: Vocabulary) -> Language:
+        """Give the same language with a vocabulary."""
+        return language(self.code, vocabulary)
+
     def gettext(self, text: str) -> str:
         """Translate a sentence; one that the catalogue lacks stays English."""
+        if isinstance(text, Worded):
+            text = text.said_with(self.vocabulary)
         message = self._catalogue and self._catalogue.get(text)
         return str(message.string) if message and message.string else text
 
@@ -167,9 +177,9 @@ class Language:
 
 
 @cache
-def language(code: LanguageCode) -> Language:
-    """Give a language; its catalogue is read once."""
-    return Language(code)
+def language(code: LanguageCode, vocabulary: Vocabulary = BAKERIES) -> Language:
+    """Give a language with a vocabulary; its catalogue is read once."""
+    return Language(code, vocabulary)
 
 
 ENGLISH = language("en")

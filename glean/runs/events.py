@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, get_args
 
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
+from glean.languages.vocabulary import CLIENTS, Worded
 from glean.runs.event_row import Event, fits
 from glean.runs.phase_events import PhaseStarted
 from glean.runs.setback_events import Setback
@@ -29,10 +30,15 @@ class RunStarted(Event):
 
     def sentence_in(self, language: Language) -> str:
         """Say how many take part, and for how long."""
-        count = len(self.bakeries)
-        bakeries = language.translate_count("{count} bakery", "{count} bakeries", count)
         rounds = language.translate_count("{count} round", "{count} rounds", self.rounds)
-        return f"{bakeries}, {rounds}"
+        return f"{self.counted_in(language)}, {rounds}"
+
+    def counted_in(self, language: Language) -> str:
+        """Say how many take part."""
+        count = len(self.bakeries)
+        if language.vocabulary == CLIENTS:
+            return language.translate_count("{count} client", "{count} clients", count)
+        return language.translate_count("{count} bakery", "{count} bakeries", count)
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,10 @@ class WaitingForBakeries(Event):
     """
 
     kind: ClassVar[str] = "waiting_for_bakeries"
-    words: ClassVar[str] = translatable("waiting for bakeries: {present} of {wanted}")
+    words: ClassVar[str] = Worded(
+        translatable("waiting for bakeries: {present} of {wanted}"),
+        translatable("waiting for clients: {present} of {wanted}"),
+    )
     round: int
     present: int
     wanted: int

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError
+from glean.languages.language import ENGLISH, Language
 from glean.regular_files import absolute_path, words_of
 from glean.runs.event_row import Event
 from glean.runs.events import event_of
 from glean.runs.phase_events import Phase, PhaseStarted
 from glean.runs.spreadsheet_cells import escape_cell
+from glean.workloads import vocabulary_of
 
 LOG = logging.getLogger("glean")
 
@@ -56,10 +58,13 @@ class RunFolder:
         An existing, absolute folder.
     lasting : bool
         Whether what is written shall survive a power cut: it then waits for the disk.
+    words : Language
+        What logs say of the run with: English, in its workload's vocabulary.
     """
 
-    def __init__(self, path: Path, *, lasting: bool = True) -> None:
+    def __init__(self, path: Path, *, lasting: bool = True, words: Language = ENGLISH) -> None:
         self.path = path
+        self.words = words
         self._lasting = lasting
 
     @classmethod
@@ -84,7 +89,7 @@ class RunFolder:
         try:
             path.mkdir(parents=True)
             (path / "models").mkdir()
-            folder = cls(path, lasting=lasting)
+            folder = cls(path, lasting=lasting, words=_words_of(facts or {}))
             if facts is not None:
                 folder.write_run(facts)
                 folder.write_bytes(RESERVE, bytes(_RESERVE_BYTES))
@@ -106,7 +111,7 @@ class RunFolder:
         """Append to `events.jsonl`, and log, what is done from now on."""
         event = PhaseStarted(phase)
         self.append_event(event)
-        LOG.info("%s", event.sentence)
+        LOG.info("%s", event.sentence_in(self.words))
 
     def append_events(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Append rows of events as they are to `events.jsonl`, all by one write to the file."""
@@ -148,6 +153,10 @@ class RunFolder:
 def checkpoint_name(number: int, suffix: str) -> str:
     """Where in a run's folder the model of a round lies."""
     return f"models/round_{number:03d}{suffix}"
+
+
+def _words_of(facts: Mapping[str, Any]) -> Language:
+    return ENGLISH.in_words_of(vocabulary_of(facts.get("settings", {}).get("workload")))
 
 
 def known_events(path: Path) -> list[Event]:

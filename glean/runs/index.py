@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import GleanError
+from glean.languages.vocabulary import Vocabulary
 from glean.regular_files import read_regular, words_of
 from glean.runs.process_tree import still_runs
+from glean.workloads import vocabulary_of
 
 LATEST = "latest"
 
@@ -62,6 +64,11 @@ class StoredRun:
         """Run config of the run, kebab-case; empty where nothing is said."""
         found = self.facts.get("settings")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What its clients are called."""
+        return vocabulary_of(self.settings.get("workload"))
 
 
 def is_run(folder: Path) -> bool:

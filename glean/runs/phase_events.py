@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
+from glean.languages.vocabulary import Worded
 from glean.runs.event_row import Event
 
 
@@ -22,17 +23,34 @@ class Phase(StrEnum):
 
 
 _SENTENCES = {
-    Phase.REGISTRATION: translatable("Waiting for the bakeries to report."),
-    Phase.PREPARATION: translatable(
-        "The bakeries agree on the model's inputs and prepare their tables: the first round takes "
-        "longer than the others."
+    Phase.REGISTRATION: Worded(
+        translatable("Waiting for the bakeries to report."),
+        translatable("Waiting for the clients to report."),
     ),
-    Phase.FINAL_TEST: translatable(
-        "The rounds are done. Each bakery refines the model on its own sales, chooses what it "
-        "bakes by, and tests that on days that no model has seen."
+    Phase.PREPARATION: Worded(
+        translatable(
+            "The bakeries agree on the model's inputs and prepare their tables: the first round "
+            "takes longer than the others."
+        ),
+        translatable(
+            "The clients agree on the model's inputs and prepare their data: the first round takes "
+            "longer than the others."
+        ),
     ),
-    Phase.DIAGNOSIS: translatable(
-        "What a simulation can compare: all sales in one place, plans against habits."
+    Phase.FINAL_TEST: Worded(
+        translatable(
+            "The rounds are done. Each bakery refines the model on its own sales, chooses what it "
+            "bakes by, and tests that on days that no model has seen."
+        ),
+        translatable(
+            "The rounds are done. Each client tests the model on rows that it wasn't fitted to."
+        ),
+    ),
+    Phase.DIAGNOSIS: Worded(
+        translatable(
+            "What a simulation can compare: all sales in one place, plans against habits."
+        ),
+        translatable("What a simulation can look at: the data of all clients in one place."),
     ),
     Phase.REPORT: translatable("The report is written."),
 }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
+from glean.languages.vocabulary import Worded
 from glean.runs.event_row import Event
 
 
@@ -68,9 +69,15 @@ class RoundTakenBack(Event):
     """
 
     kind: ClassVar[str] = "round_taken_back"
-    words: ClassVar[str] = translatable(
-        "the round is taken back: on validation days its model is {setback} worse than the one "
-        "before, which chance doesn't make"
+    words: ClassVar[str] = Worded(
+        translatable(
+            "the round is taken back: on validation days its model is {setback} worse than the one "
+            "before, which chance doesn't make"
+        ),
+        translatable(
+            "the round is taken back: on validation rows its model is {setback} worse than the one "
+            "before, which chance doesn't make"
+        ),
     )
     round: int
     setback: float
@@ -95,8 +102,11 @@ class FirstModelBetter(Event):
     """
 
     kind: ClassVar[str] = "first_model_better"
-    words: ClassVar[str] = translatable(
-        "the first model forecasts validation days no worse than that of the first round"
+    words: ClassVar[str] = Worded(
+        translatable(
+            "the first model forecasts validation days no worse than that of the first round"
+        ),
+        translatable("on validation rows the first model is no worse than that of the first round"),
     )
     round: int
     metric: float

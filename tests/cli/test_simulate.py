@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
+from glean.evaluation.figures.plot_style import Canvas
 from glean.evaluation.tables.client_tables import TABLES
 from glean.evaluation.tables.scores import SCORE_COLUMNS
 from glean.federation.launch import flower_app
 from glean.metrics import ErrorSums
 from glean.runs.folder import round_tables
 from tests.cli.typed_commands import facts_of, glean, simulate
+from tests.demand_words import demand_words, words_of
 from tests.tables import random_table
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
@@ -53,6 +55,21 @@ def test_the_terminal_shows_the_table_and_where_the_report_is(
     assert "round 1: validation WAPE 0." in result.stderr
     assert "round 2: validation WAPE 0." in result.stderr
     assert "round" not in result.stdout
+
+
+def test_all_that_it_says_is_in_the_words_of_bakeries(
+    completed: tuple[Result, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which the runs of other workloads have none of, by the same search."""
+    monkeypatch.setenv("GLEAN_WORKERS", "1")
+    monkeypatch.setattr(Canvas, "png", lambda _: b"")  # what is drawn isn't read
+    result, folder = completed
+    assert demand_words(result.output) >= {"bakeries", "sales", "days"}
+    found = words_of(folder)
+    for source, words in found.items():
+        assert words, f"the search finds nothing in {source}"
+    assert found["events de"] >= {"bäcke", "verkäuf"}
+    assert found["events fr"] >= {"boulang", "ventes"}
 
 
 def test_a_run_leaves_the_files_and_columns_of_the_design(completed: tuple[Result, Path]) -> None:

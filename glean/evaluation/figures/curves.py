@@ -15,10 +15,41 @@ from glean.evaluation.tables.results import RunResults
 from glean.evaluation.tables.run_outline import RunOutline
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
+from glean.languages.vocabulary import Worded
 from glean.metric_sums import metric_label
 
 _SINGLE_LINES_UP_TO = 12
 """Beyond this many bakeries their own lines would hide the federation's."""
+
+_SCORED = Worded(
+    translatable(
+        "Error of the shared model on each bakery's validation days, which no model was fitted to "
+        "while the rounds went on. Lower is better; {kept}."
+    ),
+    translatable(
+        "Error of the shared model on each client's validation rows, which no model was fitted to "
+        "while the rounds went on. Lower is better; {kept}."
+    ),
+)
+_SCORED_WITH_NOISE = Worded(
+    translatable(
+        "Error of the shared model on the validation days, the mean over the bakeries, with noise "
+        "of a standard deviation of {noise}. Lower is better; the last model was kept."
+    ),
+    translatable(
+        "Error of the shared model on the validation rows, the mean over the clients, with noise "
+        "of a standard deviation of {noise}. Lower is better; the last model was kept."
+    ),
+)
+_NOTHING_LEARNED = Worded(
+    translatable("the model of round 0, before any bakery had learned, was kept"),
+    translatable("the model of round 0, before any client had learned, was kept"),
+)
+_ONE_BY_ONE = Worded(
+    translatable("Grey: the bakeries one by one."), translatable("Grey: the clients one by one.")
+)
+_SINGLE = Worded(translatable("single bakeries"), translatable("single clients"))
+_TOGETHER = Worded(translatable("all bakeries together"), translatable("all clients together"))
 
 NOTHING_BESIDE: Mapping[str, float] = MappingProxyType({})
 
@@ -30,7 +61,6 @@ def learning_curve(
     metric: str,
     axis: str,
     share: bool,
-    on_days: bool = True,
     beside: Mapping[str, float] = NOTHING_BESIDE,
 ) -> Picture | LeftOut:
     """Draw a metric on the validation rows by round, with the round whose model was kept.
@@ -47,11 +77,10 @@ def learning_curve(
         Label of its axis.
     share : bool
         Whether the metric is a share, shown in per cent.
-    on_days : bool
-        Whether a bakery scores a model on validation days, while the rounds go on; else on rows.
     beside : mapping of str to float
         Method of `WITHOUT_FEDERATION` -> its error on the same days.
     """
+    language = language.in_words_of(outline.run.vocabulary)
     name, title = "learning-curve", language.translate("Does the federation learn?")
     if outline.rounds is None or outline.rounds[metric].notna().sum() == 0:
         reason = language.translate("No round of this run has a validation score.")
@@ -67,14 +96,14 @@ def learning_curve(
     canvas = Canvas(title, language)
     noise = outline.run.facts.get("score_noise")
     sentences = [
-        _scored_with_noise(show(noise), language)
+        language.translate(_SCORED_WITH_NOISE, noise=show(noise))
         if isinstance(noise, float)
-        else _scored(_kept(told, best, language), language, on_days=on_days)
+        else language.translate(_SCORED, kept=_kept(told, best, language))
     ]
     if (rounds["round"] == 0).any():
         sentences.append(language.translate("Round 0 is the model that the run started from."))
     if _draw_bakeries(canvas, outline.bakery_rounds, metric, language):
-        sentences.append(language.translate("Grey: the bakeries one by one."))
+        sentences.append(language.translate(_ONE_BY_ONE))
     _draw_federation(
         canvas, rounds, metric, best, language, told=_marked(told, best, show(best_value), language)
     )
@@ -130,29 +159,6 @@ def _marked(told: Any, best: int, value: str, language: Language) -> str:
         else translatable("lowest: round {round}, {value}")
     )
     return language.translate(said, round=best, value=value)
-
-
-def _scored(kept: str, language: Language, *, on_days: bool) -> str:
-    said = (
-        translatable(
-            "Error of the shared model on each bakery's validation days, which no model was fitted "
-            "to while the rounds went on. Lower is better; {kept}."
-        )
-        if on_days
-        else translatable(
-            "Error of the shared model on each bakery's validation rows, which no model was fitted "
-            "to while the rounds went on. Lower is better; {kept}."
-        )
-    )
-    return language.translate(said, kept=kept)
-
-
-def _scored_with_noise(noise: str, language: Language) -> str:
-    return language.translate(
-        "Error of the shared model on the validation days, the mean over the bakeries, with noise "
-        "of a standard deviation of {noise}. Lower is better; the last model was kept.",
-        noise=noise,
-    )
 
 
 def federation_size_curve(results: RunResults, language: Language) -> Picture | LeftOut:
@@ -228,7 +234,7 @@ def _kept(told: Any, best: int, language: Language) -> str:
     if not isinstance(told, int) or told == best:
         return language.translate("the model of round {round} was kept", round=best)
     if told == 0:
-        return language.translate("the model of round 0, before any bakery had learned, was kept")
+        return language.translate(_NOTHING_LEARNED)
     return language.translate(
         "the model of round {round} was kept, which nobody could score", round=told
     )
@@ -241,7 +247,7 @@ def _draw_bakeries(
         return False
     if bakery_rounds["bakery"].nunique() > _SINGLE_LINES_UP_TO:
         return False
-    label: str | None = language.translate("single bakeries")
+    label: str | None = language.translate(_SINGLE)
     for _, rows in bakery_rounds.sort_values("round").groupby("bakery"):
         canvas.axes.plot(
             rows["round"], rows[metric], color=GREY, alpha=0.55, linewidth=1.0, label=label
@@ -267,7 +273,7 @@ def _draw_federation(
         color=blue,
         linewidth=2.4,
         markersize=4,
-        label=language.translate("all bakeries together"),
+        label=language.translate(_TOGETHER),
     )
     canvas.axes.plot(
         best,

@@ -50,10 +50,9 @@ def make_plain_report(
         metric=metric,
         axis=language.gettext(metric_label(metric)),
         share=False,
-        on_days=False,
     )
     blocks = _result(result, language)
-    return make_page(outline, blocks, [*figures, curve], language, glossary=(), on_days=False)
+    return make_page(outline, blocks, [*figures, curve], language, glossary=())
 
 
 def _result(result: ResultTable | None, language: Language) -> list[str]:

@@ -15,6 +15,7 @@ from glean.evaluation.pages import html
 from glean.evaluation.tables.run_outline import RunOutline
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
+from glean.languages.vocabulary import Worded
 from glean.runs.folder import write_whole
 from glean.runs.model_card import CARD_PAGE
 
@@ -23,6 +24,22 @@ _TITLES = {
     "failed": translatable("This run failed"),
 }
 _UNFINISHED = translatable("This run is not finished")
+
+_FAILED = Worded(
+    translatable("Bakeries that failed in a round"), translatable("Clients that failed in a round")
+)
+_GIVEN_UP = Worded(
+    translatable("Sums and trees that were given up"),
+    translatable("Sums and rounds that were given up"),
+)
+_LACKING = Worded(
+    translatable("Bakeries with too few days to learn from"),
+    translatable("Clients with too few rows to learn from"),
+)
+_PARTNERS = Worded(translatable("bakeries"), translatable("clients"))
+_SENT = Worded(
+    translatable("sent to the bakeries and back"), translatable("sent to the clients and back")
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,6 @@ def make_page(
     language: Language,
     *,
     glossary: Iterable[tuple[str, str]],
-    on_days: bool = True,
 ) -> ReportPage:
     """Make the report of a run.
 
@@ -71,11 +87,10 @@ def make_page(
         Of the page.
     glossary : iterable of (str, str)
         Words and what they mean.
-    on_days : bool
-        Whether a bakery learns from days; else from rows.
     """
+    language = language.in_words_of(outline.run.vocabulary)
     figures = tuple(figures)
-    return ReportPage(_page(outline, result, figures, language, glossary, on_days), figures)
+    return ReportPage(_page(outline, result, figures, language, glossary), figures)
 
 
 def _page(
@@ -84,16 +99,10 @@ def _page(
     figures: Iterable[Picture | LeftOut],
     language: Language,
     glossary: Iterable[tuple[str, str]],
-    on_days: bool,
 ) -> str:
     _ = language.translate
     drawn = [item for item in figures if isinstance(item, Picture)]
     left_out = [item for item in figures if isinstance(item, LeftOut)]
-    lacking = (
-        _("Bakeries with too few days to learn from")
-        if on_days
-        else _("Bakeries with too few rows to learn from")
-    )
     return html.whole_page(
         f"Glean: {_(_TITLES.get(outline.run.status, _UNFINISHED))}",
         [
@@ -105,9 +114,9 @@ def _page(
                 _("Pictures that this run doesn't have"),
                 [html.bullets(f"{item.title} {item.reason}" for item in left_out)],
             ),
-            html.section(_("Bakeries that failed in a round"), [_failures(outline, language)]),
-            html.section(_("Sums and trees that were given up"), [_given_up(outline, language)]),
-            html.section(lacking, [_left_out(outline, language)]),
+            html.section(_(_FAILED), [_failures(outline, language)]),
+            html.section(_(_GIVEN_UP), [_given_up(outline, language)]),
+            html.section(_(_LACKING), [_left_out(outline, language)]),
             html.section(_("What the words mean"), [html.definitions(glossary)]),
             html.section(
                 _("The run"), [run_facts(outline, language), settings_table(outline, language)]
@@ -165,7 +174,7 @@ def run_facts(outline: RunOutline, language: Language) -> str:
         (_("started"), _moment(facts.get("start"), language)),
         (_("took"), _duration(facts.get("start"), facts.get("end"), language)),
         (_("engine"), facts.get("engine")),
-        (_("bakeries"), len(bakeries) if isinstance(bakeries, list) else bakeries),
+        (_(_PARTNERS), len(bakeries) if isinstance(bakeries, list) else bakeries),
         (_("cut to newcomers"), ", ".join(map(str, newcomers)) if newcomers else None),
         (_("started from"), outline.run.settings.get("start-from")),
         (_("resumed from"), _resumed(facts, language)),
@@ -178,7 +187,7 @@ def run_facts(outline: RunOutline, language: Language) -> str:
             _("learning rate used"),
             language.shortest_number(rate, 6) if isinstance(rate, float) else rate,
         ),
-        (_("sent to the bakeries and back"), _traffic(outline.rounds, language)),
+        (_(_SENT), _traffic(outline.rounds, language)),
         (_("card of the model"), _card(outline.run.folder, language)),
         (_("seed"), facts.get("seed")),
         (_("versions"), _versions(facts.get("versions"))),

@@ -195,7 +195,7 @@ class Availability:
         present = len(self.registry.present)
         waiting = WaitingForBakeries(round_number, present, at_least, missing)
         self._folder.append_event(waiting)
-        LOG.warning("%s%s", waiting.sentence, self._absentees())
+        LOG.warning("%s%s", waiting.sentence_in(self._folder.words), self._absentees())
 
     def _absentees(self) -> str:
         missing = self.registry.missing.items()
@@ -210,6 +210,7 @@ class Availability:
         rest = [f"and {more} more in events.jsonl"] if more > 0 else []
         refused = "; ".join([*reasons[:_SHOWN_REASONS], *rest])
         return (
-            f"{found} bakeries can take part{after}; min-available-bakeries wants {at_least}"
+            f"{found} {self._folder.words.vocabulary.many} can take part{after}; "
+            f"min-available-bakeries wants {at_least}"
             f"{self._absentees()}. {refused}".rstrip(". ")
         )

@@ -147,7 +147,7 @@ class ClientManager:
                     return
                 raise FederationError(
                     f"{error}. So that no sum tells of few, min-contributors wants {fewest} "
-                    f"bakeries in each: {missing} more are missing"
+                    f"{self.clients.vocabulary.many} in each: {missing} more are missing"
                 ) from error
 
     def present_trainers(self, number: int) -> tuple[str, ...]:
@@ -164,8 +164,8 @@ class ClientManager:
         found = tuple(name for name in self.trainers if name in present)
         if not found:
             raise FederationError(
-                f"round {number}: none of the bakeries that are present has enough to learn "
-                f"from; those that have are {', '.join(self.trainers) or 'none'}"
+                f"round {number}: none of the {self.clients.vocabulary.many} that are present has "
+                f"enough to learn from; those that have are {', '.join(self.trainers) or 'none'}"
             )
         return found
 
@@ -276,8 +276,8 @@ class ClientManager:
     def failed(self, phase: str) -> FederationError:
         """Say that nobody gave a valid reply."""
         return FederationError(
-            f"no bakery gave a valid reply in {phase}; see events.jsonl. The last reason: "
-            f"{self.clients.last_failure}"
+            f"no {self.clients.vocabulary.one} gave a valid reply in {phase}; see events.jsonl. "
+            f"The last reason: {self.clients.last_failure}"
         )
 
     def _report_lacking(self, names: Iterable[str], number: int) -> None:

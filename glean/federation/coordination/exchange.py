@@ -23,6 +23,7 @@ from glean.federation.coordination.registration import INFO
 from glean.federation.wire.client_names import shown
 from glean.federation.wire.flower_errors import reason_of_reply
 from glean.federation.wire.messages import ClientInfo, InfoRequest
+from glean.languages.vocabulary import Vocabulary, Worded
 from glean.runs.events import BakeryFailed, BakeryNotTrained
 from glean.runs.folder import RunFolder
 
@@ -33,6 +34,10 @@ EVALUATE = MessageType.EVALUATE
 TEST = f"{MessageType.EVALUATE}.test"
 TEST_START = f"{MessageType.EVALUATE}.start"
 TABLES = f"{MessageType.QUERY}.tables"
+
+_SERVED = Worded(
+    "its products are forecast from their 7th trading day on", "it gets the model all the same"
+)
 
 GRACE_S = 2.0
 """How long a reply of a node that has gone may still be on its way."""
@@ -85,6 +90,11 @@ class ClientExchange:
     def traffic(self) -> Traffic:
         """Payload bytes so far."""
         return self._messenger.traffic
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What errors and logs call those who take part."""
+        return self.folder.words.vocabulary
 
     @property
     def registered(self) -> tuple[str, ...]:
@@ -186,8 +196,8 @@ class ClientExchange:
         """Write down that a bakery takes part and is not learned from, and its reason."""
         note = shown(note)
         self.folder.append_event(BakeryNotTrained(bakery, note))
-        forecast = "its products are forecast from their 7th trading day on"
-        LOG.warning("%s is not trained on, %s: %s", bakery, forecast, note)
+        served = _SERVED.said_with(self.vocabulary)
+        LOG.warning("%s is not trained on, %s: %s", bakery, served, note)
 
     def _exchange(
         self, kind: str, records: Mapping[str, RecordDict], *, round_number: int

@@ -254,10 +254,11 @@ def sums_of(manager: ClientManager) -> SumRounds:
         return SumRounds(manager)
     groups.write(folder)
     LOG.info(
-        "sums are made in %d groups of %d bakeries or more, and their median counts: up to %d "
+        "sums are made in %d groups of %d %s or more, and their median counts: up to %d "
         "groups may hold somebody who lies (docs/privacy.md)",
         groups.count,
         min(len(members) for members in groups.members),
+        manager.clients.vocabulary.many,
         groups.count - groups.least,
     )
     return GroupedSums(manager, groups)

@@ -140,7 +140,8 @@ class SecAggServer:
         """
         if contributors < FEWEST_BAKERIES:
             raise FederationError(
-                f"round {number}: secure-sums: found {contributors} bakeries to sum over; wanted "
+                f"round {number}: secure-sums: found {contributors} "
+                f"{self._clients.vocabulary.many} to sum over; wanted "
                 f"{FEWEST_BAKERIES} or more, since of two each could tell the other's part from "
                 "the sum. Let more join, or switch it off with secure-sums=false"
             )

@@ -71,7 +71,8 @@ def register_clients(
     if newcomers and any(info.own_table for info in bakeries.values()):
         raise FederationError(
             f"newcomer-fraction: found {settings.rounds.newcomer_fraction:g}; wanted 0 where "
-            "bakeries have tables of their own: only a simulation cuts tables short"
+            f"{clients.vocabulary.many} have tables of their own: only a simulation cuts "
+            "tables short"
         )
     cut = tuple(name for name in bakeries if name in newcomers)
     return clients, bakeries | clients.register_newcomers(cut), cut
@@ -124,7 +125,8 @@ def training_loop(
         raise FederationError("\n".join(problems))
     if not any(info.trains for info in infos.values()):
         notes = "; ".join(f"{name}: {info.note}" for name, info in infos.items())
-        raise FederationError(f"no bakery has enough to learn from. {notes}")
+        one = clients.vocabulary.one
+        raise FederationError(f"no {one} has enough to learn from. {notes}")
     manager = ClientManager(
         clients,
         settings,

@@ -281,7 +281,7 @@ class TrainingLoop:
 
     def _append(self, event: Setback) -> None:
         self._clients.folder.append_event(event)
-        LOG.warning("round %d: %s", event.round, event.sentence)
+        LOG.warning("round %d: %s", event.round, event.sentence_in(self._clients.folder.words))
 
     def _write(
         self, number: int, result: RoundResult, found: RoundScore, start: RoundStart

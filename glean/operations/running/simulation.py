@@ -18,11 +18,13 @@ from glean.federation.launch.simulation_run import Simulation
 from glean.federation.server.interrupted_run import read_interrupted
 from glean.federation.workload.registry import workload_of
 from glean.installed_packages import check_installed
+from glean.languages.language import ENGLISH, Language
 from glean.learning.xgboost_library import check_xgboost
 from glean.operations.running.run_config import simulation_overrides
 from glean.process_pool import warm_up, workers_of
 from glean.regular_files import absolute_path, read_regular
 from glean.settings import ConfigValue, RoundSettings, RunSettings
+from glean.workloads import vocabulary_of
 
 Engine = Literal["ray", "inprocess"]
 
@@ -49,6 +51,11 @@ class PreparedSimulation:
     simulation: Simulation
     engine: Engine
     rounds: int
+
+    @property
+    def language(self) -> Language:
+        """What the terminal says of it with."""
+        return ENGLISH.in_words_of(vocabulary_of(self.simulation.run_config["workload"]))
 
 
 def prepare_simulation(

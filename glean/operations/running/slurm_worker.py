@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from glean.errors import FederationError, GleanError
+from glean.languages.language import Language
 from glean.operations.running.detached_run import ERROR, RUN_ID, read_detached
 from glean.operations.running.run_request import RunRequest, prepare_request
 from glean.operations.running.simulation import PreparedSimulation, run_simulation
@@ -55,7 +56,7 @@ def _run(request: RunRequest, folder: Path) -> str:
     """Run a request; give the reason why the run failed, "" where it completed."""
     prepared = prepare_request(request)
     assert isinstance(prepared, PreparedSimulation), "a job runs a simulation"
-    with _told(Path(request.results)) as tell:
+    with _told(Path(request.results), prepared.language) as tell:
 
         def started(run_id: int) -> None:
             write_whole(folder / RUN_ID, str(run_id).encode())
@@ -99,11 +100,11 @@ def _ended_by_slurm(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _told(results: Path) -> Iterator[Callable[[int], None]]:
+def _told(results: Path, words: Language) -> Iterator[Callable[[int], None]]:
     """Tell the job's log what happens in a run while the body runs; the body tells the run's id."""
     known: list[int] = []
     ended = threading.Event()
-    teller = threading.Thread(target=_tell, args=(results, known, ended), daemon=True)
+    teller = threading.Thread(target=_tell, args=(results, known, ended, words), daemon=True)
     teller.start()
     try:
         yield known.append
@@ -112,7 +113,7 @@ def _told(results: Path) -> Iterator[Callable[[int], None]]:
         teller.join()
 
 
-def _tell(results: Path, known: list[int], ended: threading.Event) -> None:
+def _tell(results: Path, known: list[int], ended: threading.Event, words: Language) -> None:
     told = 0
     last = False
     while not last:
@@ -120,7 +121,7 @@ def _tell(results: Path, known: list[int], ended: threading.Event) -> None:
         folder = find_run(results, known[0]) if known else None
         events = known_events(folder / "events.jsonl") if folder is not None else []
         for event in events[told:]:
-            _log_line(event.sentence)
+            _log_line(event.sentence_in(words))
         told = max(told, len(events))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from glean.languages.vocabulary import BAKERIES
 from glean.runs.folder import INTERRUPTED
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import BrowserSession
@@ -18,7 +19,7 @@ from glean.service.web.labels import score_text
 from glean.service.web.static_files import url_of
 from glean.web.accepted_language import language_for
 from glean.web.templates import template_environment
-from glean.workloads import DEFAULT_WORKLOAD
+from glean.workloads import DEFAULT_WORKLOAD, vocabulary_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,6 +32,7 @@ _ENVIRONMENT = template_environment(
         "ended_statuses": ENDED,
         "stopped_reason": INTERRUPTED,
         "demand": DEFAULT_WORKLOAD,
+        "of_bakeries": lambda run: vocabulary_of(run.workload) == BAKERIES,
     },
 )
 

@@ -34,7 +34,7 @@ from glean.service.web.browser_access import (
 from glean.service.web.labels import doing_of, order_words, phase_of, state_words
 from glean.service.web.rendering import page
 from glean.web.accepted_language import language_for
-from glean.workloads import DEFAULT_WORKLOAD
+from glean.workloads import DEFAULT_WORKLOAD, vocabulary_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -174,6 +174,7 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
     folder = services.queue.run_folder(row)
     rows = [] if folder is None else read_events(folder / "events.jsonl")
     clients = [] if folder is None else client_standings(folder / "events.jsonl")
+    words = language.in_words_of(vocabulary_of(row.workload))
     ended = RunStatus(row.status).ended
     asked = services.queue.request_folder(row) if row.job and not ended else None
     return {
@@ -181,8 +182,8 @@ def _live(services: Services, row: RunRow, language: Language) -> dict[str, Any]
         "clients": sorted(clients, key=lambda one: not one.amiss),
         "client_counts": counted(clients),
         "state_words": state_words(language),
-        "events": [_shown(event, language) for event in reversed(rows[-EVENTS_SHOWN:])],
-        "doing": doing_of(row, language) or ("" if ended else phase_of(rows, language)),
+        "events": [_shown(event, words) for event in reversed(rows[-EVENTS_SHOWN:])],
+        "doing": doing_of(row, language) or ("" if ended else phase_of(rows, words)),
         "job_log": end_of_job_log(asked, LOG_LINES_SHOWN) if asked else "",
         "load": None if ended or row.job else services.meter.load(),
     }
