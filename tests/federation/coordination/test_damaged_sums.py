@@ -18,6 +18,7 @@ from glean.federation.wire.sum_request import HISTOGRAMS, LEAVES, TOTALS, WEIGHT
 from glean.forecasting.forecasters import read_model
 from glean.learning.forest import Forest
 from glean.learning.tree import NO_NODE, Tree
+from glean.privacy import mask_messages
 from glean.settings import ConfigValue
 from tests.federations import (
     Federation,
@@ -114,6 +115,9 @@ def test_a_damaged_part_of_a_sum_is_left_out_and_named(
     assert all(words in reason for _, _, reason in found.failures())
 
 
+STEP = len(mask_messages._INPUT)
+"""Where the number of the step stands, in eight bytes."""
+
 MASKED: dict[str, tuple[Change, str]] = {
     "a byte too few": (lambda r: {"vector": r.vector[:-1]}, "masked input"),
     "half of it": (lambda r: {"vector": r.vector[: len(r.vector) // 2]}, "masked input"),
@@ -122,7 +126,7 @@ MASKED: dict[str, tuple[Change, str]] = {
     "nothing": (lambda _: {"vector": b""}, "masked input"),
     "not masked": (lambda r: {"vector": bytes(len(r.vector))}, "masked input"),
     "of an earlier step": (
-        lambda r: {"vector": r.vector[:3] + bytes(7) + b"\1" + r.vector[11:]},
+        lambda r: {"vector": r.vector[:STEP] + bytes(7) + b"\1" + r.vector[STEP + 8 :]},
         "step, length and corrections (1, ",
     ),
 }
