@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 SERVER_RATE, BETA_1, BETA_2, TAU = 0.02, 0.9, 0.99, 1e-3
 
 FEDADAM = AggregationKind(
-    "fedadam",
+    "adam-example",
     "weights",
     f"{__name__}:FedAdamStrategy",
     cpu_only=True,
@@ -83,7 +83,7 @@ def _row(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 ROUNDS: dict[str, ConfigValue] = {
-    "aggregation": "fedadam",
+    "aggregation": "adam-example",
     "fedavg_model": "poisson",
     "num_server_rounds": 6,
 }
@@ -91,12 +91,12 @@ ROUNDS: dict[str, ConfigValue] = {
 
 def test_the_row_is_a_choice_of_the_settings() -> None:
     """By `--set`, with what the row says: another rate than trees have, and no GPU."""
-    assert parse_text("aggregation", "fedadam") == "fedadam"
-    assert RunSettings.from_config({"aggregation": "fedadam"}).rounds.kind is FEDADAM
-    with pytest.raises(SettingsError, match="fedadam learns on the CPU"):
-        RunSettings.from_config({"aggregation": "fedadam", "device": "gpu"})
-    with pytest.raises(SettingsError, match="'histogram', 'fedadam'"):
-        RunSettings.from_config({"aggregation": "fedadamant"})
+    assert parse_text("aggregation", "adam-example") == "adam-example"
+    assert RunSettings.from_config({"aggregation": "adam-example"}).rounds.kind is FEDADAM
+    with pytest.raises(SettingsError, match="adam-example learns on the CPU"):
+        RunSettings.from_config({"aggregation": "adam-example", "device": "gpu"})
+    with pytest.raises(SettingsError, match="'histogram', 'adam-example'"):
+        RunSettings.from_config({"aggregation": "adamant"})
 
 
 @pytest.mark.parametrize("secure", [False, True])
