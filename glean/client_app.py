@@ -39,6 +39,7 @@ from glean.node_settings import NodeSettings, is_deployed
 from glean.runs.code_version import code_fingerprint
 from glean.runs.log_lines import log_to
 from glean.settings import ConfigValue, RunSettings
+from glean.workloads import vocabulary_of
 
 LOG = logging.getLogger("glean")
 
@@ -146,6 +147,7 @@ def _reply(
             round_number=message.metadata.group_id,
             request=request,
             noised=settings.noise.wanted,
+            vocabulary=vocabulary_of(settings.workload),
         )
         LOG.info("%s", said)
     return reply_message(reply.to_record(), message)
@@ -156,11 +158,13 @@ def _errors_kept_here(context: Context) -> AbstractContextManager[None]:
 
     In a simulation, whose data is the operator's own, the error goes to the server as it is.
     """
-    return _errors_kept() if is_deployed(context.node_config) else nullcontext()
+    if not is_deployed(context.node_config):
+        return nullcontext()
+    return _errors_kept(vocabulary_of(context.run_config.get("workload")).one)
 
 
 @contextmanager
-def _errors_kept() -> Iterator[None]:
+def _errors_kept(one: str) -> Iterator[None]:
     log_to("stderr")
     try:
         yield
@@ -168,11 +172,11 @@ def _errors_kept() -> Iterator[None]:
         if isinstance(error, RefusalError):
             LOG.warning("refused (%s): %s", error.kind, error)
             raise FederationError(
-                f"the bakery refuses: {error.kind}; its own log says more"
+                f"the {one} refuses: {error.kind}; its own log says more"
             ) from None
-        LOG.exception("this bakery can't answer the server")
+        LOG.exception("this %s can't answer the server", one)
         kind = type(error).__name__
-        raise FederationError(f"{kind} at the bakery; its own log says more") from None
+        raise FederationError(f"{kind} at the {one}; its own log says more") from None
 
 
 def answer_apart(message: Message, context: Context) -> tuple[Message, Context]:

@@ -15,12 +15,17 @@ from unittest import mock
 import pytest
 from starlette.testclient import TestClient
 
+from glean.languages.language import LANGUAGES, LanguageCode
 from glean.operations.reports.run_digest import RunDigest
+from glean.runs.events import WaitingForBakeries
+from glean.runs.folder import RunFolder
+from glean.runs.phase_events import Phase
 from glean.service.accounts.scopes import Scope
 from glean.service.accounts.sessions import COOKIE
 from glean.service.runs.queue import find_row
 from glean.service.services import Services
 from tests import processes
+from tests.demand_words import demand_words
 from tests.service.conftest import token
 
 PAGES = (
@@ -401,6 +406,29 @@ def test_a_score_is_a_share_only_where_it_is_one(
             find_row(session, run).workload = workload
         for path in ("/", "/runs", "/models", f"/runs/{run}/live"):
             assert f">{said}<" in client.get(path).text
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_run_s_page_calls_clients_what_its_workload_does(
+    client: TestClient, services: Services, results: Path, code: LanguageCode
+) -> None:
+    """What changes while it goes on: who takes part, and the events' sentences."""
+    sign_in(client, services)
+    folder = next(results.glob("2*"))
+    run = folder.name.partition("-")[2]
+    RunFolder(folder).append_event(WaitingForBakeries(1, 1, 2, {}))
+    RunFolder(folder).begin_phase(Phase.FINAL_TEST)
+    found = {}
+    for workload in ("demand", "iris"):
+        with services.database.transaction() as session:
+            find_row(session, run).workload = workload
+        page = client.get(f"/runs/{run}/live", headers={"Accept-Language": code}).text
+        said = re.sub(r"<[^>]*>", " ", page.partition("<section>")[2])
+        own_names = r"bakery \d|\bwape\b"  # of this run's clients and metrics
+        found[workload] = demand_words(re.sub(own_names, "", said), code)
+        assert ("<h2>Clients</h2>" in page) == (workload == "iris")
+    assert found["demand"]
+    assert not found["iris"]
 
 
 def test_a_run_without_rounds_has_no_empty_charts(

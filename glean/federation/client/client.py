@@ -39,6 +39,7 @@ from glean.privacy.signing import claim
 from glean.runs.code_version import code_fingerprint
 from glean.seeds import derived_seed
 from glean.settings import RunSettings
+from glean.workloads import vocabulary_of
 
 LOG = logging.getLogger("glean")
 
@@ -100,7 +101,8 @@ class Client:
         """
         note = self.partition.why_untrained
         if note and self.policy.keeps_ledger:
-            LOG.info("this bakery isn't learned from: %s", note)
+            one = vocabulary_of(self.settings.workload).one
+            LOG.info("this %s isn't learned from: %s", one, note)
         if (note or spent) and self.policy.keeps_ledger:
             note = TOO_LITTLE
         signs = challenge and self.own_table and self.node.signing_key

@@ -23,11 +23,12 @@ from glean.federation.wire.sum_request import (
     SumRequest,
 )
 from glean.federation.workload.protocols import Wording
+from glean.languages.vocabulary import BAKERIES, Vocabulary
 from glean.learning.forest import Forest
 
 Reply = ClientInfo | TrainReply | EvaluateReply | FinalReply | SumReply | KeyReply | UnmaskResult
 
-_NOTHING_NEW = "nothing but that this bakery doesn't hold the model so far, which it now gets"
+_NOTHING_NEW = "nothing but that this {one} doesn't hold the model so far, which it now gets"
 
 _PARTS = {
     TOTALS: "the number of its training rows and the sum of their levels",
@@ -53,6 +54,7 @@ def disclosed(
     round_number: str,
     request: SumRequest | None = None,
     noised: bool = False,
+    vocabulary: Vocabulary = BAKERIES,
 ) -> str:
     """Say what leaves the shop with a reply, and what doesn't.
 
@@ -68,29 +70,31 @@ def disclosed(
         What a `SumReply` answers.
     noised : bool
         Whether the run's sums carry noise.
+    vocabulary : Vocabulary
+        What those are called who take part.
     """
     when = f" in round {round_number}" if round_number.strip("0") else ""
     if isinstance(reply, FinalReply):
         when = " after the last round"
     if isinstance(reply, SumReply) and request:
-        content = _summand(reply, request, wording, noised=noised)
+        content = _summand(reply, request, wording, vocabulary, noised=noised)
     else:
-        content = _content(reply, wording)
+        content = _content(reply, wording, vocabulary)
     return f"to the server{when}: {content}; not: {wording.kept}"
 
 
-def _content(reply: Reply, wording: Wording) -> str:
+def _content(reply: Reply, wording: Wording, vocabulary: Vocabulary) -> str:
     match reply:
         case ClientInfo():
-            return _info(reply, wording)
+            return _info(reply, wording, vocabulary)
         case TrainReply(lacks_model=True) | EvaluateReply(lacks_model=True) | SumReply():
-            return _NOTHING_NEW
+            return _NOTHING_NEW.format(one=vocabulary.one)
         case KeyReply():
             return "the public half of a key for the masks of this run"
         case UnmaskResult():
             return (
-                "this bakery's share of the others' masks, with which the server opens the last "
-                "sum; that can still tell of a single bakery"
+                f"this {vocabulary.one}'s share of the others' masks, with which the server opens "
+                f"the last sum; that can still tell of a single {vocabulary.one}"
             )
         case TrainReply():
             return (
@@ -103,10 +107,10 @@ def _content(reply: Reply, wording: Wording) -> str:
             return _final(reply, wording)
 
 
-def _info(reply: ClientInfo, wording: Wording) -> str:
+def _info(reply: ClientInfo, wording: Wording, vocabulary: Vocabulary) -> str:
     note = f", the note {reply.note!r}" if reply.note else ""
     facts = wording.of_info(reply.trains, json.loads(reply.facts))
-    floor = f", that it wants {reply.min_contributors} bakeries in each sum"
+    floor = f", that it wants {reply.min_contributors} {vocabulary.many} in each sum"
     proof = ", a signature by which nobody else can claim the name"
     return (
         f"the name {reply.bakery!r}, the version of the code here ({reply.code}), {facts}{note}"
@@ -121,10 +125,16 @@ def _trees(content: bytes) -> str:
 
 
 def _summand(
-    reply: SumReply, request: SumRequest, wording: Wording, *, noised: bool = False
+    reply: SumReply,
+    request: SumRequest,
+    wording: Wording,
+    vocabulary: Vocabulary,
+    *,
+    noised: bool = False,
 ) -> str:
     if reply.lacks_model or reply.lacks_keys:
-        return _NOTHING_NEW
+        return _NOTHING_NEW.format(one=vocabulary.one)
+    one, others = vocabulary.one, f"{vocabulary.many}'"
     sentences = [wording.of_sums(reply.sums)] if reply.sums else []
     if reply.proposal:
         sentences.append(f"{_trees(reply.proposal)}, without any value in its leaves")
@@ -134,14 +144,14 @@ def _summand(
     if reply.vector and noised:
         sentences.append(
             f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody until they are "
-            f"added to the other bakeries' ({contributed}, with noise); the server reads the sum "
-            "with the noise of all, which tells little of a day of this bakery (docs/privacy.md)"
+            f"added to the other {others} ({contributed}, with noise); the server reads the sum "
+            f"with the noise of all, which tells little of a day of this {one} (docs/privacy.md)"
         )
     elif reply.vector and request.masked:
         sentences.append(
             f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody until they are "
-            f"added to the other bakeries' ({contributed}); the server reads the sum, which can "
-            "still tell of a single bakery, and can read more if it breaks the rules "
+            f"added to the other {others} ({contributed}); the server reads the sum, which can "
+            f"still tell of a single {one}, and can read more if it breaks the rules "
             "(docs/privacy.md)"
         )
     elif reply.vector:

@@ -12,11 +12,16 @@ from flwr.app import Message
 
 from glean.client_app import app
 from glean.demand.wording import WORDING
-from glean.federation.client.disclosure import disclosed
+from glean.federation.client.disclosure import Reply, disclosed
 from glean.federation.grids.inprocess import InProcessGrid
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, TrainReply
+from glean.federation.wire.sum_messages import SumReply, UnmaskResult
+from glean.federation.wire.sum_request import WEIGHTS, SumRequest
+from glean.federation.workload.protocols import Wording
+from glean.languages.vocabulary import BAKERIES, CLIENTS
 from glean.runs.log_lines import MARK, log_to, unmarked
 from glean.settings import ConfigValue
+from tests.demand_words import demand_words
 from tests.federations import Federation, federation_of, small_settings
 
 
@@ -105,6 +110,40 @@ def test_a_bakery_that_lacks_the_model_tells_nothing_else() -> None:
     assert disclosed(lacking, WORDING, round_number="3").startswith(nothing)
     score = EvaluateReply("Anna", "code", lacks_model=True, sums=(0.0,) * 7)
     assert disclosed(score, WORDING, round_number="3").startswith(nothing)
+
+
+def sum_reply(vector: bytes, *, lacks: bool = False) -> SumReply:
+    return SumReply(
+        "Anna", "code", "", lacks, lacks_keys=False, device="", sums=(), proposal=b"", vector=vector
+    )
+
+
+MASKED = SumRequest((WEIGHTS,), (WEIGHTS,), num_clients=3, masked=True)
+
+TOLD: dict[str, tuple[Reply, bool]] = {
+    "floor": (
+        ClientInfo(
+            "Anna", "code", 0, trains=True, own_table=True, note="", facts="{}", min_contributors=5
+        ),
+        False,
+    ),
+    "lacking": (sum_reply(b"", lacks=True), False),
+    "mask": (UnmaskResult("Anna", "code", b""), False),
+    "masked": (sum_reply(b"123"), False),
+    "noised": (sum_reply(b"123"), True),
+}
+
+
+@pytest.mark.parametrize(("reply", "noised"), TOLD.values(), ids=TOLD)
+def test_clients_are_told_in_words_of_their_own(reply: Reply, noised: bool) -> None:
+    """What a node logs of a message names bakeries in the demand, clients elsewhere."""
+    for vocabulary in (BAKERIES, CLIENTS):
+        line = disclosed(
+            reply, Wording(), round_number="1", request=MASKED, noised=noised, vocabulary=vocabulary
+        )
+        found = demand_words(line) - {"day"}  # what noise hides
+        assert bool(found) == (vocabulary == BAKERIES), line
+        assert ("client" in line) == (vocabulary == CLIENTS)
 
 
 SUMMED: dict[str, tuple[dict[str, ConfigValue], str]] = {
