@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -117,6 +118,37 @@ def test_a_run_goes_on_without_a_client_that_is_killed(tmp_path: Path) -> None:
     failed = {event["bakery"] for event in events if event["event"] == "bakery_failed"}
     assert failed == {"client 4"}
     assert rounds_finished(latest)[-1] == 6
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_noise_is_what_a_deployment_has_unless_told_otherwise(tmp_path: Path) -> None:
+    """In clients' steps: each counts its releases at home, and says what they spent."""
+    files = client_files(tmp_path)
+    latest = tmp_path / "out" / "latest"
+    changes: dict[str, ConfigValue] = {"num-server-rounds": 2, "image-model": "linear"}
+    changes |= {"privacy": "auto", "output-dir": str(latest.parent)}
+    words = set_options(CONFIG | changes)
+    with deployment(tmp_path / "deployed", files, lasting=files, data="images") as deployed:
+        done = run(
+            BIN / "glean",
+            *("run", deployed.connection, *words),
+            cwd=tmp_path,
+            env=deployed.environment,
+            limit_s=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr + deployed.superlink_log
+        homes = [deployed.home(name) for name in files]
+        log = deployed.node_log("client 1")
+    facts = facts_of(latest)
+    assert facts["settings"]["privacy"] == "dp-sgd"
+    assert facts["privacy"]["epsilon"] == 4.0
+    for home in homes:
+        (plan,) = json.loads((home / "picture-ledger.json").read_text("utf-8"))["plans"]
+        assert len(plan["releases"]) == 2
+    assert len({(home / "noise-key").read_bytes() for home in homes}) == CLIENTS
+    assert "client 1 has spent epsilon" in log
+    assert "of 4 after round 2" in log
 
 
 def rounds_finished(latest: Path) -> list[int]:
