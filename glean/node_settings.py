@@ -78,8 +78,8 @@ class NodeSettings:
         Which members count: names with commas between them, or the path of a list of members that
         its owner has confirmed; "" all of `members`.
     epsilon_total : float
-        What a day of training records may spend over all runs with noise; 0: two full runs with
-        the default settings.
+        What a day of training records, or a picture, may spend over all runs with noise; 0: two
+        full runs with the default settings.
     model_key : str
         Path of the server's public key for models: the final model must be signed by it; "" takes
         any.

@@ -227,7 +227,7 @@ def told_apart(multiplier: float, epsilon: float, delta: float) -> float:
 
 @pytest.mark.slow
 def test_who_looks_for_one_picture_sees_no_more_than_epsilon_allows() -> None:
-    """And would, with a tenth of the noise: the look isn't blind."""
+    """And would, with a fortieth of the noise: the look isn't blind."""
     from glean.images.noise_plan import noise_multiplier
 
     epsilon, delta = 0.5, 1e-6
