@@ -131,8 +131,8 @@ def test_a_round_that_is_taken_back_is_learned_anew(
     """Bakeries had proposed, and summed, for the next round of the model that is gone."""
     changes = []
 
-    def once(before: Primaries, after: Primaries) -> float:
-        changes.append(setback(before, after))
+    def once(before: Primaries, after: Primaries, *, least_scale: float) -> float:
+        changes.append(setback(before, after, least_scale=least_scale))
         return 1.0 if len(changes) == 2 else changes[-1]
 
     monkeypatch.setattr(training_loop, "setback", once)
