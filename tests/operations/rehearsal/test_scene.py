@@ -60,6 +60,8 @@ def test_what_lives_on_by_itself_is_ended_too() -> None:
             env={**os.environ, MARK: str(scene.folder)},
             start_new_session=True,
         )
+        # The kernel shows an environment a moment after the program has begun.
+        wait_until(lambda: MARK in psutil.Process(other.pid).environ(), "the mark", limit_s=10)
         stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     other.wait(10)
     untouched = stranger.poll() is None
