@@ -117,7 +117,6 @@ def test_pictures_come_from_a_file(tmp_path: Path) -> None:
         ({"image_channels": "2"}, "image-channels: found '2'; wanted one of 'auto', '1', '3'"),
         ({"partitioner": "odd"}, "partitioner: found 'odd'"),
         ({"alpha": "0"}, "alpha: found 0.0; wanted a number from 0.01"),
-        ({"privacy": "noise"}, "privacy=noise"),
         ({"device": "gpu"}, "device: found 'gpu'"),
     ],
 )

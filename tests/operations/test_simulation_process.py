@@ -164,19 +164,21 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_it_ends_when_who_started_it_is_killed(tmp_path: Path, three_bakeries: str) -> None:
     """Nothing is left, see the fixture."""
+    before = processes.descendants()  # what earlier tests' pools keep
     command = [sys.executable, "-c", KILLED, three_bakeries, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert not processes.survivors([])
+    assert not processes.survivors(before)
 
 
 @pytest.mark.long
 def test_a_stopped_run_on_ray_leaves_nothing(tmp_path: Path, three_bakeries: str) -> None:
     """Neither Flower's processes nor Ray's; its folder says how it ended."""
+    before = processes.descendants()  # what earlier tests' pools keep
     wanted = prepared(three_bakeries, tmp_path, rounds=ENDLESS, engine="ray")
     with SimulationProcess(wanted) as process:
         after_a_round(process)
     result = process.result()
     assert (result.status, result.reason) == (FAILED, "interrupted")
     assert (result.folder / "superlink.log").is_file()
-    assert not processes.survivors([], limit_s=2.0)
+    assert not processes.survivors(before, limit_s=2.0)
