@@ -6,7 +6,7 @@ compares an aggregation's name: settings, checks, checkpoints and clients read i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -142,6 +142,17 @@ class AggregationKind:
         return _SUFFIXES[self.model]
 
 
+_FEDAVG = AggregationKind(
+    "fedavg",
+    "weights",
+    "glean.federation.server.fedavg:FedAvgStrategy",
+    cpu_only=True,
+    parts=("weights", "weight steps"),
+    grouped=True,
+    chance_setback=0.3,
+    unfit_for_noise="a day can move thousands of weights, and each would want its noise",
+)
+
 KINDS: tuple[AggregationKind, ...] = (
     AggregationKind(
         "bagging",
@@ -174,62 +185,17 @@ KINDS: tuple[AggregationKind, ...] = (
         chance_setback=0.3,
         unfit_for_noise="each bakery's trees leave it as they are",
     ),
-    AggregationKind(
-        "fedavg",
-        "weights",
-        "glean.federation.server.fedavg:FedAvgStrategy",
-        cpu_only=True,
-        parts=("weights", "weight steps"),
-        grouped=True,
-        chance_setback=0.3,
-        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
-    ),
-    AggregationKind(
-        "fedprox",
-        "weights",
-        "glean.federation.server.fedavg:FedAvgStrategy",
-        cpu_only=True,
-        proximal=True,
-        parts=("weights", "weight steps"),
-        grouped=True,
-        chance_setback=0.3,
-        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
-    ),
-    AggregationKind(
-        "fedadam",
-        "weights",
-        "glean.federation.server.server_optimizer:ServerOptimizerStrategy",
-        cpu_only=True,
-        has_state=True,
-        server_optimizer="adam",
-        parts=("weights", "weight steps"),
-        grouped=True,
-        chance_setback=0.3,
-        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
-    ),
-    AggregationKind(
-        "fedyogi",
-        "weights",
-        "glean.federation.server.server_optimizer:ServerOptimizerStrategy",
-        cpu_only=True,
-        has_state=True,
-        server_optimizer="yogi",
-        parts=("weights", "weight steps"),
-        grouped=True,
-        chance_setback=0.3,
-        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
-    ),
-    AggregationKind(
-        "fedavgm",
-        "weights",
-        "glean.federation.server.server_optimizer:ServerOptimizerStrategy",
-        cpu_only=True,
-        has_state=True,
-        server_optimizer="momentum",
-        parts=("weights", "weight steps"),
-        grouped=True,
-        chance_setback=0.3,
-        unfit_for_noise="a day can move thousands of weights, and each would want its noise",
+    _FEDAVG,
+    replace(_FEDAVG, name="fedprox", proximal=True),
+    *(
+        replace(
+            _FEDAVG,
+            name=name,
+            strategy="glean.federation.server.server_optimizer:ServerOptimizerStrategy",
+            has_state=True,
+            server_optimizer=optimizer,
+        )
+        for name, optimizer in (("fedadam", "adam"), ("fedyogi", "yogi"), ("fedavgm", "momentum"))
     ),
     AggregationKind(
         "oblivious",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from glean.class_scores import METRICS, ClassScores
-from glean.errors import FederationError, GleanError, ModelError
+from glean.errors import FederationError, ModelError
 from glean.evaluation.figures import classes as figures
 from glean.evaluation.figures.plot_style import Picture
 from glean.evaluation.pages.plain_report import make_plain_report
 from glean.evaluation.pages.run_page import ReportPage
+from glean.evaluation.plain_conclusion import FEDERATED, START, PlainConclusion
 from glean.federation.coordination.global_model import WeightModel
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.images.client_images import skipped_files
@@ -23,7 +24,6 @@ from glean.images.result_files import (
     ALL,
     CALIBRATION,
     CONFUSION,
-    FEDERATED,
     LABELS,
     NEWCOMERS,
     SKIPPED,
@@ -50,7 +50,7 @@ from glean.runs.phase_events import Phase
 from glean.runs.results import Columns, read_table
 from glean.settings import RunSettings
 
-START, POOLED = "start-from", "pooled"
+POOLED = "pooled"
 
 _NAMES = (
     translatable("balanced accuracy"),
@@ -62,7 +62,7 @@ _DIGITS = 4
 ByClient = dict[str, dict[str, ClassScores]]
 
 
-class ImageConclusion:
+class ImageConclusion(PlainConclusion):
     """Scores of a classifier by client and method."""
 
     def run_facts(self, settings: RunSettings, *, deployed: bool) -> dict[str, Any]:
@@ -70,11 +70,6 @@ class ImageConclusion:
         drawn = {} if deployed or settings.image.images else {"synthetic": True}
         terms = privacy_terms(settings)
         return drawn | ({"privacy": terms} if terms else {})
-
-    def caution(self, settings: RunSettings, *, clients: int) -> str:
-        """Say nothing: no number of clients is known to be too few."""
-        del settings, clients
-        return ""
 
     def card_facts(self, run: FinishedRounds, *, tested: bool) -> CardFacts:
         """Say what the model is for, what it tells apart, and how it came off."""
@@ -119,39 +114,12 @@ class ImageConclusion:
         FinalResult(by_client, of_all, spec.classes).write(run.folder)
         return _sentence(of_all[ALL][FEDERATED].rows, of_all[ALL][FEDERATED].metrics(), ENGLISH)
 
-    def write_report(self, folder: Path, language: Language = ENGLISH) -> Path:
-        """Write `report.html`; its path."""
-        return self._report(folder, language).write(folder)
-
-    def report_html(self, folder: Path, language: Language) -> str:
-        """Make the page."""
-        return self._report(folder, language).html
-
     def _report(self, folder: Path, language: Language) -> ReportPage:
         tested = (folder / CONFUSION).is_file()
         table = self.result_table(folder, language) if tested else None
         metric = IMAGES.metrics.COLUMNS[0]
         drawn = _figures(folder, language)
         return make_plain_report(folder, table, language, metric=metric, figures=drawn)
-
-    def write_client_page(self, folder: Path, client: str, language: Language = ENGLISH) -> Path:
-        """Refuse: there is nothing beyond the tables to show.
-
-        Raises
-        ------
-        GleanError
-            Always.
-        """
-        del language
-        raise GleanError(
-            f"{folder}: found no page for {client!r}; a run of this workload has none by client: "
-            "see its report.html and bakeries.csv"
-        )
-
-    def measure_sizes(self, folder: Path, client_app: str, *, workers: int) -> Iterator[int]:
-        """Measure nothing."""
-        del folder, client_app, workers
-        return iter(())
 
     def result_table(self, folder: Path, language: Language = ENGLISH) -> ResultTable:
         """Make the final table of a completed run.

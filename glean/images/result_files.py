@@ -13,6 +13,7 @@ import pandas as pd
 
 from glean.class_scores import METRICS, ClassScores
 from glean.errors import GleanError, ModelError
+from glean.evaluation.plain_conclusion import FEDERATED
 from glean.runs.folder import RunFolder
 from glean.runs.results import Columns, read_table
 from glean.runs.spreadsheet_cells import to_spreadsheet_csv
@@ -21,7 +22,6 @@ BY_CLIENT, OF_ALL = "bakeries.csv", "scores.csv"
 CONFUSION, CALIBRATION, LABELS = "confusion.csv", "calibration.csv", "labels.csv"
 SKIPPED = "skipped.csv"
 
-FEDERATED = "federated"
 ALL, NEWCOMERS = "all", "newcomers"
 """Groups of `scores.csv`."""
 
