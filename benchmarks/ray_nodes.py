@@ -15,13 +15,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.ray_cluster import ray_cluster
 
 CPUS = 2
-_LOOK_S = 5.0
+_LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,17 @@ def run_on(nodes: int, words: Sequence[str], out: Path) -> NodesRun:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while run.poll() is None:
-            time.sleep(_LOOK_S)
-            for place, seen in enumerate(cluster.actors()):
-                actors[place] |= seen
-            stored.append(cluster.memory())
-        seconds = time.monotonic() - start
+        with ThreadPoolExecutor(1) as beside:
+            # Ray takes seconds to say what it stores, in which a short run's actors come and go.
+            looking = beside.submit(cluster.memory)
+            while run.poll() is None:
+                time.sleep(_LOOK_S)
+                for place, seen in enumerate(cluster.actors()):
+                    actors[place] |= seen
+                if looking.done():
+                    stored.append(looking.result())
+                    looking = beside.submit(cluster.memory)
+            seconds = time.monotonic() - start
     if run.returncode:
         raise RuntimeError(f"glean simulate ended with {run.returncode}")
     most = max(stored, key=_mebibytes, default="")
