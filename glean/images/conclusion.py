@@ -19,7 +19,7 @@ from glean.federation.server.conclusion import CardFacts, FinishedRounds, Result
 from glean.images.client_images import skipped_files
 from glean.images.image_spec import ImageSpec
 from glean.images.partition import METHODS
-from glean.images.privacy_terms import privacy_terms, promise
+from glean.images.privacy.privacy_terms import privacy_terms, promise
 from glean.images.result_files import (
     ALL,
     CALIBRATION,

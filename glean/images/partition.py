@@ -15,7 +15,7 @@ from glean.federation.workload.weight_trainer import WeightTrainer
 from glean.images.client_images import ClientImages
 from glean.images.image_spec import ImageSpec
 from glean.images.image_subset import ImageSubset, Labels
-from glean.images.private_client import PrivateClient
+from glean.images.privacy.private_client import PrivateClient
 from glean.images.reading_weights import read_weights
 from glean.images.result_files import ByMethod, written_scores
 from glean.learning.model_weights import Weights

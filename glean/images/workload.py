@@ -12,7 +12,7 @@ from glean.federation.workload.protocols import Wording
 from glean.images.client_images import own_images, simulated_images
 from glean.images.image_spec import ImageSpec, agreed
 from glean.images.partition import METHODS, ImagePartition
-from glean.images.private_client import PrivateClient
+from glean.images.privacy.private_client import PrivateClient
 from glean.images.reading_weights import read_weights
 from glean.installed_packages import check_installed
 from glean.learning.model_weights import Weights

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from opacus.accountants import RDPAccountant
 
 from glean.errors import SettingsError
-from glean.images.noise_plan import NoisePlan, accounted_epsilon, noise_multiplier
+from glean.images.privacy.noise_plan import NoisePlan, accounted_epsilon, noise_multiplier
 from glean.settings import ConfigValue, RunSettings
 
 Floats = NDArray[np.float64]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from glean.errors import RefusalError
-from glean.images.noise_plan import NoisePlan
-from glean.images.picture_ledger import DEFAULT_TOTAL, LEDGER, SECRET, PictureLedger
+from glean.images.privacy.noise_plan import NoisePlan
+from glean.images.privacy.picture_ledger import DEFAULT_TOTAL, LEDGER, SECRET, PictureLedger
 
 PLAN = NoisePlan(4.0, 1e-6, 0.1, 10, 3, 1.0, 1.2)
 

@@ -17,7 +17,7 @@ from glean.federation.client.policy import ClientPolicy
 from glean.images import conclusion
 from glean.images.client_images import simulated_images
 from glean.images.partition import ImagePartition
-from glean.images.private_client import PrivateClient
+from glean.images.privacy.private_client import PrivateClient
 from glean.images.workload import IMAGES
 from glean.learning.model_weights import Weights
 from glean.node_settings import NodeSettings

@@ -14,11 +14,11 @@ from torch import nn
 from glean.errors import SettingsError
 from glean.images.image_spec import ImageSpec
 from glean.images.image_subset import ImageSubset
-from glean.images.networks import private_training
 from glean.images.networks.network import initial_weights, network_with
-from glean.images.networks.private_training import check_network, fit_privately
 from glean.images.networks.training import SGDOptions, fit, tensors
-from glean.images.noise_plan import NoisePlan
+from glean.images.privacy import private_training
+from glean.images.privacy.noise_plan import NoisePlan
+from glean.images.privacy.private_training import check_network, fit_privately
 from glean.learning.model_weights import Weights
 from glean.local_training_settings import LocalTrainingSettings
 from glean.privacy.keyed_noise import KeyedNoise
@@ -228,7 +228,7 @@ def told_apart(multiplier: float, epsilon: float, delta: float) -> float:
 @pytest.mark.slow
 def test_who_looks_for_one_picture_sees_no_more_than_epsilon_allows() -> None:
     """And would, with a fortieth of the noise: the look isn't blind."""
-    from glean.images.noise_plan import noise_multiplier
+    from glean.images.privacy.noise_plan import noise_multiplier
 
     epsilon, delta = 0.5, 1e-6
     needed = noise_multiplier(epsilon, delta, 1.0, 1)

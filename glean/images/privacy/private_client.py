@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from glean.errors import RefusalError
 from glean.federation.client.policy import NO_LEDGER
 from glean.images.image_subset import ImageSubset
-from glean.images.noise_plan import NoisePlan
-from glean.images.picture_ledger import PictureLedger
+from glean.images.privacy.noise_plan import NoisePlan
+from glean.images.privacy.picture_ledger import PictureLedger
 from glean.learning.model_weights import Weights
 from glean.node_settings import NodeSettings
 from glean.privacy.keyed_noise import derived_key
@@ -73,7 +73,7 @@ class PrivateClient:
         SettingsError, RefusalError
             As `check`; or the network mixes pictures.
         """
-        from glean.images.networks.private_training import fit_privately
+        from glean.images.privacy.private_training import fit_privately
 
         plan = NoisePlan.of(self.settings, len(pictures))
         about = _about(weights, pictures, steps, plan, number)

@@ -25,7 +25,7 @@ from glean.images.image_spec import ImageSpec
 from glean.images.image_subset import ImageSubset
 from glean.images.networks.network import network_with, weights_of
 from glean.images.networks.training import SGDOptions, pull, tensors
-from glean.images.noise_plan import NoisePlan
+from glean.images.privacy.noise_plan import NoisePlan
 from glean.learning.model_weights import Weights
 from glean.privacy.keyed_noise import KeyedNoise, derived_key
 

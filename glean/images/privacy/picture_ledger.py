@@ -18,7 +18,7 @@ from typing import Any
 from glean.errors import RefusalError
 from glean.federation.client.ledger_store import UNUSABLE
 from glean.federation.client.policy import BEYOND_TOTAL
-from glean.images.noise_plan import NoisePlan
+from glean.images.privacy.noise_plan import NoisePlan
 from glean.noise_settings import NoiseSettings
 from glean.privacy.key_files import write_new
 from glean.privacy.keyed_noise import KEY_BYTES

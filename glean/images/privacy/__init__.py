@@ -1,0 +1,1 @@
+"""Noise of clients that train on pictures: planned, drawn, counted and told."""
