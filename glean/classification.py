@@ -38,6 +38,7 @@ class ClassificationSums(MetricSums):
 
     COLUMNS: ClassVar[tuple[str, ...]] = ("log_loss", "accuracy")
     UNIT_POWERS: ClassVar[tuple[int, ...]] = (0, 0, 0)
+    BOUNDED: ClassVar[str] = "accuracy"
     LEAST_SCALE: ClassVar[float] = 1.0
 
     log_losses: float = 0.0
@@ -62,6 +63,22 @@ class ClassificationSums(MetricSums):
     def accuracy(self) -> float:
         """Share of hits; NaN without rows."""
         return self.hits / self.rows if self.rows else float("nan")
+
+    @property
+    def bounded(self) -> float:
+        """Share of misses, which is in bounds by itself; a log loss isn't."""
+        return 1.0 - self.accuracy
+
+    @classmethod
+    def of_bounded(cls, value: float) -> ClassificationSums:
+        """Make sums of which only the share of misses is known.
+
+        Examples
+        --------
+        >>> ClassificationSums.of_bounded(0.25).accuracy
+        0.75
+        """
+        return cls(rows=1.0, log_losses=float("nan"), hits=1.0 - value)
 
     def impossible(self, slack: float = 0.0) -> str:
         """Say why no rows can have these sums; "" where some can."""

@@ -23,3 +23,6 @@ class LocalTrainingSettings:
     clip_norm: float = number(
         1.0, 1e-6, 1e6, _("longest gradient of a picture, with noise in the steps (dp-sgd)")
     )
+    update_clip_norm: float = number(
+        1.0, 1e-6, 1e6, _("longest update of a client, with noise in sums of them (dp-fedavg)")
+    )

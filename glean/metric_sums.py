@@ -33,6 +33,8 @@ class MetricSums:
         units, 2 for one of squares.
     SIGNED : frozenset of str
         Fields that may be negative.
+    BOUNDED : str
+        Which of them noise is put on: one from 0 to 1, or cut to it; "" the primary one.
     LEAST_SCALE : float
         What a change of the primary metric is relative to where the metric itself is smaller: a
         loss that can come near zero is many times as large after a round by chance.
@@ -41,6 +43,7 @@ class MetricSums:
     COLUMNS: ClassVar[tuple[str, ...]]
     UNIT_POWERS: ClassVar[tuple[int, ...]]
     SIGNED: ClassVar[frozenset[str]] = frozenset()
+    BOUNDED: ClassVar[str] = ""
     LEAST_SCALE: ClassVar[float] = 0.0
 
     rows: float = 0.0
@@ -53,6 +56,11 @@ class MetricSums:
     def primary(self) -> float:
         """The metric that models are compared by; lower is better."""
         return self.metrics()[self.COLUMNS[0]]
+
+    @property
+    def bounded(self) -> float:
+        """What a run with noise opens of these sums: from 0 to 1, or cut to it; lower is better."""
+        return self.primary
 
     @property
     def as_tuple(self) -> tuple[float, ...]:
@@ -97,8 +105,8 @@ class MetricSums:
         return ""
 
     @classmethod
-    def of_primary(cls, value: float) -> Self:
-        """Make sums of which only the primary metric is known, like a mean over clients.
+    def of_bounded(cls, value: float) -> Self:
+        """Make sums of which only `bounded` is known, like a mean over clients with noise.
 
         Raises
         ------

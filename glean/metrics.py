@@ -73,12 +73,12 @@ class ErrorSums(MetricSums):
         )
 
     @classmethod
-    def of_primary(cls, value: float) -> ErrorSums:
+    def of_bounded(cls, value: float) -> ErrorSums:
         """Make sums whose WAPE is `value`, at least 0; the other metrics are NaN.
 
         Examples
         --------
-        >>> ErrorSums.of_primary(0.2).metrics()
+        >>> ErrorSums.of_bounded(0.2).metrics()
         {'wape': 0.2, 'mae': nan, 'rmse': nan, 'mape': nan}
         """
         return cls(units=1.0, abs_error=max(value, 0.0))

@@ -23,12 +23,12 @@ from glean.federation.server.setup import (
     training_loop,
 )
 from glean.federation.server.start_model import resolve_paths, take_start_model
-from glean.federation.wire.noised_parts import budget_of
+from glean.federation.wire.noised_parts import budget_of, client_budget_of
 from glean.installed_packages import check_installed
 from glean.learning.learning_rates import learning_rate_of
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.privacy.model_key import ModelSigner
-from glean.privacy.noise_budget import RECORDS_OF_A_DAY
+from glean.privacy.noise_budget import RECORDS_OF_A_DAY, NoiseBudget
 from glean.runs.events import RunStarted
 from glean.runs.folder import reason_of
 from glean.runs.log_lines import COMPLETED, FAILED, REPORT, RESULTS, SUMMARY, log_to
@@ -137,8 +137,16 @@ def _announce(
 
 def _about_noise(settings: RunSettings) -> str:
     """Say what the run spends, and of whom."""
-    budget = budget_of(settings)
+    budget = client_budget_of(settings) if settings.noise.by_client else budget_of(settings)
     twice = f" (up to {budget.spent_when_resumed:.3g} with the interrupted round, opened twice)"
+    if not isinstance(budget, NoiseBudget):
+        return (
+            f"what is opened carries noise: epsilon {budget.spent:.3g} (delta {budget.delta:g}) "
+            f"for one client with all of its data, over all rounds and scores"
+            f"{twice if settings.resume else ''}. All clients share the noise: of few it takes "
+            "more than they learn. Scores are means over the clients with noise too, whose "
+            "standard deviation is behind the ±"
+        )
     return (
         f"what is opened carries noise: epsilon {budget.spent:.3g} (delta {budget.delta:g}) for a "
         f"bakery's day of training records{twice if settings.resume else ''}; for a day's sales, "

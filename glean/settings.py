@@ -19,7 +19,13 @@ from glean.image_settings import ImageSettings
 from glean.languages.catalogues import translatable as _
 from glean.local_training_settings import LocalTrainingSettings
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, FEWEST_CONTRIBUTORS
-from glean.noise_settings import AUTOMATIC, NoiseSettings, noise_problems, resolved_privacy
+from glean.noise_settings import (
+    AUTOMATIC,
+    NoiseSettings,
+    noise_problems,
+    resolved_noise,
+    unit_problems,
+)
 from glean.round_settings import RoundSettings, floor_problems
 from glean.setting_fields import (
     TYPE_WORDS,
@@ -49,7 +55,6 @@ __all__ = [
 
 DEVICE_VARIABLE = "GLEAN_DEVICE"
 """Set by a cluster's job with GPUs, for a run whose `device` is "auto"."""
-
 
 _GROUPS: dict[str, type] = {
     "rounds": RoundSettings,
@@ -133,7 +138,7 @@ class RunSettings:
         told = str(values.get("privacy", AUTO))
         workload = values.get("workload", DEFAULT_WORKLOAD)
         by_steps = workload in WORKLOADS and WORKLOADS[str(workload)].by_steps
-        values["privacy"] = resolved_privacy(told, deployed=deployed, by_steps=by_steps)
+        values |= resolved_noise(values, deployed=deployed, by_steps=by_steps)
         groups = {name: _group(group, values) for name, group in _GROUPS.items()}
         rest = {f.name: values[key_of(f)] for f in fields(cls) if key_of(f) in values}
         settings = cls(**groups, **rest)  # type: ignore[arg-type]
@@ -175,15 +180,11 @@ class RunSettings:
             raise SettingsError(
                 f"device: found 'gpu'; {kind.name} learns on the CPU: wanted 'cpu' or 'auto'"
             )
-        if kind.proximal and not WORKLOADS[self.workload].by_steps:
+        row = WORKLOADS[self.workload]
+        if kind.proximal and not row.by_steps:
             raise SettingsError(
                 f"aggregation: found {kind.name!r}; clients of workload={self.workload} take no "
                 "steps of their own that could be held back: wanted 'fedavg'"
-            )
-        if self.noise.in_steps and not WORKLOADS[self.workload].by_steps:
-            raise SettingsError(
-                f"privacy: found 'dp-sgd'; clients of workload={self.workload} take no steps of "
-                "their own that noise could be in: wanted 'noise' or 'sums'"
             )
         if kind.squared_error_only and self.boosting.objective != "reg:squarederror":
             raise SettingsError(
@@ -191,6 +192,7 @@ class RunSettings:
                 "wanted 'reg:squarederror'"
             )
         problems = [
+            *unit_problems(self.noise, self.workload, by_steps=row.by_steps),
             *self.floor_problems(deployed=False),
             *noise_problems(
                 self.noise,

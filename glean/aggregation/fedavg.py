@@ -99,7 +99,7 @@ def mean(total: Encoded, *, like: Weights, rows: int) -> Weights:
     values = np.ldexp(total.astype(np.float64), -_bits(rows))
     if values[-1] <= 0:
         raise ModelError(f"found {values[-1]:g} as the sum of all weights; wanted one above zero")
-    return _weights_of(values[:-1] / values[-1], like)
+    return weights_at(values[:-1] / values[-1], like)
 
 
 def stepped(total: Encoded, *, like: Weights, rows: int) -> Weights:
@@ -120,11 +120,17 @@ def stepped(total: Encoded, *, like: Weights, rows: int) -> Weights:
         The result isn't one of sane weights.
     """
     held = np.concatenate([values.ravel() for values in like.arrays.values()])
-    return _weights_of(held + np.ldexp(total.astype(np.float64), -_bits(rows)) / rows, like)
+    return weights_at(held + np.ldexp(total.astype(np.float64), -_bits(rows)) / rows, like)
 
 
-def _weights_of(values: NDArray[np.float64], like: Weights) -> Weights:
-    """Read weights one after the other, of the shapes of others."""
+def weights_at(values: NDArray[np.float64], like: Weights) -> Weights:
+    """Read weights one after the other, of the shapes of others.
+
+    Raises
+    ------
+    ModelError
+        They aren't sane.
+    """
     flat = values.astype(np.float32)
     if not (np.abs(flat) <= LARGEST_WEIGHT).all():
         raise ModelError("the mean of the weights isn't sane: a bakery's vector was damaged")

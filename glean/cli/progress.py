@@ -82,7 +82,7 @@ def _show(bar: Progress, task: Any, event: Event, words: Language) -> None:
             for line in (*event.passed_over, event.sentence_in(words)):
                 bar.console.print(line, markup=False, soft_wrap=True)
         case RoundFinished():
-            name, score = next(iter(event.metrics.items()), ("", None))
+            name, score = event.shown
             note = "not scored"
             if score is not None:
                 written = written_score(score, event.noise, digits=3)

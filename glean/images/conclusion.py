@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from glean.federation.coordination.global_model import WeightModel
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.images.client_images import skipped_files
 from glean.images.image_spec import ImageSpec
+from glean.images.noised_result import conclude_noised, noised_table
 from glean.images.partition import METHODS
-from glean.images.privacy.privacy_terms import privacy_terms, promise
+from glean.images.privacy.privacy_terms import few_clients, privacy_terms, promise
 from glean.images.result_files import (
     ALL,
     CALIBRATION,
@@ -71,6 +73,10 @@ class ImageConclusion(PlainConclusion):
         terms = privacy_terms(settings)
         return drawn | ({"privacy": terms} if terms else {})
 
+    def caution(self, settings: RunSettings, *, clients: int) -> str:
+        """Say where noise for whole clients takes much from so many."""
+        return few_clients(settings, clients)
+
     def card_facts(self, run: FinishedRounds, *, tested: bool) -> CardFacts:
         """Say what the model is for, what it tells apart, and how it came off."""
         spec = ImageSpec.from_json(run.loop.manager.spec)
@@ -97,6 +103,8 @@ class ImageConclusion(PlainConclusion):
         FederationError
             No client gave valid scores.
         """
+        if run.loop.noises_scores:
+            return conclude_noised(run)
         replies = run.loop.test(run.result, findings="")
         by_client = _by_client(run, replies, METHODS)
         if replies := run.loop.test_start(run.result):
@@ -129,7 +137,11 @@ class ImageConclusion(PlainConclusion):
         GleanError
             The run has no final scores, or they are damaged.
         """
-        table = read_of_all(folder)
+        table, told = read_of_all(folder), promise(read_run(folder).settings, language)
+        if table["rows"].isna().all():
+            noise = float(read_run(folder).facts.get("score_noise") or 0.0)
+            noised = noised_table(table, noise, language)
+            return replace(noised, sentences=(*noised.sentences, *told))
         names = [name for name in _SHOWN if table[name].notna().any()]
         grouped = table["group"].nunique() > 1
         best = {
@@ -159,7 +171,7 @@ class ImageConclusion(PlainConclusion):
             best=frozenset(best),
             sentences=(
                 _sentence(float(federated["rows"]), metrics, language),
-                *promise(read_run(folder).settings, language),
+                *told,
             ),
         )
 

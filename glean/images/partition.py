@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class ImagePartition(WeightTrainer):
         private: PrivateClient | None = None,
     ) -> None:
         super().__init__()
+        self.update_clip_norm = settings.local_training.update_clip_norm
         self.name = name
         self.own_table = own_table
         self._pictures = pictures.cut_short(NEWCOMERS_PICTURES) if newcomer else pictures
@@ -141,11 +143,13 @@ class ImagePartition(WeightTrainer):
             "federated": self._tested(weights),
             "local": none if local is None else self._tested(local),
         }
-        return _final_scores({name: found[name] for name in METHODS})
+        # Each score with noise is paid for, and there are as many at all clients.
+        noised = METHODS if self._settings.baselines else METHODS[:1]
+        return _final_scores({name: found[name] for name in METHODS}, noised)
 
     def start_test(self, task: Task) -> FinalScores:
         """Score a model on the test pictures."""
-        return _final_scores({"federated": self._tested(self.read(task.model))})
+        return _final_scores({"federated": self._tested(self.read(task.model))}, METHODS[:1])
 
     def _tested(self, weights: Weights) -> ClassScores:
         return ClassScores.of(*self._answers(weights, self._pictures.test))
@@ -174,6 +178,7 @@ class ImagePartition(WeightTrainer):
         return pictures.named_as(ImageSpec.from_json(weights.spec).classes)
 
 
-def _final_scores(by_method: ByMethod) -> FinalScores:
+def _final_scores(by_method: ByMethod, noised: Sequence[str]) -> FinalScores:
     vectors = np.stack([scores.to_vector() for scores in by_method.values()])
-    return FinalScores(written_scores(by_method), vectors)
+    misses = np.array([1.0 - by_method[name].accuracy for name in noised])
+    return FinalScores(written_scores(by_method), vectors, primary=misses)

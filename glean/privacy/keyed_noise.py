@@ -50,6 +50,12 @@ class KeyedNoise:
         self._drawn += 1  # each key is stretched once
         return (mask_stream(key, size) >> np.uint64(11)).astype(np.float64) * _UNIT
 
+    def random_bytes(self, size: int) -> bytes:
+        """Draw bytes, for a sampler of its own."""
+        key = derived_key(self._key, self._drawn.to_bytes(8, "big"))
+        self._drawn += 1
+        return mask_stream(key, -(-size // 8)).astype("<u8").tobytes()[:size]
+
     def normals(self, size: int) -> Floats:
         """Draw standard normal numbers by Box and Muller (1958)."""
         half = -(-size // 2)

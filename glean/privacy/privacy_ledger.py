@@ -25,7 +25,10 @@ TRAINING, SCORED = "training", "scored"
 scored, validation and test, is released as a whole: each of its days spends what the whole does."""
 
 Days = frozenset[str]
-"""Dates like 2026-05-04."""
+"""Dates like 2026-05-04; or `WHOLE_CLIENT`."""
+
+WHOLE_CLIENT = "client"
+"""Stands where a day does in runs whose noise hides a whole client: all of its data together."""
 
 FULL_RUNS = 2
 """Of the default settings: what a day may spend where its owner says nothing."""
@@ -213,7 +216,7 @@ def _check(found: PrivacyLedger) -> None:
         amounts += by_day.values()
         days += by_day
     for day in days:
-        if str(dt.date.fromisoformat(day)) != day:  # it reads 20260504 too
+        if day != WHOLE_CLIENT and str(dt.date.fromisoformat(day)) != day:  # it reads 20260504 too
             raise ValueError(f"found the day {day!r:.40}; wanted one like 2026-05-04")
     if type(found.count) is not int or found.count < 0 or not isinstance(found.run, str):
         raise ValueError(f"found the count {found.count!r:.40} and the run {found.run!r:.40}")

@@ -208,6 +208,14 @@ class RoundFinished(Event):
     seconds: float = 0.0
     noise: float | None = None
 
+    @property
+    def shown(self) -> tuple[str, float | None]:
+        """The primary metric; with noise the first that is known, as that may be another one."""
+        found = [*self.metrics.items()]
+        if self.noise:
+            found = [each for each in found if each[1] is not None]
+        return found[0] if found else ("", None)
+
     def sentence_in(self, language: Language) -> str:
         """Say which round, and its scores by the workload's names."""
         noise = f" ± {language.number(self.noise, 3)}" if self.noise else ""

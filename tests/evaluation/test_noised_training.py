@@ -62,7 +62,7 @@ def test_with_the_same_noise_it_is_the_federation_s_model_too(
 ) -> None:
     """Noise that three bakeries add in parts, here added as a whole: each number, where it goes."""
 
-    def part(deviation: int, size: int) -> NDArray[np.int64]:
+    def part(deviation: int, size: int, **_: object) -> NDArray[np.int64]:
         return np.arange(size) % 7 * deviation
 
     def whole(deviation: int, size: int) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import json
 from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, TrainReply
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
 from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
     CLIPPED_FINAL,
     CLIPPED_SCORE,
     DAY_GRADIENTS,
@@ -36,6 +37,7 @@ _PARTS = {
     FINAL: "its results on the test window",
     WEIGHT_STEPS: "what training here changed in the model's weights, times its training weight",
     WEIGHTS: "the model's weights after training here, times its training weight",
+    CLIENT_STEPS: "what training here changed in the model's weights, cut to a length",
     LEAVES: "its gradient and hessian sums of each leaf",
     LEAF_GRADIENTS: "its gradient sums of each leaf",
     PRESENCE: "in which nodes of the trees it has rows",
@@ -135,6 +137,7 @@ def _summand(
     if reply.lacks_model or reply.lacks_keys:
         return _NOTHING_NEW.format(one=vocabulary.one)
     one, others = vocabulary.one, f"{vocabulary.many}'"
+    hidden = f"this {one}" if CLIENT_STEPS in request.parts else f"a day of this {one}"
     sentences = [wording.of_sums(reply.sums)] if reply.sums else []
     if reply.proposal:
         sentences.append(f"{_trees(reply.proposal)}, without any value in its leaves")
@@ -145,7 +148,7 @@ def _summand(
         sentences.append(
             f"{len(reply.vector) / 1000:.1f} kB that look like chance to everybody until they are "
             f"added to the other {others} ({contributed}, with noise); the server reads the sum "
-            f"with the noise of all, which tells little of a day of this {one} (docs/privacy.md)"
+            f"with the noise of all, which tells little of {hidden} (docs/privacy.md)"
         )
     elif reply.vector and request.masked:
         sentences.append(

@@ -1,18 +1,28 @@
 """A client's noise on its part of a sum, and what it refuses to add to one where noise is wanted.
 
 The noise is of the operating system's randomness, made anew for every vector; no seed leads to it,
-and it is neither logged nor kept.
+and it is neither logged nor kept. Only where a simulation hides whole clients, which it can't, does
+it follow from the run's seed: the same seed gives the same bytes there.
 """
 
 from __future__ import annotations
+
+import hashlib
+import secrets
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import FederationError
 from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation, scored_rounds
-from glean.federation.wire.sum_request import CLIPPED_SCORE, SumRequest
-from glean.privacy.discrete_gaussian import sample
+from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
+    CLIPPED_FINAL,
+    CLIPPED_SCORE,
+    SumRequest,
+)
+from glean.privacy.discrete_gaussian import RandomBytes, sample
+from glean.privacy.keyed_noise import KeyedNoise, derived_key
 from glean.privacy.noise_budget import relied_on
 from glean.settings import RunSettings
 
@@ -44,13 +54,17 @@ def check_noised(
     """
     if not settings.noise.wanted:
         return
-    bare = sorted({*request.parts} - NOISED_PARTS)
+    opens = NOISED_PARTS - {CLIENT_STEPS}
+    if settings.noise.by_client:
+        opens = frozenset({CLIENT_STEPS, CLIPPED_SCORE, CLIPPED_FINAL})
+    bare = sorted({*request.parts} - opens)
     shown = [name for name in ("with_scores", "proposes") if getattr(request, name)]
     unmasked = ["an unmasked vector"] if request.parts and not request.masked else []
     if wrong := [*bare, *shown, *unmasked]:
         raise FederationError(
-            f"the server asks for {', '.join(wrong)}, which a run with privacy=noise doesn't open; "
-            f"wanted {', '.join(sorted(NOISED_PARTS))}, masked"
+            f"the server asks for {', '.join(wrong)}, which a run with "
+            f"privacy={settings.noise.privacy} doesn't open; wanted {', '.join(sorted(opens))}, "
+            "masked"
         )
     if CLIPPED_SCORE in request.parts and number not in (rounds := scored_rounds(settings)):
         raise FederationError(
@@ -65,7 +79,34 @@ def check_noised(
         )
 
 
-def noise_on(part: str, length: int, settings: RunSettings, *, parties: int) -> Encoded:
+def noise_source(settings: RunSettings, name: str, about: str, *, own_table: bool) -> RandomBytes:
+    """Give what a client's noise is drawn from.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        The run's.
+    name : str
+        The client's.
+    about : str
+        What the noise is for, so that no other has the same.
+    own_table : bool
+        Whether the data is its own; only a simulation's noise may follow from a seed.
+    """
+    if own_table or not settings.noise.by_client:
+        return secrets.token_bytes
+    secret = hashlib.sha256(f"{settings.seed}\0{name}".encode()).digest()
+    return KeyedNoise(derived_key(secret, about.encode())).random_bytes
+
+
+def noise_on(
+    part: str,
+    length: int,
+    settings: RunSettings,
+    *,
+    parties: int,
+    random_bytes: RandomBytes = secrets.token_bytes,
+) -> Encoded:
     """Draw this client's noise on a part; zeros where none is wanted.
 
     Parameters
@@ -78,10 +119,14 @@ def noise_on(part: str, length: int, settings: RunSettings, *, parties: int) -> 
         The run's.
     parties : int
         Bakeries of the roster, on two thirds of which the noise counts.
+    random_bytes : callable
+        Where randomness comes from, as `noise_source` says.
 
     Returns
     -------
     int64 array of shape (length,)
     """
     deviation = part_deviation(part, settings, parties=parties)
-    return sample(deviation, length) if deviation else np.zeros(length, dtype=np.int64)
+    if not deviation:
+        return np.zeros(length, dtype=np.int64)
+    return sample(deviation, length, random_bytes=random_bytes)

@@ -14,7 +14,12 @@ from glean.aggregation_kinds import ALL_PARTS
 from glean.errors import RefusalError
 from glean.federation.client.members_file import TrustedMembers
 from glean.federation.wire.noised_parts import whole_run
-from glean.federation.wire.sum_request import CLIPPED_FINAL, CLIPPED_SCORE, SumRequest
+from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
+    CLIPPED_FINAL,
+    CLIPPED_SCORE,
+    SumRequest,
+)
 from glean.learning.forest import Forest
 from glean.learning.structure import deepest
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, NodeSettings
@@ -187,7 +192,7 @@ class ClientPolicy:
             )
         others = {*request.parts} & self._foreign_parts
         if not self.settings.noise.wanted:
-            others |= {*request.parts} & {CLIPPED_SCORE, CLIPPED_FINAL}
+            others |= {*request.parts} & {CLIPPED_SCORE, CLIPPED_FINAL, CLIENT_STEPS}
         if others:
             raise RefusalError(
                 OTHER_PARTS,
@@ -229,11 +234,13 @@ class ClientPolicy:
         return tuple(part & confirmed for part in sets)
 
     def _check_ledger(self) -> None:
+        by_client = self.settings.noise.by_client
         if not self.node.home:
+            whom = "it as a whole" if by_client else "each of its days"
             raise RefusalError(
                 NO_LEDGER,
-                "node config home: found none; wanted a folder where this bakery counts what each "
-                "of its days spends in runs with noise. Nothing is answered",
+                "node config home: found none; wanted a folder where this bakery counts what "
+                f"{whom} spends in runs with noise. Nothing is answered",
             )
         spends = whole_run(self.settings)
         if not enough(self.total, spends):
@@ -242,7 +249,8 @@ class ClientPolicy:
             raise RefusalError(
                 BEYOND_TOTAL,
                 f"node config epsilon-total: found {found}; wanted {epsilon_at(spends):.3g} or "
-                f"more: so much of a day does this run spend by itself (epsilon {noise.epsilon:g}, "
+                f"more: so much of {'a client' if by_client else 'a day'} does this run spend by "
+                f"itself (epsilon {noise.epsilon:g}, "
                 f"delta {noise.delta:g}). Nothing is answered",
             )
 

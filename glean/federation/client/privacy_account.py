@@ -13,9 +13,15 @@ from dataclasses import dataclass
 from glean.federation.client.client import Client
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.ledger_store import LedgerStore
-from glean.federation.wire.noised_parts import release_of, whole_run
-from glean.federation.wire.sum_request import DAY_GRADIENTS
-from glean.privacy.privacy_ledger import TRAINING, Days, PrivacyLedger, Release, epsilon_at
+from glean.federation.wire.noised_parts import one_round, release_of, whole_run
+from glean.privacy.privacy_ledger import (
+    TRAINING,
+    WHOLE_CLIENT,
+    Days,
+    PrivacyLedger,
+    Release,
+    epsilon_at,
+)
 
 LOG = logging.getLogger("glean")
 
@@ -89,19 +95,11 @@ class PrivacyAccount:
         settings, ledger = self.client.settings, self._read()
         if ledger.run == self.journal.run:
             return bool(ledger.days)
-        one = release_of(DAY_GRADIENTS, settings, number=settings.rounds.num_server_rounds)
         # How far a run had come that is resumed, the first sum will tell.
-        needed = Release(TRAINING, one.cost if settings.resume else whole_run(settings))
-        days = self.client.partition.days(TRAINING)
-        found = self._open(ledger, needed, days)
+        cost = one_round(settings) if settings.resume else whole_run(settings)
+        found = self._open(ledger, Release(TRAINING, cost), self._days(TRAINING))
         if not found:
-            LOG.warning(
-                "privacy: all %d days that this bakery could learn from have spent too much of "
-                "what epsilon-total=%.3g allows for this run. It takes no part in the training, "
-                "and still gets the model and its plan. Newer days have all of theirs",
-                len(days),
-                epsilon_at(self.client.policy.total),
-            )
+            self._tell_spent(ledger)
         return bool(found)
 
     def charge(self, lengths: Mapping[str, int], *, number: int) -> Charge:
@@ -125,7 +123,7 @@ class PrivacyAccount:
             release = release_of(part, self.client.settings, number=number, length=length)
             ledger, days[part] = ledger.charged(
                 release,
-                self.client.partition.days(release.window),
+                self._days(release.window),
                 run=self.journal.run,
                 total=self.client.policy.total,
             )
@@ -139,16 +137,61 @@ class PrivacyAccount:
         run, total = self.journal.run, self.client.policy.total
         return ledger.open_days(release, days, run=run, total=total)
 
+    def _days(self, window: str) -> Days:
+        """Name what spends: the days of a window, or the client as a whole."""
+        if self.client.settings.noise.by_client:
+            return frozenset({WHOLE_CLIENT})
+        return self.client.partition.days(window)
+
+    def _tell_spent(self, ledger: PrivacyLedger) -> None:
+        """Say in the log that too much was spent for a run."""
+        total = epsilon_at(self.client.policy.total)
+        if self.client.settings.noise.by_client:
+            LOG.warning(
+                "privacy: this client has spent epsilon %.3g over earlier runs of the %.3g that "
+                "epsilon-total allows, which leaves too little for this run (epsilon %.3g at delta "
+                "1e-06). It takes no part in the training, and still gets the model",
+                epsilon_at(ledger.spent_on(WHOLE_CLIENT, TRAINING)),
+                total,
+                epsilon_at(whole_run(self.client.settings)),
+            )
+            return
+        LOG.warning(
+            "privacy: all %d days that this bakery could learn from have spent too much of "
+            "what epsilon-total=%.3g allows for this run. It takes no part in the training, "
+            "and still gets the model and its plan. Newer days have all of theirs",
+            len(self._days(TRAINING)),
+            total,
+        )
+
+    def _tell_client(self, before: PrivacyLedger, release: Release, taken: Days) -> None:
+        """Say in the log what a client has spent as a whole."""
+        spent = before.spent_on(WHOLE_CLIENT, TRAINING)
+        if not taken:
+            LOG.warning(
+                "privacy: steps of this run were repeated more often than epsilon-total allows: "
+                "this client adds nothing but noise"
+            )
+            return
+        LOG.info(
+            "privacy: over all runs epsilon %.3f of %.3f is spent (delta 1e-06, unit: this client "
+            "with all of its data)",
+            epsilon_at(spent + release.cost),
+            epsilon_at(self.client.policy.total),
+        )
+
     def _tell(self, before: PrivacyLedger, release: Release, taken: Days) -> None:
         """Say in the bakery's log who is in and who stays out, where that is new."""
-        if release.window != TRAINING:
+        if self.client.settings.noise.by_client:
+            self._tell_client(before, release, taken)
+        elif release.window != TRAINING:
             if not taken:
                 LOG.warning(
                     "privacy: no day takes part in this run, or its scores were repeated more "
                     "often than epsilon-total allows: this bakery's counts as the worst, with noise"
                 )
         elif before.run != self.journal.run:
-            there = len(self.client.partition.days(TRAINING))
+            there = len(self._days(TRAINING))
             others = "" if len(taken) == there else f"; {_others(there - len(taken))}"
             LOG.info(
                 "privacy: %d of this bakery's %d days take part in this run%s",

@@ -25,6 +25,7 @@ from glean.federation.wire.sum_messages import (
     UnmaskTask,
 )
 from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
     DAY_GRADIENTS,
     LEAF_GRADIENTS,
     LEARNED,
@@ -190,7 +191,7 @@ def _names_of(part: str, task: SumTask, request: SumRequest) -> Iterator[str]:
     """
     if part in LEARNED:
         yield part_name(LEAF_GRADIENTS, task.state)
-    if part not in (LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS):
+    if part not in (LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS):
         about = (task.state, task.structures, request.histogram_request, request.scale)
         yield part_name(part, *about, request.tested)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from glean.aggregation.metric_sums import encode, encode_sums
 from glean.federation.client.client import Client
 from glean.federation.client.journal_store import JournalStore
-from glean.federation.client.noised_vector import check_noised, noise_on
+from glean.federation.client.noised_vector import check_noised, noise_on, noise_source
 from glean.federation.client.privacy_account import Charge, PrivacyAccount
 from glean.federation.client.secagg_client import StoredSecAggClient
 from glean.federation.client.step_journal import part_name
@@ -18,6 +18,7 @@ from glean.federation.wire.messages import identity_of
 from glean.federation.wire.noised_parts import NOISED_PARTS
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
     CLIPPED_FINAL,
     CLIPPED_SCORE,
     FINAL,
@@ -131,7 +132,7 @@ class SumResponder:
         proposal: bytes = b"",
         vector: bytes = b"",
     ) -> SumReply:
-        trained = {WEIGHTS, WEIGHT_STEPS} & {*self.request.contributes}
+        trained = {WEIGHTS, WEIGHT_STEPS, CLIENT_STEPS} & {*self.request.contributes}
         learned = bool(proposal) or bool(trained)
         return SumReply(
             bakery=self._client.name,
@@ -198,14 +199,16 @@ class SumResponder:
             found = np.zeros(self._length(part), dtype=np.int64)
         elif part == CLIPPED_SCORE:
             assert sums is not None, "a score that is contributed was made"
-            found = _clipped(np.array([sums.primary if days is None or days else np.nan]))
+            found = _clipped(np.array([sums.bounded if days is None or days else np.nan]))
         elif part == CLIPPED_FINAL:
             scores = kept(self._state, self.request.tested)
             found = _clipped(scores if days is None or days else np.full(len(scores), np.nan))
         else:
             found = self._contribute(part, days=days)
-        settings, parties = self._client.settings, self.request.num_clients
-        return found + noise_on(part, len(found), settings, parties=parties)
+        client, settings, parties = self._client, self._client.settings, self.request.num_clients
+        about = f"{part}, round {self._task.round} {self.request.tested}"
+        source = noise_source(settings, client.name, about, own_table=client.own_table)
+        return found + noise_on(part, len(found), settings, parties=parties, random_bytes=source)
 
     def _length(self, part: str) -> int:
         if part == TOTALS:

@@ -85,7 +85,8 @@ class ClientManager:
         One or two bakeries of a simulation, whose tables are the operator's anyhow, are else
         summed as they are.
         """
-        return self.deployed or self.settings.rounds.kind.always_masked
+        noised = self.settings.noise.wanted  # each part of the noise alone hides too little
+        return self.deployed or noised or self.settings.rounds.kind.always_masked
 
     def uses_secagg(self, contributors: int) -> bool:
         """Whether a sum of so many bakeries' numbers is masked."""

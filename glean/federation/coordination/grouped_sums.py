@@ -248,7 +248,9 @@ def sums_of(manager: ClientManager) -> SumRounds:
     """
     folder = manager.clients.folder
     groups = Groups.read(folder.path / FILE)
-    if groups is None and manager.settings.rounds.kind.grouped:
+    # The noise of a whole client is dear: each group would carry all of it by itself.
+    grouped = manager.settings.rounds.kind.grouped and not manager.settings.noise.by_client
+    if groups is None and grouped:
         groups = _groups_of(manager)
     if groups is None:
         return SumRounds(manager)

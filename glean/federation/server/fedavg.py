@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from glean.aggregation import fedavg
+from glean.aggregation.clipped_updates import check_updates, mean_update
 from glean.federation.coordination.global_model import GlobalModel, WeightModel
 from glean.federation.coordination.retries import retries
-from glean.federation.coordination.wanted_sum import Check
+from glean.federation.coordination.sum_noise import largest_noise
+from glean.federation.coordination.wanted_sum import Check, Encoded
 from glean.federation.server.first_model import first_weights
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.opened_cohorts import TRAINING
-from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS
+from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, SumRequest
 from glean.learning.model_weights import Weights
+from glean.privacy.noise_budget import relied_on
 
 
 class FedAvgStrategy(PipelinedStrategy):
     """Sums weights times the bakeries' own weight, and divides by the sum of these.
 
     With a floor under what is opened, and somebody missing of those whose own weights were summed
-    up: sums what training changed, and divides by the weight of all.
+    up: sums what training changed, and divides by the weight of all. Where noise hides whole
+    clients: sums clipped updates with noise, in which all weigh the same.
     """
 
     def first_model(self) -> WeightModel:
@@ -31,6 +35,8 @@ class FedAvgStrategy(PipelinedStrategy):
         self, number: int, model: GlobalModel, state: bytes, evaluation: PiggybackedEvaluation
     ) -> RoundResult:
         assert isinstance(model, WeightModel), "fedavg averages weights"
+        if self._settings.noise.by_client:
+            return self._train_noised(number, model, state)
         for attempt in retries(self._manager, number):
             evaluation.without = attempt.spent
             part, asked = self._learners(
@@ -55,6 +61,38 @@ class FedAvgStrategy(PipelinedStrategy):
                 rows = self._sum_rounds.totals(number).rows
                 make = fedavg.stepped if part == WEIGHT_STEPS else fedavg.mean
                 mean = make(result.total[:length], like=model.weights, rows=rows)
+                weights, state = self._next(mean, model.weights, state)
+                return RoundResult(WeightModel(weights), len(asked), len(learned), state)
+        raise self._manager.failed(f"the train phase of round {number}")
+
+    def _train_noised(self, number: int, model: WeightModel, state: bytes) -> RoundResult:
+        """Average clipped updates with noise over all who can learn."""
+        roster = len(self._manager.trainers)
+        clip_norm = self._settings.local_training.update_clip_norm
+        noise = largest_noise(self._sum_rounds, CLIENT_STEPS)
+        request = SumRequest((CLIENT_STEPS,), (CLIENT_STEPS,), num_clients=roster)
+
+        def check(total: Encoded) -> None:
+            check_updates(
+                total, like=model.weights, clip_norm=clip_norm, clients=roster, noise=noise
+            )
+
+        for attempt in retries(self._manager, number):
+            attempt.asked = asked = self._manager.sample_trainers(number, without=attempt.spent)
+            result = self._sum_rounds.run(
+                number,
+                model,
+                dict.fromkeys(asked, request),
+                length=fedavg.encoded_length(model.weights) - 1,
+                at_least=relied_on(roster),
+                check=check,
+            )
+            learned = [name for name in asked if name in result.replies]
+            self._manager.devices |= {result.replies[name].device for name in learned} - {""}
+            if learned:
+                mean = mean_update(
+                    result.total, like=model.weights, clip_norm=clip_norm, clients=len(learned)
+                )
                 weights, state = self._next(mean, model.weights, state)
                 return RoundResult(WeightModel(weights), len(asked), len(learned), state)
         raise self._manager.failed(f"the train phase of round {number}")

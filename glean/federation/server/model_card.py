@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from glean.federation.server.conclusion import CardFacts, FinishedRounds
-from glean.federation.wire.noised_parts import budget_of
+from glean.federation.wire.noised_parts import budget_of, client_budget_of
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS
 from glean.privacy.model_key import ModelSigner
 from glean.privacy.noise_budget import RECORDS_OF_A_DAY
@@ -131,6 +131,15 @@ def privacy_section(settings: RunSettings, *, deployed: bool) -> dict[str, Any]:
             "opened": f"{how}, without noise: they can tell of single members (docs/privacy.md)",
             "simulated": not deployed,
         }
+    if settings.noise.by_client:
+        whole = client_budget_of(settings)
+        return {
+            "mode": settings.noise.privacy,
+            "epsilon": round(whole.spent_when_resumed if settings.resume else whole.spent, 6),
+            "delta": whole.delta,
+            "unit": "one client with all of its data, over all rounds and scores of the run",
+            "simulated": not deployed,
+        }
     budget = budget_of(settings)
     return {
         "mode": "noise",
@@ -167,7 +176,7 @@ def _validation(run: FinishedRounds) -> dict[str, Any] | None:
     if not wanted:
         return None
     last = wanted[-1]
-    metric, value = next(iter(last.metrics.items()), ("", None))
+    metric, value = last.shown
     if value is None or not math.isfinite(value):
         return None
     return {"metric": metric, "value": value, "noise": last.noise, "round": last.round}

@@ -81,9 +81,12 @@ def write_round(
     clients.folder.append_round(columns, finite, map(_finite_only, client_rows))
     noise = noise if found.scores else None
     clients.folder.append_event(replace(RoundFinished.from_row(finite), noise=noise))
-    primary = found.metrics[columns[0]]
+    column = columns[0]
+    if noise is not None:
+        column = found.total.BOUNDED or column
+    primary = found.metrics[column]
     score = written_score(primary, noise, digits=4)
-    score = f"validation {metric_label(columns[0])} {score}"
+    score = f"validation {metric_label(column)} {score}"
     words = score if math.isfinite(primary) else "not scored"
     LOG.info("round %d: %s, %d replies", number, words, result.replies)
 

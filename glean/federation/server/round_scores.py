@@ -144,7 +144,7 @@ class RoundScores:
         if number not in scored_rounds(self._settings):
             return {}
         found = self.with_noise(CLIPPED_SCORE, number, result.model, length=1)
-        return {ALL_CLIENTS: self._metrics.of_primary(found.means[0])}
+        return {ALL_CLIENTS: self._metrics.of_bounded(found.means[0])}
 
     def with_noise(
         self,

@@ -1,6 +1,7 @@
-"""The parts of a vector that may carry noise: how much each bakery adds, and what it costs a day.
+"""The parts of a vector that may carry noise: how much each bakery adds, and what it costs.
 
 Bakeries and server derive the same numbers from the run's settings and the size of the roster.
+What pays is a day; where a run hides whole clients (`dp-fedavg`), the client as a whole.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
     CLIPPED_FINAL,
     CLIPPED_SCORE,
     DAY_GRADIENTS,
@@ -18,6 +20,7 @@ from glean.federation.wire.sum_request import (
 )
 from glean.learning.day_sums import GRADIENT_SENSITIVITY, UNIT, hessian_sensitivity
 from glean.learning.oblivious_trees import TREES_PER_ROUND
+from glean.privacy.client_budget import ClientBudget
 from glean.privacy.noise_budget import NoiseBudget, part_of
 from glean.privacy.privacy_ledger import SCORED, TRAINING, Release
 from glean.settings import RunSettings
@@ -50,20 +53,44 @@ _PARTS: dict[str, _NoisedPart] = {
     CLIPPED_FINAL: _NoisedPart(SCORED, lambda budget: budget.score, lambda _: 1.0),
 }
 
-NOISED_PARTS = frozenset(_PARTS)
+NOISED_PARTS = frozenset({*_PARTS, CLIENT_STEPS})
 
 
 @lru_cache(maxsize=8)  # each of a run's many messages comes with the same settings
 def budget_of(settings: RunSettings) -> NoiseBudget:
-    """Give the budget of a run with noise."""
-    noise = settings.noise
-    final = FINAL_SCORES + bool(settings.start_from)
-    return NoiseBudget(
-        noise.epsilon,
-        noise.delta,
-        settings.rounds.num_server_rounds,
-        scores=noise.validation_scores + final,
-    )
+    """Give the budget of a run with noise that hides days."""
+    noise, rounds = settings.noise, settings.rounds.num_server_rounds
+    return NoiseBudget(noise.epsilon, noise.delta, rounds, scores=_scores_of(settings))
+
+
+@lru_cache(maxsize=8)
+def client_budget_of(settings: RunSettings) -> ClientBudget:
+    """Give the budget of a run with noise that hides whole clients."""
+    noise, rounds = settings.noise, settings.rounds.num_server_rounds
+    return ClientBudget(noise.epsilon, noise.delta, rounds, scores=_scores_of(settings))
+
+
+def _scores_of(settings: RunSettings) -> int:
+    return settings.noise.validation_scores + _final_scores(settings)
+
+
+def _final_scores(settings: RunSettings) -> int:
+    return FINAL_SCORES + bool(settings.start_from)
+
+
+def _noise_on(part: str, settings: RunSettings) -> float:
+    """Give the standard deviation of the noise on a sum, by what a day or client adds at most."""
+    if settings.noise.by_client:
+        budget = client_budget_of(settings)
+        return budget.updates if part == CLIENT_STEPS else budget.score
+    return _PARTS[part].noise(budget_of(settings))
+
+
+def _sensitivity_of(part: str, settings: RunSettings) -> float:
+    """Say what a day or client adds to a sum at most; updates are in clip norms."""
+    if settings.noise.by_client:
+        return 1.0
+    return _PARTS[part].sensitivity(budget_of(settings))
 
 
 def scored_rounds(settings: RunSettings) -> frozenset[int]:
@@ -94,8 +121,7 @@ def part_deviation(part: str, settings: RunSettings, *, parties: int) -> int:
     """
     if not settings.noise.wanted:
         return 0
-    noised, budget = _PARTS[part], budget_of(settings)
-    deviation = noised.noise(budget) * noised.sensitivity(budget) * UNIT
+    deviation = _noise_on(part, settings) * _sensitivity_of(part, settings) * UNIT
     return part_of(deviation, parties=parties)
 
 
@@ -106,7 +132,7 @@ def score_deviation(settings: RunSettings, *, parties: int, senders: int) -> flo
 
 
 def release_of(part: str, settings: RunSettings, *, number: int, length: int = 1) -> Release:
-    """Say what a part costs a day, and what the run will still ask of it.
+    """Say what a part costs a day, or the client, and what the run will still ask of it.
 
     Parameters
     ----------
@@ -119,6 +145,8 @@ def release_of(part: str, settings: RunSettings, *, number: int, length: int = 1
     length : int
         Numbers of the part; of scores each is a release.
     """
+    if settings.noise.by_client:
+        return _client_release(part, settings, number=number, length=length)
     noised, budget = _PARTS[part], budget_of(settings)
     rounds_ahead = {DAY_HESSIANS: budget.rounds, DAY_GRADIENTS: budget.rounds - number}
     ahead = max(0, rounds_ahead.get(part, 0)) / budget.gradients**2
@@ -126,7 +154,33 @@ def release_of(part: str, settings: RunSettings, *, number: int, length: int = 1
     return Release(noised.window, cost=count / noised.noise(budget) ** 2, ahead=ahead)
 
 
+def _client_release(part: str, settings: RunSettings, *, number: int, length: int) -> Release:
+    """Say what a part costs a client, of which every part is about all there is."""
+    budget, updates = client_budget_of(settings), part == CLIENT_STEPS
+    # A round's model is scored after its sum of updates.
+    scored = [each for each in scored_rounds(settings) if each >= number + (not updates)]
+    scores = len(scored) + _final_scores(settings)
+    ahead = (budget.rounds - number) / budget.updates**2 + scores / budget.score**2
+    count = 1 if updates else length
+    return Release(
+        TRAINING,
+        cost=count / _noise_on(part, settings) ** 2,
+        ahead=0.0 if part == CLIPPED_FINAL else max(0.0, ahead),
+    )
+
+
+def one_round(settings: RunSettings) -> float:
+    """Give what a round's training costs a day, or the client, squared mu."""
+    part = CLIENT_STEPS if settings.noise.by_client else DAY_GRADIENTS
+    return release_of(part, settings, number=settings.rounds.num_server_rounds).cost
+
+
 def whole_run(settings: RunSettings) -> float:
-    """Give what a run costs a day of training records if nothing is repeated, squared mu."""
+    """Give what a run costs a day of training records, or the client, as a squared mu.
+
+    If nothing is repeated, that is.
+    """
+    if settings.noise.by_client:
+        return client_budget_of(settings).mu ** 2
     release = release_of(DAY_HESSIANS, settings, number=1)
     return release.cost + release.ahead

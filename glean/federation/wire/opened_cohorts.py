@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
     CLIPPED_SCORE,
     DAY_GRADIENTS,
     DAY_HESSIANS,
@@ -29,7 +30,7 @@ from glean.federation.wire.sum_request import (
 TRAINING, VALIDATION, TEST = "training", "validation", "test"
 """Rows of which sums tell sizes or scores."""
 
-_REPEATABLE = frozenset({LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIPPED_SCORE})
+_REPEATABLE = frozenset({LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS, CLIPPED_SCORE})
 _ROWS = {
     **dict.fromkeys((TOTALS, PRESENCE, LEAVES, WEIGHTS, HISTOGRAMS, DAY_HESSIANS), TRAINING),
     FINAL: TEST,

@@ -29,6 +29,9 @@ WEIGHTS = "weights"
 WEIGHT_STEPS = "weight steps"
 """What training changed in the weights, times the bakery's own weight; and not that."""
 
+CLIENT_STEPS = "client steps"
+"""What training changed in the weights, clipped as a whole, and the same for each client."""
+
 LEAVES = "leaves"
 """Gradient and hessian sums of each leaf of the structures."""
 
@@ -53,7 +56,9 @@ CLIPPED_SCORE = "clipped score"
 CLIPPED_FINAL = "clipped final scores"
 """The primary metric over the test window by method, each clipped to 0 to 1."""
 
-LEARNED = frozenset({LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS, WEIGHTS, WEIGHT_STEPS})
+LEARNED = frozenset(
+    {LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS, WEIGHTS, WEIGHT_STEPS, CLIENT_STEPS}
+)
 """Parts in which it is summed what clients learn from a model, the same numbers in each."""
 
 _TUPLES = ("parts", "contributes", "scale", "contributors")

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.aggregation import fedavg
+from glean.aggregation.clipped_updates import clipped_update
 from glean.errors import ModelError
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS, SumRequest
+from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, SumRequest
 from glean.federation.workload.client_state import ClientState
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
@@ -27,6 +28,8 @@ class WeightTrainer(ABC):
     """A `LocalTrainer` of weights; a workload says how they are read, fitted and scored."""
 
     device_used = "cpu"
+    update_clip_norm = 0.0
+    """Longest update, where sums may be of such; 0: they may not."""
 
     def __init__(self) -> None:
         self._model = b""
@@ -68,8 +71,8 @@ class WeightTrainer(ABC):
 
     def length(self, part: str, task: SumTask, _request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
-        _check_part(part)
-        return fedavg.encoded_length(self.read(task.model)) - (part == WEIGHT_STEPS)
+        self._check_part(part)
+        return fedavg.encoded_length(self.read(task.model)) - (part != WEIGHTS)
 
     def contribute(
         self,
@@ -82,9 +85,11 @@ class WeightTrainer(ABC):
         days: Days | None = None,
     ) -> Encoded:
         """Train the task's weights on this client's rows; its summand."""
-        del days  # weights carry no noise, and no day's part in them is told apart
-        _check_part(part)
+        self._check_part(part)
         before = self.read(task.model)
+        if days is not None and not days:
+            # What may spend no more adds nothing, and noise.
+            return np.zeros(self.length(part, task, request), dtype=np.int64)
         try:
             fitted = self.fit(
                 before, learning_rate=task.learning_rate, seed=seed, number=task.round
@@ -93,11 +98,15 @@ class WeightTrainer(ABC):
             # Whoever chooses the learning rate would read from an error how steep the rows are.
             LOG.warning("this client's weights stay as they were: %s", error)
             fitted = before
+        if part == CLIENT_STEPS:
+            return clipped_update(fitted, before, clip_norm=self.update_clip_norm)
         if part == WEIGHT_STEPS:
             return fedavg.encoded_steps(fitted, before, weight=weight, rows=request.rows)
         return fedavg.encoded(fitted, weight=weight, rows=request.rows)
 
-
-def _check_part(part: str) -> None:
-    if part not in (WEIGHTS, WEIGHT_STEPS):
-        raise ModelError(f"found the part {part!r:.80} of a vector; a model of weights has none")
+    def _check_part(self, part: str) -> None:
+        clipped = (CLIENT_STEPS,) if self.update_clip_norm else ()
+        if part not in (WEIGHTS, WEIGHT_STEPS, *clipped):
+            raise ModelError(
+                f"found the part {part!r:.80} of a vector; a model of weights has none"
+            )

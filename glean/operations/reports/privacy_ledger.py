@@ -12,7 +12,13 @@ from glean.federation.client.ledger_store import FILE, LedgerStore
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
 from glean.privacy.noise_budget import RECORDS_OF_A_DAY
-from glean.privacy.privacy_ledger import SCORED, TRAINING, PrivacyLedger, epsilon_at
+from glean.privacy.privacy_ledger import (
+    SCORED,
+    TRAINING,
+    WHOLE_CLIENT,
+    PrivacyLedger,
+    epsilon_at,
+)
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,16 @@ def _ranges(ledger: PrivacyLedger) -> Iterator[SpentDays]:
 
 
 def _sentences(ledger: PrivacyLedger) -> Iterator[str]:
-    training = ledger.spent.get(TRAINING, {})
+    training = {**ledger.spent.get(TRAINING, {})}
+    if WHOLE_CLIENT in training:
+        yield (
+            "'client' stands for all of this client's data together, in runs that hide a whole "
+            f"client (dp-fedavg), over all rounds and scores: {ledger.count} sums with noise so "
+            f"far, epsilon {epsilon_at(training.pop(WHOLE_CLIENT)):.3g} of "
+            f"{epsilon_at(ledger.total):.3g} (epsilon-total; delta 1e-06)"
+        )
+        if not training:
+            return
     most = max(training.values(), default=0.0)
     both = max(
         (spent + ledger.spent_on(day, SCORED) for day, spent in training.items()), default=0.0

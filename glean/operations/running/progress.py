@@ -73,7 +73,7 @@ def read_progress(folder: Path) -> RunProgress:
                 bakeries, rounds = event.bakeries, event.rounds
             case RoundFinished():
                 done = event.round
-                primary = next(iter(event.metrics.values()), None)
+                _, primary = event.shown
                 if primary is not None:
                     score, noise = primary, event.noise
             case BakeryFailed():

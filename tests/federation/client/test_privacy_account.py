@@ -286,7 +286,9 @@ def test_a_month_later_only_new_days_learn(
     assert max(old) == "2023-02-23"
     bakeries.write_tables(110)
     # Without noise what is opened is the sum over the days that take part, and no other.
-    monkeypatch.setattr(noised_vector, "sample", lambda _, length: np.zeros(length, dtype=np.int64))
+    monkeypatch.setattr(
+        noised_vector, "sample", lambda _, length, **__: np.zeros(length, dtype=np.int64)
+    )
     with caplog.at_level("INFO"):
         later = bakeries.meet(num_server_rounds=1, start=model)
         weights = summed_hessians(later)
