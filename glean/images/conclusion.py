@@ -19,7 +19,7 @@ from glean.federation.coordination.global_model import WeightModel
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
 from glean.images.client_images import skipped_files
 from glean.images.image_spec import ImageSpec
-from glean.images.noised_result import conclude_noised, noised_table
+from glean.images.noised_result import conclude_noised, noised_rows, noised_table
 from glean.images.partition import METHODS
 from glean.images.privacy.privacy_terms import few_clients, privacy_terms, promise
 from glean.images.result_files import (
@@ -28,6 +28,7 @@ from glean.images.result_files import (
     CONFUSION,
     LABELS,
     NEWCOMERS,
+    OF_ALL,
     SKIPPED,
     FinalResult,
     read_of_all,
@@ -47,6 +48,7 @@ from glean.images.workload import IMAGES
 from glean.languages.catalogues import translatable
 from glean.languages.language import ENGLISH, Language
 from glean.metric_sums import ALL_CLIENTS, metric_label
+from glean.noise_settings import DP_FEDAVG
 from glean.runs.index import read_run
 from glean.runs.phase_events import Phase
 from glean.runs.results import Columns, read_table
@@ -93,6 +95,8 @@ class ImageConclusion(PlainConclusion):
             table = read_of_all(run.folder.path)
             of_all = table[table["group"] == ALL].drop(columns="group")
             scores = [_known(row) for row in of_all.to_dict("records")]
+            if run.loop.noises_scores:
+                scores = noised_rows(of_all, run.loop.score_noise)
         return CardFacts(IMAGES.purpose, data, scores, privacy=privacy_terms(run.settings))
 
     def conclude(self, run: FinishedRounds) -> str:
@@ -123,9 +127,11 @@ class ImageConclusion(PlainConclusion):
         return _sentence(of_all[ALL][FEDERATED].rows, of_all[ALL][FEDERATED].metrics(), ENGLISH)
 
     def _report(self, folder: Path, language: Language) -> ReportPage:
-        tested = (folder / CONFUSION).is_file()
+        tested = (folder / OF_ALL).is_file()
         table = self.result_table(folder, language) if tested else None
-        metric = IMAGES.metrics.COLUMNS[0]
+        metrics = IMAGES.metrics
+        noised = read_run(folder).settings.get("privacy") == DP_FEDAVG
+        metric = metrics.BOUNDED if noised else metrics.COLUMNS[0]
         drawn = _figures(folder, language)
         return make_plain_report(folder, table, language, metric=metric, figures=drawn)
 

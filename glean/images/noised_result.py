@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from glean.class_scores import METRICS
@@ -36,6 +38,15 @@ def conclude_noised(run: FinishedRounds) -> str:
     write_rows(run.folder, BY_CLIENT, [{"bakery": ALL_CLIENTS, **row} for row in rows])
     write_rows(run.folder, OF_ALL, [{"group": ALL, **row} for row in rows])
     return _sentence(1.0 - found[FEDERATED], run.loop.score_noise, ENGLISH)
+
+
+def noised_rows(table: pd.DataFrame, noise: float) -> list[dict[str, Any]]:
+    """Give what a model's card says of `scores.csv` without counts, with its noise."""
+    scores = zip(table["method"], table["accuracy"], strict=True)
+    return [
+        {"method": method, "accuracy": round(value, 6), "noise": round(noise, 6)}
+        for method, value in scores
+    ]
 
 
 def noised_table(table: pd.DataFrame, noise: float, language: Language) -> ResultTable:

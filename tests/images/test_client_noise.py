@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from scipy import stats
 from glean.aggregation.clipped_updates import clipped_update, mean_update
 from glean.errors import FederationError, ModelError, RefusalError, SettingsError
 from glean.federation.client.journal_store import JournalStore
+from glean.federation.client.ledger_store import LedgerStore
 from glean.federation.client.noised_vector import noise_on, noise_source
 from glean.federation.client.policy import ClientPolicy
 from glean.federation.client.privacy_account import PrivacyAccount
@@ -29,14 +31,17 @@ from glean.federation.coordination.global_model import WeightModel
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.grids.inprocess import as_server
 from glean.federation.server.fedavg import FedAvgStrategy
-from glean.federation.wire.noised_parts import part_deviation, score_deviation
+from glean.federation.wire.noised_parts import part_deviation, score_deviation, whole_run
 from glean.federation.wire.sum_request import CLIENT_STEPS, CLIPPED_FINAL, SumRequest
 from glean.images import conclusion
 from glean.images.client_images import simulated_images
 from glean.images.partition import ImagePartition
 from glean.images.workload import IMAGES
+from glean.languages.language import ENGLISH
 from glean.learning.model_weights import Weights
 from glean.node_settings import NodeSettings
+from glean.privacy.members import new_keys, write_members
+from glean.privacy.privacy_ledger import TRAINING, WHOLE_CLIENT
 from glean.seeds import derived_seed
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import CapturingGrid, Federation, Honest, MeddledApp, federation_of
@@ -200,6 +205,14 @@ def test_no_message_asks_for_anything_without_noise(tmp_path: Path) -> None:
     assert parts == [CLIENT_STEPS] * 6 + ["clipped score"] * 3 + [CLIPPED_FINAL] * 3
 
 
+@pytest.mark.parametrize(("told", "grouped"), [("noise", False), ("sums", True)])
+def test_sums_are_over_all(tmp_path: Path, told: str, grouped: bool) -> None:
+    """In groups each would carry all of the noise."""
+    settings = settings_of(privacy=told, min_contributors=3, privacy_unit="client")
+    federation = federation_of(tmp_path, settings, nodes=nodes_of(18))
+    assert (federation.rounds.sum_rounds.groups is not None) is grouped
+
+
 def test_only_a_simulation_s_noise_follows_from_a_seed() -> None:
     """And there from all that it is for; a client's own is of the operating system."""
     settings = settings_of()
@@ -325,8 +338,56 @@ def test_files_say_what_is_promised_and_hold_noised_scores_only(tmp_path: Path) 
                 known = {key for key, value in row.items() if value}
                 assert known <= {"bakery", "group", "method", "accuracy", "round"}
                 assert "client" not in row.get("bakery", "")
-    assert not {*folder.glob("confusion.csv"), *folder.glob("labels.csv")} - {folder / "labels.csv"}
+    assert not (folder / "confusion.csv").exists()
+    assert card["scores"]["test"][0]["noise"] == round(noise, 6)
+    page = conclusion.CONCLUSION.report_html(folder, ENGLISH)
+    assert "counted for one client with all of its pictures over all rounds" in page
+    assert f"± {noise:.3f}" in page
+    assert "There are no final scores" not in page
+    assert "No round of this run has a validation score" not in page
+    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", page))
     table = conclusion.CONCLUSION.result_table(folder)
     assert [row[0] for row in table.rows] == ["federated", "local"]
     assert f"± {noise:.3f}" in table.rows[0][1]
     assert "epsilon 4, delta 1e-06, counted for one client with all" in table.sentences[1]
+
+
+def own_nodes(folder: Path, settings: RunSettings) -> list[dict[str, ConfigValue]]:
+    """Node configs of three clients with pictures, keys and homes of their own."""
+    names = ("a", "b", "c")
+    keys = {name: new_keys(name) for name in names}
+    members = folder / "members.json"
+    members.write_bytes(write_members(own.member for own in keys.values()))
+    nodes = []
+    for name, share in zip(names, simulated_images(settings.image, settings.seed, 3), strict=True):
+        (folder / f"{name}.pem").write_bytes(keys[name].signing_key)
+        mine = share.training
+        labels = np.array(mine.classes)[mine.labels[mine.places]]
+        np.savez(folder / f"{name}.npz", images=mine.pixels[mine.places], labels=labels)
+        told = {"images": folder / f"{name}.npz", "bakery": name, "home": folder / name}
+        told |= {"signing-key": folder / f"{name}.pem", "members": members}
+        node: dict[str, ConfigValue] = {key: str(value) for key, value in told.items()}
+        nodes.append(node | {"min-contributors": 3, "privacy": "noise"})
+    return nodes
+
+
+@pytest.mark.slow
+def test_clients_of_their_own_pay_for_a_run_and_stay_out_of_the_third(tmp_path: Path) -> None:
+    """Noise of the operating system; ledgers come to the run's epsilon; nothing exact is opened."""
+    config = noised(privacy="auto", num_server_rounds=2, baselines=True, min_contributors=3)
+    config |= {"min-available-bakeries": 3, "share-scores": "auto"}
+    settings = RunSettings.from_config(config, deployed=True)
+    nodes = own_nodes(tmp_path, settings)
+    models = set()
+    for number in (1, 2):
+        folder = run(tmp_path / str(number), config, nodes=nodes)
+        models.add((folder / "model.npz").read_bytes())
+        assert facts_of(folder)["settings"]["privacy"] == "dp-fedavg"
+        for name in "abc":
+            spent = LedgerStore(tmp_path / name).read().spent_on(WHOLE_CLIENT, TRAINING)
+            assert spent == pytest.approx(number * whole_run(settings), rel=1e-9)
+        with (folder / "scores.csv").open(newline="") as file:
+            assert {row["rows"] + row["log_loss"] for row in csv.DictReader(file)} == {""}
+    assert len(models) == 2
+    with pytest.raises(FederationError, match=r"enough to learn from|little to learn"):
+        run(tmp_path / "3", config, nodes=nodes)

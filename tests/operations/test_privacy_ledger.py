@@ -9,11 +9,16 @@ import pytest
 from glean.errors import GleanError
 from glean.federation.client.ledger_store import FILE, LedgerStore
 from glean.federation.wire.noised_parts import release_of
-from glean.federation.wire.sum_request import CLIPPED_SCORE, DAY_GRADIENTS, DAY_HESSIANS
+from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
+    CLIPPED_SCORE,
+    DAY_GRADIENTS,
+    DAY_HESSIANS,
+)
 from glean.languages.language import ENGLISH, language
 from glean.operations.reports.privacy_ledger import budget_in_words, report_ledger
 from glean.privacy.gaussian_dp import epsilon_of, mu_of
-from glean.privacy.privacy_ledger import PrivacyLedger, total_of
+from glean.privacy.privacy_ledger import WHOLE_CLIENT, PrivacyLedger, total_of
 from glean.settings import RunSettings
 from tests.cli.typed_commands import glean
 
@@ -94,3 +99,20 @@ def test_without_a_ledger_the_command_says_so(content: str | None, tmp_path: Pat
         assert shown.exit_code == 2
         assert FILE in shown.stderr
         assert shown.stderr.count("\n") == 1
+
+
+def test_a_client_as_a_whole_is_told_apart_from_days(tmp_path: Path) -> None:
+    """What it has spent in runs that hide whole clients; nothing of days where it has none."""
+    settings = RunSettings.from_config({"workload": "images", "privacy": "dp-fedavg"})
+    ledger = PrivacyLedger()
+    for number in range(1, 21):
+        release = release_of(CLIENT_STEPS, settings, number=number)
+        whom = frozenset({WHOLE_CLIENT})
+        ledger, _ = ledger.charged(release, whom, run="7", total=total_of(0.0))
+    LedgerStore(tmp_path).write(ledger)
+    found = report_ledger(tmp_path)
+    assert [(each.first, each.count) for each in found.days] == [("client", 1)]
+    spent = epsilon_of((0.9 * mu_of(4.0, 1e-6) ** 2) ** 0.5, 1e-6)
+    assert found.days[0].training == pytest.approx(spent, rel=1e-6)
+    (told,) = found.sentences
+    assert f"20 sums with noise so far, epsilon {spent:.3g} of 5.93" in told
