@@ -29,6 +29,8 @@ class WorkloadRow:
         says, which is measured on the demand.
     vocabulary : Vocabulary
         What its clients are called.
+    audit : str
+        Place of its `RunAudit`: the attacks of `glean audit`; empty: there are none.
     """
 
     workload: str
@@ -38,6 +40,7 @@ class WorkloadRow:
     learning_rate: float = 0.0
     chance_setback: float = 0.0
     vocabulary: Vocabulary = CLIENTS
+    audit: str = ""
 
 
 DEFAULT_WORKLOAD = "demand"
@@ -47,6 +50,7 @@ WORKLOADS = {
         "glean.demand.workload:DEMAND",
         "glean.demand.conclusion:CONCLUSION",
         vocabulary=BAKERIES,
+        audit="glean.audit.demand_audit:AUDIT",
     ),
     "images": WorkloadRow(
         "glean.images.workload:IMAGES",
@@ -55,6 +59,7 @@ WORKLOADS = {
         by_steps=True,
         learning_rate=0.05,
         chance_setback=6.0,
+        audit="glean.images.inversion.image_audit:AUDIT",
     ),
     "iris": WorkloadRow(
         "glean.iris.workload:IRIS", "glean.evaluation.plain_conclusion:CONCLUSION", ("fedavg",)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from glean.audit.reconstruction import findings
 from glean.errors import GleanError
 from glean.federation.grids.inprocess import BakeryApp
 from glean.federation.wire.noised_parts import budget_of
+from glean.federation.workload.run_audit import check_repeatable
 from glean.runs.code_version import code_fingerprint
-from glean.runs.index import COMPLETED, StoredRun, read_run
+from glean.runs.index import StoredRun, read_run
 from glean.settings import RunSettings
-from glean.workloads import DEFAULT_WORKLOAD
 
 _AUDITED = ("bagging", "histogram", "oblivious")
 
@@ -131,9 +130,7 @@ def auditable(stored: StoredRun) -> RunSettings:
     GleanError
         It can't be; says why, and what can.
     """
-    for wrong, check in _CHECKS:
-        if check(stored):
-            raise GleanError(f"{stored.folder}: {wrong(stored)}")
+    check_repeatable(stored)
     settings = RunSettings.from_config(stored.settings)
     kind = settings.rounds.kind
     if kind.name not in _AUDITED or not kind.sums:
@@ -148,43 +145,6 @@ def auditable(stored: StoredRun) -> RunSettings:
             "the sums of reg:squarederror"
         )
     return settings
-
-
-_CHECKS: tuple[tuple[Callable[[StoredRun], str], Callable[[StoredRun], bool]], ...] = (
-    (
-        lambda run: (
-            f"found a run that is {run.status or 'without a status'}"
-            f"{f' ({run.reason})' if run.reason else ''}; wanted one that has completed"
-        ),
-        lambda run: run.status != COMPLETED,
-    ),
-    (
-        lambda _: (
-            "found the run of a deployment, whose tables aren't here; its messages can't be had "
-            "again. Audit a simulation with the same settings and as many bakeries (with "
-            "privacy=noise if its sums carried noise): `glean simulate`, then `glean audit`"
-        ),
-        lambda run: run.engine == "deployment",
-    ),
-    (
-        lambda run: (
-            f"found a run of the workload {run.settings.get('workload')}; the attacks are on "
-            f"{DEFAULT_WORKLOAD}"
-        ),
-        lambda run: run.settings.get("workload", DEFAULT_WORKLOAD) != DEFAULT_WORKLOAD,
-    ),
-    (
-        lambda _: "found no number of bakeries in its run.json; simulate anew",
-        lambda run: type(run.facts.get("nodes")) is not int,
-    ),
-    (
-        lambda _: (
-            "found a run that went on from another (resume, start-from); wanted one that began "
-            "anew: audit the first one"
-        ),
-        lambda run: bool(run.settings.get("resume") or run.settings.get("start-from")),
-    ),
-)
 
 
 def _same_model(stored: StoredRun, whole: Observed) -> bool:

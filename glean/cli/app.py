@@ -158,11 +158,19 @@ def report(
 @friendly_errors()
 def audit(
     run: Annotated[Path, typer.Argument(help="Folder of a finished simulation.")],
+    language: Annotated[
+        Literal["en", "de", "fr"],
+        typer.Option(help="Of the page, and of what is shown here; of the demand: en."),
+    ] = "en",
 ) -> None:
     """Attack a run with what its server and a member received, and say what they could read."""
+    from glean.languages.language import language as language_of
     from glean.operations.reports.audit import write_audit
 
-    written = write_audit(absolute_path(run), lambda text: typer.echo(f"{text} ...", err=True))
+    def said(text: str) -> None:
+        typer.echo(f"{text} ...", err=True)
+
+    written = write_audit(absolute_path(run), said, language_of(language))
     for sentence in written.gist:
         typer.echo(sentence)
     typer.echo(f"page: {written.page}\nfigures: {written.figures}")

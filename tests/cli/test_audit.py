@@ -67,6 +67,8 @@ REFUSED = [
     ({"status": "running"}, "found a run that is running; wanted one that has completed"),
     ({"engine": "deployment"}, "Audit a simulation with the same settings"),
     ({"settings": {"workload": "iris"}}, "found a run of the workload iris"),
+    ({"settings": {"workload": "images", "privacy": "dp-fedavg"}}, "found privacy=dp-fedavg"),
+    ({"settings": {"workload": "images"}, "nodes": None}, "found no number of clients"),
     ({"settings": {"resume": "/old"}}, "wanted one that began anew"),
     ({"nodes": None}, "found no number of bakeries"),
     ({"settings": {"aggregation": "cyclic"}}, "found aggregation=cyclic"),
@@ -85,6 +87,14 @@ def test_what_can_t_be_audited_is_refused(
     assert result.exit_code == 2
     assert told in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_an_audit_of_the_demand_speaks_english(elsewhere: Path) -> None:
+    """And says so before anything is made again."""
+    result = glean("audit", simulated(elsewhere), "--language", "fr")
+    assert result.exit_code == 2
+    assert "--language: found 'fr'" in result.stderr
 
 
 def test_a_folder_that_is_no_run_s_is_refused(elsewhere: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from glean.audit.audit_page import audit_page, gist_of
-from glean.audit.evidence import Said
-from glean.audit.report import audit_run, auditable
 from glean.federation.workload.registry import workload_of
+from glean.federation.workload.run_audit import Said, audit_of
+from glean.languages.language import ENGLISH, Language
 from glean.runs.folder import write_whole
 from glean.runs.index import read_run
 
-PAGE, FIGURES = "audit.html", "audit.json"
+PAGE, FIGURES, PICTURES = "audit.html", "audit.json", "figures"
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class WrittenAudit:
     gist: tuple[str, ...]
 
 
-def write_audit(folder: Path, said: Said) -> WrittenAudit:
+def write_audit(folder: Path, said: Said, language: Language = ENGLISH) -> WrittenAudit:
     """Attack a finished simulation, and write `audit.html` and `audit.json` into its folder.
 
     Parameters
@@ -41,19 +40,26 @@ def write_audit(folder: Path, said: Said) -> WrittenAudit:
         The run's folder.
     said : callable
         Told what is done next.
+    language : Language
+        Of the page and the gist.
 
     Raises
     ------
     GleanError
-        The folder is no run's, the run can't be audited, or its table isn't there any more.
+        The folder is no run's, the run can't be audited, or its data isn't there any more.
     """
     stored = read_run(folder)
-    settings = auditable(stored)
+    audit = audit_of(stored)
+    settings = audit.check(stored)
     workload_of(settings).count_clients(settings, int(stored.facts["nodes"]))
     from glean.client_app import app as client_app
 
-    audit = audit_run(folder, client_app, said)
+    found = audit.attacked(stored, client_app, said, language)
     page, figures = folder / PAGE, folder / FIGURES
-    write_whole(figures, f"{audit.to_json()}\n".encode())
-    write_whole(page, audit_page(audit).encode())
-    return WrittenAudit(page, figures, tuple(gist_of(audit)))
+    write_whole(figures, f"{found.figures}\n".encode())
+    if found.pictures:
+        (folder / PICTURES).mkdir(exist_ok=True)
+    for name, content in found.pictures.items():
+        write_whole(folder / PICTURES / name, content)
+    write_whole(page, found.page.encode())
+    return WrittenAudit(page, figures, found.gist)
