@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from glean.errors import SettingsError
+from glean.noise_settings import DP_FEDAVG, DP_SGD
 from glean.setting_fields import TYPE_WORDS, ConfigValue, hashed_once, key_of
 
 NODE_CONFIG = "bakery.toml"
@@ -32,7 +33,10 @@ FEWEST_CONTRIBUTORS = 3
 LARGEST_EPSILON_TOTAL = 1000.0
 """Far beyond what says anything of a day."""
 
-_CHOICES = {"privacy": ("", "sums", "noise"), "share-scores": ("", "yes", "no")}
+_CHOICES = {
+    "privacy": ("", "sums", "noise", DP_SGD, DP_FEDAVG),
+    "share-scores": ("", "yes", "no"),
+}
 _FLOWERS_KEYS = {"partition": "partition-id", "partitions": "num-partitions"}
 
 
@@ -67,8 +71,8 @@ class NodeSettings:
         Path of the log of members' keys, where the server is `glean serve --public`: `glean node`
         brings it up to date, and `members` with it; "" where the list was carried by hand.
     privacy : str
-        What a run must promise: "sums" masked sums, "noise" noise in them besides; "" what the run
-        says of itself.
+        What a run must promise: "sums" masked sums, "noise" noise besides, "dp-sgd" noise that
+        hides a picture, "dp-fedavg" noise that hides the client as a whole; "" what the run says.
     min_contributors : int
         So many members that count each part of a sum needs; 0: five with a table of its own, and
         no such floor in a simulation.
@@ -78,8 +82,8 @@ class NodeSettings:
         Which members count: names with commas between them, or the path of a list of members that
         its owner has confirmed; "" all of `members`.
     epsilon_total : float
-        What a day of training records, or a picture, may spend over all runs with noise; 0: two
-        full runs with the default settings.
+        What a day of training records, a picture, or the client as a whole may spend over all runs
+        with noise; 0: two full runs with the default settings.
     model_key : str
         Path of the server's public key for models: the final model must be signed by it; "" takes
         any.

@@ -205,6 +205,19 @@ def test_no_message_asks_for_anything_without_noise(tmp_path: Path) -> None:
     assert parts == [CLIENT_STEPS] * 6 + ["clipped score"] * 3 + [CLIPPED_FINAL] * 3
 
 
+@pytest.mark.parametrize("unit", ["picture", "client"])
+@pytest.mark.parametrize("wanted", ["noise", "dp-sgd", "dp-fedavg"])
+def test_an_owner_can_want_a_unit(tmp_path: Path, wanted: str, unit: str) -> None:
+    """Or any noise."""
+    node = NodeSettings(images="x", bakery="a", privacy=wanted, home=str(tmp_path))
+    policy = ClientPolicy(node, settings_of(privacy_unit=unit, share_scores="no"), own_table=True)
+    if (wanted, unit) in {("dp-sgd", "client"), ("dp-fedavg", "picture")}:
+        with pytest.raises(RefusalError, match="which hides something else"):
+            policy.check_run()
+    else:
+        policy.check_run()
+
+
 @pytest.mark.parametrize(("told", "grouped"), [("noise", False), ("sums", True)])
 def test_sums_are_over_all(tmp_path: Path, told: str, grouped: bool) -> None:
     """In groups each would carry all of the noise."""

@@ -23,6 +23,7 @@ from glean.federation.wire.sum_request import (
 from glean.learning.forest import Forest
 from glean.learning.structure import deepest
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS, NodeSettings
+from glean.noise_settings import DP_FEDAVG, DP_SGD
 from glean.privacy.cohort import Cohort
 from glean.privacy.members import Member
 from glean.privacy.privacy_ledger import enough, epsilon_at, total_of
@@ -106,6 +107,12 @@ class ClientPolicy:
                 NO_NOISE,
                 "node config privacy: found 'noise'; this run's sums carry no noise: nothing is "
                 "answered. Join a run in that mode, or set privacy='sums'",
+            )
+        if wanted in (DP_SGD, DP_FEDAVG) and noise.privacy != wanted:
+            raise RefusalError(
+                NO_NOISE,
+                f"node config privacy: found {wanted!r}; this run has privacy={noise.privacy}, "
+                "which hides something else, or nothing. Nothing is answered",
             )
         if wanted and not (self.settings.secure_sums and kind.sums):
             raise RefusalError(

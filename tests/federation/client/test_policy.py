@@ -129,7 +129,7 @@ def test_the_floor_is_five_unless_its_owner_says_otherwise(
         ("epsilon-total", float("nan"), "wanted a number above 0, at most 1000"),
         ("epsilon-total", float("inf"), "wanted a number above 0, at most 1000"),
         ("epsilon-total", 10**400, "wanted a number"),
-        ("privacy", "off", "wanted one of '', 'sums', 'noise'"),
+        ("privacy", "off", "wanted one of '', 'sums', 'noise', 'dp-sgd', 'dp-fedavg'"),
         ("share-scores", "maybe", "wanted one of '', 'yes', 'no'"),
     ],
 )
