@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--clients", default="10,50,200")
     parser.add_argument("--models", default="linear,cnn-small")
-    parser.add_argument("--clip-norms", default="1")
+    parser.add_argument("--clip-norms", default="0.5")
     parser.add_argument("--rounds", default="20")
     parser.add_argument("--epsilon", default="8")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=TEXT")

@@ -24,5 +24,5 @@ class LocalTrainingSettings:
         1.0, 1e-6, 1e6, _("longest gradient of a picture, with noise in the steps (dp-sgd)")
     )
     update_clip_norm: float = number(
-        1.0, 1e-6, 1e6, _("longest update of a client, with noise in sums of them (dp-fedavg)")
+        0.5, 1e-6, 1e6, _("longest update of a client, with noise in sums of them (dp-fedavg)")
     )

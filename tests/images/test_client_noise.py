@@ -151,7 +151,7 @@ def test_what_is_opened_is_each_one_s_update_and_noise(tmp_path: Path) -> None:
         rate = federation.rounds.manager.learning_rate
         after = mine.fit(first, learning_rate=rate, seed=seed, number=1)
         source = noise_source(settings, mine.name, f"{CLIENT_STEPS}, round 1 ", own_table=False)
-        wanted += clipped_update(after, first, clip_norm=1.0)
+        wanted += clipped_update(after, first, clip_norm=settings.local_training.update_clip_norm)
         wanted += noise_on(CLIENT_STEPS, len(total), settings, parties=4, random_bytes=source)
     assert (total == wanted).all()
 
