@@ -71,6 +71,16 @@ def test_noise_is_no_picture() -> None:
     assert abs(found.likeness) < 0.2
 
 
+def test_a_picture_beneath_noise_is_not_seen() -> None:
+    """Though what came out is more like it than like all others: these are more like it."""
+    truth, _ = shapes()
+    noise = np.random.default_rng(0).normal(0.0, 0.7, truth.brightness.shape)
+    found = recovery_of(truth.brightness + noise)
+    assert 0.2 < found.likeness < found.other_likeness
+    assert (found.pairs.places == found.pairs.out).all()
+    assert found.recovered == 0
+
+
 def test_a_blurred_picture_is_still_that_picture() -> None:
     """Half of it and half of the class's mean is more than anybody else has."""
     truth, untrained = shapes()
