@@ -16,12 +16,12 @@ from glean.errors import FederationError
 from glean.evaluation.tables.backtest import CLIENT_METHODS, NOISED_METHODS
 from glean.federation.coordination.sum_rounds import SUM
 from glean.federation.wire.messages import ClientInfo
-from glean.federation.wire.noised_parts import NOISED_PARTS
+from glean.federation.wire.noised_parts import noised_parts_of
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import SumRequest
 from glean.metric_sums import ALL_CLIENTS
 from glean.runs.model_card import CARD_FILE, CARD_PAGE
-from glean.settings import ConfigValue
+from glean.settings import ConfigValue, RunSettings
 from tests.inprocess_runs import facts_of
 from tests.leaks import Secrets
 from tests.lying_server import deployed
@@ -80,7 +80,8 @@ def test_auto_is_noise_where_bakeries_have_their_own_tables(run: Deployed) -> No
         for message in run.messages
         if message.metadata.message_type == SUM and not message.metadata.reply_to_message_id
     ]
-    assert {part for request in asked for part in request.parts} == NOISED_PARTS
+    opened = noised_parts_of(RunSettings.from_config(settings))
+    assert {part for request in asked for part in request.parts} == opened
     assert all(request.masked and not int(request.scorers, 16) for request in asked)
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from glean.errors import FederationError
-from glean.federation.wire.noised_parts import NOISED_PARTS, release_of, whole_run
+from glean.federation.wire.noised_parts import (
+    NOISED_PARTS,
+    noised_parts_of,
+    release_of,
+    whole_run,
+)
 from glean.federation.wire.sum_request import (
     CLIPPED_FINAL,
     CLIPPED_SCORE,
@@ -52,7 +59,10 @@ def test_a_whole_run_costs_what_it_says(epsilon: float, rounds: int) -> None:
     assert (score.window, score.ahead) == (SCORED, 0.0)
     final = release_of(CLIPPED_FINAL, run, number=rounds, length=2)
     assert score.cost + final.cost == pytest.approx(mu_of(epsilon, 1e-6) ** 2, rel=1e-12)
-    assert {DAY_HESSIANS, DAY_GRADIENTS, CLIPPED_SCORE, CLIPPED_FINAL} == NOISED_PARTS
+    opened = {DAY_HESSIANS, DAY_GRADIENTS, CLIPPED_SCORE, CLIPPED_FINAL}
+    assert opened == noised_parts_of(run)
+    by_client = replace(run, noise=replace(run.noise, privacy="dp-fedavg"))
+    assert opened | noised_parts_of(by_client) == NOISED_PARTS
 
 
 def test_the_default_is_two_full_runs() -> None:

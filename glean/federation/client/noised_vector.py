@@ -14,13 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.errors import FederationError
-from glean.federation.wire.noised_parts import NOISED_PARTS, part_deviation, scored_rounds
-from glean.federation.wire.sum_request import (
-    CLIENT_STEPS,
-    CLIPPED_FINAL,
-    CLIPPED_SCORE,
-    SumRequest,
-)
+from glean.federation.wire.noised_parts import noised_parts_of, part_deviation, scored_rounds
+from glean.federation.wire.sum_request import CLIPPED_SCORE, SumRequest
 from glean.privacy.discrete_gaussian import RandomBytes, sample
 from glean.privacy.keyed_noise import KeyedNoise, derived_key
 from glean.privacy.noise_budget import relied_on
@@ -54,9 +49,7 @@ def check_noised(
     """
     if not settings.noise.wanted:
         return
-    opens = NOISED_PARTS - {CLIENT_STEPS}
-    if settings.noise.by_client:
-        opens = frozenset({CLIENT_STEPS, CLIPPED_SCORE, CLIPPED_FINAL})
+    opens = noised_parts_of(settings)
     bare = sorted({*request.parts} - opens)
     shown = [name for name in ("with_scores", "proposes") if getattr(request, name)]
     unmasked = ["an unmasked vector"] if request.parts and not request.masked else []

@@ -56,6 +56,13 @@ _PARTS: dict[str, _NoisedPart] = {
 NOISED_PARTS = frozenset({*_PARTS, CLIENT_STEPS})
 
 
+def noised_parts_of(settings: RunSettings) -> frozenset[str]:
+    """Name the parts that a run with noise opens: by days, or by whole clients."""
+    if settings.noise.by_client:
+        return frozenset({CLIENT_STEPS, CLIPPED_SCORE, CLIPPED_FINAL})
+    return NOISED_PARTS - {CLIENT_STEPS}
+
+
 @lru_cache(maxsize=8)  # each of a run's many messages comes with the same settings
 def budget_of(settings: RunSettings) -> NoiseBudget:
     """Give the budget of a run with noise that hides days."""

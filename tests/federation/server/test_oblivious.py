@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -215,7 +216,7 @@ def test_who_is_told_to_add_nothing_adds_noise(three_bakeries: str) -> None:
     client = client_of(NodeSettings(), settings)
     assert client is not None
     responder = object.__new__(sum_responder.SumResponder)
-    responder._client = client
+    responder._client, responder._task = client, mock.Mock(round=20)
     responder.request = SumRequest((CLIPPED_SCORE,), (), num_clients=3, masked=True)
     drawn = [int(responder._noised(CLIPPED_SCORE, None)[0]) for _ in range(5)]
     assert len(set(drawn)) == 5
