@@ -174,7 +174,7 @@ KINDS: tuple[AggregationKind, ...] = (
         leaf_values="scaled",
         rate=TREE_RATE,
         sums=False,
-        unfit_for_noise="each bakery's trees leave it as they are",
+        unfit_for_noise="each one's trees leave it as they are",
     ),
     AggregationKind(
         "cyclic",
@@ -183,7 +183,7 @@ KINDS: tuple[AggregationKind, ...] = (
         rate=TREE_RATE,
         sums=False,
         chance_setback=0.3,
-        unfit_for_noise="each bakery's trees leave it as they are",
+        unfit_for_noise="each one's trees leave it as they are",
     ),
     _FEDAVG,
     replace(_FEDAVG, name="fedprox", proximal=True),

@@ -207,11 +207,11 @@ def _check_server(context: Context, request: InfoRequest) -> None:
     """Refuse a server of other code, before the table is opened; a simulation's server sees it."""
     if is_deployed(context.node_config) and request.code != code_fingerprint():
         raise RefusalError(
-            f"a run of other code of Glean ({request.code}) than this bakery's "
+            f"a run of other code of Glean ({request.code}) than this node's "
             f"({code_fingerprint()})",
             f"found a server that runs other code ({request.code}); wanted "
             f"{code_fingerprint()}, as it is installed here. Install the wheel that the operator "
-            "has installed, and start this bakery's node anew",
+            "has installed, and start this node anew",
         )
 
 
@@ -227,7 +227,7 @@ def _client_of(context: Context, *, newcomer: bool) -> Client | None:
     if newcomer and is_deployed(context.node_config):
         raise RefusalError(
             CUT_SHORT,
-            "found a request to play a newcomer, on a part of this bakery's rows; wanted one for "
+            "found a request to play a newcomer, on a part of the rows here; wanted one for "
             "all of them: only a simulation cuts tables short. Nothing is answered",
         )
     node = _node(tuple(context.node_config.items()))
@@ -274,6 +274,6 @@ def _journal(context: Context, client: Client) -> JournalStore:
 def _client(context: Context, task: Task | KeyTask | UnmaskTask | TablesRequest) -> Client:
     client = _client_of(context, newcomer=task.newcomer)
     if client is None:
-        raise FederationError("this node plays no bakery and can't be given a task")
+        raise FederationError("this node plays no client and can't be given a task")
     client.policy.check_run()
     return client

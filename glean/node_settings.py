@@ -145,7 +145,7 @@ class NodeSettings:
             found[item.name] = value
         if not (config.get("sales") or config.get("images") or "partition-id" in config):
             raise SettingsError(
-                "node config: found no table; wanted sales='/path/of/the/bakery/sales.csv', or "
+                "node config: found no data; wanted sales='/path/of/the/bakery/sales.csv', or "
                 "images='/path/of/the/pictures' and bakery='its name' where pictures are learned "
                 "from"
             )

@@ -54,7 +54,7 @@ class NoiseSettings:
 
 
 AUTOMATIC = (
-    "privacy: 'auto' is noise where bakeries have tables of their own; among bakeries that trust "
+    "privacy: 'auto' is noise where clients have tables of their own; among clients that trust "
     "each other and the operator privacy=sums opens sums as they are"
 )
 """What is said behind a refusal to whom noise may surprise."""
@@ -110,11 +110,11 @@ def noise_problems(
     if not secure_sums:
         yield (
             f"secure-sums: found false with {mode}: the noise comes in parts, and each "
-            "bakery's part alone hides too little; wanted true"
+            "client's part alone hides too little; wanted true"
         )
     if share_scores == "yes":
         yield (
-            f"share-scores: found 'yes' with {mode}, where no bakery's scores leave it; "
+            f"share-scores: found 'yes' with {mode}, where no client's scores leave it; "
             "wanted 'auto' or 'no'"
         )
     if rounds.fraction_train < 1.0:

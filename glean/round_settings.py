@@ -25,14 +25,14 @@ class RoundSettings:
     )
     early_stopping_rounds: int = number(0, 0, 10_000, _("rounds without progress; 0: off"))
     fraction_train: float = number(
-        1.0, 0.001, 1.0, _("share of the bakeries that train in a round")
+        1.0, 0.001, 1.0, _("share of the bakeries or clients that train in a round")
     )
     fraction_evaluate: float = number(
-        1.0, 0.001, 1.0, _("share of the bakeries that score a round")
+        1.0, 0.001, 1.0, _("share of the bakeries or clients that score a round")
     )
-    min_available_bakeries: int = number(2, 1, 1_000_000, _("bakeries to wait for"))
+    min_available_bakeries: int = number(2, 1, 1_000_000, _("bakeries or clients to wait for"))
     round_timeout_s: int = number(600, 1, 86_400, _("seconds to wait for replies"))
-    newcomer_fraction: float = number(0.0, 0.0, 1.0, _("share of bakeries cut to a short history"))
+    newcomer_fraction: float = number(0.0, 0.0, 1.0, _("share of bakeries or clients cut short"))
     newcomer_days: int = number(30, 0, 60, _("days that such a bakery keeps"))
 
     @property

@@ -90,9 +90,9 @@ class RunSettings:
     baselines: bool = plain(True, _("also score local, pooled and the habits"))
     secure_sums: bool = plain(True, _("mask sums; no effect where nothing is masked"))
     min_contributors: int = number(
-        0, 0, 1_000_000, _("bakeries in each leaf and sum; 0: 5 in a deployment with masks")
+        0, 0, 1_000_000, _("contributors to each leaf and sum; 0: 5 in a deployment with masks")
     )
-    share_scores: str = choice("auto", ("auto", "yes", "no"), _("who sees a bakery's scores"))
+    share_scores: str = choice("auto", ("auto", "yes", "no"), _("who sees the scores of each"))
     device: str = choice("auto", ("auto", "cpu", "gpu"), _("where trees are grown"))
     resume: str = plain("", _("absolute path of the folder of a run to continue"))
     start_from: str = plain("", _("absolute path of a model file to go on from"))

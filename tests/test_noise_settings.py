@@ -26,9 +26,9 @@ def test_the_default_opens_sums_and_noise_takes_random_trees() -> None:
         ({"aggregation": "bagging"}, "its structures are grown on rows, and tell of them"),
         (
             {"aggregation": "bagging", "leaf-values": "scaled"},
-            "each bakery's trees leave it as they are",
+            "each one's trees leave it as they are",
         ),
-        ({"aggregation": "cyclic"}, "each bakery's trees leave it as they are"),
+        ({"aggregation": "cyclic"}, "each one's trees leave it as they are"),
         ({"aggregation": "histogram"}, "its many cells want much noise"),
         ({"aggregation": "fedavg"}, "a day can move thousands of weights"),
         ({"workload": "iris"}, "a day can move thousands of weights"),

@@ -216,7 +216,7 @@ def test_a_node_config_is_read() -> None:
 @pytest.mark.parametrize("config", [{}, {"bakery": "North", "home": "/srv"}, {"sales": ""}])
 def test_a_bakery_without_a_table_is_refused(config: dict[str, ConfigValue]) -> None:
     """It would otherwise take part with the sales of a synthetic bakery, unnoticed."""
-    with pytest.raises(SettingsError, match="found no table; wanted sales='/path"):
+    with pytest.raises(SettingsError, match="found no data; wanted sales='/path"):
         NodeSettings.from_config(config)
 
 

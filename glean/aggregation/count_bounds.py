@@ -50,7 +50,7 @@ def check_presence(structures: Forest, counts: Encoded, *, contributors: int) ->
     left, right = counts[root + nodes.left[inner]], counts[root + nodes.right[inner]]
     parent = counts[inner]
     fits = (np.maximum(left, right) <= parent) & (parent <= left + right)
-    expect(fits, parent, "children that their parent's bakeries are in")
+    expect(fits, parent, "children that their parent's contributors are in")
 
 
 def check_clipped_scores(total: Encoded, *, contributors: int, noise: float) -> None:

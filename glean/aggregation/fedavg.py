@@ -133,7 +133,7 @@ def weights_at(values: NDArray[np.float64], like: Weights) -> Weights:
     """
     flat = values.astype(np.float32)
     if not (np.abs(flat) <= LARGEST_WEIGHT).all():
-        raise ModelError("the mean of the weights isn't sane: a bakery's vector was damaged")
+        raise ModelError("the mean of the weights isn't sane: a contributor's vector was damaged")
     arrays, start = {}, 0
     for name, held in like.arrays.items():
         arrays[name] = flat[start : start + held.size].reshape(held.shape)

@@ -111,7 +111,7 @@ def _merged_forest(
         raise ModelError(f"found {len(counts)} counts; wanted one for each of {len(nodes.left)}")
     roots = counts[nodes.starts[:-1]]
     if (roots < floor).any():
-        raise ModelError(f"found {int(roots.min())} bakeries with rows; wanted {floor}")
+        raise ModelError(f"found {int(roots.min())} contributors with rows; wanted {floor}")
     trees, kept = [], []
     for tree, (first, end) in zip(structures.trees, nodes.bounds, strict=True):
         merged, order = _merged(tree, counts[first:end] >= floor)

@@ -63,15 +63,15 @@ def in_name_order(updates: Sequence[Update[Content]]) -> list[tuple[Update[Conte
         There are none, a bakery is there twice, or a weight isn't a number above zero.
     """
     if not updates:
-        raise ModelError("no update to merge; wanted at least one bakery's")
+        raise ModelError("no update to merge; wanted one at least")
     ordered = sorted(updates, key=lambda update: update.bakery)
     for before, after in pairwise(ordered):
         if before.bakery == after.bakery:
-            raise ModelError(f"two updates of bakery {after.bakery!r}; wanted one a round")
+            raise ModelError(f"two updates of {after.bakery!r}; wanted one a round")
     for update in ordered:
         if not (math.isfinite(update.weight) and update.weight > 0):
             raise ModelError(
-                f"bakery {update.bakery!r}: found weight {update.weight}; wanted one above zero"
+                f"{update.bakery!r}: found weight {update.weight}; wanted one above zero"
             )
     total = math.fsum(update.weight for update in ordered)
     return [(update, update.weight / total) for update in ordered]
@@ -106,7 +106,7 @@ def read_tree_update(
     if found != definition_identity:
         raise ModelError(
             f"found feature definition {found[:12]}; wanted {definition_identity[:12]}: the "
-            "bakery runs with another horizon, season, covariates or version of Glean"
+            "sender runs with another horizon, season, covariates or version of Glean"
         )
     _ = forest.definition  # raises where it isn't that of the trees' columns
     if forest.objective != objective:

@@ -30,18 +30,20 @@ def certificates(
     ],
     host: Annotated[
         list[str] | None,
-        typer.Option(help="Name or address by which bakeries reach the server; may be repeated."),
+        typer.Option(help="Name or address by which nodes reach the server; may be repeated."),
     ] = None,
     member: Annotated[
         list[Path] | None,
-        typer.Option(help="A bakery's member.json, from its --own; may be repeated."),
+        typer.Option(help="A member.json, from a bakery's or client's --own; may be repeated."),
     ] = None,
     bakery: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a bakery whose keys are made here too; for rehearsals."),
+        typer.Option(
+            help="Name of a bakery or client whose keys are made here too; for rehearsals."
+        ),
     ] = None,
     own: Annotated[
-        str, typer.Option(metavar="NAME", help="At a bakery: make its own keys in DIR.")
+        str, typer.Option(metavar="NAME", help="At a bakery or client: make its own keys in DIR.")
     ] = "",
     fingerprints: Annotated[
         bool, typer.Option("--fingerprints", help="Show those of DIR's members.json, to compare.")
@@ -49,8 +51,8 @@ def certificates(
 ) -> None:
     """Make the certificates and keys of a federation across machines; nothing is overwritten.
 
-    At a bakery: glean certificates DIR --own NAME. At the operator's: glean certificates DIR
-    --host HOST --member FILE, and later --member FILE alone. Prints what to type next.
+    At a bakery or client: glean certificates DIR --own NAME. At the operator's: glean certificates
+    DIR --host HOST --member FILE, and later --member FILE alone. Prints what to type next.
     """
     if own or fingerprints:
         _check_alone(bool(host or member or bakery or (own and fingerprints)))
@@ -71,7 +73,7 @@ def _check_alone(others: bool) -> None:
 
     if others:
         raise SettingsError(
-            "--own and --fingerprints are for a bakery: found other options beside one of them; "
+            "--own and --fingerprints are for a member: found other options beside one of them; "
             "wanted it alone"
         )
 
@@ -85,7 +87,7 @@ def _own_keys(folder: Path, bakery: str) -> Iterable[str]:
     yield f"  {PUBLIC_FILE}: their public halves; send it to the operator"
     yield ""
     yield f"fingerprint of the signing key: {made.fingerprint}"
-    yield "read it to the other bakeries, and have them read theirs, not by way of the operator"
+    yield "read it to the other members, and have them read theirs, not by way of the operator"
 
 
 def _fingerprints(folder: Path) -> Iterable[str]:
@@ -141,14 +143,14 @@ def _made(made: CreatedFiles) -> Iterable[str]:
         hosts = ", ".join(made.server.hosts)
         yield f"  server.pem, server.key: for {hosts}, until {made.server.until}"
     if made.model_key:
-        yield "  model-key, model-key.pub: by these the server signs models, and bakeries know them"
+        yield "  model-key, model-key.pub: by these the server signs models, and members know them"
     for bakery, home in made.bakeries.items():
         whose = "for" if bakery in made.own_keys else "keys of"
         yield f"  {home.relative_to(made.folder)}: {whose} {bakery}"
     if made.bakeries and not made.new:
-        yield "members.json is new in all folders: send it to the bakeries that were there before"
+        yield "members.json is new in all folders: send it to the members that were there before"
     if made.model_key and not made.new:
-        yield "model-key.pub is new in all folders: send it to the bakeries that were there before,"
+        yield "model-key.pub is new in all folders: send it to the members that were there before,"
         yield f"for their node config's model-key; on the server: {_variables(made.folder)}"
     if made.certified and not made.new:
         yield "start the SuperLink anew, and what stands before it, so that they take server.pem"
@@ -171,9 +173,9 @@ def _for_the_operator(made: CreatedFiles) -> Iterable[str]:
         yield f"  root-certificates = {_toml(str(made.folder / 'ca.crt'))}"
         yield ""
         yield "Whoever reaches this address can start runs: Flower asks for no password. Leave it"
-        yield f"on this machine; docs/deployment.md says how to let bakeries in by port {_PORT}."
+        yield f"on this machine; docs/deployment.md says how to let members in by port {_PORT}."
     if made.bakeries:
-        yield from ("", "Register each bakery's public key:", "")
+        yield from ("", "Register each member's public key:", "")
         for home in made.bakeries.values():
             words = ["flwr", "supernode", "register", str(home / "node-key.pub"), CONNECTION]
             yield f"  {shlex.join(words)}"

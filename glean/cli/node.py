@@ -17,15 +17,16 @@ def node(
     root_certificates: Annotated[
         Path, typer.Option(help="The ca.crt of the operator: by it the server is known.")
     ],
-    key: Annotated[Path, typer.Option(help="The bakery's private node-key.")],
+    key: Annotated[Path, typer.Option(help="The private node-key of this node.")],
     config: Annotated[
-        Path, typer.Option(help="TOML file of its node config: sales, bakery, home and so on.")
+        Path,
+        typer.Option(help="TOML file of its node config: sales or images, home and so on."),
     ],
 ) -> None:
     """Take part in the runs of a server, with the Glean that is installed here.
 
     It waits for a server that can't be reached, and goes on until Ctrl-C or SIGTERM. Its log says
-    what leaves the bakery.
+    what leaves this machine.
     """
     from glean.operations.joining.bakery_node import prepare_node, read_node_config, run_node
 

@@ -32,7 +32,8 @@ def simulate(
         typer.Option(min=1, help="How many; of a table the first by name (default: all)."),
     ] = None,
     sales: Annotated[
-        Path | None, typer.Option(help="Sales table; without it the bakeries are synthetic.")
+        Path | None,
+        typer.Option(help="Sales table; without it, or images, data are synthetic."),
     ] = None,
     profile: Annotated[
         Path | None, typer.Option(help="Resources for Ray: a TOML file of Flower's flat keys.")

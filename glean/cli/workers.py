@@ -12,7 +12,8 @@ Workers = Annotated[
     typer.Option(
         min=0,
         show_default="all cores",
-        help="Processes that share work on many bakeries; 1: none but this. Also GLEAN_WORKERS.",
+        help="Processes that share the work of a large federation; 1: none but this. "
+        "Also GLEAN_WORKERS.",
     ),
 ]
 

@@ -117,7 +117,7 @@ class FixedPoint:
         total = float(weights.sum())
         if not total <= self.rows * (1.0 + _SLACK):
             LOG.warning(
-                "this bakery's rows weigh %.6g mean rows; the federation declared %d in all. The "
+                "the rows here weigh %.6g mean rows; the federation declared %d in all. The "
                 "sum is spoiled: either its table has changed since, then start the run anew, or "
                 "the server made the number up",
                 total,

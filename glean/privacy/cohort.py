@@ -62,7 +62,7 @@ class Cohort:
     def __post_init__(self) -> None:
         if not FEWEST_BAKERIES <= self.size <= MOST_PLACES:
             raise SecureSumError(
-                f"secure-sums: found {self.size} bakeries; wanted {FEWEST_BAKERIES} or more, "
+                f"secure-sums: found {self.size} contributors; wanted {FEWEST_BAKERIES} or more, "
                 f"since with two each would see the other's part of the sum, up to {MOST_PLACES}"
             )
         names = [advertisement.bakery for advertisement in self.known.values()]
@@ -70,7 +70,7 @@ class Cohort:
             raise SecureSumError("cohort: found names twice or unsorted; wanted each once, sorted")
         keys = {advertisement.public_key for advertisement in self.known.values()}
         if len(keys) < len(self.known):
-            raise SecureSumError("cohort: found one key twice; wanted each bakery's own")
+            raise SecureSumError("cohort: found one key twice; wanted each its own")
 
     @classmethod
     def of(cls, advertisements: Iterable[KeyAdvertisement], *, epoch: str, seed: bytes) -> Cohort:
@@ -168,7 +168,7 @@ class Cohort:
         if name not in self.places:
             raise SecureSumError(
                 f"secure sum: found {name!r}, which has no key in epoch {self.epoch!r}; wanted a "
-                "bakery of the cohort: agree on keys anew for one that joined"
+                "member of the cohort: agree on keys anew for one that joined"
             )
         return self.places[name]
 
@@ -203,7 +203,7 @@ class Cohort:
         """
         if not self.complete:
             raise SecureSumError(
-                f"cohort: found keys of {len(self.known)} of {self.size} bakeries; wanted "
+                f"cohort: found keys of {len(self.known)} of {self.size} contributors; wanted "
                 "everybody's, signed by members. Nothing is masked"
             )
         known = {member.bakery: member for member in members}
@@ -272,8 +272,8 @@ def _read_cohort(content: bytes) -> Cohort:
     cohort = Cohort(epoch, seed, size, known, root, proof)
     if root_of(_leaves_by_place(known), size, proof) != root:
         raise SecureSumError(
-            f"cohort: found keys of {count} of {size} bakeries that aren't under its root; wanted "
-            "those that everybody was told. Nothing is masked"
+            f"cohort: found keys of {count} of {size} contributors that aren't under its root; "
+            "wanted those that everybody was told. Nothing is masked"
         )
     return cohort
 

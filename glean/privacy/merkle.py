@@ -90,7 +90,7 @@ def root_of(leaves: Mapping[int, bytes], size: int, proof: Sequence[bytes]) -> b
     if not root or next(hashes, None) is not None:
         raise SecureSumError(
             f"proof of a cohort of a secure sum: found {len(proof)} hashes; wanted as many as "
-            f"{len(places)} of {size} bakeries lack to the root. Nothing is masked"
+            f"{len(places)} of {size} contributors lack to the root. Nothing is masked"
         )
     return root
 

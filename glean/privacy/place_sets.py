@@ -117,6 +117,6 @@ def _of_ranges(text: str) -> int:
 
 def _error(found: str | bytes) -> SecureSumError:
     return SecureSumError(
-        f"a set of bakeries of a secure sum: found {found!r:.60}; wanted bits or ranges of "
+        f"a set of contributors of a secure sum: found {found!r:.60}; wanted bits or ranges of "
         f"places below {MOST_PLACES}"
     )

@@ -199,13 +199,13 @@ class SecAggClient:
                 f"step {self.memory.step}, the last that was masked. Nothing is revealed"
             )
         if request.bitmap & ~self.memory.participants:
-            raise self._refusal("it names bakeries that didn't take part")
+            raise self._refusal("it names some that didn't take part")
         return self._seeds(request) if request.asked is SeedRequest.SEEDS else self._shares(request)
 
     def _seeds(self, request: UnmaskRequest) -> UnmaskReply:
         gone = self.memory.gone | request.bitmap
         if gone & (self.memory.sent or 0):
-            raise self._refusal("it calls bakeries gone whose shares were revealed as senders'")
+            raise self._refusal("it calls some gone whose shares were revealed as senders'")
         self._hidden(self.memory.participants & ~gone)
         self.memory = replace(self.memory, gone=gone)
         neighbours = self._neighbours_in(request.bitmap)
@@ -263,7 +263,7 @@ class SecAggClient:
         found, needed = bakeries.bit_count(), self.cohort.threshold(len(neighbours))
         if found < FEWEST_BAKERIES or len(left) < needed:
             raise SecureSumError(
-                f"secure sum: found {found} bakeries, {len(left)} of them neighbours; wanted "
+                f"secure sum: found {found} contributors, {len(left)} of them neighbours; wanted "
                 f"{FEWEST_BAKERIES} or more with {needed} or more of {len(neighbours)} neighbours, "
                 "to hide among. Nothing is masked or revealed: go on with those who are left, and "
                 "agree on keys anew if they are too few for that"

@@ -209,8 +209,8 @@ class SecAggRound:
             senders &= ~isolated
         if senders.bit_count() < FEWEST_BAKERIES:
             raise self._error(
-                f"{senders.bit_count()} of {self.participants.bit_count()} bakeries with enough of "
-                "their neighbours",
+                f"{senders.bit_count()} of {self.participants.bit_count()} contributors with "
+                "enough of their neighbours",
                 f"{FEWEST_BAKERIES} or more. The step has no sum; go on with those who are left",
             )
         return senders

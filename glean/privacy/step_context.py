@@ -57,16 +57,17 @@ class StepContext:
             raise RefusalError(
                 "too few contributors",
                 f"secure sum: found {min(counts)} contributors that count for a part of the "
-                f"vector; wanted {self.at_least} or more. Let more bakeries join, confirm those "
+                f"vector; wanted {self.at_least} or more. Let more join, confirm those "
                 "that you know (node config trusted-members), or lower min-contributors",
             )
         noise = (self.noised & senders).bit_count()
         if noise < self.noise_from:
             raise RefusalError(
                 "too little noise",
-                f"secure sum: found {noise} bakeries whose noise counts; wanted {self.noise_from} "
-                "or more, as the account relies on. Let those who are missing come back, or "
-                "confirm those that you know (node config trusted-members)",
+                f"secure sum: found {noise} contributors whose noise counts; wanted "
+                f"{self.noise_from} or more, as the account relies on. Let those who are missing "
+                "come back, or confirm those that "
+                "you know (node config trusted-members)",
             )
 
     def to_bytes(self, bitmap_bytes: int) -> bytes:

@@ -90,10 +90,10 @@ def test_merging_into_a_large_model_costs_what_is_new() -> None:
     ("updates", "words"),
     [
         ([], "no update"),
-        ([("a", 1.0), ("a", 2.0)], "two updates of bakery 'a'"),
-        ([("a", 0.0)], "bakery 'a': found weight 0.0"),
-        ([("a", float("nan"))], "bakery 'a': found weight nan"),
-        ([("a", 1.0), ("b", float("inf"))], "bakery 'b': found weight inf"),
+        ([("a", 1.0), ("a", 2.0)], "two updates of 'a'"),
+        ([("a", 0.0)], "'a': found weight 0.0"),
+        ([("a", float("nan"))], "'a': found weight nan"),
+        ([("a", 1.0), ("b", float("inf"))], "'b': found weight inf"),
     ],
 )
 def test_updates_that_cant_be_weighed_are_named(

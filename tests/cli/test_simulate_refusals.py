@@ -17,7 +17,7 @@ REFUSED = [
     (("--set", "baselines=yes"), "baselines: found 'yes'; wanted true or false"),
     (("--set", "test-start=01.07.2019"), "test-start: found '01.07.2019'; wanted a date like"),
     (("--set", "seed"), "--set: found 'seed'; wanted KEY=VALUE"),
-    (("--set", "min-available-bakeries=6"), "found 6; wanted at most 5, the number of bakeries"),
+    (("--set", "min-available-bakeries=6"), "found 6; wanted at most 5: so many"),
     (("--set", "resume=old"), "resume: found no folder "),
     (("--resume", "old"), "resume: found no folder "),
     (("--set", "start-from=none.ubj"), "none.ubj can't be read (No such file"),

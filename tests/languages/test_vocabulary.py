@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from copy import copy
+from pathlib import Path
 
 import pytest
 
+import glean
 from glean.languages.language import LANGUAGES, Language, LanguageCode, language
 from glean.languages.vocabulary import BAKERIES, CLIENTS, Vocabulary, Worded
 from glean.runs.events import KINDS, RunStarted
@@ -75,3 +79,39 @@ def test_bakeries_are_the_demand_s(workload: str | None, wanted: Vocabulary) -> 
     """Also of runs that don't name their workload; all others have clients."""
     assert vocabulary_of(workload) == wanted
     assert [name for name, row in WORKLOADS.items() if row.vocabulary == BAKERIES] == ["demand"]
+
+
+def sentences_of(path: Path) -> list[str]:
+    """Texts of a module that can be said: several words, no docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    unsaid = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node not in unsaid and isinstance(node.value, str)
+        if " " in node.value
+    ]
+
+
+OF_THE_DEMAND = (
+    "one bakery's day of training records",  # unit of the demand's noise, on its models' cards
+    "bakeries ",  # key of an array in files of checkpoints
+    "bakery: found ",  # keys of node configs, or options
+    " is complete; wanted a new bakery by --member or --bakery",
+)
+
+
+@pytest.mark.parametrize("room", ["federation", "aggregation", "privacy", "images"])
+def test_what_all_workloads_share_speaks_of_no_bakeries(room: str) -> None:
+    """Refusals, errors and logs: said without a name for who takes part, or in the run's words."""
+    paths = sorted((Path(glean.__file__).parent / room).rglob("*.py"))
+    assert paths
+    settings = r"min-available-bakeries|node config bakery"
+    for path in paths:
+        for text in sentences_of(path):
+            said = re.sub(settings, "", text)
+            assert text in OF_THE_DEMAND or not re.search(r"\bbaker(y|ies)\b", said), (path, text)

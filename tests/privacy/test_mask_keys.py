@@ -91,7 +91,7 @@ def test_a_cohort_is_of_three_or_more_each_once() -> None:
     """With two, each would learn the other's part."""
     advertisements = [KeyPair.new(name, epoch="run 1").advertisement for name in NAMES]
     for wrong, words in (
-        (advertisements[:2], "found 2 bakeries; wanted 3"),
+        (advertisements[:2], "found 2 contributors; wanted 3"),
         ([*advertisements, advertisements[0]], "names twice"),
         ([*advertisements, replace(advertisements[0], bakery="Zopf")], "one key twice"),
     ):

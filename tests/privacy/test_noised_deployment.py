@@ -174,7 +174,7 @@ def test_members_that_an_owner_doesnt_know_give_no_noise_that_she_relies_on(
     )
     with pytest.raises(FederationError):
         federation.run()
-    assert "found 3 bakeries in a sum whose noise relies on 4 of 5" in caplog.text
+    assert "found 3 contributors in a sum whose noise relies on 4 of 5" in caplog.text
     # The two others know themselves besides.
     assert {name for name, reply in grid.replies.items() if reply.vector} == {
         "bakery 3",

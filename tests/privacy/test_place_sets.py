@@ -71,9 +71,9 @@ def test_any_bytes_are_a_set_or_refused(content: bytes) -> None:
 )
 def test_what_is_written_otherwise_is_refused(text: str) -> None:
     """In words, as one of a sum's messages."""
-    with pytest.raises(SecureSumError, match="a set of bakeries"):
+    with pytest.raises(SecureSumError, match="a set of contributors"):
         set_from_text(text)
-    with pytest.raises(SecureSumError, match="a set of bakeries"):
+    with pytest.raises(SecureSumError, match="a set of contributors"):
         set_from_bytes(b"\1" + text.removeprefix("~").encode() if text.startswith("~") else b"\2")
 
 

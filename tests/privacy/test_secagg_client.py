@@ -93,7 +93,7 @@ def test_a_step_seed_tells_nothing_of_the_next() -> None:
         (1 << 64, 0b11111, "wanted a greater one"),
         (4, 0b11110, "don't include 'bakery 000'"),
         (4, 0b111111, "aren't all in the cohort"),
-        (4, 0b00011, "found 2 bakeries"),
+        (4, 0b00011, "found 2 contributors"),
         (4, 0b00111, "wanted 3 or more with 3 or more of 4 neighbours"),
         (4, 0, "don't include"),
     ],

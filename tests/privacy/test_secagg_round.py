@@ -117,10 +117,10 @@ def test_too_few_senders_are_an_error_that_says_what_comes_next() -> None:
     """Two would see each other's part."""
     secagg_clients = agreed(5)
     total = masked_step(secagg_clients, vectors(5), silent=[0, 1, 2])
-    with pytest.raises(SecureSumError, match=r"found 0 of 5 bakeries .*go on with those"):
+    with pytest.raises(SecureSumError, match=r"found 0 of 5 contributors .*go on with those"):
         total.unmask_requests()
     total = masked_step(agreed(3), vectors(3), silent=[0])
-    with pytest.raises(SecureSumError, match="found 0 of 3 bakeries"):
+    with pytest.raises(SecureSumError, match="found 0 of 3 contributors"):
         total.unmask_requests()
 
 

@@ -151,6 +151,6 @@ def test_too_little_noise_is_refused_when_a_sum_is_opened() -> None:
     again = restarted(secagg_client)
     assert again.memory.context == context
     for one in (secagg_client, again):
-        with pytest.raises(RefusalError, match="found 3 bakeries whose noise counts"):
+        with pytest.raises(RefusalError, match="found 3 contributors whose noise counts"):
             one.unmask(UnmaskRequest(1, SeedRequest.SEEDS, 0b00010))
     again.unmask(UnmaskRequest(1, SeedRequest.SEEDS, 0b10000))

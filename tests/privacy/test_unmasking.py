@@ -100,7 +100,10 @@ def test_no_sequence_of_requests_gets_both(requests: list[tuple[SeedRequest, int
             UnmaskRequest(2, SeedRequest.SEEDS, 0b00001),
             "doesn't count 'bakery 000' among the senders",
         ),
-        (UnmaskRequest(2, SeedRequest.SEEDS, 0b01110), "found 2 bakeries, 1 of them neighbours"),
+        (
+            UnmaskRequest(2, SeedRequest.SEEDS, 0b01110),
+            "found 2 contributors, 1 of them neighbours",
+        ),
         (
             UnmaskRequest(2, SeedRequest.SEEDS, 0b00110),
             "wanted 3 or more with 3 or more of 4 neighbours",
@@ -110,7 +113,7 @@ def test_no_sequence_of_requests_gets_both(requests: list[tuple[SeedRequest, int
             UnmaskRequest(2, SeedRequest.SHARES, 0b11110),
             "doesn't count 'bakery 000' among the senders",
         ),
-        (UnmaskRequest(2, SeedRequest.SHARES, 0b00011), "found 2 bakeries"),
+        (UnmaskRequest(2, SeedRequest.SHARES, 0b00011), "found 2 contributors"),
         (UnmaskRequest(2, SeedRequest.SHARES, 0b11111), "0 nonces came of 4 neighbours"),
     ],
 )

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from starlette.testclient import TestClient
 
-from glean.languages.language import LANGUAGES, LanguageCode
+from glean.languages.language import LANGUAGES, LanguageCode, language
 from glean.operations.reports.run_digest import RunDigest
 from glean.runs.events import WaitingForBakeries
 from glean.runs.folder import RunFolder
@@ -429,6 +429,26 @@ def test_a_run_s_page_calls_clients_what_its_workload_does(
         assert ("<h2>Clients</h2>" in page) == (workload == "iris")
     assert found["demand"]
     assert not found["iris"]
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_pages_over_several_runs_speak_of_clients_where_some_are_no_bakeries(
+    client: TestClient, services: Services, results: Path, code: LanguageCode
+) -> None:
+    """Lists of runs and models, who took part, and the way there; of bakeries alone bakeries."""
+    sign_in(client, services)
+    run = next(results.glob("2*")).name.partition("-")[2]
+    for workload, wanted in (("demand", "Bakeries"), ("images", "Clients")):
+        with services.database.transaction() as session:
+            find_row(session, run).workload = workload
+        said = language(code).gettext(wanted)
+        for path in ("/runs", "/models", "/bakeries"):
+            page = client.get(path, headers={"Accept-Language": code}).text
+            named = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+            named = re.sub(r"bakery \d|\bwape\b", "", named)
+            assert len(re.findall(rf"\b{said}\b", named)) >= 2, path
+            found = demand_words(named, code)
+            assert bool(found) == (workload == "demand"), (path, found)
 
 
 def test_a_run_without_rounds_has_no_empty_charts(

@@ -140,7 +140,7 @@ def test_a_run_of_another_version_is_refused_in_words(deployed: Deployment, tmp_
     run_id = cli.submit(app, run_config=config)
     wait_until(lambda: cli.status(run_id).startswith("finished"), "its end", limit_s=LIMIT_S)
     said = cli.log(run_id)
-    assert re.search(r"the server has 0\.9\.0, this bakery 0\.1\.0; its own log says more", said)
+    assert re.search(r"the server has 0\.9\.0, this node 0\.1\.0; its own log says more", said)
     for name in NAMES:
         log = deployed.node_log(name)
         assert "found a run of Glean 0.9.0; wanted 0.1.0" in log

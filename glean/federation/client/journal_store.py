@@ -126,7 +126,7 @@ class JournalStore:
             except BlockingIOError as error:
                 raise RefusalError(
                     AT_WORK,
-                    f"{home}: found another sum of this bakery at work; wanted one at a time. "
+                    f"{home}: found another sum of this node's at work; wanted one at a time. "
                     "Give each SuperNode a home of its own",
                 ) from error
             yield

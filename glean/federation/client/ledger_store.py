@@ -51,7 +51,7 @@ class LedgerStore:
         except (OSError, UnicodeDecodeError, FederationError) as error:
             raise RefusalError(
                 UNUSABLE,
-                f"{path}, the ledger of what this bakery's days have spent: {error}. Nothing is "
+                f"{path}, the ledger of what days here have spent: {error}. Nothing is "
                 "sent. Put back its newest copy; where there is none, a new home begins a ledger "
                 "that knows of no day what it spent before",
             ) from error
@@ -80,7 +80,7 @@ class LedgerStore:
         except OSError as error:
             raise RefusalError(
                 UNUSABLE,
-                f"home {self.home} can't be used for the ledger of what this bakery's days spend: "
+                f"home {self.home} can't be used for the ledger of what days here spend: "
                 f"{error}. Nothing is sent. Make room there, or let the SuperNode's user write",
             ) from error
 

@@ -67,7 +67,7 @@ def check_noised(
     # Of a roster made larger each would add less; but then so many must be in the masks too.
     if request.parts and participants < (least := relied_on(request.num_clients)):
         raise FederationError(
-            f"found {participants} bakeries in a sum whose noise relies on {least} of "
+            f"found {participants} contributors in a sum whose noise relies on {least} of "
             f"{request.num_clients}; wanted as many"
         )
 

@@ -132,7 +132,7 @@ class ClientPolicy:
         if self.node.share_scores == "no" and self.settings.shows_scores(deployed=self.own_table):
             raise RefusalError(
                 CLEAR_SCORES,
-                "node config share-scores: found 'no'; the run shows each bakery's scores "
+                "node config share-scores: found 'no'; the run shows the scores of each "
                 f"(share-scores={self.settings.share_scores!r}, secure-sums="
                 f"{str(self.settings.secure_sums).lower()}). Nothing is answered",
             )
@@ -155,7 +155,7 @@ class ClientPolicy:
         if self.wants_masks and self.settings.rounds.kind.sums:
             raise RefusalError(
                 UNMASKED,
-                "found a request for this bakery's own update; wanted one for a masked sum, as "
+                "found a request for an update as it is; wanted one for a masked sum, as "
                 f"aggregation={self.settings.rounds.aggregation} makes. Nothing is sent",
             )
 
@@ -170,7 +170,7 @@ class ClientPolicy:
         if self.hides_scores:
             raise RefusalError(
                 CLEAR_SCORES,
-                "found a request for this bakery's scores as they are; wanted them in a sum only, "
+                "found a request for scores as they are; wanted them in a sum only, "
                 "as share-scores says. Nothing is sent",
             )
 
@@ -243,10 +243,10 @@ class ClientPolicy:
     def _check_ledger(self) -> None:
         by_client = self.settings.noise.by_client
         if not self.node.home:
-            whom = "it as a whole" if by_client else "each of its days"
+            whom = "this client" if by_client else "each day"
             raise RefusalError(
                 NO_LEDGER,
-                "node config home: found none; wanted a folder where this bakery counts what "
+                "node config home: found none; wanted a folder that counts what "
                 f"{whom} spends in runs with noise. Nothing is answered",
             )
         spends = whole_run(self.settings)

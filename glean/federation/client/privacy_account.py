@@ -157,9 +157,9 @@ class PrivacyAccount:
             )
             return
         LOG.warning(
-            "privacy: all %d days that this bakery could learn from have spent too much of "
-            "what epsilon-total=%.3g allows for this run. It takes no part in the training, "
-            "and still gets the model and its plan. Newer days have all of theirs",
+            "privacy: all %d days that could be learned from here have spent too much of "
+            "what epsilon-total=%.3g allows for this run. None takes part in the training; "
+            "the model and its plan come all the same. Newer days have all of theirs",
             len(self._days(TRAINING)),
             total,
         )
@@ -187,14 +187,14 @@ class PrivacyAccount:
         elif release.window != TRAINING:
             if not taken:
                 LOG.warning(
-                    "privacy: no day takes part in this run, or its scores were repeated more "
-                    "often than epsilon-total allows: this bakery's counts as the worst, with noise"
+                    "privacy: no day takes part in this run, or scores were repeated more "
+                    "often than epsilon-total allows: its score counts as the worst, with noise"
                 )
         elif before.run != self.journal.run:
             there = len(self._days(TRAINING))
             others = "" if len(taken) == there else f"; {_others(there - len(taken))}"
             LOG.info(
-                "privacy: %d of this bakery's %d days take part in this run%s",
+                "privacy: %d of the %d days here take part in this run%s",
                 len(taken),
                 there,
                 others,

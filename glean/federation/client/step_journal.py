@@ -145,8 +145,8 @@ class StepJournal:
             if self.opened.get(part, digest) != digest:
                 raise RefusalError(
                     OPENED_ALREADY,
-                    "found a sum that was opened before, now over other bakeries; wanted each "
-                    "once, since the difference of two tells of a single bakery. Nothing is "
+                    "found a sum that was opened before, now over others than then; wanted each "
+                    "once, since the difference of two tells of a single one. Nothing is "
                     "revealed",
                 )
         cohorts = self._with_learned(sent, self._with_cohorts(sent, self.floor))
@@ -177,7 +177,7 @@ class StepJournal:
             raise RefusalError(
                 PROPOSED,
                 f"found a request for structures of round {number}; wanted a round after "
-                f"{self.proposed}, up to {rounds}, or the last request again: a bakery proposes "
+                f"{self.proposed}, up to {rounds}, or the last request again: each proposes "
                 "once a round, or twice where one is taken back. Nothing is sent",
             )
         told = given if again else [*given, about]

@@ -139,7 +139,7 @@ class TreeChecks:
     def _check_origin(self, reply: TrainReply | SumReply) -> None:
         if reply.spec != self.identity:
             raise ModelError(
-                f"found features {reply.spec[:12]}; wanted {self.identity[:12]}: the bakery uses "
+                f"found features {reply.spec[:12]}; wanted {self.identity[:12]}: the sender uses "
                 "another feature definition"
             )
         _check_device(reply.device)

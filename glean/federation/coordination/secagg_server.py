@@ -189,7 +189,7 @@ class SecAggServer:
             A bakery has lost its own since.
         """
         if self._cohort is None:
-            raise SecureSumError("a bakery has lost its keys; wanted those that were agreed on")
+            raise SecureSumError("one has lost its keys; wanted those that were agreed on")
         return self._cohort
 
     def begin(

@@ -82,7 +82,7 @@ def totals_of(total: Encoded, num_clients: int) -> Totals:
     weight = float(decode(total[1:], num_clients=num_clients)[0])
     if rows <= 0 or weight <= 0:
         raise FederationError(
-            "the bakeries that are present have no rows to learn from: found "
+            "those that are present have no rows to learn from: found "
             f"{rows} rows that weigh {weight:g}"
         )
     return Totals(rows, weight / rows, num_clients)

@@ -83,9 +83,9 @@ def bring_in_line(
     except subprocess.TimeoutExpired:
         raise FederationError(f"the SuperLink took more than {LIMIT_S:.0f} s") from None
     except (OSError, ValueError) as error:
-        raise FederationError(f"the bakeries' keys can't be registered: {error}") from error
+        raise FederationError(f"the nodes' keys can't be registered: {error}") from error
     if "error" in answer:
-        raise FederationError(f"the bakeries' keys can't be registered: {answer['error']}")
+        raise FederationError(f"the nodes' keys can't be registered: {answer['error']}")
     return RegisteredNodes(**{**answer, "spent": tuple(answer["spent"])})
 
 

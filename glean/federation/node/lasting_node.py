@@ -36,7 +36,7 @@ SHORTEST_RETRY_S, LONGEST_RETRY_S = 1.0, 20.0
 ENDED_CHECK_S = 60.0
 """After so long without a message the server is asked whether the runs still go on."""
 
-KILLED = "this bakery's node ended with the message in its hand, and is back"
+KILLED = "the node ended with the message in its hand, and is back"
 
 CONNECTED, WAITING, STOPPED = "connected", "waiting", "stopped"
 
@@ -175,10 +175,10 @@ class LastingNode:
         except RefusalError as error:
             LOG.warning("refused (%s): %s", error.kind, error)
             self._report(CONNECTED, str(error))
-            return self._error(head, f"the bakery refuses: {error.kind}; its own log says more")
+            return self._error(head, f"the node refuses: {error.kind}; its own log says more")
         except MessageLostError as error:
             LOG.warning("a message of run %d can't be read: %s", head.run_id, error)
-            return self._error(head, "the message can't be read at the bakery")
+            return self._error(head, "the message can't be read at the node")
         return host.answer(message)
 
     def _error(self, head: Head, reason: str) -> Message:

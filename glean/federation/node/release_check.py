@@ -9,7 +9,7 @@ from glean.federation.node.fleet import RunFacts
 from glean.runs.code_version import code_fingerprint, installed_fingerprint
 
 OTHER_APP, OTHER_RELEASE = "a run of another app", "a run of another version of Glean"
-INSTALLED_ANEW = "Glean was installed anew since this bakery's node started"
+INSTALLED_ANEW = "Glean was installed anew since this node started"
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class InstalledApp:
             Says what is wanted and how to get it.
         """
         if run.app != self.name:
-            words = f"{OTHER_APP} ({run.app!r}); this bakery runs {self.name!r} only"
+            words = f"{OTHER_APP} ({run.app!r}); this node runs {self.name!r} only"
             raise RefusalError(words, f"found {words}")
         if run.release != self.release:
             raise RefusalError(
-                f"{OTHER_RELEASE}: the server has {run.release}, this bakery {self.release}",
+                f"{OTHER_RELEASE}: the server has {run.release}, this node {self.release}",
                 f"found a run of Glean {run.release}; wanted {self.release}, which is installed "
                 "here: code that arrives isn't run. To take part: get the wheel of "
                 f"{run.release} and its constraints.txt from the operator or the release, "

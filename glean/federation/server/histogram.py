@@ -58,8 +58,8 @@ class HistogramStrategy(PipelinedStrategy):
                     return RoundResult(next_model, len(asked), replies, state)
         if misfit:
             raise ImpossibleSumError(
-                f"trees were given up {ATTEMPTS} times at most, the last time as {misfit}. A "
-                "bakery sends damaged sums; find it by leaving bakeries out"
+                f"trees were given up {ATTEMPTS} times at most, the last time as {misfit}. One "
+                "sends damaged sums; find it by leaving each out in turn"
             )
         raise self._manager.failed(f"the train phase of round {number}")
 

@@ -162,7 +162,7 @@ class LeafRefitStrategy(PipelinedStrategy):
         if leaves is None:
             missing = self._sum_rounds.cohorts.missing(TRAINING)
             raise FederationError(
-                f"round {number}: {missing or 'a bakery'} is missing with whom counts were opened, "
+                f"round {number}: {missing or 'one'} is missing with whom counts were opened, "
                 "no leaves have been opened yet that could serve again, and too few are left to "
                 "begin with fewer: wait until it is back, or for newer rows, and begin anew"
             )
@@ -182,8 +182,8 @@ class LeafRefitStrategy(PipelinedStrategy):
             return leaves.among(names, floor=self._floor)
         except ModelError as error:
             raise FederationError(
-                f"round {number}: min-contributors wants {self._floor} bakeries in every leaf: "
-                f"{error}. More bakeries with rows help, or a lower min-contributors, from 3 up"
+                f"round {number}: min-contributors wants {self._floor} in every leaf: "
+                f"{error}. More that have rows help, or a lower min-contributors, from 3 up"
             ) from error
 
     def _refitted(self, structures: Forest, encoded: Encoded, number: int) -> Forest:

@@ -136,7 +136,7 @@ class SumRequest:
             Writes names as a set over the cohort.
         """
         common = {replace(one, contributes=(), with_scores=False) for one in requests.values()}
-        assert len(common) == 1, "bakeries of a sum differ only in what they contribute"
+        assert len(common) == 1, "contributors to a sum differ only in what they contribute"
         (request,) = common
         contributors = tuple(
             set_to_text(bitmap([name for name, one in requests.items() if part in one.contributes]))
@@ -164,8 +164,8 @@ class SumRequest:
         told = self.contributes or self.with_scores or self.proposes
         if told or len(self.contributors) != len(self.parts) or not all(map(_is_set, sets)):
             raise ModelError(
-                "the request of a masked sum: found one for a single bakery; wanted the same for "
-                "all, with those who contribute each of its parts"
+                "the request of a masked sum: found one for a single contributor; wanted the "
+                "same for all, with those who contribute each of its parts"
             )
         return tuple(set_from_text(part) for part in self.contributors)
 

@@ -168,8 +168,8 @@ def _least_bakeries(settings: RunSettings, count: int) -> int:
     wanted = settings.rounds.min_available_bakeries
     if wanted > max(count, RoundSettings().min_available_bakeries):
         raise SettingsError(
-            f"min-available-bakeries: found {wanted}; wanted at most {count}, the number of "
-            "bakeries in this run"
+            f"min-available-bakeries: found {wanted}; wanted at most {count}: so many "
+            "take part in this run"
         )
     return min(wanted, count)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from glean.errors import GleanError
+from glean.languages.vocabulary import BAKERIES, CLIENTS, Vocabulary
 from glean.runs.folder import utc_now
 from glean.runs.index import read_run
 from glean.service.runs.client_states import ClientStanding, ClientState, client_standings
@@ -18,6 +19,7 @@ from glean.service.runs.status import DEPLOYMENT, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
+from glean.workloads import vocabulary_of
 
 RUNS_LOOKED_AT = 30
 """The last runs, of all that there are: who took part in none of them isn't known any more."""
@@ -113,6 +115,15 @@ class KnownBakeries:
         with self._lock:
             self._known = {row.folder: self._members_of(row) for row in rows}
             return known_in([self._known[row.folder] for row in rows])
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What those of the last runs are called: bakeries where all are, else clients."""
+        newest = sa.select(RunRow.workload).where(RunRow.folder != "")
+        newest = newest.order_by(RunRow.asked_at.desc()).limit(RUNS_LOOKED_AT)
+        with self._database.transaction() as session:
+            found = {vocabulary_of(workload) for workload in session.scalars(newest)}
+        return CLIENTS if CLIENTS in found else BAKERIES
 
     def _members_of(self, row: RunRow) -> RunMembers:
         known = self._known.get(row.folder)

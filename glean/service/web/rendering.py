@@ -33,6 +33,9 @@ _ENVIRONMENT = template_environment(
         "stopped_reason": INTERRUPTED,
         "demand": DEFAULT_WORKLOAD,
         "of_bakeries": lambda run: vocabulary_of(run.workload) == BAKERIES,
+        "all_of_bakeries": lambda runs: all(
+            vocabulary_of(run.workload) == BAKERIES for run in runs
+        ),
     },
 )
 
@@ -61,11 +64,13 @@ def page(
         What the template names.
     """
     speaks = language_for(request)
+    services = services_of(request)
     content = _ENVIRONMENT.get_template(template).render(
         **values,
         session=session,
         path=request.url.path,
-        federation=services_of(request).members is not None,
+        federation=services.members is not None,
+        demand_only=session is None or services.bakeries.vocabulary == BAKERIES,
         language=speaks,
         gettext=speaks.gettext,
         ngettext=speaks.ngettext,

@@ -96,7 +96,7 @@ def test_a_server_is_held_to_the_settings_that_it_told() -> None:
         with pytest.raises(RefusalError) as refused:
             strict.check_request(request, b"")
         assert kind_of(refused) == kind
-    with pytest.raises(RefusalError, match="own update"):
+    with pytest.raises(RefusalError, match="an update as it is"):
         strict.check_update()
     with pytest.raises(RefusalError, match="scores as they are"):
         strict.check_scores()

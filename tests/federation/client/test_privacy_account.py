@@ -234,7 +234,7 @@ def test_a_ledger_is_kept_in_a_new_home(tmp_path: Path, forgetful_disk: mock.Moc
     (tmp_path / "file").write_text("", encoding="utf-8")
     broken = LedgerStore(tmp_path / "file")
     for act in (broken.read, lambda: broken.write(PrivacyLedger())):
-        with pytest.raises(RefusalError, match="the ledger of what this bakery's days"):
+        with pytest.raises(RefusalError, match="the ledger of what days here"):
             act()
 
 
@@ -295,7 +295,7 @@ def test_a_month_later_only_new_days_learn(
     new = bakeries.ledger().days
     assert new
     assert min(new) > max(old)
-    assert f"{len(new)} of this bakery's {len(old) + len(new)} days take part" in caplog.text
+    assert f"{len(new)} of the {len(old) + len(new)} days here take part" in caplog.text
     settings_ = later.settings
     expected = np.zeros(LEAVES_PER_ROUND)
     for node in bakeries.nodes:

@@ -61,7 +61,7 @@ def test_the_run_s_word_beats_the_installed_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (RunFacts(RUN, "glean/glean", "0.9.0", {}), "the server has 0.9.0, this bakery 0.1.0"),
+        (RunFacts(RUN, "glean/glean", "0.9.0", {}), "the server has 0.9.0, this node 0.1.0"),
         (RunFacts(RUN, "evil/glean", "0.1.0", {}), "a run of another app ('evil/glean')"),
     ],
 )

@@ -206,7 +206,7 @@ def test_a_roster_made_larger_is_noticed_by_who_is_in_the_masks() -> None:
     settings = RunSettings.from_config({"privacy": "noise"})
     request = SumRequest((DAY_GRADIENTS,), (DAY_GRADIENTS,), num_clients=4, masked=True)
     check_noised(request, settings, participants=3, number=20)
-    with pytest.raises(FederationError, match=r"found 3 bakeries .* relies on 4 of 5"):
+    with pytest.raises(FederationError, match=r"found 3 contributors .* relies on 4 of 5"):
         check_noised(replace(request, num_clients=5), settings, participants=3, number=20)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from glean.languages.vocabulary import BAKERIES
 from glean.service.runs.client_states import counted
 from glean.service.runs.known_bakeries import KnownBakery
 from glean.service.web.browser_access import Browser, PageRoute, Parts
 from glean.service.web.labels import state_words
 from glean.service.web.rendering import page
 from glean.web.accepted_language import language_for
+from glean.workloads import vocabulary_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -28,6 +30,7 @@ def show(request: Request, session: Browser, services: Parts, name: str = "") ->
         request,
         "bakeries.html",
         session,
+        some_bake=any(vocabulary_of(one.last_run.row.workload) == BAKERIES for one in found),
         bakeries=[(one, services.score_of(one, language.code)) for one in found],
         counts=counted([one.standing for one in every]),
         searched=bool(word) or len(every) > MANY,
