@@ -31,6 +31,9 @@ class WorkloadRow:
         What its clients are called.
     audit : str
         Place of its `RunAudit`: the attacks of `glean audit`; empty: there are none.
+    exported : str
+        Place of a function that writes weights in formats of other programs, suffix -> bytes, which
+        stand beside each of a run's model files; "" for none.
     """
 
     workload: str
@@ -41,6 +44,7 @@ class WorkloadRow:
     chance_setback: float = 0.0
     vocabulary: Vocabulary = CLIENTS
     audit: str = ""
+    exported: str = ""
 
 
 DEFAULT_WORKLOAD = "demand"
@@ -60,6 +64,7 @@ WORKLOADS = {
         learning_rate=0.05,
         chance_setback=6.0,
         audit="glean.images.inversion.image_audit:AUDIT",
+        exported="glean.images.networks.safetensors_file:exported",
     ),
     "iris": WorkloadRow(
         "glean.iris.workload:IRIS", "glean.evaluation.plain_conclusion:CONCLUSION", ("fedavg",)

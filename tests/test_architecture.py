@@ -87,6 +87,7 @@ ONLY_IMPORTERS = {
     "cryptography": {"privacy"},
     "numba": {"learning"},
     "opacus": {"images"},
+    "safetensors": {"images"},
     "torch": {"images"},
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},

@@ -16,6 +16,7 @@ from glean.federation.workload.weight_trainer import WeightTrainer
 from glean.images.client_images import ClientImages
 from glean.images.image_spec import ImageSpec
 from glean.images.image_subset import ImageSubset, Labels
+from glean.images.networks.safetensors_file import write_beside
 from glean.images.privacy.private_client import PrivateClient
 from glean.images.reading_weights import read_weights
 from glean.images.result_files import ByMethod, written_scores
@@ -133,8 +134,10 @@ class ImagePartition(WeightTrainer):
         """Keep the final model; score it, and the same network trained here alone, on the test."""
         if self._home:
             home = Path(self._home).expanduser()
-            keep_model(home, task.model, bakery=self.name, run_id=run_id, vouched=vouched)
+            path = keep_model(home, task.model, bakery=self.name, run_id=run_id, vouched=vouched)
         weights = self.read(task.model)
+        if self._home:
+            write_beside(path, weights)
         none = ClassScores.none(len(ImageSpec.from_json(weights.spec).classes))
         # Scores of a rival that trained without noise would tell of own pictures what noise hides.
         scored = self._settings.baselines and not (self._private and self.own_table)

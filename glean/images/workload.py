@@ -43,7 +43,7 @@ class ImageWorkload:
         GleanError
             There is one, or PyTorch is missing.
         """
-        check_installed("torch", "PIL", extra="images")
+        check_installed("torch", "PIL", "safetensors", extra="images")
         from glean.images.networks.architectures import build_of
 
         if settings.table.sales:

@@ -292,7 +292,7 @@ def test_a_client_counts_what_it_spends_as_a_whole(
     with pytest.raises(RefusalError, match="so much of a client does this run spend by itself"):
         account_of(tmp_path, settings, "4", epsilon_total=3.0)
     homeless = ClientPolicy(NodeSettings(images="x", bakery="a"), settings, own_table=True)
-    with pytest.raises(RefusalError, match="counts what it as a whole spends"):
+    with pytest.raises(RefusalError, match="counts what this client spends"):
         homeless.check_run()
 
 

@@ -15,7 +15,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from glean.errors import FederationError, ModelError
 from glean.federation.coordination.global_model import GlobalModel, read_global_model
 from glean.federation.server.interrupted_run import read_interrupted, settings_of
 from glean.federation.server.lost_rounds import first_model_score, lost_rounds, unscored_rounds
-from glean.federation.server.state_file import STATE_SUFFIX, read_state
+from glean.federation.server.state_file import read_state
 from glean.federation.server.training_state import Best, TrainingState
 from glean.federation.workload.registry import workload_of
 from glean.runs.events import RunResumed
@@ -137,11 +136,9 @@ def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
     run, state = checkpoint.run, checkpoint.state
     clear_leftovers(run)
     if state is not None:
-        suffixes = (state.model.suffix, STATE_SUFFIX)
-        for number, suffix in product(range(state.number + 1), suffixes):
-            name = checkpoint_name(number, suffix)
-            if (run / name).is_file():
-                _take_file(run / name, folder, name)
+        for number in range(state.number + 1):
+            for path in sorted(run.glob(checkpoint_name(number, ".*"))):
+                _take_file(path, folder, path.relative_to(run).as_posix())
         folder.append_events(_events(run, state.number))
         for name, columns in round_tables(checkpoint.metrics).items():
             rows = _table(run, name, checkpoint.metrics)

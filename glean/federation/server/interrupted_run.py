@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import FederationError, GleanError, SettingsError
-from glean.federation.server.state_file import STATE_SUFFIX
 from glean.regular_files import absolute_path
 from glean.runs.code_version import code_fingerprint
 from glean.runs.index import read_run
+from glean.runs.model_card import MODEL_NAMES
 from glean.runs.process_tree import still_runs
 from glean.settings import ConfigValue, RunSettings
 
@@ -135,6 +135,7 @@ def _no_run(run: Path, why: str) -> FederationError:
 
 def _newest_model(run: Path) -> Path:
     """Its final model, or that of its last round."""
-    found = run.glob("models/round_*")
-    by_round = sorted(path for path in found if path.suffix != STATE_SUFFIX)
-    return next(iter([*run.glob("model.*"), *by_round[::-1]]), run / "model.ubj")
+    last = [run / name for name in MODEL_NAMES if (run / name).is_file()]
+    kinds = {Path(name).suffix for name in MODEL_NAMES}
+    by_round = sorted(path for path in run.glob("models/round_*") if path.suffix in kinds)
+    return next(iter([*last, *by_round[::-1]]), run / "model.ubj")

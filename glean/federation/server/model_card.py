@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from glean.federation.server.conclusion import CardFacts, FinishedRounds
+from glean.federation.server.model_files import write_model
 from glean.federation.wire.noised_parts import budget_of, client_budget_of
 from glean.node_settings import DEFAULT_MIN_CONTRIBUTORS
 from glean.privacy.model_key import ModelSigner
@@ -65,7 +66,7 @@ class CardWriter:
         card = self._card(said, travels=run.deployed).to_bytes()
         # The card first: a kill leaves no model that nobody vouches for.
         run.folder.write_bytes(CARD_FILE, card)
-        run.folder.write_bytes(f"model{model.suffix}", model.to_bytes())
+        write_model(run.folder, "model", model, run.settings)
         sent = card.decode() if run.deployed else ""
         return replace(run, result=replace(run.result, card=sent))
 

@@ -18,6 +18,7 @@ from glean.federation.coordination.grouped_sums import sums_of
 from glean.federation.coordination.noised_scores import NoisedScores
 from glean.federation.server.final_evaluation import FinalEvaluation
 from glean.federation.server.lost_rounds import first_model_better
+from glean.federation.server.model_files import write_checkpoint
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.round_rows import RoundStart, write_round
 from glean.federation.server.round_scores import RoundScore, RoundScores
@@ -27,7 +28,6 @@ from glean.federation.server.strategy import strategy_of
 from glean.federation.server.training_state import TrainingState
 from glean.federation.wire.final_test_sums import Floats
 from glean.federation.workload.registry import workload_of
-from glean.runs.folder import checkpoint_name
 from glean.runs.phase_events import Phase
 from glean.runs.setback_events import RoundGivenUp, RoundTakenBack, Setback
 
@@ -297,4 +297,4 @@ class TrainingLoop:
         self._keep_model(number, result.model)
 
     def _keep_model(self, number: int, model: GlobalModel) -> None:
-        self._clients.folder.write_bytes(checkpoint_name(number, model.suffix), model.to_bytes())
+        write_checkpoint(self._clients.folder, number, model, self._settings)
