@@ -34,6 +34,9 @@ class WorkloadRow:
     exported : str
         Place of a function that writes weights in formats of other programs, suffix -> bytes, which
         stand beside each of a run's model files; "" for none.
+    spent : str
+        Place of a function of settings, mean training rows of a client (0: not known) and rounds:
+        the epsilon that such a client has spent, None where it isn't known; "" for none.
     """
 
     workload: str
@@ -45,6 +48,7 @@ class WorkloadRow:
     vocabulary: Vocabulary = CLIENTS
     audit: str = ""
     exported: str = ""
+    spent: str = ""
 
 
 DEFAULT_WORKLOAD = "demand"
@@ -65,6 +69,7 @@ WORKLOADS = {
         chance_setback=6.0,
         audit="glean.images.inversion.image_audit:AUDIT",
         exported="glean.images.networks.safetensors_file:exported",
+        spent="glean.images.privacy.spent:spent_of_client",
     ),
     "iris": WorkloadRow(
         "glean.iris.workload:IRIS", "glean.evaluation.plain_conclusion:CONCLUSION", ("fedavg",)

@@ -87,6 +87,8 @@ def _show(bar: Progress, task: Any, event: Event, words: Language) -> None:
             if score is not None:
                 written = written_score(score, event.noise, digits=3)
                 note = f"validation {metric_label(name)} {written}"
+            if event.epsilon is not None:
+                note += f", epsilon {event.epsilon:.3f} spent"
             bar.update(task, completed=event.round, note=note)
             if not bar.console.is_terminal:
                 bar.console.print(f"round {event.round}: {note}")

@@ -195,6 +195,9 @@ class RoundFinished(Event):
         How long it took.
     noise : float or None
         Standard deviation of the noise in the scores; None, and no field, where they have none.
+    epsilon : float or None
+        What a client has spent so far, of the mean number of rows where it depends on these; None,
+        and no field, where the workload doesn't say.
     """
 
     kind: ClassVar[str] = "round_finished"
@@ -207,6 +210,7 @@ class RoundFinished(Event):
     bytes_up: int = 0
     seconds: float = 0.0
     noise: float | None = None
+    epsilon: float | None = None
 
     @property
     def shown(self) -> tuple[str, float | None]:
@@ -217,24 +221,29 @@ class RoundFinished(Event):
         return found[0] if found else ("", None)
 
     def sentence_in(self, language: Language) -> str:
-        """Say which round, and its scores by the workload's names."""
+        """Say which round, its scores by the workload's names, and what is spent."""
         noise = f" ± {language.number(self.noise, 3)}" if self.noise else ""
         scores = ", ".join(
             f"{name} {language.number(value, 3)}{noise}"
             for name, value in self.metrics.items()
             if value is not None
         )
-        return language.translate(
+        said = language.translate(
             "round {round} is finished: {scores}",
             round=self.round,
             scores=scores or language.translate("no score"),
+        )
+        if self.epsilon is None:
+            return said
+        return language.translate(
+            "{event}; epsilon {epsilon} spent", event=said, epsilon=language.number(self.epsilon, 3)
         )
 
     def to_row(self) -> dict[str, Any]:
         """Write the metrics as fields, where `metrics` stands."""
         row: dict[str, Any] = {}
         for name, value in super().to_row().items():
-            if name != "noise" or value:
+            if name not in {"noise", "epsilon"} or value:
                 row |= value if name == "metrics" else {name: value}
         return row
 

@@ -38,7 +38,7 @@ def test_it_tells_who_comes_and_goes(tmp_path: Path, capsys: pytest.CaptureFixtu
             RoundFinished(1, 2, 2, 0, {"wape": 0.25, "mae": 3.0}),
             BakeryReturned(2, "[Bruno]", 90.0),
             BakeryJoined(2, "Cleo"),
-            RoundFinished(2, 2, 2, 0, {"wape": None}),
+            RoundFinished(2, 2, 2, 0, {"wape": None}, epsilon=1.5),
             RunFinished("completed", ""),
         ):
             folder.append_event(event)
@@ -54,5 +54,5 @@ def test_it_tells_who_comes_and_goes(tmp_path: Path, capsys: pytest.CaptureFixtu
         "round 1: validation WAPE 0.250",
         "[Bruno] is back after 90 s",
         "Cleo has joined",
-        "round 2: not scored",
+        "round 2: not scored, epsilon 1.500 spent",
     ]

@@ -208,6 +208,17 @@ def test_a_score_with_noise_says_how_much() -> None:
     assert RoundFinished(2, 3, 3, 0).sentence == "round 2 is finished: no score"
 
 
+def test_a_round_of_clients_with_noise_says_what_is_spent() -> None:
+    """In its row too; one without has no such field."""
+    spent = RoundFinished(2, 3, 3, 0, {"log_loss": 0.25}, epsilon=1.2345)
+    assert spent.sentence == "round 2 is finished: log_loss 0.250; epsilon 1.234 spent"
+    german = "Runde 2 ist fertig: log_loss 0,250; Epsilon 1,234 verbraucht"
+    assert spent.sentence_in(language("de")) == german
+    assert spent.to_row()["epsilon"] == 1.2345
+    assert RoundFinished.from_row(spent.to_row()) == spent
+    assert "epsilon" not in RoundFinished(2, 3, 3, 0, {"log_loss": 0.25}).to_row()
+
+
 def test_every_kind_is_in_the_table() -> None:
     """A new kind is tested here too."""
     assert set(KINDS) == {event.kind for event, _, _ in EVENTS}

@@ -11,10 +11,13 @@ from typing import Any, Self
 
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.grid_messenger import Traffic
+from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.round_scores import RoundScore
+from glean.federation.workload.registry import load
 from glean.metric_sums import metric_label, written_score
 from glean.runs.events import RoundFinished
+from glean.workloads import WORKLOADS
 
 LOG = logging.getLogger("glean")
 
@@ -34,7 +37,7 @@ class RoundStart:
 
 
 def write_round(
-    clients: ClientExchange,
+    sum_rounds: SumRounds,
     start: RoundStart,
     number: int,
     result: RoundResult,
@@ -46,8 +49,8 @@ def write_round(
 
     Parameters
     ----------
-    clients : ClientExchange
-        Knows the run's folder, what was sent and what failed.
+    sum_rounds : SumRounds
+        Knows the run's folder, what was sent and what failed, and what sums are relative to.
     start : RoundStart
         When the round began.
     number : int
@@ -60,6 +63,7 @@ def write_round(
         Standard deviation of the noise in the scores, where they carry any: then no number of rows
         is known.
     """
+    clients = sum_rounds.manager.clients
     row = {
         "round": number,
         "bakeries": result.asked,
@@ -80,7 +84,9 @@ def write_round(
     finite = _finite_only(row)
     clients.folder.append_round(columns, finite, map(_finite_only, client_rows))
     noise = noise if found.scores else None
-    clients.folder.append_event(replace(RoundFinished.from_row(finite), noise=noise))
+    spent = _spent(sum_rounds, number)
+    event = replace(RoundFinished.from_row(finite), noise=noise, epsilon=spent)
+    clients.folder.append_event(event)
     column = columns[0]
     if noise is not None:
         column = found.total.BOUNDED or column
@@ -88,7 +94,18 @@ def write_round(
     score = written_score(primary, noise, digits=4)
     score = f"validation {metric_label(column)} {score}"
     words = score if math.isfinite(primary) else "not scored"
-    LOG.info("round %d: %s, %d replies", number, words, result.replies)
+    told = "" if spent is None else f", epsilon {spent:.3f} spent"
+    LOG.info("round %d: %s, %d replies%s", number, words, result.replies, told)
+
+
+def _spent(sum_rounds: SumRounds, number: int) -> float | None:
+    """Give the epsilon that a client has spent after a round, as its workload accounts for it."""
+    manager, totals = sum_rounds.manager, sum_rounds.cohorts.totals
+    if not (place := WORKLOADS[manager.settings.workload].spent):
+        return None
+    mean = totals.rows / max(1, len(manager.trainers)) if totals else 0.0
+    found: float | None = load(place)(manager.settings, mean, number)
+    return found
 
 
 def _finite_only(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -287,7 +287,7 @@ class TrainingLoop:
         self, number: int, result: RoundResult, found: RoundScore, start: RoundStart
     ) -> None:
         noise = self.score_noise if self._noised else None
-        write_round(self._clients, start, number, result, found, noise=noise)
+        write_round(self.sum_rounds, start, number, result, found, noise=noise)
 
     def _keep(self, number: int, result: RoundResult) -> None:
         """Write the round's checkpoint; it counts once the round's row is written too."""
