@@ -93,7 +93,7 @@ class RunSettings:
         0, 0, 1_000_000, _("contributors to each leaf and sum; 0: 5 in a deployment with masks")
     )
     share_scores: str = choice("auto", ("auto", "yes", "no"), _("who sees the scores of each"))
-    device: str = choice("auto", ("auto", "cpu", "gpu"), _("where trees are grown"))
+    device: str = choice("auto", ("auto", "cpu", "gpu"), _("where trees and networks learn"))
     resume: str = plain("", _("absolute path of the folder of a run to continue"))
     start_from: str = plain("", _("absolute path of a model file to go on from"))
     output_dir: str = plain("", _("folder for results; empty: results"))
@@ -176,11 +176,11 @@ class RunSettings:
                 f"min-contributors: found {self.min_contributors}; wanted 0 or one from "
                 f"{FEWEST_CONTRIBUTORS} up: of two each would know the other's part"
             )
-        if self.device == "gpu" and kind.cpu_only:
+        row = WORKLOADS[self.workload]
+        if self.device == "gpu" and kind.cpu_only and not row.on_gpu:
             raise SettingsError(
                 f"device: found 'gpu'; {kind.name} learns on the CPU: wanted 'cpu' or 'auto'"
             )
-        row = WORKLOADS[self.workload]
         if kind.proximal and not row.by_steps:
             raise SettingsError(
                 f"aggregation: found {kind.name!r}; clients of workload={self.workload} take no "

@@ -31,6 +31,8 @@ class WorkloadRow:
         What its clients are called.
     audit : str
         Place of its `RunAudit`: the attacks of `glean audit`; empty: there are none.
+    on_gpu : bool
+        Whether its clients average weights that they can train on a GPU.
     exported : str
         Place of a function that writes weights in formats of other programs, suffix -> bytes, which
         stand beside each of a run's model files; "" for none.
@@ -47,6 +49,7 @@ class WorkloadRow:
     chance_setback: float = 0.0
     vocabulary: Vocabulary = CLIENTS
     audit: str = ""
+    on_gpu: bool = False
     exported: str = ""
     spent: str = ""
 
@@ -68,6 +71,7 @@ WORKLOADS = {
         learning_rate=0.05,
         chance_setback=6.0,
         audit="glean.images.inversion.image_audit:AUDIT",
+        on_gpu=True,
         exported="glean.images.networks.safetensors_file:exported",
         spent="glean.images.privacy.spent:spent_of_client",
     ),

@@ -52,6 +52,8 @@ class ImagePartition(WeightTrainer):
         Folder in which it keeps the final model; "" for none.
     private : PrivateClient or None
         What trains with noise; None where a run wants none.
+    device : str
+        Where it learns and scores, by PyTorch's name.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class ImagePartition(WeightTrainer):
         newcomer: bool = False,
         home: str = "",
         private: PrivateClient | None = None,
+        device: str = "cpu",
     ) -> None:
         super().__init__()
+        self.device_used = device
         self.update_clip_norm = settings.local_training.update_clip_norm
         self.name = name
         self.own_table = own_table
@@ -123,8 +127,8 @@ class ImagePartition(WeightTrainer):
         )
         mine = self._among(weights, self._pictures.training)
         if self._private is not None:
-            return self._private.fit(weights, mine, steps, number=number)
-        return fit(weights, mine, steps, seed=seed)
+            return self._private.fit(weights, mine, steps, number=number, device=self.device_used)
+        return fit(weights, mine, steps, seed=seed, device=self.device_used)
 
     def score(self, weights: Weights) -> ClassificationSums:
         """Score weights on the validation pictures."""
@@ -162,7 +166,7 @@ class ImagePartition(WeightTrainer):
         from glean.images.networks.training import probabilities
 
         mine = self._among(weights, pictures)
-        return mine.own_labels, probabilities(weights, mine)
+        return mine.own_labels, probabilities(weights, mine, device=self.device_used)
 
     def _local_weights(self, spec_text: str, learning_rate: float) -> Weights | None:
         """Train the network on this client's pictures alone; None where it has none."""
@@ -173,7 +177,12 @@ class ImagePartition(WeightTrainer):
             return None
         pictures = mine.named_as(spec.classes)
         return trained_alone(
-            pictures, spec, self._settings, learning_rate=learning_rate, name=self.name
+            pictures,
+            spec,
+            self._settings,
+            learning_rate=learning_rate,
+            name=self.name,
+            device=self.device_used,
         )
 
     def _among(self, weights: Weights, pictures: ImageSubset) -> ImageSubset:

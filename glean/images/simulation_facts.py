@@ -53,8 +53,10 @@ def joined(windows: Sequence[ImageSubset]) -> ImageSubset:
 def pooled_scores(run: FinishedRounds, shares: dict[str, ClientImages]) -> ClassScores:
     """Train the same network on all training pictures in one place, as often; its test scores."""
     from glean.images.networks.baselines import trained_alone
+    from glean.images.networks.device import device_beside
     from glean.images.networks.training import probabilities
 
+    device = device_beside(run.settings.device)
     learners = [share for name, share in shares.items() if name not in run.newcomers]
     weights = trained_alone(
         joined([share.training for share in learners]),
@@ -62,9 +64,10 @@ def pooled_scores(run: FinishedRounds, shares: dict[str, ClientImages]) -> Class
         run.settings,
         learning_rate=learning_rate_of(run.settings.rounds),
         name="pooled",
+        device=device,
     )
     test = joined([share.test for share in shares.values()])
-    return ClassScores.of(test.own_labels, probabilities(weights, test))
+    return ClassScores.of(test.own_labels, probabilities(weights, test, device=device))
 
 
 def confident_errors(weights: Weights, shares: dict[str, ClientImages]) -> list[ConfidentError]:

@@ -69,16 +69,25 @@ class ImageWorkload:
         Raises
         ------
         SettingsError
-            As `check`; or they can't be read, or the node isn't told among how many clients a
-            simulation's are split.
+            As `check`; or they can't be read, there is no GPU where one is wanted, or the node
+            isn't told among how many clients a simulation's are split.
         """
         self.check(settings)
+        from glean.images.networks.device import device_of
+
+        device = device_of(settings.device)
         if node.images:
             name = node.bakery
             found = own_images(node.images, settings.image, seed=settings.seed, name=name)
             private = _private(name, node, settings, own_table=True)
             return ImagePartition(
-                name, found, settings, own_table=True, home=node.home, private=private
+                name,
+                found,
+                settings,
+                own_table=True,
+                home=node.home,
+                private=private,
+                device=device,
             )
         if node.partition >= node.partitions:
             raise SettingsError(
@@ -90,7 +99,13 @@ class ImageWorkload:
         mine = shares[node.partition]
         private = _private(name, node, settings, own_table=False)
         return ImagePartition(
-            name, mine, settings, own_table=False, newcomer=newcomer, private=private
+            name,
+            mine,
+            settings,
+            own_table=False,
+            newcomer=newcomer,
+            private=private,
+            device=device,
         )
 
     def negotiate(self, facts: Sequence[Mapping[str, Any]], settings: RunSettings) -> str:

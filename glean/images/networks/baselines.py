@@ -19,6 +19,7 @@ def trained_alone(
     *,
     learning_rate: float,
     name: str,
+    device: str = "cpu",
 ) -> Weights:
     """Train from the federation's own first weights, as often as a client of it goes through its.
 
@@ -34,11 +35,13 @@ def trained_alone(
         Of the first round; it follows the run's schedule.
     name : str
         Whose it is, for the draws.
+    device : str
+        Where, by PyTorch's name.
     """
     seed = derived_seed(settings.seed, "initial weights")
     weights = initial_weights(settings.image.image_model, spec, seed=seed)
     for number in range(1, settings.rounds.num_server_rounds + 1):
         steps = SGDOptions(settings.local_training, step_size_in(number, learning_rate, settings))
         seed = derived_seed(settings.seed, "alone", number, name)
-        weights = fit(weights, pictures, steps, seed=seed)
+        weights = fit(weights, pictures, steps, seed=seed, device=device)
     return weights

@@ -64,7 +64,13 @@ class PrivateClient:
             self._ledger.check_room(plan)
 
     def fit(
-        self, weights: Weights, pictures: ImageSubset, steps: SGDOptions, *, number: int
+        self,
+        weights: Weights,
+        pictures: ImageSubset,
+        steps: SGDOptions,
+        *,
+        number: int,
+        device: str = "cpu",
     ) -> Weights:
         """Train weights further for one round.
 
@@ -76,13 +82,13 @@ class PrivateClient:
         from glean.images.privacy.private_training import fit_privately
 
         plan = NoisePlan.of(self.settings, len(pictures))
-        about = _about(weights, pictures, steps, plan, number)
+        about = _about(weights, pictures, steps, plan, number, device=device)
         key = derived_key(self._secret(), about)
         spent_rounds = number
         if self.own_table:
             release = hashlib.sha256(about).hexdigest()
             spent_rounds = self._ledger.charge(plan, release)
-        fitted = fit_privately(weights, pictures, steps, plan, key=key)
+        fitted = fit_privately(weights, pictures, steps, plan, key=key, device=device)
         self._tell(plan, number, spent_rounds)
         return fitted
 
@@ -119,7 +125,13 @@ class PrivateClient:
 
 
 def _about(
-    weights: Weights, pictures: ImageSubset, steps: SGDOptions, plan: NoisePlan, number: int
+    weights: Weights,
+    pictures: ImageSubset,
+    steps: SGDOptions,
+    plan: NoisePlan,
+    number: int,
+    *,
+    device: str,
 ) -> bytes:
     """Write down all that a release follows from, so that another one has other noise.
 
@@ -136,6 +148,8 @@ def _about(
         "momentum": steps.local.momentum,
         "plan": asdict(plan),
     }
+    if device != "cpu":  # a GPU rounds otherwise
+        told["device"] = device.partition(":")[0]
     return json.dumps(told, sort_keys=True).encode()
 
 
