@@ -15,6 +15,7 @@ from glean.images.partitioners import like, partition
 from glean.images.reading.image_set import ImageSet, SkippedFile
 from glean.images.reading.read_images import ReadImages, read_images
 from glean.images.shapes import SHAPES, drawn_shapes
+from glean.images.window_places import window_places
 from glean.seeds import derived_seed
 
 LOG = logging.getLogger("glean")
@@ -44,8 +45,10 @@ class ClientImages:
         return replace(self, training=self.training.at(places[chosen]))
 
 
-def own_images(path: str, settings: ImageSettings, *, seed: int, name: str) -> ClientImages:
+def own_images(path: str, settings: ImageSettings) -> ClientImages:
     """Read a client's own folder or file, and cut it into windows; the log names what is left out.
+
+    Which window a picture is in follows from itself (`window_places.py`), whatever the run.
 
     Raises
     ------
@@ -55,9 +58,17 @@ def own_images(path: str, settings: ImageSettings, *, seed: int, name: str) -> C
     read = _read(path, settings)
     training = _whole(read.training)
     test = _whole(read.test) if read.test else None
-    places = np.arange(len(training))
-    apart = None if test is None else np.arange(len(test))
-    return _windows(training, test, places, apart, settings, seed=derived_seed(seed, name))
+    tested = TEST_SHARE if test is None else 0.0
+    for_validation, for_test, learned = window_places(
+        training.pixels, (VALIDATION_SHARE, tested, 1.0 - VALIDATION_SHARE - tested)
+    )
+    if settings.reduced_data:
+        learned = learned[: settings.reduced_data]
+    return ClientImages(
+        training.at(np.sort(learned)),
+        training.at(np.sort(for_validation)),
+        training.at(np.sort(for_test)) if test is None else test,
+    )
 
 
 @lru_cache(maxsize=1)

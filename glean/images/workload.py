@@ -78,7 +78,7 @@ class ImageWorkload:
         device = device_of(settings.device)
         if node.images:
             name = node.bakery
-            found = own_images(node.images, settings.image, seed=settings.seed, name=name)
+            found = own_images(node.images, settings.image)
             private = _private(name, node, settings, own_table=True)
             return ImagePartition(
                 name,

@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.images.partitioners import partition
+from glean.images.client_images import TEST_SHARE, VALIDATION_SHARE, simulated_images
+from glean.images.image_subset import Pixels
 from glean.images.shapes import SHAPES, drawn_shapes
+from glean.images.window_places import window_places
 from glean.runs.folder import read_events
 from glean.seeds import derived_seed
-from glean.settings import ConfigValue
+from glean.settings import ConfigValue, RunSettings
 from tests.deployment import deployment
 from tests.inprocess_runs import config_of, facts_of
 from tests.inprocess_runs import run as run_here
@@ -39,17 +41,39 @@ CONFIG: dict[str, ConfigValue] = {
 
 
 def client_files(folder: Path, clients: int = CLIENTS) -> dict[str, Path]:
-    """Write the pictures that each client of a simulation has into a file of its own."""
+    """Write the pictures that each client of a simulation has into a file of its own.
+
+    In `all.npz` are those of the simulation, which differ from drawn ones by a pixel: by it each is
+    at its owner in the very window that the simulation's seed puts it in.
+    """
     pixels, labels = drawn_shapes(derived_seed(SEED, "shapes"))
-    rng = np.random.default_rng(derived_seed(SEED, "partitioner"))
-    parts = partition(labels, clients, kind="dirichlet", alpha=0.5, rng=rng)
+    names = np.array(SHAPES)[labels]
+    np.savez(folder / "drawn.npz", images=pixels, labels=names)
+    settings = RunSettings.from_config(CONFIG | {"images": str(folder / "drawn.npz")})
     found = {}
-    for number, part in enumerate(parts, start=1):
+    shares = simulated_images(settings.image, SEED, clients)
+    for share in shares:
+        for window, subset in enumerate((share.validation, share.test, share.training)):
+            for place in subset.places:
+                put_into(window, pixels[place])
+    for number, share in enumerate(shares, start=1):
+        windows = (share.validation, share.test, share.training)
+        part = np.sort(np.concatenate([subset.places for subset in windows]))
         path = folder / f"client-{number}.npz"
-        names = np.array(SHAPES)[labels[part]]
-        np.savez(path, images=pixels[part], labels=names)
+        np.savez(path, images=pixels[part], labels=names[part])
         found[f"client {number}"] = path
+    np.savez(folder / "all.npz", images=pixels, labels=names)
     return found
+
+
+def put_into(window: int, picture: Pixels) -> None:
+    """Change the first pixel until a picture belongs into a window."""
+    shares = (VALIDATION_SHARE, TEST_SHARE, 1.0 - VALIDATION_SHARE - TEST_SHARE)
+    for value in range(256):
+        picture[0, 0, 0] = value
+        if len(window_places(picture[None], shares)[window]):
+            return
+    raise AssertionError("no value of a pixel will do")
 
 
 def set_options(config: Mapping[str, ConfigValue]) -> list[str]:
@@ -62,10 +86,10 @@ def test_own_pictures_make_the_model_of_the_simulation(tmp_path: Path) -> None:
 
     Each keeps the model at home; the server has scores of all together, and no picture.
     """
-    config = config_of("") | CONFIG
+    files = client_files(tmp_path)
+    config = config_of("") | CONFIG | {"images": str(tmp_path / "all.npz")}
     nodes = [{"partition-id": k, "num-partitions": CLIENTS} for k in range(CLIENTS)]
     wanted = run_here(tmp_path / "wanted", config, nodes=nodes)
-    files = client_files(tmp_path)
     latest = tmp_path / "out" / "latest"
     words = set_options(CONFIG | {"output-dir": str(latest.parent), "baselines": False})
     with deployment(tmp_path / "deployed", files, lasting=files, data="images") as deployed:
