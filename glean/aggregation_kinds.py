@@ -147,7 +147,7 @@ _FEDAVG = AggregationKind(
     "weights",
     "glean.federation.server.fedavg:FedAvgStrategy",
     cpu_only=True,
-    parts=("weights", "weight steps", "client steps"),
+    parts=("weights", "weight steps", "whole weights", "client steps"),
     grouped=True,
     chance_setback=0.3,
     unfit_for_noise="a day can move thousands of weights, and each would want its noise",

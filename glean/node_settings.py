@@ -18,8 +18,8 @@ DATA_FOLDER = "DATA_DIR"
 """Where a client's pictures are, in the environment of a node whose node config names none."""
 
 NODE_KEYS = (
-    "sales", "images", "bakery", "home", "signing-key", "members", "key-log", "privacy",
-    "min-contributors", "share-scores", "trusted-members", "epsilon-total", "model-key",
+    "sales", "images", "bakery", "home", "image-model", "signing-key", "members", "key-log",
+    "privacy", "min-contributors", "share-scores", "trusted-members", "epsilon-total", "model-key",
     "partition-id", "num-partitions",
 )  # fmt: skip
 """Keys of a node config; the last two are those that Flower gives the nodes of a simulation."""
@@ -61,6 +61,8 @@ class NodeSettings:
         Path of the bakery's own table; "" in a simulation.
     images : str
         Path of the client's own pictures, for the workload of pictures; "" for none.
+    image_model : str
+        The client's own network for them; "" takes the run's.
     bakery : str
         Its name in the federation; "" takes the table's.
     home : str
@@ -93,6 +95,7 @@ class NodeSettings:
     partitions: int = 0
     sales: str = ""
     images: str = ""
+    image_model: str = ""
     bakery: str = ""
     home: str = ""
     signing_key: str = ""

@@ -17,6 +17,8 @@ from glean.evaluation.pages.run_page import ReportPage
 from glean.evaluation.plain_conclusion import FEDERATED, START, PlainConclusion
 from glean.federation.coordination.global_model import WeightModel
 from glean.federation.server.conclusion import CardFacts, FinishedRounds, ResultTable
+from glean.images.adaptation.layer_report import LAYERS
+from glean.images.adaptation.layer_table import network_rows, networks_section
 from glean.images.client_images import skipped_files
 from glean.images.image_spec import ImageSpec
 from glean.images.noised_result import conclude_noised, noised_rows, noised_table
@@ -133,7 +135,11 @@ class ImageConclusion(PlainConclusion):
         noised = read_run(folder).settings.get("privacy") == DP_FEDAVG
         metric = metrics.BOUNDED if noised else metrics.COLUMNS[0]
         drawn = _figures(folder, language)
-        return make_plain_report(folder, table, language, metric=metric, figures=drawn)
+        least = float(read_run(folder).settings.get("adapt-share") or 0)
+        networks = networks_section(folder, least, language)
+        return make_plain_report(
+            folder, table, language, metric=metric, figures=drawn, more=networks
+        )
 
     def result_table(self, folder: Path, language: Language = ENGLISH) -> ResultTable:
         """Make the final table of a completed run.
@@ -222,6 +228,8 @@ def _write_simulation(run: FinishedRounds, of_all: dict[str, ClassScores]) -> No
     run.folder.begin_phase(Phase.DIAGNOSIS)
     shares = shares_of(run)
     write_rows(run.folder, LABELS, label_rows(shares))
+    if networks := network_rows(run.settings, run.loop.manager.spec, [*shares]):
+        write_rows(run.folder, LAYERS, networks)
     if skipped := skipped_files(run.settings.image):
         rows = [{"file": file.path, "reason": file.why} for file in skipped]
         write_rows(run.folder, SKIPPED, rows)

@@ -10,9 +10,15 @@ import numpy as np
 
 from glean.class_scores import ClassScores
 from glean.classification import ClassificationSums, Floats
-from glean.federation.wire.messages import Task
+from glean.federation.wire.messages import OWN_NETWORK, Task
+from glean.federation.wire.sum_messages import SumTask
+from glean.federation.wire.sum_request import SumRequest
+from glean.federation.workload.client_state import ClientState
 from glean.federation.workload.protocols import FinalScores
-from glean.federation.workload.weight_trainer import WeightTrainer
+from glean.federation.workload.weight_trainer import Encoded, WeightTrainer
+from glean.images.adaptation.layer_report import keep_network
+from glean.images.adaptation.own_network import OwnNetwork
+from glean.images.adaptation.resumed_models import earlier_models
 from glean.images.client_images import ClientImages
 from glean.images.image_spec import ImageSpec
 from glean.images.image_subset import ImageSubset, Labels
@@ -24,6 +30,7 @@ from glean.learning.model_weights import Weights
 from glean.learning.step_sizes import step_size_in
 from glean.privacy.privacy_ledger import Days
 from glean.runs.client_home import NOBODY, Vouched, keep_model
+from glean.seeds import derived_seed
 from glean.settings import RunSettings
 
 NEWCOMERS_PICTURES = 30
@@ -54,6 +61,8 @@ class ImagePartition(WeightTrainer):
         What trains with noise; None where a run wants none.
     device : str
         Where it learns and scores, by PyTorch's name.
+    own : OwnNetwork or None
+        Its network, where that isn't the run's.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class ImagePartition(WeightTrainer):
         home: str = "",
         private: PrivateClient | None = None,
         device: str = "cpu",
+        own: OwnNetwork | None = None,
     ) -> None:
         super().__init__()
         self.device_used = device
@@ -78,13 +88,16 @@ class ImagePartition(WeightTrainer):
         self._home = home
         self._settings = settings
         self._private = private
+        self._own = own
 
     @property
     def why_untrained(self) -> str:
         """Why there is nothing to learn from; "" where there is."""
         if self._newcomer:
             return "it comes once the model is trained"
-        return "" if len(self._pictures.training) else "it has no training pictures; wanted one"
+        if not len(self._pictures.training):
+            return "it has no training pictures; wanted one"
+        return self._own.why_afresh(self._alike()) if self._own else ""
 
     def days(self, _window: str) -> Days:
         """Have no dates."""
@@ -92,14 +105,22 @@ class ImagePartition(WeightTrainer):
 
     def facts(self) -> dict[str, Any]:
         """Say what the pictures are like, and which classes there are."""
+        facts = self._alike()
+        if self._private is not None and self._own:
+            self._own.check_private(facts)
         if self._private is not None and not self.why_untrained:
             self._private.check(len(self._pictures.training))
+        return facts | ({OWN_NETWORK: "its own"} if self._own else {})
+
+    def _alike(self) -> dict[str, Any]:
         _, height, _, channels = self._pictures.training.pixels.shape
         classes = list(self._pictures.training.classes)
         return {"size": height, "channels": channels, "classes": classes}
 
-    def trainer(self, _spec: str) -> ImagePartition:
+    def trainer(self, spec: str) -> ImagePartition:
         """Learn here."""
+        if self._own and self.own_table:
+            self._own.tell(spec)
         return self
 
     def weight(self, _spec: str) -> float:
@@ -126,22 +147,65 @@ class ImagePartition(WeightTrainer):
             settings.local_training.proximal_mu if settings.rounds.kind.proximal else 0.0,
         )
         mine = self._among(weights, self._pictures.training)
+        begun = self._own.begun(weights) if self._own else weights
         if self._private is not None:
-            return self._private.fit(weights, mine, steps, number=number, device=self.device_used)
-        return fit(weights, mine, steps, seed=seed, device=self.device_used)
+            fitted = self._private.fit(
+                begun, mine, steps, number=number, device=self.device_used
+            )
+        else:
+            fitted = fit(begun, mine, steps, seed=seed, device=self.device_used)
+        if self._own is None:
+            return fitted
+        self._own.keep(weights, begun, fitted)
+        return self._own.given(fitted, weights)
+
+    def catch_up(self, task: Task, state: ClientState) -> bool:
+        """Take the weights of a task, and what was kept of this client's own layers."""
+        if self._own and not self.why_untrained:
+            found = self._own.take(state, first=task.round <= 1)
+            if not found and self._settings.resume and not self.own_table:
+                self._replay(task)
+        return super().catch_up(task, state)
+
+    def _replay(self, task: Task) -> None:
+        """Train own layers again through the rounds of a simulation that is resumed.
+
+        States of a simulation's clients end with it; its models are in its folder.
+        """
+        for number, weights in earlier_models(task, self._settings):
+            seed = derived_seed(self._settings.seed, "train", number, self.name)
+            self.fit(weights, learning_rate=task.learning_rate, seed=seed, number=number)
+
+    def contribute(
+        self,
+        part: str,
+        task: SumTask,
+        request: SumRequest,
+        *,
+        weight: float,
+        seed: int,
+        days: Days | None = None,
+    ) -> Encoded:
+        """Train the task's weights, or those of them that this client's network has."""
+        if self._own:
+            self._own.check_counted(request)
+        return super().contribute(part, task, request, weight=weight, seed=seed, days=days)
 
     def score(self, weights: Weights) -> ClassificationSums:
-        """Score weights on the validation pictures."""
+        """Score weights on the validation pictures; none where the network is trained alone."""
+        if self._afresh:
+            return ClassificationSums()
         return ClassificationSums.of(*self._answers(weights, self._pictures.validation))
 
     def final_test(self, task: Task, *, run_id: int, vouched: Vouched = NOBODY) -> FinalScores:
         """Keep the final model; score it, and the same network trained here alone, on the test."""
+        weights = self.read(task.model)
         if self._home:
             home = Path(self._home).expanduser()
             path = keep_model(home, task.model, bakery=self.name, run_id=run_id, vouched=vouched)
-        weights = self.read(task.model)
-        if self._home:
             write_beside(path, weights)
+        if self._home and self._own:
+            keep_network(self._home, self._played(weights), self._own.matching(weights.spec))
         none = ClassScores.none(len(ImageSpec.from_json(weights.spec).classes))
         # Scores of a rival that trained without noise would tell of own pictures what noise hides.
         scored = self._settings.baselines and not (self._private and self.own_table)
@@ -166,7 +230,20 @@ class ImagePartition(WeightTrainer):
         from glean.images.networks.training import probabilities
 
         mine = self._among(weights, pictures)
-        return mine.own_labels, probabilities(weights, mine, device=self.device_used)
+        return mine.own_labels, probabilities(
+            self._played(weights), mine, device=self.device_used
+        )
+
+    def _played(self, weights: Weights) -> Weights:
+        """Give what this client tells pictures by: weights as they are, or its own network."""
+        if self._own is None or weights.kind == self._own.network:
+            return weights
+        mine = self._among(weights, self._pictures.training)
+        return self._own.played(weights, mine, afresh=self._afresh, device=self.device_used)
+
+    @property
+    def _afresh(self) -> bool:
+        return self._own is not None and bool(self._own.why_afresh(self._alike()))
 
     def _local_weights(self, spec_text: str, learning_rate: float) -> Weights | None:
         """Train the network on this client's pictures alone; None where it has none."""
@@ -183,6 +260,7 @@ class ImagePartition(WeightTrainer):
             learning_rate=learning_rate,
             name=self.name,
             device=self.device_used,
+            network=self._own.network if self._own else "",
         )
 
     def _among(self, weights: Weights, pictures: ImageSubset) -> ImageSubset:

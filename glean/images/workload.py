@@ -9,6 +9,7 @@ from glean.class_scores import ClassScores
 from glean.classification import ClassificationSums
 from glean.errors import ModelError, SettingsError
 from glean.federation.workload.protocols import Wording
+from glean.images.adaptation.own_network import OwnNetwork, network_names, simulated_network
 from glean.images.client_images import own_images, simulated_images
 from glean.images.image_spec import ImageSpec, agreed
 from glean.images.partition import METHODS, ImagePartition
@@ -51,7 +52,9 @@ class ImageWorkload:
                 f"sales: found {settings.table.sales!r}; workload=images learns from pictures: "
                 "wanted images='/path/of/them'"
             )
-        build_of(settings.image.image_model)
+        for network in {settings.image.image_model, *network_names(settings)}:
+            build_of(network)
+        _check_networks(settings)
         if settings.noise.in_steps:
             check_installed("opacus", extra="images")
 
@@ -78,6 +81,7 @@ class ImageWorkload:
         device = device_of(settings.device)
         if node.images:
             name = node.bakery
+            own = _own(name, node.image_model, settings, home=node.home)
             found = own_images(node.images, settings.image)
             private = _private(name, node, settings, own_table=True)
             return ImagePartition(
@@ -88,6 +92,7 @@ class ImageWorkload:
                 home=node.home,
                 private=private,
                 device=device,
+                own=own,
             )
         if node.partition >= node.partitions:
             raise SettingsError(
@@ -97,6 +102,7 @@ class ImageWorkload:
         shares = simulated_images(settings.image, settings.seed, node.partitions)
         name = f"client {node.partition + 1}"
         mine = shares[node.partition]
+        own = _own(name, simulated_network(settings, node.partition), settings)
         private = _private(name, node, settings, own_table=False)
         return ImagePartition(
             name,
@@ -106,6 +112,7 @@ class ImageWorkload:
             newcomer=newcomer,
             private=private,
             device=device,
+            own=own,
         )
 
     def negotiate(self, facts: Sequence[Mapping[str, Any]], settings: RunSettings) -> str:
@@ -142,6 +149,21 @@ class ImageWorkload:
         return weights
 
 
+def _check_networks(settings: RunSettings) -> None:
+    """Refuse several networks in a run that isn't for them."""
+    image = settings.image
+    if image.image_models and not image.adapt_weights:
+        raise SettingsError(
+            f"image-models: found {image.image_models!r:.200}; in a run of several networks "
+            "clients train what these have in common: wanted adapt-weights=true"
+        )
+    if image.adapt_weights and settings.noise.by_client:
+        raise SettingsError(
+            "adapt-weights: found true with privacy-unit=client, whose noise is made for updates "
+            "of one network; wanted false, or privacy-unit=picture"
+        )
+
+
 def _private(
     name: str, node: NodeSettings, settings: RunSettings, *, own_table: bool
 ) -> PrivateClient | None:
@@ -149,6 +171,13 @@ def _private(
     if not settings.noise.in_steps:
         return None
     return PrivateClient(name, node, settings, own_table)
+
+
+def _own(name: str, network: str, settings: RunSettings, *, home: str = "") -> OwnNetwork | None:
+    """Give a client's own network; None where it has the run's."""
+    if network in ("", settings.image.image_model):
+        return None
+    return OwnNetwork(name, network, settings, home=home)
 
 
 IMAGES = ImageWorkload()

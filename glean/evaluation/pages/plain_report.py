@@ -22,6 +22,7 @@ def make_plain_report(
     *,
     metric: str,
     figures: Sequence[Picture] = (),
+    more: Sequence[str] = (),
 ) -> ReportPage:
     """Make the report of a run and write nothing.
 
@@ -37,6 +38,8 @@ def make_plain_report(
         The workload's primary metric.
     figures : sequence of Picture
         Others than the learning curve, which come first.
+    more : sequence of str
+        HTML that follows the final result.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def make_plain_report(
         axis=language.gettext(metric_label(metric)),
         share=False,
     )
-    blocks = _result(result, language)
+    blocks = [*_result(result, language), *more]
     return make_page(outline, blocks, [*figures, curve], language, glossary=())
 
 

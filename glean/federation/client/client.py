@@ -187,6 +187,7 @@ class Client:
             The node config's `model-key` can't be read.
         """
         vouched = check_final_model(self.node, task, run_id=run_id)
+        self._recall(task, state)
         scores = self.partition.final_test(task, run_id=run_id, vouched=vouched)
         if scores.tables and not self.own_table:
             keep_tables(scores.tables, task, state)
@@ -207,7 +208,13 @@ class Client:
 
     def start_test(self, task: Task, state: RecordDict) -> FinalReply:
         """Score the model that the run started from on the test rows."""
+        self._recall(task, state)
         return self._final_reply(self.partition.start_test(task), task, state)
+
+    def _recall(self, task: Task, state: RecordDict) -> None:
+        """Have a trainer of weights take what it kept from the rounds; of trees nothing is."""
+        if self.settings.rounds.kind.averages_weights:
+            self.trainer(task.spec).catch_up(task, ClientState(state))
 
     def training_weight(self, spec: str) -> float:
         """Give the client's weight in training, to two significant digits.

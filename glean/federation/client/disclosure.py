@@ -21,6 +21,7 @@ from glean.federation.wire.sum_request import (
     TOTALS,
     WEIGHT_STEPS,
     WEIGHTS,
+    WHOLE,
     SumRequest,
 )
 from glean.federation.workload.protocols import Wording
@@ -38,6 +39,7 @@ _PARTS = {
     WEIGHT_STEPS: "what training here changed in the model's weights, times its training weight",
     WEIGHTS: "the model's weights after training here, times its training weight",
     CLIENT_STEPS: "what training here changed in the model's weights, cut to a length",
+    WHOLE: "that it trains all of the model's weights",
     LEAVES: "its gradient and hessian sums of each leaf",
     LEAF_GRADIENTS: "its gradient sums of each leaf",
     PRESENCE: "in which nodes of the trees it has rows",

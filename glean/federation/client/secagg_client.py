@@ -31,6 +31,7 @@ from glean.federation.wire.sum_request import (
     LEARNED,
     TOTALS,
     WEIGHT_STEPS,
+    WHOLE,
     SumRequest,
 )
 from glean.privacy.cohort import Cohort
@@ -191,7 +192,9 @@ def _names_of(part: str, task: SumTask, request: SumRequest) -> Iterator[str]:
     """
     if part in LEARNED:
         yield part_name(LEAF_GRADIENTS, task.state)
-    if part not in (LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS):
+    if part == WHOLE:  # of some weights, these alone are in the sum
+        yield part_name(LEAF_GRADIENTS, task.state, WHOLE)
+    if part not in (LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS, WHOLE):
         about = (task.state, task.structures, request.histogram_request, request.scale)
         yield part_name(part, *about, request.tested)
 

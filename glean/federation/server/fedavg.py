@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from glean.aggregation import fedavg
 from glean.aggregation.clipped_updates import check_updates, mean_update
+from glean.errors import FederationError, ImpossibleSumError
 from glean.federation.coordination.global_model import GlobalModel, WeightModel
 from glean.federation.coordination.retries import retries
 from glean.federation.coordination.sum_noise import largest_noise
@@ -14,7 +16,7 @@ from glean.federation.server.first_model import first_weights
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.opened_cohorts import TRAINING
-from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, SumRequest
+from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, WHOLE, SumRequest
 from glean.learning.model_weights import Weights
 from glean.privacy.noise_budget import relied_on
 
@@ -44,7 +46,9 @@ class FedAvgStrategy(PipelinedStrategy):
             )
             attempt.asked = asked
             length = fedavg.encoded_length(model.weights) - (part == WEIGHT_STEPS)
-            requests = self._requests(part, asked, evaluation, number=number)
+            requests = self._with_whole(
+                self._requests(part, asked, evaluation, number=number), asked, number
+            )
             result = self._sum_rounds.run(
                 number,
                 model,
@@ -96,6 +100,45 @@ class FedAvgStrategy(PipelinedStrategy):
                 weights, state = self._next(mean, model.weights, state)
                 return RoundResult(WeightModel(weights), len(asked), len(learned), state)
         raise self._manager.failed(f"the train phase of round {number}")
+
+    def _with_whole(
+        self, requests: dict[str, SumRequest], asked: Sequence[str], number: int
+    ) -> dict[str, SumRequest]:
+        """Where some train a part of the weights, have it said who trains all of them.
+
+        These alone stand behind the rest of the weights, so that they are as many as the floor;
+        each client holds that, as of any part of the vector.
+
+        Raises
+        ------
+        ImpossibleSumError
+            They are too few.
+        FederationError
+            Sums are made in groups, of which each would need as many.
+        """
+        whole = {name for name in asked if not self._manager.infos[name].in_part}
+        if len(whole) == len(asked):
+            return requests
+        if self._sum_rounds.groups is not None:
+            raise FederationError(
+                "adapt-weights: found clients with networks of their own in sums of groups, whose "
+                "median would count what they don't train; wanted clients with the run's network, "
+                "or fewer than six times min-contributors"
+            )
+        if len(whole) < (floor := self._sum_rounds.cohorts.floor):
+            raise ImpossibleSumError(
+                f"round {number}: found {len(whole)} clients that train the run's whole network; "
+                f"wanted {floor}, as min-contributors says: what the others don't train would be a "
+                "sum of few"
+            )
+        return {
+            name: replace(
+                one,
+                parts=(*one.parts, WHOLE),
+                contributes=(*one.contributes, *[WHOLE] * (name in whole)),
+            )
+            for name, one in requests.items()
+        }
 
     def _next(self, mean: Weights, before: Weights, state: bytes) -> tuple[Weights, bytes]:
         """Go on from the mean: it is the next model, and there is no state."""

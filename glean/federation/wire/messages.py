@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from glean.federation.wire.record_form import Flat
 from glean.runs.code_version import code_fingerprint
+
+OWN_NETWORK = "network"
+"""Fact of a client whose network isn't the run's, so that it trains some weights only."""
 
 
 @lru_cache(maxsize=4)
@@ -73,6 +77,15 @@ class ClientInfo(Flat):
     facts: str = "{}"
     min_contributors: int = 0
     proof: str = ""
+
+    @property
+    def in_part(self) -> bool:
+        """Whether it trains some of the model's weights only, as its facts say."""
+        try:
+            found = json.loads(self.facts)
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(found, dict) and OWN_NETWORK in found
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,15 @@ from glean.federation.wire.sum_request import (
     TOTALS,
     WEIGHT_STEPS,
     WEIGHTS,
+    WHOLE,
 )
 
 TRAINING, VALIDATION, TEST = "training", "validation", "test"
 """Rows of which sums tell sizes or scores."""
 
-_REPEATABLE = frozenset({LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS, CLIPPED_SCORE})
+_REPEATABLE = frozenset(
+    {LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS, WHOLE, CLIPPED_SCORE}
+)
 _ROWS = {
     **dict.fromkeys((TOTALS, PRESENCE, LEAVES, WEIGHTS, HISTOGRAMS, DAY_HESSIANS), TRAINING),
     FINAL: TEST,

@@ -32,6 +32,9 @@ WEIGHT_STEPS = "weight steps"
 CLIENT_STEPS = "client steps"
 """What training changed in the weights, clipped as a whole, and the same for each client."""
 
+WHOLE = "whole weights"
+"""No number: who contributes it trains all weights, and so many as the floor have to."""
+
 LEAVES = "leaves"
 """Gradient and hessian sums of each leaf of the structures."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from flwr.app import ConfigRecord, RecordDict
@@ -26,6 +26,11 @@ class ClientState:
     """
 
     record: RecordDict
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Give one that is of no node."""
+        return cls(RecordDict())
 
     def text(self, name: str) -> str:
         """Give the text kept under a name; "" where there is none."""

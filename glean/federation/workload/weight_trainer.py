@@ -13,7 +13,7 @@ from glean.aggregation.clipped_updates import clipped_update
 from glean.errors import ModelError
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, SumRequest
+from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, WHOLE, SumRequest
 from glean.federation.workload.client_state import ClientState
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
@@ -72,6 +72,8 @@ class WeightTrainer(ABC):
     def length(self, part: str, task: SumTask, _request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
         self._check_part(part)
+        if part == WHOLE:
+            return 0
         return fedavg.encoded_length(self.read(task.model)) - (part != WEIGHTS)
 
     def contribute(
@@ -86,6 +88,8 @@ class WeightTrainer(ABC):
     ) -> Encoded:
         """Train the task's weights on this client's rows; its summand."""
         self._check_part(part)
+        if part == WHOLE:
+            return np.empty(0, dtype=np.int64)
         before = self.read(task.model)
         if days is not None and not days:
             # What may spend no more adds nothing, and noise.
@@ -106,7 +110,7 @@ class WeightTrainer(ABC):
 
     def _check_part(self, part: str) -> None:
         clipped = (CLIENT_STEPS,) if self.update_clip_norm else ()
-        if part not in (WEIGHTS, WEIGHT_STEPS, *clipped):
+        if part not in (WEIGHTS, WEIGHT_STEPS, WHOLE, *clipped):
             raise ModelError(
                 f"found the part {part!r:.80} of a vector; a model of weights has none"
             )

@@ -20,6 +20,7 @@ def trained_alone(
     learning_rate: float,
     name: str,
     device: str = "cpu",
+    network: str = "",
 ) -> Weights:
     """Train from the federation's own first weights, as often as a client of it goes through its.
 
@@ -37,9 +38,11 @@ def trained_alone(
         Whose it is, for the draws.
     device : str
         Where, by PyTorch's name.
+    network : str
+        Which it is; "" the run's.
     """
     seed = derived_seed(settings.seed, "initial weights")
-    weights = initial_weights(settings.image.image_model, spec, seed=seed)
+    weights = initial_weights(network or settings.image.image_model, spec, seed=seed)
     for number in range(1, settings.rounds.num_server_rounds + 1):
         steps = SGDOptions(settings.local_training, step_size_in(number, learning_rate, settings))
         seed = derived_seed(settings.seed, "alone", number, name)

@@ -1,0 +1,1 @@
+"""Tests of clients whose network isn't the run's."""
