@@ -16,7 +16,9 @@ class ImageSettings:
     """What is learned from pictures."""
 
     images: str = plain("", _("absolute path of pictures; empty: drawn shapes"))
-    image_model: str = plain("cnn", _("network that learns: cnn, cnn-small, linear or an own one"))
+    image_model: str = plain(
+        "cnn", _("network that learns: cnn, cnn-half, cnn-small, linear or an own one")
+    )
     image_models: str = plain("", _("networks of a simulation's clients in turn, with commas"))
     adapt_weights: bool = plain(False, _("let clients train networks of their own in part"))
     adapt_shapes: bool = plain(

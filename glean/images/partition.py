@@ -209,7 +209,7 @@ class ImagePartition(WeightTrainer):
         none = ClassScores.none(len(ImageSpec.from_json(weights.spec).classes))
         # Scores of a rival that trained without noise would tell of own pictures what noise hides.
         scored = self._settings.baselines and not (self._private and self.own_table)
-        local = self._local_weights(weights.spec, task.learning_rate) if scored else None
+        local = self.local_weights(weights.spec, task.learning_rate) if scored else None
         found = {
             "federated": self._tested(weights),
             "local": none if local is None else self._tested(local),
@@ -245,7 +245,7 @@ class ImagePartition(WeightTrainer):
     def _afresh(self) -> bool:
         return self._own is not None and bool(self._own.why_afresh(self._alike()))
 
-    def _local_weights(self, spec_text: str, learning_rate: float) -> Weights | None:
+    def local_weights(self, spec_text: str, learning_rate: float) -> Weights | None:
         """Train the network on this client's pictures alone; None where it has none."""
         from glean.images.networks.baselines import trained_alone
 

@@ -113,7 +113,10 @@ def test_pictures_come_from_a_file(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"images": "/no/such/folder"}, "no such file or folder"),
-        ({"image_model": "vgg"}, "image-model: found 'vgg'; known are cnn, cnn-small, linear"),
+        (
+            {"image_model": "vgg"},
+            "image-model: found 'vgg'; known are cnn, cnn-half, cnn-small, linear",
+        ),
         ({"image_channels": "2"}, "image-channels: found '2'; wanted one of 'auto', '1', '3'"),
         ({"partitioner": "odd"}, "partitioner: found 'odd'"),
         ({"alpha": "0"}, "alpha: found 0.0; wanted a number from 0.01"),

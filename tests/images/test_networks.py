@@ -78,7 +78,9 @@ def test_weights_go_into_a_network_and_come_out() -> None:
 
 def test_a_network_that_there_is_not_is_refused() -> None:
     """By name, with those that there are; in a model file too."""
-    with pytest.raises(SettingsError, match="found 'vgg'; known are cnn, cnn-small, linear"):
+    with pytest.raises(
+        SettingsError, match="found 'vgg'; known are cnn, cnn-half, cnn-small, linear"
+    ):
         architectures.build_of("vgg")
     with pytest.raises(ModelError, match="'vgg'"):
         shapes_of("vgg", SPEC.to_json())
