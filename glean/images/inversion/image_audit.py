@@ -37,6 +37,11 @@ class ImageAudit:
                 "updates carry noise; the attacks are on updates without noise, or with noise in "
                 f"clients' steps: wanted a run with privacy=sums or {DP_SGD}"
             )
+        if settings.image.image_models:
+            raise GleanError(
+                f"{stored.folder}: found image-models={settings.image.image_models!r:.200}; the "
+                "attacks are on updates of one network: wanted a run whose clients all have it"
+            )
         return settings
 
     def attacked(

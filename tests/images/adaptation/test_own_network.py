@@ -10,18 +10,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glean.errors import RefusalError, SettingsError
+from glean.errors import GleanError, RefusalError, SettingsError
 from glean.federation.client.client import Client
 from glean.federation.client.disclosure import disclosed
 from glean.federation.wire.messages import FinalTask
 from glean.federation.wire.sum_request import WEIGHTS, WHOLE, SumRequest
 from glean.images.adaptation.own_network import OwnNetwork, network_names, simulated_network
 from glean.images.client_images import simulated_images
+from glean.images.inversion.image_audit import ImageAudit
 from glean.images.networks.network import shapes_of
 from glean.images.partition import ImagePartition
 from glean.images.workload import IMAGES
 from glean.learning.model_weights import Weights
 from glean.node_settings import NodeSettings
+from glean.runs.code_version import code_fingerprint
+from glean.runs.index import StoredRun
 from glean.settings import ConfigValue, RunSettings
 from tests.images.test_runs import images
 
@@ -163,3 +166,15 @@ def test_a_home_has_the_network_and_what_it_took(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "layers.csv").set_index("layer")
     assert set(table["what"]) == {"cut", "taken"}
     assert list(table.loc["13.weight"]) == ["128 x 1024", "64 x 512", "cut", 32768, 32768]
+
+
+def test_a_run_of_several_networks_is_not_audited(tmp_path: Path) -> None:
+    """Its attacks know one network."""
+    facts = {
+        "status": "completed",
+        "code": code_fingerprint(),
+        "nodes": 3,
+        "settings": settings_of(image_models="cnn,cnn-half").to_config(),
+    }
+    with pytest.raises(GleanError, match="found image-models='cnn,cnn-half'"):
+        ImageAudit().check(StoredRun(tmp_path, facts))
