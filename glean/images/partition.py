@@ -149,9 +149,7 @@ class ImagePartition(WeightTrainer):
         mine = self._among(weights, self._pictures.training)
         begun = self._own.begun(weights) if self._own else weights
         if self._private is not None:
-            fitted = self._private.fit(
-                begun, mine, steps, number=number, device=self.device_used
-            )
+            fitted = self._private.fit(begun, mine, steps, number=number, device=self.device_used)
         else:
             fitted = fit(begun, mine, steps, seed=seed, device=self.device_used)
         if self._own is None:
@@ -230,9 +228,7 @@ class ImagePartition(WeightTrainer):
         from glean.images.networks.training import probabilities
 
         mine = self._among(weights, pictures)
-        return mine.own_labels, probabilities(
-            self._played(weights), mine, device=self.device_used
-        )
+        return mine.own_labels, probabilities(self._played(weights), mine, device=self.device_used)
 
     def _played(self, weights: Weights) -> Weights:
         """Give what this client tells pictures by: weights as they are, or its own network."""

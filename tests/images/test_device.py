@@ -99,7 +99,7 @@ def test_all_that_a_client_does_is_done_there() -> None:
         mock.patch.object(baselines, "trained_alone", return_value=weights) as alone,
     ):
         client.fit(weights, learning_rate=0.1, seed=1, number=1)
-        client._local_weights(spec, 0.1)
+        client.local_weights(spec, 0.1)
         with pytest.raises(ZeroDivisionError):
             client.score(weights)
     for called in (fitted, asked, alone):
