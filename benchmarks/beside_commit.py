@@ -28,6 +28,9 @@ COMMIT = "1b91300"
 REPEATS = 5
 GIT = shutil.which("git") or "git"
 SUMS = ("--set=privacy=sums",)
+ROUNDS = "--set=baselines=false"
+"""Without each bakery's own models, choice, ranges and plans, where most of what is new is."""
+
 _SIDES = ("then", "sums", "default")
 
 
@@ -52,6 +55,8 @@ class Command:
 COMMANDS = (
     Command("main-inprocess", ("simulate", "--engine=inprocess"), 0.6),
     Command("main-ray", ("simulate", "--engine=ray"), 0.8),
+    Command("rounds-inprocess", ("simulate", "--engine=inprocess", ROUNDS), None),
+    Command("rounds-ray", ("simulate", "--engine=ray", ROUNDS), None),
     Command("main-growth", ("simulate", "--engine=inprocess", "--growth"), None),
     Command("bakeries-40-ray", ("simulate", "--engine=ray", "--bakeries=40"), 0.5),
 )

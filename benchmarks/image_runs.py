@@ -54,16 +54,25 @@ class ImageRun:
 
 
 ALONE = {"baselines": "true"}
+LONGER = {"num-server-rounds": "40"}
 SMALL = {"image-model": "cnn-small"}
-NOISED = {"privacy": "dp-sgd", "epsilon": "8", "delta": "1e-5"}
+NOISED = {
+    "privacy": "dp-sgd",
+    "epsilon": "8",
+    "delta": "1e-5",
+    "num-server-rounds": "30",
+    "batch-size": "512",
+    "learning-rate": "1",
+    "clip-norm": "0.5",
+}
 RUNS = (
     ImageRun("mnist-cnn", MNIST, 10, {}, 0.985),
     ImageRun("mnist-cnn-open", MNIST, 10, {"secure-sums": "false"}, 0.985),
     ImageRun("mnist-cnn-small", MNIST, 10, SMALL, 0.975),
-    ImageRun("mnist-noise", MNIST, 10, SMALL | NOISED | {"batch-size": "512"}, 0.93),
-    ImageRun("cifar-fedavg", CIFAR, 5, ALONE),
-    ImageRun("cifar-fedprox", CIFAR, 5, {"aggregation": "fedprox"}),
-    ImageRun("cifar-fedadam", CIFAR, 5, {"aggregation": "fedadam"}),
+    ImageRun("mnist-noise", MNIST, 10, SMALL | NOISED, 0.93),
+    ImageRun("cifar-fedavg", CIFAR, 5, ALONE | LONGER),
+    ImageRun("cifar-fedprox", CIFAR, 5, {"aggregation": "fedprox"} | LONGER),
+    ImageRun("cifar-fedadam", CIFAR, 5, {"aggregation": "fedadam"} | LONGER),
 )
 
 

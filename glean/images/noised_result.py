@@ -9,7 +9,7 @@ import pandas as pd
 from glean.class_scores import METRICS
 from glean.evaluation.plain_conclusion import FEDERATED, START
 from glean.federation.server.conclusion import FinishedRounds, ResultTable
-from glean.images.partition import METHODS
+from glean.images.partition import NOISED_METHODS
 from glean.images.result_files import ALL, BY_CLIENT, OF_ALL, write_rows
 from glean.languages.language import ENGLISH, Language
 from glean.metric_sums import ALL_CLIENTS
@@ -25,7 +25,7 @@ def conclude_noised(run: FinishedRounds) -> str:
     FederationError
         No client gave valid scores, or too few did for the noise that is accounted.
     """
-    methods = METHODS if run.settings.baselines else METHODS[:1]
+    methods = NOISED_METHODS if run.settings.baselines else NOISED_METHODS[:1]
     run.loop.test(run.result, findings="")
     means = run.loop.noised_test(run.result, methods=len(methods)).means
     found = dict(zip(methods, means, strict=True))

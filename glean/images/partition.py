@@ -36,8 +36,12 @@ from glean.settings import RunSettings
 NEWCOMERS_PICTURES = 30
 """Training pictures that a newcomer has, for a network of its own."""
 
-METHODS = ("federated", "local")
-"""What a client scores in the final test."""
+METHODS = ("federated", "local", "local-on-all")
+"""What a client scores in the final test; the last one in a simulation only, on all test pictures:
+those of one client have its own mixture of classes, which a network of its own learned."""
+
+NOISED_METHODS = METHODS[:2]
+"""Those whose scores may be opened with noise; each is paid for."""
 
 
 class ImagePartition(WeightTrainer):
@@ -63,6 +67,8 @@ class ImagePartition(WeightTrainer):
         Where it learns and scores, by PyTorch's name.
     own : OwnNetwork or None
         Its network, where that isn't the run's.
+    test_of_all : ImageSubset or None
+        Test pictures of all clients, which a simulation's client can look at too.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class ImagePartition(WeightTrainer):
         private: PrivateClient | None = None,
         device: str = "cpu",
         own: OwnNetwork | None = None,
+        test_of_all: ImageSubset | None = None,
     ) -> None:
         super().__init__()
         self.device_used = device
@@ -89,6 +96,7 @@ class ImagePartition(WeightTrainer):
         self._settings = settings
         self._private = private
         self._own = own
+        self._test_of_all = test_of_all
 
     @property
     def why_untrained(self) -> str:
@@ -208,13 +216,14 @@ class ImagePartition(WeightTrainer):
         # Scores of a rival that trained without noise would tell of own pictures what noise hides.
         scored = self._settings.baselines and not (self._private and self.own_table)
         local = self.local_weights(weights.spec, task.learning_rate) if scored else None
-        found = {
-            "federated": self._tested(weights),
-            "local": none if local is None else self._tested(local),
-        }
+        found = {"federated": self._tested(weights), **dict.fromkeys(METHODS[1:], none)}
+        if local is not None:
+            found["local"] = self._tested(local)
+        if local is not None and self._test_of_all is not None:
+            found["local-on-all"] = ClassScores.of(*self._answers(local, self._test_of_all))
         # Each score with noise is paid for, and there are as many at all clients.
-        noised = METHODS if self._settings.baselines else METHODS[:1]
-        return _final_scores({name: found[name] for name in METHODS}, noised)
+        noised = NOISED_METHODS if self._settings.baselines else NOISED_METHODS[:1]
+        return _final_scores(found, noised)
 
     def start_test(self, task: Task) -> FinalScores:
         """Score a model on the test pictures."""

@@ -15,7 +15,7 @@ from glean.evaluation.figures.classes import ConfidentError
 from glean.federation.server.conclusion import FinishedRounds
 from glean.images.client_images import ClientImages, simulated_images
 from glean.images.image_spec import ImageSpec
-from glean.images.image_subset import ImageSubset
+from glean.images.image_subset import joined
 from glean.learning.learning_rates import learning_rate_of
 from glean.learning.model_weights import Weights
 
@@ -43,11 +43,6 @@ def label_rows(shares: dict[str, ClientImages]) -> list[dict[str, Any]]:
         for name, share in shares.items()
         for place, label in enumerate(share.training.classes)
     ]
-
-
-def joined(windows: Sequence[ImageSubset]) -> ImageSubset:
-    """Take the pictures of one window of all clients together."""
-    return windows[0].at(np.sort(np.concatenate([window.places for window in windows])))
 
 
 def pooled_scores(run: FinishedRounds, shares: dict[str, ClientImages]) -> ClassScores:

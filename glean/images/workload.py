@@ -12,6 +12,7 @@ from glean.federation.workload.protocols import Wording
 from glean.images.adaptation.own_network import OwnNetwork, network_names, simulated_network
 from glean.images.client_images import own_images, simulated_images
 from glean.images.image_spec import ImageSpec, agreed
+from glean.images.image_subset import joined
 from glean.images.partition import METHODS, ImagePartition
 from glean.images.privacy.private_client import PrivateClient
 from glean.images.reading_weights import read_weights
@@ -113,6 +114,7 @@ class ImageWorkload:
             private=private,
             device=device,
             own=own,
+            test_of_all=joined([share.test for share in shares]),
         )
 
     def negotiate(self, facts: Sequence[Mapping[str, Any]], settings: RunSettings) -> str:

@@ -130,9 +130,10 @@ def test_scores_are_counts_of_each_client_s_test_pictures(tmp_path: Path) -> Non
     by_client = pd.read_csv(folder / "bakeries.csv")
     of_all = pd.read_csv(folder / "scores.csv").set_index("method")
     confusion = pd.read_csv(folder / "confusion.csv")
-    assert list(of_all.index) == ["federated", "local", "pooled"]
-    assert (of_all["rows"] == labels["test"].sum()).all()
+    assert list(of_all.index) == ["federated", "local", "local-on-all", "pooled"]
     tested = labels.groupby("client")["test"].sum()
+    looks = pd.Series({"local-on-all": len(tested)}).reindex(of_all.index, fill_value=1)
+    assert (of_all["rows"] == looks * tested.sum()).all()
     for method in ("federated", "local"):
         mine = by_client[by_client["method"] == method].set_index("bakery")
         assert mine["rows"].to_dict() == tested.to_dict()
@@ -142,6 +143,14 @@ def test_scores_are_counts_of_each_client_s_test_pictures(tmp_path: Path) -> Non
     assert hits / confusion["rows"].sum() == pytest.approx(of_all.loc["federated", "accuracy"])
     true = confusion.groupby("class")["rows"].sum()
     assert true.to_dict() == labels.groupby("class")["test"].sum().to_dict()
+
+
+def test_a_network_trained_alone_knows_less_of_what_others_have(tmp_path: Path) -> None:
+    """On test pictures of one class mixture it does well; on all clients' it is what it learned."""
+    config = images(num_server_rounds=3, baselines=True, alpha=0.1)
+    folder = run(tmp_path, config, nodes=nodes_of(3))
+    scores = pd.read_csv(folder / "scores.csv").set_index("method")["accuracy"]
+    assert scores["local-on-all"] < scores["local"]
 
 
 def test_without_shown_scores_there_are_sums_only(tmp_path: Path) -> None:
