@@ -151,7 +151,7 @@ LIVE = {
     ),
 }
 
-RAW = {"round", "bakeries", "seed", "units"}
+RAW = {"round", "bakeries", "seed", "units", "client"}
 """What a table says as the run's files do: names of columns and of settings, and their values."""
 
 
