@@ -205,13 +205,21 @@ def copy_run(results: Path, runs: int) -> None:
 
 
 def _idle(pid: int, seconds: int) -> tuple[float, float]:
-    """Memory (MB) of a process and those it started, and their CPU seconds a second."""
+    """Memory (MB) of a process and those it started, and their CPU seconds a second.
+
+    Those that end in between aren't counted.
+    """
     root = psutil.Process(pid)
-    tree = [root, *root.children(recursive=True)]
-    before = sum(sum(process.cpu_times()[:2]) for process in tree)
+    before = {process: _cpu_s(process) for process in [root, *root.children(recursive=True)]}
     time.sleep(seconds)
-    spent = sum(sum(process.cpu_times()[:2]) for process in tree) - before
+    tree = [process for process in before if process.is_running()]
+    spent = sum(_cpu_s(process) - before[process] for process in tree)
     return sum(process.memory_info().rss for process in tree) / 2**20, spent / seconds
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def main() -> int:
