@@ -6,11 +6,9 @@ again, so the model has the same bytes; only masks, and noise where there is som
 
 from __future__ import annotations
 
-import logging
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from glean.federation.grids.recording import Exchange, RecordingGrid
 from glean.federation.server.kept_leaves import FILE as LEAVES_FILE
 from glean.federation.server.setup import negotiate_spec, register_clients, training_loop
 from glean.federation.server.training_state import TrainingState
+from glean.federation.workload.run_audit import log_kept_back
 from glean.learning.learning_rates import learning_rate_of
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
@@ -102,7 +101,7 @@ def run_again(
         leaves=gone,
     )
     scratched = tempfile.TemporaryDirectory(prefix="glean-audit-")
-    with scratched as scratch, as_server(grid), _quiet():
+    with scratched as scratch, as_server(grid), log_kept_back():
         folder = RunFolder.create(Path(scratch), run_id=run_id)
         for name, content in (opened or {}).items():
             folder.write_bytes(name, content)
@@ -117,18 +116,6 @@ def run_again(
 def _opened_files(folder: Path) -> dict[str, bytes]:
     paths = (folder / name for name in (COHORTS_FILE, LEAVES_FILE, GROUPS_FILE))
     return {path.name: path.read_bytes() for path in paths if path.is_file()}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the log of a run that was made to be attacked from whoever reads of the attacks."""
-    log = logging.getLogger("glean")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
 
 
 def shortened(settings: RunSettings, rounds: int) -> RunSettings:

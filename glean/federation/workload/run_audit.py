@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -133,3 +135,15 @@ _CHECKS: tuple[tuple[Callable[[StoredRun], str], Callable[[StoredRun], bool]], .
         lambda run: bool(run.settings.get("resume") or run.settings.get("start-from")),
     ),
 )
+
+
+@contextmanager
+def log_kept_back() -> Iterator[None]:
+    """Keep the log of training that is made again from whoever reads of the attacks."""
+    log = logging.getLogger("glean")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

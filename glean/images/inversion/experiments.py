@@ -132,7 +132,7 @@ def _behind(first: FirstRound, learners: Sequence[Learner]) -> Labelled:
             size = first.settings.local_training.batch_size
             places = first.first_places(learner, min(size, len(places)))
         found.append(learner.training.at(learner.training.places[places]))
-    return _joined([labelled(one) for one in found])
+    return Labelled.joined([labelled(one) for one in found])
 
 
 def _single_step(first: FirstRound, count: int) -> Experiment:
@@ -150,7 +150,9 @@ def _single_step(first: FirstRound, count: int) -> Experiment:
         (one, first.first_places(one, min(count, len(one.training)))) for one in first.learners
     ]
     whole = mean_update((one.weight, first.step(one, at, noised=False)) for one, at in parts)
-    of_all = _joined([labelled(one.training.at(one.training.places[at])) for one, at in parts])
+    of_all = Labelled.joined(
+        [labelled(one.training.at(one.training.places[at])) for one, at in parts]
+    )
     more = min(MOST_IN_SUM, len(of_all))
     cases = (
         _attacked(first, PLAIN, steps[PLAIN], truths, each, clients=1),
@@ -176,7 +178,7 @@ def _attacked(
     seed = derived_seed(first.settings.seed, "inversion")
     named = [likeliest_labels(truth.labels, looked_for) for truth in truths]
     out = np.concatenate(reconstruct(first.weights, updates, named, seed=seed))
-    truth = _joined(truths)
+    truth = Labelled.joined(truths)
     if len(truth) > MOST_COMPARED:
         rng = np.random.default_rng(seed)
         truth = truth.at(np.sort(rng.choice(len(truth), MOST_COMPARED, replace=False)))
@@ -204,10 +206,3 @@ def likeliest_labels(labels: Labels, count: int) -> Labels:
     rest = np.argsort(whole - quotas, kind="stable")[: count - whole.sum()]
     whole[rest] += 1
     return np.repeat(classes, whole)
-
-
-def _joined(parts: Sequence[Labelled]) -> Labelled:
-    return Labelled(
-        np.concatenate([one.brightness for one in parts]),
-        np.concatenate([one.labels for one in parts]),
-    )

@@ -7,9 +7,7 @@ is so, the model after the round in the run's folder says.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from glean.aggregation.server_optimizers import first_moments, stepped
 from glean.aggregation.update import share_weight
 from glean.errors import GleanError
+from glean.federation.workload.run_audit import log_kept_back
 from glean.images.client_images import ClientImages, simulated_images
 from glean.images.image_spec import ImageSpec
 from glean.images.image_subset import ImageSubset
@@ -137,7 +136,7 @@ class FirstRound:
         partition = _partition_of(learner.place, self.count, settings)
         seed = derived_seed(settings.seed, "train", _ROUND, learner.name)
         rate = settings.rounds.learning_rate
-        with _quiet():
+        with log_kept_back():
             return partition.fit(self.weights, learning_rate=rate, seed=seed, number=_ROUND)
 
     def update(self, learner: Learner, *, noised: bool) -> Arrays:
@@ -250,19 +249,4 @@ def _partition_of(place: int, count: int, settings: RunSettings) -> ImagePartiti
 
 def _untrained(shares: tuple[ClientImages, ...], classes: tuple[str, ...]) -> Labelled:
     held = [labelled(w.named_as(classes)) for s in shares for w in (s.validation, s.test)]
-    return Labelled(
-        np.concatenate([one.brightness for one in held]),
-        np.concatenate([one.labels for one in held]),
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what clients log from whoever reads of the attacks."""
-    log = logging.getLogger("glean")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
+    return Labelled.joined(held)

@@ -16,6 +16,7 @@ of the true ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -51,6 +52,14 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Labelled]) -> Labelled:
+        """Take several together."""
+        return cls(
+            np.concatenate([one.brightness for one in parts]),
+            np.concatenate([one.labels for one in parts]),
+        )
 
     def at(self, places: NDArray[np.int64]) -> Labelled:
         """Take some of them."""
