@@ -56,7 +56,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
 
-# With PyTorch, which only the workload of pictures needs, and which is large.
+# With PyTorch, which only the workload of pictures needs, and which is large, and what a platform's
+# parts need: brokers, databases, registries, storage.
 $(ALL): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,images]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,images,platform-dev]'
 	@touch $(ALL)
