@@ -45,6 +45,7 @@ FLOW: tuple[frozenset[str], ...] = (
     ),
     frozenset({"runs"}),
     frozenset({"outgoing"}),
+    frozenset({"observability"}),
     frozenset({"sales"}),
     frozenset({"features"}),
     frozenset({"learning"}),

@@ -11,6 +11,7 @@ from fastapi import Request, WebSocket
 from glean.errors import GleanError
 from glean.federation_folder import FederationFolder
 from glean.languages.language import LanguageCode
+from glean.observability.health import HealthChecks
 from glean.operations.machine_load import LoadMeter
 from glean.operations.rehearsal.detached_rehearsal import DetachedRehearsal
 from glean.operations.worker_pool import WorkerPool
@@ -25,6 +26,7 @@ from glean.service.data.datasets import Datasets
 from glean.service.data.models import ModelRegistry
 from glean.service.membership.invitations import Invitations
 from glean.service.membership.members import Members
+from glean.service.results_disk import disk_problem
 from glean.service.runs.digests import RunDigests
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.event_tail import EventTails
@@ -74,6 +76,8 @@ class Services:
         How busy this machine is.
     workers : WorkerPool
         For what needs pandas, Flower or XGBoost.
+    health : HealthChecks
+        What is broken.
     """
 
     settings: ServiceSettings
@@ -100,6 +104,7 @@ class Services:
     meter: LoadMeter
     reports: RunReports
     workers: WorkerPool
+    health: HealthChecks
 
     def score_of(self, bakery: KnownBakery, code: LanguageCode = "en") -> float | None:
         """WAPE of what a bakery bakes by, on its last run's test days; None where it keeps that."""
@@ -173,7 +178,16 @@ def open_services(settings: ServiceSettings) -> Services:
         meter=LoadMeter(),
         reports=RunReports(workers),
         workers=workers,
+        health=_health_of(settings, database),
     )
+
+
+def _health_of(settings: ServiceSettings, database: Database) -> HealthChecks:
+    """Check what it works with; a part that is set up by a URL adds its check here."""
+    health = HealthChecks()
+    health.add("database", database.check, needed=True)
+    health.add("results", lambda: disk_problem(settings), needed=True)
+    return health
 
 
 def _looks(

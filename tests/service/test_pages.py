@@ -393,6 +393,16 @@ def test_the_overview_says_what_needs_a_hand(
     assert ">stopped<" in client.get("/runs/8001").text
 
 
+def test_the_overview_says_which_part_is_broken(client: TestClient, services: Services) -> None:
+    """By the part's name; one that is well is not mentioned."""
+    services.health.add("broker", lambda: "connection refused")
+    services.health.add("storage", lambda: "")
+    sign_in(client, services)
+    page = client.get("/").text
+    assert "<li>Message broker: connection refused</li>" in page
+    assert "Storage" not in page
+
+
 def test_a_score_is_a_share_only_where_it_is_one(
     client: TestClient, services: Services, results: Path
 ) -> None:

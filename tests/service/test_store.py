@@ -17,7 +17,7 @@ from sqlalchemy.schema import CreateTable
 from starlette.testclient import TestClient
 
 from glean.errors import GleanError
-from glean.service.api import health
+from glean.service import results_disk
 from glean.service.services import Services, open_services
 from glean.service.serving_file import only_service
 from glean.service.settings import ServiceSettings
@@ -127,9 +127,19 @@ def test_a_full_disk_is_said(services: Services, client: TestClient) -> None:
     with mock.patch("shutil.disk_usage", return_value=usage):
         ready = client.get("/readyz")
     assert (ready.status_code, ready.json()["results"]) == (503, "12 MB free; wanted 100 MB")
-    with mock.patch.object(health, "write_whole", side_effect=OSError(30, "Read-only")):
+    with mock.patch.object(results_disk, "write_whole", side_effect=OSError(30, "Read-only")):
         assert client.get("/readyz").json()["results"] == "Read-only"
     assert services.database.check() == ""
+
+
+def test_a_part_that_can_be_missing_is_said_and_the_service_is_ready(
+    services: Services, client: TestClient
+) -> None:
+    """What couldn't be done is done later; parts that aren't set up have no field."""
+    assert client.get("/readyz").json() == {"ready": True, "database": "", "results": ""}
+    services.health.add("broker", lambda: "connection refused")
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["broker"]) == (200, "connection refused")
 
 
 def test_a_full_database_is_said(

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from glean.runs.folder import write_whole
 from glean.service.accounts.access import Parts
-from glean.service.settings import MEGABYTE, ServiceSettings
 
 router = APIRouter(tags=["health"])
-
-LEAST_FREE_MB = 100
-"""Less than that on the disk of the results, and a run would soon fail."""
 
 
 class Health(BaseModel):
@@ -25,7 +19,14 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the service can do its work; "" where nothing is wrong."""
+    """Whether the service can do its work, and what of its parts is broken; "" where nothing is.
+
+    A part that isn't set up has no field. All but `database` and `results` can be missing for a
+    while: the service is ready, and does later what it couldn't do.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
 
     ready: bool
     database: str = Field(description="Why it can't be written.", examples=[""])
@@ -42,25 +43,8 @@ def health() -> Health:
 
 @router.get("/readyz", responses={503: {"model": Readiness, "description": "Not ready."}})
 def readiness(services: Parts, response: Response) -> Readiness:
-    """Say whether the database and the disk can be written."""
-    found = look(services)
+    """Say what of the database, the disk and whatever else is set up is broken."""
+    found = services.health.look()
     if not found.ready:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    return found
-
-
-def look(services: Parts) -> Readiness:
-    """Look at the database and the disk."""
-    database, results = services.database.check(), _disk_problem(services.settings)
-    return Readiness(ready=not database and not results, database=database, results=results)
-
-
-def _disk_problem(settings: ServiceSettings) -> str:
-    try:
-        free_mb = shutil.disk_usage(settings.results).free // MEGABYTE
-        if free_mb < LEAST_FREE_MB:
-            return f"{free_mb} MB free; wanted {LEAST_FREE_MB} MB"
-        write_whole(settings.home / "probe", b"").unlink()
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    return ""
+    return Readiness.model_validate({"ready": found.ready, **found.problems})

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from glean.languages.catalogues import translatable
 from glean.languages.language import Language
 from glean.runs.folder import INTERRUPTED
-from glean.service.api.health import look
 from glean.service.runs.client_states import ClientState, client_standings
 from glean.service.runs.listing import RunFilter, RunOrder, list_rows
 from glean.service.runs.status import ACTIVE, ENDED, RunStatus
@@ -22,6 +22,16 @@ from glean.web.accepted_language import language_for
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 SHOWN = 5
+
+PART_NAMES = {
+    "database": translatable("Database"),
+    "results": translatable("Results"),
+    "broker": translatable("Message broker"),
+    "storage": translatable("Storage"),
+    "registry": translatable("Model registry"),
+    "workers": translatable("Workers"),
+}
+"""What people call the parts of a service whose health is checked."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +88,12 @@ def _hands(
     services: Services, running: list[RunRow], ended: list[RunRow], language: Language
 ) -> list[Hand]:
     _ = language.gettext
-    ready = look(services)
-    found = [Hand(text) for text in (ready.database, ready.results) if text]
+    problems = services.health.look().problems
+    found = [
+        Hand(": ".join((_(PART_NAMES.get(part, part)), problem)))
+        for part, problem in problems.items()
+        if problem
+    ]
     found += [
         Hand(": ".join((_("failed"), row.reason)), row.id)
         for row in ended

@@ -1,0 +1,1 @@
+"""What an operator watches: checks of health, metrics and logs for machines."""
