@@ -93,6 +93,7 @@ ONLY_IMPORTERS = {
     "flwr": {"federation", "server_app", "client_app"},
     "matplotlib": {"evaluation"},
     "PIL": {"images"},
+    "prometheus_client": {"observability"},
     "fastapi": {"service", "shop", "web"},
     "starlette": {"service", "shop", "web"},
     "uvicorn": {"service", "shop", "web"},

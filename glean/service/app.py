@@ -20,6 +20,7 @@ from glean.service.api import (
     join,
     live,
     members,
+    metrics,
     models,
     rehearsal,
     run_details,
@@ -62,6 +63,7 @@ _ROUTERS = (
     rehearsal,
     tokens,
     aliases,
+    metrics,
 )
 _PAGES = (
     login,

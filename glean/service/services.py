@@ -25,7 +25,9 @@ from glean.service.alerts.webhooks import webhook
 from glean.service.data.datasets import Datasets
 from glean.service.data.models import ModelRegistry
 from glean.service.membership.invitations import Invitations
+from glean.service.membership.member_states import counted, standings
 from glean.service.membership.members import Members
+from glean.service.metrics.service_metrics import ServiceMetrics
 from glean.service.results_disk import disk_problem
 from glean.service.runs.digests import RunDigests
 from glean.service.runs.discovery import RunDiscovery
@@ -76,8 +78,8 @@ class Services:
         How busy this machine is.
     workers : WorkerPool
         For what needs pandas, Flower or XGBoost.
-    health : HealthChecks
-        What is broken.
+    health, metrics
+        What is broken, and what an operator counts.
     """
 
     settings: ServiceSettings
@@ -105,6 +107,7 @@ class Services:
     reports: RunReports
     workers: WorkerPool
     health: HealthChecks
+    metrics: ServiceMetrics
 
     def score_of(self, bakery: KnownBakery, code: LanguageCode = "en") -> float | None:
         """WAPE of what a bakery bakes by, on its last run's test days; None where it keeps that."""
@@ -153,6 +156,8 @@ def open_services(settings: ServiceSettings) -> Services:
     datasets.clear_leftovers()
     members = None if settings.federation is None else _members_of(settings.federation)
     superlink = None if members is None else superlink_of(members, settings.results)
+    invitations, health = Invitations(database), _health_of(settings, database)
+    count_members = None if members is None else lambda: counted(standings(members, invitations))
     return Services(
         settings=settings,
         database=database,
@@ -172,13 +177,14 @@ def open_services(settings: ServiceSettings) -> Services:
         digests=RunDigests(workers),
         members=members,
         superlink=superlink,
-        invitations=Invitations(database),
+        invitations=invitations,
         join_attempts=FailedAttempts(),
         rehearsal=DetachedRehearsal(settings.home / "rehearsal"),
         meter=LoadMeter(),
         reports=RunReports(workers),
         workers=workers,
-        health=_health_of(settings, database),
+        health=health,
+        metrics=ServiceMetrics(database, settings, health, count_members),
     )
 
 
