@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,7 @@ def _row_of_request(folder: Path) -> RunRow | None:
         settings=dict(request.settings),
         asked_by=request.asked_by,
         asked_at=request.asked_at,
+        request=asdict(request),
         started_at="",
         ended_at="",
         flower_id="",

@@ -7,6 +7,7 @@ import json
 import secrets
 import shutil
 import subprocess
+from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
 
@@ -85,6 +86,7 @@ class RunQueue:
                 settings=dict(request.settings),
                 asked_by=request.asked_by,
                 asked_at=request.asked_at,
+                request=asdict(request),
             )
             session.add(row)
             if key:

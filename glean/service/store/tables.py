@@ -9,22 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import JSON, Index, MetaData
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
 
-NAMES = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-"""How indices and constraints are called, so that a migration can name them on any database."""
-
-
-class Table(DeclarativeBase):
-    """Base of all tables."""
-
-    metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 # SQLAlchemy's
+from glean.service.store.table_base import Table as Table
+from glean.service.store.worker_tables import FactRow as FactRow
+from glean.service.store.worker_tables import RunEventRow as RunEventRow
+from glean.service.store.worker_tables import WorkerRow as WorkerRow
 
 
 class RunRow(Table):
@@ -47,6 +38,28 @@ class RunRow(Table):
         Of a run on SLURM: `number`, `state` and `reason` of its job; empty where there is none.
     seen : str
         What its files looked like when they were read last; "" has them read again.
+    request : dict
+        What was asked for, as `glean.operations.running.run_request.RunRequest` has it: a worker
+        needs no more of it; empty of a run that was found.
+    priority : int
+        Of those that wait the highest begins first.
+    worker : str
+        Name of the worker that runs it or ran it last; "" while it waits, and of what the service
+        runs itself.
+    lease_until : str
+        Until when it is that worker's; "" where it is nobody's.
+    attempt : int
+        How often it was taken; whoever works on it writes only as long as that stays.
+    handed_back : int
+        How often of these it was handed back in an orderly way, which doesn't count against it.
+    cancel_wanted : bool
+        Whether its worker shall stop it.
+    given_up : bool
+        Whether it failed since it was cut off too often.
+    sent_at : str
+        When its message was confirmed by a broker; "" has it sent (again).
+    earlier : list of str
+        Flower's id of the run of each attempt that was cut off, in order; "" where it had none yet.
     """
 
     __tablename__ = "runs"
@@ -71,6 +84,16 @@ class RunRow(Table):
     score_noise: Mapped[float | None] = mapped_column(default=None)
     job: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sa.text("'{}'"))
     seen: Mapped[str] = mapped_column(default="")
+    request: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sa.text("'{}'"))
+    priority: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    worker: Mapped[str] = mapped_column(default="", server_default="")
+    lease_until: Mapped[str] = mapped_column(default="", server_default="")
+    attempt: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    handed_back: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    cancel_wanted: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    given_up: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    sent_at: Mapped[str] = mapped_column(default="", server_default="")
+    earlier: Mapped[list[Any]] = mapped_column(default=list, server_default=sa.text("'[]'"))
 
 
 class TokenRow(Table):
