@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -154,7 +155,8 @@ def _config(app: object, listening: Listening) -> uvicorn.Config:
         ssl_certfile=listening.certificate,
         ssl_keyfile=listening.private_key,
         proxy_headers=listening.behind_proxy,
-        forwarded_allow_ips="127.0.0.1",
+        # By uvicorn's own variable: a proxy needn't be on this machine, as an ingress isn't.
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
         server_header=False,
         access_log=False,
         log_level="warning",

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Hands secrets of compose on as variables, which no list of processes shows: with-secrets COMMAND...
+set -eu
+hand_on() {
+    if [ -e "/run/secrets/$1" ]; then
+        export "$2=$(cat "/run/secrets/$1")"
+    fi
+}
+hand_on database-url GLEAN_DATABASE
+hand_on broker-url GLEAN_BROKER
+hand_on storage-url GLEAN_STORAGE
+hand_on mlflow-uri MLFLOW_TRACKING_URI
+exec "$@"
