@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests import processes
+from tests.rabbitmq import RabbitMQ, rabbitmq, why_not
 from tests.tables import random_table
 
 # How long an example takes says more about what else the machine does than about the code.
@@ -72,3 +73,21 @@ def ctrl_c_heard() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def _rabbitmq_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    pytest.importorskip("pika", reason="needs pip install 'glean[broker]'")
+    with rabbitmq(tmp_path_factory.mktemp("rabbitmq") / "node") as server:
+        yield server
+
+
+@pytest.fixture
+def broker(_rabbitmq_node: RabbitMQ) -> RabbitMQ:
+    """A real RabbitMQ that runs and knows nothing of Glean yet; one for the tests of a session."""
+    _rabbitmq_node.start()
+    _rabbitmq_node.forget()
+    return _rabbitmq_node

@@ -1,0 +1,232 @@
+"""A real RabbitMQ on this machine: a node and its epmd, on loopback and free ports.
+
+Both run in a scratch folder, under a name and a cookie of their own: a node of the machine's is
+neither used nor disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from glean.broker import topology
+from tests import processes
+
+if TYPE_CHECKING:
+    from pika import BasicProperties
+    from pika.adapters.blocking_connection import BlockingChannel
+
+SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""Debian's own; the one in /usr/sbin goes to the machine's folders."""
+
+START_LIMIT_S = 90.0
+_ENDING_S = 20.0
+_FILES = {"enabled_plugins": "[].\n", "environment.conf": "", "rabbitmq.conf": ""}
+_ERLANG = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
+
+
+def why_not() -> str | None:
+    """Give the reason why no RabbitMQ can be started here, None where one can."""
+    missing = [str(SCRIPT)] if not SCRIPT.is_file() else []
+    missing += [name for name in ("epmd", "erl") if shutil.which(name) is None]
+    if not missing:
+        return None
+    return f"{', '.join(missing)} missing (Debian: apt-get install rabbitmq-server)"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message as a consumer sees it."""
+
+    routing_key: str
+    properties: BasicProperties
+    body: bytes
+
+
+@dataclass
+class RabbitMQ:
+    """A RabbitMQ that can be killed and brought back.
+
+    Parameters
+    ----------
+    folder : Path
+        Its messages, logs, home and cookie.
+    port, node_port, epmd_port : int
+        Where it listens for AMQP and for other nodes, and its epmd.
+    """
+
+    folder: Path
+    port: int = field(default_factory=processes.free_port)
+    node_port: int = field(default_factory=processes.free_port)
+    epmd_port: int = field(default_factory=processes.free_port)
+
+    def __post_init__(self) -> None:
+        for name in ("home", "mnesia", "log"):
+            (self.folder / name).mkdir(parents=True)
+        for name, text in _FILES.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        """Where programs reach it."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        """Start it, on what it kept, unless it runs; wait until it takes connections."""
+        if "node" in self._started:
+            return
+        if "epmd" not in self._started:
+            # Before the node, which would start one that outlives it.
+            self._run("epmd", "epmd", "-port", str(self.epmd_port), "-address", "127.0.0.1")
+            processes.wait_until(lambda: _takes(self.epmd_port), "epmd", limit_s=START_LIMIT_S)
+        node = self._run("node", str(SCRIPT))
+        processes.wait_until(
+            lambda: _takes(self.port) or node.poll() is not None, "RabbitMQ", limit_s=START_LIMIT_S
+        )
+        assert node.poll() is None, self.log()
+
+    def kill(self) -> None:
+        """End the node as `kill -9` does."""
+        self._end("node", by_force=True)
+
+    def forget(self) -> None:
+        """Take away what Glean made in it."""
+        with self.channel() as channel:
+            for queue in (topology.RUNS, topology.DEAD_RUNS):
+                channel.queue_delete(queue)
+            for exchange in (topology.RUNS, topology.EVENTS, topology.DEAD):
+                channel.exchange_delete(exchange)
+
+    def subscribe(self, topic: str = "glean.run.#") -> str:
+        """Have a queue that outlives a kill keep the events of a topic; its name."""
+        queue = f"events-{uuid.uuid4().hex}"
+        with self.channel() as channel:
+            topology.declare(channel)
+            channel.queue_declare(queue, durable=True)
+            channel.queue_bind(queue, topology.EVENTS, topic)
+        return queue
+
+    def drain(self, queue: str) -> list[Received]:
+        """Take all messages that wait in a queue."""
+        found: list[Received] = []
+        with self.channel() as channel:
+            while True:
+                method, properties, body = channel.basic_get(queue, auto_ack=True)
+                if method is None or properties is None or body is None:
+                    return found
+                found.append(Received(str(method.routing_key), properties, body))
+
+    def put(self, queue: str, body: bytes) -> None:
+        """Put a message into a queue, as anybody could."""
+        with self.channel() as channel:
+            channel.basic_publish("", queue, body)
+
+    def waiting(self, queue: str) -> int:
+        """Count the messages that wait in a queue."""
+        with self.channel() as channel:
+            return channel.queue_declare(queue, passive=True).method.message_count
+
+    @contextmanager
+    def channel(self) -> Iterator[BlockingChannel]:
+        """Give a channel of a connection of its own."""
+        import pika
+
+        connection = pika.BlockingConnection(pika.URLParameters(self.url))
+        try:
+            yield connection.channel()
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def close(self) -> None:
+        """End node and epmd, each by its process id."""
+        self._end("node", by_force=True)  # nobody needs what it keeps any more
+        self._end("epmd", by_force=False)
+
+    def log(self) -> str:
+        """Give the end of what the node said."""
+        return (self.folder / "node.log").read_text(encoding="utf-8", errors="replace")[-3000:]
+
+    def _run(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("ab") as output:
+            process = subprocess.Popen(
+                words,
+                cwd=self.folder,
+                env={**os.environ, **self._environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        self._started[name] = process
+        return process
+
+    def _end(self, name: str, *, by_force: bool) -> None:
+        process = self._started.pop(name, None)
+        if process is None:
+            return
+        # Erlang's little programs beside the node end with it; to be sure that they have.
+        beside = psutil.Process(process.pid).children(recursive=True) if _lives(process) else []
+        if by_force:
+            process.kill()
+        else:
+            process.terminate()
+        process.wait(_ENDING_S)
+        _, left = psutil.wait_procs(beside, timeout=_ENDING_S)
+        processes.end(left)
+
+    def _environment(self) -> dict[str, str]:
+        folder = self.folder
+        return {
+            "HOME": str(folder / "home"),
+            "ERL_EPMD_PORT": str(self.epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "glean@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self.node_port),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "environment.conf"),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_PLUGINS_EXPAND_DIR": str(folder / "plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+            # The script becomes the node then, so that its process is the node's.
+            "detached": "1",
+        }
+
+
+@contextmanager
+def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
+    """Start a RabbitMQ in an empty folder; end it and its epmd afterwards."""
+    server = RabbitMQ(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+def _lives(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is None
+
+
+def _takes(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
