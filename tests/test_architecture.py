@@ -101,6 +101,7 @@ ONLY_IMPORTERS = {
     "uvicorn": {"service", "shop", "web"},
     "sqlalchemy": {"service"},
     "alembic": {"service"},
+    "pg8000": {"service"},
     "argon2": {"service"},
     "babel": {"languages"},
     "jinja2": {"web"},

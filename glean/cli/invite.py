@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
 from glean.errors import SettingsError
 from glean.regular_files import absolute_path
@@ -44,9 +45,7 @@ def invite(
             "taken in at once.",
         ),
     ] = None,
-    database: Annotated[
-        str, typer.Option(help="SQLAlchemy's URL, where `glean serve` was given one.")
-    ] = "",
+    database: DatabaseOption = "",
 ) -> None:
     """Invite bakeries: of each a link, a command to type there, and a QR code.
 

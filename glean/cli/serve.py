@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
 from glean.cli.served_federation import (
     CertificatesOption,
@@ -58,9 +59,7 @@ def serve(
     missing_days: Annotated[
         int, typer.Option(min=1, help="Days after which a bakery is said to stay away.")
     ] = 3,
-    database: Annotated[
-        str, typer.Option(help="SQLAlchemy's URL; by default a file beside the results.")
-    ] = "",
+    database: DatabaseOption = "",
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the list of runs anew from the folder, and end.")
     ] = False,

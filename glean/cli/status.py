@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
 from glean.regular_files import absolute_path
 
@@ -32,9 +33,7 @@ def status(
         Path, typer.Option(help="Folder of the run folders, as `glean serve` has it.")
     ] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="The same for programs.")] = False,
-    database: Annotated[
-        str, typer.Option(help="SQLAlchemy's URL, where `glean serve` was given one.")
-    ] = "",
+    database: DatabaseOption = "",
 ) -> None:
     """Say whether the service runs, which members were heard of when, and what runs there are."""
     from glean.service.service_status import service_status

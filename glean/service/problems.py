@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from glean.errors import GleanError, SalesError, SettingsError
-from glean.service.store.database import reason_of
+from glean.service.store.database import reason_of, refuses_value
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -156,6 +156,8 @@ async def _of_glean(_request: Request, error: Exception) -> JSONResponse:
 
 async def _of_store(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SQLAlchemyError)
+    if refuses_value(error):
+        return answer(HTTPStatus.UNPROCESSABLE_ENTITY, reason_of(error))
     return answer(
         HTTPStatus.SERVICE_UNAVAILABLE,
         f"the service's database can't be used just now ({reason_of(error)}); runs go on without "

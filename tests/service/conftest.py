@@ -17,6 +17,8 @@ from glean.service.services import Services, open_services
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from tests.inprocess_runs import config_of, run
+from tests.postgres import Cluster
+from tests.service.databases import ServiceDatabases, on_postgresql, url_for, wanted_kind
 from tests.service.federations import make_federation
 
 
@@ -35,6 +37,29 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database.upgrade()
     database.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres: Cluster) -> ServiceDatabases:
+    """Databases of PostgreSQL for services."""
+    return ServiceDatabases(postgres)
+
+
+@pytest.fixture(autouse=True)
+def _wanted_database(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Services that aren't told of a database use the one that the tests are to run on."""
+    if wanted_kind() == "sqlite":
+        yield
+        return
+
+    def database_url(settings: ServiceSettings) -> str:
+        return settings.database or url_for(settings.home)
+
+    monkeypatch.setattr(ServiceSettings, "database_url", property(database_url))
+    with on_postgresql(request.getfixturevalue("postgres_databases")):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import httpx2
 
 from tests import processes
 from tests.processes import REPOSITORY
+from tests.service.databases import url_for
 
 WAIT_LIMIT_S = 90.0
 
@@ -63,7 +64,9 @@ def serving(
     folder: Path, *words: str, token: str = "", env: Mapping[str, str] | None = None
 ) -> Iterator[Served]:
     """`glean serve` on a free port, ended at the end of the body."""
-    env = {**processes.environment(folder / "flower", PYTHONPATH=str(REPOSITORY)), **(env or {})}
+    database = url_for(folder / "results" / ".service")
+    own = {"PYTHONPATH": str(REPOSITORY), **({"GLEAN_DATABASE": database} if database else {})}
+    env = {**processes.environment(folder / "flower", **own), **(env or {})}
     process = subprocess.Popen(
         [sys.executable, "-m", "glean", "serve", "--init", "--port", "0", *words],
         cwd=folder,

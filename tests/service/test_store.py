@@ -10,10 +10,6 @@ from unittest import mock
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
 from starlette.testclient import TestClient
 
 from glean.errors import GleanError
@@ -22,7 +18,7 @@ from glean.service.services import Services, open_services
 from glean.service.serving_file import only_service
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
-from glean.service.store.tables import Table
+from tests.service.databases import sqlite_only
 
 
 def file_of(services: Services) -> Path:
@@ -38,36 +34,6 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-def test_migrations_end_at_the_tables_that_the_code_has(tmp_path: Path) -> None:
-    """Whoever changes a table writes a migration."""
-    found = Database(f"sqlite:///{tmp_path / 'a.db'}")
-    found.upgrade()
-    found.upgrade()
-    with found.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Table.metadata) == []
-    found.close()
-
-
-def test_the_tables_are_postgresql_s_too() -> None:
-    """Nothing in them is special to SQLite."""
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    for table in Table.metadata.sorted_tables:
-        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect))
-
-
-def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    """With a word on what to do."""
-    path = tmp_path / "a.db"
-    found = Database(f"sqlite:///{path}")
-    found.upgrade()
-    with found.transaction() as session:
-        session.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(GleanError, match="later version"):
-        found.upgrade()
-    found.close()
-
-
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     """And left as it is."""
     path = tmp_path / "a.db"
@@ -78,6 +44,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     found.close()
 
 
+@sqlite_only
 def test_while_the_database_is_locked_nothing_is_lost(
     services: Services, client: TestClient, admin: dict[str, str]
 ) -> None:
@@ -102,6 +69,7 @@ def short_wait(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA busy_timeout = 50")
 
 
+@sqlite_only
 def test_a_database_that_can_not_be_written_is_said(
     services: Services, client: TestClient, admin: dict[str, str]
 ) -> None:
@@ -142,6 +110,7 @@ def test_a_part_that_can_be_missing_is_said_and_the_service_is_ready(
     assert (ready.status_code, ready.json()["broker"]) == (200, "connection refused")
 
 
+@sqlite_only
 def test_a_full_database_is_said(
     services: Services, client: TestClient, admin: dict[str, str]
 ) -> None:

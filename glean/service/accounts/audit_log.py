@@ -70,6 +70,7 @@ class AuditLog:
         """
         query = sa.select(AuditRow).order_by(AuditRow.number.desc()).limit(limit)
         if before is not None:
-            query = query.where(AuditRow.number < before)
+            # As a long number: some ask for what comes before any.
+            query = query.where(AuditRow.number < sa.literal(before, sa.BigInteger))
         with self._database.transaction() as session:
             return list(session.scalars(query))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from glean.errors import GleanError
+from glean.errors import GleanError, SettingsError
+from glean.service.store import postgresql
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_S = 5.0
 """How long a transaction waits for another one's end."""
@@ -20,20 +24,28 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """The service's database, at SQLAlchemy's URL.
+    """The service's database, at a URL.
 
     Parameters
     ----------
     url : str
-        Like "sqlite:////srv/glean/service.db" or "postgresql+psycopg://...".
+        Like "sqlite:////srv/glean/service.db" or "postgresql://glean@db.example/glean".
+
+    Raises
+    ------
+    GleanError
+        There is no such database, or its driver is missing.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = sa.create_engine(url, **_arguments(url))
-        if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _set_up_sqlite)
+        self.engine = _open(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether several machines may use it at a time."""
+        return self.engine.dialect.name == "postgresql"
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -41,8 +53,8 @@ class Database:
         with self._sessions() as session, session.begin():
             yield session
 
-    def upgrade(self) -> None:
-        """Bring the tables up to date with this version of Glean.
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the tables up to date with this version of Glean, or to an earlier revision.
 
         Raises
         ------
@@ -51,29 +63,50 @@ class Database:
         """
         # Here, since only the beginning of a service needs it.
         from alembic import command
-        from alembic.config import Config
-        from alembic.util import CommandError
 
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        self._migrate(lambda config: command.upgrade(config, revision))
+
+    def downgrade(self, revision: str) -> None:
+        """Take the tables back to a revision, so that an earlier version of Glean can use them.
+
+        What only later ones keep is lost.
+
+        Parameters
+        ----------
+        revision : str
+            Like "0005"; "base" leaves no table.
+
+        Raises
+        ------
+        GleanError
+            They can't be, or are of a later version than this one.
+        """
+        from alembic import command
+
+        self._migrate(lambda config: command.downgrade(config, revision))
+
+    def revision(self) -> str:
+        """Say which revision the tables have; "" where there are none yet.
+
+        Raises
+        ------
+        GleanError
+            The database can't be used.
+        """
+        from alembic.migration import MigrationContext
+
         try:
-            with self.engine.begin() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-        except CommandError as error:
-            raise GleanError(
-                f"{self._name}: can't be brought up to date ({error}); is it of a later version of "
-                "Glean? Use that one, or move the file away and start with an empty one"
-            ) from error
+            with self.engine.connect() as connection:
+                return MigrationContext.configure(connection).get_current_revision() or ""
         except SQLAlchemyError as error:
-            raise GleanError(f"{self._name}: can't be used ({reason_of(error)})") from error
+            raise GleanError(f"{self.name}: can't be used ({reason_of(error)})") from error
 
     def check(self) -> str:
         """Say why nothing can be written just now; "" where it can."""
         try:
             with self.engine.connect() as connection:
-                if self.engine.dialect.name == "sqlite":
-                    connection.exec_driver_sql("PRAGMA busy_timeout = 500")
+                for setting in _PROBE_WAITS[self.engine.dialect.name]:
+                    connection.exec_driver_sql(setting)
                 connection.execute(_PROBE)
                 connection.rollback()
                 return ""
@@ -85,23 +118,75 @@ class Database:
         self.engine.dispose()
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """Where it is, without its password."""
         return self.engine.url.render_as_string(hide_password=True)
+
+    def _migrate(self, run: Callable[[Config], None]) -> None:
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        try:
+            with self.engine.begin() as connection:
+                if self.is_postgresql:
+                    # Two that start at the same moment make the tables one after the other.
+                    connection.execute(_ONE_AT_A_TIME)
+                config.attributes["connection"] = connection
+                run(config)
+        except CommandError as error:
+            raise GleanError(
+                f"{self.name}: can't be brought up to date ({error}); is it of a later version of "
+                "Glean? Use that one, or move the database away and start with an empty one"
+            ) from error
+        except SQLAlchemyError as error:
+            raise GleanError(f"{self.name}: can't be used ({reason_of(error)})") from error
 
 
 def reason_of(error: SQLAlchemyError) -> str:
     """Say in a few words what the database wouldn't do, without the statement and its values."""
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+    if isinstance(error, sa.exc.TimeoutError):
+        return "all connections to it are in use"
+    found = getattr(error, "orig", None) or error
+    return (postgresql.words_of(found) or str(found) or type(found).__name__).splitlines()[0]
+
+
+def refuses_value(error: SQLAlchemyError) -> bool:
+    """Whether it isn't the database that is amiss but what it was to keep or to compare."""
+    return postgresql.refuses_value(getattr(error, "orig", None) or error)
 
 
 _PROBE = sa.text("DELETE FROM sessions WHERE id = ''")
 """Changes nothing, yet wants to write."""
 
 
-def _arguments(url: str) -> dict[str, Any]:
-    if not url.startswith("sqlite"):
-        return {"pool_pre_ping": True}
-    return {"connect_args": {"timeout": BUSY_S}}
+_PROBE_WAITS = {
+    "sqlite": ("PRAGMA busy_timeout = 500",),
+    "postgresql": ("SET LOCAL lock_timeout = 500", "SET LOCAL statement_timeout = 2000"),
+}
+"""So that whoever asks doesn't wait long; PostgreSQL forgets it with the transaction."""
+
+_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(702937418)")
+"""Any number will do that nobody else takes."""
+
+
+def _open(text: str) -> sa.Engine:
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        # Not repeated: there may be a password in it.
+        raise SettingsError(f"--database: found no URL; wanted {_WANTED}") from None
+    if url.get_backend_name() in ("postgresql", "postgres"):
+        return postgresql.open_engine(url)
+    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise SettingsError(f"--database: found {url.drivername}://; wanted {_WANTED}")
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_S}, hide_parameters=True)
+    sa.event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+_WANTED = "sqlite:////FOLDER/FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
