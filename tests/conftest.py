@@ -9,8 +9,8 @@ import pytest
 from hypothesis import settings
 
 from tests import processes
-from tests.rabbitmq import RabbitMQ, rabbitmq, why_not
 from tests.postgres import own_postgres, postgres, postgres_database  # noqa: F401 # fixtures
+from tests.rabbitmq import RabbitMQ, rabbitmq, why_not
 from tests.tables import random_table
 
 # How long an example takes says more about what else the machine does than about the code.

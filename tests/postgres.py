@@ -71,7 +71,7 @@ class Cluster:
         # With an order of texts that isn't that of their bytes, as most installed ones have.
         subprocess.run(
             [
-                *_words("initdb", f"--pgdata={self._data}", f"--username={USER}", "--no-sync"),
+                *_command("initdb", f"--pgdata={self._data}", f"--username={USER}", "--no-sync"),
                 *("--auth=scram-sha-256", f"--pwfile={folder / 'password'}", "--encoding=UTF8"),
                 *("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"),
             ],
@@ -105,7 +105,7 @@ class Cluster:
         words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                _words("postgres", "-D", str(self._data), *words),
+                _command("postgres", "-D", str(self._data), *words),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -213,7 +213,7 @@ def _as_other_user() -> bool:
     return os.getuid() == 0
 
 
-def _words(program: str, *words: str) -> Sequence[str]:
+def _command(program: str, *words: str) -> Sequence[str]:
     folder = programs()
     assert folder is not None
     typed = [str(folder / program), *words]

@@ -10,6 +10,7 @@ import typer
 from glean import __version__
 from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
+from glean.cli.database import app as database_app
 from glean.cli.errors import friendly_errors
 from glean.cli.invite import invite
 from glean.cli.join import join, leave, members
@@ -69,6 +70,7 @@ app.command(rich_help_panel=FEDERATION)(run)
 app.command(rich_help_panel=FEDERATION)(serve)
 app.command(rich_help_panel=FEDERATION)(invite)
 app.command(rich_help_panel=FEDERATION)(status)
+app.add_typer(database_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=FEDERATION)(rehearse)
 app.command(rich_help_panel=FEDERATION)(certificates)
 app.command(rich_help_panel=LOOKING)(model_card)

@@ -28,14 +28,14 @@ from tests.service.conftest import token
 BODY = {"name": "Ben"}
 
 
-def opened(results: Path, url: str) -> Services:
+def services_at(results: Path, url: str) -> Services:
     return open_services(ServiceSettings(results=results, database=url))
 
 
 @pytest.fixture
 def stored(results: Path, postgres_database: str) -> Iterator[Services]:
     """The parts of a service whose database is at PostgreSQL."""
-    found = opened(results, postgres_database)
+    found = services_at(results, postgres_database)
     found.discovery.refresh()
     yield found
     found.workers.close()
@@ -109,7 +109,7 @@ def test_a_killed_server_is_said_and_nothing_of_it_is_lost(
     own_postgres: Cluster, results: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What was answered is there after two kills amid requests; no secret is told."""
-    services = opened(results, own_postgres.url())
+    services = services_at(results, own_postgres.url())
     services.discovery.refresh()
     caller = TestClient(
         create_app(services), raise_server_exceptions=False, headers=token(services, Scope.ADMIN)

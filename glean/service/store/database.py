@@ -123,11 +123,9 @@ class Database:
         return self.engine.url.render_as_string(hide_password=True)
 
     def _migrate(self, run: Callable[[Config], None]) -> None:
-        from alembic.config import Config
         from alembic.util import CommandError
 
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
+        config = _migrations()
         try:
             with self.engine.begin() as connection:
                 if self.is_postgresql:
@@ -142,6 +140,21 @@ class Database:
             ) from error
         except SQLAlchemyError as error:
             raise GleanError(f"{self.name}: can't be used ({reason_of(error)})") from error
+
+
+def latest_revision() -> str:
+    """Say which revision this version's tables have."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_migrations()).get_current_head() or ""
+
+
+def _migrations() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
 
 
 def reason_of(error: SQLAlchemyError) -> str:
