@@ -47,6 +47,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"outgoing"}),
     frozenset({"observability"}),
     frozenset({"broker"}),
+    frozenset({"storage"}),
     frozenset({"sales"}),
     frozenset({"features"}),
     frozenset({"learning"}),
@@ -106,6 +107,8 @@ ONLY_IMPORTERS = {
     "babel": {"languages"},
     "jinja2": {"web"},
     "segno": {"web"},
+    "fsspec": {"storage"},
+    "webdav4": {"storage"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -26,6 +26,7 @@ from glean.cli.serve import serve
 from glean.cli.shop import shop
 from glean.cli.simulate import simulate
 from glean.cli.status import status
+from glean.cli.storage import app as storage_app
 from glean.cli.workers import Workers, share_work_out
 from glean.regular_files import absolute_path
 
@@ -58,6 +59,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(data_app, rich_help_panel=DAILY)
+app.add_typer(storage_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=DAILY)(shop)
 app.command(rich_help_panel=DAILY)(plan)
 app.command(rich_help_panel=DAILY)(forecast)

@@ -32,7 +32,7 @@ def run(
         typer.Option("--set", metavar="KEY=VALUE", help="Run config; may be repeated."),
     ] = None,
     resume: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Folder of a run that was interrupted: continue it, as it was set."),
     ] = None,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ from glean.cli.errors import friendly_errors
 from glean.cli.memory import Memory, limit_memory
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
+from glean.cli.uploads import StorageOption, UploadOption, open_checked, uploading
 from glean.cli.workers import Workers, share_work_out
 from glean.errors import FederationError
 
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
+
+ResumeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of a run that was interrupted, or its URL: continue it, as it was set."
+    ),
+]
+
+SalesOption = Annotated[
+    str | None,
+    typer.Option(help="Sales table, or its URL; without it, or images, data are synthetic."),
+]
 
 
 @friendly_errors()
@@ -31,10 +45,7 @@ def simulate(
         int | None,
         typer.Option(min=1, help="How many; of a table the first by name (default: all)."),
     ] = None,
-    sales: Annotated[
-        Path | None,
-        typer.Option(help="Sales table; without it, or images, data are synthetic."),
-    ] = None,
+    sales: SalesOption = None,
     profile: Annotated[
         Path | None, typer.Option(help="Resources for Ray: a TOML file of Flower's flat keys.")
     ] = None,
@@ -51,10 +62,9 @@ def simulate(
     ] = False,
     workers: Workers = 0,
     memory: Memory = "",
-    resume: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a run that was interrupted: continue it, as it was set."),
-    ] = None,
+    resume: ResumeOption = None,
+    storage: StorageOption = "",
+    upload: UploadOption = "run",
 ) -> None:
     """Run a federation on this machine and show what it brings.
 
@@ -67,12 +77,13 @@ def simulate(
     from glean.operations.running.simulation import prepare_simulation
     from glean.runs.index import COMPLETED
 
+    store = open_checked(storage)
     given = typed_settings(set_ or [], sales=sales, resume=resume)
     prepared = prepare_simulation(
         given, engine=engine, bakeries=bakeries, results=out, profile=profile
     )
-    with ended_by_signals():
-        folder = _run(prepared)
+    with ended_by_signals(), uploading(store, upload, prepared.simulation.results) as began:
+        folder = _run(prepared, began)
     run = read_progress(folder)
     if run.status != COMPLETED:
         typer.echo(f"the run failed: {run.reason}\nits folder: {folder}", err=True)
@@ -90,13 +101,18 @@ def _show(folder: Path, *, growth: bool) -> None:
         show_results(folder)
 
 
-def _run(prepared: PreparedSimulation) -> Path:
+def _run(prepared: PreparedSimulation, began: Callable[[int], None]) -> Path:
     from glean.cli.progress import following
     from glean.operations.running.simulation import run_simulation
 
     with following(prepared.simulation.results, prepared.rounds, prepared.language) as started:
+
+        def known(run_id: int) -> None:
+            started(run_id)
+            began(run_id)
+
         try:
-            return run_simulation(prepared, started)
+            return run_simulation(prepared, known)
         except FederationError as error:
             typer.echo(f"the run failed: {error}", err=True)
             raise typer.Exit(RUN_FAILED) from None

@@ -12,7 +12,7 @@ from glean.settings import ConfigValue, parse_text
 
 
 def typed_settings(
-    words: Iterable[str], *, sales: Path | None = None, resume: Path | None = None
+    words: Iterable[str], *, sales: str | Path | None = None, resume: str | Path | None = None
 ) -> dict[str, ConfigValue]:
     """Read what was typed into run config of the declared types.
 
@@ -20,7 +20,7 @@ def typed_settings(
     ----------
     words : iterable of str
         Each like "KEY=VALUE".
-    sales, resume : Path, optional
+    sales, resume : str or Path, optional
         Beat the keys of the same name.
 
     Returns

@@ -17,6 +17,9 @@ from glean.workloads import vocabulary_of
 
 LATEST = "latest"
 
+RECORD = "run.json"
+"""What makes a folder a run's."""
+
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
 GONE = (
@@ -73,7 +76,7 @@ class StoredRun:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is a run's: it has a `run.json`, be it damaged."""
-    return (folder / "run.json").is_file()
+    return (folder / RECORD).is_file()
 
 
 def read_run(folder: Path) -> StoredRun:

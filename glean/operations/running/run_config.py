@@ -8,6 +8,7 @@ from pathlib import Path
 from glean.errors import FederationError
 from glean.federation.launch.flower_app import app_config
 from glean.federation.server.interrupted_run import resumed_config
+from glean.operations.running.stored_inputs import refuse_addresses
 from glean.regular_files import absolute_path
 from glean.settings import ConfigValue
 
@@ -38,8 +39,10 @@ def deployment_overrides(given: Mapping[str, ConfigValue]) -> dict[str, ConfigVa
     Raises
     ------
     FederationError, SettingsError
-        The run to resume isn't on this machine, or can't be resumed with these settings.
+        A path is a URL, or the run to resume isn't on this machine, or can't be resumed with
+        these settings.
     """
+    refuse_addresses(given)
     if not given.get("resume"):
         return {**given, **absolute_paths(given)}
     run = absolute_path(Path(str(given["resume"])))

@@ -21,6 +21,7 @@ from glean.installed_packages import check_installed
 from glean.languages.language import ENGLISH, Language
 from glean.learning.xgboost_library import check_xgboost
 from glean.operations.running.run_config import simulation_overrides
+from glean.operations.running.stored_inputs import fetch_inputs
 from glean.process_pool import warm_up, workers_of
 from glean.regular_files import absolute_path, read_regular
 from glean.settings import ConfigValue, RoundSettings, RunSettings
@@ -66,7 +67,7 @@ def prepare_simulation(
     results: Path | None = None,
     profile: Path | None = None,
 ) -> PreparedSimulation:
-    """Check everything that can be checked before a simulation starts; nothing is written.
+    """Check everything that can be checked before a simulation starts; what URLs name is fetched.
 
     Parameters
     ----------
@@ -87,7 +88,8 @@ def prepare_simulation(
         It can't be run so.
     """
     _check_installed(engine)
-    overrides = simulation_overrides(given)
+    folder = results or Path(str(given.get("output-dir") or "results"))
+    overrides = simulation_overrides(fetch_inputs(given, folder))
     settings = RunSettings.from_config(app_config() | overrides)
     _check_inputs(settings)
     count = _count_bakeries(settings, bakeries)

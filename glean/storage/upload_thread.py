@@ -1,0 +1,156 @@
+"""A thread that sends a run while it goes on, and at its end; a store that hangs never holds it up.
+
+The run itself does nothing for it: what has come into its folder is noticed from outside.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from glean.errors import GleanError
+from glean.runs.index import RUNNING, read_run
+from glean.storage.folder_uploads import Sent
+from glean.storage.run_uploads import RunUploads
+from glean.storage.sent_marker import unsent_runs
+from glean.storage.store import Storage
+from glean.storage.store_errors import StorageError
+
+LOG = logging.getLogger("glean")
+
+When = Literal["run", "checkpoint"]
+"""After each run, or after each checkpoint of one too."""
+
+LOOK_EVERY_S = 0.5
+LATER_S = 10.0
+"""Before a checkpoint that couldn't be sent is tried again."""
+
+STUCK_S = 60.0
+"""How long the end of a run waits for a store that takes nothing."""
+
+
+class UploadThread:
+    """Sends one run.
+
+    Parameters
+    ----------
+    storage : Storage
+        Where to.
+    when : str
+        "run": after its end; "checkpoint": after each checkpoint too.
+    find : callable
+        Gives the run's folder, None while it has none.
+    results : Path, optional
+        Folder in which earlier runs may lie that couldn't be sent there; they follow.
+    stuck_s : float
+        How long its end waits for a store that takes nothing.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        when: When,
+        find: Callable[[], Path | None],
+        *,
+        results: Path | None = None,
+        stuck_s: float = STUCK_S,
+    ) -> None:
+        self._storage = storage
+        self._when = when
+        self._find = find
+        self._results = results
+        self._stuck_s = stuck_s
+        self._ended = threading.Event()
+        self._moved = time.monotonic()
+        self._uploads: RunUploads | None = None
+        self._problem = ""
+        self._sent = Sent()
+        self._thread = threading.Thread(target=self._work, name="uploads", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for the run."""
+        self._thread.start()
+
+    def finish(self) -> str:
+        """Send what is left, now that the run has ended; why that couldn't be done, or ""."""
+        self._moved = time.monotonic()
+        self._ended.set()
+        while self._thread.is_alive():
+            if time.monotonic() - self._moved > self._stuck_s:
+                return f"{self._storage.url} took nothing for {self._stuck_s:.0f} s"
+            self._thread.join(0.1)
+        return self._problem
+
+    @property
+    def sent(self) -> Sent:
+        """What has been sent so far."""
+        return self._sent
+
+    def _work(self) -> None:
+        seen: tuple[int, int] | None = None
+        again = 0.0
+        while not self._ended.wait(LOOK_EVERY_S):
+            uploads = self._known()
+            if uploads is None or self._when != "checkpoint" or time.monotonic() < again:
+                continue
+            now = self._checkpoint()
+            if now is not None and now != seen:
+                if self._send(uploads):
+                    seen = now
+                else:
+                    again = time.monotonic() + LATER_S
+        last = self._known()
+        if last is not None and self._send(last) and self._results is not None:
+            self._send_earlier(self._results)
+
+    def _send_earlier(self, results: Path) -> None:
+        for folder, url in unsent_runs(results):
+            if url == self._storage.url and read_run(folder).status != RUNNING:
+                uploads = RunUploads(self._storage, folder, step=self._step)
+                if not self._send(uploads):
+                    return
+
+    def _known(self) -> RunUploads | None:
+        """Give what sends the run; at its first sight the folder is marked as one to send."""
+        if self._uploads is None:
+            folder = self._find()
+            if folder is not None:
+                self._uploads = RunUploads(self._storage, folder, step=self._step)
+                try:
+                    self._uploads.want()
+                except OSError as error:
+                    LOG.warning("%s can't be marked as one to send: %s", folder, error)
+        return self._uploads
+
+    def _checkpoint(self) -> tuple[int, int] | None:
+        folder = self._find()
+        try:
+            found = None if folder is None else (folder / "rounds.csv").stat()
+        except OSError:
+            return None
+        return None if found is None else (found.st_mtime_ns, found.st_size)
+
+    def _step(self) -> None:
+        self._moved = time.monotonic()
+
+    def _send(self, uploads: RunUploads) -> bool:
+        try:
+            self._sent += uploads.send()
+        except StorageError as error:
+            problem = str(error)
+        except (GleanError, OSError) as error:
+            problem = f"the run's folder can't be read: {error}"
+        except Exception as error:
+            LOG.exception("sending a run failed")
+            problem = f"sending failed: {type(error).__name__}"
+        else:
+            self._problem = ""
+            return True
+        if problem != self._problem and not self._ended.is_set():
+            LOG.warning("not sent yet: %s", problem)
+        self._problem = problem
+        return False

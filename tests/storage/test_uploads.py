@@ -1,0 +1,195 @@
+"""Runs sent to a store and fetched from it, also where one is cut off in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from glean.errors import GleanError
+from glean.storage.address import RUNS
+from glean.storage.fetching import fetch_run, list_stored_runs
+from glean.storage.manifest import (
+    MANIFEST,
+    SUCCESSOR,
+    Manifest,
+    StoredFile,
+    read_manifest,
+    write_manifest,
+)
+from glean.storage.run_uploads import RunUploads
+from glean.storage.sent_marker import is_sent, unsent_runs
+from glean.storage.store import Storage
+from glean.storage.store_errors import StorageError
+from tests.storage.run_folders import NAME, KilledError, begun, breaking, content_of, local_store
+
+pytest.importorskip("fsspec", reason="needs glean[storage]")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Storage:
+    return local_store(tmp_path / "store")
+
+
+def test_a_run_comes_back_as_it_was_sent(store: Storage, tmp_path: Path) -> None:
+    """Byte for byte and under its own names in the store; hidden files aren't sent, nor links."""
+    folder = begun(tmp_path / "results", rounds=3, status="completed")
+    (folder / "Bäckerei 1 #%20?.csv").write_text("with a name")
+    (folder / "empty.log").touch()
+    (folder / "outside").symlink_to("/etc/passwd")
+    sent = RunUploads(store, folder).send()
+    assert sent.files == 8
+    fetched = fetch_run(store, NAME, tmp_path / "elsewhere")
+    wanted = content_of(folder)
+    del wanted["outside"]
+    assert content_of(fetched) == wanted
+    assert (tmp_path / "store" / RUNS / NAME / "models" / "round_003.ubj").is_file()
+    (stored,) = list_stored_runs(store)
+    assert (stored.name, stored.status, stored.files) == (NAME, "completed", 8)
+
+
+def test_only_what_is_new_is_sent(store: Storage, tmp_path: Path) -> None:
+    """Of a further round its model and the files that grew; of nothing new nothing."""
+    folder = begun(tmp_path / "results", rounds=2)
+    uploads = RunUploads(store, folder)
+    assert uploads.send().files == 5
+    assert uploads.send().files == 0
+    begun(tmp_path / "results", rounds=3)
+    assert uploads.send().files == 4
+    assert RunUploads(store, folder).send().files == 0  # another process knows as much
+
+
+def test_in_the_end_each_file_has_its_own_name(store: Storage, tmp_path: Path) -> None:
+    """While a run goes on what grows lies beside what a reader may be reading; then no more."""
+    uploads = None
+    for rounds in (1, 2, 3, 4):
+        folder = begun(tmp_path / "results", rounds=rounds)
+        uploads = uploads or RunUploads(store, folder)
+        uploads.send()
+    begun(tmp_path / "results", rounds=4, status="completed")
+    assert uploads is not None
+    uploads.send()
+    there = {name.partition("~")[0] for name in store.names(f"{RUNS}/{NAME}")}
+    assert there == set(store.names(f"{RUNS}/{NAME}"))
+    manifest = read_manifest(store, f"{RUNS}/{NAME}")
+    assert manifest is not None
+    assert all(file.object == file.path for file in manifest.files)
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_killed_at_any_write_a_reader_has_the_old_run_or_the_new_one(
+    before: int, tmp_path: Path
+) -> None:
+    """And never half of one: the file at which it is killed is half there."""
+    results = tmp_path / "results"
+    for writes in range(20):
+        store = local_store(tmp_path / f"store {writes}")
+        old = {}
+        if before:
+            old = content_of(folder := begun(results, rounds=before))
+            RunUploads(store, folder).send()
+        folder = begun(results, rounds=before + 1, status="completed")
+        new = content_of(folder)
+        killed = True
+        try:
+            RunUploads(breaking(store, writes=writes), folder).send()
+            killed = False
+        except KilledError:
+            pass
+        reader = tmp_path / f"reader {writes}"
+        if before or not killed or list_stored_runs(store):
+            assert content_of(fetch_run(store, NAME, reader)) in ([old, new] if killed else [new])
+        else:
+            with pytest.raises(StorageError, match="found no run"):
+                fetch_run(store, NAME, reader)
+        RunUploads(store, folder).send()  # what goes on after the kill
+        assert content_of(fetch_run(store, NAME, tmp_path / f"later {writes}")) == new
+        if not killed:
+            assert writes > 4
+            return
+    raise AssertionError("it was killed at each of 20 writes")
+
+
+def test_a_fetched_run_is_brought_up_to_date(store: Storage, tmp_path: Path) -> None:
+    """What came since is fetched into the same folder; a run that was made here isn't touched."""
+    folder = begun(tmp_path / "results", rounds=1)
+    RunUploads(store, folder).send()
+    fetched = fetch_run(store, NAME, tmp_path / "elsewhere")
+    begun(tmp_path / "results", rounds=2, status="completed")
+    RunUploads(store, folder).send()
+    assert fetch_run(store, NAME, tmp_path / "elsewhere") == fetched
+    assert content_of(fetched) == content_of(folder)
+    begun(tmp_path / "results", rounds=3)
+    assert fetch_run(store, NAME, tmp_path / "results") == folder
+    assert (folder / "models" / "round_003.ubj").is_file()
+
+
+@pytest.mark.parametrize("harm", ["changed", "shorter", "gone"])
+def test_a_run_that_was_damaged_there_is_no_run_here(
+    harm: str, store: Storage, tmp_path: Path
+) -> None:
+    """Each file has the SHA-256 that was sent, or nothing is fetched."""
+    folder = begun(tmp_path / "results", status="completed")
+    RunUploads(store, folder).send()
+    model = f"{RUNS}/{NAME}/models/round_001.ubj"
+    if harm == "gone":
+        store.delete(model)
+    else:
+        content = store.read(model)
+        store.write(model, content[:-1] + (b"!" if harm == "changed" else b""))
+    with pytest.raises(StorageError, match="isn't whole"):
+        fetch_run(store, NAME, tmp_path / "elsewhere")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_hostile_names_write_nothing(store: Storage, tmp_path: Path) -> None:
+    """A manifest that leads out of the folder, and a run whose name does."""
+    store.write("runs/escaped", b"")
+    hostile = StoredFile("../../escaped", "0" * 64, 0, "run.json")
+    write_manifest(store, f"{RUNS}/{NAME}", Manifest((hostile,)))
+    with pytest.raises(StorageError, match="Nothing was fetched"):
+        fetch_run(store, NAME, tmp_path / "elsewhere")
+    for name in ("../x", "/etc", "latest", f"{NAME}/..", ""):
+        with pytest.raises(StorageError, match="wanted one like"):
+            fetch_run(store, name, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "escaped").exists()
+
+
+def test_a_folder_that_is_no_run_s_is_none(store: Storage, tmp_path: Path) -> None:
+    """Neither to fetch nor to send."""
+    write_manifest(store, f"{RUNS}/{NAME}", Manifest((StoredFile("a", "0" * 64, 0, "a"),)))
+    with pytest.raises(StorageError, match="no run's folder"):
+        fetch_run(store, NAME, tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(GleanError, match=r"found no run\.json"):
+        RunUploads(store, tmp_path / "folder").send()
+
+
+def test_a_damaged_manifest_is_shown_and_mended(store: Storage, tmp_path: Path) -> None:
+    """Other runs are listed all the same; sent anew the run is whole."""
+    folder = begun(tmp_path / "results", status="completed")
+    RunUploads(store, folder).send()
+    for name in (MANIFEST, SUCCESSOR):
+        store.write(f"{RUNS}/{NAME}/{name}", b"{")
+    assert [run.status for run in list_stored_runs(store)] == ["damaged"]
+    RunUploads(store, folder).send()
+    assert content_of(fetch_run(store, NAME, tmp_path / "elsewhere")) == content_of(folder)
+
+
+def test_what_wasn_t_sent_is_known(store: Storage, tmp_path: Path) -> None:
+    """Until all of it is there; and again when the run's files change after that."""
+    folder = begun(tmp_path / "results")
+    uploads = RunUploads(store, folder)
+    assert unsent_runs(tmp_path / "results") == []
+    uploads.want()
+    assert unsent_runs(tmp_path / "results") == [(folder, store.url)]
+    uploads.send()
+    assert not is_sent(folder, store.url)  # it goes on
+    begun(tmp_path / "results", status="failed")
+    uploads.send()
+    assert is_sent(folder, store.url)
+    assert unsent_runs(tmp_path / "results") == []
+    store.delete(f"{RUNS}/{NAME}/{MANIFEST}")
+    begun(tmp_path / "results", rounds=2, status="completed")
+    assert unsent_runs(tmp_path / "results") == [(folder, store.url)]
