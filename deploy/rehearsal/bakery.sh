@@ -32,7 +32,8 @@ invited)
     if [ ! -e "$own/home/join.json" ]; then
         # Made-up bakeries have nobody to telephone with: they trust whom the operator lets in.
         exec glean join "$(cat "/var/lib/glean-shared/invitation-$number")" --sales "$own/sales.csv" \
-            --home "$own/home" --trust operator --no-page --yes
+            --home "$own/home" --trust operator --min-contributors "${MIN_CONTRIBUTORS:-5}" \
+            --no-page --yes
     fi
     exec glean join --home "$own/home" --no-page --yes
     ;;
@@ -45,6 +46,7 @@ home = "$own/home"
 signing-key = "$keys/signing-key"
 members = "/etc/glean/keys/members.json"
 model-key = "/etc/glean/keys/model-key.pub"
+min-contributors = ${MIN_CONTRIBUTORS:-5}
 END
     exec glean node "${SUPERLINK:-superlink:8000}" --root-certificates /etc/glean/keys/ca.crt \
         --key "$keys/node-key" --config "$own/bakery.toml"
