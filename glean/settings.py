@@ -95,7 +95,7 @@ class RunSettings:
     share_scores: str = choice("auto", ("auto", "yes", "no"), _("who sees the scores of each"))
     device: str = choice("auto", ("auto", "cpu", "gpu"), _("where trees and networks learn"))
     resume: str = plain("", _("absolute path of the folder of a run to continue"))
-    start_from: str = plain("", _("absolute path of a model file to go on from"))
+    start_from: str = plain("", _("absolute path of a model to go on from or models:/NAME/VERSION"))
     output_dir: str = plain("", _("folder for results; empty: results"))
 
     @classmethod

@@ -59,6 +59,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"demand", "images", "iris"}),
     frozenset({"audit"}),
     frozenset({"server_app", "client_app"}),
+    frozenset({"registry"}),
     frozenset({"operations"}),
     frozenset({"web"}),
     frozenset({"service", "shop"}),
@@ -109,6 +110,7 @@ ONLY_IMPORTERS = {
     "segno": {"web"},
     "fsspec": {"storage"},
     "webdav4": {"storage"},
+    "mlflow": {"registry"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -20,6 +20,7 @@ from glean.cli.node import node
 from glean.cli.plan import forecast, plan
 from glean.cli.privacy_curve import privacy_curve
 from glean.cli.privacy_ledger import privacy_ledger
+from glean.cli.registry import app as registry_app
 from glean.cli.rehearse import rehearse
 from glean.cli.run import run
 from glean.cli.serve import serve
@@ -75,6 +76,7 @@ app.command(rich_help_panel=FEDERATION)(status)
 app.add_typer(database_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=FEDERATION)(rehearse)
 app.command(rich_help_panel=FEDERATION)(certificates)
+app.add_typer(registry_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=LOOKING)(model_card)
 app.command(rich_help_panel=LOOKING)(privacy_ledger)
 app.command(rich_help_panel=LOOKING)(privacy_curve)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,14 +11,23 @@ import typer
 
 from glean.cli.errors import friendly_errors
 from glean.cli.memory import Memory, limit_memory
+from glean.cli.registry import (
+    MlflowOption,
+    RegisteredModelOption,
+    registry_of,
+    sent_to_registry,
+)
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
-from glean.cli.uploads import StorageOption, UploadOption, open_checked, uploading
+from glean.cli.uploads import StorageOption, Upload, UploadOption, open_checked, uploading
 from glean.cli.workers import Workers, share_work_out
 from glean.errors import FederationError
+from glean.registry.model_uri import DEFAULT_NAME
 
 if TYPE_CHECKING:
+    from glean.operations.registry.sending import Registry
     from glean.operations.running.simulation import PreparedSimulation
+    from glean.storage.store import Storage
 
 RUN_FAILED = 1
 """Exit code of a command whose run failed."""
@@ -65,6 +75,8 @@ def simulate(
     resume: ResumeOption = None,
     storage: StorageOption = "",
     upload: UploadOption = "run",
+    mlflow: MlflowOption = "",
+    registered_model: RegisteredModelOption = DEFAULT_NAME,
 ) -> None:
     """Run a federation on this machine and show what it brings.
 
@@ -79,10 +91,11 @@ def simulate(
 
     store = open_checked(storage)
     given = typed_settings(set_ or [], sales=sales, resume=resume)
+    registry = registry_of(mlflow, registered_model)
     prepared = prepare_simulation(
         given, engine=engine, bakeries=bakeries, results=out, profile=profile
     )
-    with ended_by_signals(), uploading(store, upload, prepared.simulation.results) as began:
+    with ended_by_signals(), sending(prepared, (store, upload), registry) as began:
         folder = _run(prepared, began)
     run = read_progress(folder)
     if run.status != COMPLETED:
@@ -101,15 +114,27 @@ def _show(folder: Path, *, growth: bool) -> None:
         show_results(folder)
 
 
-def _run(prepared: PreparedSimulation, began: Callable[[int], None]) -> Path:
+@contextmanager
+def sending(
+    prepared: PreparedSimulation,
+    storage: tuple[Storage | None, Upload],
+    registry: Registry | None,
+) -> Iterator[Sequence[Callable[[int], None]]]:
+    """Send a run where it was asked to be sent while the body runs; all given are told its id."""
+    results = prepared.simulation.results
+    with uploading(*storage, results) as uploads, sent_to_registry(registry, results) as registered:
+        yield uploads, registered
+
+
+def _run(prepared: PreparedSimulation, began: Sequence[Callable[[int], None]]) -> Path:
     from glean.cli.progress import following
     from glean.operations.running.simulation import run_simulation
 
-    with following(prepared.simulation.results, prepared.rounds, prepared.language) as started:
+    with following(prepared.simulation.results, prepared.rounds, prepared.language) as shown:
 
         def known(run_id: int) -> None:
-            started(run_id)
-            began(run_id)
+            for tell in (shown, *began):
+                tell(run_id)
 
         try:
             return run_simulation(prepared, known)

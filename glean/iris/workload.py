@@ -43,19 +43,19 @@ class IrisWorkload(PlainWorkload):
         x, labels = rows
         held = {name: values.astype(np.float64) for name, values in weights.arrays.items()}
         for _ in range(STEPS):
-            error = (_probabilities(held, x) - np.eye(3)[labels]) / len(labels)
+            error = (probabilities(held, x) - np.eye(3)[labels]) / len(labels)
             held["coefficients"] -= STEP_SIZE * learning_rate * x.T @ error
             held["intercepts"] -= STEP_SIZE * learning_rate * error.sum(axis=0)
-        fitted = {name: values.astype(np.float32) for name, values in held.items()}
-        return Weights(self.kind, weights.spec, fitted)
+        return Weights(self.kind, weights.spec, {k: v.astype(np.float32) for k, v in held.items()})
 
     def score(self, weights: Weights, rows: Rows) -> ClassificationSums:
         """Score weights on rows."""
         held = {name: values.astype(np.float64) for name, values in weights.arrays.items()}
-        return ClassificationSums.of(rows[1], _probabilities(held, rows[0]))
+        return ClassificationSums.of(rows[1], probabilities(held, rows[0]))
 
 
-def _probabilities(held: dict[str, Floats], x: Floats) -> Floats:
+def probabilities(held: dict[str, Floats], x: Floats) -> Floats:
+    """Give the probability of each species for rows of `x`."""
     scores = x @ held["coefficients"] + held["intercepts"]
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -20,6 +20,7 @@ from glean.federation.workload.registry import workload_of
 from glean.installed_packages import check_installed
 from glean.languages.language import ENGLISH, Language
 from glean.learning.xgboost_library import check_xgboost
+from glean.operations.registry.start_model import with_fetched_model
 from glean.operations.running.run_config import simulation_overrides
 from glean.operations.running.stored_inputs import fetch_inputs
 from glean.process_pool import warm_up, workers_of
@@ -89,7 +90,8 @@ def prepare_simulation(
     """
     _check_installed(engine)
     folder = results or Path(str(given.get("output-dir") or "results"))
-    overrides = simulation_overrides(fetch_inputs(given, folder))
+    fetched = fetch_inputs(with_fetched_model(given, folder), folder)
+    overrides = simulation_overrides(fetched)
     settings = RunSettings.from_config(app_config() | overrides)
     _check_inputs(settings)
     count = _count_bakeries(settings, bakeries)

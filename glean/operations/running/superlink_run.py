@@ -14,6 +14,7 @@ from glean.federation.launch.deployment_run import RunOutcome, flwr_cli_of, foll
 from glean.federation.launch.flower_app import app_config, copy_app
 from glean.federation.launch.flwr_cli import FlwrCli, SuperLinkGoneError, UnknownRunError
 from glean.federation.launch.reachability import check_reachable
+from glean.operations.registry.start_model import with_fetched_model
 from glean.operations.running.cut_off_deployment import (
     MOST_RESUMES,
     await_superlink,
@@ -66,7 +67,7 @@ def prepare_deployment(
     GleanError
         It can't be run so, or nobody answers there.
     """
-    overrides = deployment_overrides(given)
+    overrides = deployment_overrides(with_fetched_model(given, results))
     RunSettings.from_config(app_config() | overrides)
     folder = results or absolute_path(Path("results"))
     home = served_home(connection, folder)

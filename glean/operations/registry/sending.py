@@ -1,0 +1,95 @@
+"""Runs go to the registry: one, or all of a folder, as far as the registry takes them.
+
+What is asked for and what comes of it are plain values: it is done in a process of its own, so that
+no run and no service waits for a registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glean.errors import GleanError
+from glean.registry.model_uri import DEFAULT_NAME
+from glean.registry.production_alias import ProductionLook, follow_production
+from glean.registry.progress_file import send_lock
+from glean.registry.registry_address import RegistryDownError
+from glean.registry.run_sender import RunSender
+from glean.registry.system_metrics import take_sample
+from glean.registry.tracking_server import TrackingServer
+from glean.runs.folder import utc_now
+from glean.runs.index import read_run
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Which registry, and by which name models are registered there.
+
+    Parameters
+    ----------
+    address : str
+        MLflow's tracking URI.
+    model : str
+        Name of the registered model.
+    """
+
+    address: str
+    model: str = DEFAULT_NAME
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of runs that were to be sent.
+
+    Parameters
+    ----------
+    done : tuple of str
+        Names of the folders of which the registry has all that there will be.
+    refused : mapping of str to str
+        Name of a folder -> why the registry won't have it.
+    down : str
+        Why the registry can't be reached; "" where it can.
+    """
+
+    done: tuple[str, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
+    down: str = ""
+
+
+def send_runs(folders: Sequence[Path], registry: Registry) -> Sent:
+    """Send what the registry hasn't of runs, in the order given; ends where it can't be reached.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders of runs.
+    registry : Registry
+        Where to.
+
+    Raises
+    ------
+    GleanError
+        MLflow's client isn't installed.
+    """
+    server = TrackingServer(registry.address)
+    done: list[str] = []
+    refused: list[tuple[str, str]] = []
+    for folder in folders:
+        try:
+            take_sample(read_run(folder), utc_now())
+            with send_lock(folder) as mine:
+                if mine and RunSender(server, folder, model=registry.model).send():
+                    done.append(folder.name)
+        except RegistryDownError as error:
+            return Sent(tuple(done), tuple(refused), down=str(error))
+        except (GleanError, OSError) as error:
+            refused.append((folder.name, str(error)))
+    return Sent(tuple(done), tuple(refused))
+
+
+def look_at_production(registry: Registry, here: str, agreed: str) -> ProductionLook:
+    """Compare the alias `production` with the control room; raises as `follow_production`."""
+    return follow_production(
+        TrackingServer(registry.address), registry.model, here=here, agreed=agreed
+    )
