@@ -16,6 +16,7 @@ from glean.cli.served_federation import (
     ServedFederation,
     read_federation,
 )
+from glean.cli.uploads import StorageOption, UploadOption, storage_url
 from glean.regular_files import absolute_path
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def serve(
         int, typer.Option(min=1, help="Days after which a bakery is said to stay away.")
     ] = 3,
     database: DatabaseOption = "",
+    storage: StorageOption = "",
+    upload: UploadOption = "run",
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the list of runs anew from the folder, and end.")
     ] = False,
@@ -87,6 +90,8 @@ def serve(
         webhooks=webhooks,
         missing_days=missing_days,
         federation=federation.path(results),
+        storage=storage_url(storage),
+        upload=upload,
         secure_cookies=listening.by_tls,
     )
     _serve(settings, listening, federation, init=init, rebuild=rebuild)

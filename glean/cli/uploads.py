@@ -50,6 +50,12 @@ def open_checked(url: str) -> Storage | None:
     return open_storage(url)
 
 
+def storage_url(url: str) -> str:
+    """Give the URL of a store as it is kept, seen to be one; raises as `open_checked`."""
+    store = open_checked(url)
+    return "" if store is None else store.url
+
+
 @contextmanager
 def uploading(
     storage: Storage | None, when: Upload, results: Path

@@ -106,6 +106,8 @@ def create_app(services: Services) -> FastAPI:
         if services.superlink is not None:
             services.superlink.start()
         services.alerts.start()
+        if services.storage is not None:
+            services.storage.start()
         yield
         await run_in_threadpool(services.close)
 

@@ -38,10 +38,12 @@ from glean.service.runs.reports import RunReports
 from glean.service.runs.status import RunStatus
 from glean.service.runs.supervisor import Supervisor
 from glean.service.settings import ServiceSettings
+from glean.service.storage_sync import StorageSync
 from glean.service.store.database import Database
 from glean.service.store.run_defaults import RunDefaults
 from glean.service.superlink.state_file import SuperLinkStateFile
 from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor, superlink_of
+from glean.storage.store import open_storage
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Services:
         For what needs pandas, Flower or XGBoost.
     health, metrics
         What is broken, and what an operator counts.
+    storage : StorageSync or None
+        Sends runs and tables to a store; None where there is none.
     """
 
     settings: ServiceSettings
@@ -108,6 +112,7 @@ class Services:
     workers: WorkerPool
     health: HealthChecks
     metrics: ServiceMetrics
+    storage: StorageSync | None = None
 
     def score_of(self, bakery: KnownBakery, code: LanguageCode = "en") -> float | None:
         """WAPE of what a bakery bakes by, on its last run's test days; None where it keeps that."""
@@ -123,6 +128,8 @@ class Services:
         if self.superlink is not None:
             self.superlink.stop()
         self.alerts.stop()
+        if self.storage is not None:
+            self.storage.stop()
         self.workers.close()
         if self.members is not None:
             self.members.close()
@@ -158,6 +165,7 @@ def open_services(settings: ServiceSettings) -> Services:
     superlink = None if members is None else superlink_of(members, settings.results)
     invitations, health = Invitations(database), _health_of(settings, database)
     count_members = None if members is None else lambda: counted(standings(members, invitations))
+    storage = _storage_of(settings, database, health)
     return Services(
         settings=settings,
         database=database,
@@ -185,6 +193,7 @@ def open_services(settings: ServiceSettings) -> Services:
         workers=workers,
         health=health,
         metrics=ServiceMetrics(database, settings, health, count_members),
+        storage=storage,
     )
 
 
@@ -194,6 +203,16 @@ def _health_of(settings: ServiceSettings, database: Database) -> HealthChecks:
     health.add("database", database.check, needed=True)
     health.add("results", lambda: disk_problem(settings), needed=True)
     return health
+
+
+def _storage_of(
+    settings: ServiceSettings, database: Database, health: HealthChecks
+) -> StorageSync | None:
+    if not settings.storage:
+        return None
+    storage = StorageSync(database, settings, open_storage(settings.storage))
+    health.add("storage", storage.problem)
+    return storage
 
 
 def _looks(

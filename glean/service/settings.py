@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 DEFAULT_PORT = 8700
 DEFAULT_HOST = "127.0.0.1"
@@ -39,6 +40,10 @@ class ServiceSettings:
     federation : Path, optional
         Folder of the federation that it serves (`glean.federation_folder`); None where
         bakeries reach their SuperLink by other ways.
+    storage : str
+        URL of the store that runs and tables are sent to; "" is none.
+    upload : str
+        When runs are sent there: after each "run", or after each "checkpoint" too.
     secure_cookies : bool
         Whether browsers reach it by HTTPS only: cookies are sent by nothing else then.
     """
@@ -51,6 +56,8 @@ class ServiceSettings:
     webhooks: tuple[str, ...] = ()
     missing_days: int = MISSING_DAYS
     federation: Path | None = None
+    storage: str = ""
+    upload: Literal["run", "checkpoint"] = "run"
     secure_cookies: bool = False
 
     @property

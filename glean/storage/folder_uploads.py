@@ -135,6 +135,8 @@ class FolderUploads:
                 late = file, read.content
             else:
                 self._write(file, read.content)
+        if late is None and self._last not in ("", *(file.path for file in files)):
+            raise StorageError(f"{self._folder} was deleted while it was sent")
         if late is not None:
             self._write(*late)
         manifest = Manifest(tuple(sorted(files, key=lambda file: file.path)), status)

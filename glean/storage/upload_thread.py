@@ -131,7 +131,7 @@ class UploadThread:
         try:
             found = None if folder is None else (folder / "rounds.csv").stat()
         except OSError:
-            return None
+            return 0, 0  # it has just begun: that is worth knowing elsewhere, too
         return None if found is None else (found.st_mtime_ns, found.st_size)
 
     def _step(self) -> None:
