@@ -3,6 +3,8 @@
 # make bench-quick: what Glean costs as ratios, beside the table in benchmarks/limits.csv.
 # make test-all: the tests, those that take minutes too, then the measurements with a limit to keep.
 PYTHON ?= python3
+# Tests of the service that ask most of its database; make test-all has all of them on both.
+ON_POSTGRESQL := $(addprefix tests/service/test_,runs.py tokens.py invitations.py alerts.py)
 BIN := .venv/bin
 STAMP := .venv/.installed
 ALL := .venv/.installed-all
@@ -19,9 +21,11 @@ serve: $(STAMP)
 test: $(ALL)
 	@$(BIN)/glean setup
 	$(BIN)/pytest -n auto -m 'not slow and not long' --durations=15
+	GLEAN_TEST_DATABASE=postgresql $(BIN)/pytest -n auto -m 'not slow and not long' $(ON_POSTGRESQL)
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'slow and not long' --durations=15
 
 test-all: test
+	GLEAN_TEST_DATABASE=postgresql $(BIN)/pytest -n auto tests/service
 	$(BIN)/pytest -m long
 	$(BIN)/python -m benchmarks.merge
 	$(BIN)/python -m benchmarks.many_bakeries

@@ -9,9 +9,11 @@ takes a tenth of a second, to empty one a thousandth.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -50,6 +52,8 @@ class ServiceDatabases:
         self._free: list[str] = []
         self._taken: dict[Path, str] = {}
         self._made = 0
+        self._connections: list[weakref.ref[Any]] = []
+        sa.event.listen(sa.pool.Pool, "connect", self._remember)
 
     def url_of(self, home: Path) -> str:
         """Give the URL of a folder's database."""
@@ -58,7 +62,12 @@ class ServiceDatabases:
         return self._cluster.url(self._taken[home])
 
     def take_back(self) -> None:
-        """Empty those that were given out."""
+        """Empty those that were given out, and close what a thread of a test left open."""
+        for reference in self._connections:
+            if (connection := reference()) is not None:
+                with suppress(Exception):  # most are closed already
+                    connection.close()
+        self._connections.clear()
         for name in self._taken.values():
             database = Database(self._cluster.url(name))
             with database.transaction() as session:
@@ -69,6 +78,10 @@ class ServiceDatabases:
             database.close()
             self._free.append(name)
         self._taken.clear()
+
+    def _remember(self, connection: Any, _record: object) -> None:
+        if hasattr(connection, "wait_at_most"):
+            self._connections.append(weakref.ref(connection))
 
     def _make(self) -> str:
         self._made += 1

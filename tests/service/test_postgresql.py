@@ -18,9 +18,10 @@ from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
 from glean.service.services import Services, open_services
 from glean.service.settings import ServiceSettings
-from glean.service.store import postgresql
+from glean.service.store import postgresql, waiting
 from glean.service.store.database import Database, reason_of, refuses_value
 from glean.service.store.tables import AuditRow
+from glean.service.store.waiting import wait_until_there
 from tests.postgres import Cluster
 from tests.processes import wait_until
 from tests.service.conftest import token
@@ -149,6 +150,29 @@ def test_a_killed_server_is_said_and_nothing_of_it_is_lost(
     assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
     services.workers.close()
     services.database.close()
+
+
+def test_a_server_that_comes_later_is_waited_for(
+    own_postgres: Cluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A while, and that is said once."""
+    database = Database(own_postgres.url())
+    wait_until_there(database)
+    own_postgres.stop()
+    later = threading.Timer(1.0, own_postgres.start)
+    later.start()
+    wait_until_there(database)
+    later.join()
+    assert database.revision() == ""
+    said = [r.message for r in caplog.records if "waits" in r.message]
+    assert len(said) == 1
+    assert "can't be reached" in said[0]
+    own_postgres.stop()
+    monkeypatch.setattr(waiting, "LIMIT_S", 0.1)
+    wait_until_there(database)
+    with pytest.raises(GleanError, match="can't be reached"):
+        database.upgrade()
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,11 +9,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from glean.errors import SettingsError
 from glean.federation.launch.deployed_superlink import CONNECTION
-from glean.operations.registry.start_model import SETTING as START_FROM
-from glean.operations.registry.start_model import with_pinned_model
 from glean.operations.running.run_request import RunRequest, check_request, check_settings
 from glean.operations.slurm.slurm import why_no_slurm
-from glean.registry.model_uri import is_model_uri
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.conditional import IF_NONE_MATCH, answer_unless_known
 from glean.service.api.run_models import PATH_SETTINGS, NewRun, Run, RunPage, SettingValue
@@ -139,10 +135,6 @@ def ask_for_run(
         asked_by=asked_by,
     )
     try:
-        if is_model_uri(settings.get(START_FROM)):
-            # It may wait for long, and what an alias means changes.
-            pinned = services.workers.run(with_pinned_model, settings)
-            request = replace(request, settings=pinned)
         services.workers.run(check_request, request)
     except SettingsError as error:
         raise settings_problems(error) from error
@@ -225,11 +217,7 @@ def refuse_paths(settings: dict[str, SettingValue]) -> None:
 
 def _path_problems(settings: dict[str, SettingValue]) -> list[FieldProblem]:
     """Say which settings name paths, and the field of a request that has an id in their place."""
-    instead = {
-        "sales": "; wanted an id, as dataset",
-        "resume": "; wanted an id, as resume",
-        START_FROM: "; wanted a registered model, like models:/glean/3",
-    }
+    instead = {"sales": "; wanted an id, as dataset", "resume": "; wanted an id, as resume"}
     return [
         FieldProblem(
             pointer=f"/settings/{key}",
@@ -237,5 +225,5 @@ def _path_problems(settings: dict[str, SettingValue]) -> list[FieldProblem]:
             f"{instead.get(key, '')}",
         )
         for key in PATH_SETTINGS
-        if settings.get(key) and not (key == START_FROM and is_model_uri(settings[key]))
+        if settings.get(key)
     ]

@@ -86,6 +86,20 @@ _DATA_EXCEPTION = "22"
 """Class of SQLSTATE."""
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether the server can't be reached or just starts: later it may be there."""
+    said = error.args[0] if error.args else ""
+    if isinstance(said, dict):
+        return said.get("C") == _STARTING
+    return str(said).startswith((_UNREACHED, _BROKEN))
+
+
+_STARTING = "57P03"
+"""SQLSTATE."""
+
+_UNREACHED = "it can't be reached"
+
+
 def _check(url: sa.URL) -> None:
     if url.drivername not in ("postgresql", "postgres", DRIVER):
         raise SettingsError(
@@ -133,7 +147,7 @@ def _connector(url: sa.URL) -> Callable[[], Any]:
             found = _connection_class()(**words, sock=opened, ssl_context=_tls(url))
         except OSError as error:
             _close(opened)
-            raise InterfaceError(f"it can't be reached: {_why(error)}") from error
+            raise InterfaceError(f"{_UNREACHED}: {_why(error)}") from error
         except (KeyError, struct.error, UnicodeError, ValueError) as error:
             _close(opened)
             raise InterfaceError("what answers there is no PostgreSQL") from error
