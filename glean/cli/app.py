@@ -11,6 +11,7 @@ from glean import __version__
 from glean.cli.certificates import certificates
 from glean.cli.data import app as data_app
 from glean.cli.database import app as database_app
+from glean.cli.dev import dev
 from glean.cli.errors import friendly_errors
 from glean.cli.invite import invite
 from glean.cli.join import join, leave, members
@@ -75,6 +76,7 @@ app.command(rich_help_panel=FEDERATION)(invite)
 app.command(rich_help_panel=FEDERATION)(status)
 app.add_typer(database_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=FEDERATION)(rehearse)
+app.command(rich_help_panel=FEDERATION)(dev)
 app.command(rich_help_panel=FEDERATION)(certificates)
 app.add_typer(registry_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=LOOKING)(model_card)

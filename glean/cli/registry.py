@@ -93,35 +93,23 @@ def registry_of(mlflow: str, model: str) -> Registry | None:
     GleanError
         MLflow's client isn't installed, and an option asks for it.
     """
-    from glean.operations.registry.sending import Registry
-
-    address = address_of(mlflow)
-    return Registry(address, model) if address else None
-
-
-def address_of(mlflow: str) -> str:
-    """Give the address of the registry, typed or else the environment's; "" where there is none.
-
-    Raises
-    ------
-    GleanError
-        MLflow's client isn't installed, and an option asks for it.
-    """
     from glean.errors import GleanError
     from glean.installed_packages import check_installed
+    from glean.operations.registry.sending import Registry
 
+    asked = bool(mlflow)
     address = use_registry(mlflow)
     if not address:
-        return ""
+        return None
     try:
         check_installed("mlflow", extra="mlflow")
     except GleanError as error:
-        if mlflow:
+        if asked:
             raise
         # The variable may be there for other programs.
         typer.echo(f"{VARIABLE} is set, yet nothing is sent there: {error}", err=True)
-        return ""
-    return address
+        return None
+    return Registry(address, model)
 
 
 @contextmanager

@@ -5,29 +5,30 @@ Everything lies in one temporary folder, a HOME of its own for what the shops wo
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from glean.errors import FederationError
-from glean.federation_folder import federation_folder
 from glean.languages.language import ENGLISH, NOTHING
 from glean.operations.rehearsal import rehearsal_steps as steps
-from glean.operations.rehearsal.rehearsal_plan import FEWEST, RehearsalPlan
+from glean.operations.rehearsal.rehearsal_plan import RehearsalPlan
 from glean.operations.rehearsal.rehearsal_steps import RehearsalStep
+from glean.operations.rehearsal.rehearsed_federation import (
+    POLL_S,
+    start_service,
+    start_shops,
+    wait_for_members,
+    write_tables,
+)
 from glean.operations.rehearsal.rehearsed_service import RehearsedService
 from glean.operations.rehearsal.scene import Scene, Tell, scene_for
-from glean.operations.rehearsal.started_process import StartedProcess
-from glean.privacy.members import folder_name
 
 CONNECTION = "bakeries"
 """Name of the SuperLink of a service that bakeries reach."""
 
-JOIN_LIMIT_S, RUN_LIMIT_S = 300.0, 1800.0
-_POLL_S = 0.5
+RUN_LIMIT_S = 1800.0
 
 
 @dataclass(frozen=True)
@@ -71,80 +72,14 @@ def rehearse(plan: RehearsalPlan, tell: Tell) -> Iterator[Rehearsed]:
     """
     with scene_for(tell) as scene:
         tell(RehearsalStep(steps.BEGINS))
-        service = _start_service(scene)
+        service = start_service(scene)
         tell(RehearsalStep(steps.SERVES, {"address": service.address}))
-        tables = _write_tables(scene.folder / "tables", plan.bakeries)
+        tables = write_tables(scene.folder / "tables", plan.bakeries)
         tell(RehearsalStep(steps.INVITES, {"bakeries": ENGLISH.listed(list(tables))}))
-        for number, (bakery, table) in enumerate(tables.items()):
-            words = _join_words(scene, service.invite(bakery), bakery, table)
-            scene.start(f"shop {number + 1}", [*words, *(() if plan.pages else ("--no-page",))])
-        _wait_for_members(service, scene, len(tables), tell)
+        start_shops(scene, service, tables, pages=plan.pages)
+        wait_for_members(service, scene, len(tables), tell)
         score, seconds = _run(service, plan, scene, tell)
         yield Rehearsed(service.address, service.token, service.members(), score, seconds)
-
-
-def _start_service(scene: Scene) -> RehearsedService:
-    results = scene.folder / "results"
-    words = [
-        *("serve", "--public", "localhost", "--host", "127.0.0.1", "--port", "0"),
-        *("--init", "--results", str(results)),
-    ]
-    process = scene.start("service", words)
-    address = _printed(process, r"^serving (https://\S+)")
-    token = _printed(process, r"^token: (\S+)")
-    return RehearsedService(address, token, federation_folder(results).authority)
-
-
-def _join_words(scene: Scene, link: str, bakery: str, table: Path) -> list[str]:
-    home = scene.folder / "shops" / folder_name(bakery)
-    return [
-        *("join", link, "--sales", str(table), "--home", str(home), "--yes"),
-        *("--privacy", "sums", "--min-contributors", str(FEWEST), "--trust", "operator"),
-        *("--share-scores", "yes"),
-    ]
-
-
-def _write_tables(folder: Path, bakeries: int) -> dict[str, Path]:
-    """Write a synthetic table for each bakery, by name."""
-    # Here, since only the rehearsal itself needs pandas.
-    from glean.sales.synthetic.bakeries import synthetic_bakery
-    from glean.sales.synthetic.files import write_synthetic
-
-    paths = write_synthetic(folder, bakeries)
-    return {synthetic_bakery(index).name: path for index, path in enumerate(paths)}
-
-
-def _printed(process: StartedProcess, pattern: str) -> str:
-    """Wait until a process has printed a line, and give what the pattern finds in it."""
-    deadline = time.monotonic() + JOIN_LIMIT_S
-    while time.monotonic() < deadline:
-        running = process.runs
-        found = re.search(pattern, process.printed(), re.MULTILINE)
-        if found is not None:
-            return found[1]
-        if not running:
-            break
-        time.sleep(_POLL_S)
-    raise FederationError(f"{process.name} didn't come up; it printed:\n{process.last_words()}")
-
-
-def _wait_for_members(service: RehearsedService, scene: Scene, count: int, tell: Tell) -> None:
-    deadline = time.monotonic() + JOIN_LIMIT_S
-    seen: set[str] = set()
-    while len(seen) < count:
-        scene.check()
-        present = [name for name, state in service.members().items() if state == "joined"]
-        for name in present:
-            if name not in seen:
-                seen.add(name)
-                values = {"bakery": name, "present": str(len(seen)), "count": str(count)}
-                tell(RehearsalStep(steps.JOINED, values))
-        if time.monotonic() > deadline:
-            raise FederationError(
-                f"only {len(seen)} of {count} joined within {JOIN_LIMIT_S:.0f} s; the last "
-                f"printed:\n{scene.processes[-1].last_words()}"
-            )
-        time.sleep(_POLL_S)
 
 
 def _run(
@@ -176,5 +111,5 @@ def _run(
             return score, seconds
         if found["status"] in ("failed", "cancelled"):
             raise FederationError(f"the run failed: {found['reason'] or found['status']}")
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
     raise FederationError(f"the run didn't end within {RUN_LIMIT_S:.0f} s")

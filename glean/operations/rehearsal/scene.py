@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,12 +40,40 @@ class Scene:
         self.folder = folder
         self.processes: list[StartedProcess] = []
 
-    def start(self, name: str, words: Sequence[str]) -> StartedProcess:
+    def start(
+        self, name: str, words: Sequence[str], *, environment: Mapping[str, str] | None = None
+    ) -> StartedProcess:
         """Start a command of Glean's, to be ended with the scene."""
+        return self.start_program(
+            name, [sys.executable, "-m", "glean", *words], environment=environment
+        )
+
+    def start_program(
+        self,
+        name: str,
+        words: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        goodbye: signal.Signals = signal.SIGTERM,
+    ) -> StartedProcess:
+        """Start any program, to be ended with the scene.
+
+        Parameters
+        ----------
+        name : str
+            What messages call it.
+        words : sequence of str
+            The command.
+        environment : mapping of str to str, optional
+            Variables beside those of the scene.
+        goodbye : Signals
+            By which it is asked to end.
+        """
         # Ctrl-C in between would leave a process that nobody knows of.
         with signals_held_back():
             log = self.folder / f"{name.replace(' ', '-')}.log"
-            found = StartedProcess(name, words, log=log, environment=_environment(self.folder))
+            variables = {**_environment(self.folder), **(environment or {})}
+            found = StartedProcess(name, words, log=log, environment=variables, goodbye=goodbye)
             self.processes.append(found)
         return found
 
@@ -67,9 +97,9 @@ class Scene:
             process.ask_to_end()
         for process in reversed(self.processes):
             process.end()
-        self._sweep()
+        self.sweep()
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """End what lives on by itself, as a run's own process does when its service ends."""
         left = [process for process in psutil.process_iter() if self._is_mine(process)]
         for ask in (psutil.Process.terminate, psutil.Process.kill):

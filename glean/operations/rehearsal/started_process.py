@@ -1,10 +1,10 @@
-"""A command of Glean's as a process of a rehearsal: watched over, and ended with all it began."""
+"""A command as a process of a rehearsal: watched over, and ended with all it began."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ _END_LINES = 5
 
 
 class StartedProcess:
-    """`glean WORDS` in a session of its own.
+    """A command in a session of its own.
 
     It ends, with all that it started, when this process is killed.
 
@@ -27,22 +27,31 @@ class StartedProcess:
     name : str
         What messages call it.
     words : sequence of str
-        What stands behind `glean`.
+        The command.
     log : Path
         File that it prints into.
     environment : mapping of str to str
         Variables beside this process's own.
+    goodbye : Signals
+        By which it is asked to end.
     """
 
     def __init__(
-        self, name: str, words: Sequence[str], *, log: Path, environment: Mapping[str, str]
+        self,
+        name: str,
+        words: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        goodbye: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
         self.log = log
+        self._goodbye = goodbye
         # Ctrl-C in between would leave a process that nobody knows of.
         with log.open("wb") as out, signals_held_back():
             self._process = subprocess.Popen(  # noqa: S603 # nosec B603 # our own words
-                [sys.executable, "-m", "glean", *words],
+                list(words),
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -72,7 +81,7 @@ class StartedProcess:
     def ask_to_end(self) -> None:
         """Ask it alone, and politely: it knows best how to end what it started."""
         if self.runs:
-            self._process.terminate()
+            self._process.send_signal(self._goodbye)
 
     def end(self) -> None:
         """End it and all that it started; once more does no harm."""

@@ -1,0 +1,1 @@
+"""All of it on a laptop, as on several machines: from what is installed, in one folder."""

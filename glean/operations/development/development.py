@@ -1,0 +1,145 @@
+"""`glean dev`: servers, service and shops on this machine, and all of it taken down.
+
+Servers are in a scene of their own, which is taken down last, so that nobody misses them before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from glean.languages.language import ENGLISH
+from glean.operations.development import mlflow_server, postgres_server, rabbitmq_server
+from glean.operations.development.dev_folder import empty, own_folder
+from glean.operations.development.part import Part, real_or
+from glean.operations.rehearsal.rehearsal_steps import RehearsalStep
+from glean.operations.rehearsal.rehearsed_federation import (
+    start_service,
+    start_shops,
+    wait_for_members,
+    write_tables,
+)
+from glean.operations.rehearsal.rehearsed_service import RehearsedService
+from glean.operations.rehearsal.scene import Scene
+from glean.runs.process_tree import signals_held_back
+
+Say = Callable[[str], None]
+
+VARIABLES = {
+    "database": "GLEAN_DATABASE",
+    "broker": "GLEAN_BROKER",
+    "registry": "MLFLOW_TRACKING_URI",
+}
+"""Tell Glean's commands where the parts are; their words would show passwords to everybody."""
+
+
+@dataclass(frozen=True)
+class DevelopmentPlan:
+    """What shall be brought up.
+
+    Parameters
+    ----------
+    folder : Path
+        Absolute; emptied first.
+    bakeries : int
+        How many shops.
+    port : int
+        Of the service; 0 takes a free one.
+    servers : bool
+        Whether real servers are looked for; else all parts stand in.
+    """
+
+    folder: Path
+    bakeries: int = 3
+    port: int = 0
+    servers: bool = True
+
+
+@dataclass(frozen=True)
+class Development:
+    """What is up.
+
+    Parameters
+    ----------
+    service : RehearsedService
+        The service: where it is, and the token that opens it.
+    parts : tuple of Part
+        What it uses.
+    servers, scene : Scene
+        Their processes, and those of Glean's.
+    """
+
+    service: RehearsedService
+    parts: tuple[Part, ...]
+    servers: Scene
+    scene: Scene
+
+
+@contextmanager
+def develop(plan: DevelopmentPlan, say: Say) -> Iterator[Development]:
+    """Bring all of it up, and keep it up until the end of the body.
+
+    Parameters
+    ----------
+    plan : DevelopmentPlan
+        What shall be brought up.
+    say : callable
+        Told what happens.
+
+    Raises
+    ------
+    GleanError
+        Something didn't come up; says what, and what it printed last.
+    """
+    with own_folder(plan.folder) as folder:
+        servers, scene = Scene(folder / "servers"), Scene(folder / "glean")
+        for leftover in (scene, servers):
+            leftover.sweep()
+        empty(folder)
+        try:
+            for part in (servers, scene):
+                part.folder.mkdir()
+            yield _bring_up(plan, servers, scene, say)
+        finally:
+            # A second Ctrl-C waits until nothing is left.
+            with signals_held_back():
+                scene.end()
+                servers.end()
+                say(f"all of it is down; logs and results are in {folder} until the next start")
+
+
+def _bring_up(plan: DevelopmentPlan, servers: Scene, scene: Scene, say: Say) -> Development:
+    parts = _start_parts(servers, plan, say)
+    service = start_service(scene, port=plan.port, environment=_told(parts))
+    say(f"service: up at {service.address}")
+    tables = write_tables(scene.folder / "tables", plan.bakeries)
+    start_shops(scene, service, tables, pages=False)
+
+    def tell(step: RehearsalStep) -> None:
+        say(step.said(ENGLISH))
+
+    wait_for_members(service, scene, len(tables), tell)
+    return Development(service, parts, servers, scene)
+
+
+def _start_parts(servers: Scene, plan: DevelopmentPlan, say: Say) -> tuple[Part, ...]:
+    found = []
+    for stand_in, start in (
+        (postgres_server.STAND_IN, postgres_server.start_postgres),
+        (rabbitmq_server.STAND_IN, rabbitmq_server.start_rabbitmq),
+        (mlflow_server.STAND_IN, mlflow_server.start_mlflow),
+    ):
+        if plan.servers:
+            part = real_or(stand_in, lambda start=start: start(servers))  # type: ignore[misc]
+        else:
+            part = Part(stand_in.name, stand_in.what, missing="not looked for")
+        say(part.said())
+        found.append(part)
+    return tuple(found)
+
+
+def _told(parts: tuple[Part, ...]) -> dict[str, str]:
+    """Name the parts to Glean's commands, and nothing in place of what stands in."""
+    return {VARIABLES[part.name]: part.url for part in parts}

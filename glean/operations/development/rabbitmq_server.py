@@ -1,0 +1,70 @@
+"""RabbitMQ with a name, a cookie and ports of its own: one of the machine's isn't disturbed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from glean.errors import FederationError, GleanError
+from glean.installed_packages import check_installed
+from glean.operations.development.part import Part, free_port
+from glean.operations.development.started_server import wait_for_port
+from glean.operations.rehearsal.scene import Scene
+
+STAND_IN = Part("broker", "the queue in the database")
+SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+"""Debian's own; the one on its PATH goes to the machine's folders."""
+
+_ERLANG = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
+
+
+def start_rabbitmq(scene: Scene) -> Part:
+    """Start one.
+
+    Raises
+    ------
+    FederationError
+        It can't be had here; says why.
+    """
+    try:
+        check_installed("pika", extra="broker")
+    except GleanError as error:
+        raise FederationError(str(error)) from error
+    server = str(SCRIPT) if SCRIPT.is_file() else shutil.which("rabbitmq-server")
+    if server is None or shutil.which("epmd") is None:
+        raise FederationError("found no rabbitmq-server and epmd on PATH")
+    folder, port, epmd_port = scene.folder / "rabbitmq", free_port(), free_port()
+    environment = _environment(folder, port, epmd_port)
+    # Before the node, which would start one that outlives it.
+    words = ["epmd", "-port", str(epmd_port), "-address", "127.0.0.1"]
+    wait_for_port(scene.start_program("epmd", words, environment=environment), epmd_port)
+    process = scene.start_program("RabbitMQ", [server], environment=environment)
+    wait_for_port(process, port)
+    return Part("broker", f"RabbitMQ at 127.0.0.1:{port}", f"amqp://guest:guest@127.0.0.1:{port}/")
+
+
+def _environment(folder: Path, port: int, epmd_port: int) -> dict[str, str]:
+    for name in ("mnesia", "log"):
+        (folder / name).mkdir(parents=True)
+    (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
+    for name in ("environment.conf", "rabbitmq.conf"):
+        (folder / name).touch()
+    return {
+        "ERL_EPMD_PORT": str(epmd_port),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODENAME": "glean-dev@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_CONF_ENV_FILE": str(folder / "environment.conf"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced"),
+        "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+        "RABBITMQ_PLUGINS_EXPAND_DIR": str(folder / "plugins"),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+        # The script becomes the node then, so that its process is the node's.
+        "detached": "1",
+    }

@@ -1,0 +1,71 @@
+"""`glean dev`: all of it comes up from what is there, answers, and goes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests import processes
+from tests.processes import REPOSITORY, wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(420),
+    pytest.mark.usefixtures("nothing_left"),
+]
+
+LIMIT_S = 300.0
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that another user can enter: PostgreSQL refuses to be root's."""
+    with tempfile.TemporaryDirectory(prefix="glean-dev-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_all_of_it_comes_up_and_goes(tmp_path: Path, open_folder: Path) -> None:
+    """Each part is real or stands in, and that is said; the service is ready, bakeries joined."""
+    log, folder = tmp_path / "log", open_folder / "dev"
+    env = processes.environment(tmp_path / "flower", PYTHONPATH=str(REPOSITORY))
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "glean", "dev", "--folder", str(folder)],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until(
+            lambda: "all of it is up" in log.read_text() or process.poll() is not None,
+            "all of it is up",
+            limit_s=LIMIT_S,
+        )
+        said = log.read_text()
+        for part in ("database", "broker", "registry"):
+            assert re.search(rf"^{part}: .*(, real|, stands in \(.+\))$", said, re.MULTILINE), said
+        match = re.search(r"sign in at (\S+) with (\S+)", said)
+        assert match is not None, said
+        headers = {"Authorization": f"Bearer {match[2]}"}
+        with httpx2.Client(base_url=match[1], headers=headers, verify=False) as http:
+            assert http.get("/readyz").json()["ready"]
+            states = [one["state"] for one in http.get("/api/v1/members").json()["members"]]
+        assert states == ["joined"] * 3
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(120) == 130
+    finally:
+        process.terminate()
+        process.wait(60)
+    assert "all of it is down" in log.read_text()
+    assert "ended by itself" not in log.read_text()
