@@ -5,13 +5,15 @@
 #   deploy/run-here.sh [OPTION]... TARGET STATE [COMMAND...]     STATE becomes /var/lib/glean
 #       --mount SOURCE:PLACE[:ro]      a folder of this machine
 #       --env NAME=VALUE               a variable
+#       --network none                 no network but its own loopback
 set -euo pipefail
-mounts=() variables=()
+mounts=() variables=() own_network=()
 while [[ ${1:-} == --* ]]; do
     case $1 in
     --mount) mounts+=("$2") ;;
     --env) variables+=("$2") ;;
-    *) echo "found $1; wanted --mount or --env" >&2; exit 2 ;;
+    --network) own_network=(--net) ;;
+    *) echo "found $1; wanted --mount, --env or --network" >&2; exit 2 ;;
     esac
     shift 2
 done
@@ -30,9 +32,10 @@ trap 'buildah umount "$container" >/dev/null; buildah rm "$container" >/dev/null
 root=$(buildah mount "$container")
 chown "$user" "$state"
 printf -v places '%s\n' "$state:/var/lib/glean" "${mounts[@]}"
-export root user places
+export root user places offline="${own_network[*]}"
 # shellcheck disable=SC2016 # the inner shell's own
-unshare --mount --pid --fork --kill-child bash -euc '
+unshare --mount --pid "${own_network[@]}" --fork --kill-child bash -euc '
+    [ -z "$offline" ] || ip link set lo up
     mount --bind "$root" "$root"
     mount --rbind /dev "$root/dev"
     while IFS=: read -r source place options; do

@@ -18,6 +18,7 @@ StorageOption = Annotated[
     typer.Option(
         "--storage",
         metavar="URL",
+        envvar="GLEAN_STORAGE",
         help="Where runs are sent to: s3://BUCKET/FOLDER, webdav+https://HOST/FOLDER, ...",
     ),
 ]

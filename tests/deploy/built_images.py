@@ -139,10 +139,11 @@ def words_of(
     *,
     mounts: Sequence[str] = (),
     environment: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> list[str]:
     """What starts a process of an image."""
     state.mkdir(parents=True, exist_ok=True)
-    words = ["nice", str(DEPLOY / "run-here.sh")]
+    words = ["nice", str(DEPLOY / "run-here.sh"), *options]
     for mount in mounts:
         words += ["--mount", mount]
     for variable in environment:
@@ -177,9 +178,12 @@ def run(
     *command: str | Path,
     mounts: Sequence[str] = (),
     environment: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> str:
     """Run one to its end; what it printed."""
-    words = words_of(target, state, command, mounts=mounts, environment=environment)
+    words = words_of(
+        target, state, command, mounts=mounts, environment=environment, options=options
+    )
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout

@@ -38,7 +38,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "ingress": {"enabled": True, "annotations": {"a": "b"}},
     },
     "own secrets": {
-        "urls": {"existingSecret": "platform"},
+        "urls": {"existingSecret": "platform", "credentialsSecret": "store"},
         "service": {
             "https": "secret",
             "tlsSecret": "web",
@@ -174,6 +174,13 @@ def test_urls_with_passwords_are_in_a_secret_only() -> None:
     assert found["secrets", "glean-urls"]["stringData"]["database"] == DATABASE
     others = {key: thing for key, thing in found.items() if key != ("secrets", "glean-urls")}
     assert "word@" not in json.dumps(list(others.values()))
+
+
+def test_credentials_of_stores_are_variables_of_who_needs_them() -> None:
+    """By a Secret that is there already."""
+    for part, pod in pods("own secrets"):
+        (container,) = pod["containers"]
+        assert container["envFrom"] == [{"secretRef": {"name": "store"}}], part
 
 
 def test_a_superlink_is_reached_by_bakeries_calls_only() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.built_images import build, image, megabytes, run, running
-from tests.deploy.files import DEPLOY, TARGETS, USER
+from tests.deploy.files import DEPLOY, TARGETS, USER, composed
 from tests.processes import free_port, wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
@@ -81,6 +81,18 @@ def test_a_service_starts_and_answers(shared: Path) -> None:
         assert "a service runs over" in token.stderr
         assert service.stop() in {0, 128 + signal.SIGTERM}
     assert run("service", state, "sh", "-c", "healthy service || echo no").strip() == "no"
+
+
+@pytest.mark.parametrize("engine", ["inprocess", "ray"])
+def test_a_simulation_without_a_network(engine: str, shared: Path) -> None:
+    """Compose's profile offline; and on Ray, which writes more."""
+    words = composed()["services"]["simulation"]["command"]
+    small = ("--bakeries", "2", "--set", "num-server-rounds=1", "--set", "baselines=false")
+    state = volume(shared, "offline")
+    chosen = [engine if word == "inprocess" else word for word in words]
+    run("worker", state, *chosen, *small, options=["--network", "none"])
+    found = state / "results" / "latest" / "report.html"
+    assert found.stat().st_uid == int(USER.partition(":")[0])
 
 
 def test_a_federation_of_invited_bakeries(shared: Path) -> None:

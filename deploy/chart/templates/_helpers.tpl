@@ -38,6 +38,13 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
     secretKeyRef: {name: {{ include "glean.urlsSecret" . }}, key: mlflow, optional: true}
 {{- end }}
 
+{{- define "glean.credentials" -}}
+{{- with .Values.urls.credentialsSecret }}
+envFrom:
+  - secretRef: {name: {{ . }}}
+{{- end }}
+{{- end }}
+
 {{- define "glean.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
