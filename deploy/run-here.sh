@@ -3,7 +3,7 @@
 # can't be written, as the image's user, with processes and mounts of its own, on this machine's network.
 #
 #   deploy/run-here.sh [OPTION]... TARGET STATE [COMMAND...]     STATE becomes /var/lib/glean
-#       --mount SOURCE:PLACE[:ro]      a folder of this machine
+#       --mount SOURCE:PLACE[:ro]      a folder or file of this machine
 #       --env NAME=VALUE               a variable
 #       --network none                 no network but its own loopback
 set -euo pipefail
@@ -40,7 +40,8 @@ unshare --mount --pid "${own_network[@]}" --fork --kill-child bash -euc '
     mount --rbind /dev "$root/dev"
     while IFS=: read -r source place options; do
         [ -n "$source" ] || continue
-        mkdir -p "$root$place"
+        mkdir -p "$(dirname "$root$place")"
+        if [ -d "$source" ]; then mkdir -p "$root$place"; else touch "$root$place"; fi
         mount --bind "$source" "$root$place"
         [ -z "$options" ] || mount -o "remount,bind,$options" "$root$place"
     done <<<"$places"

@@ -17,9 +17,10 @@ import psutil
 import pytest
 
 from glean.runs.process_tree import runs
-from tests.deploy.files import DEPLOY, TARGETS
+from tests.deploy.files import DEPLOY, TARGETS, USER
 from tests.processes import wait_until
 
+RESULTS = "/var/lib/glean/results"
 BUILD_LIMIT_S = 3000.0
 START_LIMIT_S = 120.0
 
@@ -187,3 +188,12 @@ def run(
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
+
+
+def volume(shared: Path, name: str) -> Path:
+    """A volume, owned as an engine would own it."""
+    folder = shared / name
+    folder.mkdir(exist_ok=True)
+    user, group = map(int, USER.split(":"))
+    os.chown(folder, user, group)
+    return folder

@@ -6,7 +6,6 @@ In a chroot, with a root that can't be written, as the image's user; by no conta
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import subprocess
 from contextlib import ExitStack
@@ -14,40 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.built_images import build, image, megabytes, run, running
+from tests.deploy.built_images import RESULTS, image, megabytes, run, running, volume
 from tests.deploy.files import DEPLOY, TARGETS, USER, composed
 from tests.processes import free_port, wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(3600),
+    pytest.mark.usefixtures("built"),
+]
 
 MOST_MB = {"node": 720, "server": 1250, "service": 1700, "worker": 1700}
-RESULTS = "/var/lib/glean/results"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _built() -> None:
-    """GLEAN_BUILT=yes takes those that are there."""
-    if os.environ.get("GLEAN_BUILT") != "yes":
-        build()
-
-
-@pytest.fixture
-def shared(tmp_path: Path) -> Path:
-    """A folder that is everybody's, for volumes."""
-    folder = tmp_path / "volumes"
-    folder.mkdir(mode=0o777)
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
-        path.chmod(path.stat().st_mode | 0o055)
-    return folder
-
-
-def volume(shared: Path, name: str) -> Path:
-    """A volume, owned as an engine would own it."""
-    folder = shared / name
-    folder.mkdir(exist_ok=True)
-    user, group = map(int, USER.split(":"))
-    os.chown(folder, user, group)
-    return folder
 
 
 @pytest.mark.parametrize("target", TARGETS)
