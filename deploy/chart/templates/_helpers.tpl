@@ -23,7 +23,9 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{ .Values.urls.existingSecret | default (printf "%s-urls" (include "glean.name" .)) }}
 {{- end }}
 
-{{- define "glean.urls" -}}
+{{- define "glean.variables" -}}
+- name: GLEAN_LOG_FORMAT
+  value: {{ .Values.logFormat }}
 - name: GLEAN_DATABASE
   valueFrom:
     secretKeyRef: {name: {{ include "glean.urlsSecret" . }}, key: database, optional: true}
