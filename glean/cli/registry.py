@@ -93,23 +93,35 @@ def registry_of(mlflow: str, model: str) -> Registry | None:
     GleanError
         MLflow's client isn't installed, and an option asks for it.
     """
-    from glean.errors import GleanError
-    from glean.installed_packages import check_installed
     from glean.operations.registry.sending import Registry
 
-    asked = bool(mlflow)
+    address = address_of(mlflow)
+    return Registry(address, model) if address else None
+
+
+def address_of(mlflow: str) -> str:
+    """Give the address of the registry, typed or else the environment's; "" where there is none.
+
+    Raises
+    ------
+    GleanError
+        MLflow's client isn't installed, and an option asks for it.
+    """
+    from glean.errors import GleanError
+    from glean.installed_packages import check_installed
+
     address = use_registry(mlflow)
     if not address:
-        return None
+        return ""
     try:
         check_installed("mlflow", extra="mlflow")
     except GleanError as error:
-        if asked:
+        if mlflow:
             raise
         # The variable may be there for other programs.
         typer.echo(f"{VARIABLE} is set, yet nothing is sent there: {error}", err=True)
-        return None
-    return Registry(address, model)
+        return ""
+    return address
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 
 from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
+from glean.cli.registry import MlflowOption, RegisteredModelOption, address_of
 from glean.cli.served_federation import (
     CertificatesOption,
     PublicOption,
@@ -17,6 +18,7 @@ from glean.cli.served_federation import (
     read_federation,
 )
 from glean.cli.uploads import StorageOption, UploadOption, storage_url
+from glean.registry.model_uri import DEFAULT_NAME
 from glean.regular_files import absolute_path
 
 if TYPE_CHECKING:
@@ -34,38 +36,46 @@ WebhookOption = Annotated[
     ),
 ]
 
+InitOption = Annotated[
+    bool, typer.Option("--init", help="Make the first token and print it, once; then serve.")
+]
+HostOption = Annotated[
+    str, typer.Option(help=f"Address to listen at; {HOST}, or with --public all.")
+]
+BehindProxyOption = Annotated[
+    bool, typer.Option("--behind-proxy", help="A proxy on this machine speaks HTTPS for it.")
+]
+MissingDaysOption = Annotated[
+    int, typer.Option(min=1, help="Days after which a bakery is said to stay away.")
+]
+RebuildOption = Annotated[
+    bool, typer.Option("--rebuild", help="Make the list of runs anew from the folder, and end.")
+]
+
 
 @friendly_errors()
 def serve(
     results: Annotated[Path, typer.Option(help="Folder of the run folders.")] = Path("results"),
-    init: Annotated[
-        bool, typer.Option("--init", help="Make the first token and print it, once; then serve.")
-    ] = False,
+    init: InitOption = False,
     public: PublicOption = "",
-    host: Annotated[
-        str, typer.Option(help=f"Address to listen at; {HOST}, or with --public all.")
-    ] = "",
+    host: HostOption = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = PORT,
     certificate: Annotated[Path | None, typer.Option(help="For HTTPS: a PEM file.")] = None,
     private_key: Annotated[Path | None, typer.Option(help="For HTTPS: its private key.")] = None,
     root_certificates: RootsOption = None,
     certificates: CertificatesOption = None,
-    behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy on this machine speaks HTTPS for it.")
-    ] = False,
+    behind_proxy: BehindProxyOption = False,
     runs_at_once: Annotated[
         int, typer.Option(min=1, help="How many runs may go on at once; others wait.")
     ] = 1,
     webhook: WebhookOption = None,
-    missing_days: Annotated[
-        int, typer.Option(min=1, help="Days after which a bakery is said to stay away.")
-    ] = 3,
+    missing_days: MissingDaysOption = 3,
     database: DatabaseOption = "",
     storage: StorageOption = "",
     upload: UploadOption = "run",
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Make the list of runs anew from the folder, and end.")
-    ] = False,
+    mlflow: MlflowOption = "",
+    registered_model: RegisteredModelOption = DEFAULT_NAME,
+    rebuild: RebuildOption = False,
 ) -> None:
     """Serve the control room: pages to start and watch runs, and a REST API.
 
@@ -93,6 +103,8 @@ def serve(
         storage=storage_url(storage),
         upload=upload,
         secure_cookies=listening.by_tls,
+        registry=address_of(mlflow),
+        registered_model=registered_model,
     )
     _serve(settings, listening, federation, init=init, rebuild=rebuild)
 

@@ -7,10 +7,9 @@ import shutil
 from pathlib import Path
 
 from glean.errors import GleanError, SettingsError
-from glean.registry.model_package import FILES_FOLDER
 from glean.registry.model_uri import RegisteredModel
 from glean.registry.registry_address import VARIABLE, RegistryDownError, registry_address
-from glean.registry.run_content import FETCHED_FOLDER
+from glean.registry.run_content import FETCHED_FOLDER, FILES_FOLDER
 from glean.registry.tracking_server import TrackingServer, scratch_folder
 from glean.runs.model_card import CARD_FILE, KEY_FILE, model_at
 

@@ -19,7 +19,7 @@ from glean.errors import GleanError
 from glean.forecasting.prior import ERRORS_FILE
 from glean.iris.species import LENGTHS, SPECIES
 from glean.registry.input_examples import iris_example, sales_example
-from glean.registry.run_content import PLACES, workload_of
+from glean.registry.run_content import FILES_FOLDER, PLACES, workload_of
 from glean.registry.tracking_server import quiet_mlflow
 from glean.runs.folder import RunFolder
 from glean.runs.index import StoredRun
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 LOADER = "glean.operations.registry.served_model"
 """Module that MLflow reads the files by."""
-
-FILES_FOLDER = "files"
-"""What is read by Glean, in the folder that MLflow calls the model's data."""
 
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.975)
 """Of a forecast's table; a test compares them with what a forecast has."""
@@ -75,22 +72,22 @@ def write_package(run: StoredRun, folder: Path) -> None:
         Is made.
     """
     quiet_mlflow()
-    with warnings.catch_warnings():
-        # It warns of its own type hints.
-        warnings.simplefilter("ignore")
-        from mlflow import pyfunc
-
     served, card = _SERVED[workload_of(run)], _card_of(run.folder)
     files = folder.with_name(FILES_FOLDER)
     _copy_files(run, files)
-    pyfunc.save_model(
-        str(folder),
-        loader_module=LOADER,
-        data_path=str(files),
-        signature=served.signature(card),
-        input_example=served.example(card),
-        pip_requirements=[f"glean[mlflow]=={__version__}"],
-    )
+    with warnings.catch_warnings():
+        # MLflow warns of its own type hints, and pandas of how MLflow uses it.
+        warnings.simplefilter("ignore")
+        from mlflow.pyfunc import save_model
+
+        save_model(
+            str(folder),
+            loader_module=LOADER,
+            data_path=str(files),
+            signature=served.signature(card),
+            input_example=served.example(card),
+            pip_requirements=[f"glean[mlflow]=={__version__}"],
+        )
 
 
 def _copy_files(run: StoredRun, files: Path) -> None:

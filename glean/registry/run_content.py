@@ -29,6 +29,12 @@ ALWAYS_SENT = ("rounds.csv", CARD_FILE, CARD_PAGE)
 SENT_UNLESS_OWN_ROWS = ("report.html", "bakeries.csv", "figures/*.png")
 """Files that may show single rows: made-up or public ones. A deployment's server has none."""
 
+FILES_FOLDER = "files"
+"""Of a registered model what Glean reads, in the folder that MLflow calls the model's data."""
+
+FETCHED_FOLDER = ".registered-models"
+"""Among the results: models that runs began with, by name and version."""
+
 _NEVER_SENT = "figures/inversion-*"
 _LONGEST_PARAM = 5000
 _WITHOUT_OWN_ROWS = ("iris",)
@@ -159,10 +165,6 @@ def _started_from(run: StoredRun) -> str:
     if len(path.parts) > 3 and path.parts[-4] == FETCHED_FOLDER:
         return f"models:/{path.parts[-3]}/{path.parts[-2]}"
     return ""
-
-
-FETCHED_FOLDER = ".registered-models"
-"""Among the results: models that runs began with, by name and version."""
 
 
 def _card_of(folder: Path) -> Mapping[str, Any]:

@@ -56,8 +56,8 @@ class RunSender:
         The run's folder.
     model : str
         Name of the registered model.
-    write_model : callable
-        Writes what is registered into a folder: a model that MLflow can load.
+    write_model : callable, optional
+        Writes what is registered into a folder: by default a model that MLflow can load.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class RunSender:
         folder: Path,
         *,
         model: str,
-        write_model: PackageWriter = write_package,
+        write_model: PackageWriter | None = None,
     ) -> None:
         self._server = server
         self._folder = folder
         self._model = model
-        self._write_model = write_model
+        self._write_model = write_model or write_package
         self._run_id = run_id_of(folder)
         self._progress = SendProgress.read(folder, address=server.address, model=model)
 

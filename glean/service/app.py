@@ -108,6 +108,8 @@ def create_app(services: Services) -> FastAPI:
         services.alerts.start()
         if services.storage is not None:
             services.storage.start()
+        if services.registry is not None:
+            services.registry.start()
         yield
         await run_in_threadpool(services.close)
 

@@ -24,6 +24,7 @@ from glean.service.alerts.outbox import AlertOutbox
 from glean.service.alerts.webhooks import webhook
 from glean.service.data.datasets import Datasets
 from glean.service.data.models import ModelRegistry
+from glean.service.data.registry_thread import RegistryThread, registry_thread
 from glean.service.membership.invitations import Invitations
 from glean.service.membership.member_states import counted, standings
 from glean.service.membership.members import Members
@@ -114,6 +115,7 @@ class Services:
     health: HealthChecks
     metrics: ServiceMetrics
     storage: StorageSync | None = None
+    registry: RegistryThread | None = None
 
     def score_of(self, bakery: KnownBakery, code: LanguageCode = "en") -> float | None:
         """WAPE of what a bakery bakes by, on its last run's test days; None where it keeps that."""
@@ -131,6 +133,8 @@ class Services:
         self.alerts.stop()
         if self.storage is not None:
             self.storage.stop()
+        if self.registry is not None:
+            self.registry.stop()
         self.workers.close()
         if self.members is not None:
             self.members.close()
@@ -145,12 +149,7 @@ def open_services(settings: ServiceSettings) -> Services:
     GleanError
         The database or the folder of the results can't be used.
     """
-    try:
-        for folder in (settings.requests, settings.datasets):
-            folder.mkdir(parents=True, exist_ok=True)
-        settings.home.chmod(0o700)
-    except OSError as error:
-        raise GleanError(f"can't keep anything in {settings.home}: {error.strerror}") from error
+    _make_folders(settings)
     database = Database(settings.database_url)
     wait_until_there(database)
     database.upgrade()
@@ -166,15 +165,17 @@ def open_services(settings: ServiceSettings) -> Services:
     members = None if settings.federation is None else _members_of(settings.federation)
     superlink = None if members is None else superlink_of(members, settings.results)
     invitations, health = Invitations(database), _health_of(settings, database)
+    models, audit_log = ModelRegistry(database, settings), AuditLog(database)
     count_members = None if members is None else lambda: counted(standings(members, invitations))
     storage = _storage_of(settings, database, health)
+    registry = registry_thread(settings, models, audit_log, health)
     return Services(
         settings=settings,
         database=database,
         tokens=tokens,
         sessions=Sessions(database, tokens),
         attempts=FailedAttempts(),
-        audit_log=AuditLog(database),
+        audit_log=audit_log,
         alerts=alerts,
         discovery=discovery,
         queue=queue,
@@ -183,7 +184,7 @@ def open_services(settings: ServiceSettings) -> Services:
         bakeries=bakeries,
         defaults=RunDefaults(database),
         datasets=datasets,
-        models=ModelRegistry(database, settings),
+        models=models,
         digests=RunDigests(workers),
         members=members,
         superlink=superlink,
@@ -196,7 +197,17 @@ def open_services(settings: ServiceSettings) -> Services:
         health=health,
         metrics=ServiceMetrics(database, settings, health, count_members),
         storage=storage,
+        registry=registry,
     )
+
+
+def _make_folders(settings: ServiceSettings) -> None:
+    try:
+        for folder in (settings.requests, settings.datasets):
+            folder.mkdir(parents=True, exist_ok=True)
+        settings.home.chmod(0o700)
+    except OSError as error:
+        raise GleanError(f"can't keep anything in {settings.home}: {error.strerror}") from error
 
 
 def _health_of(settings: ServiceSettings, database: Database) -> HealthChecks:

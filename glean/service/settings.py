@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from glean.registry.model_uri import DEFAULT_NAME
+
 DEFAULT_PORT = 8700
 DEFAULT_HOST = "127.0.0.1"
 MOST_RUNS_AT_ONCE = 1
@@ -46,6 +48,10 @@ class ServiceSettings:
         When runs are sent there: after each "run", or after each "checkpoint" too.
     secure_cookies : bool
         Whether browsers reach it by HTTPS only: cookies are sent by nothing else then.
+    registry : str
+        MLflow's tracking URI, where runs and models go; "" for none.
+    registered_model : str
+        Name of the model there whose versions runs make.
     """
 
     results: Path
@@ -59,6 +65,8 @@ class ServiceSettings:
     storage: str = ""
     upload: Literal["run", "checkpoint"] = "run"
     secure_cookies: bool = False
+    registry: str = ""
+    registered_model: str = DEFAULT_NAME
 
     @property
     def home(self) -> Path:

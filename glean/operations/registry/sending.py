@@ -15,7 +15,6 @@ from glean.registry.model_uri import DEFAULT_NAME
 from glean.registry.production_alias import ProductionLook, follow_production
 from glean.registry.progress_file import send_lock
 from glean.registry.registry_address import RegistryDownError
-from glean.registry.run_sender import RunSender
 from glean.registry.system_metrics import take_sample
 from glean.registry.tracking_server import TrackingServer
 from glean.runs.folder import utc_now
@@ -72,6 +71,9 @@ def send_runs(folders: Sequence[Path], registry: Registry) -> Sent:
     GleanError
         MLflow's client isn't installed.
     """
+    # Here, since a service that only names this function does without pandas and its memory.
+    from glean.registry.run_sender import RunSender
+
     server = TrackingServer(registry.address)
     done: list[str] = []
     refused: list[tuple[str, str]] = []

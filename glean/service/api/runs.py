@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,8 +10,11 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from glean.errors import SettingsError
 from glean.federation.launch.deployed_superlink import CONNECTION
+from glean.operations.registry.start_model import SETTING as START_FROM
+from glean.operations.registry.start_model import with_pinned_model
 from glean.operations.running.run_request import RunRequest, check_request, check_settings
 from glean.operations.slurm.slurm import why_no_slurm
+from glean.registry.model_uri import is_model_uri
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
 from glean.service.api.conditional import IF_NONE_MATCH, answer_unless_known
 from glean.service.api.run_models import PATH_SETTINGS, NewRun, Run, RunPage, SettingValue
@@ -135,6 +139,10 @@ def ask_for_run(
         asked_by=asked_by,
     )
     try:
+        if is_model_uri(settings.get(START_FROM)):
+            # It may wait for long, and what an alias means changes.
+            pinned = services.workers.run(with_pinned_model, settings)
+            request = replace(request, settings=pinned)
         services.workers.run(check_request, request)
     except SettingsError as error:
         raise settings_problems(error) from error
@@ -217,7 +225,11 @@ def refuse_paths(settings: dict[str, SettingValue]) -> None:
 
 def _path_problems(settings: dict[str, SettingValue]) -> list[FieldProblem]:
     """Say which settings name paths, and the field of a request that has an id in their place."""
-    instead = {"sales": "; wanted an id, as dataset", "resume": "; wanted an id, as resume"}
+    instead = {
+        "sales": "; wanted an id, as dataset",
+        "resume": "; wanted an id, as resume",
+        START_FROM: "; wanted a registered model, like models:/glean/3",
+    }
     return [
         FieldProblem(
             pointer=f"/settings/{key}",
@@ -225,5 +237,5 @@ def _path_problems(settings: dict[str, SettingValue]) -> list[FieldProblem]:
             f"{instead.get(key, '')}",
         )
         for key in PATH_SETTINGS
-        if settings.get(key)
+        if settings.get(key) and not (key == START_FROM and is_model_uri(settings[key]))
     ]
