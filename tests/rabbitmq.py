@@ -137,6 +137,16 @@ class RabbitMQ:
         with self.channel() as channel:
             return channel.queue_declare(queue, passive=True).method.message_count
 
+    def has(self, queue: str) -> bool:
+        """Whether there is such a queue."""
+        from pika.exceptions import ChannelClosedByBroker
+
+        try:
+            self.waiting(queue)
+        except ChannelClosedByBroker:
+            return False
+        return True
+
     @contextmanager
     def channel(self) -> Iterator[BlockingChannel]:
         """Give a channel of a connection of its own."""

@@ -20,8 +20,12 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 NO_FILES = {"utils.py"}
 """Named as what there shall not be."""
 
-NO_MODULES = {"glean.example.org"}
-"""An address."""
+NO_MODULES = {
+    "glean.example.org",
+    *("glean.events", "glean.dead", "glean.runs.dead"),
+    *("glean.run", "glean.run.round_finished"),
+}
+"""An address; exchanges and queues of a broker; topics."""
 
 
 def is_there(path: str) -> bool:

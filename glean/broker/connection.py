@@ -84,16 +84,15 @@ class BrokerConnection:
             raise BrokerError(self._problem) from error
 
     def keep_alive(self) -> None:
-        """Answer the broker's heartbeats, if it is connected; to be called every few seconds.
+        """Connect, or answer the broker's heartbeats; to be called every few seconds.
 
         Raises
         ------
         BrokerError
-            The connection is lost.
+            The broker is away or refuses.
         """
-        if self._connection is not None:
-            with self.channel() as channel:
-                channel.connection.process_data_events(0)
+        with self.channel() as channel:
+            channel.connection.process_data_events(0)
 
     def close(self) -> None:
         """Let go of the connection, if there is one."""

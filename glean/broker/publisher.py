@@ -62,12 +62,12 @@ class Publisher:
             return channel.queue_declare(RUNS, passive=True).method.message_count
 
     def keep_alive(self) -> None:
-        """Answer heartbeats while there is nothing to send.
+        """Connect, or answer heartbeats, while there is nothing to send.
 
         Raises
         ------
         BrokerError
-            The connection is lost.
+            The broker is away or refuses.
         """
         self._connection.keep_alive()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glean.cli.broker import BrokerOption, broker_url
 from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
 from glean.cli.registry import MlflowOption, RegisteredModelOption, address_of
@@ -71,6 +72,7 @@ def serve(
     webhook: WebhookOption = None,
     missing_days: MissingDaysOption = 3,
     database: DatabaseOption = "",
+    broker: BrokerOption = "",
     storage: StorageOption = "",
     upload: UploadOption = "run",
     mlflow: MlflowOption = "",
@@ -105,6 +107,7 @@ def serve(
         secure_cookies=listening.by_tls,
         registry=address_of(mlflow),
         registered_model=registered_model,
+        broker=broker_url(broker),
     )
     _serve(settings, listening, federation, init=init, rebuild=rebuild)
 

@@ -106,6 +106,8 @@ def create_app(services: Services) -> FastAPI:
         if services.superlink is not None:
             services.superlink.start()
         services.alerts.start()
+        if services.broker is not None:
+            services.broker.start()
         if services.storage is not None:
             services.storage.start()
         if services.registry is not None:

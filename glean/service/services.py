@@ -30,6 +30,7 @@ from glean.service.membership.member_states import counted, standings
 from glean.service.membership.members import Members
 from glean.service.metrics.service_metrics import ServiceMetrics
 from glean.service.results_disk import disk_problem
+from glean.service.runs.broker_publisher import BrokerPublisher, broker_publisher
 from glean.service.runs.digests import RunDigests
 from glean.service.runs.discovery import RunDiscovery
 from glean.service.runs.event_tail import EventTails
@@ -82,6 +83,8 @@ class Services:
         How busy this machine is.
     workers : WorkerPool
         For what needs pandas, Flower or XGBoost.
+    broker : BrokerPublisher or None
+        Sends runs and events to a broker; None where there is none.
     health, metrics
         What is broken, and what an operator counts.
     storage : StorageSync or None
@@ -114,6 +117,7 @@ class Services:
     workers: WorkerPool
     health: HealthChecks
     metrics: ServiceMetrics
+    broker: BrokerPublisher | None = None
     storage: StorageSync | None = None
     registry: RegistryThread | None = None
 
@@ -131,6 +135,8 @@ class Services:
         if self.superlink is not None:
             self.superlink.stop()
         self.alerts.stop()
+        if self.broker is not None:
+            self.broker.stop()
         if self.storage is not None:
             self.storage.stop()
         if self.registry is not None:
@@ -196,6 +202,7 @@ def open_services(settings: ServiceSettings) -> Services:
         workers=workers,
         health=health,
         metrics=ServiceMetrics(database, settings, health, count_members),
+        broker=broker_publisher(database, settings, health),
         storage=storage,
         registry=registry,
     )

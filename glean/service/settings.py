@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from glean.broker.broker_url import BrokerUrl
 from glean.registry.model_uri import DEFAULT_NAME
 
 DEFAULT_PORT = 8700
@@ -52,6 +53,8 @@ class ServiceSettings:
         MLflow's tracking URI, where runs and models go; "" for none.
     registered_model : str
         Name of the model there whose versions runs make.
+    broker : BrokerUrl, optional
+        The RabbitMQ that workers hear of runs from, and others of events; None where there is none.
     """
 
     results: Path
@@ -67,6 +70,7 @@ class ServiceSettings:
     secure_cookies: bool = False
     registry: str = ""
     registered_model: str = DEFAULT_NAME
+    broker: BrokerUrl | None = None
 
     @property
     def home(self) -> Path:

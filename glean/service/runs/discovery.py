@@ -134,6 +134,7 @@ class RunDiscovery:
         self._watched.add(row.id)
         if found.run_id is not None and str(found.run_id) != row.flower_id:
             row.flower_id, row.folder, row.seen = str(found.run_id), "", ""
+            row.attempt = max(row.attempt, 1) + 1  # its events have numbers of their own
             row.status = RunStatus.RUNNING
 
     def _forget_twin(self, session: Session, row: RunRow) -> None:

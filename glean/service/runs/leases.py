@@ -257,7 +257,7 @@ def _put_back(
     if row.cancel_wanted or given_up:
         reason = f"given up after {cut_off_times} attempts: {why}" if given_up else INTERRUPTED
         values |= {"status": RunStatus.FAILED, "reason": reason, "ended_at": as_text(now)}
-        values |= {"given_up": given_up}
+        values |= {"given_up": given_up, "sent_at": ""}
     else:
         values |= {"status": RunStatus.QUEUED, "worker": "", "sent_at": "", "seen": ""}
         values |= {"earlier": [*row.earlier, row.flower_id], "flower_id": "", "folder": ""}
