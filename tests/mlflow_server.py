@@ -38,8 +38,9 @@ class MlflowServer:
         words = ["--backend-store-uri", f"sqlite:///{self.folder / 'mlflow.db'}"]
         words += ["--artifacts-destination", str(self.folder / "artifacts")]
         words += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        silent = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-        env = processes.environment(self.folder, **silent)
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+        quiet["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # processes that nobody needs
+        env = processes.environment(self.folder, **quiet)
         env["PATH"] = f"{Path(PROGRAM).parent}{os.pathsep}{env['PATH']}"
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.registry import (
+    MlflowOption,
+    RegisteredModelOption,
+    registry_of,
+    sent_to_registry,
+)
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
 from glean.errors import FederationError
+from glean.registry.model_uri import DEFAULT_NAME
+from glean.regular_files import absolute_path
 
 if TYPE_CHECKING:
     from glean.federation.launch.deployment_run import RunOutcome
@@ -35,6 +44,8 @@ def run(
         str | None,
         typer.Option(help="Folder of a run that was interrupted: continue it, as it was set."),
     ] = None,
+    mlflow: MlflowOption = "",
+    registered_model: RegisteredModelOption = DEFAULT_NAME,
 ) -> None:
     """Run a federation across machines, and follow it to its end.
 
@@ -44,12 +55,17 @@ def run(
     """
     from glean.operations.running.superlink_run import prepare_deployment
 
+    registry = registry_of(mlflow, registered_model)
     prepared = prepare_deployment(connection, typed_settings(set_ or [], resume=resume))
-    with tempfile.TemporaryDirectory(prefix="glean-") as scratch:
-        _run(prepared, Path(scratch))
+    results = absolute_path(Path(str(prepared.overrides.get("output-dir") or "results")))
+    with (
+        tempfile.TemporaryDirectory(prefix="glean-") as scratch,
+        sent_to_registry(registry, results) as sent,
+    ):
+        _run(prepared, Path(scratch), sent)
 
 
-def _run(prepared: PreparedDeployment, scratch: Path) -> None:
+def _run(prepared: PreparedDeployment, scratch: Path, sent: Callable[[int], None]) -> None:
     from glean.federation.launch.deployment_run import RunOutcome
     from glean.operations.running.superlink_run import run_deployment
 
@@ -61,6 +77,7 @@ def _run(prepared: PreparedDeployment, scratch: Path) -> None:
         nonlocal run_id
         run_id = number
         typer.echo(f"run {run_id} started at {connection!r}", err=True)
+        sent(run_id)
 
     def show_line(line: str) -> None:
         typer.echo(line, err=True)

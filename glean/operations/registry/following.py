@@ -50,6 +50,9 @@ class RunFollower:
         """Send the rest; give why something of it wasn't, "" where all was."""
         self._ended.set()
         self._thread.join()
+        if self._known and not self._folders():
+            self._pool.close()
+            return f"its folder isn't in {self._results}: send it from where it is"
         problem = ""
         try:
             for _ in range(LAST_TRIES):
@@ -66,12 +69,15 @@ class RunFollower:
             self._send()
 
     def _send(self) -> Sent:
-        found = (find_run(self._results, run_id) for run_id in self._known)
-        folders = [folder for folder in found if folder is not None]
+        folders = self._folders()
         try:
             return self._pool.run(send_apart, folders, self._registry) if folders else Sent()
         except GleanError as error:
             return Sent(down=str(error))
+
+    def _folders(self) -> list[Path]:
+        found = (find_run(self._results, run_id) for run_id in self._known)
+        return [folder for folder in found if folder is not None]
 
 
 def send_apart(folders: Sequence[Path], registry: Registry) -> Sent:
