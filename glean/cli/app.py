@@ -29,6 +29,7 @@ from glean.cli.shop import shop
 from glean.cli.simulate import simulate
 from glean.cli.status import status
 from glean.cli.storage import app as storage_app
+from glean.cli.worker import worker
 from glean.cli.workers import Workers, share_work_out
 from glean.regular_files import absolute_path
 
@@ -72,6 +73,7 @@ app.command(rich_help_panel=DAILY)(node)
 app.command(rich_help_panel=FEDERATION)(simulate)
 app.command(rich_help_panel=FEDERATION)(run)
 app.command(rich_help_panel=FEDERATION)(serve)
+app.command(rich_help_panel=FEDERATION)(worker)
 app.command(rich_help_panel=FEDERATION)(invite)
 app.command(rich_help_panel=FEDERATION)(status)
 app.add_typer(database_app, rich_help_panel=FEDERATION)

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 HOST, PORT = "127.0.0.1", 8700
 
+RunsAtOnceOption = Annotated[
+    int,
+    typer.Option(min=0, help="How many runs may go on at once; others wait. 0: workers run them."),
+]
+
 WebhookOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -66,9 +71,7 @@ def serve(
     root_certificates: RootsOption = None,
     certificates: CertificatesOption = None,
     behind_proxy: BehindProxyOption = False,
-    runs_at_once: Annotated[
-        int, typer.Option(min=1, help="How many runs may go on at once; others wait.")
-    ] = 1,
+    runs_at_once: RunsAtOnceOption = 1,
     webhook: WebhookOption = None,
     missing_days: MissingDaysOption = 3,
     database: DatabaseOption = "",

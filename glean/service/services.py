@@ -39,10 +39,13 @@ from glean.service.runs.queue import RunQueue
 from glean.service.runs.reports import RunReports
 from glean.service.runs.status import RunStatus
 from glean.service.runs.supervisor import Supervisor
+from glean.service.runs.worker_list import WorkerList
+from glean.service.runs.worker_watch import WorkerWatch
 from glean.service.settings import ServiceSettings
 from glean.service.storage_sync import StorageSync
 from glean.service.store.database import Database
 from glean.service.store.run_defaults import RunDefaults
+from glean.service.store.service_facts import ServiceFacts
 from glean.service.store.waiting import wait_until_there
 from glean.service.superlink.state_file import SuperLinkStateFile
 from glean.service.superlink.superlink_supervisor import SuperLinkSupervisor, superlink_of
@@ -156,14 +159,13 @@ def open_services(settings: ServiceSettings) -> Services:
         The database or the folder of the results can't be used.
     """
     _make_folders(settings)
-    database = Database(settings.database_url)
-    wait_until_there(database)
-    database.upgrade()
+    database = _open_database(settings)
     tokens = Tokens(database)
     alerts = AlertOutbox(database, [webhook(url) for url in settings.webhooks])
     discovery = RunDiscovery(database, settings, alerts)
     queue = RunQueue(database, settings)
     bakeries = KnownBakeries(database, settings)
+    worker_watch = WorkerWatch(database, settings)
     watch = AbsenceWatch(database, bakeries, alerts, days=settings.missing_days)
     workers = WorkerPool()
     datasets = Datasets(settings, workers)
@@ -185,7 +187,9 @@ def open_services(settings: ServiceSettings) -> Services:
         alerts=alerts,
         discovery=discovery,
         queue=queue,
-        supervisor=Supervisor(discovery, queue, watch, _looks(members, superlink)),
+        supervisor=Supervisor(
+            discovery, queue, watch, [worker_watch.look, *_looks(members, superlink)]
+        ),
         tails=EventTails(),
         bakeries=bakeries,
         defaults=RunDefaults(database),
@@ -217,11 +221,24 @@ def _make_folders(settings: ServiceSettings) -> None:
         raise GleanError(f"can't keep anything in {settings.home}: {error.strerror}") from error
 
 
+def _open_database(settings: ServiceSettings) -> Database:
+    database = Database(settings.database_url)
+    wait_until_there(database)
+    database.upgrade()
+    try:
+        ServiceFacts(database).settle_id(settings.id_file)
+    except OSError as error:
+        raise GleanError(f"can't keep anything in {settings.home}: {error.strerror}") from error
+    return database
+
+
 def _health_of(settings: ServiceSettings, database: Database) -> HealthChecks:
     """Check what it works with; a part that is set up by a URL adds its check here."""
     health = HealthChecks()
     health.add("database", database.check, needed=True)
     health.add("results", lambda: disk_problem(settings), needed=True)
+    if settings.runs_at_once == 0:
+        health.add("workers", WorkerList(database).problem)
     return health
 
 

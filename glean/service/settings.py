@@ -31,7 +31,8 @@ class ServiceSettings:
     database : str
         SQLAlchemy's URL of the database; "" is a SQLite file beside the results.
     runs_at_once : int
-        How many runs may go on at the same time; others wait.
+        How many runs the service itself has go on at the same time; others wait. With 0 workers
+        run the simulations.
     longest_queue : int
         How many may wait; more are refused until one has begun.
     upload_mb : int
@@ -86,6 +87,11 @@ class ServiceSettings:
     def datasets(self) -> Path:
         """Folder of the uploaded tables."""
         return self.home / "datasets"
+
+    @property
+    def id_file(self) -> Path:
+        """File with the service's id, which stands in its database too."""
+        return self.home / "service-id"
 
     @property
     def database_url(self) -> str:

@@ -21,7 +21,7 @@ from glean.service.runs.status import RunStatus
 from glean.service.runs.worker_list import WorkerList
 from glean.service.store import clock
 from glean.service.store.database import Database
-from glean.service.store.service_facts import ServiceFacts
+from glean.service.store.service_facts import ServiceFacts, read_id
 from glean.service.store.tables import RunRow, WorkerRow
 
 
@@ -277,12 +277,17 @@ def test_workers_are_there_as_long_as_they_say_so(database: Database) -> None:
     assert workers.present() == []
 
 
-def test_a_service_has_one_id_and_says_whether_it_keeps_events(database: Database) -> None:
-    """To all who ask its database."""
-    facts = ServiceFacts(database)
-    first = facts.service_id
+def test_a_service_has_one_id_and_says_whether_it_keeps_events(
+    database: Database, tmp_path: Path
+) -> None:
+    """To all who ask its database; the folder of its results has the same id."""
+    facts, path = ServiceFacts(database), tmp_path / "service-id"
+    assert facts.service_id == read_id(path) == ""
+    first = facts.settle_id(path)
     assert len(first) == 16
-    assert ServiceFacts(database).service_id == first
+    assert facts.settle_id(path) == facts.service_id == read_id(path) == first
+    path.unlink()
+    assert facts.settle_id(path) == read_id(path) == first
     assert not facts.keeps_events
     facts.keep_events(yes=True)
     assert ServiceFacts(database).keeps_events

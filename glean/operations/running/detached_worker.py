@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from glean.errors import FederationError, GleanError
 from glean.federation.launch.deployment_run import RunOutcome
+from glean.operations.running.attempts import RESUME
 from glean.operations.running.detached_run import (
     ERROR,
     RUN_ID,
@@ -17,7 +20,7 @@ from glean.operations.running.detached_run import (
     read_detached,
 )
 from glean.operations.running.run_request import RunRequest, prepare_request
-from glean.operations.running.simulation import run_simulation
+from glean.operations.running.simulation import PreparedSimulation, run_simulation
 from glean.operations.running.superlink_run import (
     PreparedDeployment,
     run_deployment,
@@ -26,6 +29,8 @@ from glean.operations.running.superlink_run import (
 from glean.operations.signals import raised_as_interrupts
 from glean.runs.folder import INTERRUPTED, write_whole
 from glean.runs.process_tree import this_process
+
+LOG = logging.getLogger("glean")
 
 
 def main(folder: Path) -> int:
@@ -48,11 +53,24 @@ def _run(request: RunRequest, folder: Path) -> None:
     def started(run_id: int) -> None:
         write_whole(folder / RUN_ID, str(run_id).encode())
 
-    prepared = prepare_request(request)
+    prepared = _prepare(request, folder)
     if isinstance(prepared, PreparedDeployment):
         _run_there(prepared, folder, started)
     else:
         run_simulation(prepared, started)
+
+
+def _prepare(request: RunRequest, folder: Path) -> PreparedSimulation | PreparedDeployment:
+    """Prepare what a request asks for, going on with an earlier attempt where that can be."""
+    try:
+        before = (folder / RESUME).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return prepare_request(request)
+    try:
+        return prepare_request(replace(request, settings={"resume": before}, bakeries=None))
+    except GleanError as error:
+        LOG.warning("%s; this attempt begins anew", error)
+        return prepare_request(request)
 
 
 def _run_there(prepared: PreparedDeployment, folder: Path, started: Callable[[int], None]) -> None:

@@ -50,6 +50,8 @@ class RunRequest:
         Who asked.
     asked_at : str
         When, UTC.
+    priority : int
+        Of those that wait the highest begins first.
     """
 
     engine: RequestedEngine
@@ -60,6 +62,7 @@ class RunRequest:
     job: Mapping[str, int | str] = field(default_factory=dict)
     asked_by: str = ""
     asked_at: str = field(default_factory=utc_now)
+    priority: int = 0
 
     def write(self, folder: Path) -> None:
         """Keep it in a folder of its own, which is made.
@@ -83,12 +86,16 @@ class RunRequest:
         """
         path = folder / _FILE
         try:
-            content: dict[str, Any] = json.loads(read_regular(path))
-            return cls(**content)
+            return cls.of(json.loads(read_regular(path)))
         except OSError as error:
             raise FederationError(f"{words_of(error)}; ask for the run anew") from error
         except (ValueError, TypeError, RecursionError) as error:
             raise FederationError(f"{path}: damaged ({error}); ask for the run anew") from error
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """Make it of its fields by name; a ValueError or TypeError where they are others."""
+        return cls(**content)
 
 
 def prepare_request(request: RunRequest) -> PreparedSimulation | PreparedDeployment:

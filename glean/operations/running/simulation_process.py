@@ -13,21 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil
-
 from glean.errors import FederationError
-from glean.federation.launch.watchdog import watch
 from glean.operations.running.progress import RunProgress, read_progress
 from glean.operations.running.simulation import PreparedSimulation
 from glean.operations.running.simulation_worker import ERROR, RUN_ID, write_request
-from glean.operations.worker_process import start_worker
+from glean.operations.running.watched_process import POLL_S, WatchedProcess
 from glean.runs.index import FAILED, GONE, RUNNING, find_run, is_run
-from glean.runs.process_tree import end_tree, signals_held_back
-
-POLL_S = 0.1
-
-STOP_S = 15.0
-"""How long a run that shall stop may take to say so in its folder and to end what it started."""
 
 _LOG = "log"
 _WORKER = "glean.operations.running.simulation_worker"
@@ -59,12 +50,10 @@ class SimulationProcess:
         self._results = prepared.simulation.results
         self._scratch = tempfile.TemporaryDirectory(prefix="glean-")
         write_request(self._folder, prepared)
-        with signals_held_back():
-            self._process = start_worker(_WORKER, self._folder, self._folder / _LOG)
-            self._root = psutil.Process(self._process.pid)
-            self._watcher = watch(self._process.pid)
+        self._process = WatchedProcess(_WORKER, self._folder, self._folder / _LOG)
         self._run_folder: Path | None = None
         self._end: RunProgress | FederationError | None = None
+        self._stopped = False
 
     def __enter__(self) -> Self:
         return self
@@ -94,8 +83,7 @@ class SimulationProcess:
 
     def running(self) -> bool:
         """Whether the process still runs."""
-        # Not `poll`, which would reap it: its session can be swept as long as it is known.
-        return self._root.is_running() and self._root.status() != psutil.STATUS_ZOMBIE
+        return self._process.running()
 
     def follow_progress(self) -> Iterator[RunProgress]:
         """Yield the run's progress whenever it changes, until the process has ended."""
@@ -131,18 +119,11 @@ class SimulationProcess:
 
         Once more, or after its own end, does no harm.
         """
-        if self._process.returncode is not None:
+        if self._stopped:
             return
-        if self.running():
-            # Alone, and not with what it started: then it can say in its folder how it ended.
-            self._process.terminate()
-            deadline = time.monotonic() + STOP_S
-            while self.running() and time.monotonic() < deadline:
-                time.sleep(POLL_S)
-        end_tree(self._root)
+        self._process.stop()
         self._end = self._end or self._ended()
-        self._process.wait()
-        self._watcher.communicate()
+        self._stopped = True
         self._scratch.cleanup()
 
     @property

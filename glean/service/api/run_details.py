@@ -52,7 +52,7 @@ def list_rounds(run_id: str, _: Reader, services: Parts) -> RoundTable:
 @router.get("/log", response_class=PlainTextResponse)
 def get_log(run_id: str, _: Reader, services: Parts) -> str:
     """Give the end of what the run's process printed; nothing of a run of the command line."""
-    folder = services.queue.request_folder(services.queue.find(run_id))
+    folder = services.queue.log_folder(services.queue.find(run_id))
     return "" if folder is None else log_of(folder, most_bytes=LOG_BYTES)
 
 

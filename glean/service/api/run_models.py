@@ -66,6 +66,9 @@ class NewRun(BaseModel):
     resume: str | None = Field(
         default=None, max_length=100, description="Id of an interrupted run to go on with."
     )
+    priority: int = Field(
+        default=0, ge=0, le=9, description="Of those that wait the highest begins first."
+    )
 
 
 class Run(BaseModel):
@@ -93,6 +96,14 @@ class Run(BaseModel):
     score: float | None = Field(
         description="Primary metric (demand: WAPE) on validation days after the last round."
     )
+    priority: int
+    worker: str = Field(
+        description='Name of the worker that runs it or ran it last; "" while it waits, and of '
+        "what the service runs itself."
+    )
+    attempt: int = Field(
+        description="How often it was taken from the queue: more than once where workers fell out."
+    )
     job: RunJob | None = Field(description="Of a run on SLURM: its job; null before there is one.")
 
     @classmethod
@@ -115,6 +126,9 @@ class Run(BaseModel):
             rounds_done=row.rounds_done,
             score=row.score,
             score_noise=row.score_noise,
+            priority=row.priority,
+            worker=row.worker,
+            attempt=row.attempt,
             job=RunJob.of(row.job),
         )
 

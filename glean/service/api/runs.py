@@ -137,6 +137,7 @@ def ask_for_run(
         connection=body.connection,
         job=body.job.options() if body.job else {},
         asked_by=asked_by,
+        priority=body.priority,
     )
     try:
         if is_model_uri(settings.get(START_FROM)):

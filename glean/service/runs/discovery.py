@@ -7,39 +7,36 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, load_only
 
-from glean.errors import FederationError, GleanError
-from glean.operations.running.detached_run import DetachedRun, ProcessState, read_detached
-from glean.operations.running.run_request import RunRequest
-from glean.operations.slurm.slurm_job import read_job
-from glean.runs.folder import INTERRUPTED, utc_now
+from glean.errors import GleanError
+from glean.operations.running.attempts import flower_id_in, list_attempts
+from glean.operations.running.detached_run import (
+    RUN_ID,
+    ProcessState,
+    read_detached,
+)
+from glean.runs.folder import INTERRUPTED, write_whole
 from glean.runs.index import run_folders, signature_of
 from glean.service.alerts.outbox import AlertOutbox
+from glean.service.runs.request_rows import row_of_request, update_from_request, update_job
 from glean.service.runs.run_files import facts_of, flower_id_of
 from glean.service.runs.status import DEPLOYMENT, ENDED, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
-from glean.workloads import DEFAULT_WORKLOAD
 
 LOG = logging.getLogger("glean.service")
-
-CANCELLED = "cancelled"
-"""File beside a request that was taken back before it was started."""
 
 SLURM = "slurm"
 """Engine of runs in a job of a cluster's."""
 
 ENDED_RUNS_EVERY_S = 30.0
 """How often the files of runs that have ended are looked at, where nothing else happens."""
-
-WITHOUT_A_WORD = "its process ended before the run began, without a word; its log may say why"
 
 
 class RunDiscovery:
@@ -61,6 +58,7 @@ class RunDiscovery:
         self._alerts = alerts
         self._jobs_go_on = False
         self._watched: set[str] = set()
+        self._going_on: set[str] = set()
         self._seen: list[int] = []
         self._next = 0.0
 
@@ -73,10 +71,13 @@ class RunDiscovery:
             The database can't be used; nothing has changed in it.
         """
         with self._database.transaction() as session:
-            going_on = list(session.scalars(_GOING_ON))
-            self._refresh_requests(session)
-            self._refresh_folders(session)
+            # Workers say in the database themselves that one has ended: known from before, too.
+            going_on = self._going_on | set(session.scalars(_GOING_ON))
+            attempts = self._refresh_requests(session)
+            self._refresh_folders(session, attempts)
             self._tell_of_failures(session, going_on)
+            session.flush()
+            self._going_on = set(session.scalars(_GOING_ON))
 
     def refresh_if_changed(self) -> None:
         """Do the same, unless all runs and their jobs have ended and no folder has come or gone.
@@ -86,7 +87,7 @@ class RunDiscovery:
         seen = [_changed_at(path) for path in (self._settings.results, self._settings.requests)]
         with self._database.transaction() as session:
             all_ended = session.scalar(_GOING_ON.limit(1)) is None
-        all_ended = all_ended and not self._jobs_go_on
+        all_ended = all_ended and not self._jobs_go_on and not self._going_on
         if all_ended and seen == self._seen and time.monotonic() < self._next:
             return
         self.refresh()
@@ -95,36 +96,45 @@ class RunDiscovery:
     def rebuild(self) -> int:
         """Forget the list and make it anew from the disk; how many runs there are."""
         with self._database.transaction() as session:
-            session.execute(sa.delete(RunRow))
+            # What a worker holds it goes on with, and tells of it.
+            session.execute(sa.delete(RunRow).where(RunRow.lease_until == ""))
         self.refresh()
         with self._database.transaction() as session:
             return session.scalar(sa.select(sa.func.count()).select_from(RunRow)) or 0
 
-    def _tell_of_failures(self, session: Session, going_on: list[str]) -> None:
+    def _tell_of_failures(self, session: Session, going_on: set[str]) -> None:
         """Keep an alert for each run that has failed since the last look, and wasn't stopped."""
         for run_id in going_on:
             row = session.get(RunRow, run_id)
             if row is not None and row.status == RunStatus.FAILED and row.reason != INTERRUPTED:
                 self._alerts.add(session, "run.failed", run_id, row.reason)
 
-    def _refresh_requests(self, session: Session) -> None:
+    def _refresh_requests(self, session: Session) -> set[str]:
+        """Bring the rows of requests up to date; Flower's ids of the attempts of workers at them.
+
+        An attempt is seen here before its worker has said in the database what its run is called.
+        """
+        attempts: set[str] = set()
         rows = {row.id: row for row in session.scalars(_OF_REQUESTS)}
         self._jobs_go_on = False
         self._watched.clear()
         for folder in sorted(self._settings.requests.glob("r*")):
             row = rows.get(folder.name)
             if row is None:
-                row = _row_of_request(folder)
+                row = row_of_request(folder)
                 if row is None:
                     continue
                 session.add(row)
+            if row.attempt and row.status not in ENDED:
+                attempts |= {flower_id_in(path) for _, path in list_attempts(folder)}
             if row.engine == SLURM:
-                self._jobs_go_on |= _update_job(row, folder)
+                self._jobs_go_on |= update_job(row, folder)
             if row.engine == DEPLOYMENT and row.folder and row.status not in ENDED:
                 self._follow_on(row, folder)
             if row.status not in ENDED and not row.folder:
-                _update_from_request(row, folder)
+                update_from_request(row, folder)
                 self._forget_twin(session, row)
+        return attempts
 
     def _follow_on(self, row: RunRow, folder: Path) -> None:
         """Turn to the run that goes on from one that was cut off; until then it hasn't failed."""
@@ -136,6 +146,7 @@ class RunDiscovery:
             row.flower_id, row.folder, row.seen = str(found.run_id), "", ""
             row.attempt = max(row.attempt, 1) + 1  # its events have numbers of their own
             row.status = RunStatus.RUNNING
+            row.attempt += 1  # its events are counted anew
 
     def _forget_twin(self, session: Session, row: RunRow) -> None:
         """Forget a run that was found by its folder before its request said that it's its own.
@@ -147,37 +158,60 @@ class RunDiscovery:
             session.delete(twin)
             session.flush()
 
-    def _refresh_folders(self, session: Session) -> None:
+    def _refresh_folders(self, session: Session, attempts: set[str]) -> None:
         rows = {row.flower_id: row for row in session.scalars(_WITH_FLOWER_ID)}
+        for earlier in session.scalars(_CUT_OFF):
+            attempts.update(earlier)
         folders = run_folders(self._settings.results)
         for folder in folders:
             row = rows.get(flower_id_of(folder))
-            if row is not None and not _may_have_changed(row, folder):
-                continue
-            facts = _readable(folder)
-            if facts is None:
-                continue
-            if row is None:
-                row = RunRow(id=facts["flower_id"], status=facts["status"], asked_at="")
-                session.add(row)
-            if row.engine == SLURM:
-                facts["engine"] = SLURM  # its folder says how it runs in its job: on Ray
-            if row.id in self._watched and facts["status"] == RunStatus.FAILED:
-                continue  # whoever watches it goes on with it, or says that it has failed
-            for name, value in facts.items():
-                setattr(row, name, value)
-            row.asked_at = row.asked_at or row.started_at
+            if row is not None and row.worker:
+                self._note_folder(row, folder)
+            elif row is not None or flower_id_of(folder) not in attempts:
+                self._refresh_folder(session, row, folder)
         session.flush()
         there = {folder.name for folder in folders}
         for row in rows.values():
-            if row.folder and row.folder not in there and self._is_gone(row.folder):
+            if row.folder and row.folder not in there and self._is_gone(row):
                 session.delete(row)
 
-    def _is_gone(self, folder: str) -> bool:
-        return not (self._settings.results / folder).is_dir()
+    def _refresh_folder(self, session: Session, row: RunRow | None, folder: Path) -> None:
+        if row is not None and not _may_have_changed(row, folder):
+            return
+        facts = _readable(folder)
+        if facts is None:
+            return
+        if row is None:
+            row = RunRow(id=facts["flower_id"], status=facts["status"], asked_at="")
+            session.add(row)
+        if row.engine == SLURM:
+            facts["engine"] = SLURM  # its folder says how it runs in its job: on Ray
+        if row.id in self._watched and facts["status"] == RunStatus.FAILED:
+            return  # whoever watches it goes on with it, or says that it has failed
+        for name, value in facts.items():
+            setattr(row, name, value)
+        row.asked_at = row.asked_at or row.started_at
+
+    def _note_folder(self, row: RunRow, folder: Path) -> None:
+        """See the folder of what a worker runs or ran, who alone says how it stands.
+
+        Once it has ended its request says which its folder is, should the list be made anew.
+        """
+        if row.status not in ENDED or row.seen:
+            return
+        request = self._settings.requests / row.id
+        if request.is_dir():
+            write_whole(request / RUN_ID, row.flower_id.encode())
+        row.seen = signature_of(folder)
+
+    def _is_gone(self, row: RunRow) -> bool:
+        """Whether a run's folder was here and isn't any more; a worker's may come yet."""
+        missing = not (self._settings.results / row.folder).is_dir()
+        return missing and (not row.worker or row.seen != "")
 
 
 _GOING_ON = sa.select(RunRow.id).where(RunRow.status.not_in(ENDED))
+_CUT_OFF = sa.select(RunRow.earlier).where(RunRow.attempt > 1)
 _OF_REQUESTS = sa.select(RunRow).where(RunRow.id.startswith("r"))
 _WITH_FLOWER_ID = (
     sa.select(RunRow)
@@ -192,73 +226,10 @@ _WITH_FLOWER_ID = (
             RunRow.seen,
             RunRow.asked_at,
             RunRow.started_at,
+            RunRow.worker,
         )
     )
 )
-
-
-def _row_of_request(folder: Path) -> RunRow | None:
-    """Make the row of a request that the database doesn't know: it was made anew, or was full."""
-    try:
-        request = RunRequest.read(folder)
-    except FederationError as error:
-        LOG.warning("%s", error)
-        return None
-    cancelled = (folder / CANCELLED).exists()
-    return RunRow(
-        id=folder.name,
-        status=RunStatus.CANCELLED if cancelled else RunStatus.QUEUED,
-        reason="",
-        engine=request.engine,
-        workload=str(request.settings.get("workload", DEFAULT_WORKLOAD)),
-        settings=dict(request.settings),
-        asked_by=request.asked_by,
-        asked_at=request.asked_at,
-        request=asdict(request),
-        started_at="",
-        ended_at="",
-        flower_id="",
-        folder="",
-    )
-
-
-def _update_job(row: RunRow, folder: Path) -> bool:
-    """Say how the job of a request stands; whether it goes on, as it may after the run's end."""
-    job = read_job(folder) if row.status not in ENDED or row.job else None
-    if job is None:
-        return False
-    found = {"number": job.number, "state": job.state, "reason": job.reason}
-    if found != row.job:
-        row.job = found
-    return not job.ended
-
-
-def _update_from_request(row: RunRow, folder: Path) -> None:
-    """Say how a request stands whose run has no folder yet."""
-    found: DetachedRun = read_detached(folder)
-    if found.run_id is not None:
-        row.flower_id = str(found.run_id)
-    if found.state is ProcessState.RUNNING:
-        there = row.engine == DEPLOYMENT and found.run_id is not None
-        row.status = RunStatus.RUNNING if there else RunStatus.STARTING
-    elif found.waits_for_a_process and found.job is not None:
-        row.status = RunStatus.STARTING
-    elif found.summary is not None:
-        row.status = RunStatus.COMPLETED
-        row.ended_at = row.ended_at or utc_now()
-    elif found.state is ProcessState.ENDED or found.error:
-        row.status = RunStatus.FAILED
-        row.reason = found.error or _no_word_of(row)
-        row.ended_at = row.ended_at or utc_now()
-
-
-def _no_word_of(row: RunRow) -> str:
-    if row.engine == DEPLOYMENT and row.flower_id:
-        return (
-            "what watched it here ended; the run may go on at its SuperLink: "
-            f"flwr log {row.flower_id} CONNECTION --stream"
-        )
-    return WITHOUT_A_WORD
 
 
 def _may_have_changed(row: RunRow, folder: Path) -> bool:

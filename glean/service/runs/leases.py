@@ -8,8 +8,9 @@ writes of a run compares it: what comes late from a worker that lost its run cha
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -59,6 +60,8 @@ class Lease:
         What was asked for, as `RunRequest` has it.
     earlier : tuple of str
         Flower's id of the run of each attempt before; "" where it had none yet.
+    taken_at : float
+        Monotonic time of this machine's before it was taken.
     """
 
     run_id: str
@@ -66,6 +69,7 @@ class Lease:
     attempt: int
     request: Mapping[str, Any]
     earlier: tuple[str, ...] = ()
+    taken_at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,15 @@ class Leases:
             None where nothing waits.
         """
         for _ in range(_TRIES):
+            now = time.monotonic()
             with self._database.transaction() as session:
                 found = session.scalar(_waiting(engines, run_id).limit(1))
                 if found is None:
                     return None
                 row = self._take_row(session, found, worker)
                 if row is not None:
-                    return Lease(row.id, worker, row.attempt, row.request, tuple(row.earlier))
+                    earlier = tuple(row.earlier)
+                    return Lease(row.id, worker, row.attempt, row.request, earlier, now)
         return None  # others were quicker each time: there are enough of them
 
     def renew(self, lease: Lease) -> LeaseState:

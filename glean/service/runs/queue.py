@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 import shutil
 import subprocess
+import time
 from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from glean.errors import FederationError
+from glean.operations.running.attempts import go_on_with, list_attempts
 from glean.operations.running.detached_run import (
     read_detached,
     start_detached,
@@ -22,15 +22,31 @@ from glean.operations.running.detached_run import (
 )
 from glean.operations.running.run_request import RunRequest
 from glean.runs.folder import utc_now
+from glean.runs.index import find_run
 from glean.service.problems import ProblemError, not_found
-from glean.service.runs.discovery import CANCELLED, SLURM
-from glean.service.runs.status import ACTIVE, RunStatus
+from glean.service.runs.asking import digest_of, made_before, write_request
+from glean.service.runs.claims import (
+    HERE,
+    IS_ACTIVE,
+    IS_QUEUED,
+    NEEDS_A_PROCESS,
+    ON_SLURM,
+    claim_oldest,
+    take_back,
+)
+from glean.service.runs.request_rows import CANCELLED
+from glean.service.runs.status import DEPLOYMENT, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
-from glean.service.store.tables import IdempotencyRow, RunRow
+from glean.service.store.tables import IdempotencyRow, RunEventRow, RunRow
 from glean.workloads import DEFAULT_WORKLOAD
 
 _RETRY_S = 30
+
+_STOPPED_WITHIN_S = 25.0
+"""How long a worker may take to hear that it shall stop a run, and to do it."""
+
+_LOOK_S = 0.2
 
 MOST_JOBS = 20
 """Jobs at SLURM at once: they wait and run there, but each has a small process here."""
@@ -72,9 +88,9 @@ class RunQueue:
         ProblemError
             The queue is full, or another request had the same key.
         """
-        digest = _digest(request)
+        digest = digest_of(request)
         with self._database.transaction() as session:
-            made = _made_before(session, key, request.asked_by, digest)
+            made = made_before(session, key, request.asked_by, digest)
             if made is not None:
                 return made, False
             self._refuse_when_full(session)
@@ -87,6 +103,7 @@ class RunQueue:
                 asked_by=request.asked_by,
                 asked_at=request.asked_at,
                 request=asdict(request),
+                priority=request.priority,
             )
             session.add(row)
             if key:
@@ -102,7 +119,7 @@ class RunQueue:
             session.flush()
             # Last, so that what the database refuses leaves nothing on disk; should the commit
             # fail, the request is found there and has its row with the next look.
-            _write(request, self._settings.requests / row.id)
+            write_request(request, self._settings.requests / row.id)
         return row, True
 
     def start_next(self) -> None:
@@ -126,7 +143,7 @@ class RunQueue:
         """
         with self._database.transaction() as session:
             row = find_row(session, run_id)
-            taken_back = _take_back(session, row)
+            taken_back = take_back(session, row)
         if taken_back:
             (self._folder(row.id) / CANCELLED).touch()
             return self.find(row.id)
@@ -137,8 +154,22 @@ class RunQueue:
                 HTTPStatus.CONFLICT,
                 "the run was started by a command line: end it there, by Ctrl-C",
             )
-        stop_detached(self._folder(row.id))
+        if row.worker:
+            self._stop_there(row)
+        else:
+            stop_detached(self._folder(row.id))
         return self.find(row.id)
+
+    def _stop_there(self, row: RunRow) -> None:
+        """Have a worker stop its run, and wait a while until it has said that it did."""
+        # Beside the request too: a list that is made anew must not begin the run once more.
+        (self._folder(row.id) / CANCELLED).touch()
+        with self._database.transaction() as session:
+            held = sa.update(RunRow).where(RunRow.id == row.id, IS_ACTIVE)
+            session.execute(held.values(cancel_wanted=True))
+        deadline = time.monotonic() + _STOPPED_WITHIN_S
+        while not RunStatus(self.find(row.id).status).ended and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
 
     def delete(self, run_id: str) -> None:
         """Delete a run that has ended, with all its files.
@@ -153,19 +184,33 @@ class RunQueue:
             if not RunStatus(row.status).ended:
                 raise ProblemError(HTTPStatus.CONFLICT, f"the run is {row.status}: stop it first")
             session.delete(row)
-            # Requests first: a run folder without one is a run still, but not the other way round.
-            for folder in (self._folder(row.id), self.run_folder(row)):
+            session.execute(sa.delete(RunEventRow).where(RunEventRow.run_id == row.id))
+            # In this order: without its request a run folder is a run still, and what is left of
+            # an attempt that was cut off would be one too.
+            cut_off = [self._folder_of(flower_id) for flower_id in row.earlier]
+            for folder in (*cut_off, self._folder(row.id), self.run_folder(row)):
                 if folder is not None and folder.is_dir():
                     shutil.rmtree(folder)
 
+    def _folder_of(self, flower_id: str) -> Path | None:
+        """Give the folder of an attempt's run that was cut off."""
+        return find_run(self._settings.results, flower_id) if flower_id.isdecimal() else None
+
     def run_folder(self, row: RunRow) -> Path | None:
-        """Give the folder of a run, None while it has none."""
-        return self._settings.results / row.folder if row.folder else None
+        """Give the folder of a run, None while it has none here."""
+        folder = self._settings.results / row.folder
+        return folder if row.folder and folder.is_dir() else None
 
     def request_folder(self, row: RunRow) -> Path | None:
         """Give the folder of a run's request, None where it wasn't asked for here."""
         folder = self._folder(row.id)
         return folder if folder.is_dir() else None
+
+    def log_folder(self, row: RunRow) -> Path | None:
+        """Give the folder with the log of what runs it: that of its last attempt."""
+        folder = self.request_folder(row)
+        attempts = [] if folder is None else list_attempts(folder)
+        return attempts[-1][1] if attempts else folder
 
     def request(self, row: RunRow) -> RunRequest | None:
         """Give what was asked for, None where that wasn't here or can't be read."""
@@ -187,24 +232,35 @@ class RunQueue:
 
     def _claim(self) -> list[str]:
         with self._database.transaction() as session:
-            starting = list(session.scalars(sa.select(RunRow.id).where(_NEEDS_A_PROCESS)))
-            here = _claim_oldest(session, ~_ON_SLURM, self._settings.runs_at_once)
-            there = _claim_oldest(session, _ON_SLURM, MOST_JOBS)
+            starting = list(session.scalars(sa.select(RunRow.id).where(NEEDS_A_PROCESS, HERE)))
+            at_once = self._settings.runs_at_once
+            # Without workers' part of it: then deployments wait for each other still.
+            kind = ~ON_SLURM if at_once else RunRow.engine == DEPLOYMENT
+            here = claim_oldest(session, kind, at_once or 1)
+            there = claim_oldest(session, ON_SLURM, MOST_JOBS)
         # Those that were claimed by a service that was killed then are started too.
         return starting + here + there
 
     def _start(self, run_id: str) -> None:
         folder = self._folder(run_id)
         try:
+            self._go_on_with_earlier(run_id)
             self._started[run_id] = start_detached(folder)
         except OSError as error:
             (folder / "error").write_text(f"can't be started: {error}", encoding="utf-8")
+
+    def _go_on_with_earlier(self, run_id: str) -> None:
+        """Have a run go on from where a worker was cut off, if its folder is here."""
+        found = [self._folder_of(one) for one in reversed(self.find(run_id).earlier)]
+        before = next((folder for folder in found if folder is not None), None)
+        if before is not None:
+            go_on_with(self._folder(run_id), before)
 
     def _folder(self, run_id: str) -> Path:
         return self._settings.requests / run_id
 
     def _refuse_when_full(self, session: Session) -> None:
-        waiting = session.scalar(sa.select(sa.func.count()).where(_IS_QUEUED)) or 0
+        waiting = session.scalar(sa.select(sa.func.count()).where(IS_QUEUED)) or 0
         if waiting >= self._settings.longest_queue:
             raise ProblemError(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -228,73 +284,3 @@ def find_row(session: Session, run_id: str) -> RunRow:
     if row is None:
         raise not_found(f"run {run_id[:40]!r}")
     return row
-
-
-_IS_QUEUED = RunRow.status == RunStatus.QUEUED
-_IS_ACTIVE = RunRow.status.in_(ACTIVE)
-_ON_SLURM = RunRow.engine == SLURM
-_NEEDS_A_PROCESS = (RunRow.status == RunStatus.STARTING) | (_ON_SLURM & _IS_ACTIVE)
-"""Of a run on SLURM all the time: what follows its job may be killed, and the job goes on."""
-
-
-def _claim_oldest(session: Session, kind: sa.ColumnElement[bool], at_once: int) -> list[str]:
-    """Take as many of a kind that wait as may go on at once."""
-    active = session.scalar(sa.select(sa.func.count()).where(_IS_ACTIVE, kind)) or 0
-    waiting = sa.select(RunRow.id).where(_IS_QUEUED, kind)
-    oldest = waiting.order_by(RunRow.asked_at, RunRow.id).limit(max(0, at_once - active))
-    return [run_id for run_id in session.scalars(oldest) if _claim_row(session, run_id)]
-
-
-def _claim_row(session: Session, run_id: str) -> bool:
-    """Take one that waits, unless another service was quicker."""
-    done = session.execute(
-        sa.update(RunRow)
-        .where(RunRow.id == run_id, _IS_QUEUED)
-        .values(status=RunStatus.STARTING)
-        .returning(RunRow.id)
-    )
-    return done.first() is not None
-
-
-def _take_back(session: Session, row: RunRow) -> bool:
-    done = session.execute(
-        sa.update(RunRow)
-        .where(RunRow.id == row.id, _IS_QUEUED)
-        .values(status=RunStatus.CANCELLED, ended_at=utc_now())
-        .returning(RunRow.id)
-    )
-    return done.first() is not None
-
-
-def _made_before(session: Session, key: str, actor: str, digest: str) -> RunRow | None:
-    before = session.get(IdempotencyRow, (key, actor)) if key else None
-    if before is None:
-        return None
-    if before.request_hash != digest:
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "this Idempotency-Key was sent with another request before; wanted a new key",
-        )
-    made = session.get(RunRow, before.made)
-    if made is None:
-        raise ProblemError(
-            HTTPStatus.CONFLICT,
-            "the run that was asked for under this Idempotency-Key was deleted; wanted a new key",
-        )
-    return made
-
-
-def _write(request: RunRequest, folder: Path) -> None:
-    try:
-        request.write(folder)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise ProblemError(
-            HTTPStatus.INSUFFICIENT_STORAGE, f"the run can't be kept: {error.strerror}"
-        ) from error
-
-
-def _digest(request: RunRequest) -> str:
-    content = [request.engine, request.connection, dict(request.settings), request.bakeries]
-    content += [dict(request.job)] if request.job else []
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -66,3 +66,9 @@ class WorkerList:
             least = as_text(now - dt.timedelta(seconds=ABSENT_S))
             there = sa.select(WorkerRow).where(WorkerRow.seen_at >= least)
             return list(session.scalars(there.order_by(WorkerRow.name)))
+
+    def problem(self) -> str:
+        """Say that none is there; "" where one is."""
+        if self.present():
+            return ""
+        return "no worker is there, and the service runs no simulations itself: start glean worker"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from glean.runs.folder import write_whole
 from glean.service.store.conflicts import insert_unless_there
 from glean.service.store.database import Database
 from glean.service.store.tables import FactRow
@@ -28,16 +30,36 @@ class ServiceFacts:
 
     @property
     def service_id(self) -> str:
-        """Id of the service, made when it is first asked for."""
+        """Id of the service; "" before the service has ever run."""
         with self._database.transaction() as session:
-            insert_unless_there(session, FactRow, [{"name": _ID, "value": secrets.token_hex(8)}])
             return _value(session, _ID)
+
+    def settle_id(self, beside: Path) -> str:
+        """Have the same id in the database and in a file, by which workers know the folder.
+
+        Parameters
+        ----------
+        beside : Path
+            The file.
+
+        Raises
+        ------
+        OSError
+            It can't be written.
+        """
+        known = read_id(beside)
+        wanted = self.service_id or known or secrets.token_hex(8)
+        if known != wanted:
+            write_whole(beside, wanted.encode())  # first, so that no worker finds the other alone
+        with self._database.transaction() as session:
+            insert_unless_there(session, FactRow, [{"name": _ID, "value": wanted}])
+        return wanted
 
     @property
     def keeps_events(self) -> bool:
         """Whether events of runs are kept in the database: a broker shall get them."""
         with self._database.transaction() as session:
-            return _value(session, _KEEPS_EVENTS) == "yes"
+            return keeps_events(session)
 
     def keep_events(self, *, yes: bool) -> None:
         """Say whether events of runs are kept from now on."""
@@ -47,6 +69,19 @@ class ServiceFacts:
             session.execute(
                 sa.update(FactRow).where(FactRow.name == _KEEPS_EVENTS).values(value=value)
             )
+
+
+def read_id(path: Path) -> str:
+    """Read the service's id from its file; "" where there is none."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def keeps_events(session: Session) -> bool:
+    """Whether events of runs are kept, within a transaction."""
+    return _value(session, _KEEPS_EVENTS) == "yes"
 
 
 def _value(session: Session, name: str) -> str:

@@ -74,6 +74,7 @@ def show_run(run_id: str, request: Request, session: Browser, services: Parts) -
     """Show a run."""
     row = services.queue.find(run_id)
     folder, asked = services.queue.run_folder(row), services.queue.request_folder(row)
+    log = services.queue.log_folder(row)
     language = language_for(request)
     completed = row.status == RunStatus.COMPLETED and folder is not None
     return page(
@@ -86,7 +87,7 @@ def show_run(run_id: str, request: Request, session: Browser, services: Parts) -
         rounds=list_rounds(row.id, session.principal, services).rounds,
         files=list_files(row.id, session.principal, services).files,
         report=folder is not None and (folder / "report.html").is_file(),
-        log=log_of(asked, most_bytes=LOG_BYTES) if asked else "",
+        log=log_of(log, most_bytes=LOG_BYTES) if log else "",
         chart_words=chart_words(language, row.workload),
     )
 

@@ -1,0 +1,55 @@
+"""`glean worker`: takes runs from the queue of a service and runs them, here or elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glean.cli.errors import friendly_errors
+from glean.regular_files import absolute_path
+
+
+@friendly_errors()
+def worker(
+    results: Annotated[
+        Path, typer.Option(help="Folder of the run folders: the one that the service has.")
+    ] = Path("results"),
+    database: Annotated[
+        str,
+        typer.Option(help="SQLAlchemy's URL of the service's; by default a file in the results."),
+    ] = "",
+    name: Annotated[
+        str, typer.Option(help="By which it is known; by default the machine's and a number.")
+    ] = "",
+    lease_s: Annotated[
+        float,
+        typer.Option(
+            "--lease-s", min=10, help="Seconds after which a run of a silent worker goes elsewhere."
+        ),
+    ] = 60.0,
+) -> None:
+    """Run what is asked for of `glean serve`, one run at a time, on as many machines as there are.
+
+    It takes simulations from the service's queue (glean serve --runs-at-once 0 leaves all to
+    workers). One that is killed loses none: another worker goes on with its run from the last
+    checkpoint. Ctrl-C or SIGTERM hands the run back.
+    """
+    from glean.installed_packages import check_installed
+
+    check_installed("sqlalchemy")
+    from glean.runs.log_lines import log_to
+    from glean.service.settings import ServiceSettings
+    from glean.service.worker.opening import run_worker
+    from glean.service.worker.settings import WorkerSettings, default_name
+
+    results = absolute_path(results)
+    settings = WorkerSettings(
+        database=ServiceSettings(results, database=database).database_url,
+        results=results,
+        name=name or default_name(),
+        lease_s=lease_s,
+    )
+    log_to("stderr")
+    run_worker(settings, lambda: typer.echo(f"worker {settings.name} waits for runs", err=True))

@@ -1,0 +1,51 @@
+"""How run folders come to a worker and go from it: here both see the same folder of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from glean.runs.index import find_run, is_run
+
+
+class RunExchange(Protocol):
+    """How a worker's run folders reach the service, and those of other workers this one."""
+
+    def fetch(self, flower_id: str) -> Path | None:
+        """Give the folder of a run of an attempt that was cut off; None where it isn't at hand."""
+        ...
+
+    def send(self, folder: Path) -> None:
+        """Have passed on what a run's folder has by now; returns at once."""
+        ...
+
+    def send_last(self, folder: Path) -> None:
+        """Pass on all that a run's folder has, since its process has ended.
+
+        May take its time; what can't be passed on is left for later.
+        """
+        ...
+
+
+class SharedResults:
+    """One folder of results, which the service and its workers all see.
+
+    Parameters
+    ----------
+    results : Path
+        That folder.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self._results = results
+
+    def fetch(self, flower_id: str) -> Path | None:
+        """Find it there."""
+        found = find_run(self._results, flower_id) if flower_id.isdecimal() else None
+        return found if found is not None and is_run(found) else None
+
+    def send(self, folder: Path) -> None:
+        """Do nothing: it is there already."""
+
+    def send_last(self, folder: Path) -> None:
+        """Do nothing: it is there already."""

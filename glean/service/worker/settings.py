@@ -1,0 +1,42 @@
+"""What `glean worker` is told, as one frozen value."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from glean.service.runs.leases import LEASE_S
+
+
+def default_name() -> str:
+    """Make a name that no other worker has: the machine's and the process's number."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """How a worker is set up.
+
+    Parameters
+    ----------
+    database : str
+        SQLAlchemy's URL of the service's database.
+    results : Path
+        Absolute folder of the run folders: the service's own, unless runs go through a storage.
+    name : str
+        By which it is known.
+    lease_s : float
+        How long a run stays its own while it can't say anything.
+    """
+
+    database: str
+    results: Path
+    name: str = field(default_factory=default_name)
+    lease_s: float = LEASE_S
+
+    @property
+    def requests(self) -> Path:
+        """Folder of the attempts, each within the folder of its request."""
+        return self.results / ".service" / "requests"

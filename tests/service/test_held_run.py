@@ -1,0 +1,264 @@
+"""A run that a worker holds, with a process that only seems to be one: all of its ends."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from glean.errors import FederationError, GleanError
+from glean.operations.running.detached_run import ERROR, RUN_ID
+from glean.operations.running.run_request import RunRequest
+from glean.runs.folder import INTERRUPTED
+from glean.service.runs.event_outbox import EventOutbox
+from glean.service.runs.leases import MOST_ATTEMPTS, Lease, Leases
+from glean.service.runs.status import RunStatus
+from glean.service.services import Services, open_services
+from glean.service.settings import ServiceSettings
+from glean.service.store.service_facts import ServiceFacts
+from glean.service.store.tables import RunRow
+from glean.service.worker import held_run
+from glean.service.worker.held_run import HeldRun
+from glean.service.worker.opening import run_worker
+from glean.service.worker.requested_run import request_of
+from glean.service.worker.run_exchange import SharedResults
+from glean.service.worker.settings import WorkerSettings
+from tests.processes import wait_until
+
+Step = Callable[["FakeProcess"], None]
+
+
+class FakeProcess:
+    """What an attempt's process would do, step by step; without a step it goes on for good."""
+
+    def __init__(self, folder: Path, before: Path | None, step: Step | None) -> None:
+        self.folder, self.before = folder, before
+        self.killed = False
+        self.stopped = threading.Event()
+        self._goes_on = step is None
+        folder.mkdir(parents=True)
+        if step is not None:
+            step(self)
+
+    def running(self) -> bool:
+        return self._goes_on
+
+    def stop(self, *, patience_s: float) -> None:
+        assert patience_s >= 0
+        self._goes_on = False
+        self.stopped.set()
+
+
+class Bench:
+    """A service whose runs one worker takes, in this process."""
+
+    def __init__(self, services: Services, template: Path) -> None:
+        self.services = services
+        self.template = template
+        self.database = services.database
+        self.results = services.settings.results
+        self.processes: list[FakeProcess] = []
+        self.end = threading.Event()
+        self.run_id = services.queue.ask(RunRequest("inprocess", str(self.results)))[0].id
+
+    def leave_run(self, attempt: FakeProcess, flower_id: int, **facts: Any) -> None:
+        """Leave the folder of a run, as its process would."""
+        folder = self.results / f"20260501T120000Z-{flower_id}"
+        shutil.copytree(self.template, folder)
+        path = folder / "run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+        (attempt.folder / RUN_ID).write_text(str(flower_id))
+
+    def work(self, step: Step | None = None, *, lease_s: float = 60) -> None:
+        """Take the run and hold it until that ends."""
+        settings = WorkerSettings("", self.results, name="w", lease_s=lease_s)
+        leases = Leases(self.database, lease_s=lease_s)
+        lease = leases.take("w")
+        assert lease is not None
+
+        def start(folder: Path, request: RunRequest, *, before: Path | None) -> FakeProcess:
+            assert request.results == str(self.results)
+            self.processes.append(FakeProcess(folder, before, step))
+            return self.processes[-1]
+
+        exchange = SharedResults(self.results)
+        with mock.patch.object(held_run, "start_attempt", start):
+            HeldRun(settings, self.database, leases, lease, exchange).run(self.end)
+
+    def work_beside(self, **words: Any) -> threading.Thread:
+        """Do the same in a thread, with a process that goes on."""
+        thread = threading.Thread(target=self.work, kwargs=words)
+        thread.start()
+        wait_until(lambda: len(self.processes) > 0, "the process runs", limit_s=30)
+        return thread
+
+    def row(self) -> RunRow:
+        return self.services.queue.find(self.run_id)
+
+    def listed(self) -> list[str]:
+        self.services.discovery.refresh()
+        with self.database.transaction() as session:
+            return list(session.scalars(sa.select(RunRow.id).order_by(RunRow.id)))
+
+
+@pytest.fixture
+def bench(tmp_path: Path, run_of_command_line: Path) -> Iterator[Bench]:
+    found = open_services(ServiceSettings(results=tmp_path / "results", runs_at_once=0))
+    yield Bench(found, run_of_command_line)
+    found.workers.close()
+    found.database.close()
+
+
+def test_a_run_that_completes_is_told_with_all_its_events(bench: Bench) -> None:
+    """And is listed once, by the id of its request; the service itself starts nothing."""
+    ServiceFacts(bench.database).keep_events(yes=True)
+    bench.services.queue.start_next()
+    assert bench.row().status == RunStatus.QUEUED
+    bench.work(lambda process: bench.leave_run(process, 71))
+    row = bench.row()
+    assert (row.status, row.worker, row.attempt, row.lease_until) == ("completed", "w", 1, "")
+    assert (row.rounds_done, row.bakeries, row.flower_id) == (2, 3, "71")
+    lines = (bench.results / row.folder / "events.jsonl").read_text().splitlines()
+    kept = EventOutbox(bench.database).waiting()
+    assert [json.loads(one.content) for one in kept] == [json.loads(line) for line in lines]
+    assert [one.number for one in kept] == list(range(1, len(lines) + 1))
+    assert bench.listed() == [bench.run_id]
+
+
+def test_a_failure_of_the_run_s_own_is_one(bench: Bench) -> None:
+    """With its reason, whether it had a folder by then or not."""
+
+    def refuse(process: FakeProcess) -> None:
+        (process.folder / ERROR).write_text("num-server-rounds: found 0")
+
+    bench.work(refuse)
+    row = bench.row()
+    assert (row.status, row.reason) == ("failed", "num-server-rounds: found 0")
+    assert row.ended_at
+    assert not row.given_up
+
+
+def test_a_process_that_is_killed_is_tried_again_then_given_up(bench: Bench) -> None:
+    """Each attempt goes on with the folder of the one before; the list shows one run."""
+
+    def die(flower_id: int, process: FakeProcess) -> None:
+        bench.leave_run(process, flower_id, status="running", process={})
+        process.killed = True
+
+    for k in range(MOST_ATTEMPTS):
+        assert bench.row().status == RunStatus.QUEUED
+        bench.work(partial(die, 71 + k))
+        assert bench.listed() == [bench.run_id]
+    row = bench.row()
+    assert (row.status, row.given_up, row.attempt) == ("failed", True, MOST_ATTEMPTS)
+    assert row.reason.startswith("given up after 3 attempts: its process ended without a word")
+    befores = [process.before and process.before.name[-2:] for process in bench.processes]
+    assert befores == [None, "71", "72"]
+    bench.services.queue.delete(row.id)
+    assert list(bench.results.glob("2*")) == []
+    assert bench.listed() == []
+
+
+def test_a_worker_that_ends_hands_its_run_back(bench: Bench) -> None:
+    """That isn't counted against the run, and what is known of its attempt stays known."""
+    thread = bench.work_beside()
+    bench.leave_run(bench.processes[0], 71, status="running", process={})
+    bench.end.set()
+    thread.join(30)
+    row = bench.row()
+    assert (row.status, row.worker, row.attempt, row.handed_back) == ("queued", "", 1, 1)
+    assert row.earlier == ["71"]
+    assert bench.processes[0].stopped.is_set()
+    assert bench.listed() == [bench.run_id]
+    assert bench.services.discovery.rebuild() == 1
+    assert bench.row().earlier == ["71"]
+
+
+def test_a_run_is_stopped_where_it_goes_on(bench: Bench) -> None:
+    """By whoever asks the service, which answers once its worker has done it."""
+    thread = bench.work_beside(lease_s=3)
+    row = bench.services.queue.stop(bench.run_id)
+    thread.join(30)
+    assert (row.status, row.reason) == ("failed", INTERRUPTED)
+    assert bench.processes[0].stopped.is_set()
+
+
+def test_without_the_database_a_run_is_stopped_before_its_lease_lapses(bench: Bench) -> None:
+    """By this machine's clock alone; then the run waits again, for anybody."""
+    gone = OperationalError("", None, Exception("connection refused"))
+    lease_s = 3.0
+    with (
+        mock.patch.object(Leases, "renew", side_effect=gone),
+        mock.patch.object(Leases, "look", side_effect=gone),
+        mock.patch.object(Leases, "report", side_effect=gone),
+    ):
+        thread = bench.work_beside(lease_s=lease_s)
+        assert bench.processes[0].stopped.wait(lease_s)
+        thread.join(30)
+    assert bench.row().status == RunStatus.STARTING
+    leases = Leases(bench.database)
+    wait_until(lambda: leases.put_back_lapsed() != [], "the lease lapses", limit_s=20)
+    assert bench.row().status == RunStatus.QUEUED
+
+
+def test_a_run_whose_worker_fell_silent_after_its_end_is_not_run_again(bench: Bench) -> None:
+    """The next one finds it completed, and says so in the first one's place."""
+
+    def complete_and_die(process: FakeProcess) -> None:
+        bench.leave_run(process, 71)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):  # nothing in the database says that it ended
+        bench.work(complete_and_die)
+    with bench.database.transaction() as session:
+        session.execute(sa.update(RunRow).values(lease_until="2026-01-01T00:00:00+00:00"))
+    Leases(bench.database).put_back_lapsed()
+    assert bench.listed() == [bench.run_id]
+    bench.work()
+    row = bench.row()
+    assert (row.status, row.attempt, row.flower_id, row.worker) == ("completed", 2, "71", "w")
+    assert len(bench.processes) == 0
+
+
+def test_a_worker_of_another_folder_is_refused(bench: Bench, tmp_path: Path) -> None:
+    """Its runs would lie where the service never looks."""
+    url = bench.services.settings.database_url
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(GleanError, match="found no service's folder; wanted the folder of results"):
+        run_worker(WorkerSettings(url, tmp_path / "elsewhere"), lambda: None)
+
+
+def test_a_worker_needs_no_web_server() -> None:
+    """Nor anything else that takes memory while it waits."""
+    words = "import sys, glean.service.worker.opening; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "sqlalchemy" in loaded
+    assert loaded.isdisjoint({"fastapi", "starlette", "uvicorn", "pandas", "flwr", "xgboost"})
+
+
+def test_paths_below_the_results_are_this_machine_s(tmp_path: Path) -> None:
+    """Both see the same folder, but not always under the same path."""
+    request = RunRequest(
+        "inprocess", "/srv/results", {"sales": "/srv/results/.service/datasets/d/t.parquet"}
+    )
+    lease = Lease("r1", "w", 1, asdict(request))
+    found = request_of(lease, WorkerSettings("", tmp_path))
+    assert found.results == str(tmp_path)
+    assert found.settings == {"sales": f"{tmp_path}/.service/datasets/d/t.parquet"}
+    with pytest.raises(FederationError, match="of a later version of Glean"):
+        request_of(
+            Lease("r1", "w", 1, {"engine": "inprocess", "new": 1}), WorkerSettings("", tmp_path)
+        )

@@ -1,0 +1,48 @@
+"""`glean worker` in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import processes
+from tests.processes import REPOSITORY
+
+_SHORT_LEASE = """
+import sys
+from pathlib import Path
+from glean.runs.log_lines import log_to
+from glean.service.worker.opening import run_worker
+from glean.service.worker.settings import WorkerSettings
+
+log_to("stderr")
+results, database, name, lease_s = sys.argv[1:]
+run_worker(WorkerSettings(database, Path(results), name, float(lease_s)), lambda: None)
+"""
+"""What the command does, with a shorter lease than it takes: a test waits for its end."""
+
+
+@contextmanager
+def working(
+    folder: Path, name: str, *, lease_s: float = 4.0, database: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of the service that is served over a folder, ended at the end of the body."""
+    results = folder / "results"
+    words = [results, database or f"sqlite:///{results}/.service/service.db", name, lease_s]
+    with (folder / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _SHORT_LEASE, *map(str, words)],
+            cwd=folder,
+            env=processes.environment(folder / "flower", PYTHONPATH=str(REPOSITORY)),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
