@@ -62,6 +62,16 @@ def _wanted_database(
         yield
 
 
+@pytest.fixture
+def database(empty_database: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty database that is up to date."""
+    path = tmp_path / "service.db"
+    shutil.copy(empty_database, path)
+    found = Database(url_for(tmp_path) or f"sqlite:///{path}")
+    yield found
+    found.close()
+
+
 @pytest.fixture(autouse=True)
 def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Argon2 takes its time on purpose; how long, no test here asks."""

@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,14 +36,6 @@ NAMES = ("r1", "r2", "r3")
 STEPS = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 4)), max_size=8)
 SCRIPTS = st.lists(st.sampled_from(list(BrokerAnswer)), max_size=20)
 AT = "2026-05-01T12:00:00+00:00"
-
-
-@pytest.fixture
-def database(empty_database: Path, tmp_path: Path) -> Iterator[Database]:
-    shutil.copy(empty_database, tmp_path / "service.db")
-    found = Database(f"sqlite:///{tmp_path / 'service.db'}")
-    yield found
-    found.close()
 
 
 def add(database: Database, run_id: str, **columns: object) -> None:

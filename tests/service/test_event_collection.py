@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
 from glean.service.runs.event_collection import FOLLOWED_S, EventCollector
@@ -15,14 +12,6 @@ from glean.service.runs.status import RunStatus
 from glean.service.store.database import Database
 from glean.service.store.tables import RunEventRow
 from tests.service.test_broker_outbox import add, change, write
-
-
-@pytest.fixture
-def database(empty_database: Path, tmp_path: Path) -> Iterator[Database]:
-    shutil.copy(empty_database, tmp_path / "service.db")
-    found = Database(f"sqlite:///{tmp_path / 'service.db'}")
-    yield found
-    found.close()
 
 
 def kept(database: Database) -> list[tuple[str, int]]:
