@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from glean.cli.broker import BrokerOption, broker_url
 from glean.cli.errors import friendly_errors
 from glean.regular_files import absolute_path
 
@@ -20,6 +21,7 @@ def worker(
         str,
         typer.Option(help="SQLAlchemy's URL of the service's; by default a file in the results."),
     ] = "",
+    broker: BrokerOption = "",
     name: Annotated[
         str, typer.Option(help="By which it is known; by default the machine's and a number.")
     ] = "",
@@ -50,6 +52,7 @@ def worker(
         results=results,
         name=name or default_name(),
         lease_s=lease_s,
+        broker=broker_url(broker),
     )
     log_to("stderr")
     run_worker(settings, lambda: typer.echo(f"worker {settings.name} waits for runs", err=True))

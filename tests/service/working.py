@@ -14,24 +14,26 @@ from tests.processes import REPOSITORY
 _SHORT_LEASE = """
 import sys
 from pathlib import Path
+from glean.broker.broker_url import BrokerUrl
 from glean.runs.log_lines import log_to
 from glean.service.worker.opening import run_worker
 from glean.service.worker.settings import WorkerSettings
 
 log_to("stderr")
-results, database, name, lease_s = sys.argv[1:]
-run_worker(WorkerSettings(database, Path(results), name, float(lease_s)), lambda: None)
+results, database, name, lease_s, url = sys.argv[1:]
+broker = BrokerUrl(url) if url else None
+run_worker(WorkerSettings(database, Path(results), name, float(lease_s), broker), lambda: None)
 """
 """What the command does, with a shorter lease than it takes: a test waits for its end."""
 
 
 @contextmanager
 def working(
-    folder: Path, name: str, *, lease_s: float = 4.0, database: str = ""
+    folder: Path, name: str, *, lease_s: float = 4.0, database: str = "", broker: str = ""
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of the service that is served over a folder, ended at the end of the body."""
     results = folder / "results"
-    words = [results, database or f"sqlite:///{results}/.service/service.db", name, lease_s]
+    words = [results, database or f"sqlite:///{results}/.service/service.db", name, lease_s, broker]
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", _SHORT_LEASE, *map(str, words)],

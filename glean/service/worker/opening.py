@@ -11,13 +11,16 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from glean.broker.connection import BrokerConnection
+from glean.broker.run_consumer import RunConsumer
 from glean.errors import GleanError
 from glean.service.runs.leases import ENGINES, Leases
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database, reason_of
 from glean.service.store.service_facts import ServiceFacts, read_id
+from glean.service.worker.broker_source import BrokerSource
 from glean.service.worker.run_exchange import SharedResults
-from glean.service.worker.run_source import DatabaseSource
+from glean.service.worker.run_source import DatabaseSource, RunSource
 from glean.service.worker.settings import WorkerSettings
 from glean.service.worker.worker import Worker
 
@@ -63,8 +66,15 @@ def engines_here() -> tuple[str, ...]:
 
 def _worker(settings: WorkerSettings, database: Database, end: threading.Event) -> Worker:
     leases = Leases(database, lease_s=settings.lease_s)
-    source = DatabaseSource(leases, settings.name, engines_here())
+    source = _source(settings, database, leases)
     return Worker(settings, database, source, SharedResults(settings.results), end)
+
+
+def _source(settings: WorkerSettings, database: Database, leases: Leases) -> RunSource:
+    if settings.broker is None:
+        return DatabaseSource(leases, settings.name, engines_here())
+    consumer = RunConsumer(BrokerConnection(settings.broker))
+    return BrokerSource(consumer, database, leases, settings.name, engines_here())
 
 
 def _wait_for_the_service(database: Database, end: threading.Event) -> str:

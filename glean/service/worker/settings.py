@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from glean.broker.broker_url import BrokerUrl
 from glean.service.runs.leases import LEASE_S
 
 
@@ -29,12 +30,15 @@ class WorkerSettings:
         By which it is known.
     lease_s : float
         How long a run stays its own while it can't say anything.
+    broker : BrokerUrl, optional
+        Where it hears of runs; None where it looks for them in the database.
     """
 
     database: str
     results: Path
     name: str = field(default_factory=default_name)
     lease_s: float = LEASE_S
+    broker: BrokerUrl | None = None
 
     @property
     def requests(self) -> Path:
