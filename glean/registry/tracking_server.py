@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,8 +41,10 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
     # Asked once: whoever asks looks first what the last request did, and comes again later.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+
+_SYSTEM_WORDS, _CAUSE = re.compile(r"\[Errno -?\d+\] ([\w ,]+)"), re.compile(r"Caused by (\w+)")
 
 _MAY_PASS = (
     HTTPStatus.UNAUTHORIZED,
@@ -257,11 +260,11 @@ class TrackingServer:
             raise RegistryDownError(self._away(error)) from error
 
     def _away(self, error: Exception) -> str:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        return (
-            f"the registry at {shown_address(self.address)} doesn't answer "
-            f"({first.replace(self.address, shown_address(self.address)):.200})"
-        )
+        said = str(error).replace(self.address, shown_address(self.address))
+        # What the system said, where it said something, stands at the end of a long sentence.
+        cause = _SYSTEM_WORDS.search(said) or _CAUSE.search(said)
+        words = cause[1] if cause else (said.splitlines() or [type(error).__name__])[0][:200]
+        return f"the registry at {shown_address(self.address)} doesn't answer ({words})"
 
 
 @contextmanager

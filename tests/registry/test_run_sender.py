@@ -202,4 +202,7 @@ def test_a_password_in_the_address_is_told_to_nobody(finished: Path, tmp_path: P
     server = TrackingServer("http://me:secret@registry.example.org:5000", ScriptedMlflow())
     RunSender(server, folder, model="glean", write_model=packaged).send()
     assert "secret" not in (folder / FILE).read_text()
+    away = TrackingServer("http://me:secret@127.0.0.1:1")
+    with pytest.raises(RegistryDownError, match=r"^the registry at http://127.0.0.1:1 doesn't "):
+        away.find_versions("glean", "1")
     assert shown_address("http://me:secret@[::1]:5000/x?token=1") == "http://[::1]:5000/x"

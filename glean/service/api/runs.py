@@ -146,10 +146,16 @@ def ask_for_run(
             request = replace(request, settings=pinned)
         services.workers.run(check_request, request)
     except SettingsError as error:
-        raise settings_problems(error) from error
+        raise settings_problems(_without_folder(error, services)) from error
     row, new = services.queue.ask(request, key=key)
     services.supervisor.hurry()
     return row, new
+
+
+def _without_folder(error: SettingsError, services: Services) -> SettingsError:
+    """Say the same without where the results lie on this machine, as of a registered model."""
+    folder, said = f"{services.settings.results}/", str(error)
+    return SettingsError(said.replace(folder, "")) if folder in said else error
 
 
 def _refuse_mixture(services: Services, body: NewRun) -> None:
