@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glean.cli.broker import BrokerOption, broker_url
+from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
 from glean.regular_files import absolute_path
 
@@ -17,10 +18,7 @@ def worker(
     results: Annotated[
         Path, typer.Option(help="Folder of the run folders: the one that the service has.")
     ] = Path("results"),
-    database: Annotated[
-        str,
-        typer.Option(help="SQLAlchemy's URL of the service's; by default a file in the results."),
-    ] = "",
+    database: DatabaseOption = "",
     broker: BrokerOption = "",
     name: Annotated[
         str, typer.Option(help="By which it is known; by default the machine's and a number.")

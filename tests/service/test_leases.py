@@ -23,11 +23,12 @@ from glean.service.store import clock
 from glean.service.store.database import Database
 from glean.service.store.service_facts import ServiceFacts, read_id
 from glean.service.store.tables import RunRow, WorkerRow
+from tests.service.databases import url_for
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    found = Database(f"sqlite:///{tmp_path / 'service.db'}")
+    found = Database(url_for(tmp_path) or f"sqlite:///{tmp_path / 'service.db'}")
     found.upgrade()
     yield found
     found.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests import processes
 from tests.processes import REPOSITORY
+from tests.service.databases import url_for
 
 _SHORT_LEASE = """
 import sys
@@ -33,7 +34,9 @@ def working(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of the service that is served over a folder, ended at the end of the body."""
     results = folder / "results"
-    words = [results, database or f"sqlite:///{results}/.service/service.db", name, lease_s, broker]
+    home = results / ".service"
+    url = database or url_for(home) or f"sqlite:///{home}/service.db"
+    words = [results, url, name, lease_s, broker]
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", _SHORT_LEASE, *map(str, words)],

@@ -69,8 +69,10 @@ def doing_of(row: RunRow, language: Language) -> str:
     """Say what a run is doing where its numbers don't; "" where they do."""
     _ = language.gettext
     match RunStatus(row.status):
+        case RunStatus.QUEUED if row.attempt:
+            return _("Its worker had to stop; it waits for another one, which goes on with it.")
         case RunStatus.QUEUED:
-            return _("It waits until fewer runs go on.")
+            return _("It waits until fewer runs go on, or a worker is free.")
         case RunStatus.STARTING if row.job.get("state") == "PENDING":
             return _("Its job waits its turn at SLURM.")
         case RunStatus.STARTING:
