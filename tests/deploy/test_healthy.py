@@ -25,7 +25,7 @@ class Answers(BaseHTTPRequestHandler):
     """Answers what parts of Glean answer."""
 
     def do_GET(self) -> None:
-        known = self.path in {"/healthz", "/health", "/metrics"}
+        known = self.path in {"/healthz", "/health"}
         self.send_response(200 if known else 404)
         self.end_headers()
 
@@ -70,14 +70,23 @@ def test_a_service_is_asked_where_it_says_that_it_listens(tmp_path: Path, addres
     assert (code, "healthz" in said) == (1, True)
 
 
-@pytest.mark.parametrize(
-    ("part", "name"), [("server", "GLEAN_SUPERLINK"), ("worker", "GLEAN_METRICS")]
-)
-def test_a_server_and_a_worker_are_asked(part: str, name: str, address: str) -> None:
-    """Each for what it has."""
-    assert healthy(part, **{name: address}) == (0, "")
-    code, said = healthy(part, **{name: f"http://127.0.0.1:{free_port()}/"})
+def test_a_superlink_is_asked(address: str) -> None:
+    """By Flower's own path."""
+    assert healthy("server", GLEAN_SUPERLINK=address) == (0, "")
+    code, said = healthy("server", GLEAN_SUPERLINK=f"http://127.0.0.1:{free_port()}/")
     assert (code, "not well" in said) == (1, True)
+
+
+def test_a_worker_is_a_process(tmp_path: Path) -> None:
+    """Of this machine here, where others may be at work too: in a container of that alone."""
+    program = tmp_path / "glean"
+    program.write_text("import time\nprint(flush=True)\ntime.sleep(60)\n")
+    words = [sys.executable, str(program), "worker", "--results", str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert healthy("worker") == (0, "")
+        process.kill()
 
 
 def test_a_node_is_well_while_its_process_lives(tmp_path: Path) -> None:

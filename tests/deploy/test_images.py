@@ -41,9 +41,12 @@ def test_an_image_is_slim_and_says_who_runs_it(target: str, tmp_path: Path) -> N
         "-c",
         "id -u; for p in cc gcc g++ make pip pip3 curl; do command -v $p; done; "
         "touch /opt/x /etc/x /usr/x 2>/dev/null; ls /opt/x /etc/x /usr/x 2>/dev/null; "
-        "python -c 'import pip' 2>/dev/null && echo pip; glean --version",
+        "python -c 'import pip' 2>/dev/null && echo pip; glean --version; "
+        "healthy \"$0\" 2>/dev/null || echo unwell",
+        target,
+        environment=["GLEAN_SUPERLINK=https://127.0.0.1:1/"],
     )
-    assert found.split() == ["10001", "0.1.0"]
+    assert found.split() == ["10001", "0.1.0", "unwell"]
 
 
 def test_a_service_starts_and_answers(shared: Path) -> None:

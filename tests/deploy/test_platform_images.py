@@ -40,9 +40,9 @@ def command_of(name: str, **values: str) -> list[str]:
 
 def test_a_run_goes_by_the_queue(shared: Path) -> None:
     """Asked for at the service, told to RabbitMQ, taken by the worker, kept at PostgreSQL."""
-    port, metrics = free_port(), free_port()
+    port = free_port()
     serve = command_of("control-room", public=f"127.0.0.1:{port}")
-    work = command_of("worker", metrics_port=str(metrics))
+    work = command_of("worker")
     results, secrets = volume(shared, "results"), volume(shared, "secrets")
     mounts = [
         f"{results}:{RESULTS}",
@@ -67,7 +67,7 @@ def test_a_run_goes_by_the_queue(shared: Path) -> None:
         worker = stack.enter_context(
             running("worker", volume(shared, "worker"), *work, mounts=mounts)
         )
-        worker.await_health(GLEAN_METRICS=f"http://127.0.0.1:{metrics}/")
+        worker.await_health()
         trust = ssl.create_default_context(cafile=federation_folder(results).authority)
         headers = {"Authorization": f"Bearer {token}"}
         client = stack.enter_context(
