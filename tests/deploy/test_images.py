@@ -42,7 +42,7 @@ def test_an_image_is_slim_and_says_who_runs_it(target: str, tmp_path: Path) -> N
         "id -u; for p in cc gcc g++ make pip pip3 curl; do command -v $p; done; "
         "touch /opt/x /etc/x /usr/x 2>/dev/null; ls /opt/x /etc/x /usr/x 2>/dev/null; "
         "python -c 'import pip' 2>/dev/null && echo pip; glean --version; "
-        "healthy \"$0\" 2>/dev/null || echo unwell",
+        'healthy "$0" 2>/dev/null || echo unwell',
         target,
         environment=["GLEAN_SUPERLINK=https://127.0.0.1:1/"],
     )
