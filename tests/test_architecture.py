@@ -98,6 +98,7 @@ ONLY_IMPORTERS = {
     "matplotlib": {"evaluation"},
     "PIL": {"images"},
     "prometheus_client": {"observability"},
+    "structlog": {"observability"},
     "fastapi": {"service", "shop", "web"},
     "starlette": {"service", "shop", "web"},
     "uvicorn": {"service", "shop", "web"},

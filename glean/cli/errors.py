@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
+from glean.cli.log_format import tell
 from glean.errors import GleanError
 from glean.regular_files import no_working_directory, words_of
 
@@ -26,7 +28,7 @@ def friendly_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise  # whoever read what is printed has had enough
     except (GleanError, OSError) as error:
-        typer.echo(_message(error), err=True)
+        tell(_message(error), level=logging.ERROR)
         raise typer.Exit(BAD_INPUT) from None
 
 

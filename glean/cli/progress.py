@@ -11,8 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from glean.cli.logged_event import log_event, log_events_alone
 from glean.languages.language import ENGLISH, Language
 from glean.metric_sums import metric_label, written_score
+from glean.observability.json_logs import logs_json
+from glean.observability.log_context import add_log_fields
 from glean.runs.event_row import Event
 from glean.runs.events import RoundFinished, RunFinished, RunResumed, RunStarted
 from glean.runs.folder import known_events
@@ -26,8 +29,10 @@ def following(
     results: Path, rounds: int, words: Language = ENGLISH
 ) -> Iterator[Callable[[int], None]]:
     """Show a run's progress while the body runs; the body tells the run's id when it knows it."""
-    known: list[int] = []
-    ended = threading.Event()
+    if logs_json():
+        with _logged(results, words) as started:
+            yield started
+        return
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -38,31 +43,48 @@ def following(
         console=console,
     ) as bar:
         task = bar.add_task("starting", total=rounds, note="")
-        watcher = threading.Thread(
-            target=_watch, args=(bar, task, results, known, ended, words), daemon=True
-        )
-        watcher.start()
-        try:
-            yield known.append
-        finally:
-            ended.set()
-            watcher.join()
+        with _watching(results, lambda event: _show(bar, task, event, words)) as started:
+            yield started
+
+
+@contextmanager
+def _logged(results: Path, words: Language) -> Iterator[Callable[[int], None]]:
+    """Log what happens in place of showing it."""
+    log_events_alone()
+    with _watching(results, lambda event: log_event(event, words)) as told:
+
+        def started(run_id: int) -> None:
+            add_log_fields(run=str(run_id))
+            told(run_id)
+
+        yield started
+
+
+@contextmanager
+def _watching(results: Path, show: Callable[[Event], None]) -> Iterator[Callable[[int], None]]:
+    known: list[int] = []
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(results, known, ended, show), daemon=True)
+    watcher.start()
+    try:
+        yield known.append
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _watch(
-    bar: Progress,
-    task: Any,
     results: Path,
     known: list[int],
     ended: threading.Event,
-    words: Language,
+    show: Callable[[Event], None],
 ) -> None:
     shown = 0
     while True:
         last = ended.wait(POLL_S)
         for event in _events(results, known)[shown:]:
             shown += 1
-            _show(bar, task, event, words)
+            show(event)
         if last:
             return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.log_format import tell
 from glean.registry.model_uri import DEFAULT_NAME
 from glean.registry.registry_address import (
     VARIABLE,
@@ -78,9 +80,9 @@ def send(
 
 def _say_what_failed(sent: Sent) -> None:
     for name, why in sent.refused:
-        typer.echo(f"{name}: {why}", err=True)
+        tell(f"{name}: {why}", level=logging.WARNING)
     if sent.down:
-        typer.echo(sent.down, err=True)
+        tell(sent.down, level=logging.WARNING)
     if sent.refused or sent.down:
         raise typer.Exit(UNSENT)
 
@@ -119,7 +121,7 @@ def address_of(mlflow: str) -> str:
         if mlflow:
             raise
         # The variable may be there for other programs.
-        typer.echo(f"{VARIABLE} is set, yet nothing is sent there: {error}", err=True)
+        tell(f"{VARIABLE} is set, yet nothing is sent there: {error}", level=logging.WARNING)
         return ""
     return address
 
@@ -129,11 +131,11 @@ def sent_to_registry(registry: Registry | None, results: Path) -> Iterator[Calla
     """Send a run while the body runs, and at its end; the body tells its id when it knows it."""
     from glean.operations.registry.following import following_registry
 
-    def tell(problem: str) -> None:
+    def unsent(problem: str) -> None:
         address = shown_address(registry_address())
         words = ["glean", "registry", "send", "--results", str(results), "--mlflow", address]
-        typer.echo(f"not all of the run is in the registry: {problem}", err=True)
-        typer.echo(f"later: {shlex.join(words)}", err=True)
+        tell(f"not all of the run is in the registry: {problem}", level=logging.WARNING)
+        tell(f"later: {shlex.join(words)}")
 
-    with following_registry(registry, results, unsent=tell) as started:
+    with following_registry(registry, results, unsent=unsent) as started:
         yield started

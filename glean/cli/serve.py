@@ -10,6 +10,7 @@ import typer
 from glean.cli.broker import BrokerOption, broker_url
 from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
+from glean.cli.log_format import LogFormat, tell
 from glean.cli.registry import MlflowOption, RegisteredModelOption, address_of
 from glean.cli.served_federation import (
     CertificatesOption,
@@ -81,6 +82,7 @@ def serve(
     mlflow: MlflowOption = "",
     registered_model: RegisteredModelOption = DEFAULT_NAME,
     rebuild: RebuildOption = False,
+    _: LogFormat = "text",
 ) -> None:
     """Serve the control room: pages to start and watch runs, and a REST API.
 
@@ -135,14 +137,14 @@ def _serve(
 
     def ready(address: str) -> None:
         for line in federation.welcome(settings.results, address):
-            typer.echo(line, err=True)
+            tell(line)
 
     serve_there(settings, listening, ready)
 
 
 def _say_token(token: str | None) -> None:
     if token is None:
-        typer.echo("there is a first token already; whoever has it can make others", err=True)
+        tell("there is a first token already; whoever has it can make others")
         return
     typer.echo(f"token: {token}")
-    typer.echo("It may do everything and isn't shown again: keep it safe.", err=True)
+    tell("It may do everything and isn't shown again: keep it safe.")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
+from glean.cli.log_format import tell
 from glean.operations.signals import raised_as_interrupts
 
 _FROM_SIGNALS = 128
@@ -26,5 +27,5 @@ def ended_by_signals() -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            typer.echo(f"ended by {got[-1].name}", err=True)
+            tell(f"ended by {got[-1].name}")
             raise typer.Exit(_FROM_SIGNALS + got[-1]) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.log_format import LogFormat, tell
 from glean.cli.memory import Memory, limit_memory
 from glean.cli.registry import (
     MlflowOption,
@@ -77,6 +79,7 @@ def simulate(
     upload: UploadOption = "run",
     mlflow: MlflowOption = "",
     registered_model: RegisteredModelOption = DEFAULT_NAME,
+    _: LogFormat = "text",
 ) -> None:
     """Run a federation on this machine and show what it brings.
 
@@ -99,7 +102,7 @@ def simulate(
         folder = _run(prepared, began)
     run = read_progress(folder)
     if run.status != COMPLETED:
-        typer.echo(f"the run failed: {run.reason}\nits folder: {folder}", err=True)
+        tell(f"the run failed: {run.reason}\nits folder: {folder}", level=logging.ERROR)
         raise typer.Exit(RUN_FAILED)
     _show(folder, growth=growth)
 
@@ -139,5 +142,5 @@ def _run(prepared: PreparedSimulation, began: Sequence[Callable[[int], None]]) -
         try:
             return run_simulation(prepared, known)
         except FederationError as error:
-            typer.echo(f"the run failed: {error}", err=True)
+            tell(f"the run failed: {error}", level=logging.ERROR)
             raise typer.Exit(RUN_FAILED) from None

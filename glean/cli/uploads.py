@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from glean.cli.log_format import tell
 
 if TYPE_CHECKING:
     from glean.storage.folder_uploads import Sent
@@ -47,7 +50,7 @@ def open_checked(url: str) -> Storage | None:
     try:
         open_storage(url, answer_s=_CHECK_S, pauses_s=()).check()
     except StorageAwayError as error:
-        typer.echo(f"goes on without it, for now: {error}", err=True)
+        tell(f"goes on without it, for now: {error}", level=logging.WARNING)
     return open_storage(url)
 
 
@@ -80,7 +83,7 @@ def uploading(
     finally:
         problem, folder = thread.finish(), find()
         if folder is not None:
-            typer.echo(_said(storage, folder, thread.sent, problem), err=True)
+            tell(_said(storage, folder, thread.sent, problem))
 
 
 def _said(storage: Storage, folder: Path, sent: Sent, problem: str) -> str:

@@ -7,6 +7,7 @@ takes the worker's. The worker ends once there was nothing to do for a while.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from glean.errors import GleanError, SalesError, SettingsError, said_by
+from glean.observability.json_logs import log_as_told
 from glean.process_pool import end_with_the_parent
 
 Result = TypeVar("Result")
@@ -32,6 +34,11 @@ class _Failure:
 
     def raise_again(self) -> None:
         raise self.kind(self.said)
+
+
+def _begin_worker() -> None:
+    log_as_told(os.environ)
+    end_with_the_parent()
 
 
 class WorkerPool:
@@ -95,7 +102,7 @@ class WorkerPool:
             if self._pool is None:
                 # Not forked: threads of this process hold locks.
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(1, context, initializer=end_with_the_parent)
+                self._pool = ProcessPoolExecutor(1, context, initializer=_begin_worker)
             self._at_work += 1
             return self._pool
 

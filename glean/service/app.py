@@ -32,6 +32,7 @@ from glean.service.body_limit import BodyLimit
 from glean.service.gateway.gateway import Gateway
 from glean.service.openapi import complete_openapi
 from glean.service.problems import answer_problems
+from glean.service.request_log import RequestLog
 from glean.service.services import Services
 from glean.service.web import static_files
 from glean.service.web.pages import (
@@ -137,6 +138,7 @@ def create_app(services: Services) -> FastAPI:
         upload_mb=services.settings.upload_mb,
         small=(REGISTRATION,),
     )
+    app.add_middleware(RequestLog)
     app.add_middleware(SecurityHeaders, tls=services.settings.secure_cookies)
     if services.members is not None:
         assert services.superlink is not None, "members have a SuperLink"

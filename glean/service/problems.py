@@ -166,10 +166,12 @@ async def _of_store(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _of_anything(_request: Request, _error: Exception) -> JSONResponse:
+async def _of_anything(request: Request, _error: Exception) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
     return answer(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "something went wrong that shouldn't; the service's log says what",
+        headers={"X-Request-ID": request_id} if request_id else None,
     )
 
 

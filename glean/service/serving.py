@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from glean.errors import GleanError, SettingsError
+from glean.observability.json_logs import logs_json
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
 from glean.service.services import Services, open_services
@@ -149,6 +150,8 @@ def _config(app: object, listening: Listening) -> uvicorn.Config:
         limits["http"] = limited_protocol(ConnectionCounts())
         limits["loop"] = "glean.web.connection_limits:new_loop"
         limits["timeout_keep_alive"] = _KEEP_ALIVE_S
+    if logs_json():
+        limits["log_config"] = None  # its lines go where all go
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         **limits,

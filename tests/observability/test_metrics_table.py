@@ -1,10 +1,11 @@
-"""docs/observability.md names the metrics that there are; names are as Prometheus wants them."""
+"""docs/observability.md names the metrics and fields of logs that there are, as the code does."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from glean.observability.log_context import FIELDS
 from glean.observability.metrics import SERVICE_METRICS, Metric, MetricKind
 
 DOCS = Path(__file__).parents[2] / "docs" / "observability.md"
@@ -22,6 +23,14 @@ def test_the_table_is_the_code_s() -> None:
     lines = DOCS.read_text(encoding="utf-8").splitlines()
     table = [line for line in lines if line.startswith("| `glean_")]
     assert table == [documented(metric) for metric in METRICS]
+
+
+def test_the_table_of_log_fields_is_the_code_s() -> None:
+    """Each field with its meaning."""
+    lines = DOCS.read_text(encoding="utf-8").splitlines()
+    start = lines.index("| field of a line | meaning |") + 2
+    table = lines[start : start + len(FIELDS) + 1]
+    assert table == [*(f"| `{name}` | {meaning} |" for name, meaning in FIELDS.items()), ""]
 
 
 def test_names_are_as_prometheus_wants_them() -> None:

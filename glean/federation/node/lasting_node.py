@@ -29,6 +29,7 @@ from glean.federation.node.server_errors import (
     RunEndedError,
     UnreachableError,
 )
+from glean.observability.log_context import log_fields
 
 LOG = logging.getLogger("glean")
 
@@ -146,6 +147,10 @@ class LastingNode:
 
     def _handle(self, head: Head) -> None:
         """Answer one message; whatever comes of it, this node goes on."""
+        with log_fields(run=str(head.run_id)):
+            self._answer(head)
+
+    def _answer(self, head: Head) -> None:
         self._memory.take(head)
         start = self._clock()
         try:

@@ -41,7 +41,9 @@ def principal_of(
         Nobody that is known; or a form of another site made the browser send it.
     """
     if credentials is not None:
-        return prove_token(services, credentials.credentials, address_of(request))
+        principal = prove_token(services, credentials.credentials, address_of(request))
+        request.state.principal = principal  # for the log
+        return principal
     session = services.sessions.find(cookie) if cookie else None
     if session is None:
         raise ProblemError(
@@ -51,6 +53,7 @@ def principal_of(
         )
     if request.method not in SAFE_METHODS:
         check_csrf(session, request.headers.get(CSRF_HEADER, ""))
+    request.state.principal = session.principal
     return session.principal
 
 

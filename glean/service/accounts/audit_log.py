@@ -54,7 +54,14 @@ class AuditLog:
             detail=visible(detail)[:_LONGEST],
             address=address,
         )
-        LOG.info("%s %s %s %s", actor, action, row.subject, address)
+        LOG.info(
+            "%s %s %s %s",
+            actor,
+            action,
+            row.subject,
+            address,
+            extra={"action": action, "user": actor, "subject": row.subject, "address": address},
+        )
         with self._database.transaction() as session:
             session.add(row)
 

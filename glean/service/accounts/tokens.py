@@ -45,11 +45,14 @@ class Principal:
         What people call it.
     scope : Scope
         What it may do.
+    prefix : str
+        The token's first characters, by which logs tell it.
     """
 
     token_id: str
     name: str
     scope: Scope
+    prefix: str
 
 
 class Tokens:
@@ -181,7 +184,7 @@ def _fits(secret_hash: str, secret: str) -> bool:
 
 
 def _principal_of(row: TokenRow) -> Principal:
-    return Principal(row.id, row.name, Scope(row.scope))
+    return Principal(row.id, row.name, Scope(row.scope), row.prefix)
 
 
 def _random(length: int) -> str:

@@ -86,6 +86,7 @@ def session_of(request: Request) -> BrowserSession:
     session = _session_of(request)
     if session is None:
         raise SignedOutError
+    request.state.principal = session.principal  # for the log
     return session
 
 
