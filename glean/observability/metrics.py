@@ -103,6 +103,16 @@ MEMBERS = _gauge(
     "glean_members", "bakeries of the federation that is served, by how they stand", "state"
 )
 ALERTS_WAITING = _gauge("glean_alerts_waiting", "alerts that no webhook has taken yet")
+WORKERS = _gauge(
+    "glean_workers",
+    "workers that are there, with a run or without one, and those that went without a word",
+    "state",
+)
+GIVEN_UP = _gauge("glean_runs_given_up", "runs in the list that were cut off too often")
+OUTBOX_WAITING = _gauge("glean_outbox_waiting", "events of runs that no broker has confirmed yet")
+OUTBOX_LONGEST_WAIT = _gauge(
+    "glean_outbox_longest_wait_seconds", "how long ago the oldest of these happened"
+)
 FREE_BYTES = _gauge("glean_results_free_bytes", "room on the disk of the results")
 
 SERVICE_METRICS = (
@@ -120,6 +130,10 @@ SERVICE_METRICS = (
     ROUNDS,
     ROUND_SECONDS,
     BYTES,
+    WORKERS,
+    GIVEN_UP,
+    OUTBOX_WAITING,
+    OUTBOX_LONGEST_WAIT,
     MEMBERS,
     ALERTS_WAITING,
     FREE_BYTES,

@@ -15,11 +15,12 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from glean.observability.metrics import SERVICE_METRICS
+from glean.runs.folder import utc_now
 from glean.service.accounts.scopes import Scope
 from glean.service.api import metrics as metrics_api
 from glean.service.app import create_app
 from glean.service.services import Services
-from glean.service.store.tables import RunRow
+from glean.service.store.tables import RunEventRow, RunRow, Table, WorkerRow
 from tests.service.conftest import token
 
 LATER = "2099-01-01T00:00:00.000+00:00"
@@ -45,7 +46,7 @@ def row(run_id: str, status: str, **values: Any) -> RunRow:
     return RunRow(id=run_id, status=status, **{"asked_at": EARLIER, "workload": "demand"} | values)
 
 
-def add(services: Services, *rows: RunRow) -> None:
+def add(services: Services, *rows: Table) -> None:
     with services.database.transaction() as session:
         session.add_all(rows)
 
@@ -152,6 +153,31 @@ def test_a_broken_part_is_a_metric(
     assert (found["glean_ready",], found["glean_healthy", "database"]) == (0, 0)
     assert (found["glean_healthy", "broker"], found["glean_healthy", "results"]) == (0, 1)
     assert not any(name[0] == "glean_runs" for name in found)
+
+
+def test_workers_and_what_waits_for_a_broker_are_counted(
+    client: TestClient, services: Services, admin: dict[str, str]
+) -> None:
+    """A worker that was killed says nothing any more, and is told from one that left."""
+    now = utc_now()
+    add(
+        services,
+        WorkerRow(name="a", host="h", started_at=EARLIER, seen_at=now, run_id=""),
+        WorkerRow(name="b", host="h", started_at=EARLIER, seen_at=now, run_id="r1"),
+        WorkerRow(name="c", host="h", started_at=EARLIER, seen_at=now, run_id="r2"),
+        WorkerRow(name="d", host="h", started_at=EARLIER, seen_at=EARLIER, run_id="r3"),
+        RunEventRow(run_id="r1", number=1, kind="run_started", at=EARLIER, content="{}"),
+        RunEventRow(
+            run_id="r1", number=2, kind="k", at=EARLIER, content="{}", published_at=EARLIER
+        ),
+        row("r9", "failed", given_up=True, ended_at=EARLIER),
+    )
+    found = scraped(client, admin)
+    states = {state: found["glean_workers", state] for state in ("idle", "busy", "lost")}
+    assert states == {"idle": 1, "busy": 2, "lost": 1}
+    assert found["glean_outbox_waiting",] == 1
+    assert found["glean_outbox_longest_wait_seconds",] > 86400
+    assert found["glean_runs_given_up",] == 1
 
 
 def test_members_are_counted_by_how_they_stand(federation: Services) -> None:

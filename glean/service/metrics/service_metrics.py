@@ -19,9 +19,10 @@ from glean.observability import metrics
 from glean.observability.exposition import Exposition, Rendered
 from glean.observability.health import HealthChecks
 from glean.observability.metrics import Sample
-from glean.runs.folder import utc_now
 from glean.service.membership.member_states import MemberState
+from glean.service.metrics.ages import age_s
 from glean.service.metrics.run_counters import CountedRun, RunCounters
+from glean.service.metrics.worker_metrics import worker_samples
 from glean.service.runs.status import ACTIVE, ENDED, RunStatus
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database
@@ -57,8 +58,9 @@ class ServiceMetrics:
         self._settings = settings
         self._health = health
         self._members = members
-        self._began, self._since = time.time(), utc_now()
-        self._counters = RunCounters(settings.results, self._since)
+        now = dt.datetime.now(dt.UTC)
+        self._began, self._since = now.timestamp(), now.isoformat(timespec="seconds")
+        self._counters = RunCounters(settings.results, now.isoformat(timespec="milliseconds"))
         self._lock = threading.Lock()
         self._exposition: Exposition | None = None
 
@@ -93,7 +95,7 @@ class ServiceMetrics:
 
     def _of_database(self) -> list[Sample]:
         with self._database.transaction() as session:
-            found = [*_runs(session), *_queue(session), _alerts(session)]
+            found = [*_runs(session), *_queue(session), *worker_samples(session), _alerts(session)]
             fresh = session.execute(_FRESH, {"since": self._since}).all()
         if self._members is not None:
             counts = self._members()
@@ -125,7 +127,7 @@ class ServiceMetrics:
 
 
 _FRESH = sa.select(RunRow.id, RunRow.status, RunRow.folder, RunRow.workload, RunRow.bakeries).where(
-    RunRow.status.in_(ACTIVE) | (RunRow.ended_at >= sa.bindparam("since"))
+    RunRow.status.in_(ACTIVE) | (RunRow.ended_at > sa.bindparam("since"))
 )
 """Runs of which something may be new: the others' files aren't looked at."""
 
@@ -143,20 +145,12 @@ def _queue(session: Session) -> Iterator[Sample]:
     query = sa.select(sa.func.count(), sa.func.min(RunRow.asked_at)).where(_QUEUED)
     waiting, oldest = session.execute(query).one()
     yield Sample(metrics.WAITING, waiting)
-    yield Sample(metrics.LONGEST_WAIT, _age_s(oldest) if oldest else 0.0)
+    yield Sample(metrics.LONGEST_WAIT, age_s(oldest) if oldest else 0.0)
 
 
 def _alerts(session: Session) -> Sample:
     query = sa.select(sa.func.count()).select_from(AlertRow).where(AlertRow.delivered_at == "")
     return Sample(metrics.ALERTS_WAITING, session.scalar(query) or 0)
-
-
-def _age_s(at: str) -> float:
-    try:
-        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(at)
-    except (ValueError, TypeError):  # a damaged file's, or one without its zone
-        return 0.0
-    return max(age.total_seconds(), 0.0)
 
 
 def _silence_s(path: Path) -> float:
