@@ -24,6 +24,7 @@ def dev(
         Path, typer.Option(help="Everything lies in it; emptied at the next start.")
     ] = Path(".glean-dev"),
     bakeries: Annotated[int, typer.Option(min=3, max=20, help="How many shops.")] = 3,
+    workers: Annotated[int, typer.Option(min=0, max=20, help="How many workers.")] = 2,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of the control room; 0 takes a free one.")
     ] = 0,
@@ -35,7 +36,7 @@ def dev(
         ),
     ] = True,
 ) -> None:
-    """Bring up all of it here: database, broker, registry, service, shops that join.
+    """Bring up all of it here: database, broker, registry, service, workers, shops that join.
 
     What isn't installed has something embedded in its place, and that is said. Ctrl-C takes all of
     it down; so does a kill, at the latest the next start in the same folder.
@@ -44,7 +45,7 @@ def dev(
     from glean.operations.development.development import DevelopmentPlan, develop
 
     check_installed("alembic", "plotly", "fastapi_offline")
-    plan = DevelopmentPlan(absolute_path(folder), bakeries, port, servers)
+    plan = DevelopmentPlan(absolute_path(folder), bakeries, workers, port, servers)
     with ended_by_signals(), develop(plan, typer.echo) as found:
         typer.echo(f"sign in at {found.service.address} with {found.service.token}")
         typer.echo("all of it is up; Ctrl-C takes it down")

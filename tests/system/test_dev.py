@@ -34,6 +34,21 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def run_by_a_worker(http: httpx2.Client) -> None:
+    """Ask for a small run, and wait until a worker has run it."""
+    settings = {"num-server-rounds": 1, "max-depth": 2, "baselines": False}
+    body = {"engine": "inprocess", "bakeries": 3, "settings": settings}
+    run_id = http.post("/api/v1/runs", json=body).json()["id"]
+
+    def ended() -> bool:
+        return str(http.get(f"/api/v1/runs/{run_id}").json()["status"]) in ("completed", "failed")
+
+    wait_until(ended, "the run has ended", limit_s=LIMIT_S)
+    found = http.get(f"/api/v1/runs/{run_id}").json()
+    assert found["status"] == "completed", found
+    assert found["worker"] in ("worker-1", "worker-2")
+
+
 def test_all_of_it_comes_up_and_goes(tmp_path: Path, open_folder: Path) -> None:
     """Each part is real or stands in, and that is said; the service is ready, bakeries joined."""
     log, folder = tmp_path / "log", open_folder / "dev"
@@ -61,6 +76,7 @@ def test_all_of_it_comes_up_and_goes(tmp_path: Path, open_folder: Path) -> None:
         with httpx2.Client(base_url=match[1], headers=headers, verify=False) as http:
             assert http.get("/readyz").json()["ready"]
             states = [one["state"] for one in http.get("/api/v1/members").json()["members"]]
+            run_by_a_worker(http)
         assert states == ["joined"] * 3
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(120) == 130

@@ -1,4 +1,4 @@
-"""`glean dev`: servers, service and shops on this machine, and all of it taken down.
+"""`glean dev`: servers, service, workers and shops on this machine, and all of it taken down.
 
 Servers are in a scene of their own, which is taken down last, so that nobody misses them before.
 """
@@ -16,6 +16,7 @@ from glean.operations.development.dev_folder import empty, own_folder
 from glean.operations.development.part import Part, real_or
 from glean.operations.rehearsal.rehearsal_steps import RehearsalStep
 from glean.operations.rehearsal.rehearsed_federation import (
+    printed,
     start_service,
     start_shops,
     wait_for_members,
@@ -43,8 +44,8 @@ class DevelopmentPlan:
     ----------
     folder : Path
         Absolute; emptied first.
-    bakeries : int
-        How many shops.
+    bakeries, workers : int
+        How many shops, and how many workers; without any the service runs runs itself.
     port : int
         Of the service; 0 takes a free one.
     servers : bool
@@ -53,6 +54,7 @@ class DevelopmentPlan:
 
     folder: Path
     bakeries: int = 3
+    workers: int = 2
     port: int = 0
     servers: bool = True
 
@@ -112,8 +114,13 @@ def develop(plan: DevelopmentPlan, say: Say) -> Iterator[Development]:
 
 def _bring_up(plan: DevelopmentPlan, servers: Scene, scene: Scene, say: Say) -> Development:
     parts = _start_parts(servers, plan, say)
-    service = start_service(scene, port=plan.port, environment=_told(parts))
+    told = _told(parts)
+    # Workers or the service itself: what is asked for waits for nobody else.
+    words = ["--runs-at-once", "0" if plan.workers else "1"]
+    service = start_service(scene, words, port=plan.port, environment=told)
     say(f"service: up at {service.address}")
+    _start_workers(scene, plan.workers, told)
+    say(f"workers: {plan.workers or 'none; the service runs what is asked for itself'}")
     tables = write_tables(scene.folder / "tables", plan.bakeries)
     start_shops(scene, service, tables, pages=False)
 
@@ -138,6 +145,21 @@ def _start_parts(servers: Scene, plan: DevelopmentPlan, say: Say) -> tuple[Part,
         say(part.said())
         found.append(part)
     return tuple(found)
+
+
+def _start_workers(scene: Scene, count: int, told: dict[str, str]) -> None:
+    names = [f"worker {number + 1}" for number in range(count)]
+    results = str(scene.folder / "results")
+    started = [
+        scene.start(
+            name,
+            ["worker", "--results", results, "--name", name.replace(" ", "-")],
+            environment=told,
+        )
+        for name in names
+    ]
+    for process in started:
+        printed(process, r"(waits for runs)")
 
 
 def _told(parts: tuple[Part, ...]) -> dict[str, str]:
