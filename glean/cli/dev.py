@@ -54,9 +54,11 @@ def dev(
 
 def _watch(found: Development) -> None:
     """Say once of each process that it ended by itself; the others go on."""
-    said: set[int] = set()
+    processes = (*found.servers.processes, *found.scene.processes)
+    # A server that didn't come up had its word already.
+    said = {process.pid for process in processes if not process.runs}
     while True:
-        for process in (*found.servers.processes, *found.scene.processes):
+        for process in processes:
             if not process.runs and process.pid not in said:
                 said.add(process.pid)
                 typer.echo(f"{process.name} ended by itself; {process.log} says more", err=True)

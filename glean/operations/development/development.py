@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from glean.errors import FederationError
 from glean.languages.language import ENGLISH
 from glean.operations.development import mlflow_server, postgres_server, rabbitmq_server
 from glean.operations.development.dev_folder import empty, own_folder
-from glean.operations.development.part import Part, real_or
+from glean.operations.development.part import Part, Wait, begin
 from glean.operations.rehearsal.rehearsal_steps import RehearsalStep
 from glean.operations.rehearsal.rehearsed_federation import (
     printed,
@@ -27,6 +29,12 @@ from glean.operations.rehearsal.scene import Scene
 from glean.runs.process_tree import signals_held_back
 
 Say = Callable[[str], None]
+
+STARTS = (
+    (postgres_server.STAND_IN, postgres_server.start_postgres),
+    (rabbitmq_server.STAND_IN, rabbitmq_server.start_rabbitmq),
+    (mlflow_server.STAND_IN, mlflow_server.start_mlflow),
+)
 
 VARIABLES = {
     "database": "GLEAN_DATABASE",
@@ -132,19 +140,21 @@ def _bring_up(plan: DevelopmentPlan, servers: Scene, scene: Scene, say: Say) -> 
 
 
 def _start_parts(servers: Scene, plan: DevelopmentPlan, say: Say) -> tuple[Part, ...]:
+    """Start all servers, and then wait for each: MLflow takes as long as the others together."""
+    waits = [
+        begin(stand_in, partial(start, servers) if plan.servers else _refuse)
+        for stand_in, start in STARTS
+    ]
     found = []
-    for stand_in, start in (
-        (postgres_server.STAND_IN, postgres_server.start_postgres),
-        (rabbitmq_server.STAND_IN, rabbitmq_server.start_rabbitmq),
-        (mlflow_server.STAND_IN, mlflow_server.start_mlflow),
-    ):
-        if plan.servers:
-            part = real_or(stand_in, lambda start=start: start(servers))  # type: ignore[misc]
-        else:
-            part = Part(stand_in.name, stand_in.what, missing="not looked for")
+    for wait in waits:
+        part = wait()
         say(part.said())
         found.append(part)
     return tuple(found)
+
+
+def _refuse() -> Wait:
+    raise FederationError("not looked for")
 
 
 def _start_workers(scene: Scene, count: int, told: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glean.errors import FederationError, GleanError
 from glean.installed_packages import check_installed
-from glean.operations.development.part import Part, free_port
+from glean.operations.development.part import Part, Wait, free_port
 from glean.operations.development.started_server import wait_for_port
 from glean.operations.rehearsal.scene import Scene
 
@@ -17,8 +17,8 @@ VARIABLE = "GLEAN_MLFLOW"
 """Names the program `mlflow` where it isn't on PATH."""
 
 
-def start_mlflow(scene: Scene) -> Part:
-    """Start one.
+def start_mlflow(scene: Scene) -> Wait:
+    """Start one; what comes back waits until it answers.
 
     Raises
     ------
@@ -39,9 +39,14 @@ def start_mlflow(scene: Scene) -> Part:
     words += ["--host", "127.0.0.1", "--port", str(port)]
     # It starts other programs of its own Python by name.
     path = f"{Path(program).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    silent = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "PATH": path}
-    # Nothing of this Python's is to be found there.
-    process = scene.start_program("MLflow", words, environment={**silent, "PYTHONPATH": ""})
-    wait_for_port(process, port)
+    environment = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # processes beside it that nobody needs here
+        "PATH": path,
+        "PYTHONPATH": "",  # nothing of this Python's is to be found there
+    }
+    process = scene.start_program("MLflow", words, environment=environment)
     address = f"http://127.0.0.1:{port}"
-    return Part("registry", f"MLflow at {address}", address)
+    part = Part("registry", f"MLflow at {address}", address)
+    return lambda: wait_for_port(process, port, part)

@@ -41,20 +41,37 @@ class Part:
         return f"{self.name}: {self.what}, {kind}"
 
 
-def real_or(stand_in: Part, start: Callable[[], Part]) -> Part:
-    """Start a real server, or say why there is none.
+Wait = Callable[[], Part]
+"""Waits until a server that was started answers."""
+
+
+def begin(stand_in: Part, start: Callable[[], Wait]) -> Wait:
+    """Start a real server, to be waited for; where there is none, what stands in has the reason.
 
     Parameters
     ----------
     stand_in : Part
         What takes its place; without a reason.
     start : callable
-        Starts the real one; a FederationError says why it can't.
+        Starts the real one; a FederationError, also while it is waited for, says why it can't.
     """
     try:
-        return start()
+        wait = start()
     except FederationError as error:
-        return Part(stand_in.name, stand_in.what, missing=str(error).splitlines()[0])
+        missing = error
+        return lambda: _in_place(stand_in, missing)
+
+    def waited() -> Part:
+        try:
+            return wait()
+        except FederationError as error:
+            return _in_place(stand_in, error)
+
+    return waited
+
+
+def _in_place(stand_in: Part, error: FederationError) -> Part:
+    return Part(stand_in.name, stand_in.what, missing=str(error).splitlines()[0])
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from glean.errors import FederationError, GleanError
 from glean.installed_packages import check_installed
-from glean.operations.development.part import Part, free_port
+from glean.operations.development.part import Part, Wait, free_port
 from glean.operations.development.started_server import wait_for_port
 from glean.operations.rehearsal.scene import Scene
 
@@ -24,8 +24,8 @@ _USER, _OWNER = "glean", "postgres"
 _INIT_LIMIT_S = 60.0
 
 
-def start_postgres(scene: Scene) -> Part:
-    """Start one.
+def start_postgres(scene: Scene) -> Wait:
+    """Start one; what comes back waits until it answers.
 
     Raises
     ------
@@ -47,9 +47,9 @@ def start_postgres(scene: Scene) -> Part:
     words += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
     # By SIGINT it ends without waiting for those who are connected.
     process = scene.start_program("PostgreSQL", _as_owner(words), goodbye=signal.SIGINT)
-    wait_for_port(process, port)
     url = f"postgresql://{_USER}:{password}@127.0.0.1:{port}/postgres"
-    return Part("database", f"PostgreSQL {version} at 127.0.0.1:{port}", url)
+    part = Part("database", f"PostgreSQL {version} at 127.0.0.1:{port}", url)
+    return lambda: wait_for_port(process, port, part)
 
 
 def _programs() -> Path:

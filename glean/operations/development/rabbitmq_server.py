@@ -7,7 +7,7 @@ from pathlib import Path
 
 from glean.errors import FederationError, GleanError
 from glean.installed_packages import check_installed
-from glean.operations.development.part import Part, free_port
+from glean.operations.development.part import Part, Wait, free_port
 from glean.operations.development.started_server import wait_for_port
 from glean.operations.rehearsal.scene import Scene
 
@@ -18,8 +18,8 @@ SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _ERLANG = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 
 
-def start_rabbitmq(scene: Scene) -> Part:
-    """Start one.
+def start_rabbitmq(scene: Scene) -> Wait:
+    """Start one; what comes back waits until it answers.
 
     Raises
     ------
@@ -37,10 +37,11 @@ def start_rabbitmq(scene: Scene) -> Part:
     environment = _environment(folder, port, epmd_port)
     # Before the node, which would start one that outlives it.
     words = ["epmd", "-port", str(epmd_port), "-address", "127.0.0.1"]
-    wait_for_port(scene.start_program("epmd", words, environment=environment), epmd_port)
+    epmd = scene.start_program("epmd", words, environment=environment)
+    wait_for_port(epmd, epmd_port, STAND_IN)
     process = scene.start_program("RabbitMQ", [server], environment=environment)
-    wait_for_port(process, port)
-    return Part("broker", f"RabbitMQ at 127.0.0.1:{port}", f"amqp://guest:guest@127.0.0.1:{port}/")
+    part = Part("broker", f"RabbitMQ at 127.0.0.1:{port}", f"amqp://guest:guest@127.0.0.1:{port}/")
+    return lambda: wait_for_port(process, port, part)
 
 
 def _environment(folder: Path, port: int, epmd_port: int) -> dict[str, str]:

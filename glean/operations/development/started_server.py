@@ -6,14 +6,15 @@ import socket
 import time
 
 from glean.errors import FederationError
+from glean.operations.development.part import Part
 from glean.operations.rehearsal.started_process import StartedProcess
 
 LIMIT_S = 90.0
 _POLL_S = 0.1
 
 
-def wait_for_port(process: StartedProcess, port: int) -> None:
-    """Wait until a server that was started takes connections.
+def wait_for_port(process: StartedProcess, port: int, part: Part) -> Part:
+    """Wait until a server that was started takes connections; gives the part that it is.
 
     Raises
     ------
@@ -29,6 +30,7 @@ def wait_for_port(process: StartedProcess, port: int) -> None:
                 f"{process.name} didn't answer within {LIMIT_S:.0f} s; {process.log} says more"
             )
         time.sleep(_POLL_S)
+    return part
 
 
 def _takes(port: int) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from glean.errors import FederationError
 from glean.operations.development import mlflow_server, postgres_server, rabbitmq_server
 from glean.operations.development.dev_folder import empty, own_folder
-from glean.operations.development.part import Part, real_or
+from glean.operations.development.part import Part, begin
 from glean.operations.rehearsal.scene import MARK, Scene
 from tests.processes import environment, wait_until
 
@@ -78,6 +78,6 @@ def test_what_is_missing_is_said_and_something_stands_in(
     monkeypatch.setattr(postgres_server, "PLACES", str(tmp_path / "none"))
     monkeypatch.setattr(rabbitmq_server, "SCRIPT", tmp_path / "none")
     stand_in: Part = module.STAND_IN  # type: ignore[attr-defined]
-    found = real_or(stand_in, lambda: start(Scene(tmp_path)))  # type: ignore[operator]
+    found = begin(stand_in, lambda: start(Scene(tmp_path)))()  # type: ignore[operator]
     assert (found.real, found.url, found.what) == (False, "", stand_in.what)
     assert "stands in (found no " in found.said()
