@@ -20,6 +20,9 @@ DATASETS = "datasets"
 RUN_NAME = re.compile(r"\d{8}T\d{6}Z-\d{1,20}")
 """What a run's folder is called."""
 
+DATASET_NAME = re.compile(r"d[0-9a-f]{1,40}")
+"""What the folder of an uploaded table is called."""
+
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _EXAMPLES = "wanted one like s3://bucket/glean, webdav+https://host/folder or file:///folder"
 

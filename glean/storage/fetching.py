@@ -11,7 +11,7 @@ from pathlib import Path
 from glean.regular_files import words_of
 from glean.runs.folder import write_whole
 from glean.runs.index import RECORD, is_run
-from glean.storage.address import RUN_NAME, RUNS
+from glean.storage.address import DATASET_NAME, DATASETS, RUN_NAME, RUNS
 from glean.storage.manifest import DamagedManifestError, Manifest, StoredFile, read_manifest
 from glean.storage.sent_marker import SentMarker, read_marker
 from glean.storage.store import Storage
@@ -141,6 +141,26 @@ def _manifest_of(storage: Storage, stored: str) -> Manifest:
     if not any(file.path == _LATE[-1] for file in manifest.files):
         raise StorageError(f"{storage.url}/{stored} is no run's folder: it has no record of one")
     return manifest
+
+
+def fetch_dataset(storage: Storage, name: str, folder: Path) -> None:
+    """Fetch the folder of an uploaded table, which appears as a whole.
+
+    Raises
+    ------
+    StorageError
+        There is none of that name, it isn't whole, or it can't be written here.
+    """
+    if not DATASET_NAME.fullmatch(name):
+        raise StorageError(f"found a dataset called {name!r:.80}; wanted its id, like d01ab23")
+    stored = f"{DATASETS}/{name}"
+    manifest = read_manifest(storage, stored)
+    if manifest is None:
+        raise StoredFileMissingError(f"found no {stored} at {storage.url}")
+    try:
+        _bring(storage, stored, manifest, folder)
+    except OSError as error:
+        raise StorageError(f"can't keep what was fetched: {words_of(error)}") from error
 
 
 def _bring(storage: Storage, stored: str, manifest: Manifest, folder: Path) -> None:

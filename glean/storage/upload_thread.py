@@ -75,6 +75,10 @@ class UploadThread:
         """Begin to look for the run."""
         self._thread.start()
 
+    def end(self) -> None:
+        """Have it send what is left and end; nobody waits for that."""
+        self._ended.set()
+
     def finish(self) -> str:
         """Send what is left, now that the run has ended; why that couldn't be done, or ""."""
         self._moved = time.monotonic()

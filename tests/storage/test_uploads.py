@@ -8,7 +8,8 @@ import pytest
 
 from glean.errors import GleanError
 from glean.storage.address import RUNS
-from glean.storage.fetching import fetch_run, list_stored_runs
+from glean.storage.fetching import fetch_dataset, fetch_run, list_stored_runs
+from glean.storage.folder_uploads import FolderUploads
 from glean.storage.manifest import (
     MANIFEST,
     SUCCESSOR,
@@ -154,6 +155,25 @@ def test_hostile_names_write_nothing(store: Storage, tmp_path: Path) -> None:
             fetch_run(store, name, tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
     assert not (tmp_path / "escaped").exists()
+
+
+def test_a_dataset_comes_as_a_whole_or_not_at_all(store: Storage, tmp_path: Path) -> None:
+    """And under its own id only."""
+    table = tmp_path / "here" / "d0123" / "Bäckerei.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text("a,b\n")
+    FolderUploads(store, table.parent, "datasets/d0123").send()
+    there = tmp_path / "there" / "d0123"
+    fetch_dataset(store, "d0123", there)
+    assert content_of(there) == {"Bäckerei.csv": b"a,b\n"}
+    store.write("datasets/d0123/B=C3=A4ckerei.csv", b"a,c\n")
+    with pytest.raises(StorageError, match="other bytes"):
+        fetch_dataset(store, "d0123", tmp_path / "again" / "d0123")
+    assert list((tmp_path / "again").iterdir()) == []
+    for name in ("..", "../runs", "", "d", "latest"):
+        with pytest.raises(StorageError, match="wanted its id"):
+            fetch_dataset(store, name, there)
+    assert there.is_dir()
 
 
 def test_a_folder_that_is_no_run_s_is_none(store: Storage, tmp_path: Path) -> None:

@@ -11,11 +11,14 @@ from glean.regular_files import absolute_path
 from glean.runs.folder import RunFolder
 from glean.runs.index import read_run
 from glean.settings import ConfigValue
-from glean.storage.address import RUN_NAME, is_address, split_run
+from glean.storage.address import DATASET_NAME, RUN_NAME, is_address, split_run
 from glean.storage.fetched_files import fetch_again, fetch_file, url_of_fetched
-from glean.storage.fetching import fetch_run
+from glean.storage.fetching import fetch_dataset, fetch_run
 from glean.storage.store import Storage, open_storage
 from glean.storage.store_errors import StorageError
+
+_DATASETS = (".service", "datasets")
+"""Where in a results folder a service keeps tables."""
 
 FILES = ("sales", "products", "start-from")
 """Settings that name a file, which may lie in a store."""
@@ -113,6 +116,11 @@ def _here(facts: dict[str, Any], storage: Storage, results: Path) -> dict[str, A
             continue
         if url_of_fetched(path):
             settings[key] = str(fetch_again(path, results))
+        elif dataset := _dataset_of(path):
+            kept = results.joinpath(*_DATASETS, dataset)
+            if not (kept / path.name).is_file():
+                fetch_dataset(storage, dataset, kept)
+            settings[key] = str(kept / path.name)
         elif key != "start-from":  # whose model, as round 0, is in the run's own folder
             raise FederationError(
                 f"{key}: the run began with {path}, which isn't on this machine; put the same file "
@@ -125,6 +133,40 @@ def _here(facts: dict[str, Any], storage: Storage, results: Path) -> dict[str, A
         # It was killed before it had taken over: what it would have goes on from that one.
         found["resumed_from"] = str(fetch_interrupted(storage, earlier, results))
     return found
+
+
+def _dataset_of(path: Path) -> str:
+    """Name the dataset of a service that a path leads to; "" where it leads to none."""
+    inside = path.parts[-4:-2] == _DATASETS and DATASET_NAME.fullmatch(path.parts[-2])
+    return path.parts[-2] if inside else ""
+
+
+def bring_named(settings: Mapping[str, ConfigValue], storage: Storage, results: Path) -> None:
+    """Fetch what settings name below a results folder and isn't there: datasets, and other runs.
+
+    Parameters
+    ----------
+    settings : mapping
+        With paths of this machine.
+    storage : Storage
+        Where a service has sent them.
+    results : Path
+        Absolute folder for run folders.
+
+    Raises
+    ------
+    StorageError
+        They can't be fetched.
+    """
+    for key in (*FILES, "resume"):
+        path = Path(str(settings.get(key) or ""))
+        if not path.is_relative_to(results) or path.exists():
+            continue
+        run = path.relative_to(results).parts[0]
+        if dataset := _dataset_of(path):
+            fetch_dataset(storage, dataset, path.parent)
+        elif RUN_NAME.fullmatch(run):
+            fetch_interrupted(storage, run, results)
 
 
 def _fetched(key: str, url: str, results: Path) -> Path:
