@@ -3,7 +3,7 @@
 Run `python -m benchmarks.storage_uploads` (options: --bakeries 20, --rounds 30, --times 3). Each is
 `glean simulate --engine inprocess` in a process of its own, against moto's server on this machine,
 in turn; told are the median seconds of a round (from the second one on), and of the whole command,
-of the fastest run of each kind. It ends with 1 where the models differ.
+of the quickest run of each kind. It ends with 1 where the models differ.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -41,19 +42,22 @@ class TimedRun:
         Median seconds of a round.
     seconds : float
         From the command's start to its end.
+    cpu_s : float
+        Seconds of a processor that it took, which other load on the machine changes little.
     model : bytes
         The final model.
     """
 
     rounds_s: float
     seconds: float
+    cpu_s: float
     model: bytes
 
 
 def timed(words: Sequence[str], out: Path, server: S3Server) -> TimedRun:
     """Run `glean simulate` with these words."""
     command = [sys.executable, "-m", "glean", "simulate", "--engine", "inprocess", *words]
-    start = time.monotonic()
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(
         [*command, "--out", str(out)],
         env=os.environ | server.environment,
@@ -62,9 +66,12 @@ def timed(words: Sequence[str], out: Path, server: S3Server) -> TimedRun:
         check=True,
     )
     seconds = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     with (out / "latest" / "rounds.csv").open(newline="") as file:
         rounds = [float(row["seconds"]) for row in csv.DictReader(file)][1:]
-    return TimedRun(statistics.median(rounds), seconds, (out / "latest" / "model.ubj").read_bytes())
+    model = (out / "latest" / "model.ubj").read_bytes()
+    return TimedRun(statistics.median(rounds), seconds, cpu_s, model)
 
 
 def main() -> int:
@@ -74,8 +81,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--times", type=int, default=3)
     asked = parser.parse_args()
-    drawn = ("--bakeries", str(asked.bakeries), "--set", f"num-server-rounds={asked.rounds}")
-    drawn += ("--set", "baselines=false")
+    drawn = (
+        *("--bakeries", str(asked.bakeries), "--set", f"num-server-rounds={asked.rounds}"),
+        *("--set", "baselines=false"),
+    )
     found: dict[str, list[TimedRun]] = {kind: [] for kind in KINDS}
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -88,12 +97,13 @@ def main() -> int:
                 found[kind].append(timed((*drawn, *words), out, server))
     print(f"{asked.bakeries} bakeries, {asked.rounds} rounds, the fastest of {asked.times} runs")
     for kind, runs in found.items():
-        rounds_s, seconds = (min(getattr(run, name) for run in runs) for name in _FIGURES)
-        print(f"{kind:<12} {1000 * rounds_s:7.0f} ms a round {seconds:7.1f} s in all")
+        rounds_s, seconds, cpu_s = (min(getattr(run, name) for run in runs) for name in _FIGURES)
+        told = f"{1000 * rounds_s:7.0f} ms a round {seconds:7.1f} s in all"
+        print(f"{kind:<12} {told} {cpu_s:7.1f} s of CPU")
     return 0 if len({run.model for runs in found.values() for run in runs}) == 1 else 1
 
 
-_FIGURES = ("rounds_s", "seconds")
+_FIGURES = ("rounds_s", "seconds", "cpu_s")
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -26,6 +26,10 @@ When = Literal["run", "checkpoint"]
 """After each run, or after each checkpoint of one too."""
 
 LOOK_EVERY_S = 0.5
+RESTS = 9
+"""How many times as long as it sent a checkpoint it then rests: where rounds are short, several go
+together, so that a run in this process has nine tenths of it at least."""
+
 LATER_S = 10.0
 """Before a checkpoint that couldn't be sent is tried again."""
 
@@ -103,10 +107,11 @@ class UploadThread:
                 continue
             now = self._checkpoint()
             if now is not None and now != seen:
-                if self._send(uploads):
-                    seen = now
-                else:
-                    again = time.monotonic() + LATER_S
+                began = time.monotonic()
+                whole = self._send(uploads)
+                ended = time.monotonic()
+                again = ended + (RESTS * (ended - began) if whole else LATER_S)
+                seen = now if whole else seen
         last = self._known()
         if last is not None and self._send(last) and self._results is not None:
             self._send_earlier(self._results)
