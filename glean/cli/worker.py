@@ -10,19 +10,25 @@ import typer
 from glean.cli.broker import BrokerOption, broker_url
 from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
+from glean.cli.uploads import StorageOption, storage_url
 from glean.regular_files import absolute_path
 
 
 @friendly_errors()
 def worker(
     results: Annotated[
-        Path, typer.Option(help="Folder of the run folders: the one that the service has.")
+        Path,
+        typer.Option(
+            help="Folder of the run folders: the one that the service has or, with --storage, its "
+            "own."
+        ),
     ] = Path("results"),
     database: DatabaseOption = "",
     broker: BrokerOption = "",
     name: Annotated[
         str, typer.Option(help="By which it is known; by default the machine's and a number.")
     ] = "",
+    storage: StorageOption = "",
     lease_s: Annotated[
         float,
         typer.Option(
@@ -34,7 +40,8 @@ def worker(
 
     It takes simulations from the service's queue (glean serve --runs-at-once 0 leaves all to
     workers). One that is killed loses none: another worker goes on with its run from the last
-    checkpoint. Ctrl-C or SIGTERM hands the run back.
+    checkpoint. Ctrl-C or SIGTERM hands the run back. With --storage, that of the service, it needs
+    no folder in common with it: runs and tables go and come by the store.
     """
     from glean.installed_packages import check_installed
 
@@ -51,6 +58,7 @@ def worker(
         name=name or default_name(),
         lease_s=lease_s,
         broker=broker_url(broker),
+        storage=storage_url(storage),
     )
     log_to("stderr")
     run_worker(settings, lambda: typer.echo(f"worker {settings.name} waits for runs", err=True))

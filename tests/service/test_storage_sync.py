@@ -111,7 +111,9 @@ def test_a_worker_s_run_is_seen_here_while_it_goes_on(
     sync_of(stored).look()
     assert content_of(here) == content_of(there)
     stored.discovery.refresh()
-    assert stored.queue.find("r1").status == RunStatus.FAILED
+    row = stored.queue.find("r1")
+    assert stored.queue.run_folder(row) == here
+    assert row.status == RunStatus.RUNNING  # its worker says when it has ended
 
 
 def test_a_store_that_is_down_is_told_and_the_service_is_ready(

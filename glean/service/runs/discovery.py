@@ -211,7 +211,7 @@ class RunDiscovery:
 
 
 _GOING_ON = sa.select(RunRow.id).where(RunRow.status.not_in(ENDED))
-_CUT_OFF = sa.select(RunRow.earlier).where(RunRow.attempt > 1)
+_CUT_OFF = sa.select(RunRow.earlier).where(RunRow.attempt > 0)
 _OF_REQUESTS = sa.select(RunRow).where(RunRow.id.startswith("r"))
 _WITH_FLOWER_ID = (
     sa.select(RunRow)

@@ -20,7 +20,7 @@ from glean.service.store.database import Database, reason_of
 from glean.service.worker.attempt_end import AttemptEnd, failed, read_end
 from glean.service.worker.lease_keeper import LeaseKeeper, read_facts
 from glean.service.worker.requested_run import earlier_ids, request_of
-from glean.service.worker.run_exchange import RunExchange
+from glean.service.worker.run_exchange import RunExchange, SharedResults
 from glean.service.worker.settings import WorkerSettings
 
 LOG = logging.getLogger("glean.service")
@@ -90,6 +90,7 @@ class HeldRun:
             return AttemptEnd(read_facts(before.folder))
         try:
             request = request_of(self._lease, self._settings)
+            self._exchange.bring(request.settings)
             process = start_attempt(
                 self._attempt, request, before=before.folder if before else None
             )
@@ -164,5 +165,7 @@ class HeldRun:
         """Give the run's folder, None while it has none."""
         if self._run_folder is None:
             flower_id = flower_id_in(self._attempt)
-            self._run_folder = self._exchange.fetch(flower_id) if flower_id else None
+            # On this machine in any case: what looks at the lease mustn't wait for a store.
+            here = SharedResults(self._settings.results)
+            self._run_folder = here.fetch(flower_id) if flower_id else None
         return self._run_folder

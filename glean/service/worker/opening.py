@@ -19,10 +19,12 @@ from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database, reason_of
 from glean.service.store.service_facts import ServiceFacts, read_id
 from glean.service.worker.broker_source import BrokerSource
-from glean.service.worker.run_exchange import SharedResults
+from glean.service.worker.run_exchange import RunExchange, SharedResults
 from glean.service.worker.run_source import DatabaseSource, RunSource
 from glean.service.worker.settings import WorkerSettings
+from glean.service.worker.stored_results import StoredResults
 from glean.service.worker.worker import Worker
+from glean.storage.store import open_storage
 
 LOG = logging.getLogger("glean.service")
 
@@ -51,8 +53,8 @@ def run_worker(settings: WorkerSettings, ready: Callable[[], None]) -> None:
             service_id = _wait_for_the_service(database, end)
             if end.is_set():
                 return
-            _check_results(settings, service_id)
-            worker = _worker(settings, database, end)
+            exchange = _exchange(settings, service_id)
+            worker = _worker(settings, database, exchange, end)
             ready()
             worker.work()
     finally:
@@ -64,10 +66,12 @@ def engines_here() -> tuple[str, ...]:
     return tuple(one for one in ENGINES if one != "ray" or find_spec("ray") is not None)
 
 
-def _worker(settings: WorkerSettings, database: Database, end: threading.Event) -> Worker:
+def _worker(
+    settings: WorkerSettings, database: Database, exchange: RunExchange, end: threading.Event
+) -> Worker:
     leases = Leases(database, lease_s=settings.lease_s)
     source = _source(settings, database, leases)
-    return Worker(settings, database, source, SharedResults(settings.results), end)
+    return Worker(settings, database, source, exchange, end)
 
 
 def _source(settings: WorkerSettings, database: Database, leases: Leases) -> RunSource:
@@ -94,15 +98,18 @@ def _wait_for_the_service(database: Database, end: threading.Event) -> str:
     return ""
 
 
-def _check_results(settings: WorkerSettings, service_id: str) -> None:
-    """Refuse to write runs where the service won't find them."""
+def _exchange(settings: WorkerSettings, service_id: str) -> RunExchange:
+    """Choose how runs come and go; refuse to write them where the service won't find them."""
     found = read_id(ServiceSettings(settings.results).id_file)
-    if found != service_id:
-        raise GleanError(
-            f"--results {settings.results}: found {'another' if found else 'no'} service's folder; "
-            "wanted the folder of results of the service that has this database, as `glean serve "
-            "--results` was told"
-        )
+    if found == service_id:
+        return SharedResults(settings.results)  # what is to be stored of them the service sends
+    if settings.storage and not found:
+        return StoredResults(settings.results, open_storage(settings.storage))
+    raise GleanError(
+        f"--results {settings.results}: found {'another' if found else 'no'} service's folder; "
+        "wanted the folder of results of the service that has this database, as `glean serve "
+        "--results` was told, or a folder of its own and the service's --storage URL"
+    )
 
 
 class _ended_by_signals:  # noqa: N801 # reads as a word of the `with`

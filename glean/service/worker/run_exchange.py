@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from glean.runs.index import find_run, is_run
+from glean.settings import ConfigValue
 
 
 class RunExchange(Protocol):
@@ -13,6 +15,16 @@ class RunExchange(Protocol):
 
     def fetch(self, flower_id: str) -> Path | None:
         """Give the folder of a run of an attempt that was cut off; None where it isn't at hand."""
+        ...
+
+    def bring(self, settings: Mapping[str, ConfigValue]) -> None:
+        """Have at hand what a request names below the results: tables, models, other runs.
+
+        Raises
+        ------
+        GleanError
+            Something can't be had.
+        """
         ...
 
     def send(self, folder: Path) -> None:
@@ -43,6 +55,9 @@ class SharedResults:
         """Find it there."""
         found = find_run(self._results, flower_id) if flower_id.isdecimal() else None
         return found if found is not None and is_run(found) else None
+
+    def bring(self, settings: Mapping[str, ConfigValue]) -> None:
+        """Do nothing: it is there already."""
 
     def send(self, folder: Path) -> None:
         """Do nothing: it is there already."""

@@ -32,6 +32,8 @@ class WorkerSettings:
         How long a run stays its own while it can't say anything.
     broker : BrokerUrl, optional
         Where it hears of runs; None where it looks for them in the database.
+    storage : str
+        URL of the store by which runs come and go; "" where the results are the service's own.
     """
 
     database: str
@@ -39,6 +41,7 @@ class WorkerSettings:
     name: str = field(default_factory=default_name)
     lease_s: float = LEASE_S
     broker: BrokerUrl | None = None
+    storage: str = ""
 
     @property
     def requests(self) -> Path:
