@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from glean.service import storage_sync
+from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services, open_services
@@ -129,6 +130,38 @@ def test_a_store_that_is_down_is_told_and_the_service_is_ready(
         (tmp_path / "store").unlink()
         wait_until(lambda: client.get("/readyz").json()["storage"] == "", "it is back", limit_s=20)
         assert len(list_stored_runs(local_store(tmp_path / "store"))) == 1
+
+
+def test_a_run_may_begin_with_files_of_the_service_s_own_store_only(
+    stored: Services, run_of_command_line: Path
+) -> None:
+    """Any other address it would ask for with its own credentials, within its own network."""
+    sync_of(stored).look()
+    url = stored.settings.storage
+    model = f"{url}/runs/{run_of_command_line.name}/model.ubj"
+    _, text = stored.tokens.create("somebody", Scope.RUN)
+    headers = {"Authorization": f"Bearer {text}"}
+    # Threads are left alone: nothing shall be started here.
+    client = TestClient(create_app(stored), raise_server_exceptions=False)
+
+    def ask(start: str) -> tuple[int, str]:
+        settings = {"start-from": start, "num-server-rounds": 1}
+        body = {"engine": "inprocess", "bakeries": 3, "settings": settings}
+        answer = client.post("/api/v1/runs", json=body, headers=headers)
+        return answer.status_code, answer.text
+
+    code, said = ask(model)
+    assert code == HTTPStatus.CREATED, said
+    assert f'"start-from":"{model}"' in said
+    for other in (
+        "http://169.254.169.254/latest/meta-data",
+        f"{url}2/model.ubj",
+        f"{url}/../secret",
+        f"{url}/runs/none.ubj",
+        url,
+    ):
+        code, said = ask(other)
+        assert code == HTTPStatus.UNPROCESSABLE_ENTITY, (other, said)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 
 from glean.service.worker import stored_results
 from glean.service.worker.stored_results import StoredResults
+from glean.settings import ConfigValue
 from glean.storage.fetching import list_stored_runs
 from glean.storage.folder_uploads import FolderUploads
 from glean.storage.store import Storage
@@ -83,7 +84,7 @@ def test_a_run_goes_on_with_the_table_of_the_service_by_its_path_here(
     FolderUploads(store, dataset, "datasets/d0123").send()
     other, mine = tmp_path / "other", tmp_path / "mine"
     table = other / ".service" / "datasets" / "d0123" / "three.csv"
-    settings = {"sales": str(table), "seed": 3}
+    settings: dict[str, ConfigValue] = {"sales": str(table), "seed": 3}
     StoredResults(other, store).bring(settings)
     assert table.read_bytes() == Path(three_bakeries).read_bytes()
     old = cut_off(other, config_of(str(table), num_server_rounds=2), round_number=2)

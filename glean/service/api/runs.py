@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from glean.federation.launch.deployed_superlink import CONNECTION
 from glean.operations.registry.start_model import SETTING as START_FROM
 from glean.operations.registry.start_model import with_pinned_model
 from glean.operations.running.run_request import RunRequest, check_request, check_settings
+from glean.operations.running.stored_inputs import FILES
 from glean.operations.slurm.slurm import why_no_slurm
 from glean.registry.model_uri import is_model_uri
 from glean.service.accounts.access import Admin, Parts, Reader, Runner, address_of
@@ -166,7 +168,9 @@ def _refuse_mixture(services: Services, body: NewRun) -> None:
     ProblemError
         Names each field, and each setting that is wrong beside.
     """
-    errors = _path_problems(body.settings) + _mixture_problems(body)
+    stored = _stored(services, body.settings)
+    named = {key: it for key, it in body.settings.items() if key not in stored}
+    errors = _path_problems(named) + _mixture_problems(body)
     if not errors:
         return
     try:
@@ -213,6 +217,15 @@ def _paths(services: Services, body: NewRun) -> dict[str, SettingValue]:
             raise ProblemError(HTTPStatus.CONFLICT, "the run to resume never began: start it anew")
         found["resume"] = str(folder)
     return found
+
+
+def _stored(services: Services, settings: Mapping[str, SettingValue]) -> set[str]:
+    """Say which settings name a file of the service's own store, which may be named from outside.
+
+    Of any other address the service would ask with its own credentials, from within its network.
+    """
+    below = f"{services.settings.storage}/" if services.settings.storage else ""
+    return {key for key in FILES if below and str(settings.get(key, "")).startswith(below)}
 
 
 def refuse_paths(settings: dict[str, SettingValue]) -> None:
