@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import uuid
@@ -158,6 +159,10 @@ class RabbitMQ:
         finally:
             if connection.is_open:
                 connection.close()
+
+    def suspend(self) -> None:
+        """Have the node say nothing any more, while its connections stay; `kill` ends it."""
+        self._started["node"].send_signal(signal.SIGSTOP)
 
     def close(self) -> None:
         """End node and epmd, each by its process id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -154,6 +155,26 @@ def test_what_was_confirmed_outlives_a_kill_and_the_rest_is_refused(
     assert [found.properties.message_id for found in broker.drain(queue)] == ["a/1", "a/2"]
     assert taken_at_last(consumer) == "a"
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_broker_that_is_killed_between_a_message_and_its_confirmation_gets_it_again(
+    publisher: Publisher, broker: RabbitMQ
+) -> None:
+    """It takes the message and dies before it has said so."""
+    queue = broker.subscribe()
+    publisher.send(event_message("a", 1, {"event": "begun"}))
+    broker.suspend()
+    with ThreadPoolExecutor() as pool:
+        sent = pool.submit(publisher.send, event_message("a", 2, {"event": "ended"}))
+        with pytest.raises(TimeoutError):
+            sent.result(MOMENT_S)
+        broker.kill()
+        with pytest.raises(BrokerError):
+            sent.result(WAIT_S)
+    broker.start()
+    send(publisher, event_message("a", 2, {"event": "ended"}))
+    found = dict.fromkeys(one.properties.message_id for one in broker.drain(queue))
+    assert list(found) == ["a/1", "a/2"]
 
 
 def test_a_broker_that_is_not_there_is_not_asked_all_the_time() -> None:
