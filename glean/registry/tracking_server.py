@@ -253,6 +253,8 @@ class TrackingServer:
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _MAY_PASS:
                 raise RegistryDownError(self._away(error)) from error
             said = f"the registry at {shown_address(self.address)} refuses: {error.message:.500}"
+            if error.error_code == "RESOURCE_ALREADY_EXISTS":
+                raise RegistryDownError(said) from error  # somebody else was quicker: look again
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise UnknownToRegistryError(said) from error
             raise RegistryRefusedError(said) from error

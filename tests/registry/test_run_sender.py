@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,7 @@ from glean.registry.tracking_server import TrackingServer
 from glean.runs.index import read_run
 from tests.registry.scripted_mlflow import ScriptedMlflow, packaged
 
-pytest.importorskip("mlflow")
+RestException = pytest.importorskip("mlflow.exceptions").RestException
 
 MOST_TRIES = 100
 
@@ -156,6 +158,28 @@ def test_a_registry_that_lost_a_run_gets_all_of_it_again(
     assert sent_by(folder, ScriptedMlflow())
     (folder / FILE).write_text((folder / FILE).read_text().replace("registry", "other"))
     server = ScriptedMlflow()
+    assert sent_by(folder, server)
+    assert holds_the_same(server, undisturbed)
+
+
+@pytest.mark.parametrize("call", ["get_experiment_by_name", "get_registered_model"])
+def test_somebody_who_was_quicker_is_no_refusal(
+    finished: Path, undisturbed: ScriptedMlflow, tmp_path: Path, call: str
+) -> None:
+    """Two that make the same experiment or model at once: the later one finds it the next time."""
+    server = ScriptedMlflow()
+    server.experiments["glean"] = "1"
+    server.models.add("glean")
+    folder = shutil.copytree(finished, tmp_path / finished.name)
+    absent = RestException({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not yet"})
+    missed: dict[str, Any] = {"get_registered_model": {"side_effect": absent}}.get(
+        call, {"return_value": None}
+    )
+    with (
+        mock.patch.object(ScriptedMlflow, f"do_{call}", **missed),
+        pytest.raises(RegistryDownError),
+    ):
+        sent_by(folder, server)
     assert sent_by(folder, server)
     assert holds_the_same(server, undisturbed)
 
