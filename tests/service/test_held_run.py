@@ -184,6 +184,9 @@ def test_a_worker_that_ends_hands_its_run_back(bench: Bench) -> None:
     assert bench.listed() == [bench.run_id]
     assert bench.services.discovery.rebuild() == 1
     assert bench.row().earlier == ["71"]
+    assert bench.services.queue.stop(bench.run_id).status == RunStatus.CANCELLED
+    assert bench.listed() == [bench.run_id], "what it left is part of it still"
+    assert bench.services.discovery.rebuild() == 1
 
 
 def test_a_run_is_stopped_where_it_goes_on(bench: Bench) -> None:
