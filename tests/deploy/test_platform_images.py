@@ -71,7 +71,9 @@ def test_a_run_goes_by_the_queue(shared: Path) -> None:
         trust = ssl.create_default_context(cafile=federation_folder(results).authority)
         headers = {"Authorization": f"Bearer {token}"}
         client = stack.enter_context(
-            httpx2.Client(base_url=f"https://127.0.0.1:{port}", verify=trust, headers=headers)
+            httpx2.Client(
+                base_url=f"https://127.0.0.1:{port}", verify=trust, headers=headers, timeout=60
+            )
         )
         check_a_run(client)
 
