@@ -10,6 +10,7 @@ import typer
 from glean.cli.broker import BrokerOption, broker_url
 from glean.cli.database_option import DatabaseOption
 from glean.cli.errors import friendly_errors
+from glean.cli.log_format import LogFormat, tell
 from glean.cli.uploads import StorageOption, storage_url
 from glean.regular_files import absolute_path
 
@@ -35,6 +36,11 @@ def worker(
             "--lease-s", min=10, help="Seconds after which a run of a silent worker goes elsewhere."
         ),
     ] = 60.0,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Where Prometheus reads how it is; this machine only."),
+    ] = None,
+    _: LogFormat = "text",
 ) -> None:
     """Run what is asked for of `glean serve`, one run at a time, on as many machines as there are.
 
@@ -46,6 +52,7 @@ def worker(
     from glean.installed_packages import check_installed
 
     check_installed("sqlalchemy")
+    from glean.observability.log_context import add_log_fields
     from glean.runs.log_lines import log_to
     from glean.service.settings import ServiceSettings
     from glean.service.worker.opening import run_worker
@@ -59,6 +66,8 @@ def worker(
         lease_s=lease_s,
         broker=broker_url(broker),
         storage=storage_url(storage),
+        metrics_port=metrics_port,
     )
     log_to("stderr")
-    run_worker(settings, lambda: typer.echo(f"worker {settings.name} waits for runs", err=True))
+    add_log_fields(worker=settings.name)
+    run_worker(settings, lambda: tell(f"worker {settings.name} waits for runs"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from glean.errors import GleanError
 from glean.installed_packages import check_installed
 from glean.observability.metrics import Metric, MetricKind, Sample
 
@@ -70,6 +71,31 @@ class Exposition:
 
         encode, media_type = choose_encoder(accept)
         return Rendered(encode(self._registry), media_type)
+
+    def listen(self, port: int, host: str = "127.0.0.1") -> Callable[[], None]:
+        """Answer scrapes at a port, without a token; gives what ends that.
+
+        Raises
+        ------
+        GleanError
+            It can't listen there.
+        """
+        from prometheus_client import start_http_server
+
+        try:
+            server, thread = start_http_server(port, addr=host, registry=self._registry)
+        except OSError as error:
+            raise GleanError(
+                f"--metrics-port: can't listen at {host}, port {port}: {error.strerror}; wanted a "
+                "free one"
+            ) from error
+
+        def close() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return close
 
 
 class _SampleCollector:

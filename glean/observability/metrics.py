@@ -115,6 +115,12 @@ OUTBOX_LONGEST_WAIT = _gauge(
 )
 FREE_BYTES = _gauge("glean_results_free_bytes", "room on the disk of the results")
 
+WORKER_BUSY = _gauge("glean_worker_busy", "1 while the worker has a run, else 0")
+WORKER_RUNS = _counter("glean_worker_runs_total", "runs that the worker took since it began")
+
+WORKER_METRICS = (BUILD, STARTED, WORKER_BUSY, WORKER_RUNS)
+"""Of `glean worker --metrics-port`."""
+
 SERVICE_METRICS = (
     BUILD,
     STARTED,

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from glean.observability.log_context import FIELDS
-from glean.observability.metrics import SERVICE_METRICS, Metric, MetricKind
+from glean.observability.metrics import SERVICE_METRICS, WORKER_METRICS, Metric, MetricKind
 
 DOCS = Path(__file__).parents[2] / "docs" / "observability.md"
 
-METRICS = (*SERVICE_METRICS,)
+METRICS = (*SERVICE_METRICS, *(one for one in WORKER_METRICS if one not in SERVICE_METRICS))
 
 
 def documented(metric: Metric) -> str:

@@ -24,6 +24,7 @@ from glean.service.worker.run_source import DatabaseSource, RunSource
 from glean.service.worker.settings import WorkerSettings
 from glean.service.worker.stored_results import StoredResults
 from glean.service.worker.worker import Worker
+from glean.service.worker.worker_metrics import told_at
 from glean.storage.store import open_storage
 
 LOG = logging.getLogger("glean.service")
@@ -55,8 +56,9 @@ def run_worker(settings: WorkerSettings, ready: Callable[[], None]) -> None:
                 return
             exchange = _exchange(settings, service_id)
             worker = _worker(settings, database, exchange, end)
-            ready()
-            worker.work()
+            with told_at(settings.metrics_port, worker):
+                ready()
+                worker.work()
     finally:
         database.close()
 

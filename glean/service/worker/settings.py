@@ -34,6 +34,8 @@ class WorkerSettings:
         Where it hears of runs; None where it looks for them in the database.
     storage : str
         URL of the store by which runs come and go; "" where the results are the service's own.
+    metrics_port : int, optional
+        Where Prometheus reads how it is, on this machine only; None: nowhere.
     """
 
     database: str
@@ -42,6 +44,7 @@ class WorkerSettings:
     lease_s: float = LEASE_S
     broker: BrokerUrl | None = None
     storage: str = ""
+    metrics_port: int | None = None
 
     @property
     def requests(self) -> Path:

@@ -9,6 +9,7 @@ import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from glean.observability.log_context import log_fields
 from glean.service.runs.cut_off_attempts import put_back_lapsed
 from glean.service.runs.leases import Leases
 from glean.service.runs.worker_list import SEEN_EVERY_S, WorkerList
@@ -58,6 +59,12 @@ class Worker:
         self._end = end
         self._run_id = ""
         self._said = ""
+        self.taken = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has a run."""
+        return self._run_id != ""
 
     def work(self) -> None:
         """Take one run after the other until it shall end; whatever fails is tried again."""
@@ -84,11 +91,12 @@ class Worker:
             self._end.wait(_RETRY_S)
             return
         if lease is not None:
-            self._run_id = lease.run_id
+            self._run_id, self.taken = lease.run_id, self.taken + 1
             LOG.info("run %s taken, attempt %d", lease.run_id, lease.attempt)
             held = HeldRun(self._settings, self._database, self._leases, lease, self._exchange)
             try:
-                held.run(self._end)
+                with log_fields(run=lease.run_id):
+                    held.run(self._end)
             except Exception:
                 # The worker must not end; its run waits again once the lease has lapsed.
                 LOG.exception("run %s: its end can't be told", lease.run_id)
