@@ -28,6 +28,9 @@ def lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     monkeypatch.setattr(log_context, "_of_process", {})
     monkeypatch.setenv(json_logs.VARIABLE, "")
     monkeypatch.setenv("MLFLOW_CONFIGURE_LOGGING", "")
+    alembic = logging.getLogger("alembic")  # which a test before may have had MLflow set up
+    monkeypatch.setattr(alembic, "handlers", [])
+    monkeypatch.setattr(alembic, "propagate", True)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     log_as_json()

@@ -146,7 +146,6 @@ class RunDiscovery:
             row.flower_id, row.folder, row.seen = str(found.run_id), "", ""
             row.attempt = max(row.attempt, 1) + 1  # its events have numbers of their own
             row.status = RunStatus.RUNNING
-            row.attempt += 1  # its events are counted anew
 
     def _forget_twin(self, session: Session, row: RunRow) -> None:
         """Forget a run that was found by its folder before its request said that it's its own.

@@ -44,7 +44,7 @@ def row_of_request(folder: Path) -> RunRow | None:
         asked_at=request.asked_at,
         request=asdict(request),
         priority=request.priority,
-        attempt=attempts[-1][0] if attempts else 0,
+        attempt=attempts[-1][0] if attempts else int(_was_started(folder)),
         earlier=_ids_by_number(attempts),
         worker="",
         started_at="",
@@ -53,6 +53,11 @@ def row_of_request(folder: Path) -> RunRow | None:
         folder="",
         seen="",
     )
+
+
+def _was_started(folder: Path) -> bool:
+    """Whether the service itself has begun with a request."""
+    return read_detached(folder).state is not ProcessState.NOT_STARTED
 
 
 def _ids_by_number(attempts: list[tuple[int, Path]]) -> list[str]:
