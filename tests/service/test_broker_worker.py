@@ -15,7 +15,7 @@ from tests.service.test_broker_service import LIMIT_S, event_numbers
 from tests.service.working import working
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(sys.platform == "win32", reason="signals and sessions are POSIX's"),
 ]
 

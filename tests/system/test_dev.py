@@ -18,7 +18,7 @@ from tests import processes
 from tests.processes import REPOSITORY, wait_until
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(420),
     pytest.mark.usefixtures("nothing_left"),
 ]
