@@ -7,8 +7,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +15,14 @@ import pytest
 from glean.service.runs.event_outbox import first_number
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
-from tests import processes, rabbitmq
-from tests.killed_parts import GleanProcess, GleanService, KilledPart, environment_of_servers
-from tests.mlflow_server import MlflowServer, serving_mlflow
+from tests import processes
 from tests.postgres import Cluster
-from tests.rabbitmq import RabbitMQ
+from tests.whole_platform import WORKERS, Platform, running_platform
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 RUNS, KILLS = 10, 20
 SEED = 19
-WORKERS = ("worker-a", "worker-b")
 END_LIMIT_S = 600.0
 
 SETTINGS: tuple[dict[str, Any], ...] = (
@@ -37,57 +32,11 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 """Half a minute each: as long as there are kills, something is being run."""
 
 
-@dataclass
-class Platform:
-    """All parts, and what the runs are to be read from."""
-
-    folder: Path
-    service: GleanService
-    parts: dict[str, KilledPart]
-    database: str
-    broker: RabbitMQ
-    events: str
-    registry: MlflowServer
-
-
 @pytest.fixture
 def platform(tmp_path: Path, own_postgres: Cluster) -> Iterator[Platform]:
-    """A service that runs nothing itself, two workers, and the servers between them."""
-    reason = rabbitmq.why_not()
-    if reason:
-        pytest.skip(reason)
-    folders = {name: tmp_path / name for name in ("broker", "registry", "glean")}
-    for folder in folders.values():
-        folder.mkdir()
-    with ExitStack() as stack:
-        registry = stack.enter_context(serving_mlflow(folders["registry"]))
-        broker = stack.enter_context(rabbitmq.rabbitmq(folders["broker"]))
-        events = broker.subscribe()
-        own_postgres.make("glean")
-        url = own_postgres.url("glean")
-        env = environment_of_servers(url, broker.url, registry.address)
-        service = GleanService(folders["glean"], ["--runs-at-once", "0"], env)
-        workers = {
-            name: GleanProcess(
-                folders["glean"],
-                ["worker", "--database", url, "--name", name, "--lease-s", "12"],
-                env,
-                name=name,
-            )
-            for name in WORKERS
-        }
-        started: list[GleanProcess] = [service, *workers.values()]
-        for process in started:
-            stack.callback(process.stop)
-            process.start()
-        parts: dict[str, KilledPart] = {
-            "database": own_postgres,
-            "broker": broker,
-            "registry": registry,
-            "service": service,
-            **workers,
-        }
-        yield Platform(folders["glean"], service, parts, url, broker, events, registry)
+    """All parts, each of which may be killed."""
+    with running_platform(tmp_path, own_postgres) as found:
+        yield found
 
 
 def test_each_run_ends_once_whatever_is_killed(platform: Platform) -> None:
