@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -93,3 +94,13 @@ def serving_mlflow(folder: Path) -> Iterator[MlflowServer]:
         yield server
     finally:
         server.kill()
+        _close_sessions()
+
+
+def _close_sessions() -> None:
+    """Close what MLflow's client keeps open in this process, whichever test comes next."""
+    import requests
+
+    for found in gc.get_objects():
+        if isinstance(found, requests.Session):
+            found.close()

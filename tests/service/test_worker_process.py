@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="signals and sessions are POSIX's"),
 ]
 
-ROUNDS = 40
+ROUNDS = 100
 MANY: dict[str, Any] = {"num-server-rounds": ROUNDS, "max-depth": 2, "baselines": False}
 
 

@@ -72,7 +72,7 @@ def test_a_killed_worker_s_run_goes_on_on_another_machine_to_the_same_model(
             # The service's folder follows the store's: the last of a run comes a moment later.
             return model.read_bytes() if model is not None and model.is_file() else b""
 
-        wait_until(lambda: bool(model_of(run_id) and model_of(whole)), "both are here", limit_s=30)
+        wait_until(lambda: bool(model_of(run_id) and model_of(whole)), "both are here", limit_s=120)
         assert model_of(run_id) == model_of(whole)
         listed = served.http.get("/api/v1/runs").json()["runs"]
         assert sorted(one["id"] for one in listed) == sorted([run_id, whole])
