@@ -88,8 +88,8 @@ def serving(
         if not token:
             token = process.stdout.readline().removeprefix("token: ").strip()
         served = Served(process, address, token)
-        yield served
-        served.http.close()
+        with served.http:
+            yield served
     finally:
         process.terminate()
         process.communicate(timeout=30)
