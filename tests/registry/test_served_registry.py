@@ -12,7 +12,7 @@ from tests.mlflow_server import MlflowServer
 from tests.processes import wait_until
 from tests.service.served import Served, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 MODEL = "served"
 
