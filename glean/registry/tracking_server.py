@@ -37,6 +37,7 @@ MOST_METRICS = 900
 MOST_FOUND = 100
 
 _ENVIRONMENT = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     # Asked once: whoever asks looks first what the last request did, and comes again later.
