@@ -100,8 +100,8 @@ def test_runs_that_wait_are_told_to_workers(broker: RabbitMQ, tmp_path: Path) ->
             return {message.run_id for message in told} >= set(waiting)
 
         processes.wait_until(all_told, "messages", limit_s=LIMIT_S)
-        found = [message for message in told if message.run_id != begun]
-        assert found == [RunMessage(run_id, 0) for run_id in waiting]
+        found = {message for message in told if message.run_id != begun}
+        assert found == {RunMessage(run_id, 0) for run_id in waiting}
         for run_id in (*waiting, begun):
             served.http.post(f"/api/v1/runs/{run_id}/stop")
 

@@ -14,11 +14,16 @@ from tests.service.served import serving
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_postgres", "nothing_left")]
 
 
+ROUNDS = 200
+"""More than pass while the service finds out that its database doesn't answer."""
+
+
 def test_a_run_goes_on_while_its_database_is_gone(own_postgres: Cluster, tmp_path: Path) -> None:
     """What is true is said meanwhile and after; the run is complete, and the token good."""
     url = own_postgres.url()
     with serving(tmp_path, env={"GLEAN_DATABASE": url}) as served:
-        run_id = served.ask(**{"num-server-rounds": 30})
+        quick = {"num-server-rounds": ROUNDS, "max-depth": 2, "baselines": False}
+        run_id = served.ask(**quick)
         served.wait(run_id, "running", rounds=1)
         own_postgres.kill()
         ready = served.http.get("/readyz")
@@ -33,7 +38,7 @@ def test_a_run_goes_on_while_its_database_is_gone(own_postgres: Cluster, tmp_pat
         own_postgres.start()
         assert served.http.get("/readyz").status_code == 200
         found = served.wait(run_id, "completed")
-        assert found["rounds_done"] == 30
+        assert found["rounds_done"] == ROUNDS
         kept = served.http.get("/api/v1/tokens").json()["tokens"]
         assert len(kept) == 1
         command = psutil.Process(served.process.pid).cmdline()
