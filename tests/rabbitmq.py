@@ -21,19 +21,15 @@ from typing import TYPE_CHECKING
 import psutil
 
 from glean.broker import topology
+from glean.operations.development.rabbitmq_server import SCRIPT, own_node
 from tests import processes
 
 if TYPE_CHECKING:
     from pika import BasicProperties
     from pika.adapters.blocking_connection import BlockingChannel
 
-SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-"""Debian's own; the one in /usr/sbin goes to the machine's folders."""
-
 START_LIMIT_S = 90.0
 _ENDING_S = 20.0
-_FILES = {"enabled_plugins": "[].\n", "environment.conf": "", "rabbitmq.conf": ""}
-_ERLANG = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 
 
 def why_not() -> str | None:
@@ -72,10 +68,7 @@ class RabbitMQ:
     epmd_port: int = field(default_factory=processes.free_port)
 
     def __post_init__(self) -> None:
-        for name in ("home", "mnesia", "log"):
-            (self.folder / name).mkdir(parents=True)
-        for name, text in _FILES.items():
-            (self.folder / name).write_text(text, encoding="utf-8")
+        (self.folder / "home").mkdir(parents=True)
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
@@ -201,27 +194,8 @@ class RabbitMQ:
         processes.end(left)
 
     def _environment(self) -> dict[str, str]:
-        folder = self.folder
-        return {
-            "HOME": str(folder / "home"),
-            "ERL_EPMD_PORT": str(self.epmd_port),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": "glean@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(self.node_port),
-            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(folder / "log"),
-            "RABBITMQ_CONF_ENV_FILE": str(folder / "environment.conf"),
-            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced"),
-            "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-            "RABBITMQ_PLUGINS_EXPAND_DIR": str(folder / "plugins"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
-            # The script becomes the node then, so that its process is the node's.
-            "detached": "1",
-        }
+        ports = {"port": self.port, "node_port": self.node_port, "epmd_port": self.epmd_port}
+        return {"HOME": str(self.folder / "home"), **own_node(self.folder, "glean", **ports)}
 
 
 @contextmanager

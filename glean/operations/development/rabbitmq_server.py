@@ -34,7 +34,9 @@ def start_rabbitmq(scene: Scene) -> Wait:
     if server is None or shutil.which("epmd") is None:
         raise FederationError("found no rabbitmq-server and epmd on PATH")
     folder, port, epmd_port = scene.folder / "rabbitmq", free_port(), free_port()
-    environment = _environment(folder, port, epmd_port)
+    environment = own_node(
+        folder, "glean-dev", port=port, node_port=free_port(), epmd_port=epmd_port
+    )
     # Before the node, which would start one that outlives it.
     words = ["epmd", "-port", str(epmd_port), "-address", "127.0.0.1"]
     epmd = scene.start_program("epmd", words, environment=environment)
@@ -44,19 +46,32 @@ def start_rabbitmq(scene: Scene) -> Wait:
     return lambda: wait_for_port(process, port, part)
 
 
-def _environment(folder: Path, port: int, epmd_port: int) -> dict[str, str]:
-    for name in ("mnesia", "log"):
-        (folder / name).mkdir(parents=True)
+def own_node(
+    folder: Path, name: str, *, port: int, node_port: int, epmd_port: int
+) -> dict[str, str]:
+    """Make what a node needs that shares nothing with one of the machine's; its variables.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it keeps everything; what it kept there before stays.
+    name : str
+        Of the node, on this machine.
+    port, node_port, epmd_port : int
+        Where it listens for AMQP and for other nodes, and its epmd.
+    """
+    for part in ("mnesia", "log"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "enabled_plugins").write_text("[].\n", encoding="utf-8")
-    for name in ("environment.conf", "rabbitmq.conf"):
-        (folder / name).touch()
+    for empty in ("environment.conf", "rabbitmq.conf"):
+        (folder / empty).touch()
     return {
         "ERL_EPMD_PORT": str(epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODENAME": "glean-dev@localhost",
+        "RABBITMQ_NODENAME": f"{name}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_DIST_PORT": str(node_port),
         "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
         "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_CONF_ENV_FILE": str(folder / "environment.conf"),
