@@ -93,6 +93,7 @@ def test_nobody_stays_behind_who_stops_listening() -> None:
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.usefixtures("ctrl_c_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_a_command(number: signal.Signals, tmp_path: Path) -> None:
     """Neither after Ctrl-C, nor where the command itself is killed."""
