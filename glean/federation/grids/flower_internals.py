@@ -1,6 +1,6 @@
 """What a grid needs and Flower has no public way to: who speaks, what a run is, a message's id.
 
-Every private import of Flower stands here and nowhere else;
+Every private import of Flower that a grid needs stands here, or in `message_codec.py`;
 `tests/federation/grids/test_inprocess.py` runs them against the installed version.
 
 Flower keeps the identity of whoever makes a message once for the whole process. Two runs in one

@@ -36,6 +36,12 @@ def app_config() -> dict[str, ConfigValue]:
     return config
 
 
+def app_name() -> str:
+    """Flower's name of the app, like "glean/glean"."""
+    project = app_project()
+    return f"{project['tool']['flwr']['app']['publisher']}/{project['project']['name']}"
+
+
 def copy_app(scratch: Path) -> Path:
     """Copy the app into `scratch`, for `flwr run` to build from.
 

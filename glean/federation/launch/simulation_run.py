@@ -30,7 +30,7 @@ POLL_S = 0.2
 FIRST_LOOK_S, LOOK_EVERY_S = 8.0, 2.0
 """When and how often it is looked whether Flower still works on the run."""
 
-_LARGEST_RUN_ID = 2**62
+LARGEST_RUN_ID = 2**62
 _LONGEST_ROOT = 16
 _TMP = Path("/tmp")  # noqa: S108 # nosec B108 # must be short; what is made in it has a name of its own
 
@@ -88,16 +88,16 @@ class Simulation:
         Path
             The run's folder, whether it succeeded or not (see `outcome`).
         """
-        run_id = secrets.randbelow(_LARGEST_RUN_ID)
+        run_id = secrets.randbelow(LARGEST_RUN_ID)
         nodes = [{"partition-id": k, "num-partitions": self.bakeries} for k in range(self.bakeries)]
         grid = InProcessGrid(client_app, nodes, self.run_config, run_id=run_id, apart=apart)
         started(run_id)
         try:
             run_inprocess(server_app, grid, self.run_config)
         except Exception as error:
-            if not _says_how_it_ended(find_run(self.results, run_id)):
+            if not says_how_it_ended(find_run(self.results, run_id)):
                 raise FederationError(reason_of(error)) from error
-        return _found(self.results, run_id)
+        return folder_of_run(self.results, run_id)
 
     def on_ray(self, started: Callable[[int], None]) -> Path:
         """Run through a SuperLink of its own, on Ray; as `in_process` otherwise.
@@ -120,7 +120,7 @@ class Simulation:
                 except BaseException as error:
                     self._cut_off(superlink, reason=reason_of(error))
                     raise
-            return _found(self.results, run_id)
+            return folder_of_run(self.results, run_id)
 
     def _cut_off(self, superlink: SuperLink, *, reason: str) -> None:
         """End the SuperLink; leave its log and the truth in the folder of the run, if it has one.
@@ -147,14 +147,22 @@ def _scratch_root() -> str:
     return usual if len(usual) <= _LONGEST_ROOT or not _TMP.is_dir() else str(_TMP)
 
 
-def _says_how_it_ended(folder: Path | None) -> bool:
+def says_how_it_ended(folder: Path | None) -> bool:
+    """Whether a run's folder says that it completed or failed."""
     try:
         return folder is not None and read_run(folder).status not in ("running", "")
     except GleanError:
         return False
 
 
-def _found(results: Path, run_id: int) -> Path:
+def folder_of_run(results: Path, run_id: int) -> Path:
+    """Find the folder of a run that has ended.
+
+    Raises
+    ------
+    FederationError
+        It left none.
+    """
     folder = find_run(results, run_id)
     if folder is None:
         raise FederationError(f"the run left no folder in {results}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glean.errors import CertificateError, FederationError, SettingsError
-from glean.federation.launch.flower_app import app_config, app_project
+from glean.federation.launch.flower_app import app_config, app_name, app_project
 from glean.federation.node.key_log_follower import KeyLogFollower
 from glean.federation.node.member_auth import MemberAuth
 from glean.federation.node.member_client import MemberClient
@@ -142,9 +142,7 @@ def run_node(prepared: PreparedNode) -> None:
     from glean.federation.node.release_check import InstalledApp
     from glean.federation.node.run_hosts import RunHosts
 
-    project = app_project()
-    name = f"{project['tool']['flwr']['app']['publisher']}/{project['project']['name']}"
-    installed = InstalledApp(name, project["project"]["version"])
+    installed = InstalledApp(app_name(), app_project()["project"]["version"])
     with _home_to_itself(prepared.home):
         key = hashlib.sha256(prepared.key.public).hexdigest()
         memory = NodeMemory(prepared.home, prepared.address, key)

@@ -1,0 +1,101 @@
+"""A hosted client for each run that goes on, and the reply to each message of such a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from flwr.clientapp import ClientApp
+
+from glean.errors import RefusalError
+from glean.federation.grids.client_store import MOST_RUNS, ClientStore
+from glean.federation.grids.hosted_client import HomeUndo, HostedClient
+from glean.federation.grids.run_announcement import RunAnnouncement
+from glean.federation.node.fleet import RunFacts
+from glean.federation.node.release_check import InstalledApp
+from glean.settings import ConfigValue
+
+LOG = logging.getLogger("glean")
+
+
+class HostedRuns:
+    """Hosts one client of each run.
+
+    Parameters
+    ----------
+    client_app : ClientApp
+        The app that plays the client, of what is installed here.
+    installed : InstalledApp
+        Which that is; runs of anything else are refused.
+    name : str
+        The client's name in the federation.
+    node_config : mapping
+        The client's own.
+    store : ClientStore
+        What outlives this process.
+    undo : HomeUndo, optional
+        What in its home has to be put back after a kill.
+    forget : callable
+        Lets go of all data that the app has opened: a new run reads the client's table anew.
+    """
+
+    def __init__(
+        self,
+        client_app: ClientApp,
+        installed: InstalledApp,
+        *,
+        name: str,
+        node_config: Mapping[str, ConfigValue],
+        store: ClientStore,
+        undo: HomeUndo | None = None,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._app = client_app
+        self._installed = installed
+        self._name = name
+        self._node_config = node_config
+        self._store = store
+        self._undo = undo
+        self._forget = forget
+        self._clients: dict[int, HostedClient] = {}
+
+    @property
+    def runs(self) -> tuple[int, ...]:
+        """Runs that are kept in memory, the oldest first."""
+        return tuple(self._clients)
+
+    def answer(self, run: RunAnnouncement, message_id: str, body: bytes) -> tuple[bytes, str]:
+        """Give the reply to a message of a run, and why it is a refusal, "" where it is none.
+
+        Raises
+        ------
+        FederationError
+            What has to be kept can't be; nothing may leave then.
+        """
+        client = self._clients.get(run.run_id)
+        if client is None:
+            client = self._hosted(run)
+            try:
+                self._installed.check(RunFacts(run.run_id, run.app, run.release, run.run_config))
+            except RefusalError as error:
+                LOG.warning("refused (%s): %s", error.kind, error)
+                words = f"the node refuses: {error.kind}; its own log says more"
+                return client.refusal(body, words), str(error)
+            self._begin(run.run_id, client)
+        return client.answer(message_id, body), ""
+
+    def drop(self, run_id: int) -> None:
+        """Let go of a run that has ended, and of what was opened for it."""
+        if self._clients.pop(run_id, None) is not None and not self._clients:
+            self._forget()
+
+    def _hosted(self, run: RunAnnouncement) -> HostedClient:
+        return HostedClient(
+            self._app, self._node_config, run, self._store, name=self._name, undo=self._undo
+        )
+
+    def _begin(self, run_id: int, client: HostedClient) -> None:
+        self._forget()
+        for oldest in self.runs[: len(self._clients) + 1 - MOST_RUNS]:
+            self.drop(oldest)
+        self._clients[run_id] = client
