@@ -80,6 +80,7 @@ def set_options(config: Mapping[str, ConfigValue]) -> list[str]:
     return [word for key, value in config.items() for word in ("--set", f"{key}={value}")]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_own_pictures_make_the_model_of_the_simulation(tmp_path: Path) -> None:
     """To the byte.

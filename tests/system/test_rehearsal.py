@@ -62,7 +62,14 @@ def test_a_federation_is_rehearsed(tmp_path: Path) -> None:
     assert list((tmp_path / "scratch").glob("glean-rehearsal-*")) == []
 
 
-@pytest.mark.parametrize("moment", ["The service is up", "has joined: 2", "A run begins"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("The service is up", marks=pytest.mark.long),
+        pytest.param("has joined: 2", marks=pytest.mark.long),
+        "A run begins",
+    ],
+)
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, moment: str) -> None:
     """Neither a process nor the folder."""
     log = tmp_path / "log"
@@ -80,6 +87,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, moment: str) -> Non
     assert list((tmp_path / "scratch").glob("glean-rehearsal-*")) == []
 
 
+@pytest.mark.long
 def test_a_rehearsal_is_started_and_ended_by_the_service(tmp_path: Path) -> None:
     """Shops included; its own control room opens by the token that is told, until it is ended."""
     scratch = tmp_path / "scratch"
