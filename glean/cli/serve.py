@@ -38,6 +38,7 @@ WebhookOption = Annotated[
     list[str] | None,
     typer.Option(
         "--webhook",
+        envvar="GLEAN_WEBHOOKS",
         metavar="URL",
         help="Told when a run fails or a bakery stays away (JSON); may be repeated.",
     ),

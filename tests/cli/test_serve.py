@@ -54,3 +54,13 @@ def test_the_list_of_runs_is_made_anew(tmp_path: Path) -> None:
     """And the command ends."""
     result = RUNNER.invoke(app, ["serve", "--results", str(tmp_path), "--rebuild"])
     assert (result.exit_code, result.output) == (0, f"0 runs found in {tmp_path}\n")
+
+
+def test_webhooks_come_by_the_environment_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Several, parted by blanks: who knows such an address may write there."""
+    monkeypatch.setenv("GLEAN_WEBHOOKS", "https://example.org/a nowhere")
+    said = refused("--results", tmp_path, "--port", "0")
+    assert "'nowhere'" in said
+    assert "example.org/a" not in said.partition("wanted")[0]

@@ -14,7 +14,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests import processes
+from glean.operations.development.rabbitmq_server import start_rabbitmq
+from glean.operations.rehearsal.scene import Scene
+from tests import processes, rabbitmq
 from tests.processes import REPOSITORY, wait_until
 
 pytestmark = [
@@ -77,7 +79,9 @@ def test_all_of_it_comes_up_and_goes(tmp_path: Path, open_folder: Path) -> None:
         assert match is not None, said
         headers = {"Authorization": f"Bearer {match[2]}"}
         with httpx2.Client(base_url=match[1], headers=headers, verify=False, timeout=60) as http:
-            assert http.get("/readyz").json()["ready"]
+            ready = http.get("/readyz").json()
+            assert ready.pop("ready")
+            assert not any(ready.values()), ready
             states = [one["state"] for one in http.get("/api/v1/members").json()["members"]]
             run_by_a_worker(http)
         assert states == ["joined"] * 3
@@ -88,3 +92,20 @@ def test_all_of_it_comes_up_and_goes(tmp_path: Path, open_folder: Path) -> None:
         process.wait(60)
     assert "all of it is down" in log.read_text()
     assert "ended by itself" not in log.read_text().partition("all of it is up")[2]
+
+
+@pytest.mark.skipif(rabbitmq.why_not() is not None, reason=rabbitmq.why_not() or "")
+def test_nobody_enters_its_broker_as_guest(tmp_path: Path) -> None:
+    """Whose password everybody knows who is on this machine; only who was told the address."""
+    pika = pytest.importorskip("pika")
+    scene = Scene(tmp_path)
+    try:
+        url = start_rabbitmq(scene)().url
+        pika.BlockingConnection(pika.URLParameters(url)).close()
+        password = url.rpartition("@")[0].removeprefix("amqp://")
+        guest = pika.URLParameters(url.replace(password, "guest:guest"))
+        with pytest.raises(pika.exceptions.ProbableAuthenticationError):
+            pika.BlockingConnection(guest)
+        assert (tmp_path / "rabbitmq" / "rabbitmq.conf").stat().st_mode & 0o077 == 0
+    finally:
+        scene.end()

@@ -109,8 +109,8 @@ def develop(plan: DevelopmentPlan, say: Say) -> Iterator[Development]:
             leftover.sweep()
         empty(folder)
         try:
-            for part in (servers, scene):
-                part.folder.mkdir()
+            servers.folder.mkdir()
+            scene.folder.mkdir(mode=0o700)  # the service prints its first token into a log
             yield _bring_up(plan, servers, scene, say)
         finally:
             # A second Ctrl-C waits until nothing is left.
@@ -173,5 +173,5 @@ def _start_workers(scene: Scene, count: int, told: dict[str, str]) -> None:
 
 
 def _told(parts: tuple[Part, ...]) -> dict[str, str]:
-    """Name the parts to Glean's commands, and nothing in place of what stands in."""
-    return {VARIABLES[part.name]: part.url for part in parts}
+    """Name the real parts to Glean's commands; of the others a scene's know nothing."""
+    return {VARIABLES[part.name]: part.url for part in parts if part.real}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ STAND_IN = Part("broker", "the queue in the database")
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Debian's own; the one on its PATH goes to the machine's folders."""
 
+_USER = "glean"
 _ERLANG = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 
 
@@ -37,13 +39,23 @@ def start_rabbitmq(scene: Scene) -> Wait:
     environment = own_node(
         folder, "glean-dev", port=port, node_port=free_port(), epmd_port=epmd_port
     )
+    password = secrets.token_hex(16)
+    _name_its_user(folder, password)
     # Before the node, which would start one that outlives it.
     words = ["epmd", "-port", str(epmd_port), "-address", "127.0.0.1"]
     epmd = scene.start_program("epmd", words, environment=environment)
     wait_for_port(epmd, epmd_port, STAND_IN)
     process = scene.start_program("RabbitMQ", [server], environment=environment)
-    part = Part("broker", f"RabbitMQ at 127.0.0.1:{port}", f"amqp://guest:guest@127.0.0.1:{port}/")
+    url = f"amqp://{_USER}:{password}@127.0.0.1:{port}/"
+    part = Part("broker", f"RabbitMQ at 127.0.0.1:{port}", url)
     return lambda: wait_for_port(process, port, part)
+
+
+def _name_its_user(folder: Path, password: str) -> None:
+    """Have a user of its own in place of "guest", whose password everybody knows."""
+    path = folder / "rabbitmq.conf"
+    path.chmod(0o600)
+    path.write_text(f"default_user = {_USER}\ndefault_pass = {password}\n", encoding="utf-8")
 
 
 def own_node(

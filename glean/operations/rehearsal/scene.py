@@ -24,6 +24,19 @@ Tell = Callable[[RehearsalStep], None]
 MARK = "GLEAN_REHEARSAL"
 """Environment variable of all that a rehearsal starts, directly or not: its folder."""
 
+ELSEWHERE = (
+    "GLEAN_DATABASE",
+    "GLEAN_BROKER",
+    "GLEAN_STORAGE",
+    "GLEAN_WEBHOOKS",
+    "MLFLOW_TRACKING_URI",
+    "GLEAN_LOG_FORMAT",
+)
+"""Environment variables by which commands use an operator's own parts, and speak to machines.
+
+A service of a scene would take runs that its folder lacks out of that operator's list.
+"""
+
 _SWEEP_S = 10.0
 
 
@@ -137,11 +150,12 @@ def scene_for(tell: Tell) -> Iterator[Scene]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Have everything that is kept at home kept in the folder, but what is compiled for all."""
+    """Have all that is kept kept in the folder, but what is compiled for all."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return {
+        **dict.fromkeys(ELSEWHERE, ""),
         "HOME": str(home),
         "FLWR_HOME": str(federation_folder(folder / "results").flower_home),
         "XDG_CACHE_HOME": cache,

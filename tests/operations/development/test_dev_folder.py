@@ -10,8 +10,14 @@ import psutil
 import pytest
 
 from glean.errors import FederationError
-from glean.operations.development import mlflow_server, postgres_server, rabbitmq_server
+from glean.operations.development import (
+    development,
+    mlflow_server,
+    postgres_server,
+    rabbitmq_server,
+)
 from glean.operations.development.dev_folder import empty, own_folder
+from glean.operations.development.development import DevelopmentPlan, develop
 from glean.operations.development.part import Part, begin
 from glean.operations.rehearsal.scene import MARK, Scene
 from tests.processes import environment, wait_until
@@ -38,6 +44,22 @@ def test_a_folder_is_emptied_for_the_next_one(tmp_path: Path) -> None:
     ):
         pass
     assert (tmp_path / "mine" / "thesis").exists()
+
+
+def test_only_its_owner_reads_what_the_service_prints(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its first token, into a log; others of the machine may enter the servers' folder."""
+    modes: list[int] = []
+
+    def bring_up(_plan: object, servers: Scene, scene: Scene, _say: object) -> None:
+        modes.extend(one.folder.stat().st_mode & 0o777 for one in (servers, scene))
+
+    monkeypatch.setattr(development, "_bring_up", bring_up)
+    with develop(DevelopmentPlan(tmp_path / "dev"), lambda _: None):
+        pass
+    assert modes[0] & 0o011 == 0o011
+    assert modes[1] == 0o700
 
 
 def test_what_a_killed_one_left_running_is_ended(tmp_path: Path) -> None:

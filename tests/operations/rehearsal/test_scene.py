@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import psutil
 import pytest
+import typer.main
 
+from glean.cli.app import app
 from glean.errors import FederationError
 from glean.operations.rehearsal import rehearsal_steps as steps
 from glean.operations.rehearsal.rehearsal_steps import RehearsalStep
-from glean.operations.rehearsal.scene import MARK, scene_for
+from glean.operations.rehearsal.scene import ELSEWHERE, MARK, scene_for
 from glean.runs.process_tree import runs
 from tests.processes import REPOSITORY, wait_until
 
@@ -42,6 +46,27 @@ def test_one_that_ends_by_itself_is_named() -> None:
         wait_until(lambda: not process.runs, "it ended")
         with pytest.raises(FederationError, match=r"shop 1 ended by itself; it printed:\n\d"):
             scene.check()
+
+
+def test_an_operator_s_own_parts_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every place that the environment tells a service, worker or shop; and no log for machines."""
+    commands = typer.main.get_command(app)
+    assert isinstance(commands, click.Group)
+    told = {
+        str(option.envvar)
+        for name in ("serve", "worker", "join", "invite")
+        for option in commands.commands[name].params
+        if option.envvar
+    }
+    assert told <= set(ELSEWHERE)
+    for name in ELSEWHERE:
+        monkeypatch.setenv(name, "somewhere")
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    with scene_for(lambda _: None) as scene:
+        process = scene.start_program("one", [sys.executable, "-c", code])
+        wait_until(lambda: not process.runs, "it ended")
+        found = json.loads(process.printed())
+    assert [found[name] for name in ELSEWHERE] == [""] * len(ELSEWHERE)
 
 
 def is_alive(pid: int) -> bool:
