@@ -11,13 +11,13 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from glean.installed_packages import check_installed
-from glean.observability.log_context import current_fields
-from glean.observability.redaction import redacted
+from glean.observability.log_context import FIELDS, current_fields
+from glean.observability.redaction import HIDDEN, names_a_secret, redacted
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
@@ -130,11 +130,17 @@ _FIRST = ("time", "level", "logger", "event")
 def _tidied(_logger: Any, _name: str, event: EventDict) -> EventDict:
     """Put the common fields first, and take out secrets and what isn't JSON."""
     kept = {name: value for name, value in event.items() if name not in _NOT_TOLD}
-    return {name: _plain(kept[name]) for name in sorted(kept, key=_place)}
+    return {name: _named(name, kept[name], known=FIELDS) for name in sorted(kept, key=_place)}
 
 
 def _place(name: str) -> int:
     return _FIRST.index(name) if name in _FIRST else len(_FIRST)
+
+
+def _named(name: str, value: Any, *, known: Collection[str] = ()) -> Any:
+    """Hide what is named a secret, unless it is one of the fields of which we know better."""
+    hidden = name not in known and isinstance(value, str | bytes) and names_a_secret(name)
+    return HIDDEN if hidden else _plain(value)
 
 
 def _plain(value: Any) -> Any:
@@ -146,7 +152,7 @@ def _plain(value: Any) -> Any:
         case float():
             return value if math.isfinite(value) else None
         case Mapping():
-            return {str(key): _plain(inner) for key, inner in value.items()}
+            return {str(key): _named(str(key), inner) for key, inner in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_plain(inner) for inner in value]
         case _:

@@ -119,6 +119,16 @@ def test_secrets_are_taken_out_of_every_field(lines: Lines) -> None:
     assert text.count("glean:***@db") == 3
 
 
+def test_what_is_named_a_secret_is_taken_out(lines: Lines) -> None:
+    """Whatever it looks like; but for the field that holds a token's prefix, and numbers."""
+    prefix = "k3m9xqzt"
+    fields = {"api_key": "hunter2", "of": {"Password": "hunter2", "tokens": 3}, "token": prefix}
+    LOG.warning("said", extra=fields)
+    (line,) = lines()
+    assert (line["api_key"], line["of"]) == ("***", {"Password": "***", "tokens": 3})
+    assert line["token"] == prefix
+
+
 def test_an_error_that_nobody_caught_is_a_line() -> None:
     """Of a whole process, whose error stream has nothing else."""
     pytest.importorskip("structlog")

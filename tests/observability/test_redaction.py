@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,17 @@ def test_a_secret_is_hidden(text: str, wanted: str) -> None:
 def test_what_is_no_secret_is_left(text: str) -> None:
     """Or nobody could read what is wrong."""
     assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "a-", "a://b:", "a@", "password", "token ", "Bearer ", "glean_abcdefgh_", "/join#1."],
+)
+def test_a_long_text_keeps_nobody_waiting(text: str) -> None:
+    """A stranger's path of 64 KB stands in a log line, and the service waits until it does."""
+    began = time.process_time()
+    redacted(text * (65_536 // len(text)))
+    assert time.process_time() - began < 0.5
 
 
 WORDS = st.text(st.characters(categories=["L", "N"], max_codepoint=0x17F), min_size=8, max_size=20)
