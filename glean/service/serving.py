@@ -147,7 +147,10 @@ def _config(app: object, listening: Listening) -> uvicorn.Config:
     limits: dict[str, Any] = {}
     if listening.public:
         allow_many_files()
-        limits["http"] = limited_protocol(ConnectionCounts())
+        counts = ConnectionCounts()
+        if listening.behind_proxy:
+            counts.of_address = counts.in_all  # they all come from the proxy's
+        limits["http"] = limited_protocol(counts)
         limits["loop"] = "glean.web.connection_limits:new_loop"
         limits["timeout_keep_alive"] = _KEEP_ALIVE_S
     if logs_json():

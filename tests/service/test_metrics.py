@@ -99,7 +99,9 @@ def test_rounds_and_bytes_count_from_the_service_s_start(
         file.write(line[:30])
     assert scraped(client, admin)["glean_rounds_total", "demand"] == 1
     with events.open("a") as file:
-        file.write(line[30:] + "no JSON\n" + finished(LATER, 3, bytes_up="many"))
+        file.write(
+            line[30:] + "no JSON\n" + finished(LATER, 3, bytes_up="many", bytes_down=10**400)
+        )
     found = scraped(client, admin)
     assert found["glean_rounds_total", "demand"] == 3
     assert (found["glean_bytes_total", "down"], found["glean_bytes_total", "up"]) == (111, 22)

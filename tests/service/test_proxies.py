@@ -42,3 +42,10 @@ def test_a_proxy_is_on_this_machine_unless_the_environment_says_otherwise(
     assert (seen_client(HERE), seen_client(INGRESS)) == (HERE, CLIENT)
     assert seen_client("192.0.2.1") == "192.0.2.1"
     assert seen_client(INGRESS, behind_proxy=False) == INGRESS
+
+
+@pytest.mark.parametrize(("behind_proxy", "most"), [(True, 2000), (False, 250)])
+def test_a_proxy_s_connections_are_those_of_all(*, behind_proxy: bool, most: int) -> None:
+    """Who comes by itself is one of many, and counted by its address."""
+    listening = Listening("0.0.0.0", public=True, behind_proxy=behind_proxy)  # noqa: S104
+    assert vars(_config(object(), listening).http)["counts"].of_address == most

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest import mock
 
+import httpx2
 import pytest
 import sqlalchemy as sa
+from anyio import to_thread
 from starlette.testclient import TestClient
 
 from glean.errors import GleanError
 from glean.service import results_disk
+from glean.service.app import create_app
 from glean.service.services import Services, open_services
 from glean.service.serving_file import only_service
 from glean.service.settings import ServiceSettings
@@ -164,3 +168,19 @@ def test_a_folder_of_results_has_one_service(tmp_path: Path) -> None:
         pass
     with only_service(home):
         pass
+
+
+def test_it_lives_while_every_thread_waits(services: Services) -> None:
+    """For a database that is away, as a rule: to kill it then would help nobody."""
+
+    async def ask() -> int:
+        threads = to_thread.current_default_thread_limiter()
+        waiting = [object() for _ in range(int(threads.total_tokens))]
+        for one in waiting:
+            threads.acquire_on_behalf_of_nowait(one)
+        transport = httpx2.ASGITransport(create_app(services))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://here") as http:
+            answer = await asyncio.wait_for(http.get("/healthz"), 10)
+        return answer.status_code
+
+    assert asyncio.run(ask()) == 200

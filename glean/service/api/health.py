@@ -36,8 +36,9 @@ class Readiness(BaseModel):
 
 
 @router.get("/healthz")
-def health() -> Health:
+async def health() -> Health:
     """Say that the service lives."""
+    # Not in a thread: all of them may wait for a database, and an orchestrator would kill it.
     return Health(status="ok")
 
 

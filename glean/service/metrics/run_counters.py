@@ -116,6 +116,7 @@ class RunCounters:
 
 
 _ENDS = frozenset(status.value for status in RunStatus if status.ended)
+_TOO_LARGE = 1e18
 _MARK = f'"{RoundFinished.kind}"'.encode()
 
 
@@ -132,4 +133,4 @@ def _finished_round(line: bytes) -> dict[str, Any] | None:
 def _number(event: dict[str, Any], name: str) -> Any:
     """Give a number of an event; 0 where a damaged file has something else, or less than none."""
     found = event.get(name)
-    return found if isinstance(found, int | float) and 0 <= found < float("inf") else 0
+    return found if isinstance(found, int | float) and 0 <= found < _TOO_LARGE else 0
