@@ -38,8 +38,11 @@ def worker(
     ] = 60.0,
     metrics_port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, help="Where Prometheus reads how it is; this machine only."),
+        typer.Option(min=0, max=65535, help="Where Prometheus reads how it is, without a token."),
     ] = None,
+    metrics_host: Annotated[
+        str, typer.Option(help="Address to listen at for that; by default only this machine's.")
+    ] = "127.0.0.1",
     _: LogFormat = "text",
 ) -> None:
     """Run what is asked for of `glean serve`, one run at a time, on as many machines as there are.
@@ -67,6 +70,7 @@ def worker(
         broker=broker_url(broker),
         storage=storage_url(storage),
         metrics_port=metrics_port,
+        metrics_host=metrics_host,
     )
     log_to("stderr")
     add_log_fields(worker=settings.name)

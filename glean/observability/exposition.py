@@ -72,7 +72,7 @@ class Exposition:
         encode, media_type = choose_encoder(accept)
         return Rendered(encode(self._registry), media_type)
 
-    def listen(self, port: int, host: str = "127.0.0.1") -> Callable[[], None]:
+    def listen(self, port: int, host: str) -> Callable[[], None]:
         """Answer scrapes at a port, without a token; gives what ends that.
 
         Raises
@@ -87,7 +87,7 @@ class Exposition:
         except OSError as error:
             raise GleanError(
                 f"--metrics-port: can't listen at {host}, port {port}: {error.strerror}; wanted a "
-                "free one"
+                "free one, at an address of this machine's by --metrics-host"
             ) from error
 
         def close() -> None:

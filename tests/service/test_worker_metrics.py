@@ -36,6 +36,18 @@ def test_a_worker_says_whether_it_is_busy_on_this_machine_only() -> None:
         again.bind(("127.0.0.1", port))
 
 
+def test_a_worker_in_a_pod_is_asked_from_outside_where_it_shall_be() -> None:
+    """At one address of the machine's, and at no other."""
+    pytest.importorskip("prometheus_client")
+    worker, port = mock.Mock(spec=Worker, busy=False, taken=0), free_port()
+    with told_at(port, worker, "127.0.0.2"):
+        assert "glean_worker_busy" in httpx2.get(f"http://127.0.0.2:{port}/metrics").text
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get(f"http://127.0.0.1:{port}/metrics")
+    with pytest.raises(GleanError, match="--metrics-host"), told_at(port, worker, "192.0.2.1"):
+        pass
+
+
 def test_without_a_port_nothing_listens() -> None:
     """Nor is Prometheus's client needed."""
     with (

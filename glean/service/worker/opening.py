@@ -56,7 +56,7 @@ def run_worker(settings: WorkerSettings, ready: Callable[[], None]) -> None:
                 return
             exchange = _exchange(settings, service_id)
             worker = _worker(settings, database, exchange, end)
-            with told_at(settings.metrics_port, worker):
+            with told_at(settings.metrics_port, worker, settings.metrics_host):
                 ready()
                 worker.work()
     finally:

@@ -10,6 +10,9 @@ from pathlib import Path
 from glean.broker.broker_url import BrokerUrl
 from glean.service.runs.leases import LEASE_S
 
+METRICS_HOST = "127.0.0.1"
+"""Whoever scrapes is asked for no token: only this machine's unless it is said otherwise."""
+
 
 def default_name() -> str:
     """Make a name that no other worker has: the machine's and the process's number."""
@@ -35,7 +38,9 @@ class WorkerSettings:
     storage : str
         URL of the store by which runs come and go; "" where the results are the service's own.
     metrics_port : int, optional
-        Where Prometheus reads how it is, on this machine only; None: nowhere.
+        Where Prometheus reads how it is; None: nowhere.
+    metrics_host : str
+        Address to listen at for that.
     """
 
     database: str
@@ -45,6 +50,7 @@ class WorkerSettings:
     broker: BrokerUrl | None = None
     storage: str = ""
     metrics_port: int | None = None
+    metrics_host: str = METRICS_HOST
 
     @property
     def requests(self) -> Path:

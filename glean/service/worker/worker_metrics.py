@@ -10,11 +10,12 @@ from glean import __version__
 from glean.observability import metrics
 from glean.observability.exposition import Exposition
 from glean.observability.metrics import Sample
+from glean.service.worker.settings import METRICS_HOST
 from glean.service.worker.worker import Worker
 
 
 @contextmanager
-def told_at(port: int | None, worker: Worker) -> Iterator[None]:
+def told_at(port: int | None, worker: Worker, host: str = METRICS_HOST) -> Iterator[None]:
     """Answer scrapes while the body works; None: there is no port.
 
     Raises
@@ -25,7 +26,7 @@ def told_at(port: int | None, worker: Worker) -> Iterator[None]:
     if port is None:
         yield
         return
-    close = Exposition(metrics.WORKER_METRICS, _samples_of(worker)).listen(port)
+    close = Exposition(metrics.WORKER_METRICS, _samples_of(worker)).listen(port, host)
     try:
         yield
     finally:
