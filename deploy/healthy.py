@@ -47,7 +47,7 @@ def node() -> None:
 
 
 def worker() -> None:
-    """See whether a worker's process lives: it listens nowhere, and waits for what it lacks."""
+    """See whether a worker's process lives: nobody need ask it, and it waits for what it lacks."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().split(b"\0")

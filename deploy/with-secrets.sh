@@ -3,7 +3,9 @@
 set -eu
 hand_on() {
     if [ -e "/run/secrets/$1" ]; then
-        export "$2=$(cat "/run/secrets/$1")"
+        # In two steps: of one that can't be read the shell tells only the first.
+        value=$(cat "/run/secrets/$1")
+        export "$2=$value"
     fi
 }
 hand_on database-url GLEAN_DATABASE

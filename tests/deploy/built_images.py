@@ -190,6 +190,16 @@ def run(
     return done.stdout
 
 
+def results_alone(shared: Path, results: Path, name: str) -> list[str]:
+    """Mounts of a container that has a volume for results and for nothing else, as most have.
+
+    The rest of its home is of the image, and can't be written.
+    """
+    home = shared / f"{name}-home"
+    (home / "results").mkdir(parents=True)
+    return [f"{home}:/var/lib/glean:ro", f"{results}:{RESULTS}"]
+
+
 def volume(shared: Path, name: str) -> Path:
     """A volume, owned as an engine would own it."""
     folder = shared / name

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -16,18 +17,19 @@ from typing import Any
 import pytest
 
 from tests.deploy.api_server import KINDS, api_server
-from tests.deploy.files import CHART, TARGETS
+from tests.deploy.files import CHART, ROOT, TARGETS
 
 HELM = os.environ.get("GLEAN_HELM", "")
 HELPER = Path(__file__).with_name("helm_install.py")
 INFO = 1
+HOOK = "https://hooks.example.org/a"
 DATABASE = "postgresql://glean:word@db.example.org/glean"
 VALUES: dict[str, dict[str, Any]] = {
     "alone": {},
     "federation": {"service": {"https": "federation", "public": "glean.example.org:443"}},
     "workers": {
         "urls": {"database": DATABASE, "broker": "amqp://glean:word@mq.example.org"},
-        "service": {"runsAtOnce": 0, "webhooks": ["https://hooks.example.org/a"]},
+        "service": {"runsAtOnce": 0, "webhooks": [HOOK]},
         "worker": {"replicas": 3},
         "results": {"accessMode": "ReadWriteMany", "storageClass": "nfs"},
         "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "web"},
@@ -46,7 +48,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "rootsSecret": "roots",
             "type": "LoadBalancer",
         },
-        "worker": {"replicas": 1, "sharesResults": False},
+        "worker": {"replicas": 1, "sharesResults": False, "metricsPort": 0},
         "results": {"existingClaim": "kept"},
         "image": {"pullSecrets": ["registry"], "tag": "1.0"},
         "nodeSelector": {"disk": "fast"},
@@ -172,8 +174,11 @@ def test_urls_with_passwords_are_in_a_secret_only() -> None:
     """Not in the words of a command, which lists of processes show."""
     found = installed("workers")
     assert found["secrets", "glean-urls"]["stringData"]["database"] == DATABASE
-    others = {key: thing for key, thing in found.items() if key != ("secrets", "glean-urls")}
-    assert "word@" not in json.dumps(list(others.values()))
+    assert found["secrets", "glean-webhooks"]["stringData"]["webhooks"] == HOOK
+    others = [thing for (kind, _), thing in found.items() if kind != "secrets"]
+    assert "GLEAN_WEBHOOKS" in json.dumps(others)
+    assert "word@" not in json.dumps(others)
+    assert HOOK not in json.dumps(others)
 
 
 def test_credentials_of_stores_are_variables_of_who_needs_them() -> None:
@@ -205,6 +210,87 @@ def test_without_a_federation_of_its_own_there_is_no_superlink() -> None:
     }
 
 
+def test_workers_tell_prometheus_and_nobody_else() -> None:
+    """At a port that the pod names, in annotations and in the network policy."""
+    ((_, pod),) = [one for one in pods("workers") if one[0] == "worker"]
+    (container,) = pod["containers"]
+    words = container["args"]
+    assert words[words.index("--metrics-port") + 1 :] == ["8701", "--metrics-host", "0.0.0.0"]  # noqa: S104
+    assert container["ports"] == [{"name": "metrics", "containerPort": 8701}]
+    template = installed("workers")["deployments", "glean-worker"]["spec"]["template"]
+    assert template["metadata"]["annotations"]["prometheus.io/port"] == "8701"
+    (way,) = installed("workers")["networkpolicies", "glean-worker"]["spec"]["ingress"]
+    assert way["ports"] == [{"protocol": "TCP", "port": 8701}]
+    (sender,) = way["from"]
+    assert sender["namespaceSelector"]["matchLabels"] == {
+        "kubernetes.io/metadata.name": "monitoring"
+    }
+    ((_, silent),) = [one for one in pods("own secrets") if one[0] == "worker"]
+    assert "ports" not in silent["containers"][0]
+    assert "--metrics-port" not in silent["containers"][0]["args"]
+
+
+def test_pods_start_anew_with_other_urls() -> None:
+    """A variable out of a Secret is read once."""
+
+    def revisions(values: dict[str, Any]) -> dict[str, str]:
+        with api_server() as server:
+            assert "refused" not in helm(install=values, kubeconfig=server.kubeconfig)
+            return {
+                name: thing["spec"]["template"]["metadata"]["annotations"]["checksum/urls"]
+                for (kind, name), thing in server.objects.items()
+                if kind == "deployments"
+            }
+
+    values = VALUES["workers"]
+    urls = values["urls"]
+    before, again = revisions(values), revisions(values)
+    after = revisions(values | {"urls": urls | {"broker": "amqp://glean:new@mq.example.org"}})
+    assert len(before) == 2
+    assert before == again
+    assert not set(before.values()) & set(after.values())
+
+
+def test_clients_of_a_load_balancer_keep_their_addresses() -> None:
+    """Or one that guesses would lock all of them out."""
+    spec = installed("own secrets")["services", "glean-service"]["spec"]
+    assert (spec["type"], spec["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
+    assert "externalTrafficPolicy" not in installed("alone")["services", "glean-service"]["spec"]
+
+
+@pytest.mark.parametrize(
+    ("https", "public", "told"),
+    [
+        ("ingress", "glean.example.org", "glean.example.org:443"),
+        ("ingress", "glean.example.org:8443", "glean.example.org:8443"),
+        ("federation", "glean.example.org", "glean.example.org"),
+        ("federation", "[2001:db8::7]:8700", "[2001:db8::7]:8700"),
+    ],
+)
+def test_bakeries_are_told_where_somebody_listens(https: str, public: str, told: str) -> None:
+    """An ingress does at 443, whatever port the service has."""
+    service = {"https": https, "public": public, "rootsSecret": "roots"}
+    with api_server() as server:
+        done = helm(install={"service": service}, kubeconfig=server.kubeconfig)
+        assert "refused" not in done, done
+        spec = server.objects["deployments", "glean-service"]["spec"]["template"]["spec"]
+    words = spec["containers"][0]["args"]
+    assert words[words.index("--public") + 1] == told
+
+
+def test_what_the_page_installs_is_taken() -> None:
+    """Each `--set` of docs/containers.md, together."""
+    page = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    helm install (?:.*\\\n)*.*$", page, re.MULTILINE)
+    values: dict[str, Any] = {}
+    for name, value in re.findall(r"--set (\S+)=(\S+)", command):
+        part, _, key = name.partition(".")
+        values.setdefault(part, {})[key] = int(value) if value.isdigit() else value
+    with api_server() as server:
+        assert "refused" not in helm(install=values, kubeconfig=server.kubeconfig)
+        assert server.objects["services", "glean-service"]["spec"]["ports"][0]["port"] == 443
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -216,6 +302,20 @@ def test_without_a_federation_of_its_own_there_is_no_superlink() -> None:
         (
             {"worker": {"replicas": 1, "sharesResults": False}, "urls": {"database": DATABASE}},
             "wanted urls.storage",
+        ),
+        (
+            {"worker": {"replicas": 1}, "urls": {"database": DATABASE}},
+            "wanted results.accessMode=ReadWriteMany",
+        ),
+        (
+            {
+                "service": {
+                    "https": "federation",
+                    "public": "glean.example.org:443",
+                    "type": "LoadBalancer",
+                }
+            },
+            "found 8700 at the load balancer, and bakeries that are told 443",
         ),
         ({"service": {"https": "federation"}}, "wanted service.public"),
         ({"service": {"https": "secret"}}, "wanted service.tlsSecret"),

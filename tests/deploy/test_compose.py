@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.files import PROFILES, TARGETS, USER, composed, services_of, target_of
+from tests.deploy.files import (
+    DEPLOY,
+    PROFILES,
+    TARGETS,
+    USER,
+    composed,
+    services_of,
+    target_of,
+)
 
 OURS = {
     "dev": {"service": "service", "invitations": "service", "bakery": "node"},
@@ -69,6 +79,15 @@ def test_only_the_control_room_is_reached_from_outside() -> None:
     assert composed()["networks"]["inside"]["internal"] is True
 
 
+def test_what_ends_by_itself_is_not_asked_whether_it_is_well() -> None:
+    """It isn't what its image's check looks for."""
+    once = {name for name, one in all_of_glean() if one["restart"] == "no"}
+    assert once == {"invitations", "simulation", "keys", "operator"}
+    for name, one in all_of_glean():
+        asked_nothing = one.get("healthcheck") in ({"test": ["NONE"]}, {"disable": True})
+        assert asked_nothing is (name in once), name
+
+
 def test_offline_has_no_network() -> None:
     """Not even one between containers."""
     (one,) = services_of("offline").values()
@@ -81,3 +100,17 @@ def test_no_secret_stands_in_the_file() -> None:
     for name, one in composed()["services"].items():
         words = [*map(str, one.get("command", [])), *map(str, one.get("environment", {}).values())]
         assert not [word for word in words if "://" in word], name
+
+
+def test_secrets_become_variables_or_nothing_is_started(tmp_path: Path) -> None:
+    """One that can't be read would leave a service with a database of its own."""
+    script = (DEPLOY / "with-secrets.sh").read_text(encoding="utf-8")
+    script = script.replace("/run/secrets", str(tmp_path))
+    asked = ["sh", "-c", script, "with-secrets", "sh", "-c", 'echo "$GLEAN_DATABASE"']
+    (tmp_path / "database-url").write_text("postgresql://db/glean\n")
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "postgresql://db/glean\n")
+    (tmp_path / "broker-url").mkdir()  # root may read any file
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0, done.stdout) == (True, "")
+    assert "broker-url" in done.stderr

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.built_images import RESULTS, image, megabytes, run, running, volume
+from tests.deploy.built_images import (
+    RESULTS,
+    image,
+    megabytes,
+    results_alone,
+    run,
+    running,
+    volume,
+)
 from tests.deploy.files import DEPLOY, TARGETS, USER, composed
 from tests.processes import free_port, wait_until
 
@@ -51,15 +59,17 @@ def test_an_image_is_slim_and_says_who_runs_it(target: str, tmp_path: Path) -> N
 
 def test_a_service_starts_and_answers(shared: Path) -> None:
     """Its health too, and it ends when it is told to."""
-    state = volume(shared, "service")
+    state, results = volume(shared, "service"), volume(shared, "results")
+    mounts = results_alone(shared, results, "service")
     words = ("glean", "serve", "--results", RESULTS, "--port", "0")
-    with running("service", state, *words) as service:
+    with running("service", state, *words, mounts=mounts) as service:
         service.await_health()
         token = service.inside("glean", "serve", "--init", "--results", RESULTS)
         assert "token: glean_" in token.stdout
         assert "a service runs over" in token.stderr
         assert service.stop() in {0, 128 + signal.SIGTERM}
-    assert run("service", state, "sh", "-c", "healthy service || echo no").strip() == "no"
+    asked = ("sh", "-c", "healthy service || echo no")
+    assert run("service", state, *asked, mounts=[f"{results}:{RESULTS}"]).strip() == "no"
 
 
 @pytest.mark.parametrize("engine", ["inprocess", "ray"])
@@ -67,10 +77,11 @@ def test_a_simulation_without_a_network(engine: str, shared: Path) -> None:
     """Compose's profile offline; and on Ray, which writes more."""
     words = composed()["services"]["simulation"]["command"]
     small = ("--bakeries", "2", "--set", "num-server-rounds=1", "--set", "baselines=false")
-    state = volume(shared, "offline")
+    state, results = volume(shared, "offline"), volume(shared, "results")
+    mounts = results_alone(shared, results, "offline")
     chosen = [engine if word == "inprocess" else word for word in words]
-    run("worker", state, *chosen, *small, options=["--network", "none"])
-    found = state / "results" / "latest" / "report.html"
+    run("worker", state, *chosen, *small, mounts=mounts, options=["--network", "none"])
+    found = results / "latest" / "report.html"
     assert found.stat().st_uid == int(USER.partition(":")[0])
 
 
@@ -84,12 +95,11 @@ def test_a_federation_of_invited_bakeries(shared: Path) -> None:
     several = [f"BAKERIES={bakeries}"]
     mounts = [scripts, f"{links}:/var/lib/glean-shared"]
     with ExitStack() as stack:
-        service = running(
-            "service", volume(shared, "home"), *serve, "--init", mounts=[f"{results}:{RESULTS}"]
-        )
+        alone = results_alone(shared, results, "service")
+        service = running("service", volume(shared, "home"), *serve, "--init", mounts=alone)
         served = stack.enter_context(service)
         served.await_health()
-        invite = [*mounts, f"{results}:{RESULTS}"]
+        invite = [*results_alone(shared, results, "invite"), *mounts]
         made = volume(shared, "invite")
         run("service", made, "/rehearsal/invite.sh", mounts=invite, environment=several)
         nodes = [

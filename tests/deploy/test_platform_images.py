@@ -5,6 +5,7 @@ PostgreSQL and RabbitMQ are Debian's, on loopback: `pytest -m long tests/deploy`
 
 from __future__ import annotations
 
+import json
 import ssl
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from glean.federation_folder import federation_folder
 from tests import rabbitmq
-from tests.deploy.built_images import RESULTS, running, volume
+from tests.deploy.built_images import RESULTS, results_alone, running, volume
 from tests.deploy.files import DEPLOY, composed
 from tests.postgres import running_cluster
 from tests.processes import free_port, wait_until
@@ -28,6 +29,7 @@ pytestmark = [
 ]
 
 RUN_LIMIT_S = 300.0
+JSON_LOGS = ["GLEAN_LOG_FORMAT=json"]
 
 
 def command_of(name: str, **values: str) -> list[str]:
@@ -45,7 +47,7 @@ def test_a_run_goes_by_the_queue(shared: Path) -> None:
     work = command_of("worker")
     results, secrets = volume(shared, "results"), volume(shared, "secrets")
     mounts = [
-        f"{results}:{RESULTS}",
+        *results_alone(shared, results, "both"),
         f"{secrets}:/run/secrets:ro",
         f"{DEPLOY / 'with-secrets.sh'}:/usr/local/bin/with-secrets:ro",
     ]
@@ -59,14 +61,20 @@ def test_a_run_goes_by_the_queue(shared: Path) -> None:
         (secrets / "database-url").write_text(database.url("glean"))
         (secrets / "broker-url").write_text(broker.url)
         home = volume(shared, "service")
-        serving = running("service", home, *serve, "--port", str(port), mounts=mounts)
+        serving = running(
+            "service", home, *serve, "--port", str(port), mounts=mounts, environment=JSON_LOGS
+        )
         service = stack.enter_context(serving)
         service.await_health()
         init = ("with-secrets", "glean", "serve", "--init", "--results", RESULTS)
         token = service.inside(*init).stdout.split()[1]
-        worker = stack.enter_context(
-            running("worker", volume(shared, "worker"), *work, mounts=mounts)
+        metrics = free_port()
+        # As the chart has it.
+        work += ["--metrics-port", str(metrics), "--metrics-host", "0.0.0.0"]  # noqa: S104
+        working = running(
+            "worker", volume(shared, "worker"), *work, mounts=mounts, environment=JSON_LOGS
         )
+        worker = stack.enter_context(working)
         worker.await_health()
         trust = ssl.create_default_context(cafile=federation_folder(results).authority)
         headers = {"Authorization": f"Bearer {token}"}
@@ -76,6 +84,12 @@ def test_a_run_goes_by_the_queue(shared: Path) -> None:
             )
         )
         check_a_run(client)
+        scraped = httpx2.get(f"http://127.0.0.1:{metrics}/metrics").text
+        assert "glean_worker_runs_total 1.0" in scraped
+        for part in (service, worker):
+            lines = part.log.read_text().splitlines()
+            assert lines
+            assert all(json.loads(line)["event"] for line in lines)
 
 
 def check_a_run(client: httpx2.Client) -> None:

@@ -23,6 +23,21 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{ .Values.urls.existingSecret | default (printf "%s-urls" (include "glean.name" .)) }}
 {{- end }}
 
+{{- define "glean.urlsRevision" -}}
+# Variables are read when a container starts: with other URLs it starts anew.
+checksum/urls: {{ include (print .Template.BasePath "/urls.yaml") . | sha256sum }}
+{{- end }}
+
+{{- define "glean.public" -}}
+{{- $public := .Values.service.public -}}
+{{- $public }}{{ if and $public (eq .Values.service.https "ingress") (not (contains ":" $public)) }}:443{{ end }}
+{{- end }}
+
+{{- define "glean.publicPort" -}}
+{{- $public := include "glean.public" . -}}
+{{- if regexMatch "^([^:]+|\\[.+\\]):[0-9]+$" $public }}{{ regexReplaceAll "^.*:" $public "" }}{{ else }}8700{{ end }}
+{{- end }}
+
 {{- define "glean.variables" -}}
 - name: GLEAN_LOG_FORMAT
   value: {{ .Values.logFormat }}
