@@ -53,6 +53,8 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"learning"}),
     frozenset({"aggregation"}),
     frozenset({"privacy"}),
+    frozenset({"outbox"}),
+    frozenset({"mesh"}),
     frozenset({"federation"}),
     frozenset({"forecasting"}),
     frozenset({"evaluation"}),
@@ -80,7 +82,7 @@ ROOMS: tuple[frozenset[str], ...] = (
 )
 """The same for the rooms of `federation/`."""
 
-KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs")
+KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs", "outbox", "mesh")
 OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "images", "iris"}
 
 ONLY_IMPORTERS = {
@@ -90,6 +92,7 @@ ONLY_IMPORTERS = {
     "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
     "pika": {"broker"},
+    "sqlite3": {"outbox", "shop"},
     "numba": {"learning"},
     "opacus": {"images"},
     "safetensors": {"images"},
