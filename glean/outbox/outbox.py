@@ -18,7 +18,6 @@ _TABLES = (
     "attempts INTEGER NOT NULL, tried_at REAL, body BLOB NOT NULL)",
     "CREATE INDEX IF NOT EXISTS by_receiver ON messages (receiver, place)",
 )
-_LISTED = "message_id, receiver, origin, size, put_at, attempts"
 
 
 class OutboxFullError(FederationError):
@@ -159,12 +158,19 @@ class Outbox:
         with self._file.transaction() as database:
             return _given_out(database, message_id, self._clock())
 
-    def waiting(self, *, limit: int = 1000) -> list[WaitingMessage]:
-        """List what waits, the oldest first, without noting anything."""
+    def receivers(self) -> list[str]:
+        """Name those for whom something waits."""
+        with self._file.transaction() as database:
+            rows = database.execute("SELECT DISTINCT receiver FROM messages ORDER BY receiver")
+            return [receiver for (receiver,) in rows]
+
+    def waiting(self, receiver: str | None = None, *, limit: int = 1000) -> list[WaitingMessage]:
+        """List what waits, or waits for one, the oldest first, without noting anything."""
         with self._file.transaction() as database:
             rows = database.execute(
-                f"SELECT {_LISTED} FROM messages ORDER BY place LIMIT ?",  # noqa: S608 # constants
-                (limit,),
+                "SELECT message_id, receiver, origin, size, put_at, attempts FROM messages "
+                "WHERE (? IS NULL OR receiver = ?) ORDER BY place LIMIT ?",
+                (receiver, receiver, limit),
             ).fetchall()
         return [WaitingMessage(*row) for row in rows]
 

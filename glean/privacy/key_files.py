@@ -8,7 +8,9 @@ from pathlib import Path
 CLOSED_FOLDER = 0o700
 
 _FOR_ITS_OWNER, _FOR_ALL = 0o600, 0o644
-_PRIVATE = {"ca.key", "server.key", "node-key", "signing-key", "model-key", "noise-key"}
+_PRIVATE = {
+    "ca.key", "server.key", "node-key", "signing-key", "model-key", "noise-key", "encryption-key",
+}  # fmt: skip
 
 
 def write_new(path: Path, content: bytes) -> None:

@@ -127,6 +127,10 @@ def test_a_list_of_what_waits_notes_nothing(outbox: Outbox) -> None:
     outbox.put("2", "north", b"x")
     listed = [(w.message_id, w.origin, w.size, w.attempts) for w in outbox.waiting()]
     assert listed == [("1", "west", 3, 0), ("2", "", 1, 0)]
+    outbox.put("3", "east", b"x")
+    assert outbox.receivers() == ["east", "north"]
+    assert [w.message_id for w in outbox.waiting("east")] == ["3"]
+    outbox.acknowledge("3")
     assert outbox.held_bytes() == 4
     assert outbox.held_bytes(origin="west") == 3
     given_out = outbox.give("1")
