@@ -164,6 +164,14 @@ class Outbox:
             rows = database.execute("SELECT DISTINCT receiver FROM messages ORDER BY receiver")
             return [receiver for (receiver,) in rows]
 
+    def counts(self) -> dict[str, int]:
+        """Count what waits, by receiver."""
+        with self._file.transaction() as database:
+            rows = database.execute(
+                "SELECT receiver, COUNT(*) FROM messages GROUP BY receiver ORDER BY receiver"
+            )
+            return dict(rows.fetchall())
+
     def waiting(self, receiver: str | None = None, *, limit: int = 1000) -> list[WaitingMessage]:
         """List what waits, or waits for one, the oldest first, without noting anything."""
         with self._file.transaction() as database:
@@ -173,6 +181,13 @@ class Outbox:
                 (receiver, receiver, limit),
             ).fetchall()
         return [WaitingMessage(*row) for row in rows]
+
+    def origin_of(self, message_id: str) -> str | None:
+        """From whom a message came; None where there is no such."""
+        with self._file.transaction() as database:
+            known = "SELECT origin FROM messages WHERE message_id = ?"
+            row = database.execute(known, (message_id,)).fetchone()
+        return None if row is None else str(row[0])
 
     def held_bytes(self, *, origin: str | None = None) -> int:
         """Bytes of all bodies, or of those that came from one."""

@@ -1,7 +1,7 @@
 """Two peers connect: each proves its name and key to the other, and nobody between them reads.
 
 The handshake is Noise's XX (`noise_handshake.py`), and how identities stand in it is libp2p's way:
-each makes a static key for this handshake alone, and says in the encrypted payload who it is, with a
+each makes a static key for this handshake alone, and its encrypted payload says who it is, with a
 signature of that key. The initiator learns who answers before it says who it is.
 """
 
@@ -75,7 +75,7 @@ class PeerHandshake:
     initiator : bool
         Whether this side connected.
     expected : str or None
-        Signing key that the other side must have, as a line of OpenSSH or its fingerprint; None: any.
+        The other side's signing key, as a line of OpenSSH or its fingerprint; None: any.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class PeerHandshake:
         expected: str | None = None,
     ) -> None:
         self._identity, self._name, self._mesh = identity, name, mesh
-        self._initiator, self._expected = initiator, expected
+        self.initiator, self._expected = initiator, expected
         self._static = X25519PrivateKey.generate()
         self._noise = NoiseHandshake(
             initiator=initiator,
@@ -129,7 +129,7 @@ class PeerHandshake:
 
     def _claim(self) -> bytes:
         public = self._static.public_key().public_bytes_raw()
-        signature = self._identity.sign(self._statement(public, initiator=self._initiator))
+        signature = self._identity.sign(self._statement(public, initiator=self.initiator))
         return text_field(self._name) + text_field(str(self._identity.public)) + signature
 
     def _statement(self, static: bytes, *, initiator: bool) -> bytes:
@@ -149,7 +149,7 @@ class PeerHandshake:
             key = PeerKey.of(key_text, rsa_accepted=self._mesh.rsa_accepted)
         except CertificateError as error:
             raise PeerRefusedError(f"{name!r} was refused: {error}") from error
-        statement = self._statement(self._noise.remote_static, initiator=not self._initiator)
+        statement = self._statement(self._noise.remote_static, initiator=not self.initiator)
         if not key.signed(signature, statement):
             raise PeerRefusedError(
                 f"{name!r} was refused: found a signature that isn't of this handshake, as of one "

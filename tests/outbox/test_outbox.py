@@ -129,10 +129,12 @@ def test_a_list_of_what_waits_notes_nothing(outbox: Outbox) -> None:
     assert listed == [("1", "west", 3, 0), ("2", "", 1, 0)]
     outbox.put("3", "east", b"x")
     assert outbox.receivers() == ["east", "north"]
+    assert outbox.counts() == {"east": 1, "north": 2}
     assert [w.message_id for w in outbox.waiting("east")] == ["3"]
     outbox.acknowledge("3")
     assert outbox.held_bytes() == 4
     assert outbox.held_bytes(origin="west") == 3
+    assert [outbox.origin_of(name) for name in ("1", "2", "none such")] == ["west", "", None]
     given_out = outbox.give("1")
     assert given_out is not None
     assert given_out.attempts == 1
