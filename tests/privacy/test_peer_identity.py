@@ -83,7 +83,7 @@ def test_text_that_is_no_key_is_named(text: str) -> None:
 def test_weak_and_other_keys_are_refused() -> None:
     """RSA of 1,024 bits or with another exponent, and a curve of another kind."""
     good = PeerIdentity.new().public
-    found = {
+    found: dict[str, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey] = {
         "RSA of 1024 bits": rsa.generate_private_key(65537, 1024),  # noqa: S505 # refused
         "exponent 3": rsa.generate_private_key(3, 2048),
         "one of another kind": ec.generate_private_key(ec.SECP256R1()),
