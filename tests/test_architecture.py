@@ -92,7 +92,6 @@ ONLY_IMPORTERS = {
     "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
     "pika": {"broker"},
-    "sqlite3": {"outbox", "shop"},
     "numba": {"learning"},
     "opacus": {"images"},
     "safetensors": {"images"},
