@@ -83,7 +83,7 @@ class RunMessage:
         if not isinstance(found, dict):
             raise _unreadable(type(found).__name__)
         run_id, attempt = found.get("run"), found.get("attempt")
-        if not isinstance(run_id, str) or not run_id:
+        if not isinstance(run_id, str) or not _is_text(run_id):
             raise _unreadable("no run")
         if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 0:
             raise _unreadable("no attempt")
@@ -135,6 +135,14 @@ def event_message(run_id: str, number: int, content: Mapping[str, Any]) -> Outgo
 def dead_message(body: bytes, reason: str, *, message_id: str = "") -> OutgoingMessage:
     """Write what couldn't be done, and why."""
     return OutgoingMessage(DEAD, RUNS, message_id, body, headers={"reason": reason})
+
+
+def _is_text(run_id: str) -> bool:
+    """Whether a database can be asked for it: JSON may hold half of a character."""
+    try:
+        return run_id.encode() != b""
+    except UnicodeEncodeError:
+        return False
 
 
 def _unreadable(found: str) -> UnreadableMessageError:

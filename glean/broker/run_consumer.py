@@ -44,11 +44,6 @@ class RunConsumer:
     def __init__(self, connection: BrokerConnection) -> None:
         self._connection = connection
 
-    @property
-    def problem(self) -> str:
-        """Why nothing comes; "" where the broker is there, or wasn't asked yet."""
-        return self._connection.problem
-
     def next(self, wait_s: float) -> Delivery | None:
         """Wait for a run; the last one must be settled.
 

@@ -43,6 +43,7 @@ def test_messages_have_the_same_id_where_they_are_about_the_same(
         (b"{}", "no run"),
         (b'{"run": 1, "attempt": 0}', "no run"),
         (b'{"run": "", "attempt": 0}', "no run"),
+        (b'{"run": "\\ud800", "attempt": 0}', "no run"),
         (b'{"run": "r1"}', "no attempt"),
         (b'{"run": "r1", "attempt": true}', "no attempt"),
         (b'{"run": "r1", "attempt": -1}', "no attempt"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import closing
+from unittest import mock
 
 import pytest
 
@@ -14,7 +15,7 @@ from glean.broker.broker_url import BrokerUrl
 from glean.broker.connection import BrokerConnection
 from glean.broker.messages import RunMessage
 from glean.broker.publisher import Publisher
-from glean.broker.run_consumer import RunConsumer
+from glean.broker.run_consumer import Delivery, RunConsumer
 from glean.broker.topology import RUNS
 from glean.service.runs.broker_outbox import BrokerOutbox
 from glean.service.runs.leases import Lease, Leases
@@ -89,6 +90,21 @@ def test_a_run_that_a_worker_can_t_do_is_left_to_another(
     with closing(source_of(database, broker.url, "two", ("ray", "inprocess"))) as source:
         assert [lease.worker for lease in taken(source, 1)] == ["two"]
     assert broker.waiting(RUNS) == 0
+
+
+def test_what_lies_behind_a_run_that_a_worker_can_t_do_doesn_t_wait_for_it(
+    database: Database,
+) -> None:
+    """The broker hands out that one again and again."""
+    add(database, "a", engine="ray", priority=9)
+    add(database, "b")
+    consumer = mock.Mock(spec=RunConsumer)
+    consumer.next.return_value = Delivery(RunMessage("a", 0), 1)
+    source = BrokerSource(consumer, database, Leases(database), "w", ("inprocess",))
+    lease = source.take(threading.Event())
+    assert lease is not None
+    assert lease.run_id == "b"
+    consumer.close.assert_called_once_with()
 
 
 def test_runs_are_taken_from_the_database_while_there_is_no_broker(

@@ -85,7 +85,7 @@ class BrokerSource:
             self._settle(found)
         elif self._waits(run_id):
             self._consumer.close()  # it can't be run here: somebody else may have it
-            end.wait(POLL_S)
+            return self._queue.take(end)  # what lies behind it would come only after it
         else:
             self._consumer.drop(found)
         return lease

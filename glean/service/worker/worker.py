@@ -90,6 +90,11 @@ class Worker:
             self._warn_once(f"the database can't be used, and is waited for: {reason_of(error)}")
             self._end.wait(_RETRY_S)
             return
+        except Exception:
+            LOG.exception("no run can be taken")  # the worker must not end
+            self._source.close()
+            self._end.wait(_RETRY_S)
+            return
         if lease is not None:
             self._run_id, self.taken = lease.run_id, self.taken + 1
             LOG.info("run %s taken, attempt %d", lease.run_id, lease.attempt)
