@@ -27,6 +27,7 @@ from glean.service.api import (
     runs,
     superlink,
     tokens,
+    workers,
 )
 from glean.service.body_limit import BodyLimit
 from glean.service.gateway.gateway import Gateway
@@ -65,6 +66,7 @@ _ROUTERS = (
     tokens,
     aliases,
     metrics,
+    workers,
 )
 _PAGES = (
     login,
@@ -103,6 +105,7 @@ def create_app(services: Services) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        services.say_what_holds()
         services.supervisor.start()
         if services.superlink is not None:
             services.superlink.start()

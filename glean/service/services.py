@@ -132,6 +132,10 @@ class Services:
         scores = digest.by_bakery.get(bakery.name, {}) if digest else {}
         return scores.get("chosen", scores.get("federated"))
 
+    def say_what_holds(self) -> None:
+        """Tell workers, as the service begins, whether events shall be kept for a broker."""
+        ServiceFacts(self.database).keep_events(yes=self.broker is not None)
+
     def close(self) -> None:
         """End what this process does; runs go on."""
         self.supervisor.stop()

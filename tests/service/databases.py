@@ -8,16 +8,21 @@ takes a tenth of a second, to empty one a thousandth.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from glean.service.store import clock
 from glean.service.store.database import Database
 from glean.service.store.tables import Table
 from tests.postgres import Cluster
@@ -110,6 +115,15 @@ def on_postgresql(databases: ServiceDatabases) -> Iterator[None]:
     finally:
         _current = None
         databases.take_back()
+
+
+def clock_ahead(module: ModuleType, seconds: float) -> mock._patch[mock.Mock]:
+    """Let the database's clock be ahead, for what a module of the service asks of it."""
+
+    def ahead(session: Session) -> dt.datetime:
+        return clock.database_now(session) + dt.timedelta(seconds=seconds)
+
+    return mock.patch.object(module, "database_now", side_effect=ahead)
 
 
 def url_for(home: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 import json
 import shutil
@@ -10,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest import mock
 
 import pytest
 import sqlalchemy as sa
@@ -27,10 +25,10 @@ from glean.service.runs.broker_outbox import SENT_AGAIN, BrokerOutbox
 from glean.service.runs.event_collection import EventCollector
 from glean.service.runs.leases import Leases
 from glean.service.runs.status import RunStatus
-from glean.service.store import clock
 from glean.service.store.database import Database
 from glean.service.store.tables import RunRow
 from tests.broker.scripted_broker import BrokerAnswer, KilledError, ScriptedConnection
+from tests.service.databases import clock_ahead
 
 NAMES = ("r1", "r2", "r3")
 STEPS = st.lists(st.tuples(st.sampled_from(NAMES), st.integers(1, 4)), max_size=8)
@@ -206,7 +204,7 @@ def test_a_run_that_the_broker_lost_is_sent_again_after_a_while(database: Databa
     outbox.send_waiting()
     outbox.send_waiting()
     assert len(connection.arrived) == 2
-    with ahead(SENT_AGAIN + dt.timedelta(seconds=2)):
+    with clock_ahead(outbox_module, SENT_AGAIN.total_seconds() + 2):
         connection.queued = 2
         outbox.send_waiting()
         assert len(connection.arrived) == 2
@@ -233,12 +231,3 @@ def test_a_run_that_was_given_up_goes_to_the_dead_letters_once(database: Databas
     (dead,) = [found for found in connection.arrived if found.exchange == DEAD]
     assert dead.headers == {"reason": "given up after 3 attempts: it ran out of memory"}
     assert json.loads(dead.body) == {"run": "a", "attempt": 3}
-
-
-def ahead(by: dt.timedelta) -> mock._patch[mock.Mock]:
-    """Let the database's clock be ahead."""
-
-    def later(session: object) -> dt.datetime:
-        return clock.database_now(session) + by  # type: ignore[arg-type]
-
-    return mock.patch.object(outbox_module, "database_now", side_effect=later)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -19,11 +18,10 @@ from glean.service.runs import leases as leases_module
 from glean.service.runs.leases import MOST_ATTEMPTS, Lease, Leases, LeaseState
 from glean.service.runs.status import RunStatus
 from glean.service.runs.worker_list import WorkerList
-from glean.service.store import clock
 from glean.service.store.database import Database
 from glean.service.store.service_facts import ServiceFacts, read_id
 from glean.service.store.tables import RunRow, WorkerRow
-from tests.service.databases import url_for
+from tests.service.databases import clock_ahead, url_for
 
 
 @pytest.fixture
@@ -57,11 +55,7 @@ def row_of(database: Database, run_id: str) -> RunRow:
 
 def later(seconds: float) -> mock._patch[mock.Mock]:
     """Let the database's clock be ahead."""
-
-    def ahead(session: object) -> dt.datetime:
-        return clock.database_now(session) + dt.timedelta(seconds=seconds)  # type: ignore[arg-type]
-
-    return mock.patch.object(leases_module, "database_now", side_effect=ahead)
+    return clock_ahead(leases_module, seconds)
 
 
 def taken(leases: Leases, worker: str = "w", run_id: str = "") -> Lease:

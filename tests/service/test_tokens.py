@@ -33,6 +33,7 @@ READING = [
     ("GET", "/api/v1/datasets"),
     ("GET", "/api/v1/models"),
     ("GET", "/api/v1/myself"),
+    ("GET", "/api/v1/workers"),
     ("GET", "/api/status"),
     ("GET", "/api/metrics"),
     ("GET", "/api/config"),

@@ -17,7 +17,6 @@ from glean.service.runs.broker_outbox import BrokerOutbox
 from glean.service.runs.event_collection import EventCollector
 from glean.service.settings import ServiceSettings
 from glean.service.store.database import Database, reason_of
-from glean.service.store.service_facts import ServiceFacts
 
 LOG = logging.getLogger("glean.service")
 
@@ -78,9 +77,14 @@ class BrokerPublisher:
         BrokerError, SQLAlchemyError, OSError
             It can't be sent, or read: the next look goes on with it.
         """
-        self._collector.collect()
-        while self._outbox.send_waiting() and not self._end.is_set():
+        try:
             self._collector.collect()
+        finally:
+            self._send()  # what can't be read of one run holds up no other
+
+    def _send(self) -> None:
+        while self._outbox.send_waiting() and not self._end.is_set():
+            continue
         self._publisher.keep_alive()
         if time.monotonic() - self._pruned_at > PRUNED_EVERY_S:
             self._outbox.prune()
@@ -100,35 +104,35 @@ class BrokerPublisher:
             self._warn_once(f"what the broker shall get can't be read: {reason_of(error)}")
         except OSError as error:
             self._warn_once(f"events of runs can't be read: {error}")
-        except Exception:
-            LOG.exception("a look at what the broker shall get failed")  # the thread must not end
+        except Exception as error:  # noqa: BLE001 # the thread must not end
+            self._warn_once(f"a look at what the broker shall get failed: {error!r}", error)
         else:
             if self._said:
                 LOG.info("the broker gets everything again")
             self._said = ""
 
-    def _warn_once(self, text: str) -> None:
-        """Say once what goes wrong again and again, in whatever words."""
-        if not self._said:
-            LOG.warning("%s", text)
-        self._said = text
+    def _warn_once(self, text: str, unexpected: Exception | None = None) -> None:
+        """Say once what goes wrong again and again, whatever the reason's words."""
+        what, _, _ = text.partition(":")
+        if what != self._said:
+            LOG.warning("%s", text, exc_info=unexpected)
+        self._said = what
 
 
 def broker_publisher(
     database: Database, settings: ServiceSettings, health: HealthChecks
 ) -> BrokerPublisher | None:
-    """Make what speaks to a service's broker, None without one; the database says which.
+    """Make what speaks to a service's broker, None without one.
 
     Parameters
     ----------
     database : Database
-        Where runs and events are; workers read there whether to keep events.
+        Where runs and events are.
     settings : ServiceSettings
         Of the service.
     health : HealthChecks
         Told how to find out whether the broker is there.
     """
-    ServiceFacts(database).keep_events(yes=settings.broker is not None)
     if settings.broker is None:
         return None
     found = BrokerPublisher(database, settings.results, settings.broker)

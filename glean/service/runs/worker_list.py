@@ -1,10 +1,12 @@
-"""The workers that said lately that they are there."""
+"""The workers, as they say that they are there, and those that don't any more."""
 
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from glean.service.store.clock import as_text, database_now
 from glean.service.store.conflicts import insert_unless_there
@@ -18,6 +20,28 @@ ABSENT_S = 30.0
 """One that hasn't said so for that long isn't counted."""
 
 _FORGOTTEN_S = 86_400.0
+
+
+class WorkerState(StrEnum):
+    """How a worker stands."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    LOST = "lost"
+    """It went without a word."""
+
+
+def worker_states(session: Session) -> list[tuple[WorkerRow, WorkerState]]:
+    """List workers by name, and how each stands."""
+    least = as_text(database_now(session) - dt.timedelta(seconds=ABSENT_S))
+    rows = session.scalars(sa.select(WorkerRow).order_by(WorkerRow.name))
+    return [(row, _state(row, least)) for row in rows]
+
+
+def _state(row: WorkerRow, least: str) -> WorkerState:
+    if row.seen_at < least:
+        return WorkerState.LOST
+    return WorkerState.BUSY if row.run_id else WorkerState.IDLE
 
 
 class WorkerList:
@@ -57,15 +81,20 @@ class WorkerList:
         with self._database.transaction() as session:
             session.execute(sa.delete(WorkerRow).where(WorkerRow.name == name))
 
-    def present(self) -> list[WorkerRow]:
-        """List those that are there, by name; of those that left long ago the rows go."""
+    def states(self) -> list[tuple[WorkerRow, WorkerState]]:
+        """List all by name, also those that went without a word, and how each stands."""
         with self._database.transaction() as session:
-            now = database_now(session)
-            forgotten = as_text(now - dt.timedelta(seconds=_FORGOTTEN_S))
-            session.execute(sa.delete(WorkerRow).where(WorkerRow.seen_at < forgotten))
-            least = as_text(now - dt.timedelta(seconds=ABSENT_S))
-            there = sa.select(WorkerRow).where(WorkerRow.seen_at >= least)
-            return list(session.scalars(there.order_by(WorkerRow.name)))
+            return worker_states(session)
+
+    def present(self) -> list[WorkerRow]:
+        """List those that are there, by name."""
+        return [row for row, state in self.states() if state is not WorkerState.LOST]
+
+    def forget(self) -> None:
+        """Forget those that went without a word a day ago."""
+        with self._database.transaction() as session:
+            before = as_text(database_now(session) - dt.timedelta(seconds=_FORGOTTEN_S))
+            session.execute(sa.delete(WorkerRow).where(WorkerRow.seen_at < before))
 
     def problem(self) -> str:
         """Say that none is there; "" where one is."""
