@@ -15,11 +15,11 @@ channel.exchange_declare("glean.events", "topic", durable=True)
 channel.queue_declare(queue, durable=True)  # it keeps what comes while this program is away
 channel.queue_bind(queue, "glean.events", TOPIC)
 channel.basic_qos(prefetch_count=100)
-newest: dict[str, int] = {}  # by run; to be kept in a file or a table where a restart shall know it
+had: set[tuple[str, int]] = set()  # to be kept in a table where a restart shall know it
 
 for delivery, _, body in channel.consume(queue):
     event = json.loads(body)
-    if event["number"] > newest.get(event["run"], 0):  # one that came before is left out
+    if (event["run"], event["number"]) not in had:  # one that came before is left out
         print(event["run"], event["number"], event["round"], flush=True)
-        newest[event["run"]] = event["number"]
+        had.add((event["run"], event["number"]))
     channel.basic_ack(delivery.delivery_tag)  # after the work: what isn't acknowledged comes again

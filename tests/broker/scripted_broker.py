@@ -59,6 +59,9 @@ class ScriptedConnection(BrokerConnection):
     def close(self) -> None:
         pass
 
+    def keep_alive(self) -> None:
+        pass
+
     def basic_publish(
         self,
         exchange: str,

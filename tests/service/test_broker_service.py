@@ -100,8 +100,8 @@ def test_runs_that_wait_are_told_to_workers(broker: RabbitMQ, tmp_path: Path) ->
             return {message.run_id for message in told} >= set(waiting)
 
         processes.wait_until(all_told, "messages", limit_s=LIMIT_S)
-        found = {message for message in told if message.run_id != begun}
-        assert found == {RunMessage(run_id, 0) for run_id in waiting}
+        found = [message for message in told if message.run_id != begun]
+        assert found == [RunMessage(run_id, 0) for run_id in waiting]
         for run_id in (*waiting, begun):
             served.http.post(f"/api/v1/runs/{run_id}/stop")
 
@@ -118,12 +118,13 @@ def test_the_example_prints_each_event_once(broker: RabbitMQ) -> None:
     try:
         processes.wait_until(lambda: broker.has("follow-test"), "its queue", limit_s=LIMIT_S)
         publisher = Publisher(BrokerConnection(BrokerUrl(broker.url)))
-        for number in (1, 2, 1, 2, 3, 2, 1_000_001):
+        for number in (1, 2, 1, 2, 3, 2, 1_000_001, 4, 3):
             row = {"event": "round_finished", "round": number % 1_000_000}
             publisher.send(event_message("r1", number, row))
         publisher.close()
-        printed = [program.stdout.readline() for _ in range(4)]
+        printed = [program.stdout.readline() for _ in range(5)]
     finally:
         program.kill()
         program.communicate()
-    assert printed == ["r1 1 1\n", "r1 2 2\n", "r1 3 3\n", "r1 1000001 1\n"]
+    numbers = [int(line.split()[1]) for line in printed]
+    assert numbers == [1, 2, 3, 1_000_001, 4], "what an attempt left may come late"

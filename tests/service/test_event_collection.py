@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from pathlib import Path
+from unittest import mock
 
+import pytest
 import sqlalchemy as sa
 
+pytest.importorskip("pika", reason="needs pip install 'glean[broker]'")
+
+from glean.broker.broker_url import BrokerUrl
+from glean.service.runs import broker_publisher
+from glean.service.runs.broker_publisher import BrokerPublisher
 from glean.service.runs.event_collection import FOLLOWED_S, EventCollector
-from glean.service.runs.event_outbox import EventOutbox
+from glean.service.runs.event_outbox import EventOutbox, EventPlace, keep_events
 from glean.service.runs.status import RunStatus
 from glean.service.store.database import Database
 from glean.service.store.tables import RunEventRow
+from tests.broker.scripted_broker import ScriptedConnection
 from tests.service.test_broker_outbox import add, change, write
 
 
@@ -83,3 +93,57 @@ def test_a_service_that_was_away_reads_what_came_meanwhile_and_no_more(
     EventCollector(database, tmp_path).collect()
     found = [(row.run_id, row.number) for row in EventOutbox(database).waiting()]
     assert found == [("kept", 3), ("lately", 1)]
+
+
+def test_a_copy_that_lags_behind_what_is_kept_gives_no_event_a_second_number(
+    database: Database, tmp_path: Path
+) -> None:
+    """As of a run whose worker keeps its events itself, and whose folder comes here by a store."""
+    write(tmp_path / "worker", 5)
+    path = tmp_path / "run-7" / "events.jsonl"
+    write(path.parent, 2)
+    whole = (tmp_path / "worker" / "events.jsonl").read_bytes()
+    path.write_bytes(whole[: path.stat().st_size + 9])
+    add(database, "a", status=RunStatus.COMPLETED, worker="w", attempt=1, folder="run-7")
+    change(database, "a", ended_at="9999-01-01T00:00:00+00:00")
+    with database.transaction() as session:
+        keep_events(session, "a", 1, tmp_path / "worker" / "events.jsonl", EventPlace())
+    collector = EventCollector(database, tmp_path)
+    collector.collect()
+    path.write_bytes(whole)
+    write(path.parent, 1, begin=6)
+    collector.collect()
+    found = {
+        row.number: json.loads(row.content)["round"] for row in EventOutbox(database).waiting()
+    }
+    assert found == {number: number for number in range(1, 7)}
+
+
+def test_a_file_that_can_t_be_read_holds_up_no_other_run(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Which is said once; once it can be read its events follow, though the run has ended."""
+    connection, now = ScriptedConnection(), [0.0]
+    with mock.patch.object(broker_publisher, "BrokerConnection", return_value=connection):
+        publisher = BrokerPublisher(database, tmp_path, BrokerUrl("amqp://queue.example"))
+    publisher._collector = EventCollector(database, tmp_path, clock=lambda: now[0])
+    unreadable = tmp_path / "run-a" / "events.jsonl"
+    unreadable.mkdir(parents=True)
+    write(tmp_path / "run-b", 1)
+    for run_id in "ab":
+        add(database, run_id, status=RunStatus.RUNNING, folder=f"run-{run_id}")
+    add(database, "waiting")
+    for _ in range(2):
+        publisher._look_once()
+    assert [one.message_id for one in connection.arrived] == ["waiting/0", "b/1"]
+    change(database, "a", status=RunStatus.COMPLETED)
+    for _ in range(2):
+        now[0] += 2 * FOLLOWED_S
+        publisher._look_once()
+    unreadable.rmdir()
+    write(tmp_path / "run-a", 1)
+    publisher._look_once()
+    assert [one.message_id for one in connection.arrived[2:]] == ["a/1"]
+    said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert len(said) == 1
+    assert "events of runs can't be read" in said[0]

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -15,7 +16,7 @@ from glean.settings import ConfigValue
 from glean.storage.fetching import list_stored_runs
 from glean.storage.folder_uploads import FolderUploads
 from glean.storage.store import Storage
-from glean.storage.store_errors import StorageError
+from glean.storage.store_errors import StorageAwayError, StorageError
 from tests.inprocess_runs import config_of, cut_off, facts_of
 from tests.processes import wait_until
 from tests.storage.run_folders import NAME, begun, content_of, local_store
@@ -23,6 +24,11 @@ from tests.storage.run_folders import NAME, begun, content_of, local_store
 pytest.importorskip("fsspec", reason="needs glean[storage]")
 
 NUMBER = NAME.rpartition("-")[2]
+
+
+def always() -> bool:
+    """Nobody wants it to end."""
+    return True
 
 
 @pytest.fixture
@@ -85,7 +91,7 @@ def test_a_run_goes_on_with_the_table_of_the_service_by_its_path_here(
     other, mine = tmp_path / "other", tmp_path / "mine"
     table = other / ".service" / "datasets" / "d0123" / "three.csv"
     settings: dict[str, ConfigValue] = {"sales": str(table), "seed": 3}
-    StoredResults(other, store).bring(settings)
+    StoredResults(other, store).bring(settings, always)
     assert table.read_bytes() == Path(three_bakeries).read_bytes()
     old = cut_off(other, config_of(str(table), num_server_rounds=2), round_number=2)
     StoredResults(other, store).send_last(old)
@@ -108,13 +114,27 @@ def test_a_table_that_comes_late_is_waited_for(
     send = FolderUploads(store, dataset, "datasets/d0123").send
     late = threading.Timer(0.5, send)
     late.start()
-    StoredResults(tmp_path / "mine", store).bring({"sales": str(table)})
+    StoredResults(tmp_path / "mine", store).bring({"sales": str(table)}, always)
     assert table.is_file()
     late.join()
     monkeypatch.setattr(stored_results, "BROUGHT_WITHIN_S", 0.1)
     never = table.parent.with_name("d0fff") / "t.csv"
     with pytest.raises(StorageError, match="what the run learns from can't be had"):
-        StoredResults(tmp_path / "mine", store).bring({"sales": str(never)})
+        StoredResults(tmp_path / "mine", store).bring({"sales": str(never)}, always)
+
+
+def test_a_store_that_is_away_is_told_from_a_table_that_is_missing(tmp_path: Path) -> None:
+    """The run can wait for the one; and nothing is waited for that nobody wants any more."""
+    table = tmp_path / "mine" / ".service" / "datasets" / "d0123" / "t.csv"
+    store = mock.Mock()
+    with (
+        mock.patch.object(stored_results, "bring_named", side_effect=StorageAwayError("no answer")),
+        mock.patch.object(stored_results, "BROUGHT_WITHIN_S", -1.0),
+    ):
+        exchange = StoredResults(tmp_path / "mine", store)
+        with pytest.raises(StorageAwayError, match="can't be had: no answer"):
+            exchange.bring({"sales": str(table)}, always)
+        exchange.bring({"sales": str(table)}, lambda: False)
 
 
 def test_a_run_of_which_only_the_record_is_damaged_isn_t_gone_on_with(

@@ -120,7 +120,9 @@ def _events_on_disk(results: Path, rows: list[RunRow]) -> dict[tuple[str, int], 
     """Give the events of all attempts of all runs by run and number, as their folders have them."""
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for row in rows:
-        for attempt, flower_id in enumerate([*row.earlier, row.flower_id], 1):
+        # One that completed and couldn't say so is the run's, under its own attempt's numbers.
+        last = [] if row.flower_id in row.earlier else [row.flower_id]
+        for attempt, flower_id in enumerate([*row.earlier, *last], 1):
             for path in results.glob(f"*-{flower_id}/events.jsonl") if flower_id else ():
                 lines = path.read_bytes().split(b"\n")[:-1]
                 for number, line in enumerate(lines, first_number(attempt) + 1):

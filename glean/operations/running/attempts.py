@@ -6,6 +6,7 @@ it from running.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from glean.operations.running.detached_run import LOG, RUN_ID
@@ -40,6 +41,23 @@ def flower_id_in(folder: Path) -> str:
         return (folder / RUN_ID).read_text(encoding="utf-8")
     except OSError:
         return ""
+
+
+def earlier_ids(known: Sequence[str], request: Path) -> list[str]:
+    """Give Flower's ids of the earlier attempts, those too that their workers couldn't write down.
+
+    Parameters
+    ----------
+    known : sequence of str
+        Those that the queue knows, in order; "" of one that it doesn't.
+    request : Path
+        Folder of the request, as far as it is at hand.
+    """
+    found = list(known)
+    for number, folder in list_attempts(request):
+        if number <= len(found) and not found[number - 1]:
+            found[number - 1] = flower_id_in(folder)
+    return found
 
 
 def go_on_with(folder: Path, run: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, load_only
 
-from glean.runs.index import run_folders
+from glean.runs.index import find_run, is_run
 from glean.service.runs.event_outbox import (
     EVENTS_AN_ATTEMPT,
     EventPlace,
@@ -76,15 +76,21 @@ class EventCollector:
         SQLAlchemyError
             The database can't be used; the same is read again the next time.
         OSError
-            A file can't be read.
+            A file can't be read; those of the other runs were.
         """
         rows = self._rows()
+        unread: dict[str, OSError] = {}
         for row in rows:
-            for attempt in self._attempts(row):
-                self._keep(attempt)
-        self._followed = {row.id for row in rows if self._goes_on(row)}
+            try:
+                for attempt in self._attempts(row):
+                    self._keep(attempt)
+            except OSError as error:
+                unread[row.id] = error
+        self._followed = {row.id for row in rows if self._goes_on(row) or row.id in unread}
         for known in [key for key in self._places if key[0] not in self._followed]:
             del self._places[known]
+        if unread:
+            raise next(iter(unread.values()))
 
     def _rows(self) -> list[RunRow]:
         """List the runs whose files may have grown."""
@@ -110,15 +116,17 @@ class EventCollector:
             folder = self._folder_of(flower_id)
             if folder is not None:
                 yield _Attempt(row.id, number, folder / "events.jsonl")
-        if row.folder and (not row.worker or RunStatus(row.status).ended):
+        # A run that ended with an attempt whose worker couldn't say so has its folder among these.
+        found_before = flower_id_of(Path(row.folder)) in row.earlier
+        if row.folder and not found_before and (not row.worker or RunStatus(row.status).ended):
             yield _Attempt(row.id, row.attempt, self._results / row.folder / "events.jsonl")
 
     def _folder_of(self, flower_id: str) -> Path | None:
         """Find the folder of an attempt that was cut off; None where it is another machine's."""
-        if flower_id and flower_id not in self._folders:
-            found = {flower_id_of(folder): folder for folder in run_folders(self._results)}
-            if flower_id in found:
-                self._folders[flower_id] = found[flower_id]
+        if flower_id.isdecimal() and flower_id not in self._folders:
+            found = find_run(self._results, flower_id)
+            if found is not None and is_run(found):
+                self._folders[flower_id] = found
         return self._folders.get(flower_id)
 
     def _keep(self, attempt: _Attempt) -> None:
@@ -145,7 +153,10 @@ def _of_late(session: Session) -> sa.ColumnElement[bool]:
 
 
 def _kept_place(session: Session, attempt: _Attempt) -> EventPlace:
-    """Find the place behind the last event of an attempt that is kept."""
+    """Find the place behind the last event of an attempt that is kept.
+
+    A file that another machine writes may have less here than its worker has kept of it by now.
+    """
     first = first_number(attempt.number)
     mine = (
         RunEventRow.run_id == attempt.run_id,
@@ -155,9 +166,11 @@ def _kept_place(session: Session, attempt: _Attempt) -> EventPlace:
     last = session.scalar(sa.select(sa.func.max(RunEventRow.number)).where(*mine))
     if last is None:
         return EventPlace()
+    line = offset = 0
     with attempt.path.open("rb") as file:
-        offset = sum(len(file.readline()) for _ in range(last - first))
-    return EventPlace(last - first, offset)
+        while line < last - first and (text := file.readline()).endswith(b"\n"):
+            line, offset = line + 1, offset + len(text)
+    return EventPlace(line, offset)
 
 
 _NEEDED = load_only(

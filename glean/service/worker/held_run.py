@@ -11,17 +11,23 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from glean.errors import GleanError
-from glean.operations.running.attempts import attempt_folder, flower_id_in, start_attempt
+from glean.operations.running.attempts import (
+    attempt_folder,
+    earlier_ids,
+    flower_id_in,
+    start_attempt,
+)
 from glean.operations.running.watched_process import STOP_S, WatchedProcess
-from glean.runs.index import COMPLETED, StoredRun, read_run
-from glean.service.runs.cut_off_attempts import keep_events_of
+from glean.runs.index import COMPLETED
+from glean.service.runs.cut_off_attempts import keep_events_of, last_readable
 from glean.service.runs.leases import Lease, Leases, LeaseState
 from glean.service.store.database import Database, reason_of
 from glean.service.worker.attempt_end import AttemptEnd, failed, read_end
 from glean.service.worker.lease_keeper import LeaseKeeper, read_facts
-from glean.service.worker.requested_run import earlier_ids, request_of
+from glean.service.worker.requested_run import request_of
 from glean.service.worker.run_exchange import RunExchange, SharedResults
 from glean.service.worker.settings import WorkerSettings
+from glean.storage.store_errors import StorageAwayError
 
 LOG = logging.getLogger("glean.service")
 
@@ -64,7 +70,7 @@ class HeldRun:
         self._exchange = exchange
         request = settings.requests / lease.run_id
         self._attempt = attempt_folder(request, lease.attempt)
-        self._earlier = earlier_ids(lease, request)
+        self._earlier = earlier_ids(lease.earlier, request)
         self._run_folder: Path | None = None
         self._keeper = LeaseKeeper(
             database, leases, lease, lease_s=settings.lease_s, folder_of=self._folder
@@ -84,28 +90,26 @@ class HeldRun:
         """Run it; how that ended, None where it isn't this worker's any more."""
         with suppress(SQLAlchemyError):  # at the end it is tried again, but then they come late
             self._keep_earlier_events()
-        before = self._before()
+        before = last_readable(self._earlier, self._exchange.fetch)
         if before is not None and before.status == COMPLETED:
-            self._run_folder = before.folder  # its worker fell silent before it could say so
+            # Its worker fell silent before it could say so; its events have that attempt's numbers.
             return AttemptEnd(read_facts(before.folder))
         try:
             request = request_of(self._lease, self._settings)
-            self._exchange.bring(request.settings)
+            self._exchange.bring(request.settings, lambda: self._goes_on(end))
+            if not self._goes_on(end):
+                return self._end_of(self._keeper.state, stopped=True)
             process = start_attempt(
                 self._attempt, request, before=before.folder if before else None
             )
+        except StorageAwayError as error:
+            return AttemptEnd(ended=False, orderly=True, why=f"can't be started yet: {error}")
         except (GleanError, OSError) as error:
             return failed(f"can't be started: {error}")
         return self._watch(process, end)
 
-    def _before(self) -> StoredRun | None:
-        """Find the run of the last attempt that left one that is at hand and can be read."""
-        for flower_id in reversed(self._earlier):
-            folder = self._exchange.fetch(flower_id) if flower_id else None
-            with suppress(GleanError):
-                if folder is not None:
-                    return read_run(folder)
-        return None
+    def _goes_on(self, end: threading.Event) -> bool:
+        return self._keeper.state is LeaseState.HELD and not end.is_set()
 
     def _watch(self, process: WatchedProcess, end: threading.Event) -> AttemptEnd | None:
         """Wait for the end of an attempt's process, or bring it about."""
@@ -119,6 +123,12 @@ class HeldRun:
             stopped = process.running()
         finally:
             process.stop(patience_s=min(STOP_S, self._keeper.patience_s))
+        return self._end_of(state, stopped=stopped, killed=process.killed)
+
+    def _end_of(
+        self, state: LeaseState, *, stopped: bool, killed: bool = False
+    ) -> AttemptEnd | None:
+        """Say how an attempt ended whose process has gone, or never came."""
         if state is LeaseState.LOST:
             LOG.warning(
                 "run %s: its lease can't be renewed or is lost; stopped here", self._lease.run_id
@@ -127,18 +137,22 @@ class HeldRun:
         if (folder := self._folder()) is not None:
             self._exchange.send_last(folder)
         cancelled = state is LeaseState.CANCELLED
-        return read_end(
-            self._attempt, folder, stopped=stopped, cancelled=cancelled, killed=process.killed
-        )
+        return read_end(self._attempt, folder, stopped=stopped, cancelled=cancelled, killed=killed)
 
     def _finish(self, found: AttemptEnd, end: threading.Event) -> None:
         """Say how it ended, as soon as the database hears it."""
         asked_to_end = None
+        said = ""
         while True:
             try:
                 return self._write_end(found)
             except SQLAlchemyError as error:
-                LOG.warning("run %s: its end waits: %s", self._lease.run_id, reason_of(error))
+                why = reason_of(error)
+            except OSError as error:
+                why = str(error)
+            if why != said:
+                LOG.warning("run %s: its end waits: %s", self._lease.run_id, why)
+            said = why
             if end.is_set():
                 asked_to_end = asked_to_end or time.monotonic()
                 if time.monotonic() - asked_to_end > LAST_WORDS_S:

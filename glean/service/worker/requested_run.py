@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from glean.errors import FederationError
-from glean.operations.running.attempts import flower_id_in, list_attempts
 from glean.operations.running.run_request import RunRequest
 from glean.service.runs.leases import Lease
 from glean.service.worker.settings import WorkerSettings
@@ -34,23 +33,6 @@ def request_of(lease: Lease, settings: WorkerSettings) -> RunRequest:
     here = str(settings.results)
     moved = {key: _moved(value, asked.results, here) for key, value in asked.settings.items()}
     return replace(asked, results=here, settings=moved)
-
-
-def earlier_ids(lease: Lease, request: Path) -> list[str]:
-    """Give Flower's ids of the earlier attempts, those too that their workers couldn't write down.
-
-    Parameters
-    ----------
-    lease : Lease
-        The run.
-    request : Path
-        Folder of its request, as far as it is at hand.
-    """
-    known = list(lease.earlier)
-    for number, folder in list_attempts(request):
-        if number <= len(known) and not known[number - 1]:
-            known[number - 1] = flower_id_in(folder)
-    return known
 
 
 def _moved(value: ConfigValue, there: str, here: str) -> ConfigValue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +17,20 @@ class RunExchange(Protocol):
         """Give the folder of a run of an attempt that was cut off; None where it isn't at hand."""
         ...
 
-    def bring(self, settings: Mapping[str, ConfigValue]) -> None:
+    def bring(self, settings: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
         """Have at hand what a request names below the results: tables, models, other runs.
+
+        Parameters
+        ----------
+        settings : mapping
+            Run config of the request.
+        goes_on : callable
+            Whether the run is still wanted here; nothing is waited for once it isn't.
 
         Raises
         ------
+        StorageAwayError
+            Just now nothing can be had.
         GleanError
             Something can't be had.
         """
@@ -56,7 +65,7 @@ class SharedResults:
         found = find_run(self._results, flower_id) if flower_id.isdecimal() else None
         return found if found is not None and is_run(found) else None
 
-    def bring(self, settings: Mapping[str, ConfigValue]) -> None:
+    def bring(self, settings: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
         """Do nothing: it is there already."""
 
     def send(self, folder: Path) -> None:

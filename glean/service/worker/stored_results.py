@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from glean.errors import GleanError
@@ -60,22 +60,26 @@ class StoredResults:
                 LOG.warning("run %s can't be gone on with: %s", flower_id, error)
                 return None
 
-    def bring(self, settings: Mapping[str, ConfigValue]) -> None:
+    def bring(self, settings: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
         """Fetch the tables and models that a request names and that the service has sent.
 
         Raises
         ------
+        StorageAwayError
+            The store doesn't answer.
         StorageError
             They can't be fetched.
         """
         deadline = time.monotonic() + BROUGHT_WITHIN_S
-        while True:
+        while goes_on():
             try:
                 return bring_named(settings, self._storage, self._results)
             except (StoredFileMissingError, StorageAwayError) as error:
                 if time.monotonic() > deadline:
-                    raise StorageError(f"what the run learns from can't be had: {error}") from error
+                    kind = StorageAwayError if isinstance(error, StorageAwayError) else StorageError
+                    raise kind(f"what the run learns from can't be had: {error}") from error
             time.sleep(_LOOK_S)
+        return None
 
     def send(self, folder: Path) -> None:
         """Send its checkpoints from now on, by a thread beside."""
