@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,12 @@ from glean.errors import FederationError, GleanError
 from glean.operations.running.detached_run import ERROR, RUN_ID
 from glean.operations.running.run_request import RunRequest
 from glean.runs.folder import INTERRUPTED
+from glean.service.runs import claims
+from glean.service.runs import queue as queue_module
+from glean.service.runs.event_collection import EventCollector
 from glean.service.runs.event_outbox import EventOutbox
 from glean.service.runs.leases import MOST_ATTEMPTS, Lease, Leases
+from glean.service.runs.queue import RunQueue
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services, open_services
 from glean.service.settings import ServiceSettings
@@ -31,10 +36,13 @@ from glean.service.store.service_facts import ServiceFacts
 from glean.service.store.tables import RunRow
 from glean.service.worker import held_run
 from glean.service.worker.held_run import HeldRun
+from glean.service.worker.lease_keeper import LeaseKeeper
 from glean.service.worker.opening import run_worker
 from glean.service.worker.requested_run import request_of
-from glean.service.worker.run_exchange import SharedResults
+from glean.service.worker.run_exchange import RunExchange, SharedResults
 from glean.service.worker.settings import WorkerSettings
+from glean.settings import ConfigValue
+from glean.storage.store_errors import StorageAwayError
 from tests.processes import wait_until
 
 Step = Callable[["FakeProcess"], None]
@@ -81,7 +89,13 @@ class Bench:
         path.write_text(json.dumps(json.loads(path.read_text()) | facts))
         (attempt.folder / RUN_ID).write_text(str(flower_id))
 
-    def work(self, step: Step | None = None, *, lease_s: float = 60) -> None:
+    def work(
+        self,
+        step: Step | None = None,
+        *,
+        lease_s: float = 60,
+        exchange: RunExchange | None = None,
+    ) -> None:
         """Take the run and hold it until that ends."""
         settings = WorkerSettings("", self.results, name="w", lease_s=lease_s)
         leases = Leases(self.database, lease_s=lease_s)
@@ -93,9 +107,22 @@ class Bench:
             self.processes.append(FakeProcess(folder, before, step))
             return self.processes[-1]
 
-        exchange = SharedResults(self.results)
+        exchange = exchange or SharedResults(self.results)
         with mock.patch.object(held_run, "start_attempt", start):
             HeldRun(settings, self.database, leases, lease, exchange).run(self.end)
+
+    def fall_silent(self, flower_id: int, **facts: Any) -> None:
+        """Take the run and leave a folder, of which nothing in the database says a word."""
+
+        def leave(process: FakeProcess) -> None:
+            self.leave_run(process, flower_id, **facts)
+            raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            self.work(leave)
+        with self.database.transaction() as session:
+            session.execute(sa.update(RunRow).values(lease_until="2026-01-01T00:00:00+00:00"))
+        Leases(self.database).put_back_lapsed()
 
     def work_beside(self, **words: Any) -> threading.Thread:
         """Do the same in a thread, with a process that goes on."""
@@ -189,6 +216,47 @@ def test_a_worker_that_ends_hands_its_run_back(bench: Bench) -> None:
     assert bench.services.discovery.rebuild() == 1
 
 
+class Tableless(SharedResults):
+    """A store without the run's table, or one that is away."""
+
+    def __init__(self, results: Path, *, is_away: bool = False) -> None:
+        super().__init__(results)
+        self.asked = threading.Event()
+        self.is_away = is_away
+
+    def bring(self, _: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
+        self.asked.set()
+        if self.is_away:
+            raise StorageAwayError("no answer")
+        wait_until(lambda: not goes_on(), "it shall end", limit_s=30)
+
+
+def test_a_worker_that_waits_for_a_table_hears_that_it_shall_end(bench: Bench) -> None:
+    """And that its run shall: neither begins a process."""
+    for _ in range(2):
+        exchange = Tableless(bench.results)
+        thread = threading.Thread(target=bench.work, kwargs={"exchange": exchange, "lease_s": 6})
+        thread.start()
+        assert exchange.asked.wait(30)
+        if bench.row().attempt == 1:
+            bench.end.set()
+            thread.join(30)
+            assert (bench.row().status, bench.row().handed_back) == ("queued", 1)
+            bench.end.clear()
+        else:
+            row = bench.services.queue.stop(bench.run_id)
+            thread.join(30)
+            assert (row.status, row.reason) == ("failed", INTERRUPTED)
+    assert bench.processes == []
+
+
+def test_a_store_that_is_away_costs_a_run_nothing_but_time(bench: Bench) -> None:
+    """It waits again, which doesn't count against it."""
+    for _ in range(MOST_ATTEMPTS + 1):
+        bench.work(exchange=Tableless(bench.results, is_away=True))
+    assert (bench.row().status, bench.row().handed_back) == ("queued", MOST_ATTEMPTS + 1)
+
+
 def test_a_run_is_stopped_where_it_goes_on(bench: Bench) -> None:
     """By whoever asks the service, which answers once its worker has done it."""
     thread = bench.work_beside(lease_s=3)
@@ -196,6 +264,42 @@ def test_a_run_is_stopped_where_it_goes_on(bench: Bench) -> None:
     thread.join(30)
     assert (row.status, row.reason) == ("failed", INTERRUPTED)
     assert bench.processes[0].stopped.is_set()
+
+
+def test_a_stop_counts_though_a_worker_takes_the_run_just_then(bench: Bench) -> None:
+    """Between the look at how it stands and its being taken back."""
+    leases, back = Leases(bench.database), claims.take_back
+    taken: list[Lease | None] = []
+
+    def too_late(*words: Any) -> bool:
+        taken.append(leases.take("w"))
+        return back(*words)
+
+    with (
+        mock.patch.object(queue_module, "take_back", too_late),
+        mock.patch.object(queue_module, "_STOPPED_WITHIN_S", 0.1),
+    ):
+        row = bench.services.queue.stop(bench.run_id)
+    assert (row.status, row.cancel_wanted, row.worker) == ("starting", True, "w")
+    assert taken[0] is not None
+    leases.hand_back(taken[0])
+    assert (bench.row().status, bench.row().reason) == ("failed", INTERRUPTED)
+
+
+def test_a_stop_counts_though_the_run_is_handed_back_just_then(bench: Bench) -> None:
+    """It waits no more then."""
+    leases, stop = Leases(bench.database), claims.want_stopped
+    lease = leases.take("w")
+    assert lease is not None
+
+    def too_late(*words: Any) -> bool:
+        leases.hand_back(lease)
+        return stop(*words)
+
+    with mock.patch.object(queue_module, "want_stopped", too_late):
+        row = bench.services.queue.stop(bench.run_id)
+    assert (row.status, row.worker) == ("cancelled", "")
+    assert leases.take("w") is None
 
 
 def test_without_the_database_a_run_is_stopped_before_its_lease_lapses(bench: Bench) -> None:
@@ -217,22 +321,75 @@ def test_without_the_database_a_run_is_stopped_before_its_lease_lapses(bench: Be
 
 
 def test_a_run_whose_worker_fell_silent_after_its_end_is_not_run_again(bench: Bench) -> None:
-    """The next one finds it completed, and says so in the first one's place."""
+    """The next one finds it completed, and says so in the first one's place; so do its events."""
+    ServiceFacts(bench.database).keep_events(yes=True)
 
-    def complete_and_die(process: FakeProcess) -> None:
-        bench.leave_run(process, 71)
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):  # nothing in the database says that it ended
-        bench.work(complete_and_die)
-    with bench.database.transaction() as session:
-        session.execute(sa.update(RunRow).values(lease_until="2026-01-01T00:00:00+00:00"))
-    Leases(bench.database).put_back_lapsed()
+    bench.fall_silent(71)
     assert bench.listed() == [bench.run_id]
     bench.work()
     row = bench.row()
     assert (row.status, row.attempt, row.flower_id, row.worker) == ("completed", 2, "71", "w")
     assert len(bench.processes) == 0
+    EventCollector(bench.database, bench.results).collect()
+    lines = (bench.results / row.folder / "events.jsonl").read_bytes().splitlines()
+    kept = EventOutbox(bench.database).waiting()
+    assert [one.number for one in kept] == list(range(1, len(lines) + 1))
+
+
+def test_events_that_can_t_be_read_keep_no_run_from_its_end(bench: Bench) -> None:
+    """Those of an attempt that was cut off, and for a while its own."""
+    ServiceFacts(bench.database).keep_events(yes=True)
+
+    def die(process: FakeProcess) -> None:
+        bench.leave_run(process, 71, status="running", process={})
+        process.killed = True
+
+    bench.work(die)
+    unreadable = next(bench.results.glob("*-71")) / "events.jsonl"
+    unreadable.unlink()
+    unreadable.mkdir()
+    keep, tries = LeaseKeeper.write, itertools.count()
+
+    def hardly(keeper: LeaseKeeper, facts: dict[str, Any]) -> bool:
+        if facts["status"] == RunStatus.COMPLETED and next(tries) == 0:
+            raise OSError(116, "Stale file handle")
+        return keep(keeper, facts)
+
+    with mock.patch.object(LeaseKeeper, "write", hardly):
+        bench.work(lambda process: bench.leave_run(process, 72))
+    row = bench.row()
+    assert (row.status, row.attempt, row.flower_id) == ("completed", 2, "72")
+    assert next(tries) == 2
+    assert {one.number // 1_000_000 for one in EventOutbox(bench.database).waiting()} == {0, 1}
+
+
+def test_nor_by_the_service_itself(bench: Bench) -> None:
+    """Which may take what a worker had, too."""
+    bench.fall_silent(71)
+    settings = replace(bench.services.settings, runs_at_once=1)
+    with mock.patch.object(queue_module, "start_detached") as start:
+        RunQueue(bench.database, settings).start_next()
+    assert bench.listed() == [bench.run_id]
+    row = bench.row()
+    assert (row.status, row.attempt, row.flower_id, row.worker) == ("completed", 2, "71", "")
+    assert start.call_count == 0
+    assert bench.services.discovery.rebuild() == 1
+    with mock.patch.object(queue_module, "start_detached") as start:
+        RunQueue(bench.database, settings).start_next()
+    assert bench.listed() == [bench.run_id]
+    assert (bench.row().status, start.call_count) == ("completed", 0)
+
+
+def test_what_workers_left_that_fell_silent_at_once_is_part_of_their_run(bench: Bench) -> None:
+    """Though none had said in the database what its run is called; it goes with it."""
+    for k in range(MOST_ATTEMPTS):
+        bench.fall_silent(71 + k, status="running", process={})
+        assert bench.listed() == [bench.run_id]
+    row = bench.row()
+    assert (row.status, row.given_up, row.flower_id) == ("failed", True, "")
+    bench.services.queue.delete(bench.run_id)
+    assert list(bench.results.glob("2*")) == []
+    assert bench.listed() == []
 
 
 def test_a_worker_of_another_folder_is_refused(bench: Bench, tmp_path: Path) -> None:

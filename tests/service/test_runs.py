@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from glean.operations.running.run_request import RunRequest
 from glean.runs.index import GONE
 from glean.runs.process_tree import this_process
 from glean.service.api import runs as runs_api
+from glean.service.problems import ProblemError
 from glean.service.runs import discovery as found_runs
 from glean.service.runs import queue
+from glean.service.runs.asking import new_id
+from glean.service.runs.claims import claim_oldest
+from glean.service.runs.leases import Leases
 from glean.service.runs.listing import RunOrder
 from glean.service.runs.status import RunStatus
 from glean.service.services import Services
@@ -110,6 +117,60 @@ def test_the_same_key_runs_once(client: TestClient, admin: dict[str, str]) -> No
     client.delete(f"/api/v1/runs/{run_id}", headers=admin)
     assert ask(client, keyed).status_code == 409
     assert ask(client, admin).json()["id"] != first.json()["id"]
+
+
+def test_a_key_runs_once_though_the_database_dies_before_the_answer(services: Services) -> None:
+    """Its request is on disk then, and is found there; or it is sent again before that."""
+
+    def requested(**words: Any) -> RunRequest:
+        return RunRequest("inprocess", str(services.settings.results), asked_by="Ada", **words)
+
+    def die(_: object) -> None:
+        raise OperationalError("COMMIT", None, Exception("it was cut"))
+
+    for key in ("monday", "tuesday"):
+        sa.event.listen(services.database.engine, "commit", die)
+        with pytest.raises(OperationalError):
+            services.queue.ask(requested(), key=key)
+        sa.event.remove(services.database.engine, "commit", die)
+        if key == "monday":
+            services.discovery.refresh()
+        row, new = services.queue.ask(requested(), key=key)
+        assert (row.status, new) == ("queued", key == "tuesday")
+        services.discovery.refresh()
+        assert services.queue.ask(requested(), key=key)[0].id == row.id
+        with pytest.raises(ProblemError, match="with another request before"):
+            services.queue.ask(requested(bakeries=4), key=key)
+    assert len(list(services.settings.requests.iterdir())) == 2
+    assert services.queue.ask(replace(requested(), asked_by="Ben"), key="monday")[1]
+
+
+def test_half_a_request_under_a_key_is_written_anew(services: Services) -> None:
+    """The service was killed over it. Another one that is there whole is refused."""
+    request = RunRequest("inprocess", str(services.settings.results), asked_by="Ada")
+    folder = services.settings.requests / new_id("monday", "Ada")
+    folder.mkdir()
+    services.queue.ask(request, key="monday")
+    assert RunRequest.read(folder) == request
+    replace(request, bakeries=9).write(services.settings.requests / new_id("tuesday", "Ada"))
+    with pytest.raises(ProblemError, match="with another request before"):
+        services.queue.ask(request, key="tuesday")
+
+
+def test_runs_of_one_second_begin_in_the_order_in_which_they_were_asked_for(
+    services: Services,
+) -> None:
+    """On workers, here, and as the broker is told of them."""
+    results = str(services.settings.results)
+    asked = [services.queue.ask(RunRequest("inprocess", results))[0].id for _ in range(3)]
+    leases = Leases(services.database)
+    taken = [leases.take("w") for _ in asked]
+    assert [lease.run_id for lease in taken if lease is not None] == asked
+    for lease in taken:
+        assert lease is not None
+        leases.hand_back(lease)
+    with services.database.transaction() as session:
+        assert claim_oldest(session, sa.true(), 3) == asked
 
 
 def test_a_full_queue_says_when_to_come_back(client: TestClient, admin: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from glean.runs.index import find_run
 from glean.storage.fetching import list_stored_runs
 from tests.processes import BIN, REPOSITORY, environment, run, wait_until
+from tests.service.databases import url_for
 from tests.service.served import Served, serving
 from tests.service.working import working
 from tests.storage.run_folders import local_store
@@ -81,7 +82,8 @@ def test_a_killed_worker_s_run_goes_on_on_another_machine_to_the_same_model(
 def test_without_a_store_a_folder_of_its_own_is_refused(tmp_path: Path) -> None:
     """With what would do."""
     with serving(tmp_path, "--runs-at-once", "0"):
-        database = f"sqlite:///{tmp_path}/results/.service/service.db"
+        home = tmp_path / "results" / ".service"
+        database = url_for(home) or f"sqlite:///{home}/service.db"
         env = environment(tmp_path / "flower", PYTHONPATH=str(REPOSITORY))
         words = ("worker", "--database", database, "--results", "mine")
         refused = run(BIN / "glean", *words, cwd=tmp_path, env=env, limit_s=60)

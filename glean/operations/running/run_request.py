@@ -6,6 +6,7 @@ whoever wrote it, and a list of runs can be made anew from requests and run fold
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from glean.errors import FederationError
 from glean.operations.slurm.slurm import job_profile
 from glean.regular_files import read_regular, words_of
-from glean.runs.folder import utc_now, write_whole
+from glean.runs.folder import write_whole
 from glean.settings import ConfigValue, RunSettings
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 RequestedEngine = Literal["ray", "inprocess", "deployment", "slurm"]
 
 _FILE = "request.json"
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class RunRequest:
     asked_by : str
         Who asked.
     asked_at : str
-        When, UTC.
+        When, UTC; so exactly that of those that wait each has its turn.
     priority : int
         Of those that wait the highest begins first.
     """
@@ -61,7 +66,7 @@ class RunRequest:
     connection: str = ""
     job: Mapping[str, int | str] = field(default_factory=dict)
     asked_by: str = ""
-    asked_at: str = field(default_factory=utc_now)
+    asked_at: str = field(default_factory=_now)
     priority: int = 0
 
     def write(self, folder: Path) -> None:

@@ -5,11 +5,14 @@ Its processes outlive it, and say on this machine's disk how they stand.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from glean.runs.folder import utc_now
 from glean.service.runs.discovery import SLURM
+from glean.service.runs.run_files import flower_id_of
 from glean.service.runs.status import ACTIVE, RunStatus
 from glean.service.store.tables import RunRow
 
@@ -42,12 +45,33 @@ def _claim_row(session: Session, run_id: str) -> bool:
     return done.first() is not None
 
 
-def take_back(session: Session, row: RunRow) -> bool:
-    """Take back a run that waits; False where it doesn't any more."""
+def take_back(session: Session, run_id: str) -> bool:
+    """Take back a run that waits; False where it doesn't, or any more."""
     done = session.execute(
         sa.update(RunRow)
-        .where(RunRow.id == row.id, IS_QUEUED)
+        .where(RunRow.id == run_id, IS_QUEUED)
         .values(status=RunStatus.CANCELLED, ended_at=utc_now())
         .returning(RunRow.id)
     )
     return done.first() is not None
+
+
+def want_stopped(session: Session, run_id: str) -> bool:
+    """Have a worker stop its run, or take it back where it was put back; whether it was that."""
+    if take_back(session, run_id):
+        return True
+    session.execute(
+        sa.update(RunRow).where(RunRow.id == run_id, IS_ACTIVE).values(cancel_wanted=True)
+    )
+    return False
+
+
+def take_over(session: Session, run_id: str, folder: str, earlier: list[str]) -> None:
+    """Have a run be what an earlier attempt completed, whose worker fell silent before it said so.
+
+    Its folder says the rest, with the next look.
+    """
+    facts = {"flower_id": flower_id_of(Path(folder)), "folder": folder, "seen": ""}
+    session.execute(
+        sa.update(RunRow).where(RunRow.id == run_id).values({**facts, "earlier": earlier})
+    )

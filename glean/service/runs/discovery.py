@@ -119,13 +119,14 @@ class RunDiscovery:
         self._jobs_go_on = False
         self._watched.clear()
         for folder in sorted(self._settings.requests.glob("r*")):
-            row = rows.get(folder.name)
+            # It may have been asked for since the rows were read.
+            row = rows.get(folder.name) or session.get(RunRow, folder.name)
             if row is None:
                 row = row_of_request(folder)
                 if row is None:
                     continue
                 session.add(row)
-            if row.attempt and row.status not in ENDED:
+            if row.attempt and (row.status not in ENDED or "" in (row.flower_id, *row.earlier)):
                 attempts |= {flower_id_in(path) for _, path in list_attempts(folder)}
             if row.engine == SLURM:
                 self._jobs_go_on |= update_job(row, folder)

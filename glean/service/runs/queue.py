@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import subprocess
 import time
@@ -14,7 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from glean.errors import FederationError
-from glean.operations.running.attempts import go_on_with, list_attempts
+from glean.operations.running.attempts import (
+    earlier_ids,
+    flower_id_in,
+    go_on_with,
+    list_attempts,
+)
 from glean.operations.running.detached_run import (
     read_detached,
     start_detached,
@@ -22,18 +26,20 @@ from glean.operations.running.detached_run import (
 )
 from glean.operations.running.run_request import RunRequest
 from glean.runs.folder import utc_now
-from glean.runs.index import find_run
+from glean.runs.index import COMPLETED, find_run
 from glean.service.problems import ProblemError, not_found
-from glean.service.runs.asking import digest_of, made_before, write_request
+from glean.service.runs.asking import digest_of, made_before, new_id, write_request
 from glean.service.runs.claims import (
     HERE,
-    IS_ACTIVE,
     IS_QUEUED,
     NEEDS_A_PROCESS,
     ON_SLURM,
     claim_oldest,
     take_back,
+    take_over,
+    want_stopped,
 )
+from glean.service.runs.cut_off_attempts import last_readable
 from glean.service.runs.request_rows import CANCELLED
 from glean.service.runs.status import DEPLOYMENT, RunStatus
 from glean.service.settings import ServiceSettings
@@ -88,14 +94,14 @@ class RunQueue:
         ProblemError
             The queue is full, or another request had the same key.
         """
-        digest = digest_of(request)
+        digest, run_id = digest_of(request), new_id(key, request.asked_by)
         with self._database.transaction() as session:
             made = made_before(session, key, request.asked_by, digest)
             if made is not None:
                 return made, False
             self._refuse_when_full(session)
             row = RunRow(
-                id=f"r{secrets.token_hex(8)}",
+                id=run_id,
                 status=RunStatus.QUEUED,
                 engine=request.engine,
                 workload=str(request.settings.get("workload", DEFAULT_WORKLOAD)),
@@ -142,11 +148,12 @@ class RunQueue:
             There is no such run, or it wasn't started here, or it has ended.
         """
         with self._database.transaction() as session:
-            row = find_row(session, run_id)
-            taken_back = take_back(session, row)
+            found = find_row(session, run_id).id
+            taken_back = take_back(session, found)
+        row = self.find(found)  # as it is now: a moment ago somebody may have taken it
         if taken_back:
             (self._folder(row.id) / CANCELLED).touch()
-            return self.find(row.id)
+            return row
         if RunStatus(row.status).ended:
             raise ProblemError(HTTPStatus.CONFLICT, f"the run has ended: it is {row.status}")
         if not self._folder(row.id).is_dir():
@@ -164,12 +171,13 @@ class RunQueue:
         """Have a worker stop its run, and wait a while until it has said that it did."""
         # Beside the request too: a list that is made anew must not begin the run once more.
         (self._folder(row.id) / CANCELLED).touch()
-        with self._database.transaction() as session:
-            held = sa.update(RunRow).where(RunRow.id == row.id, IS_ACTIVE)
-            session.execute(held.values(cancel_wanted=True))
         deadline = time.monotonic() + _STOPPED_WITHIN_S
         while not RunStatus(self.find(row.id).status).ended and time.monotonic() < deadline:
-            time.sleep(_LOOK_S)
+            # Again and again: it may be put back meanwhile, and be taken by another one.
+            with self._database.transaction() as session:
+                taken_back = want_stopped(session, row.id)
+            if not taken_back:
+                time.sleep(_LOOK_S)
 
     def delete(self, run_id: str) -> None:
         """Delete a run that has ended, with all its files.
@@ -187,7 +195,8 @@ class RunQueue:
             session.execute(sa.delete(RunEventRow).where(RunEventRow.run_id == row.id))
             # In this order: without its request a run folder is a run still, and what is left of
             # an attempt that was cut off would be one too.
-            cut_off = [self._folder_of(flower_id) for flower_id in row.earlier]
+            attempts = [flower_id_in(path) for _, path in list_attempts(self._folder(row.id))]
+            cut_off = [self._folder_of(flower_id) for flower_id in (*row.earlier, *attempts)]
             for folder in (*cut_off, self._folder(row.id), self.run_folder(row)):
                 if folder is not None and folder.is_dir():
                     shutil.rmtree(folder)
@@ -244,17 +253,17 @@ class RunQueue:
     def _start(self, run_id: str) -> None:
         folder = self._folder(run_id)
         try:
-            self._go_on_with_earlier(run_id)
+            earlier = earlier_ids(self.find(run_id).earlier, folder)
+            before = last_readable(earlier, self._folder_of)
+            if before is not None and before.status == COMPLETED:
+                with self._database.transaction() as session:
+                    take_over(session, run_id, before.folder.name, earlier)
+                return
+            if before is not None:
+                go_on_with(folder, before.folder)
             self._started[run_id] = start_detached(folder)
         except OSError as error:
             (folder / "error").write_text(f"can't be started: {error}", encoding="utf-8")
-
-    def _go_on_with_earlier(self, run_id: str) -> None:
-        """Have a run go on from where a worker was cut off, if its folder is here."""
-        found = [self._folder_of(one) for one in reversed(self.find(run_id).earlier)]
-        before = next((folder for folder in found if folder is not None), None)
-        if before is not None:
-            go_on_with(self._folder(run_id), before)
 
     def _folder(self, run_id: str) -> Path:
         return self._settings.requests / run_id
