@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glean.installed_packages import check_installed
-from glean.registry.registry_address import (
-    RegistryDownError,
-    RegistryRefusedError,
-    UnknownToRegistryError,
-    shown_address,
-)
+from glean.registry.registry_address import RegistryRefusedError, UnknownToRegistryError
+from glean.registry.server_answers import answers_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,16 +38,6 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-
-_SYSTEM_WORDS, _CAUSE = re.compile(r"\[Errno -?\d+\] ([\w ,]+)"), re.compile(r"Caused by (\w+)")
-
-_MAY_PASS = (
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.TOO_MANY_REQUESTS,
-)
-"""Refusals that have nothing to do with what is sent: it is sent once they have passed."""
 
 
 @dataclass(frozen=True)
@@ -241,33 +225,8 @@ class TrackingServer:
             )
             return Path(found)
 
-    @contextmanager
-    def _asked(self) -> Iterator[None]:
-        """Tell a server that is away from one that refuses."""
-        import requests
-        from mlflow.exceptions import MlflowException
-
-        try:
-            yield
-        except MlflowException as error:
-            status = int(error.get_http_status_code())
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _MAY_PASS:
-                raise RegistryDownError(self._away(error)) from error
-            said = f"the registry at {shown_address(self.address)} refuses: {error.message:.500}"
-            if error.error_code == "RESOURCE_ALREADY_EXISTS":
-                raise RegistryDownError(said) from error  # somebody else was quicker: look again
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                raise UnknownToRegistryError(said) from error
-            raise RegistryRefusedError(said) from error
-        except (requests.RequestException, OSError) as error:
-            raise RegistryDownError(self._away(error)) from error
-
-    def _away(self, error: Exception) -> str:
-        said = str(error).replace(self.address, shown_address(self.address))
-        # What the system said, where it said something, stands at the end of a long sentence.
-        cause = _SYSTEM_WORDS.search(said) or _CAUSE.search(said)
-        words = cause[1] if cause else (said.splitlines() or [type(error).__name__])[0][:200]
-        return f"the registry at {shown_address(self.address)} doesn't answer ({words})"
+    def _asked(self) -> AbstractContextManager[None]:
+        return answers_of(self.address)
 
 
 @contextmanager
