@@ -61,7 +61,7 @@ def send(
 ) -> None:
     """Send runs to the registry that it hasn't, or hasn't all of.
 
-    Exit codes: 0 the registry has them, 1 it can't be reached or refused one.
+    Exit codes: 0 the registry has them as far as they are, 1 it can't be reached or refused one.
     """
     from glean.errors import GleanError
     from glean.operations.registry.sending import send_runs
@@ -75,6 +75,10 @@ def send(
     sent = send_runs(folders, where)
     for name in sent.done:
         typer.echo(f"{name}: the registry has it")
+    refused = {name for name, _ in sent.refused}
+    for folder in () if sent.down else folders:
+        if folder.name not in {*sent.done, *refused}:
+            typer.echo(f"{folder.name}: goes on; the registry has what there is of it by now")
     _say_what_failed(sent)
 
 

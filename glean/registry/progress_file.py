@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from glean.registry.registry_address import shown_address
 from glean.runs.folder import write_whole
+from glean.runs.folder_lock import folder_lock
 
 FILE, LOCK = ".registry.json", ".registry.lock"
 
@@ -32,8 +30,8 @@ class SendProgress:
         How many rows of the events, and of the looks at its processes.
     final : bool
         Whether what is known at the end only is there: tags and test scores.
-    files : int
-        How many of its files.
+    sent_files : list of str
+        Which of its files.
     package : bool
         Whether its model's files are there.
     version : int
@@ -49,7 +47,7 @@ class SendProgress:
     events: int = 0
     samples: int = 0
     final: bool = False
-    files: int = 0
+    sent_files: list[str] = field(default_factory=list)
     package: bool = False
     version: int = 0
     done: bool = False
@@ -69,16 +67,6 @@ class SendProgress:
         write_whole(folder / FILE, json.dumps(asdict(self)).encode(), lasting=False)
 
 
-@contextmanager
-def send_lock(folder: Path) -> Iterator[bool]:
+def send_lock(folder: Path) -> AbstractContextManager[bool]:
     """Be the only one that sends a run; False in the body where somebody else does."""
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
+    return folder_lock(folder, LOCK, wait=False)

@@ -95,7 +95,8 @@ class RunSender:
         try:
             return self._send()
         except UnknownToRegistryError:
-            # It lost the run, or somebody deleted it there: all of it is sent anew.
+            # It lost the run, or what somebody deleted there is gone for good: sent anew. What
+            # is deleted there and can be brought back it refuses.
             anew = SendProgress(self._progress.server, self._progress.model)
             if self._progress == anew:
                 raise
@@ -150,11 +151,14 @@ class RunSender:
         if not self._progress.final:
             self._server.log(self._progress.run, metrics=final_metrics(run), tags=tags_of(run))
             self._note(final=True)
-        names = files_of(run)
-        for name in names[self._progress.files :]:
+        sent = self._progress.sent_files
+        for name in files_of(run):
+            if name in sent:
+                continue
             place = Path(RESULTS_FOLDER) / Path(name).parent
             self._server.put_file(self._progress.run, run.folder / name, place.as_posix())
-            self._note(files=self._progress.files + 1)
+            sent = [*sent, name]
+            self._note(sent_files=sent)
 
     def _register(self, run: StoredRun) -> None:
         """Make the run's model a version, one for a run, and the candidate if it is the newest."""
@@ -199,7 +203,7 @@ class RunSender:
         server.end_run(progress.run, status=status, end_ms=time_ms(run.facts.get("end")))
         self._note(done=True)
 
-    def _note(self, **steps: str | int | bool) -> None:
+    def _note(self, **steps: str | int | bool | list[str]) -> None:
         changed = {name: value for name, value in steps.items() if _of(self._progress, name, value)}
         if changed:
             vars(self._progress).update(changed)

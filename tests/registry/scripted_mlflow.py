@@ -175,7 +175,10 @@ class ScriptedMlflow:
         self.aliases[alias] = int(number)
 
     def _run(self, run_id: str) -> ScriptedRun:
-        return next(run for run in self.runs if run.run_id == run_id)
+        found = next((run for run in self.runs if run.run_id == run_id), None)
+        if found is None:
+            raise _refused("RESOURCE_DOES_NOT_EXIST", f"no run {run_id}")
+        return found
 
 
 @contextmanager

@@ -162,6 +162,39 @@ def test_a_registry_that_lost_a_run_gets_all_of_it_again(
     assert holds_the_same(server, undisturbed)
 
 
+@pytest.mark.parametrize("calls", [1, 4, 6, 8])
+def test_a_registry_that_forgot_a_run_in_the_middle_gets_all_of_it_again(
+    finished: Path, undisturbed: ScriptedMlflow, tmp_path: Path, calls: int
+) -> None:
+    """At the same address, without what it was told: it knows no such run."""
+    folder = shutil.copytree(finished, tmp_path / finished.name)
+    before = ScriptedMlflow()
+    before.fails_from(calls)
+    with pytest.raises(RegistryDownError):
+        sent_by(folder, before)
+    server = ScriptedMlflow()
+    assert sent_by(folder, server)
+    assert holds_the_same(server, undisturbed)
+
+
+def test_a_file_that_comes_between_two_tries_is_sent_too(
+    finished: Path, undisturbed: ScriptedMlflow, tmp_path: Path
+) -> None:
+    """As a report that is made anew, while half of the files are there."""
+    folder = shutil.copytree(finished, tmp_path / finished.name)
+    report = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    server = ScriptedMlflow()
+    last = [k for k, name in enumerate(undisturbed.calls) if name == "log_artifact"][-2]
+    server.fails_from(last)
+    with pytest.raises(RegistryDownError):
+        sent_by(folder, server)
+    (folder / "report.html").write_bytes(report)
+    server.is_back()
+    assert sent_by(folder, server)
+    assert holds_the_same(server, undisturbed)
+
+
 @pytest.mark.parametrize("call", ["get_experiment_by_name", "get_registered_model"])
 def test_somebody_who_was_quicker_is_no_refusal(
     finished: Path, undisturbed: ScriptedMlflow, tmp_path: Path, call: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +14,8 @@ from glean.errors import GleanError
 from glean.operations.registry.sending import Registry, Sent, send_runs
 from glean.operations.worker_pool import WorkerPool
 from glean.runs.index import find_run
+
+LOG = logging.getLogger("glean")
 
 EVERY_S = 5.0
 
@@ -69,21 +73,24 @@ class RunFollower:
             self._send()
 
     def _send(self) -> Sent:
-        folders = self._folders()
         try:
+            folders = self._folders()
             return self._pool.run(send_apart, folders, self._registry) if folders else Sent()
         except GleanError as error:
             return Sent(down=str(error))
+        except Exception as error:  # whatever it is, the run goes on and ends as it would
+            LOG.exception("a run can't be sent to the registry")
+            return Sent(down=type(error).__name__)
 
     def _folders(self) -> list[Path]:
         found = (find_run(self._results, run_id) for run_id in self._known)
         return [folder for folder in found if folder is not None]
 
 
-def send_apart(folders: Sequence[Path], registry: Registry) -> Sent:
+def send_apart(folders: Sequence[Path], registry: Registry, limit_s: float = math.inf) -> Sent:
     """Send runs, in a process whose parent alone hears Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return send_runs(folders, registry)
+    return send_runs(folders, registry, limit_s)
 
 
 @contextmanager
