@@ -18,10 +18,13 @@ class ProductionLook:
         The run whose model both have in production, as far as that is known; "" for none.
     promote : str
         The run that somebody moved the alias to: the control room is to follow. "" for none.
+    stranger : int
+        The version that somebody moved the alias to and that no run of Glean's made; 0 for none.
     """
 
     agreed: str
     promote: str = ""
+    stranger: int = 0
 
 
 def follow_production(
@@ -51,11 +54,12 @@ def follow_production(
     there = found.run_id if found is not None else ""
     if here == there:
         return ProductionLook(here)
-    moved_there = there and there != agreed
+    stranger = found.number if found is not None and not there else 0
+    moved_there = stranger or (there and there != agreed)
     if here and (here != agreed or not moved_there):
         versions = server.find_versions(model, here)
         if versions:  # else it is still to be sent
             server.set_alias(model, PRODUCTION, versions[0])
             return ProductionLook(here)
         return ProductionLook(agreed)
-    return ProductionLook(agreed, promote=there)
+    return ProductionLook(agreed, promote=there, stranger=stranger)

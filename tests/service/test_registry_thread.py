@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import shutil
 from collections.abc import Iterator
@@ -16,9 +17,15 @@ from glean.errors import GleanError
 from glean.operations.registry import sending
 from glean.operations.registry.sending import Registry
 from glean.operations.worker_pool import WorkerPool
+from glean.service.data import registry_thread
 from glean.service.data.registry_thread import RegistryThread
 from glean.service.services import Services
-from tests.registry.scripted_mlflow import ScriptedMlflow, packaged, served_by
+from tests.registry.scripted_mlflow import (
+    ScriptedMlflow,
+    ScriptedVersion,
+    packaged,
+    served_by,
+)
 
 pytest.importorskip("mlflow")
 
@@ -136,6 +143,106 @@ def test_an_alias_on_a_stranger_s_version_is_said_once_and_left(
     assert in_production(services) == versions[0]
     assert mlflow.aliases["production"] == 4
     assert len([record for record in caplog.records if "4711" in record.message]) == 1
+
+
+def test_an_alias_on_a_version_of_no_run_is_said_once_and_left(
+    thread: RegistryThread,
+    mlflow: ScriptedMlflow,
+    versions: list[str],
+    services: Services,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As of a model that somebody made by other means; promoting here takes the alias back."""
+    thread.look_once()
+    services.models.promote(versions[0], by="somebody")
+    thread.look_once()
+    mlflow.versions.append(ScriptedVersion("glean", 4, {}))
+    mlflow.aliases["production"] = 4
+    with caplog.at_level(logging.WARNING):
+        thread.look_once()
+        thread.look_once()
+    assert mlflow.aliases["production"] == 4
+    assert in_production(services) == versions[0]
+    assert len([record for record in caplog.records if "version 4" in record.message]) == 1
+    services.models.promote(versions[1], by="somebody")
+    thread.look_once()
+    assert mlflow.aliases["production"] == 2
+
+
+def test_a_run_that_comes_after_its_alias_is_promoted_then(
+    thread: RegistryThread,
+    mlflow: ScriptedMlflow,
+    versions: list[str],
+    services: Services,
+    results: Path,
+) -> None:
+    """As one of a worker on another machine, whose folder takes its time."""
+    thread.look_once()
+    there = results / f"20260101T000000Z-{versions[1]}"
+    kept = there.rename(results.with_name("kept"))
+    mlflow.aliases["production"] = 2
+    thread.look_once()
+    assert services.models.current() == ""
+    kept.rename(there)
+    thread.look_once()
+    assert in_production(services) == versions[1]
+
+
+def test_what_is_promoted_during_a_look_counts(
+    thread: RegistryThread, mlflow: ScriptedMlflow, versions: list[str], services: Services
+) -> None:
+    """The alias was moved before, and the control room after it was looked at."""
+    thread.look_once()
+    services.models.promote(versions[0], by="somebody")
+    thread.look_once()
+    mlflow.aliases["production"] = 2
+    look = sending.look_at_production
+
+    def meanwhile(*given: Any) -> Any:
+        found = look(*given)
+        services.models.promote(versions[2], by="somebody")
+        return found
+
+    with mock.patch("glean.service.data.registry_thread.look_at_production", meanwhile):
+        thread.look_once()
+    assert in_production(services) == versions[2]
+    thread.look_once()
+    assert in_production(services) == versions[2]
+    assert mlflow.aliases["production"] == 3
+
+
+def test_what_was_agreed_with_another_registry_counts_for_nothing(
+    thread: RegistryThread, mlflow: ScriptedMlflow, versions: list[str], services: Services
+) -> None:
+    """Where a service is told another one, it's the control room that has the say."""
+    thread.look_once()
+    services.models.promote(versions[0], by="somebody")
+    thread.look_once()
+    mlflow.aliases["production"] = 2
+    other = Registry("http://other.example.org")
+    RegistryThread(services.settings, other, services.models, services.audit_log).look_once()
+    assert in_production(services) == versions[0]
+    assert mlflow.aliases["production"] == 1
+
+
+def test_what_was_refused_is_tried_again_after_a_while(
+    thread: RegistryThread,
+    mlflow: ScriptedMlflow,
+    versions: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A disk that was full has room again; why it was refused is said once."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(registry_thread, "REFUSED_S", 0.0)
+    with mock.patch("glean.registry.run_sender.write_package", side_effect=full):
+        thread.look_once()
+        thread.look_once()
+    assert mlflow.runs_of("glean") == []
+    said = [record for record in caplog.records if "No space left" in record.message]
+    assert len(said) == len(versions)
+    thread.look_once()
+    assert mlflow.runs_of("glean") == versions
 
 
 def test_a_registry_that_is_down_is_told_by_readyz_and_asked_again(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,7 @@ from glean.operations.registry.following import send_apart
 from glean.operations.registry.sending import Registry, Sent, look_at_production
 from glean.operations.worker_pool import WorkerPool
 from glean.registry.production_alias import ProductionLook
+from glean.registry.registry_address import shown_address
 from glean.runs.folder import write_whole
 from glean.runs.index import run_folders
 from glean.service.accounts.audit_log import AuditLog
@@ -31,6 +33,12 @@ LOG = logging.getLogger("glean.service")
 
 EVERY_S = 5.0
 LONGEST_PAUSE_S = 60.0
+
+SEND_S = 20.0
+"""After how long in one look no further run is begun with: the alias and the service's end wait."""
+
+REFUSED_S = 300.0
+"""After how long what was refused is tried again: a disk isn't full for good."""
 
 BY = "mlflow"
 """Who promoted a model, where its alias was moved in the registry."""
@@ -66,7 +74,8 @@ class RegistryThread:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, name="registry", daemon=True)
         self._done: set[str] = set()
-        self._refused: set[str] = set()
+        self._refused: dict[str, tuple[str, float]] = {}
+        self._not_followed = ""
         self._problem = ""
 
     def start(self) -> None:
@@ -92,28 +101,34 @@ class RegistryThread:
         GleanError
             The registry can't be reached.
         """
-        settled = self._done | self._refused
+        now = time.monotonic()
+        settled = self._done | {name for name, (_, until) in self._refused.items() if now < until}
         folders = [f for f in run_folders(self._settings.results) if f.name not in settled]
         if folders:
-            self._note(self._pool.run(send_apart, folders, self._registry))
+            self._note(self._pool.run(send_apart, folders, self._registry, SEND_S))
         self._compare_production()
 
     def _note(self, sent: Sent) -> None:
         self._done.update(sent.done)
         for name, why in sent.refused:
-            LOG.warning("run %s isn't sent to the registry: %s", name, why)
-            self._refused.add(name)
+            if self._refused.get(name, ("", 0.0))[0] != why:
+                LOG.warning("run %s isn't sent to the registry: %s", name, why)
+            self._refused[name] = why, time.monotonic() + REFUSED_S
         if sent.down:
             raise GleanError(sent.down)
 
     def _compare_production(self) -> None:
         here, agreed = self._in_production(), self._agreed()
         found = self._pool.run(look_at_production, self._registry, here, agreed)
-        if found.promote and found.promote not in self._refused:
+        if found.stranger:
+            what = f"version {found.stranger}, which no run of Glean's made,"
+            self._say_once(what, "there is no such model here")
+        elif not found.promote:
+            self._not_followed = ""
+        elif self._in_production() == here:  # else somebody promoted another one meanwhile
             found = self._promote(found.promote, found.agreed)
         if found.agreed != agreed:
-            content = json.dumps({"production": found.agreed})
-            write_whole(self._agreed_file, content.encode())
+            self._write_agreed(found.agreed)
 
     def _in_production(self) -> str:
         if not self._models.current():
@@ -128,21 +143,31 @@ class RegistryThread:
         try:
             version = self._models.promote(run_id, by=BY)
         except ProblemError as error:
-            LOG.warning(
-                "the registry has the model of run %s in production; here it can't be: %s",
-                run_id,
-                error,
-            )
-            self._refused.add(run_id)
+            self._say_once(f"the model of run {run_id}", str(error))
             return ProductionLook(agreed)
         self._audit_log.note(BY, "model.promote", version.run.id)
         return ProductionLook(run_id)
 
+    def _say_once(self, what: str, why: str) -> None:
+        if what != self._not_followed:
+            LOG.warning("the registry has %s in production; here it can't be: %s", what, why)
+        self._not_followed = what
+
     def _agreed(self) -> str:
+        """Give what both had in production; "" where that was another registry, or never."""
         try:
-            return str(json.loads(self._agreed_file.read_bytes())["production"])
+            found = json.loads(self._agreed_file.read_bytes())
+            return str(found["production"]) if found["with"] == self._with else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""
+
+    def _write_agreed(self, run_id: str) -> None:
+        content = json.dumps({"production": run_id, "with": self._with})
+        write_whole(self._agreed_file, content.encode())
+
+    @property
+    def _with(self) -> list[str]:
+        return [shown_address(self._registry.address), self._registry.model]
 
     @property
     def _agreed_file(self) -> Path:
