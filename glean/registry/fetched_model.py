@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
 from pathlib import Path
 
 from glean.errors import GleanError, SettingsError
 from glean.registry.model_uri import RegisteredModel
-from glean.registry.registry_address import VARIABLE, RegistryDownError, registry_address
+from glean.registry.registry_address import (
+    VARIABLE,
+    RegistryDownError,
+    registry_address,
+    shown_address,
+)
 from glean.registry.run_content import FETCHED_FOLDER, FILES_FOLDER
 from glean.registry.tracking_server import TrackingServer, scratch_folder
 from glean.runs.model_card import CARD_FILE, KEY_FILE, model_at
@@ -52,7 +58,8 @@ def fetch(model: RegisteredModel, results: Path, server: TrackingServer | None =
         a run can go on from.
     """
     pinned = pin(model, server)
-    folder = results / FETCHED_FOLDER / pinned.name / pinned.version
+    address = server.address if server is not None else _address(pinned)
+    folder = results / FETCHED_FOLDER / _name_of(address) / pinned.name / pinned.version
     if not folder.is_dir():
         _download(pinned, folder, server or _server(pinned))
     return model_at(folder)
@@ -87,11 +94,20 @@ def _download(model: RegisteredModel, folder: Path, server: TrackingServer) -> N
                 raise
 
 
+def _name_of(address: str) -> str:
+    """Name a registry in a path: another one has other models by the same names."""
+    return hashlib.sha256(shown_address(address).rstrip("/").encode()).hexdigest()[:12]
+
+
 def _server(model: RegisteredModel) -> TrackingServer:
+    return TrackingServer(_address(model))
+
+
+def _address(model: RegisteredModel) -> str:
     address = registry_address()
     if not address:
         raise SettingsError(
             f"start-from: found {model} and no registry; wanted --mlflow URI, or {VARIABLE} in the "
             "environment"
         )
-    return TrackingServer(address)
+    return address

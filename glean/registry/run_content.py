@@ -33,7 +33,7 @@ FILES_FOLDER = "files"
 """Of a registered model what Glean reads, in the folder that MLflow calls the model's data."""
 
 FETCHED_FOLDER = ".registered-models"
-"""Among the results: models that runs began with, by name and version."""
+"""Among the results: models that runs began with, by registry, name and version."""
 
 _NEVER_SENT = "figures/inversion-*"
 _LONGEST_PARAM = 5000
@@ -162,7 +162,7 @@ def _has_own_rows(run: StoredRun) -> bool:
 def _started_from(run: StoredRun) -> str:
     """Name the registered model that a run began with, by where its file was put."""
     path = Path(str(run.settings.get("start-from") or ""))
-    if len(path.parts) > 3 and path.parts[-4] == FETCHED_FOLDER:
+    if len(path.parts) > 4 and path.parts[-5] == FETCHED_FOLDER:
         return f"models:/{path.parts[-3]}/{path.parts[-2]}"
     return ""
 

@@ -77,8 +77,9 @@ def test_examples_are_of_nobody_and_long_enough() -> None:
 class OneVersion:
     """A registry whose alias means version 3, and which gives out a package."""
 
-    def __init__(self, package: Path) -> None:
+    def __init__(self, package: Path, address: str = "http://registry.example.org") -> None:
         self.package = package
+        self.address = address
         self.fetched = 0
 
     def version_at(self, _name: str, alias: str) -> FoundVersion | None:
@@ -90,16 +91,36 @@ class OneVersion:
 
 
 def test_a_version_is_downloaded_once(package: Path, tmp_path: Path, iris_results: Path) -> None:
-    """Below the results, by name and version, with its card beside it; an alias is looked up."""
+    """Below the results, with its card beside it; an alias is looked up."""
     server: Any = OneVersion(package)
     model = RegisteredModel.parse("models:/glean@production")
     assert str(pin(model, server)) == "models:/glean/3"
     for asked in (model, RegisteredModel.parse("models:/glean/3")):
         path = fetch(asked, tmp_path, server)
-    assert path == tmp_path / FETCHED_FOLDER / "glean" / "3" / "model.npz"
+    assert path.parts[-3:] == ("glean", "3", "model.npz")
+    assert path.parents[3] == tmp_path / FETCHED_FOLDER
     assert path.read_bytes() == (iris_results / "latest" / "model.npz").read_bytes()
     assert path.with_name("model_card.json").is_file()
     assert server.fetched == 1
+
+
+def test_another_registry_has_another_model_by_the_same_name(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It isn't taken for the one that was downloaded before, which needs no registry to be up."""
+    other = Path(shutil.copytree(package, tmp_path / "other"))
+    (other / "data" / "files" / "model.npz").write_bytes(b"another")
+    model = RegisteredModel.parse("models:/glean/3")
+    server: Any = OneVersion(package)
+    first = fetch(model, tmp_path, server)
+    second: Any = OneVersion(other, "http://me:secret@other.example.org")
+    assert fetch(model, tmp_path, second).read_bytes() == b"another"
+    assert first.read_bytes() == (package / "data" / "files" / "model.npz").read_bytes()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://registry.example.org/")
+    assert fetch(model, tmp_path) == first
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    with pytest.raises(Exception, match="no registry; wanted --mlflow URI"):
+        fetch(model, tmp_path)
 
 
 @pytest.mark.parametrize(
