@@ -142,9 +142,12 @@ def list_runs(results: Path) -> list[StoredRun]:
 
 
 def run_folders(results: Path) -> list[Path]:
-    """List the folders of a results' folder that are runs', the oldest first."""
-    found = [path.parent for path in results.glob("*/run.json") if path.parent.name != LATEST]
-    return sorted(found)
+    """List the folders of a results' folder that are runs', the oldest first.
+
+    Hidden ones are none: runs that are still being fetched, or that a kill left half fetched.
+    """
+    found = [path.parent for path in results.glob("*/run.json")]
+    return sorted(path for path in found if path.name != LATEST and path.name[0] != ".")
 
 
 def signature_of(folder: Path) -> str:

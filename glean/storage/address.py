@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from glean.storage.store_errors import StorageError
 
@@ -84,7 +84,8 @@ def read_address(url: str) -> StorageAddress:
     path = parts.path.strip("/")
     if not parts.netloc and not path:
         raise StorageError(f"storage: found {url[:80]!r}, which names no place; {_EXAMPLES}")
-    if ".." in path.split("/"):
+    # WebDAV's servers read "%2e" as ".", and "%2f" as "/".
+    if ".." in unquote(path).replace("\\", "/").split("/"):
         raise StorageError(f"storage: found {url[:80]!r} with '..' in it; wanted the path itself")
     protocol = parts.scheme.lower()
     return StorageAddress(url.rstrip("/"), protocol, parts.netloc, path)

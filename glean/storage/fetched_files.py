@@ -49,8 +49,7 @@ def fetch_file(url: str, results: Path) -> Path:
         raise StorageError(f"found {address.url[:80]}; wanted the URL of a file, of less letters")
     parent, _, file = address.url.rpartition("/")
     content = _content(open_storage(parent), parent, file)
-    if len(content) > MOST_BYTES:
-        raise StorageError(f"{address.url} is {TOO_LARGE}")
+    _check_size(len(content), address.url)  # not every store knows it before
     sha256 = hashlib.sha256(content).hexdigest()
     path = results.joinpath(*_KEPT, sha256[:_HASH_DIGITS], name)
     try:
@@ -108,5 +107,13 @@ def _content(storage: Storage, parent: str, file: str) -> bytes:
             if path in (each.path, each.object)
         ]
         if found:
+            _check_size(found[0].bytes, f"{parent}/{file}")
             return fetch_stored(open_storage(store), f"{kind}/{name}", found[0])
+    _check_size(storage.size(file), f"{parent}/{file}")
     return storage.read(file)
+
+
+def _check_size(size: int, url: str) -> None:
+    """Refuse what has no room in memory, before it is there."""
+    if size > MOST_BYTES:
+        raise StorageError(f"{url} is {TOO_LARGE}")

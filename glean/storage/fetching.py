@@ -115,16 +115,18 @@ def fetch_run(storage: Storage, name: str, results: Path) -> Path:
         try:
             _bring(storage, stored, manifest, folder)
         except (StoredFileMissingError, _OtherBytesError) as error:
-            # Whoever sends it may have sent more meanwhile, and deleted what was there before.
-            if _manifest_of(storage, stored) == manifest:
-                raise StorageError(
-                    f"{storage.url}/{stored} isn't whole: {error}; wanted each file as its "
-                    "manifest has it: send the run anew from where it was made"
-                ) from error
+            lacking = error
         except OSError as error:
             raise StorageError(f"can't keep what was fetched: {words_of(error)}") from error
         else:
             return folder
+        # Whoever sends it may have sent more meanwhile, and deleted what was there before. Asked
+        # out here: of two errors within each other the inner one would tell what the outer one is.
+        if _manifest_of(storage, stored) == manifest:
+            raise StorageError(
+                f"{storage.url}/{stored} isn't whole: {lacking}; wanted each file as its "
+                "manifest has it: send the run anew from where it was made"
+            ) from lacking
     raise StorageError(f"{storage.url}/{stored} changes faster than it can be fetched; try again")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from glean.runs.folder_lock import folder_lock
 from glean.runs.index import RECORD, RUNNING, read_run, signature_of
 from glean.storage.address import RUNS
 from glean.storage.folder_uploads import FolderUploads, Sent
@@ -14,6 +15,8 @@ from glean.storage.store import Storage
 _FIRST = (RECORD, "rounds.csv", "bakery_rounds.csv")
 """Read before the others: a round counts once it stands in `rounds.csv`, so all else of it is there
 by then; and a run that says it has ended has all its files."""
+
+_LOCK = ".storage.lock"
 
 
 class RunUploads:
@@ -52,7 +55,7 @@ class RunUploads:
             SentMarker(self._storage.url).write(self._folder)
 
     def send(self) -> Sent:
-        """Send what the store lacks of the run.
+        """Send what the store lacks of the run; somebody else who does so already is waited for.
 
         Raises
         ------
@@ -61,6 +64,11 @@ class RunUploads:
         GleanError
             The folder isn't a run's.
         """
+        with folder_lock(self._folder, _LOCK, wait=True):
+            # Two at once would each delete what the other's manifest still names.
+            return self._send()
+
+    def _send(self) -> Sent:
         self.want()
         signature, status = signature_of(self._folder), read_run(self._folder).status
         goes_on = status == RUNNING

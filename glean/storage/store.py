@@ -12,6 +12,7 @@ import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from glean.installed_packages import check_installed
 from glean.storage.address import StorageAddress, read_address
@@ -39,7 +40,7 @@ LAYOUT = "glean-storage.json"
 
 _S3 = ("s3", "s3a")
 _WEBDAV = {"webdav+http": "http", "webdav+https": "https"}
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,14 @@ class Storage:
         """
         found: bytes = self._asked(f"read {name}", "cat_file", self._path(name), limit_s=READ_S)
         return found
+
+    def size(self, name: str) -> int:
+        """Say how many bytes a file has, 0 where the store can't say; raises as `read`."""
+        try:
+            found = self._asked(f"look at {name}", "info", self._path(name))
+        except StorageAwayError:
+            return 0  # webdav4 gets lost in some names; reading says what else is wrong
+        return int(found.get("size") or 0)
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file, with the folders above it; one that is there is replaced.
@@ -199,7 +208,7 @@ def _webdav(address: StorageAddress, answer_s: float) -> Any:
 
     user, password = (os.environ.get(f"WEBDAV_{name}") for name in ("USERNAME", "PASSWORD"))
     scheme, host = _WEBDAV[address.protocol], address.host
-    if password and scheme == "http" and not host.startswith(_LOOPBACK):
+    if password and scheme == "http" and urlsplit(f"//{host}").hostname not in _LOOPBACK:
         raise StorageError(
             f"{address.url}: found a password (WEBDAV_PASSWORD) for a server that is spoken to "
             "without encryption; wanted webdav+https://"

@@ -36,6 +36,7 @@ _WRONG_CREDENTIALS = {
     "401",
     "403",
 }
+_TOO_LARGE = {"EntityTooLarge", "413"}
 _LONGEST = 200
 
 
@@ -81,6 +82,8 @@ def translated(error: BaseException, url: str, what: str) -> StorageError:
             "there: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3, WEBDAV_USERNAME and "
             "WEBDAV_PASSWORD for WebDAV"
         )
+    if codes & _TOO_LARGE:
+        return StorageError(f"{url}: can't {what}: it is larger than the store takes")
     if any(isinstance(each, FileNotFoundError) for each in chain) or codes & {"NoSuchKey", "404"}:
         return StoredFileMissingError(f"{url}: can't {what}: there is no such file or folder")
     return StorageAwayError(f"{url}: can't {what} ({_said_by(error)})")

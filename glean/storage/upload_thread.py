@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from glean.errors import GleanError
+from glean.regular_files import words_of
 from glean.runs.index import RUNNING, read_run
 from glean.storage.folder_uploads import Sent
 from glean.storage.run_uploads import RunUploads
 from glean.storage.sent_marker import unsent_runs
 from glean.storage.store import Storage
-from glean.storage.store_errors import StorageError
+from glean.storage.store_errors import StorageAwayError, StorageError
 
 LOG = logging.getLogger("glean")
 
@@ -73,6 +74,8 @@ class UploadThread:
         self._uploads: RunUploads | None = None
         self._problem = ""
         self._sent = Sent()
+        self._seen: tuple[int, int] | None = None
+        self._again = 0.0
         self._thread = threading.Thread(target=self._work, name="uploads", daemon=True)
 
     def start(self) -> None:
@@ -99,29 +102,48 @@ class UploadThread:
         return self._sent
 
     def _work(self) -> None:
-        seen: tuple[int, int] | None = None
-        again = 0.0
         while not self._ended.wait(LOOK_EVERY_S):
-            uploads = self._known()
-            if uploads is None or self._when != "checkpoint" or time.monotonic() < again:
-                continue
-            now = self._checkpoint()
-            if now is not None and now != seen:
-                began = time.monotonic()
-                whole = self._send(uploads)
-                ended = time.monotonic()
-                again = ended + (RESTS * (ended - began) if whole else LATER_S)
-                seen = now if whole else seen
-        last = self._known()
-        if last is not None and self._send(last) and self._results is not None:
+            self._tried(self._send_checkpoint)
+        if self._tried(self._send_last) and self._results is not None:
             self._send_earlier(self._results)
 
+    def _send_checkpoint(self) -> None:
+        uploads = self._known()
+        if uploads is None or self._when != "checkpoint" or time.monotonic() < self._again:
+            return
+        now = self._checkpoint()
+        if now is not None and now != self._seen:
+            began = time.monotonic()
+            self._again = began + LATER_S
+            self._send(uploads)
+            ended = time.monotonic()
+            self._seen, self._again = now, ended + RESTS * (ended - began)
+
+    def _send_last(self) -> None:
+        uploads = self._known()
+        if uploads is not None:
+            self._send(uploads)
+
+    def _send(self, uploads: RunUploads) -> None:
+        self._sent += uploads.send()
+        self._problem = ""
+
     def _send_earlier(self, results: Path) -> None:
-        for folder, url in unsent_runs(results):
-            if url == self._storage.url and read_run(folder).status != RUNNING:
-                uploads = RunUploads(self._storage, folder, step=self._step)
-                if not self._send(uploads):
-                    return
+        """Send runs that couldn't be sent before; what is wrong with one leaves the others."""
+        try:
+            earlier = [folder for folder, url in unsent_runs(results) if url == self._storage.url]
+        except OSError as error:
+            LOG.warning("earlier runs aren't sent: %s", words_of(error))
+            return
+        for folder in earlier:
+            try:
+                if read_run(folder).status != RUNNING:
+                    self._sent += RunUploads(self._storage, folder, step=self._step).send()
+            except StorageAwayError as error:
+                LOG.warning("%s, an earlier run, isn't sent: %s", folder.name, error)
+                return
+            except (GleanError, OSError) as error:
+                LOG.warning("%s, an earlier run, isn't sent: %s", folder.name, error)
 
     def _known(self) -> RunUploads | None:
         """Give what sends the run; at its first sight the folder is marked as one to send."""
@@ -146,9 +168,10 @@ class UploadThread:
     def _step(self) -> None:
         self._moved = time.monotonic()
 
-    def _send(self, uploads: RunUploads) -> bool:
+    def _tried(self, step: Callable[[], None]) -> bool:
+        """Take a step, and keep why it failed: the thread must not end by it."""
         try:
-            self._sent += uploads.send()
+            step()
         except StorageError as error:
             problem = str(error)
         except (GleanError, OSError) as error:
@@ -157,7 +180,6 @@ class UploadThread:
             LOG.exception("sending a run failed")
             problem = f"sending failed: {type(error).__name__}"
         else:
-            self._problem = ""
             return True
         if problem != self._problem and not self._ended.is_set():
             LOG.warning("not sent yet: %s", problem)

@@ -33,6 +33,8 @@ def test_an_address_is_told_from_a_path(text: object, wanted: bool) -> None:
         ("s3://key:very-secret@bucket/x", "found a password"),
         ("https://host/x?signature=very-secret", "found a password"),
         ("s3://bucket/../other", "'..' in it"),
+        ("webdav+https://host/glean/%2e%2E/private.csv", "'..' in it"),
+        ("webdav+https://host/glean/..%2fprivate.csv", "'..' in it"),
         ("simplecache::s3://bucket/x", "wanted one like s3://"),
         ("results", "wanted one like s3://"),
         ("s3://", "names no place"),
@@ -59,6 +61,22 @@ def test_a_run_s_address_is_that_of_its_store_and_its_name() -> None:
     for url in ("s3://bucket/runs/latest", "s3://bucket/20261130T101500Z-17"):
         with pytest.raises(StorageError, match="glean storage list"):
             split_run(url)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1.example.org", "localhost.example.org:80", "localhost@example.org"]
+)
+def test_a_password_isn_t_sent_in_the_clear_to_who_is_called_like_this_machine(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only to this machine itself."""
+    pytest.importorskip("webdav4", reason="needs glean[storage]")
+    monkeypatch.setenv("WEBDAV_USERNAME", "anna")
+    monkeypatch.setenv("WEBDAV_PASSWORD", "very-secret")
+    with pytest.raises(StorageError, match="without encryption"):
+        open_storage(f"webdav+http://{host}/folder")
+    for own in ("127.0.0.1:8080", "localhost"):
+        open_storage(f"webdav+http://{own}/folder")
 
 
 def test_an_implementation_that_is_missing_is_named() -> None:

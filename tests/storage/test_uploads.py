@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
+import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from glean.errors import GleanError
+from glean.runs.folder_lock import folder_lock
+from glean.runs.index import run_folders
+from glean.storage import fetched_files
 from glean.storage.address import RUNS
+from glean.storage.fetched_files import fetch_file
 from glean.storage.fetching import fetch_dataset, fetch_run, list_stored_runs
 from glean.storage.folder_uploads import FolderUploads
 from glean.storage.manifest import (
@@ -22,6 +30,8 @@ from glean.storage.run_uploads import RunUploads
 from glean.storage.sent_marker import is_sent, unsent_runs
 from glean.storage.store import Storage
 from glean.storage.store_errors import StorageError
+from glean.storage.upload_thread import UploadThread
+from tests.processes import wait_until
 from tests.storage.run_folders import NAME, KilledError, begun, breaking, content_of, local_store
 
 pytest.importorskip("fsspec", reason="needs glean[storage]")
@@ -125,6 +135,24 @@ def test_a_fetched_run_is_brought_up_to_date(store: Storage, tmp_path: Path) -> 
     assert (folder / "models" / "round_003.ubj").is_file()
 
 
+def test_what_a_kill_left_of_a_fetch_is_no_run(store: Storage, tmp_path: Path) -> None:
+    """Nor what is being fetched, up to the moment at which it has its name."""
+    folder = begun(tmp_path / "results", status="completed")
+    RunUploads(store, folder).send()
+    seen: list[list[Path]] = []
+
+    def killed(scratch: Path, _target: Path) -> None:
+        shutil.copytree(scratch, tmp_path / "elsewhere" / f"{scratch.name}0")
+        seen.append(run_folders(tmp_path / "elsewhere"))
+        raise KilledError
+
+    with mock.patch.object(Path, "rename", killed), pytest.raises(KilledError):
+        fetch_run(store, NAME, tmp_path / "elsewhere")
+    assert seen == [[]]
+    fetched = fetch_run(store, NAME, tmp_path / "elsewhere")
+    assert run_folders(tmp_path / "elsewhere") == [fetched]
+
+
 @pytest.mark.parametrize("harm", ["changed", "shorter", "gone"])
 def test_a_run_that_was_damaged_there_is_no_run_here(
     harm: str, store: Storage, tmp_path: Path
@@ -184,6 +212,83 @@ def test_a_folder_that_is_no_run_s_is_none(store: Storage, tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
     with pytest.raises(GleanError, match=r"found no run\.json"):
         RunUploads(store, tmp_path / "folder").send()
+
+
+def test_two_that_send_a_run_at_once_wait_for_each_other(store: Storage, tmp_path: Path) -> None:
+    """As a command and a service: each would delete what the other's manifest still names."""
+    folder = begun(tmp_path / "results", status="completed")
+    sender = threading.Thread(target=RunUploads(store, folder).send)
+    with folder_lock(folder, ".storage.lock", wait=True):
+        sender.start()
+        sender.join(0.5)
+        assert sender.is_alive()
+        assert store.names(RUNS) == []
+    sender.join(20)
+    assert content_of(fetch_run(store, NAME, tmp_path / "elsewhere")) == content_of(folder)
+
+
+def test_what_is_wrong_with_an_earlier_run_leaves_this_one_and_others(
+    store: Storage, tmp_path: Path
+) -> None:
+    """A damaged record, and a file that no store can have: the runs behind them are sent."""
+    results = tmp_path / "results"
+    folder = begun(results, status="completed")
+    for number in (1, 2, 3):
+        earlier = shutil.copytree(folder, results / f"20260101T00000{number}Z-{number}")
+        RunUploads(store, earlier).want()
+    (results / "20260101T000001Z-1" / "run.json").write_text("{")
+    (results / "20260101T000002Z-2" / "a:b.txt").touch()
+    thread = UploadThread(store, "run", lambda: folder, results=results)
+    thread.start()
+    assert thread.finish() == ""
+    assert {run.name for run in list_stored_runs(store)} == {NAME, "20260101T000003Z-3"}
+
+
+def test_a_look_at_a_folder_that_fails_is_told_and_made_again(
+    store: Storage, tmp_path: Path
+) -> None:
+    """The thread doesn't end by it, and no run that isn't there is said to be sent."""
+    folder = begun(tmp_path / "results", status="completed")
+    looks: list[bool] = []
+
+    def find() -> Path:
+        looks.append(True)
+        if len(looks) < fails:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return folder
+
+    fails = 3
+    thread = UploadThread(store, "run", find)
+    thread.start()
+    wait_until(lambda: len(looks) >= fails, "it looks again", limit_s=20)
+    assert thread.finish() == ""
+    assert [run.name for run in list_stored_runs(store)] == [NAME]
+    fails = 1000
+    thread = UploadThread(store, "run", find)
+    thread.start()
+    assert "Permission denied" in thread.finish()
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(
+    store: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its size as the store has it, or as the manifest of its run says."""
+    folder = begun(tmp_path / "results", status="completed")
+    RunUploads(store, folder).send()
+    store.write("tables/large.csv", b"a" * 1001)
+    read: list[str] = []
+    honest = Storage.read
+
+    def noted(self: Storage, name: str) -> bytes:
+        read.append(name)
+        return honest(self, name)
+
+    monkeypatch.setattr(Storage, "read", noted)
+    monkeypatch.setattr(fetched_files, "MOST_BYTES", 400)
+    for url in ("tables/large.csv", f"runs/{NAME}/models/round_001.ubj"):
+        with pytest.raises(StorageError, match="larger than"):
+            fetch_file(f"{store.url}/{url}", tmp_path / "there")
+    assert set(read) <= {f"{RUNS}/{NAME}/{MANIFEST}"}
 
 
 def test_a_damaged_manifest_is_shown_and_mended(store: Storage, tmp_path: Path) -> None:
