@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -25,7 +27,7 @@ from glean.storage.folder_uploads import FolderUploads
 from glean.storage.run_uploads import RunUploads
 from glean.storage.sent_marker import is_sent, read_marker
 from glean.storage.store import Storage
-from glean.storage.store_errors import StorageError
+from glean.storage.store_errors import StorageAwayError, StorageError
 
 LOG = logging.getLogger("glean.service")
 
@@ -33,9 +35,30 @@ EVERY_S = 2.0
 AWAY_S = 10.0
 """How long after a look that failed the next one comes."""
 
+_MOST_AWAY = 2
+"""After so many times that the store didn't answer a look ends: once may be one file's fault."""
+
 _STOP_S = 2.0
 _LATEST_MIRRORED = 50
 """Runs of workers, the latest first, that are looked for in the store."""
+
+
+class _Look:
+    """One look: what is wrong with one folder leaves the others, and is told at its end."""
+
+    def __init__(self, ends: Callable[[], bool]) -> None:
+        self._ends = ends
+        self._away = 0
+        self.problem: GleanError | OSError | None = None
+
+    def take(self, step: Callable[[], None]) -> None:
+        if self._away >= _MOST_AWAY or self._ends():
+            return
+        try:
+            step()
+        except (GleanError, OSError) as error:
+            self._away += isinstance(error, StorageAwayError)
+            self.problem = self.problem or error
 
 
 class StorageSync:
@@ -77,7 +100,7 @@ class StorageSync:
         return self._problem
 
     def look(self) -> None:
-        """Send and fetch what there is by now.
+        """Send and fetch what there is by now, as much of it as can be.
 
         Raises
         ------
@@ -88,9 +111,15 @@ class StorageSync:
         OSError
             A folder can't be read or written.
         """
-        self._send_datasets()
-        self._send_runs()
-        self._mirror()
+        look = _Look(self._end.is_set)
+        for folder in sorted(self._settings.datasets.glob("d*")):
+            look.take(partial(self._send_dataset, folder))
+        for folder in run_folders(self._settings.results):
+            look.take(partial(self._see_to_run, folder))
+        for name in self._folders_of_workers():
+            look.take(partial(self._mirror, name))
+        if look.problem is not None:
+            raise look.problem
 
     def _work(self) -> None:
         while not self._end.is_set():
@@ -113,21 +142,16 @@ class StorageSync:
             return type(error).__name__
         return ""
 
-    def _send_datasets(self) -> None:
-        for folder in sorted(self._settings.datasets.glob("d*")):
-            if folder.name not in self._sent_datasets:
-                FolderUploads(self._storage, folder, f"{DATASETS}/{folder.name}").send()
-                self._sent_datasets.add(folder.name)
+    def _send_dataset(self, folder: Path) -> None:
+        if folder.name not in self._sent_datasets:
+            FolderUploads(self._storage, folder, f"{DATASETS}/{folder.name}").send()
+            self._sent_datasets.add(folder.name)
 
-    def _send_runs(self) -> None:
-        for folder in run_folders(self._settings.results):
-            if self._end.is_set():
-                return
-            signature = signature_of(folder)
-            if self._sent_runs.get(folder.name) == signature:
-                continue
-            if not is_sent(folder, self._storage.url) and not self._send_run(folder):
-                continue
+    def _see_to_run(self, folder: Path) -> None:
+        signature = signature_of(folder)
+        if self._sent_runs.get(folder.name) == signature:
+            return
+        if is_sent(folder, self._storage.url) or self._send_run(folder):
             self._sent_runs[folder.name] = signature
 
     def _send_run(self, folder: Path) -> bool:
@@ -147,20 +171,21 @@ class StorageSync:
             self._going_on.pop(folder.name, None)
         return not goes_on
 
-    def _mirror(self) -> None:
-        """Fetch what is new of the runs that workers on other machines have, or had."""
-        for name in self._folders_of_workers():
-            folder = self._settings.results / name
-            marker = read_marker(folder)
-            if is_run(folder) and (marker is None or not marker.fetched):
-                continue  # the worker writes into this very folder
-            if is_run(folder) and read_run(folder).status != RUNNING:
-                continue
-            try:
-                fetch_run(self._storage, name, self._settings.results)
-            except StorageError as error:
-                # Its worker may have sent nothing yet; others are looked for all the same.
-                LOG.info("run %s isn't fetched yet: %s", name, error)
+    def _mirror(self, name: str) -> None:
+        """Fetch what is new of a run that a worker on another machine has, or had."""
+        folder = self._settings.results / name
+        marker = read_marker(folder)
+        if is_run(folder) and (marker is None or not marker.fetched):
+            return  # the worker writes into this very folder
+        if is_run(folder) and read_run(folder).status != RUNNING:
+            return
+        try:
+            fetch_run(self._storage, name, self._settings.results)
+        except StorageAwayError:
+            raise
+        except StorageError as error:
+            # Its worker may have sent nothing yet.
+            LOG.info("run %s isn't fetched yet: %s", name, error)
 
     def _folders_of_workers(self) -> list[str]:
         wanted = (

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from starlette.testclient import TestClient
 
+from glean.errors import GleanError
 from glean.service import storage_sync
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
@@ -23,6 +25,7 @@ from glean.storage.fetching import fetch_run, list_stored_runs
 from glean.storage.manifest import read_manifest
 from glean.storage.run_uploads import RunUploads
 from glean.storage.store import Storage, open_storage
+from glean.storage.store_errors import StorageAwayError
 from tests.processes import wait_until
 from tests.service.served import serving
 from tests.storage.run_folders import NAME, begun, content_of, local_store
@@ -115,6 +118,49 @@ def test_a_worker_s_run_is_seen_here_while_it_goes_on(
     row = stored.queue.find("r1")
     assert stored.queue.run_folder(row) == here
     assert row.status == RunStatus.RUNNING  # its worker says when it has ended
+
+
+def test_what_is_wrong_with_one_folder_leaves_the_others(
+    stored: Services, store: Storage, run_of_command_line: Path
+) -> None:
+    """It is told; the runs behind it are sent, and what workers have is fetched."""
+    name = run_of_command_line.name
+    odd = stored.settings.results / "20250101T000000Z-1"
+    shutil.copytree(run_of_command_line, odd)
+    (odd / "a:b.txt").touch()
+    dataset = stored.settings.datasets / "d0123"
+    dataset.mkdir()
+    (dataset / "a:b.csv").touch()
+    for _ in range(2):
+        with pytest.raises(GleanError, match="a:b"):
+            sync_of(stored).look()
+        assert [run.name for run in list_stored_runs(store)] == [name]
+    (odd / "a:b.txt").unlink()
+    shutil.rmtree(dataset)
+    sync_of(stored).look()
+    assert {run.name for run in list_stored_runs(store)} == {odd.name, name}
+
+
+def test_a_store_that_is_away_when_it_is_only_asked_is_told(stored: Services) -> None:
+    """Where there is nothing to send, and runs of workers to fetch; a few tries end the look."""
+    with stored.database.transaction() as session:
+        for number in range(5):
+            facts = {"status": RunStatus.RUNNING, "asked_at": "2026", "worker": "w"}
+            folder = f"20261130T101500Z-{number}"
+            session.add(RunRow(id=f"r{number}", folder=folder, flower_id=str(number), **facts))
+    shutil.rmtree(stored.settings.results / next(stored.settings.results.glob("2*")).name)
+    asked: list[str] = []
+
+    def away(_: Storage, name: str) -> bytes:
+        asked.append(name)
+        raise StorageAwayError("it can't be reached")
+
+    with (
+        mock.patch.object(Storage, "read", away),
+        pytest.raises(StorageAwayError),
+    ):
+        sync_of(stored).look()
+    assert len(asked) == 2
 
 
 def test_a_store_that_is_down_is_told_and_the_service_is_ready(

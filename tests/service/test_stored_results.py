@@ -137,6 +137,34 @@ def test_a_store_that_is_away_is_told_from_a_table_that_is_missing(tmp_path: Pat
         exchange.bring({"sales": str(table)}, lambda: False)
 
 
+def test_a_store_that_is_away_is_waited_for_by_who_would_begin_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And by nobody else; after a while it begins anew all the same."""
+    store = local_store(tmp_path / "store")
+    mine = StoredResults(tmp_path / "mine", store)
+    mine.send_last(begun(tmp_path / "mine", rounds=2))
+    kept = (tmp_path / "store").rename(tmp_path / "kept")
+    (tmp_path / "store").touch()
+    other = StoredResults(tmp_path / "other", store)
+    assert other.fetch(NUMBER) is None
+
+    def is_back() -> None:
+        (tmp_path / "store").unlink()
+        kept.rename(tmp_path / "store")
+
+    back = threading.Timer(0.5, is_back)
+    back.start()
+    assert other.fetch(NUMBER, wait_while=lambda: True) == tmp_path / "other" / NAME
+    back.join()
+    kept = (tmp_path / "store").rename(tmp_path / "kept")
+    (tmp_path / "store").touch()
+    third = StoredResults(tmp_path / "third", store)
+    assert third.fetch(NUMBER, wait_while=lambda: False) is None
+    monkeypatch.setattr(stored_results, "BROUGHT_WITHIN_S", 0.1)
+    assert third.fetch(NUMBER, wait_while=lambda: True) is None
+
+
 def test_a_run_of_which_only_the_record_is_damaged_isn_t_gone_on_with(
     store: Storage, tmp_path: Path
 ) -> None:

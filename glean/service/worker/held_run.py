@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -90,7 +91,8 @@ class HeldRun:
         """Run it; how that ended, None where it isn't this worker's any more."""
         with suppress(SQLAlchemyError):  # at the end it is tried again, but then they come late
             self._keep_earlier_events()
-        before = last_readable(self._earlier, self._exchange.fetch)
+        patient = partial(self._exchange.fetch, wait_while=lambda: self._goes_on(end))
+        before = last_readable(self._earlier, patient)
         if before is not None and before.status == COMPLETED:
             # Its worker fell silent before it could say so; its events have that attempt's numbers.
             return AttemptEnd(read_facts(before.folder))

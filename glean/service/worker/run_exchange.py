@@ -13,8 +13,19 @@ from glean.settings import ConfigValue
 class RunExchange(Protocol):
     """How a worker's run folders reach the service, and those of other workers this one."""
 
-    def fetch(self, flower_id: str) -> Path | None:
-        """Give the folder of a run of an attempt that was cut off; None where it isn't at hand."""
+    def fetch(
+        self, flower_id: str, *, wait_while: Callable[[], bool] | None = None
+    ) -> Path | None:
+        """Give the folder of a run of an attempt that was cut off; None where it isn't at hand.
+
+        Parameters
+        ----------
+        flower_id : str
+            Flower's id of the run.
+        wait_while : callable, optional
+            Whether the run is still wanted here, of who would begin it anew otherwise: what brings
+            it is waited for, for a while.
+        """
         ...
 
     def bring(self, settings: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
@@ -60,7 +71,12 @@ class SharedResults:
     def __init__(self, results: Path) -> None:
         self._results = results
 
-    def fetch(self, flower_id: str) -> Path | None:
+    def fetch(
+        self,
+        flower_id: str,
+        *,
+        wait_while: Callable[[], bool] | None = None,  # noqa: ARG002
+    ) -> Path | None:
         """Find it there."""
         found = find_run(self._results, flower_id) if flower_id.isdecimal() else None
         return found if found is not None and is_run(found) else None

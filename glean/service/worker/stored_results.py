@@ -21,7 +21,8 @@ from glean.storage.upload_thread import UploadThread
 LOG = logging.getLogger("glean.service")
 
 BROUGHT_WITHIN_S = 60.0
-"""How long a table may take from the service to the store: it's sent at its next look."""
+"""How long a table may take from the service to the store: it's sent at its next look. And how long
+a store that is away is waited for by who would begin a run anew without it."""
 
 _LOOK_S = 1.0
 
@@ -43,22 +44,40 @@ class StoredResults:
         self._lock = threading.Lock()
         self._uploads: tuple[Path, UploadThread] | None = None
 
-    def fetch(self, flower_id: str) -> Path | None:
-        """Find a run here or fetch it; what can't be fetched isn't at hand."""
+    def fetch(
+        self, flower_id: str, *, wait_while: Callable[[], bool] | None = None
+    ) -> Path | None:
+        """Find a run here or fetch it; what can't be fetched isn't at hand.
+
+        Parameters
+        ----------
+        flower_id : str
+            Flower's id of the run.
+        wait_while : callable, optional
+            How long, within limits, a store that is away is waited for; by default not at all.
+        """
         if not flower_id.isdecimal():
             return None
         here = find_run(self._results, flower_id)
         marker = read_marker(here) if here is not None else None
         if here is not None and is_run(here) and (marker is None or not marker.fetched):
             return here
-        with self._lock:
+        deadline = time.monotonic() + BROUGHT_WITHIN_S
+        while True:
             try:
-                names = stored_run_names(self._storage)
-                name = next((one for one in names if one.endswith(f"-{flower_id}")), "")
-                return fetch_interrupted(self._storage, name, self._results) if name else None
+                with self._lock:
+                    return self._fetch(flower_id)
             except GleanError as error:
-                LOG.warning("run %s can't be gone on with: %s", flower_id, error)
-                return None
+                waits = isinstance(error, StorageAwayError) and time.monotonic() < deadline
+                if not waits or wait_while is None or not wait_while():
+                    LOG.warning("run %s can't be gone on with: %s", flower_id, error)
+                    return None
+            time.sleep(_LOOK_S)
+
+    def _fetch(self, flower_id: str) -> Path | None:
+        names = stored_run_names(self._storage)
+        name = next((one for one in names if one.endswith(f"-{flower_id}")), "")
+        return fetch_interrupted(self._storage, name, self._results) if name else None
 
     def bring(self, settings: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
         """Fetch the tables and models that a request names and that the service has sent.
