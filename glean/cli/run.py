@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.log_format import LogFormat, tell
 from glean.cli.registry import (
     MlflowOption,
     RegisteredModelOption,
@@ -20,6 +22,8 @@ from glean.cli.registry import (
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
 from glean.errors import FederationError
+from glean.observability.json_logs import logs_json
+from glean.observability.log_context import add_log_fields
 from glean.registry.model_uri import DEFAULT_NAME
 from glean.regular_files import absolute_path
 
@@ -46,6 +50,7 @@ def run(
     ] = None,
     mlflow: MlflowOption = "",
     registered_model: RegisteredModelOption = DEFAULT_NAME,
+    _: LogFormat = "text",
 ) -> None:
     """Run a federation across machines, and follow it to its end.
 
@@ -76,29 +81,28 @@ def _run(prepared: PreparedDeployment, scratch: Path, sent: Callable[[int], None
     def started(number: int) -> None:
         nonlocal run_id
         run_id = number
-        typer.echo(f"run {run_id} started at {connection!r}", err=True)
+        if logs_json():
+            add_log_fields(run=str(run_id))
+        tell(f"run {run_id} started at {connection!r}")
         sent(run_id)
-
-    def show_line(line: str) -> None:
-        typer.echo(line, err=True)
 
     with ended_by_signals():
         try:
-            run_deployment(prepared, scratch, started=started, say=show_line, outcome=outcome)
+            run_deployment(prepared, scratch, started=started, say=tell, outcome=outcome)
         except KeyboardInterrupt:
             if run_id is not None:
-                typer.echo(_goes_on(run_id, connection, home), err=True)
+                tell(_goes_on(run_id, connection, home))
             raise
         except FederationError as error:
             if run_id is None:
                 raise
             next_steps = f"{_goes_on(run_id, connection, home)}\n{_resumes(outcome, connection)}"
-            typer.echo(f"lost sight of the run: {error}\n{next_steps}", err=True)
+            tell(f"lost sight of the run: {error}\n{next_steps}", level=logging.ERROR)
             raise typer.Exit(RUN_FAILED) from None
     assert run_id is not None, "a run that ended has begun"
     if outcome.reason:
         where = f"\nits folder, at the server: {outcome.results}" if outcome.results else ""
-        typer.echo(f"the run failed: {outcome.reason}{where}", err=True)
+        tell(f"the run failed: {outcome.reason}{where}", level=logging.ERROR)
         raise typer.Exit(RUN_FAILED)
     _show(outcome, run_id)
 
