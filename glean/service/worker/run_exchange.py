@@ -13,9 +13,7 @@ from glean.settings import ConfigValue
 class RunExchange(Protocol):
     """How a worker's run folders reach the service, and those of other workers this one."""
 
-    def fetch(
-        self, flower_id: str, *, wait_while: Callable[[], bool] | None = None
-    ) -> Path | None:
+    def fetch(self, flower_id: str, *, wait_while: Callable[[], bool] | None = None) -> Path | None:
         """Give the folder of a run of an attempt that was cut off; None where it isn't at hand.
 
         Parameters

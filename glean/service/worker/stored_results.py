@@ -44,9 +44,7 @@ class StoredResults:
         self._lock = threading.Lock()
         self._uploads: tuple[Path, UploadThread] | None = None
 
-    def fetch(
-        self, flower_id: str, *, wait_while: Callable[[], bool] | None = None
-    ) -> Path | None:
+    def fetch(self, flower_id: str, *, wait_while: Callable[[], bool] | None = None) -> Path | None:
         """Find a run here or fetch it; what can't be fetched isn't at hand.
 
         Parameters
