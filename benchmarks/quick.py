@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.pooled import DEFINITION, pooled_cpu_s, prepared_bakeries, rounds_cpu_s
 from benchmarks.round_cost import in_one_place
 from benchmarks.rounds_run import as_glean_commands_do, cost_of
-from benchmarks.variants import HISTOGRAM, MASKED, REFIT, VARIANTS
+from benchmarks.variants import HISTOGRAM, MASKED, REFIT, VARIANTS, Config
 from glean.features.matrix import FeatureMatrix, stack
 from glean.settings import RunSettings
 
@@ -104,7 +104,7 @@ def _variants(
     return [(name, rounds_of(name), pooled_of(name)) for name in names]
 
 
-def _config(name: str) -> dict[str, object]:
+def _config(name: str) -> Config:
     return VARIANTS[name] | {"num-server-rounds": ROUNDS}
 
 

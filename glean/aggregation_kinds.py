@@ -100,6 +100,9 @@ class AggregationKind:
         Whether its sums can be made in groups of which the median counts.
     grouped_strategy : str
         Where another strategy stands that it has then; "" where it has the same.
+    buffered_strategy : str
+        Where the strategy stands whose rounds are made of a buffer of updates; "" where it has
+        none.
     chance_setback : float
         By which share a round may make the validation score worse by chance
         (`python -m benchmarks.setbacks` measures it); one that makes it worse is taken back.
@@ -127,6 +130,7 @@ class AggregationKind:
     parts: tuple[str, ...] = ()
     grouped: bool = False
     grouped_strategy: str = ""
+    buffered_strategy: str = ""
     chance_setback: float = 0.15
     unfit_for_noise: str = "what it opens carries no noise"
     unfit_for_floor: str = ""
@@ -149,6 +153,7 @@ _FEDAVG = AggregationKind(
     cpu_only=True,
     parts=("weights", "weight steps", "whole weights", "client steps"),
     grouped=True,
+    buffered_strategy="glean.federation.server.buffered_strategies:BufferedFedAvg",
     chance_setback=0.3,
     unfit_for_noise="a day can move thousands of weights, and each would want its noise",
 )
@@ -165,6 +170,7 @@ KINDS: tuple[AggregationKind, ...] = (
         parts=("presence", "leaves", "leaf gradients"),
         grouped=True,
         grouped_strategy="glean.federation.server.grouped_leaf_refit:GroupedLeafRefitStrategy",
+        buffered_strategy="glean.federation.server.buffered_strategies:BufferedLeafRefit",
         unfit_for_noise="its structures are grown on rows, and tell of them",
     ),
     AggregationKind(
@@ -192,6 +198,7 @@ KINDS: tuple[AggregationKind, ...] = (
             _FEDAVG,
             name=name,
             strategy="glean.federation.server.server_optimizer:ServerOptimizerStrategy",
+            buffered_strategy="glean.federation.server.buffered_strategies:BufferedOptimizer",
             has_state=True,
             server_optimizer=optimizer,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from glean.aggregation_kinds import AggregationKind
 from glean.languages.catalogues import translatable as _
 from glean.setting_fields import INF, choice, number
 
@@ -38,3 +40,17 @@ class BoostingSettings:
     def __hash__(self) -> int:
         """Hash a part: one or two are in use, and each message of a round looks for one."""
         return hash((self.max_depth, self.bins))
+
+
+def objective_problems(boosting: BoostingSettings, kind: AggregationKind) -> Iterator[str]:
+    """Say why an aggregation isn't for the run's objective, a line each."""
+    if kind.squared_error_only and boosting.objective != "reg:squarederror":
+        yield (
+            f"objective: found {boosting.objective!r}; {kind.name} is for squared error: "
+            "wanted 'reg:squarederror'"
+        )
+    elif boosting.objective == "reg:absoluteerror" and kind.leaves_are_sums:
+        yield (
+            "objective: found 'reg:absoluteerror', whose leaves are medians and no sums; "
+            "wanted another one, or aggregation=bagging with leaf-values=scaled"
+        )

@@ -76,6 +76,14 @@ def train(message: Message, context: Context) -> Message:
         return _reply(_client(context, task).train(task, context.state), message, context)
 
 
+@app.train("job")
+def begin(message: Message, context: Context) -> Message:
+    """Train for a buffer, and keep what came of it until it is wanted in a sum."""
+    with _errors_kept_here(context):
+        task = Task.from_record(message.content)
+        return _reply(_client(context, task).begin(task, context.state), message, context)
+
+
 @app.train("sum")
 def contribute(message: Message, context: Context) -> Message:
     """Give this client's part of a sum."""

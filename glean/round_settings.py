@@ -9,6 +9,12 @@ from glean.aggregation_kinds import AUTO, AggregationKind, aggregation_names, ki
 from glean.languages.catalogues import translatable as _
 from glean.setting_fields import choice, number
 
+SYNC, ASYNC = "sync", "async"
+"""Values of the setting `mode`: a round waits for all who are asked, or for a buffer of them."""
+
+RANDOM, AVAILABILITY, STALENESS, SIZE = "random", "availability", "staleness", "size"
+"""Values of the setting `client-selection`: by what those are chosen who train."""
+
 
 @dataclass(frozen=True)
 class RoundSettings:
@@ -18,6 +24,7 @@ class RoundSettings:
     leaf_values: str = choice("refit", ("refit", "scaled"), _("leaf values of bagging"))
     proposals_per_round: int = number(10, 1, 1000, _("tree structures a round, refitted leaves"))
     fedavg_model: str = choice("neural", ("neural", "poisson"), _("what fedavg averages"))
+    mode: str = choice(SYNC, (SYNC, ASYNC), _("whether rounds wait for all or for a buffer"))
     num_server_rounds: int = number(20, 1, 10_000, _("rounds of the federation"))
     learning_rate: float = number(0.0, 0.0, 1.0, _("step size; 0: by the rule in the README"))
     server_learning_rate: float = number(
@@ -26,6 +33,11 @@ class RoundSettings:
     early_stopping_rounds: int = number(0, 0, 10_000, _("rounds without progress; 0: off"))
     fraction_train: float = number(
         1.0, 0.001, 1.0, _("share of the bakeries or clients that train in a round")
+    )
+    client_selection: str = choice(
+        RANDOM,
+        (RANDOM, AVAILABILITY, STALENESS, SIZE),
+        _("by what those are chosen who train, where not all do"),
     )
     fraction_evaluate: float = number(
         1.0, 0.001, 1.0, _("share of the bakeries or clients that score a round")
@@ -40,6 +52,21 @@ class RoundSettings:
         """The aggregation's row in the table."""
         return kind_of(self.aggregation, leaf_values=self.leaf_values)
 
+    @property
+    def buffered(self) -> bool:
+        """Whether a round waits for a buffer of updates, not for all."""
+        return self.mode == ASYNC
+
+    @property
+    def selects(self) -> bool:
+        """Whether not all take part in each round."""
+        return self.buffered or self.fraction_train < 1.0
+
+    @property
+    def has_state(self) -> bool:
+        """Whether checkpoints keep a state: the aggregation's own, and who is training what."""
+        return self.kind.has_state or self.buffered
+
 
 def floor_problems(rounds: RoundSettings, floor: int, *, deployed: bool) -> Iterator[str]:
     """Say what of the rounds would open sums of fewer than a floor, a line each; nothing for 0."""
@@ -53,7 +80,7 @@ def floor_problems(rounds: RoundSettings, floor: int, *, deployed: bool) -> Iter
             f"of fewer than {floor}; wanted 'bagging', whose thin leaves are merged, or "
             "privacy=noise with 'oblivious', which opens no sum as it is"
         )
-    if kind.sums and rounds.fraction_train < 1.0:
+    if kind.sums and rounds.fraction_train < 1.0 and not rounds.buffered:
         yield (
             f"fraction-train: found {rounds.fraction_train} {where}: each round would be of "
             "another draw, and the difference of two can be of few; wanted 1. Sums of changing "

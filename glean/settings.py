@@ -13,7 +13,8 @@ from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Self
 
 from glean.aggregation_kinds import AUTO, automatic
-from glean.boosting_settings import BoostingSettings
+from glean.asynchronous_settings import AsynchronousSettings, mode_problems
+from glean.boosting_settings import BoostingSettings, objective_problems
 from glean.errors import SettingsError
 from glean.image_settings import ImageSettings
 from glean.languages.catalogues import translatable as _
@@ -58,6 +59,7 @@ DEVICE_VARIABLE = "GLEAN_DEVICE"
 
 _GROUPS: dict[str, type] = {
     "rounds": RoundSettings,
+    "asynchronous": AsynchronousSettings,
     "boosting": BoostingSettings,
     "windows": WindowSettings,
     "table": TableSettings,
@@ -79,6 +81,7 @@ class RunSettings:
     """
 
     rounds: RoundSettings = field(default_factory=RoundSettings)
+    asynchronous: AsynchronousSettings = field(default_factory=AsynchronousSettings)
     boosting: BoostingSettings = field(default_factory=BoostingSettings)
     windows: WindowSettings = field(default_factory=WindowSettings)
     table: TableSettings = field(default_factory=TableSettings)
@@ -186,12 +189,8 @@ class RunSettings:
                 f"aggregation: found {kind.name!r}; clients of workload={self.workload} take no "
                 "steps of their own that could be held back: wanted 'fedavg'"
             )
-        if kind.squared_error_only and self.boosting.objective != "reg:squarederror":
-            raise SettingsError(
-                f"objective: found {self.boosting.objective!r}; {kind.name} is for squared error: "
-                "wanted 'reg:squarederror'"
-            )
         problems = [
+            *objective_problems(self.boosting, kind),
             *unit_problems(self.noise, self.workload, by_steps=row.by_steps),
             *self.floor_problems(deployed=False),
             *noise_problems(
@@ -203,16 +202,14 @@ class RunSettings:
         ]
         if problems:
             raise SettingsError("\n".join(problems))
-        if self.boosting.objective == "reg:absoluteerror" and kind.leaves_are_sums:
-            raise SettingsError(
-                "objective: found 'reg:absoluteerror', whose leaves are medians and no sums; "
-                "wanted another one, or aggregation=bagging with leaf-values=scaled"
-            )
 
     def floor_problems(self, *, deployed: bool) -> Iterator[str]:
         """Say what doesn't go together with a floor under what is opened, a line each."""
         floor = 0 if self.noise.wanted else self.contributors_floor(deployed=deployed)
         yield from floor_problems(self.rounds, floor, deployed=deployed)
+        shown = self.shows_scores(deployed=deployed)
+        told = self.rounds, self.noise, self.asynchronous, self.min_contributors
+        yield from mode_problems(*told, deployed=deployed, shows_scores=shown)
 
     def contributors_floor(self, *, deployed: bool) -> int:
         """How many bakeries what is opened has to be of; 0: however few.

@@ -18,6 +18,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "aggregation_kinds",
+            "asynchronous_settings",
             "boosting_settings",
             "class_scores",
             "classification",

@@ -8,12 +8,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from glean.aggregation.buffered import discounted
 from glean.demand.binned_windows import BinnedWindows, Rows
 from glean.demand.error_parts import error_part, error_part_length
+from glean.demand.histogram_limits import histogram_request
 from glean.demand.margin_cache import MarginCache
-from glean.errors import ModelError, RefusalError
+from glean.errors import ModelError
 from glean.features.definition import FeatureDefinition
-from glean.federation.client.policy import STRUCTURES
 from glean.federation.wire.messages import Task, identity_of
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import (
@@ -52,34 +53,13 @@ PROPOSED_SHARE = 0.1
 chosen on validation windows."""
 
 
+_JOB = "glean-job-margins"
+
+
 @lru_cache(maxsize=4)
 def _read(content: bytes) -> Forest:
     """Read a model; in one process, all bakeries get the same bytes one after the other."""
     return Forest.from_bytes(content)
-
-
-@lru_cache(maxsize=2)
-def _histogram_request(
-    growth: str, layout: BinLayout, boosting: BoostingSettings
-) -> HistogramRequest:
-    """Read what is wanted; in one process, all bakeries get the same words.
-
-    Raises
-    ------
-    RefusalError
-        It is of more or deeper trees than the run's settings say.
-    """
-    found = HistogramRequest.from_json(growth, layout=layout)
-    most = boosting.trees_per_round * boosting.num_parallel_tree
-    depth = max(int(tree.splits.depths().max()) for tree in found.trees)
-    if len(found.trees) > most or depth > boosting.max_depth:
-        raise RefusalError(
-            STRUCTURES,
-            f"found a request for histograms of {len(found.trees)} trees, {depth} levels deep; "
-            f"wanted at most {most} trees of {boosting.max_depth} levels, as the run's settings "
-            "say. Nothing is sent",
-        )
-    return found
 
 
 class TreeTrainer:
@@ -149,14 +129,22 @@ class TreeTrainer:
         """Give the number of rows to learn from and the sum of their weights."""
         return self._windows.totals
 
-    def train(self, task: Task, *, seed: int, structures_only: bool = False) -> bytes:
+    def begin(self, task: Task, *, seed: int) -> None:
+        """Keep the margins of the model caught up with, from which what is learned follows."""
+        del seed
+        assert self._state is not None, "the model was caught up with"
+        self._state.put(_JOB, task.state, {"training": self._margins.training})
+
+    def train(
+        self, task: Task, *, seed: int, structures_only: bool = False, from_job: bool = False
+    ) -> bytes:
         """Grow this round's trees on what the model caught up with leaves unexplained.
 
         Leaves of structures that are to be refitted hold a fraction of the rows that they will be
         refitted on.
         """
         share = PROPOSED_SHARE if structures_only else 1.0
-        margin = self._margins.training
+        margin = self._learned_from(job=from_job)
         learner = self._learner.get(lambda: self._learns(self._windows.learned()))
         grown = learner.grow(
             margin,
@@ -197,6 +185,7 @@ class TreeTrainer:
         weight: float,
         seed: int,
         days: Days | None = None,
+        discount: float | None = None,
     ) -> Encoded:
         """Sum gradients and hessians by leaf or bin, or errors; or say which nodes have rows."""
         del weight, seed  # rows carry their weights; nothing is drawn here
@@ -214,11 +203,12 @@ class TreeTrainer:
         scale = FixedPoint.for_rows(request.rows)
         if part != HISTOGRAMS:
             sums = self._windows.training.leaf_sums(
-                self._margins.training,
+                self._learned_from(job=discount is not None),
                 _read(task.structures).trees,
                 unit_weight=request.unit_weight,
                 scale=scale,
             )
+            sums = sums if discount is None else discounted(sums, discount)
             return sums.ravel() if part == LEAVES else sums[:, 0]
         return self._windows.training.histograms(
             self._margins.training,
@@ -267,6 +257,13 @@ class TreeTrainer:
         assert windows.margins is not None, "the model was caught up with"
         return windows.margins
 
+    def _learned_from(self, *, job: bool) -> Singles:
+        """Give the margins of the model caught up with, or of the one that the job began with."""
+        if not job:
+            return self._margins.training
+        assert self._state is not None, "the model was caught up with"
+        return self._state.arrays(_JOB)["training"].astype(np.float32, copy=False)
+
     def _predict_validation(self) -> Floats:
         """Forecast the validation rows, units."""
         return self._windows.predict(self._margins, objective=self._boosting.objective)
@@ -275,7 +272,7 @@ class TreeTrainer:
         return TreeLearner(rows, boosting=self._boosting, device=self._device)
 
     def _request(self, request: SumRequest) -> HistogramRequest:
-        return _histogram_request(request.histogram_request, self._layout, self._boosting)
+        return histogram_request(request.histogram_request, self._layout, self._boosting)
 
     def _added(
         self, windows: BinnedWindows, held: MarginCache, news: Forest, state: str

@@ -72,10 +72,13 @@ class WeightTrainer(weight_trainer.WeightTrainer):
         weight: float,
         seed: int,
         days: Days | None = None,
+        discount: float | None = None,
     ) -> Encoded:
         """Train the task's weights, or sum errors over the validation rows."""
         if part in (WEIGHTS, WEIGHT_STEPS):
-            return super().contribute(part, task, request, weight=weight, seed=seed, days=days)
+            return super().contribute(
+                part, task, request, weight=weight, seed=seed, days=days, discount=discount
+            )
         return error_part(
             part, self._predict_validation(self.weights), self._validation().units, request
         )

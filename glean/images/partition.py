@@ -191,11 +191,14 @@ class ImagePartition(WeightTrainer):
         weight: float,
         seed: int,
         days: Days | None = None,
+        discount: float | None = None,
     ) -> Encoded:
         """Train the task's weights, or those of them that this client's network has."""
         if self._own:
             self._own.check_counted(request)
-        return super().contribute(part, task, request, weight=weight, seed=seed, days=days)
+        return super().contribute(
+            part, task, request, weight=weight, seed=seed, days=days, discount=discount
+        )
 
     def score(self, weights: Weights) -> ClassificationSums:
         """Score weights on the validation pictures; none where the network is trained alone."""

@@ -193,6 +193,8 @@ class RoundFinished(Event):
         Payload bytes to and from clients.
     seconds : float
         How long it took.
+    virtual_seconds : float or None
+        How long on a simulation's clock; None, and no field, where there is none.
     noise : float or None
         Standard deviation of the noise in the scores; None, and no field, where they have none.
     epsilon : float or None
@@ -209,6 +211,7 @@ class RoundFinished(Event):
     bytes_down: int = 0
     bytes_up: int = 0
     seconds: float = 0.0
+    virtual_seconds: float | None = None
     noise: float | None = None
     epsilon: float | None = None
 
@@ -243,7 +246,7 @@ class RoundFinished(Event):
         """Write the metrics as fields, where `metrics` stands."""
         row: dict[str, Any] = {}
         for name, value in super().to_row().items():
-            if name not in {"noise", "epsilon"} or value:
+            if name not in {"virtual_seconds", "noise", "epsilon"} or value:
                 row |= value if name == "metrics" else {name: value}
         return row
 

@@ -29,6 +29,11 @@ INTERRUPTED = "interrupted"
 """Reason of a run that somebody stopped."""
 
 
+PARTICIPATION = "participation.csv", ("round", "bakery", "staleness")
+"""Whose updates are in the model of a round, and what its columns are; written with the
+`round_tables` in runs in which not all take part in each round."""
+
+
 def round_tables(metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Give the columns of the tables by round, for a workload with these metrics.
 
@@ -37,7 +42,7 @@ def round_tables(metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
     asked, sent = ("round", "bakeries", "replies", "failures"), ("bytes_down", "bytes_up")
     return {
         "bakery_rounds.csv": ("round", "bakery", "n_examples", *metrics),
-        "rounds.csv": (*asked, *metrics, *sent, "seconds"),
+        "rounds.csv": (*asked, *metrics, *sent, "seconds", "virtual_seconds"),
     }
 
 
@@ -125,8 +130,11 @@ class RunFolder:
         metrics: Sequence[str],
         row: Mapping[str, Any],
         bakery_rows: Iterable[Mapping[str, Any]],
+        participants: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Add a round to `rounds.csv` and its bakeries to `bakery_rounds.csv`."""
+        """Add a round to `rounds.csv`, and its bakeries to the tables of these."""
+        if participants:
+            self.add_rows(*PARTICIPATION, participants)
         for (name, columns), rows in zip(
             round_tables(metrics).items(), (bakery_rows, [row]), strict=True
         ):

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from flwr.app import Message, RecordDict
 
+from glean.demand.histogram_limits import histogram_request
 from glean.demand.margin_cache import MarginCache
-from glean.demand.tree_trainer import TreeTrainer, _histogram_request
+from glean.demand.tree_trainer import TreeTrainer
 from glean.errors import ModelError, RefusalError
 from glean.features.matrix import FeatureMatrix
 from glean.federation.coordination.global_model import TreeModel
@@ -256,4 +257,4 @@ def test_histograms_beyond_the_settings_are_refused(trees: int, levels: int) -> 
     boosting = BoostingSettings(max_depth=2)
     layout = BinLayout(DEFINITION, boosting.bins)
     with pytest.raises(RefusalError, match=f"{trees} trees, {levels} levels deep"):
-        _histogram_request(text, layout, boosting)
+        histogram_request(text, layout, boosting)

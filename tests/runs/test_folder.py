@@ -17,7 +17,9 @@ from glean.runs.events import BakeryFailed, RoundFinished, RunFinished
 from glean.runs.folder import RunFolder, read_events, reason_of, write_whole
 
 METRICS = ("wape", "mae", "rmse", "mape")
-ROUND = "round,bakeries,replies,failures,wape,mae,rmse,mape,bytes_down,bytes_up,seconds"
+ROUND = (
+    "round,bakeries,replies,failures,wape,mae,rmse,mape,bytes_down,bytes_up,seconds,virtual_seconds"
+)
 BAKERY_ROUND = "round,bakery,n_examples,wape,mae,rmse,mape"
 
 
@@ -105,7 +107,7 @@ def test_the_tables_have_the_columns_of_the_design(tmp_path: Path) -> None:
         bakeries = [row_of(BAKERY_ROUND, round=number, bakery=name) for name in ("a", 'b, "c"')]
         folder.append_round(METRICS, row_of(ROUND, round=number), bakeries)
     lines = (folder.path / "rounds.csv").read_text().splitlines()
-    assert lines == [ROUND, "1" + ",1" * 10, "2" + ",1" * 10]
+    assert lines == [ROUND, "1" + ",1" * 11, "2" + ",1" * 11]
     with (folder.path / "bakery_rounds.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert ",".join(rows[0]) == BAKERY_ROUND

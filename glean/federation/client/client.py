@@ -10,6 +10,7 @@ from flwr.app import RecordDict
 
 from glean.aggregation.update import share_weight
 from glean.errors import FederationError, RefusalError
+from glean.federation.client.job_note import note_job
 from glean.federation.client.members_file import node_file
 from glean.federation.client.policy import ClientPolicy
 from glean.federation.client.signed_model import check_final_model
@@ -19,6 +20,7 @@ from glean.federation.wire.messages import (
     EvaluateReply,
     FinalReply,
     FinalTask,
+    JobReply,
     Task,
     TrainReply,
     identity_of,
@@ -159,6 +161,25 @@ class Client:
             device=trainer.device_used,
             model=model,
         )
+
+    def begin(self, task: Task, state: RecordDict) -> JobReply:
+        """Train for a buffer, and keep what came of it until it is wanted in a sum.
+
+        Raises
+        ------
+        FederationError
+            Rounds of the run wait for all.
+        """
+        if not self.settings.rounds.buffered:
+            raise FederationError(
+                "found a job for a buffer in a run with mode=sync; wanted tasks of its rounds"
+            )
+        held = self.catch_up(task, state)
+        if held:
+            self.training_weight(task.spec)
+            self.trainer(task.spec).begin(task, seed=self.training_seed(task.round))
+            note_job(state, task.round)
+        return JobReply(self.name, code_fingerprint(), lacks_model=not held)
 
     def evaluate(self, task: Task, state: RecordDict) -> EvaluateReply:
         """Score the global model on the validation rows.

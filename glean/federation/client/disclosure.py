@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 
-from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, TrainReply
+from glean.federation.wire.messages import (
+    ClientInfo,
+    EvaluateReply,
+    FinalReply,
+    JobReply,
+    TrainReply,
+)
 from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
 from glean.federation.wire.sum_request import (
     CLIENT_STEPS,
@@ -28,7 +34,16 @@ from glean.federation.workload.protocols import Wording
 from glean.languages.vocabulary import BAKERIES, Vocabulary
 from glean.learning.forest import Forest
 
-Reply = ClientInfo | TrainReply | EvaluateReply | FinalReply | SumReply | KeyReply | UnmaskResult
+Reply = (
+    ClientInfo
+    | TrainReply
+    | JobReply
+    | EvaluateReply
+    | FinalReply
+    | SumReply
+    | KeyReply
+    | UnmaskResult
+)
 
 _NOTHING_NEW = "nothing but that this {one} doesn't hold the model so far, which it now gets"
 
@@ -91,7 +106,12 @@ def _content(reply: Reply, wording: Wording, vocabulary: Vocabulary) -> str:
     match reply:
         case ClientInfo():
             return _info(reply, wording, vocabulary)
-        case TrainReply(lacks_model=True) | EvaluateReply(lacks_model=True) | SumReply():
+        case (
+            TrainReply(lacks_model=True)
+            | EvaluateReply(lacks_model=True)
+            | JobReply(lacks_model=True)
+            | SumReply()
+        ):
             return _NOTHING_NEW.format(one=vocabulary.one)
         case KeyReply():
             return "the public half of a key for the masks of this run"
@@ -105,6 +125,8 @@ def _content(reply: Reply, wording: Wording, vocabulary: Vocabulary) -> str:
                 f"{_trees(reply.model)}, with leaf values, the training weight "
                 f"{reply.weight:,.0f}, rounded to two digits, and that it learned on {reply.device}"
             )
+        case JobReply():
+            return "that training here is done; what came of it stays until it is in a sum"
         case EvaluateReply():
             return wording.of_sums(reply.sums)
         case FinalReply():

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from glean.aggregation.metric_sums import encode, encode_sums
 from glean.federation.client.client import Client
+from glean.federation.client.job_note import discount_of
 from glean.federation.client.journal_store import JournalStore
 from glean.federation.client.noised_vector import check_noised, noise_on, noise_source
 from glean.federation.client.privacy_account import Charge, PrivacyAccount
@@ -22,6 +23,7 @@ from glean.federation.wire.sum_request import (
     CLIPPED_FINAL,
     CLIPPED_SCORE,
     FINAL,
+    LEARNED,
     SCORES,
     TOTALS,
     WEIGHT_STEPS,
@@ -157,7 +159,10 @@ class SumResponder:
                 self._journal.write(noted)
         self._client.training_weight(self._task.spec)
         seed = self._client.training_seed(self._task.round)
-        return self._trainer.train(self._task, seed=seed, structures_only=True)
+        discount = discount_of(self._state, task.round, client.settings)
+        return self._trainer.train(
+            self._task, seed=seed, structures_only=True, from_job=discount is not None
+        )
 
     def _encoded(self, sums: MetricSums | None) -> Encoded:
         parts = [self._part(part, sums) for part in self.request.parts]
@@ -188,8 +193,10 @@ class SumResponder:
 
     def _contribute(self, part: str, weight: float = 0.0, days: Days | None = None) -> Encoded:
         seed = self._client.training_seed(self._task.round)
+        number, settings = self._task.round, self._client.settings
+        discount = discount_of(self._state, number, settings) if part in LEARNED else None
         return self._trainer.contribute(
-            part, self._task, self.request, weight=weight, seed=seed, days=days
+            part, self._task, self.request, weight=weight, seed=seed, days=days, discount=discount
         )
 
     def _noised(self, part: str, sums: MetricSums | None) -> Encoded:

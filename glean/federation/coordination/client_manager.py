@@ -7,25 +7,22 @@ Whatever asks the bakeries something in a round goes through here: the strategie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
 
 from flwr.app import RecordDict
 
 from glean.errors import FederationError, ModelError
+from glean.federation.coordination.client_selection import ClientSelection
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.coordination.global_model import GlobalModel
-from glean.federation.coordination.quorum import leave_out_too_wary, own_floors
+from glean.federation.coordination.quorum import go_on_with_fewer, own_floors
 from glean.federation.coordination.reply_checks import check_sender
-from glean.federation.wire.messages import ClientInfo, EvaluateReply, FinalReply, Task, TrainReply
-from glean.federation.wire.sum_messages import KeyReply, SumReply, UnmaskResult
+from glean.federation.coordination.reply_kinds import AnyReply, ModelReply
+from glean.federation.wire.messages import ClientInfo, Task
 from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.seeds import derived_seed, draw_share
 from glean.settings import RunSettings
 
-ModelReply = TypeVar("ModelReply", TrainReply, EvaluateReply, SumReply)
-AnyReply = TypeVar(
-    "AnyReply", TrainReply, EvaluateReply, SumReply, FinalReply, KeyReply, UnmaskResult
-)
+_LACKING = "the reply says that it lacks the model, which was sent as a whole"
 
 
 class ClientManager:
@@ -48,6 +45,8 @@ class ClientManager:
 
     Attributes
     ----------
+    selection : ClientSelection
+        Chooses who trains where not all do.
     devices : set of str
         Where bakeries learned so far, in XGBoost's words, like "cpu" or "cuda:0".
     infos : dict of str to ClientInfo
@@ -72,6 +71,7 @@ class ClientManager:
         self.devices: set[str] = set()
         self.learning_rate = learning_rate
         self._held: dict[str, str] = {}
+        self.selection = ClientSelection(settings, clients.folder)
 
     @property
     def deployed(self) -> bool:
@@ -139,17 +139,10 @@ class ClientManager:
             try:
                 self.gather(number, at_least=max(fewest, least))
             except FederationError as error:
-                missing = fewest - len(self.clients.present)
-                if missing <= 0:
-                    raise
-                own = own_floors(self.infos, self.clients.present)
                 enough = max(FEWEST_BAKERIES, self.settings.contributors_floor(deployed=True))
-                if leave_out_too_wary(self.clients, own, at_least=enough, number=number):
-                    return
-                raise FederationError(
-                    f"{error}. So that no sum tells of few, min-contributors wants {fewest} "
-                    f"{self.clients.vocabulary.many} in each: {missing} more are missing"
-                ) from error
+                go_on_with_fewer(
+                    self.clients, self.infos, error, fewest=fewest, at_least=enough, number=number
+                )
 
     def present_trainers(self, number: int) -> tuple[str, ...]:
         """Name the bakeries that are there and can be learned from.
@@ -173,7 +166,7 @@ class ClientManager:
     def sample_trainers(
         self, number: int, *, without: frozenset[str] = frozenset()
     ) -> tuple[str, ...]:
-        """Draw who trains in a round from those that are there, by the run's seed.
+        """Choose who trains in a round from those that are there, by the run's seed.
 
         Raises
         ------
@@ -181,10 +174,11 @@ class ClientManager:
             As `present_trainers`.
         """
         names = [name for name in self.present_trainers(number) if name not in without]
-        if not names:
-            return ()
-        seed = derived_seed(self.settings.seed, "train fraction", number)
-        return draw_share(names, self.settings.rounds.fraction_train, seed=seed)
+        return self.selection.share(names, number)
+
+    def holds_model(self, name: str) -> bool:
+        """Whether a client has had a model since it came: else it has lost what it kept."""
+        return name in self._held
 
     def sample_evaluators(self, *, without: Iterable[str] = ()) -> tuple[str, ...]:
         """Name the bakeries that score: the same in every round, as far as they are there."""
@@ -282,9 +276,8 @@ class ClientManager:
         )
 
     def _report_lacking(self, names: Iterable[str], number: int) -> None:
-        reason = "the reply says that it lacks the model, which was sent as a whole"
         for name in names:
-            self.clients.report_failure(name, reason, round_number=number)
+            self.clients.report_failure(name, _LACKING, round_number=number)
 
     def _as_newcomers(self, news: Mapping[str, ClientInfo]) -> dict[str, ClientInfo]:
         return self.clients.register_newcomers([name for name in news if name in self.newcomers])

@@ -249,7 +249,8 @@ def sums_of(manager: ClientManager) -> SumRounds:
     folder = manager.clients.folder
     groups = Groups.read(folder.path / FILE)
     # The noise of a whole client is dear: each group would carry all of it by itself.
-    grouped = manager.settings.rounds.kind.grouped and not manager.settings.noise.by_client
+    rounds = manager.settings.rounds  # nor is a buffer split further
+    grouped = rounds.kind.grouped and not (manager.settings.noise.by_client or rounds.buffered)
     if groups is None and grouped:
         groups = _groups_of(manager)
     if groups is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from glean.errors import FederationError
 from glean.federation.coordination.exchange import ClientExchange
 from glean.federation.wire.messages import ClientInfo
 
@@ -67,3 +68,44 @@ def leave_out_too_wary(
         reason = f"its own min-contributors wants {wanted[name]} in each sum; found {len(wanted)}"
         clients.leave_out(name, reason, round_number=number)
     return bool(leaving)
+
+
+def go_on_with_fewer(
+    clients: ClientExchange,
+    infos: Mapping[str, ClientInfo],
+    error: FederationError,
+    *,
+    fewest: int,
+    at_least: int,
+    number: int,
+) -> None:
+    """Go on without those who want more than there are, if anybody is missing for their sake.
+
+    Parameters
+    ----------
+    clients : ClientExchange
+        Who is there.
+    infos : mapping of str to ClientInfo
+        What each said of itself.
+    error : FederationError
+        Why the wait for `fewest` ended.
+    fewest : int
+        How many are needed so that all who are there agree.
+    at_least, number
+        As for `leave_out_too_wary`.
+
+    Raises
+    ------
+    FederationError
+        That doesn't help.
+    """
+    missing = fewest - len(clients.present)
+    if missing <= 0:
+        raise error
+    own = own_floors(infos, clients.present)
+    if leave_out_too_wary(clients, own, at_least=at_least, number=number):
+        return
+    raise FederationError(
+        f"{error}. So that no sum tells of few, min-contributors wants {fewest} "
+        f"{clients.vocabulary.many} in each: {missing} more are missing"
+    ) from error

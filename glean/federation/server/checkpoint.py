@@ -27,6 +27,7 @@ from glean.federation.server.training_state import Best, TrainingState
 from glean.federation.workload.registry import workload_of
 from glean.runs.events import RunResumed
 from glean.runs.folder import (
+    PARTICIPATION,
     RunFolder,
     checkpoint_name,
     clear_leftovers,
@@ -105,7 +106,7 @@ def read_checkpoint(run: Path) -> Checkpoint:
         try:
             model, best_model = (_model(run, n, settings) for n in (number, best.round))
             start = _model(run, 0, settings) if settings.start_from else None
-            strategy_state = read_state(run, number) if settings.rounds.kind.has_state else b""
+            strategy_state = read_state(run, number) if settings.rounds.has_state else b""
         except ModelError as error:
             passed_over.append(f"round {number} can't be continued: {error}")
             scored.pop()
@@ -140,7 +141,7 @@ def take_over(checkpoint: Checkpoint, folder: RunFolder) -> None:
             for path in sorted(run.glob(checkpoint_name(number, ".*"))):
                 _take_file(path, folder, path.relative_to(run).as_posix())
         folder.append_events(_events(run, state.number))
-        for name, columns in round_tables(checkpoint.metrics).items():
+        for name, columns in _tables(run, checkpoint.metrics).items():
             rows = _table(run, name, checkpoint.metrics)
             kept = (row for row in rows if int(row["round"]) <= state.number)
             folder.add_rows(name, columns, kept)
@@ -234,7 +235,7 @@ def _table(run: Path, name: str, metrics: tuple[str, ...]) -> list[dict[str, str
     path = run / name
     if not path.is_file():
         return []
-    columns = round_tables(metrics)[name]
+    columns = _tables(run, metrics)[name]
     try:
         text = path.read_text(encoding="utf-8")
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -245,6 +246,12 @@ def _table(run: Path, name: str, metrics: tuple[str, ...]) -> list[dict[str, str
         raise _damaged(path)
     texts = ([unescape_cell(cell) for cell in row] for row in rows)
     return [dict(zip(columns, row, strict=True)) for row in texts]
+
+
+def _tables(run: Path, metrics: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Give the columns of the tables by round that a run may have."""
+    name, columns = PARTICIPATION
+    return ({name: columns} if (run / name).is_file() else {}) | round_tables(metrics)
 
 
 def _damaged(path: Path) -> FederationError:

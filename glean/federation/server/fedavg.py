@@ -66,12 +66,22 @@ class FedAvgStrategy(PipelinedStrategy):
                 make = fedavg.stepped if part == WEIGHT_STEPS else fedavg.mean
                 mean = make(result.total[:length], like=model.weights, rows=rows)
                 weights, state = self._next(mean, model.weights, state)
-                return RoundResult(WeightModel(weights), len(asked), len(learned), state)
+                return RoundResult(
+                    WeightModel(weights),
+                    len(asked),
+                    len(learned),
+                    state,
+                    learned=dict.fromkeys(learned, 0),
+                )
         raise self._manager.failed(f"the train phase of round {number}")
+
+    def _roster(self) -> int:
+        """Count those who may be in a sum with noise: their noise together is what is accounted."""
+        return len(self._manager.trainers)
 
     def _train_noised(self, number: int, model: WeightModel, state: bytes) -> RoundResult:
         """Average clipped updates with noise over all who can learn."""
-        roster = len(self._manager.trainers)
+        roster = self._roster()
         clip_norm = self._settings.local_training.update_clip_norm
         noise = largest_noise(self._sum_rounds, CLIENT_STEPS)
         request = SumRequest((CLIENT_STEPS,), (CLIENT_STEPS,), num_clients=roster)
@@ -98,7 +108,13 @@ class FedAvgStrategy(PipelinedStrategy):
                     result.total, like=model.weights, clip_norm=clip_norm, clients=len(learned)
                 )
                 weights, state = self._next(mean, model.weights, state)
-                return RoundResult(WeightModel(weights), len(asked), len(learned), state)
+                return RoundResult(
+                    WeightModel(weights),
+                    len(asked),
+                    len(learned),
+                    state,
+                    learned=dict.fromkeys(learned, 0),
+                )
         raise self._manager.failed(f"the train phase of round {number}")
 
     def _with_whole(

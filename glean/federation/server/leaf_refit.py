@@ -78,7 +78,9 @@ class LeafRefitStrategy(PipelinedStrategy):
                 grown = model.grown(
                     model.forest.plus(self._refitted(structures, sums, number).trees)
                 )
-                return RoundResult(grown, len(asked), len(learned), state)
+                return RoundResult(
+                    grown, len(asked), len(learned), state, learned=dict.fromkeys(learned, 0)
+                )
             if result.absent:
                 attempt.asked = sorted(result.absent)
         raise self._manager.failed(f"the leaf sums of round {number}")

@@ -113,6 +113,10 @@ class PipelinedStrategy(ABC):
         """Have no state; a strategy that has one makes its first here."""
         return b""
 
+    def after_loss(self, state: bytes) -> bytes:
+        """Go on from where the round began."""
+        return state
+
     def train(self, number: int, model: GlobalModel, state: bytes) -> RoundResult:
         """Learn from a model, or take what was learned while it was scored.
 

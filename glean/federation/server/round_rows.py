@@ -73,18 +73,14 @@ def write_round(
         "bytes_down": clients.traffic.down - start.traffic.down,
         "bytes_up": clients.traffic.up - start.traffic.up,
         "seconds": round(time.monotonic() - start.time, 3),
+        "virtual_seconds": result.virtual_seconds,
     }
-    client_rows: list[dict[str, Any]] = [
-        {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
-        for name, sums in found.scores.items()
-    ]
-    if noise is not None:
-        client_rows = [each | {"n_examples": None} for each in client_rows]
+    client_rows = _client_rows(number, found, noised=noise is not None)
     columns = found.total.COLUMNS
     finite = _finite_only(row)
-    clients.folder.append_round(columns, finite, map(_finite_only, client_rows))
-    noise = noise if found.scores else None
-    spent = _spent(sum_rounds, number)
+    took_part = _participants(sum_rounds, number, result)
+    clients.folder.append_round(columns, finite, client_rows, took_part)
+    noise, spent = noise if found.scores else None, _spent(sum_rounds, number)
     event = replace(RoundFinished.from_row(finite), noise=noise, epsilon=spent)
     clients.folder.append_event(event)
     column = columns[0]
@@ -93,9 +89,29 @@ def write_round(
     primary = found.metrics[column]
     score = written_score(primary, noise, digits=4)
     score = f"validation {metric_label(column)} {score}"
-    words = score if math.isfinite(primary) else "not scored"
+    score = score if math.isfinite(primary) else "not scored"
     told = "" if spent is None else f", epsilon {spent:.3f} spent"
-    LOG.info("round %d: %s, %d replies%s", number, words, result.replies, told)
+    LOG.info("round %d: %s, %d replies%s", number, score, result.replies, told)
+
+
+def _client_rows(number: int, found: RoundScore, *, noised: bool) -> list[dict[str, Any]]:
+    """Give a row for each whose scores are known; with noise of no known number of rows."""
+    rows: list[dict[str, Any]] = [
+        {"round": number, "bakery": name, "n_examples": int(sums.rows), **sums.metrics()}
+        for name, sums in found.scores.items()
+    ]
+    return [_finite_only(row | ({"n_examples": None} if noised else {})) for row in rows]
+
+
+def _participants(sum_rounds: SumRounds, number: int, result: RoundResult) -> list[dict[str, Any]]:
+    """Give a row for each whose update is in the model, where not all take part in each round."""
+    rounds = sum_rounds.manager.settings.rounds
+    if not rounds.selects:
+        return []
+    return [
+        {"round": number, "bakery": name, "staleness": staleness}
+        for name, staleness in sorted(result.learned.items())
+    ]
 
 
 def _spent(sum_rounds: SumRounds, number: int) -> float | None:

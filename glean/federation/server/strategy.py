@@ -41,11 +41,19 @@ class Strategy(Protocol):
         The state is the one after that round, for a strategy that trains on the way.
         """
 
+    def after_loss(self, state: bytes) -> bytes:
+        """Give the state to go on from where the round that was trained last is lost.
+
+        That is the one before the round, unless time has gone on.
+        """
+
 
 def strategy_of(manager: ClientManager, sum_rounds: SumRounds) -> Strategy:
     """Make the strategy of a run's aggregation; in groups another, if it has one for them."""
-    kind = manager.settings.rounds.kind
+    rounds = manager.settings.rounds
+    kind = rounds.kind
     grouped = "" if sum_rounds.groups is None else kind.grouped_strategy
-    module, _, name = (grouped or kind.strategy).partition(":")
+    buffered = kind.buffered_strategy if rounds.buffered else ""
+    module, _, name = (buffered or grouped or kind.strategy).partition(":")
     make: Callable[[ClientManager, SumRounds], Strategy] = getattr(import_module(module), name)
     return make(manager, sum_rounds)

@@ -19,6 +19,7 @@ from glean.federation.coordination.noised_scores import NoisedScores
 from glean.federation.server.final_evaluation import FinalEvaluation
 from glean.federation.server.lost_rounds import first_model_better
 from glean.federation.server.model_files import write_checkpoint
+from glean.federation.server.round_clock import timed
 from glean.federation.server.round_result import RoundResult
 from glean.federation.server.round_rows import RoundStart, write_round
 from glean.federation.server.round_scores import RoundScore, RoundScores
@@ -164,16 +165,7 @@ class TrainingLoop:
     def summed_test(self, result: TrainingResult, *, methods: int) -> Floats:
         """Sum up what all bakeries made of the last test, where each keeps its own scores.
 
-        Parameters
-        ----------
-        result : TrainingResult
-            What the rounds came to.
-        methods : int
-            How many methods were evaluated.
-
-        Returns
-        -------
-        float64 array of shape (methods, fields)
+        Shape (methods, fields), for as many methods as were evaluated.
 
         Raises
         ------
@@ -231,7 +223,7 @@ class TrainingLoop:
     def _round(self, state: TrainingState) -> TrainingState:
         number, start = state.number + 1, RoundStart.now(self._clients)
         self.manager.gather(number)
-        result = self._learned(number, state)
+        result = timed(self.manager, number, self._learned(number, state))
         if number == 1 and self._start is None:
             first = self._scores.read(result.scores_before)
             state = state.scored(first.metric, primaries(first.scores))
@@ -255,7 +247,8 @@ class TrainingLoop:
         except ImpossibleSumError as error:
             self._append(RoundGivenUp(number, str(error)))
             asked = len(self.manager.present_trainers(number))
-            return RoundResult(state.model, asked, replies=0, state=state.strategy_state)
+            lost = self._strategy.after_loss(state.strategy_state)
+            return RoundResult(state.model, asked, replies=0, state=lost)
 
     def _reviewed(
         self, number: int, state: TrainingState, result: RoundResult, found: RoundScore
@@ -264,13 +257,16 @@ class TrainingLoop:
         before = state.scores or primaries(result.scores_before)
         after = {} if self._noised else primaries(found.scores)
         if result.replies == 0:
-            return state.given_up(number, found.metric, scores=after or before)
+            return state.given_up(
+                number, found.metric, strategy_state=result.state, scores=after or before
+            )
         worse = setback(before, after, least_scale=self._metrics.LEAST_SCALE)
         if worse > self._settings.chance_setback:
             self._append(RoundTakenBack(number, worse))
+            lost = self._strategy.after_loss(state.strategy_state)
             # What a run that resumes goes on from.
-            self._keep(number, RoundResult(state.model, 0, 0, state=state.strategy_state))
-            return state.without(number, scores=before)
+            self._keep(number, RoundResult(state.model, 0, 0, state=lost))
+            return state.without(number, strategy_state=lost, scores=before)
         return state.after(
             number,
             result.model,
@@ -291,8 +287,8 @@ class TrainingLoop:
 
     def _keep(self, number: int, result: RoundResult) -> None:
         """Write the round's checkpoint; it counts once the round's row is written too."""
-        kind = self._settings.rounds.kind
-        assert bool(result.state) == kind.has_state, f"{kind.name} has a state or it has none"
+        rounds = self._settings.rounds
+        assert bool(result.state) == rounds.has_state, "an aggregation has a state or it has none"
         write_state(self._clients.folder, number, result.state)
         self._keep_model(number, result.model)
 

@@ -127,18 +127,26 @@ class TrainingState:
             best_scores=scores if best.of_scores(number, metric) else self.best_scores,
         )
 
-    def without(self, number: int, *, scores: Primaries) -> Self:
+    def without(self, number: int, *, strategy_state: bytes, scores: Primaries) -> Self:
         """Go on with the model before a round that is taken back, and the scores of that."""
-        return replace(self, number=number, scores=scores, lost=self.lost + 1)
+        return replace(
+            self,
+            number=number,
+            strategy_state=strategy_state,
+            scores=scores,
+            lost=self.lost + 1,
+        )
 
-    def given_up(self, number: int, metric: float | None, *, scores: Primaries) -> Self:
+    def given_up(
+        self, number: int, metric: float | None, *, strategy_state: bytes, scores: Primaries
+    ) -> Self:
         """Go on with the model before a round that is given up, which was scored once more.
 
         Where it wasn't, the best stays: no model has learned more.
         """
         best = self.best if metric is None else self.best.or_better(number, metric)
         return replace(
-            self.without(number, scores=scores),
+            self.without(number, strategy_state=strategy_state, scores=scores),
             best=best,
             best_model=self.model if best.round == number else self.best_model,
             best_scores=scores if best.of_scores(number, metric) else self.best_scores,

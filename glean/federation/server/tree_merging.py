@@ -46,6 +46,10 @@ class TreeMergingStrategy(ABC):
         """Have no state."""
         return b""
 
+    def after_loss(self, state: bytes) -> bytes:
+        """Go on from where the round began."""
+        return state
+
     def train(self, number: int, model: GlobalModel, state: bytes) -> RoundResult:
         """Have bakeries grow trees, and merge those that can be.
 

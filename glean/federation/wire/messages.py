@@ -163,6 +163,23 @@ class TrainReply(Flat):
 
 
 @dataclass(frozen=True)
+class JobReply(Flat):
+    """A client's reply once it has trained for a buffer, and keeps what came of it.
+
+    Parameters
+    ----------
+    bakery, code : str
+        Who, running what.
+    lacks_model : bool
+        True: it doesn't hold the state that the task continued; send the whole model.
+    """
+
+    bakery: str
+    code: str
+    lacks_model: bool
+
+
+@dataclass(frozen=True)
 class EvaluateReply(Flat):
     """A bakery's reply in the evaluate phase: sums over its validation window.
 

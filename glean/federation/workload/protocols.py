@@ -97,8 +97,16 @@ class LocalTrainer(Protocol):
     def catch_up(self, task: Task, state: ClientState) -> bool:
         """Take the model of a task; False where it continues one that isn't held here."""
 
-    def train(self, task: Task, *, seed: int, structures_only: bool = False) -> bytes:
-        """Train the model caught up with; a file of what is new in it."""
+    def begin(self, task: Task, *, seed: int) -> None:
+        """Train the model caught up with for a buffer, and keep what came of it in the state.
+
+        Of trees these are the margins, by which `train` and `contribute` go then.
+        """
+
+    def train(
+        self, task: Task, *, seed: int, structures_only: bool = False, from_job: bool = False
+    ) -> bytes:
+        """Train the model caught up with, or that of the job; a file of what is new in it."""
 
     def validate(self) -> MetricSums:
         """Score the model caught up with on the validation rows."""
@@ -115,8 +123,9 @@ class LocalTrainer(Protocol):
         weight: float,
         seed: int,
         days: Days | None = None,
+        discount: float | None = None,
     ) -> Encoded:
-        """Fill a part of the vector.
+        """Fill a part of the vector; with a discount, by the job that was begun, times that.
 
         `weight` is the client's in mean rows of the federation; in a part that carries noise, only
         rows of `days` take part, where these are given.

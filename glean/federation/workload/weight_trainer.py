@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glean.aggregation import fedavg
+from glean.aggregation.buffered import discounted, rebased
 from glean.aggregation.clipped_updates import clipped_update
 from glean.errors import ModelError
 from glean.federation.wire.messages import Task
@@ -23,6 +24,8 @@ LOG = logging.getLogger("glean")
 
 Encoded = NDArray[np.int64]
 
+_BEFORE, _AFTER = "glean-job-before", "glean-job-after"
+
 
 class WeightTrainer(ABC):
     """A `LocalTrainer` of weights; a workload says how they are read, fitted and scored."""
@@ -33,6 +36,7 @@ class WeightTrainer(ABC):
 
     def __init__(self) -> None:
         self._model = b""
+        self._state = ClientState.empty()
 
     @abstractmethod
     def totals(self) -> tuple[int, float]:
@@ -50,14 +54,22 @@ class WeightTrainer(ABC):
     def score(self, weights: Weights) -> MetricSums:
         """Score weights on the validation rows."""
 
-    def catch_up(self, task: Task, _state: ClientState) -> bool:
+    def catch_up(self, task: Task, state: ClientState) -> bool:
         """Take the weights of a task, which always come whole."""
-        self._model = task.model
+        self._model, self._state = task.model, state
         return True
 
-    def train(self, task: Task, *, seed: int, structures_only: bool = False) -> bytes:
+    def begin(self, task: Task, *, seed: int) -> None:
+        """Train the task's weights, and keep what they were before and are now."""
+        before, after = self._fitted(task, seed=seed)
+        for name, weights in ((_BEFORE, before), (_AFTER, after)):
+            self._state.put(name, task.state, weights.arrays)
+
+    def train(
+        self, task: Task, *, seed: int, structures_only: bool = False, from_job: bool = False
+    ) -> bytes:
         """Refuse: weights are averaged in a sum."""
-        del seed, structures_only
+        del seed, structures_only, from_job
         raise ModelError(f"round {task.round}: found a task for trees; wanted one for weights")
 
     def validate(self) -> MetricSums:
@@ -85,28 +97,45 @@ class WeightTrainer(ABC):
         weight: float,
         seed: int,
         days: Days | None = None,
+        discount: float | None = None,
     ) -> Encoded:
-        """Train the task's weights on this client's rows; its summand."""
+        """Train the task's weights on this client's rows, or take those of the job; its summand."""
         self._check_part(part)
         if part == WHOLE:
             return np.empty(0, dtype=np.int64)
-        before = self.read(task.model)
         if days is not None and not days:
             # What may spend no more adds nothing, and noise.
             return np.zeros(self.length(part, task, request), dtype=np.int64)
+        if discount is None:
+            before, after = self._fitted(task, seed=seed)
+        else:
+            before, after = (self._kept(name, task) for name in (_BEFORE, _AFTER))
+        if part == CLIENT_STEPS:
+            steps = clipped_update(after, before, clip_norm=self.update_clip_norm)
+            return steps if discount is None else discounted(steps, discount)
+        if discount is not None:
+            begun, before = before, self.read(task.model)
+            after = rebased(after, begun, before, discount=discount)
+        if part == WEIGHT_STEPS:
+            return fedavg.encoded_steps(after, before, weight=weight, rows=request.rows)
+        return fedavg.encoded(after, weight=weight, rows=request.rows)
+
+    def _fitted(self, task: Task, *, seed: int) -> tuple[Weights, Weights]:
+        """Give the task's weights, and what training makes of them."""
+        before = self.read(task.model)
         try:
-            fitted = self.fit(
-                before, learning_rate=task.learning_rate, seed=seed, number=task.round
-            )
+            after = self.fit(before, learning_rate=task.learning_rate, seed=seed, number=task.round)
         except ModelError as error:
             # Whoever chooses the learning rate would read from an error how steep the rows are.
             LOG.warning("this client's weights stay as they were: %s", error)
-            fitted = before
-        if part == CLIENT_STEPS:
-            return clipped_update(fitted, before, clip_norm=self.update_clip_norm)
-        if part == WEIGHT_STEPS:
-            return fedavg.encoded_steps(fitted, before, weight=weight, rows=request.rows)
-        return fedavg.encoded(fitted, weight=weight, rows=request.rows)
+            after = before
+        return before, after
+
+    def _kept(self, name: str, task: Task) -> Weights:
+        """Read the weights that a job was begun with, or ended with."""
+        like, found = self.read(task.model), self._state.arrays(name)
+        arrays = {key: found[key].astype(np.float32) for key in like.arrays}
+        return Weights(like.kind, like.spec, arrays)
 
     def _check_part(self, part: str) -> None:
         clipped = (CLIENT_STEPS,) if self.update_clip_norm else ()

@@ -65,10 +65,10 @@ def test_a_round_whose_scores_can_not_be_never_is_the_best(
 def test_a_round_that_is_given_up_without_a_score_leaves_the_best() -> None:
     """Nothing was learned in it; once it is scored its model counts like any other."""
     before = TrainingState(3, SECOND, Best(1, 0.2), FIRST, b"")
-    unscored = before.given_up(4, None, scores={})
+    unscored = before.given_up(4, None, strategy_state=b"", scores={})
     assert (unscored.best, unscored.best_model) == (before.best, FIRST)
     assert (unscored.number, unscored.model, unscored.lost) == (4, SECOND, 1)
-    scored = unscored.given_up(5, 0.1, scores={})
+    scored = unscored.given_up(5, 0.1, strategy_state=b"", scores={})
     assert (scored.best, scored.best_model, scored.lost) == (Best(5, 0.1), SECOND, 2)
 
 
