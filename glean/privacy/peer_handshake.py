@@ -122,6 +122,11 @@ class PeerHandshake:
         self._done += 1
         if self._done > 1:
             self.remote = self._checked(payload)
+        elif payload:
+            raise PeerRefusedError(
+                f"a peer was refused: its first message has {len(payload)} bytes behind its key; "
+                "wanted none: it may be of another version"
+            )
 
     def split(self) -> tuple[CipherState, CipherState]:
         """Give the keys of the connection: to send with, to receive with."""

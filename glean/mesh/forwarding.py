@@ -1,0 +1,209 @@
+"""What is in the outboxes goes over the connections that there are, and again where it has to.
+
+How each message stands is kept in memory only: after a restart all that is on disk is sent again,
+and who has it already says so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from glean.mesh.frames import Packet, PacketKind
+from glean.mesh.incoming import Answer, Outcome
+from glean.mesh.mesh_limits import MeshLimits
+from glean.mesh.message_store import ACKNOWLEDGEMENT, KEY_BYTES, MessageStore
+from glean.mesh.peer_directory import PeerDirectory
+from glean.mesh.routing import next_hops
+from glean.outbox.outbox import Outbox, WaitingMessage
+from glean.privacy.sealed_envelope import SealedEnvelope
+
+
+class Link(Protocol):
+    """A connection to a peer."""
+
+    def offer(self, packet: Packet) -> bool:
+        """Send a packet; False where that can't be now."""
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A message that is on its way: to whom, for whom, whether it was answered, and until when."""
+
+    to: str
+    receiver: str
+    answered: bool
+    until: float
+
+
+class Forwarder:
+    """Sends what waits.
+
+    Parameters
+    ----------
+    store : MessageStore
+        Where it waits.
+    directory : PeerDirectory
+        Who knows whom.
+    limits : MeshLimits
+        Bounds and times.
+    clock : callable
+        Gives seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        store: MessageStore,
+        directory: PeerDirectory,
+        *,
+        limits: MeshLimits,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._directory, self._limits = store, directory, limits
+        self._clock = clock
+        self._attempts: dict[str, _Attempt] = {}
+        self._unanswered: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def forward(self, links: Mapping[str, Link]) -> int:
+        """Send what can be sent now, over links by peer; how many messages that were."""
+        sent = 0
+        with self._lock:
+            now = self._clock()
+            live = [attempt for attempt in self._attempts.values() if attempt.until > now]
+            self._unanswered = Counter(attempt.to for attempt in live if not attempt.answered)
+            for box in (self._store.outbox, self._store.relayed):
+                for receiver in box.receivers():
+                    sent += self._forward_to(box, receiver, links)
+        return sent
+
+    def opened(self, peer: str) -> None:
+        """Hear of a new connection: what an earlier one, or a relay, was given goes over it."""
+        with self._lock:
+            self._attempts = {
+                key: attempt
+                for key, attempt in self._attempts.items()
+                if attempt.receiver != peer and (attempt.answered or attempt.to != peer)
+            }
+
+    def answered(self, peer: str, content: bytes) -> None:
+        """Hear from a peer what became of an envelope.
+
+        Raises
+        ------
+        FederationError
+            It isn't an answer.
+        """
+        key, answer = content[:KEY_BYTES].hex(), Answer.of(content[KEY_BYTES:])
+        with self._lock:
+            attempt = self._attempts.get(key)
+            if attempt is None or attempt.to != peer:
+                return
+            if self._done_with(key, peer, attempt, answer):
+                self._attempts.pop(key, None)
+                return
+            later = answer.outcome is Outcome.LATER
+            until = self._clock() + (self._limits.later_s if later else self._limits.custody_s)
+            self._attempts[key] = replace(attempt, answered=True, until=until)
+
+    def expire(self) -> None:
+        """Forget attempts at what is gone, and give up what waited too long to be passed on."""
+        for message in self._store.relayed.expire():
+            self._give_up(message.body, "expired while it waited to be passed on")
+        now = self._clock()
+        with self._lock:
+            self._attempts = {k: a for k, a in self._attempts.items() if a.until > now}
+
+    def _forward_to(self, box: Outbox, receiver: str, links: Mapping[str, Link]) -> int:
+        relays = box is self._store.relayed
+        ways = next_hops(
+            receiver,
+            self._directory.name,
+            connected=links,
+            neighbours=self._directory.neighbours,
+            most_hops=self._limits.most_hops,
+            relays=relays,
+        )
+        if receiver in ways:
+            # Itself: nobody else needs it then, even if it has to wait a moment.
+            ways = [receiver]
+        elif not ways:
+            return 0
+        waiting = [m for m in box.waiting(receiver) if not self._on_its_way(m.message_id)]
+        sent = 0
+        for message in waiting:
+            if ways[0] != receiver and not relays and self._waits_for_receiver(message):
+                continue
+            if all(self._busy(way) for way in ways):
+                break
+            sent += any(
+                self._send(box, message.message_id, receiver, way, links[way]) for way in ways
+            )
+        return sent
+
+    def _on_its_way(self, key: str) -> bool:
+        attempt = self._attempts.get(key)
+        return attempt is not None and attempt.until > self._clock()
+
+    def _busy(self, peer: str) -> bool:
+        """Whether a peer has enough to answer."""
+        return self._unanswered[peer] >= self._limits.most_in_flight
+
+    def _waits_for_receiver(self, message: WaitingMessage) -> bool:
+        """Whether a neighbour is given the time to come back itself."""
+        if message.receiver not in self._directory.neighbours(self._directory.name):
+            return False
+        return self._store.clock() - message.put_at < self._limits.relay_after_s
+
+    def _send(self, box: Outbox, key: str, receiver: str, way: str, link: Link) -> bool:
+        if self._busy(way):
+            return False
+        message = box.give(key)
+        if message is None:
+            return False
+        hops_left, envelope = self._limits.most_hops, message.body
+        if box is self._store.relayed:
+            hops_left, envelope = message.body[0], message.body[1:]
+            if SealedEnvelope.of(envelope).head.expires_ms < self._store.now_ms():
+                box.acknowledge(key)
+                self._give_up(message.body, "expired before it could be passed on")
+                return False
+        content = bytes([hops_left - 1]) + bytes.fromhex(key) + envelope
+        until = self._clock() + self._limits.resend_s
+        # Noted first: the answer may be here before `offer` returns.
+        self._attempts[key] = _Attempt(way, receiver, answered=False, until=until)
+        if link.offer(Packet(PacketKind.ENVELOPE, content)):
+            self._unanswered[way] += 1
+            return True
+        self._attempts.pop(key, None)
+        return False
+
+    def _done_with(self, key: str, peer: str, attempt: _Attempt, answer: Answer) -> bool:
+        """Whether a message needs no more from here."""
+        if self._store.relayed.origin_of(key) is not None:
+            if answer.outcome is Outcome.REFUSED:
+                message = self._store.relayed.give(key)
+                if message is not None:
+                    self._give_up(message.body, f"refused by {peer}: {answer.reason}")
+            return answer.outcome is not Outcome.LATER and self._store.relayed.acknowledge(key)
+        return self._done_with_own(key, peer, attempt, answer)
+
+    def _done_with_own(self, key: str, peer: str, attempt: _Attempt, answer: Answer) -> bool:
+        """Whether an own message does: its receiver has to acknowledge it, or to refuse it."""
+        origin = self._store.outbox.origin_of(key)
+        if answer.outcome is Outcome.STORED and origin == ACKNOWLEDGEMENT:
+            return self._store.outbox.acknowledge(key)
+        if answer.outcome is Outcome.REFUSED and peer == attempt.receiver:
+            message = self._store.outbox.give(key)
+            if message is not None and self._store.outbox.acknowledge(key):
+                self._give_up(b"\0" + message.body, f"refused by its receiver: {answer.reason}")
+            return True
+        return False
+
+    def _give_up(self, relayed: bytes, reason: str) -> None:
+        head = SealedEnvelope.of(relayed[1:]).head
+        self._store.dead_letters.name(head.message_id, head.sender, head.receiver, reason)

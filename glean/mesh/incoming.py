@@ -1,0 +1,216 @@
+"""An envelope comes in: checked, and kept for this peer or to be passed on.
+
+What this says of it goes back to the peer that brought it, who then lets go of it or tries again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from glean.errors import FederationError
+from glean.mesh.mesh_limits import MeshLimits
+from glean.mesh.message_store import ACKNOWLEDGEMENT, MeshMessage, MessageStore, envelope_key
+from glean.mesh.outgoing import OutgoingMessages
+from glean.mesh.peer_directory import PeerDirectory
+from glean.outbox.outbox import OutboxFullError
+from glean.privacy.peer_identity import PeerIdentity
+from glean.privacy.sealed_envelope import EnvelopeError, SealedEnvelope
+
+LOG = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What became of an envelope."""
+
+    STORED = "stored"
+    """It is on disk here."""
+    LATER = "later"
+    """There is no room, or its sender isn't known here yet."""
+    REFUSED = "refused"
+    """It is no good, and never will be."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said to the peer that brought an envelope.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What became of it.
+    reason : str
+        Why, where it wasn't stored.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+
+    def to_bytes(self) -> bytes:
+        """Write it."""
+        return json.dumps([self.outcome, self.reason[:300]]).encode()
+
+    @classmethod
+    def of(cls, content: bytes) -> Answer:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        FederationError
+            It is none.
+        """
+        try:
+            outcome, reason = json.loads(content)
+            return cls(Outcome(outcome), str(reason)[:300])
+        except (ValueError, TypeError, RecursionError) as error:
+            raise FederationError(
+                f"found {content[:60]!r} for an answer; wanted its outcome and reason"
+            ) from error
+
+
+class IncomingMessages:
+    """What a node does with envelopes.
+
+    Parameters
+    ----------
+    store : MessageStore
+        Its files.
+    identity : PeerIdentity
+        Its keys.
+    directory : PeerDirectory
+        Whom it knows.
+    outgoing : OutgoingMessages
+        What acknowledges, and hears of acknowledgements.
+    limits : MeshLimits
+        Its bounds.
+    arrived : callable
+        Called when there is something to handle, or to pass on.
+    """
+
+    def __init__(
+        self,
+        store: MessageStore,
+        identity: PeerIdentity,
+        directory: PeerDirectory,
+        outgoing: OutgoingMessages,
+        *,
+        limits: MeshLimits,
+        arrived: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store, self._identity, self._directory = store, identity, directory
+        self._outgoing, self._limits, self._arrived = outgoing, limits, arrived
+        self.refused: Counter[str] = Counter()
+
+    def take(self, content: bytes, hops_left: int, brought_by: str) -> Answer:
+        """Take an envelope that a peer brought.
+
+        Parameters
+        ----------
+        content : bytes
+            The envelope.
+        hops_left : int
+            Through how many hands it may still go.
+        brought_by : str
+            Who brought it.
+        """
+        try:
+            answer = self._take(content, hops_left)
+        except EnvelopeError as error:
+            answer = Answer(Outcome.REFUSED, str(error))
+        except OutboxFullError as error:
+            answer = Answer(Outcome.LATER, str(error))
+        if answer.outcome is Outcome.REFUSED:
+            self.refused[brought_by] += 1
+            LOG.warning("mesh: an envelope from %s was refused: %s", brought_by, answer.reason)
+        return answer
+
+    def _take(self, content: bytes, hops_left: int) -> Answer:
+        envelope = SealedEnvelope.of(content)
+        self._check_place_and_time(envelope)
+        sender = self._directory.peer(envelope.head.sender)
+        if sender is None:
+            return Answer(
+                Outcome.LATER,
+                f"its sender {envelope.head.sender!r} isn't known here as a peer of the mesh (yet)",
+            )
+        envelope.check(sender.key)
+        if envelope.head.receiver == self._directory.name:
+            return self._deliver(envelope)
+        return self._pass_on(envelope, content, hops_left)
+
+    def _check_place_and_time(self, envelope: SealedEnvelope) -> None:
+        head, now = envelope.head, self._store.now_ms()
+        skew, life = (
+            int(1000 * seconds)
+            for seconds in (self._limits.clock_skew_s, self._limits.message_life_s)
+        )
+        mine = self._directory.mesh.name
+        if head.mesh != mine:
+            raise EnvelopeError(f"found an envelope of the mesh {head.mesh!r}; wanted {mine!r}")
+        if head.expires_ms + skew < now:
+            raise EnvelopeError(
+                f"envelope {head.message_id!r} from {head.sender!r} expired "
+                f"{(now - head.expires_ms) / 1000:.0f} s ago: it was late or repeated, or a clock "
+                "is wrong"
+            )
+        if head.sent_ms > now + skew or head.expires_ms > head.sent_ms + life:
+            raise EnvelopeError(
+                f"envelope {head.message_id!r} from {head.sender!r} was sent "
+                f"{(head.sent_ms - now) / 1000:.0f} s ahead of this clock, or lasts too long; "
+                f"wanted at most {self._limits.clock_skew_s:.0f} s ahead, and "
+                f"{self._limits.message_life_s:.0f} s of life: are the clocks right?"
+            )
+
+    def _deliver(self, envelope: SealedEnvelope) -> Answer:
+        """Keep a message that is for this peer; it is handled from there, once."""
+        head = envelope.head
+        if self._store.inbox.seen(head.sender, head.message_id):
+            self._outgoing.acknowledge(envelope)
+            return Answer(Outcome.STORED)
+        try:
+            kind, body = envelope.open(self._identity)
+        except EnvelopeError as error:
+            self._outgoing.acknowledge(envelope, refused=str(error))
+            raise
+        if kind == ACKNOWLEDGEMENT:
+            self._outgoing.acknowledged(head.sender, body)
+            return Answer(Outcome.STORED)
+        message = MeshMessage(head.sender, kind, head.message_id, body, head.sent_ms)
+        key = envelope_key(head.sender, head.message_id)
+        self._store.arrived.put(key, kind, message.to_bytes(), origin=head.sender)
+        # In this order: after a kill in between it comes again, and is handled only now.
+        self._store.inbox.take(head.sender, head.message_id)
+        self._outgoing.acknowledge(envelope)
+        self._arrived()
+        return Answer(Outcome.STORED)
+
+    def _pass_on(self, envelope: SealedEnvelope, content: bytes, hops_left: int) -> Answer:
+        """Keep a message that is for another peer."""
+        head = envelope.head
+        if hops_left < 1 or head.sender == self._directory.name:
+            raise EnvelopeError(
+                f"envelope {head.message_id!r} from {head.sender!r} went through too many hands, "
+                "or in a circle"
+            )
+        if self._directory.peer(head.receiver) is None:
+            return Answer(Outcome.LATER, f"its receiver {head.receiver!r} isn't known here (yet)")
+        share = int(self._limits.relayed_share * self._limits.most_relayed_bytes)
+        held = self._store.relayed.held_bytes(origin=head.sender)
+        if held + len(content) > share:
+            return Answer(
+                Outcome.LATER,
+                f"{held} bytes from {head.sender!r} wait here to be passed on; wanted at most "
+                f"{share}",
+            )
+        self._store.relayed.put(
+            envelope_key(head.sender, head.message_id),
+            head.receiver,
+            bytes([hops_left]) + content,
+            origin=head.sender,
+        )
+        self._arrived()
+        return Answer(Outcome.STORED)

@@ -1,0 +1,167 @@
+"""A message waits until its receiver has acknowledged it, by a signature of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from glean.mesh.incoming import Outcome
+from glean.privacy.peer_identity import PeerIdentity
+from glean.privacy.sealed_envelope import SealedEnvelope
+from tests.mesh.message_stores import Clock, StorePeer, directories
+
+WAYS = {"a": "b", "b": "ac", "c": "b"}
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Iterator[dict[str, StorePeer]]:
+    """Three peers of which the one in the middle connects the others."""
+    clock = Clock()
+    made = {
+        name: StorePeer(tmp_path, directory, clock=clock)
+        for name, directory in directories(WAYS).items()
+    }
+    yield made
+    for peer in made.values():
+        peer.close()
+
+
+def carry(mesh: dict[str, StorePeer], by: str, to: str) -> int:
+    """Carry what goes from one to the other, and the answers back; how many that were."""
+    transmissions = mesh[by].transmissions(to)
+    for _, packet in transmissions:
+        mesh[by].forwarder.answered(to, mesh[to].take(packet, by))
+    return len(transmissions)
+
+
+def test_a_relay_s_word_is_not_enough(mesh: dict[str, StorePeer]) -> None:
+    """The sender lets go of it when the receiver's own acknowledgement has come."""
+    mesh["a"].outgoing.send("c", "plan", b"rolls", "m1")
+    assert carry(mesh, "a", "b") == 1
+    assert mesh["a"].store.outbox.counts() == {"c": 1}
+    assert carry(mesh, "b", "c") == 1
+    assert mesh["b"].store.relayed.counts() == {}
+    assert carry(mesh, "c", "b") == 1
+    assert mesh["c"].store.outbox.counts() == {}
+    assert mesh["a"].store.outbox.counts() == {"c": 1}
+    assert carry(mesh, "b", "a") == 1
+    assert mesh["a"].store.outbox.counts() == {}
+    assert mesh["b"].store.relayed.counts() == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "m1", "digest": "00", "refused": ""},
+        {"message": "m2", "digest": "00", "refused": ""},
+        {"message": "m1"},
+        ["m1"],
+        7,
+    ],
+)
+def test_an_acknowledgement_of_something_else_is_none(
+    mesh: dict[str, StorePeer], said: object
+) -> None:
+    """Another digest, another name, or nothing that can be read."""
+    mesh["a"].outgoing.send("c", "plan", b"rolls", "m1")
+    mesh["a"].outgoing.acknowledged("c", json.dumps(said).encode())
+    assert mesh["a"].store.outbox.counts() == {"c": 1}
+
+
+def test_another_peer_s_acknowledgement_is_none(mesh: dict[str, StorePeer]) -> None:
+    """The relay knows the name and the digest, and may not speak for the receiver."""
+    mesh["a"].outgoing.send("c", "plan", b"rolls", "m1")
+    ((_, packet),) = mesh["a"].transmissions("b")
+    digest = SealedEnvelope.of(packet.content[17:]).digest
+    said = json.dumps({"message": "m1", "digest": digest, "refused": ""}).encode()
+    mesh["a"].outgoing.acknowledged("b", said)
+    assert mesh["a"].store.outbox.counts() == {"c": 1}
+    mesh["a"].outgoing.acknowledged("c", said)
+    assert mesh["a"].store.outbox.counts() == {}
+
+
+def test_what_its_receiver_refuses_is_a_dead_letter(mesh: dict[str, StorePeer]) -> None:
+    """The receiver decrypts by another key than the sender knows."""
+    known = mesh["a"].directory.peers["c"]
+    other = replace(known.key, encryption_key=PeerIdentity.new().public.encryption_key)
+    mesh["a"].directory.peers["c"] = replace(known, key=other)
+    mesh["a"].outgoing.send("c", "plan", b"rolls", "m1")
+    for by, to in ("ab", "bc", "cb", "ba"):
+        carry(mesh, by, to)
+    (letter,) = mesh["a"].store.dead_letters.last()
+    assert (letter.message_id, letter.receiver) == ("m1", "c")
+    assert "refused by its receiver: envelope 'm1' from 'a' doesn't open" in letter.reason
+    assert mesh["a"].store.outbox.counts() == {}
+    assert mesh["c"].handled == []
+    (at_relay,) = mesh["b"].store.dead_letters.last()
+    assert at_relay.reason.startswith("refused by c: ")
+
+
+def test_nothing_is_sent_twice_while_it_is_on_its_way(mesh: dict[str, StorePeer]) -> None:
+    """But is when nobody answers for long, and when the connection is a new one."""
+    a = mesh["a"]
+    a.outgoing.send("b", "plan", b"rolls", "m1")
+    assert len(a.transmissions("b")) == 1
+    assert a.transmissions("b") == []
+    a.clock.now += a.limits.resend_s
+    assert len(a.transmissions("b")) == 1
+    a.forwarder.opened("b")
+    assert len(a.transmissions("b")) == 1
+
+
+def test_a_relay_that_has_no_room_is_asked_later(mesh: dict[str, StorePeer]) -> None:
+    """Not at once, and not never."""
+    a, b = mesh["a"], mesh["b"]
+    del b.directory.peers["a"]
+    a.outgoing.send("b", "plan", b"rolls", "m1")
+    ((_, packet),) = a.transmissions("b")
+    answer = b.take(packet, "a")
+    assert Outcome.LATER.encode() in answer
+    a.forwarder.answered("b", answer)
+    assert a.transmissions("b") == []
+    a.clock.now += a.limits.later_s
+    assert len(a.transmissions("b")) == 1
+
+
+def test_so_many_are_on_their_way_at_a_time(mesh: dict[str, StorePeer]) -> None:
+    """Others follow as they are answered."""
+    a, b = mesh["a"], mesh["b"]
+    for number in range(20):
+        a.outgoing.send("b", "plan", b"rolls", f"m{number}")
+    sent = a.transmissions("b")
+    assert len(sent) == a.limits.most_in_flight
+    a.forwarder.answered("b", b.take(sent[0][1], "a"))
+    assert len(a.transmissions("b")) == 1
+
+
+def test_a_neighbour_that_is_away_is_waited_for_a_moment(mesh: dict[str, StorePeer]) -> None:
+    """Then whoever else knows it gets the message."""
+    ways = {"a": "bc", "b": "ac", "c": "ab"}
+    for peer in mesh.values():
+        peer.directory.ways = ways
+    a = mesh["a"]
+    a.outgoing.send("c", "plan", b"rolls", "m1")
+    assert a.transmissions("b") == []
+    a.clock.now += a.limits.relay_after_s
+    assert [to for to, _ in a.transmissions("b")] == ["b"]
+    a.forwarder.opened("c")
+    assert [to for to, _ in a.transmissions("b", "c")] == ["c"]
+
+
+def test_what_expires_at_a_relay_is_named_there(mesh: dict[str, StorePeer]) -> None:
+    """As a dead letter of the two that it was between."""
+    a, b = mesh["a"], mesh["b"]
+    a.outgoing.send("c", "plan", b"rolls", "m1")
+    carry(mesh, "a", "b")
+    a.clock.now += a.limits.message_life_s + 1.0
+    assert b.transmissions("c") == []
+    (letter,) = b.store.dead_letters.last()
+    assert (letter.sender, letter.receiver) == ("a", "c")
+    assert letter.reason == "expired before it could be passed on"
+    a.outgoing.expire()
+    (letter,) = a.store.dead_letters.last()
+    assert letter.reason == "not acknowledged within 604800 s, after 1 attempts"
