@@ -150,8 +150,8 @@ class ConnectionTable:
                     target=self._call, args=(name,), name=f"mesh call {name}", daemon=True
                 )
                 with self._lock:
+                    call.start()
                     self._calls = {c for c in self._calls if c.is_alive()} | {call}
-                call.start()
 
     def _close_strangers(self) -> None:
         """Close connections with peers that have left the mesh or changed their keys."""

@@ -18,8 +18,8 @@ from glean.mesh.incoming import Answer, Outcome
 from glean.mesh.mesh_limits import MeshLimits
 from glean.mesh.message_store import ACKNOWLEDGEMENT, KEY_BYTES, MessageStore
 from glean.mesh.peer_directory import PeerDirectory
-from glean.mesh.routing import next_hops
-from glean.outbox.outbox import Outbox, WaitingMessage
+from glean.mesh.routing import keepers, next_hops
+from glean.outbox.outbox import Outbox
 from glean.privacy.sealed_envelope import SealedEnvelope
 
 
@@ -32,10 +32,11 @@ class Link(Protocol):
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A message that is on its way: to whom, for whom, whether it was answered, and until when."""
+    """A message that is on its way: to whom, for whom, which attempt, answered, and until when."""
 
     to: str
     receiver: str
+    number: int
     answered: bool
     until: float
 
@@ -107,8 +108,8 @@ class Forwarder:
                 self._attempts.pop(key, None)
                 return
             later = answer.outcome is Outcome.LATER
-            until = self._clock() + (self._limits.later_s if later else self._limits.custody_s)
-            self._attempts[key] = replace(attempt, answered=True, until=until)
+            wait_s = self._limits.later_s if later else self._custody_s(attempt)
+            self._attempts[key] = replace(attempt, answered=True, until=self._clock() + wait_s)
 
     def expire(self) -> None:
         """Forget attempts at what is gone, and give up what waited too long to be passed on."""
@@ -131,12 +132,16 @@ class Forwarder:
         if receiver in ways:
             # Itself: nobody else needs it then, even if it has to wait a moment.
             ways = [receiver]
-        elif not ways:
+        kept = not (ways or relays) and self._directory.peer(receiver) is not None
+        if kept:
+            ways = keepers(receiver, self._directory.name, connected=links)
+        if not ways:
             return 0
+        waits = ways[0] != receiver and not relays and (kept or self._is_neighbour(receiver))
         waiting = [m for m in box.waiting(receiver) if not self._on_its_way(m.message_id)]
         sent = 0
         for message in waiting:
-            if ways[0] != receiver and not relays and self._waits_for_receiver(message):
+            if waits and self._store.clock() - message.put_at < self._limits.relay_after_s:
                 continue
             if all(self._busy(way) for way in ways):
                 break
@@ -153,11 +158,13 @@ class Forwarder:
         """Whether a peer has enough to answer."""
         return self._unanswered[peer] >= self._limits.most_in_flight
 
-    def _waits_for_receiver(self, message: WaitingMessage) -> bool:
-        """Whether a neighbour is given the time to come back itself."""
-        if message.receiver not in self._directory.neighbours(self._directory.name):
-            return False
-        return self._store.clock() - message.put_at < self._limits.relay_after_s
+    def _is_neighbour(self, peer: str) -> bool:
+        return peer in self._directory.neighbours(self._directory.name)
+
+    def _custody_s(self, attempt: _Attempt) -> float:
+        """How long a relay's word is taken: longer each time, since it is likely to have it."""
+        wait_s = self._limits.custody_s * 2.0 ** min(attempt.number - 1, 30)
+        return min(wait_s, self._limits.longest_custody_s)
 
     def _send(self, box: Outbox, key: str, receiver: str, way: str, link: Link) -> bool:
         if self._busy(way):
@@ -175,7 +182,7 @@ class Forwarder:
         content = bytes([hops_left - 1]) + bytes.fromhex(key) + envelope
         until = self._clock() + self._limits.resend_s
         # Noted first: the answer may be here before `offer` returns.
-        self._attempts[key] = _Attempt(way, receiver, answered=False, until=until)
+        self._attempts[key] = _Attempt(way, receiver, message.attempts, answered=False, until=until)
         if link.offer(Packet(PacketKind.ENVELOPE, content)):
             self._unanswered[way] += 1
             return True

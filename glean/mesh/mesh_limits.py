@@ -35,9 +35,11 @@ class MeshLimits:
         Between attempts to connect.
     relay_after_s : float
         How long a message waits for its receiver, if that is a neighbour, before a relay gets it.
-    resend_s, custody_s : float
-        When a message is sent again that nobody answered, and one that a relay took but whose
-        receiver hasn't acknowledged it.
+    resend_s : float
+        When a message is sent again that nobody answered.
+    custody_s, longest_custody_s : float
+        When one is that a relay took and whose receiver hasn't acknowledged it: twice as long each
+        time, up to the second.
     later_s : float
         When a message is sent again whose taker had no room, or didn't know its sender.
     most_hops : int
@@ -64,6 +66,7 @@ class MeshLimits:
     relay_after_s: float = 3.0
     resend_s: float = 30.0
     custody_s: float = 60.0
+    longest_custody_s: float = 3600.0
     later_s: float = 5.0
     most_hops: int = 4
     most_in_flight: int = 8

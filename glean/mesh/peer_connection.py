@@ -105,10 +105,11 @@ class PeerConnection:
         """
         self._socket.settimeout(self._limits.idle_s)
         reader = PacketReader((most_bytes or self._limits.most_message_bytes) + _OVERHEAD)
-        for work in (lambda: self._read(reader, taken, ended), self._write):
-            thread = threading.Thread(target=work, name=f"mesh {self.name}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        with self._change:
+            for work in (lambda: self._read(reader, taken, ended), self._write):
+                thread = threading.Thread(target=work, name=f"mesh {self.name}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
 
     def offer(self, packet: Packet) -> bool:
         """Put a packet into its queue; False where there is no room, or it is closed."""
@@ -139,7 +140,9 @@ class PeerConnection:
 
     def join(self, timeout_s: float) -> None:
         """Wait until its threads are done."""
-        for thread in self._threads:
+        with self._change:
+            threads = list(self._threads)
+        for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(timeout_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Collection
 
@@ -42,6 +43,19 @@ def next_hops(
     limit = min(most_hops, distance.get(own, most_hops)) if relays else most_hops
     near = [name for name in connected if name != own and distance.get(name, limit) < limit]
     return sorted(near, key=lambda name: (distance[name], name))
+
+
+def keepers(receiver: str, own: str, *, connected: Collection[str]) -> list[str]:
+    """Name the connected peers that may keep a message for somebody whom nobody hears now.
+
+    Each receiver has its own order of them, the same at all who send to it, so that no peer keeps
+    everything.
+    """
+
+    def rank(name: str) -> bytes:
+        return hashlib.blake2b(f"{receiver}\n{name}".encode()).digest()
+
+    return sorted(set(connected) - {own}, key=rank)
 
 
 def _distances(

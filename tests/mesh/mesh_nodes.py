@@ -25,6 +25,7 @@ QUICK = MeshLimits(
     relay_after_s=0.2,
     resend_s=1.0,
     custody_s=1.0,
+    longest_custody_s=2.0,
     later_s=0.3,
 )
 """Nobody waits long in a test."""

@@ -79,7 +79,7 @@ class Carriage:
             still = still + 1 if not sum(self.carry("carry", *link) for link in LINKS) else 0
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(EVENTS, max_size=25))
 def test_each_message_is_handled_once(events: list[tuple[str, str]]) -> None:
     """And nothing is left that waits, nor any dead letter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -150,6 +151,33 @@ def test_a_neighbour_that_is_away_is_waited_for_a_moment(mesh: dict[str, StorePe
     assert [to for to, _ in a.transmissions("b")] == ["b"]
     a.forwarder.opened("c")
     assert [to for to, _ in a.transmissions("b", "c")] == ["c"]
+
+
+def test_somebody_keeps_what_is_for_whom_nobody_hears(mesh: dict[str, StorePeer]) -> None:
+    """It goes to one peer, after a moment, and that one gives it to nobody but the receiver."""
+    away = {"a": "b", "b": "a"}
+    for peer in mesh.values():
+        peer.directory.ways = away
+    a, b = mesh["a"], mesh["b"]
+    a.outgoing.send("c", "plan", b"rolls", "m1")
+    assert a.transmissions("b") == []
+    a.clock.now += a.limits.relay_after_s
+    assert carry(mesh, "a", "b") == 1
+    assert b.transmissions("a") == []
+    assert carry(mesh, "b", "c") == 1
+    assert mesh["c"].handlers.handle() == 1
+
+
+def test_a_relay_s_word_is_taken_for_longer_each_time(mesh: dict[str, StorePeer]) -> None:
+    """What it has isn't sent to it every minute for a week."""
+    a = mesh["a"]
+    a.outgoing.send("c", "plan", b"rolls", "m1")
+    times = []
+    for _ in range(600):
+        times += [a.clock.now] * carry(mesh, "a", "b")
+        a.clock.now += 30.0
+    waits = [int(later - earlier) for earlier, later in itertools.pairwise(times)]
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
 def test_what_expires_at_a_relay_is_named_there(mesh: dict[str, StorePeer]) -> None:
