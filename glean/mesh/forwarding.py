@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from glean.mesh.frames import Packet, PacketKind
-from glean.mesh.incoming import Answer, Outcome
+from glean.mesh.incoming import EnvelopeStatus, Receipt
 from glean.mesh.mesh_limits import MeshLimits
 from glean.mesh.message_store import ACKNOWLEDGEMENT, KEY_BYTES, MessageStore
 from glean.mesh.peer_directory import PeerDirectory
@@ -82,7 +82,7 @@ class Forwarder:
                     sent += self._forward_to(box, receiver, links)
         return sent
 
-    def opened(self, peer: str) -> None:
+    def connected(self, peer: str) -> None:
         """Hear of a new connection: what an earlier one, or a relay, was given goes over it."""
         with self._lock:
             self._attempts = {
@@ -97,17 +97,17 @@ class Forwarder:
         Raises
         ------
         FederationError
-            It isn't an answer.
+            It says nothing that can be read.
         """
-        key, answer = content[:KEY_BYTES].hex(), Answer.of(content[KEY_BYTES:])
+        key, receipt = content[:KEY_BYTES].hex(), Receipt.of(content[KEY_BYTES:])
         with self._lock:
             attempt = self._attempts.get(key)
             if attempt is None or attempt.to != peer:
                 return
-            if self._done_with(key, peer, attempt, answer):
+            if self._done_with(key, peer, attempt, receipt):
                 self._attempts.pop(key, None)
                 return
-            later = answer.outcome is Outcome.LATER
+            later = receipt.status is EnvelopeStatus.LATER
             wait_s = self._limits.later_s if later else self._custody_s(attempt)
             self._attempts[key] = replace(attempt, answered=True, until=self._clock() + wait_s)
 
@@ -155,7 +155,7 @@ class Forwarder:
         return attempt is not None and attempt.until > self._clock()
 
     def _busy(self, peer: str) -> bool:
-        """Whether a peer has enough to answer."""
+        """Whether a peer has enough on its hands."""
         return self._unanswered[peer] >= self._limits.most_in_flight
 
     def _is_neighbour(self, peer: str) -> bool:
@@ -181,7 +181,7 @@ class Forwarder:
                 return False
         content = bytes([hops_left - 1]) + bytes.fromhex(key) + envelope
         until = self._clock() + self._limits.resend_s
-        # Noted first: the answer may be here before `offer` returns.
+        # Noted first: the receipt may be here before `offer` returns.
         self._attempts[key] = _Attempt(way, receiver, message.attempts, answered=False, until=until)
         if link.offer(Packet(PacketKind.ENVELOPE, content)):
             self._unanswered[way] += 1
@@ -189,25 +189,27 @@ class Forwarder:
         self._attempts.pop(key, None)
         return False
 
-    def _done_with(self, key: str, peer: str, attempt: _Attempt, answer: Answer) -> bool:
+    def _done_with(self, key: str, peer: str, attempt: _Attempt, receipt: Receipt) -> bool:
         """Whether a message needs no more from here."""
         if self._store.relayed.origin_of(key) is not None:
-            if answer.outcome is Outcome.REFUSED:
+            if receipt.status is EnvelopeStatus.REFUSED:
                 message = self._store.relayed.give(key)
                 if message is not None:
-                    self._give_up(message.body, f"refused by {peer}: {answer.reason}")
-            return answer.outcome is not Outcome.LATER and self._store.relayed.acknowledge(key)
-        return self._done_with_own(key, peer, attempt, answer)
+                    self._give_up(message.body, f"refused by {peer}: {receipt.reason}")
+            return receipt.status is not EnvelopeStatus.LATER and self._store.relayed.acknowledge(
+                key
+            )
+        return self._done_with_own(key, peer, attempt, receipt)
 
-    def _done_with_own(self, key: str, peer: str, attempt: _Attempt, answer: Answer) -> bool:
+    def _done_with_own(self, key: str, peer: str, attempt: _Attempt, receipt: Receipt) -> bool:
         """Whether an own message does: its receiver has to acknowledge it, or to refuse it."""
         origin = self._store.outbox.origin_of(key)
-        if answer.outcome is Outcome.STORED and origin == ACKNOWLEDGEMENT:
+        if receipt.status is EnvelopeStatus.STORED and origin == ACKNOWLEDGEMENT:
             return self._store.outbox.acknowledge(key)
-        if answer.outcome is Outcome.REFUSED and peer == attempt.receiver:
+        if receipt.status is EnvelopeStatus.REFUSED and peer == attempt.receiver:
             message = self._store.outbox.give(key)
             if message is not None and self._store.outbox.acknowledge(key):
-                self._give_up(b"\0" + message.body, f"refused by its receiver: {answer.reason}")
+                self._give_up(b"\0" + message.body, f"refused by its receiver: {receipt.reason}")
             return True
         return False
 

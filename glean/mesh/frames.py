@@ -31,7 +31,7 @@ class PacketKind(IntEnum):
 
     ENVELOPE = 1
     """How many hands it may still go through (a byte), and a sealed envelope."""
-    ANSWER = 2
+    RECEIPT = 2
     """What became of an envelope."""
     TELL = 3
     """A message for the peer itself that nobody keeps."""
@@ -61,8 +61,13 @@ def write_frame(connection: socket.socket, frame: bytes) -> None:
     OSError
         The connection has ended, or the other side doesn't read.
     """
+    connection.sendall(framed(frame))
+
+
+def framed(frame: bytes) -> bytes:
+    """Give a frame as it goes over a socket."""
     assert len(frame) <= MOST_FRAME_BYTES, len(frame)
-    connection.sendall(len(frame).to_bytes(2, "big") + frame)
+    return len(frame).to_bytes(2, "big") + frame
 
 
 def read_frame(

@@ -24,7 +24,7 @@ from glean.privacy.sealed_envelope import EnvelopeError, SealedEnvelope
 LOG = logging.getLogger(__name__)
 
 
-class Outcome(StrEnum):
+class EnvelopeStatus(StrEnum):
     """What became of an envelope."""
 
     STORED = "stored"
@@ -36,26 +36,26 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Receipt:
     """What is said to the peer that brought an envelope.
 
     Parameters
     ----------
-    outcome : Outcome
+    status : EnvelopeStatus
         What became of it.
     reason : str
         Why, where it wasn't stored.
     """
 
-    outcome: Outcome
+    status: EnvelopeStatus
     reason: str = ""
 
     def to_bytes(self) -> bytes:
         """Write it."""
-        return json.dumps([self.outcome, self.reason[:300]]).encode()
+        return json.dumps([self.status, self.reason[:300]]).encode()
 
     @classmethod
-    def of(cls, content: bytes) -> Answer:
+    def of(cls, content: bytes) -> Receipt:
         """Read what `to_bytes` wrote.
 
         Raises
@@ -64,11 +64,11 @@ class Answer:
             It is none.
         """
         try:
-            outcome, reason = json.loads(content)
-            return cls(Outcome(outcome), str(reason)[:300])
+            status, reason = json.loads(content)
+            return cls(EnvelopeStatus(status), str(reason)[:300])
         except (ValueError, TypeError, RecursionError) as error:
             raise FederationError(
-                f"found {content[:60]!r} for an answer; wanted its outcome and reason"
+                f"found {content[:60]!r} for a receipt; wanted a status and a reason"
             ) from error
 
 
@@ -105,7 +105,7 @@ class IncomingMessages:
         self._outgoing, self._limits, self._arrived = outgoing, limits, arrived
         self.refused: Counter[str] = Counter()
 
-    def take(self, content: bytes, hops_left: int, brought_by: str) -> Answer:
+    def take(self, content: bytes, hops_left: int, brought_by: str) -> Receipt:
         """Take an envelope that a peer brought.
 
         Parameters
@@ -118,23 +118,23 @@ class IncomingMessages:
             Who brought it.
         """
         try:
-            answer = self._take(content, hops_left)
+            receipt = self._take(content, hops_left)
         except EnvelopeError as error:
-            answer = Answer(Outcome.REFUSED, str(error))
+            receipt = Receipt(EnvelopeStatus.REFUSED, str(error))
         except OutboxFullError as error:
-            answer = Answer(Outcome.LATER, str(error))
-        if answer.outcome is Outcome.REFUSED:
+            receipt = Receipt(EnvelopeStatus.LATER, str(error))
+        if receipt.status is EnvelopeStatus.REFUSED:
             self.refused[brought_by] += 1
-            LOG.warning("mesh: an envelope from %s was refused: %s", brought_by, answer.reason)
-        return answer
+            LOG.warning("mesh: an envelope from %s was refused: %s", brought_by, receipt.reason)
+        return receipt
 
-    def _take(self, content: bytes, hops_left: int) -> Answer:
+    def _take(self, content: bytes, hops_left: int) -> Receipt:
         envelope = SealedEnvelope.of(content)
         self._check_place_and_time(envelope)
         sender = self._directory.peer(envelope.head.sender)
         if sender is None:
-            return Answer(
-                Outcome.LATER,
+            return Receipt(
+                EnvelopeStatus.LATER,
                 f"its sender {envelope.head.sender!r} isn't known here as a peer of the mesh (yet)",
             )
         envelope.check(sender.key)
@@ -165,12 +165,12 @@ class IncomingMessages:
                 f"{self._limits.message_life_s:.0f} s of life: are the clocks right?"
             )
 
-    def _deliver(self, envelope: SealedEnvelope) -> Answer:
+    def _deliver(self, envelope: SealedEnvelope) -> Receipt:
         """Keep a message that is for this peer; it is handled from there, once."""
         head = envelope.head
         if self._store.inbox.seen(head.sender, head.message_id):
             self._outgoing.acknowledge(envelope)
-            return Answer(Outcome.STORED)
+            return Receipt(EnvelopeStatus.STORED)
         try:
             kind, body = envelope.open(self._identity)
         except EnvelopeError as error:
@@ -178,7 +178,7 @@ class IncomingMessages:
             raise
         if kind == ACKNOWLEDGEMENT:
             self._outgoing.acknowledged(head.sender, body)
-            return Answer(Outcome.STORED)
+            return Receipt(EnvelopeStatus.STORED)
         message = MeshMessage(head.sender, kind, head.message_id, body, head.sent_ms)
         key = envelope_key(head.sender, head.message_id)
         self._store.arrived.put(key, kind, message.to_bytes(), origin=head.sender)
@@ -186,9 +186,9 @@ class IncomingMessages:
         self._store.inbox.take(head.sender, head.message_id)
         self._outgoing.acknowledge(envelope)
         self._arrived()
-        return Answer(Outcome.STORED)
+        return Receipt(EnvelopeStatus.STORED)
 
-    def _pass_on(self, envelope: SealedEnvelope, content: bytes, hops_left: int) -> Answer:
+    def _pass_on(self, envelope: SealedEnvelope, content: bytes, hops_left: int) -> Receipt:
         """Keep a message that is for another peer."""
         head = envelope.head
         if hops_left < 1 or head.sender == self._directory.name:
@@ -197,12 +197,14 @@ class IncomingMessages:
                 "or in a circle"
             )
         if self._directory.peer(head.receiver) is None:
-            return Answer(Outcome.LATER, f"its receiver {head.receiver!r} isn't known here (yet)")
+            return Receipt(
+                EnvelopeStatus.LATER, f"its receiver {head.receiver!r} isn't known here (yet)"
+            )
         share = int(self._limits.relayed_share * self._limits.most_relayed_bytes)
         held = self._store.relayed.held_bytes(origin=head.sender)
         if held + len(content) > share:
-            return Answer(
-                Outcome.LATER,
+            return Receipt(
+                EnvelopeStatus.LATER,
                 f"{held} bytes from {head.sender!r} wait here to be passed on; wanted at most "
                 f"{share}",
             )
@@ -213,4 +215,4 @@ class IncomingMessages:
             origin=head.sender,
         )
         self._arrived()
-        return Answer(Outcome.STORED)
+        return Receipt(EnvelopeStatus.STORED)

@@ -87,7 +87,7 @@ class MeshNode:
         )
         self._handlers = MessageHandlers(self._store, directory.name)
         self._forwarder = Forwarder(self._store, directory, limits=limits)
-        self._table = ConnectionTable(identity, directory, limits=limits, opened=self._opened)
+        self._table = ConnectionTable(identity, directory, limits=limits, opened=self._begin)
         try:
             self._server = PeerServer(
                 listen, identity, directory, limits=limits, connected=self._connected
@@ -210,8 +210,8 @@ class MeshNode:
         else:
             self._guests.add(connection)
 
-    def _opened(self, connection: PeerConnection) -> None:
-        self._forwarder.opened(connection.name)
+    def _begin(self, connection: PeerConnection) -> None:
+        self._forwarder.connected(connection.name)
         connection.start(self._taken, self._ended)
         self._wake.set()
 
@@ -222,10 +222,12 @@ class MeshNode:
     def _taken(self, connection: PeerConnection, packet: Packet) -> None:
         """Take a packet from a peer of the mesh."""
         if packet.kind is PacketKind.ENVELOPE:
+            if len(packet.content) <= KEY_BYTES:
+                raise FederationError(f"found an envelope of {len(packet.content)} bytes")
             key, content = packet.content[1 : 1 + KEY_BYTES], packet.content[1 + KEY_BYTES :]
-            answer = self._incoming.take(content, packet.content[0], connection.name)
-            connection.offer(Packet(PacketKind.ANSWER, key + answer.to_bytes()))
-        elif packet.kind is PacketKind.ANSWER:
+            receipt = self._incoming.take(content, packet.content[0], connection.name)
+            connection.offer(Packet(PacketKind.RECEIPT, key + receipt.to_bytes()))
+        elif packet.kind is PacketKind.RECEIPT:
             self._forwarder.answered(connection.name, packet.content)
             self._wake.set()
         else:

@@ -19,10 +19,10 @@ from glean.mesh.frames import (
     Packet,
     PacketKind,
     PacketReader,
+    framed,
     is_small,
     pieces_of,
     read_frame,
-    write_frame,
 )
 from glean.mesh.mesh_limits import MeshLimits
 from glean.privacy.noise_handshake import CipherState
@@ -67,6 +67,9 @@ class PeerConnection:
         self.address = _address_of(connection)
         self.sent_bytes = self.received_bytes = 0
         self._socket, (self._sends, self._receives) = connection, keys
+        # With a time-out of its own, so that a peer that doesn't read can be let go.
+        self._writes_to = connection.dup()
+        self._writes_to.settimeout(_BYE_S / 2)
         self._limits = limits
         self._small: deque[Packet] = deque()
         self._large: deque[Packet] = deque()
@@ -137,6 +140,7 @@ class PeerConnection:
         with suppress(OSError):
             self._say_bye()
         self._socket.close()
+        self._writes_to.close()
 
     def join(self, timeout_s: float) -> None:
         """Wait until its threads are done."""
@@ -169,7 +173,8 @@ class PeerConnection:
             LOG.exception("mesh: a packet from %s could not be handled", self.name)
             self.close(f"internal error: {type(error).__name__}")
         finally:
-            self._shut()
+            # The writer says why, and closes the connection.
+            self._finish()
             ended(self, self._closed)
 
     def _write(self) -> None:
@@ -180,7 +185,10 @@ class PeerConnection:
         except OSError as error:
             self.close(str(error) or type(error).__name__)
         finally:
-            self._shut()
+            # Wakes the reader, which waits in the socket; closing alone wouldn't.
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            self._finish()
 
     def _write_all(self, pieces: list[bytes]) -> None:
         """Write a packet; what is small overtakes the rest of a large one."""
@@ -192,13 +200,21 @@ class PeerConnection:
                 return
 
     def _write_piece(self, piece: bytes) -> None:
+        """Write a piece in the time that a silent peer is given; in a moment, once it is closed."""
         frame = self._sends.encrypt(piece)
-        write_frame(self._socket, frame)
+        left = memoryview(framed(frame))
+        until = time.monotonic() + (_BYE_S if self._closed else self._limits.idle_s)
+        while left:
+            if self._closed:
+                until = min(until, time.monotonic() + _BYE_S)
+            try:
+                left = left[self._writes_to.send(left) :]
+            except TimeoutError:
+                if time.monotonic() >= until:
+                    raise
         self.sent_bytes += len(frame)
 
     def _say_bye(self) -> None:
-        # Whoever has stopped reading isn't waited for.
-        self._socket.settimeout(_BYE_S)
         for piece in pieces_of(Packet(PacketKind.BYE, self._closed.encode()[:1000])):
             self._write_piece(piece)
 
@@ -215,14 +231,13 @@ class PeerConnection:
                 return None
             return pieces_of((self._small or self._large).popleft())
 
-    def _shut(self) -> None:
-        # Wakes the other thread, which may wait in the socket; closing alone wouldn't.
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+    def _finish(self) -> None:
+        """End a thread; the last one closes the sockets."""
         with self._change:
             self._at_work -= 1
             if not self._at_work:
                 self._socket.close()
+                self._writes_to.close()
 
 
 def _address_of(connection: socket.socket) -> str:

@@ -89,7 +89,7 @@ class StorePeer:
         return [(name, packet) for name, link in links.items() for packet in link.packets]
 
     def take(self, packet: Packet, brought_by: str) -> bytes:
-        """Take an envelope; the answer, as it goes back."""
+        """Take an envelope; the receipt, as it goes back."""
         key, content = packet.content[1 : 1 + KEY_BYTES], packet.content[1 + KEY_BYTES :]
         return key + self.incoming.take(content, packet.content[0], brought_by).to_bytes()
 

@@ -89,17 +89,17 @@ class PeerProcess:
 
     def go(self) -> None:
         """Let the node begin."""
-        self._say("go")
+        self._tell("go")
         self._wait_for("started")
 
     def send(self, to: str, message_id: str, size: int) -> None:
         """Let it send a message of so many bytes, which follow from its name."""
-        self._say(f"send {to} {message_id} {size}")
+        self._tell(f"send {to} {message_id} {size}")
 
     def status(self) -> dict[str, Any]:
         """How its node stands."""
         self.said.pop("status", None)
-        self._say("status")
+        self._tell("status")
         self._wait_for("status")
         found = self.said["status"]
         assert isinstance(found, dict)
@@ -118,7 +118,7 @@ class PeerProcess:
             self._process = None
             self.said.clear()
 
-    def _say(self, line: str) -> None:
+    def _tell(self, line: str) -> None:
         stream = self._running.stdin
         assert stream is not None
         stream.write(line + "\n")

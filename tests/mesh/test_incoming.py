@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glean.errors import FederationError
-from glean.mesh.incoming import Answer, Outcome
+from glean.mesh.incoming import EnvelopeStatus, Receipt
 from glean.mesh.mesh_limits import MeshLimits
 from glean.privacy import sealed_envelope
 from glean.privacy.peer_identity import PeerIdentity
@@ -55,18 +55,18 @@ def sealed(
 
 def refused(peer: StorePeer, content: bytes, hops_left: int = HANDS) -> str:
     """Why an envelope is refused; nothing is kept of it."""
-    answer = peer.incoming.take(content, hops_left, "a")
-    assert answer.outcome is Outcome.REFUSED, answer
+    receipt = peer.incoming.take(content, hops_left, "a")
+    assert receipt.status is EnvelopeStatus.REFUSED, receipt
     assert peer.store.arrived.waiting() == []
     assert peer.store.relayed.waiting() == []
-    return answer.reason
+    return receipt.reason
 
 
 def test_a_good_one_is_handled_once(b: StorePeer, clock: Clock) -> None:
     """Repeated, it is acknowledged again and has no effect."""
     content = sealed(head(clock))
     for _ in range(3):
-        assert b.incoming.take(content, HANDS, "a") == Answer(Outcome.STORED)
+        assert b.incoming.take(content, HANDS, "a") == Receipt(EnvelopeStatus.STORED)
         b.handlers.handle()
     assert [(m.sender, m.kind, m.message_id, m.body) for m in b.handled] == [
         ("a", "plan", "m1", b"rolls")
@@ -119,10 +119,10 @@ def test_one_of_another_mesh_is_refused(b: StorePeer, clock: Clock) -> None:
 def test_one_that_comes_too_late_is_refused(b: StorePeer, clock: Clock) -> None:
     """However it was kept: after that nobody remembers any more whether it came before."""
     content = sealed(head(clock))
-    assert b.incoming.take(content, HANDS, "a").outcome is Outcome.STORED
+    assert b.incoming.take(content, HANDS, "a").status is EnvelopeStatus.STORED
     b.handlers.handle()
     clock.now += 3600.0 + 59.0
-    assert b.incoming.take(content, HANDS, "a").outcome is Outcome.STORED
+    assert b.incoming.take(content, HANDS, "a").status is EnvelopeStatus.STORED
     clock.now += 2.0
     assert "expired 61 s ago: it was late or repeated" in refused(b, content)
     # Long after, when the name may be forgotten, its date still stands.
@@ -144,9 +144,9 @@ def test_one_from_the_future_is_refused(b: StorePeer, clock: Clock) -> None:
 
 def test_one_by_a_stranger_is_not_taken(b: StorePeer, clock: Clock) -> None:
     """But may be later: this peer may not have heard of its sender yet."""
-    answer = b.incoming.take(sealed(head(clock, sender="z")), HANDS, "a")
-    assert answer.outcome is Outcome.LATER
-    assert "'z' isn't known here as a peer of the mesh (yet)" in answer.reason
+    receipt = b.incoming.take(sealed(head(clock, sender="z")), HANDS, "a")
+    assert receipt.status is EnvelopeStatus.LATER
+    assert "'z' isn't known here as a peer of the mesh (yet)" in receipt.reason
 
 
 def test_one_in_a_circle_is_refused(b: StorePeer, clock: Clock) -> None:
@@ -163,18 +163,18 @@ def test_one_for_another_is_kept_within_its_sender_s_share(b: StorePeer, clock: 
         sealed(head(clock, receiver="c", message_id=f"m{n}"), bytes(600), to=KEYS["c"])
         for n in range(4)
     ]
-    answers = [b.incoming.take(content, HANDS, "a") for content in for_c]
-    assert [answer.outcome for answer in answers] == ["stored", "stored", "later", "later"]
-    assert "bytes from 'a' wait here to be passed on; wanted at most 2000" in answers[2].reason
-    assert b.incoming.take(for_c[0], HANDS, "a").outcome is Outcome.LATER
+    receipts = [b.incoming.take(content, HANDS, "a") for content in for_c]
+    assert [receipt.status for receipt in receipts] == ["stored", "stored", "later", "later"]
+    assert "bytes from 'a' wait here to be passed on; wanted at most 2000" in receipts[2].reason
+    assert b.incoming.take(for_c[0], HANDS, "a").status is EnvelopeStatus.LATER
     for_a = sealed(head(clock, sender="c", receiver="a"), bytes(600), by=KEYS["c"], to=KEYS["a"])
-    assert b.incoming.take(for_a, HANDS, "c").outcome is Outcome.STORED
+    assert b.incoming.take(for_a, HANDS, "c").status is EnvelopeStatus.STORED
 
 
 def test_one_for_nobody_known_is_not_kept(b: StorePeer, clock: Clock) -> None:
     """Nor refused: its receiver may have joined a moment ago."""
     content = sealed(head(clock, receiver="z"), to=KEYS["c"])
-    assert b.incoming.take(content, HANDS, "a").outcome is Outcome.LATER
+    assert b.incoming.take(content, HANDS, "a").status is EnvelopeStatus.LATER
 
 
 def test_a_kill_between_message_and_name_loses_and_repeats_nothing(
@@ -193,13 +193,13 @@ def test_a_kill_between_message_and_name_loses_and_repeats_nothing(
     b.close()
     b.open()
     assert b.handlers.handle() == 0
-    assert b.incoming.take(content, HANDS, "a").outcome is Outcome.STORED
+    assert b.incoming.take(content, HANDS, "a").status is EnvelopeStatus.STORED
     assert b.handlers.handle() == 1
     assert len(b.handled) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'["lost", ""]', b"\xff", b"[" * 100_000])
-def test_an_answer_that_is_none_is_named(content: bytes) -> None:
+def test_a_receipt_that_is_none_is_named(content: bytes) -> None:
     """It ends the connection that it came over."""
-    with pytest.raises(FederationError, match="for an answer"):
-        Answer.of(content)
+    with pytest.raises(FederationError, match="for a receipt"):
+        Receipt.of(content)

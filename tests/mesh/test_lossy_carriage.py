@@ -1,7 +1,7 @@
 """Whatever is lost, repeated, reordered or restarted on the way: each message is handled once.
 
 Three peers without sockets, of which the middle one connects the others; Hypothesis chooses what
-happens to each packet and each answer. Then everything is carried faithfully until all is still.
+happens to each packet and each receipt. Then everything is carried faithfully until all is still.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LINKS = ("ab", "ba", "bc", "cb")
 
 EVENTS = st.one_of(
     st.tuples(st.just("send"), st.sampled_from(["ac", "ca", "ab"])),
-    st.tuples(st.sampled_from(["carry", "lose", "lose answer", "keep"]), st.sampled_from(LINKS)),
+    st.tuples(st.sampled_from(["carry", "lose", "lose receipt", "keep"]), st.sampled_from(LINKS)),
     st.tuples(st.just("repeat"), st.integers(0, 20).map(str)),
     st.tuples(st.just("restart"), st.sampled_from("abc")),
     st.tuples(st.just("wait"), st.sampled_from(["1", "40", "100"])),
@@ -64,10 +64,10 @@ class Carriage:
         transmissions = self.peers[by].transmissions(to)
         for _, packet in transmissions:
             self.kept.append((by, to, packet))
-            if what in ("carry", "lose answer"):
-                answer = self.peers[to].take(packet, by)
+            if what in ("carry", "lose receipt"):
+                receipt = self.peers[to].take(packet, by)
                 if what == "carry":
-                    self.peers[by].forwarder.answered(to, answer)
+                    self.peers[by].forwarder.answered(to, receipt)
         self.peers[to].handlers.handle()
         return len(transmissions)
 

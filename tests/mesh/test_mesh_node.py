@@ -43,7 +43,10 @@ def test_two_peers_send_each_other(tmp_path: Path) -> None:
         assert a.bodies() == [b"bread" * 200_000]
         assert sorted(b.bodies()) == [b"", b"rolls"]
         assert {m.sender for m in b.taken} == {"a"}
-        soon(lambda: not (a.running.status().waiting or b.running.status().waiting), "answers")
+        soon(
+            lambda: not (a.running.status().waiting or b.running.status().waiting),
+            "acknowledgements",
+        )
 
 
 def test_a_pair_keeps_one_connection(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from glean.mesh.incoming import Outcome
+from glean.mesh.incoming import EnvelopeStatus
 from glean.privacy.peer_identity import PeerIdentity
 from glean.privacy.sealed_envelope import SealedEnvelope
 from tests.mesh.message_stores import Clock, StorePeer, directories
@@ -32,7 +32,7 @@ def mesh(tmp_path: Path) -> Iterator[dict[str, StorePeer]]:
 
 
 def carry(mesh: dict[str, StorePeer], by: str, to: str) -> int:
-    """Carry what goes from one to the other, and the answers back; how many that were."""
+    """Carry what goes from one to the other, and the receipts back; how many that were."""
     transmissions = mesh[by].transmissions(to)
     for _, packet in transmissions:
         mesh[by].forwarder.answered(to, mesh[to].take(packet, by))
@@ -110,7 +110,7 @@ def test_nothing_is_sent_twice_while_it_is_on_its_way(mesh: dict[str, StorePeer]
     assert a.transmissions("b") == []
     a.clock.now += a.limits.resend_s
     assert len(a.transmissions("b")) == 1
-    a.forwarder.opened("b")
+    a.forwarder.connected("b")
     assert len(a.transmissions("b")) == 1
 
 
@@ -120,9 +120,9 @@ def test_a_relay_that_has_no_room_is_asked_later(mesh: dict[str, StorePeer]) -> 
     del b.directory.peers["a"]
     a.outgoing.send("b", "plan", b"rolls", "m1")
     ((_, packet),) = a.transmissions("b")
-    answer = b.take(packet, "a")
-    assert Outcome.LATER.encode() in answer
-    a.forwarder.answered("b", answer)
+    receipt = b.take(packet, "a")
+    assert EnvelopeStatus.LATER.encode() in receipt
+    a.forwarder.answered("b", receipt)
     assert a.transmissions("b") == []
     a.clock.now += a.limits.later_s
     assert len(a.transmissions("b")) == 1
@@ -149,7 +149,7 @@ def test_a_neighbour_that_is_away_is_waited_for_a_moment(mesh: dict[str, StorePe
     assert a.transmissions("b") == []
     a.clock.now += a.limits.relay_after_s
     assert [to for to, _ in a.transmissions("b")] == ["b"]
-    a.forwarder.opened("c")
+    a.forwarder.connected("c")
     assert [to for to, _ in a.transmissions("b", "c")] == ["c"]
 
 

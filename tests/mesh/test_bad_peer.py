@@ -1,0 +1,190 @@
+"""A member, or a guest, that sends what it shouldn't harms only its own connection."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from glean.mesh.connecting import dial
+from glean.mesh.frames import Packet, PacketKind, write_frame
+from glean.mesh.message_store import KEY_BYTES, envelope_key
+from glean.mesh.peer_connection import PeerConnection
+from glean.privacy.peer_handshake import Mesh
+from glean.privacy.peer_identity import PeerIdentity
+from glean.privacy.sealed_envelope import EnvelopeHead, seal
+from tests.mesh.mesh_nodes import QUICK, Peer, introduce, slower
+from tests.processes import wait_until
+
+LIMIT_S = 30.0
+
+
+@dataclass
+class RawPeer:
+    """A connection of somebody who keeps to the handshake, and to nothing else."""
+
+    connection: PeerConnection
+    packets: queue.Queue[Packet] = field(default_factory=queue.Queue)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def send(self, kind: PacketKind, content: bytes) -> None:
+        assert self.connection.offer(Packet(kind, content))
+
+    def end(self) -> str:
+        """Wait for the other side to close; why it did."""
+        assert self.ended.wait(LIMIT_S)
+        return self.connection.closed
+
+
+class KnownToAll(Peer):
+    """A peer, with the other one's identity for a test to speak by."""
+
+    b: PeerIdentity
+
+
+@pytest.fixture
+def a(tmp_path: Path) -> Iterator[KnownToAll]:
+    """A peer that is up and knows another one, b, which isn't."""
+    peer = KnownToAll("a", tmp_path / "a", {})
+    other = Peer("b", tmp_path / "b", {})
+    introduce({"a": peer, "b": other})
+    peer.b = other.identity
+    peer.up(slower(QUICK, most_message_bytes=100_000)).start()
+    yield peer
+    peer.down()
+
+
+@contextmanager
+def connected(a: KnownToAll, identity: PeerIdentity, name: str) -> Iterator[RawPeer]:
+    """Connect to a as somebody."""
+    connection = dial(
+        f"127.0.0.1:{a.running.port}", identity, name, Mesh("four mills"),
+        expected=a.identity.public.signing_key, limits=QUICK,
+    )  # fmt: skip
+    raw = RawPeer(connection)
+    connection.start(lambda _, packet: raw.packets.put(packet), lambda *_: raw.ended.set())
+    try:
+        yield raw
+    finally:
+        connection.close("over")
+        connection.join(LIMIT_S)
+
+
+def envelope(a: KnownToAll, body: bytes = b"rolls") -> bytes:
+    """An envelope packet of b for a: hands, key, and the sealed message "m1"."""
+    now = int(1000 * time.time())
+    head = EnvelopeHead("four mills", "b", "a", "m1", now, now + 60_000)
+    sealed = seal(head, "plan", body, sender=a.b, receiver=a.identity.public)
+    return b"\x03" + bytes.fromhex(envelope_key("b", "m1")) + sealed.to_bytes()
+
+
+def works(a: KnownToAll) -> None:
+    """A member connects and is heard as before."""
+    before = len(a.taken)
+    with connected(a, a.b, "b") as raw:
+        raw.send(PacketKind.ENVELOPE, envelope(a))
+        assert next_receipt(raw)[KEY_BYTES:] == b'["stored", ""]'
+    wait_until(lambda: len(a.taken) == max(before, 1), "the message", limit_s=LIMIT_S)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "words"),
+    [
+        (PacketKind.ENVELOPE, b"", "envelope of 0 bytes"),
+        (PacketKind.ENVELOPE, bytes(KEY_BYTES), "envelope of 16 bytes"),
+        (PacketKind.ENVELOPE, bytes(200_000), "packet of 200000 bytes; wanted at most"),
+        (PacketKind.RECEIPT, b"", "for a receipt"),
+        (PacketKind.RECEIPT, bytes(KEY_BYTES) + b"[1]", "for a receipt"),
+        (PacketKind.TELL, b"", "a call that was cut off"),
+        (PacketKind.ASK, bytes(8) + b"\x09join", "a call that was cut off"),
+    ],
+)
+def test_a_packet_that_is_none_ends_its_connection(
+    a: KnownToAll, kind: PacketKind, content: bytes, words: str
+) -> None:
+    """With the reason; and the peer goes on."""
+    with connected(a, a.b, "b") as raw:
+        raw.send(kind, content)
+        assert words in raw.end()
+    works(a)
+
+
+def test_an_envelope_that_is_none_is_refused(a: KnownToAll) -> None:
+    """The connection stays: other envelopes that it carries may be good."""
+    with connected(a, a.b, "b") as raw:
+        raw.send(PacketKind.ENVELOPE, b"\x03" + bytes(KEY_BYTES) + b"noise")
+        receipt = raw.packets.get(timeout=LIMIT_S)
+        assert b'"refused", "found b\'noise\' for an envelope' in receipt.content
+        assert a.running.status().refused == {"b": 1}
+        raw.send(PacketKind.ENVELOPE, envelope(a))
+        assert b'["stored", ""]' in next_receipt(raw)
+
+
+def test_a_repeated_envelope_has_no_further_effect(a: KnownToAll) -> None:
+    """On the same connection, on another one, and brought by another peer."""
+    recorded = envelope(a)
+    for _ in range(2):
+        with connected(a, a.b, "b") as raw:
+            for _ in range(3):
+                raw.send(PacketKind.ENVELOPE, recorded)
+                assert b'["stored", ""]' in next_receipt(raw)
+    wait_until(lambda: bool(a.taken), "the message", limit_s=LIMIT_S)
+    works(a)
+    assert a.bodies() == [b"rolls"]
+
+
+def next_receipt(raw: RawPeer) -> bytes:
+    """The next receipt; acknowledgements may come in between."""
+    while (packet := raw.packets.get(timeout=LIMIT_S)).kind is not PacketKind.RECEIPT:
+        pass
+    return packet.content
+
+
+def test_a_guest_may_only_ask(a: KnownToAll) -> None:
+    """An envelope of a member in its hands is refused with the connection."""
+    with connected(a, PeerIdentity.new(), "stranger") as raw:
+        raw.send(PacketKind.ENVELOPE, envelope(a))
+        assert "'stranger' isn't known here as a peer of the mesh" in raw.end()
+    assert a.taken == []
+    works(a)
+
+
+def test_a_frame_that_isn_t_encrypted_for_it_ends_the_connection(a: KnownToAll) -> None:
+    """Somebody in between adds to the stream."""
+    with connected(a, a.b, "b") as raw:
+        write_frame(raw.connection._socket, b"x" * 100)
+        assert "changed, repeated or left out" in raw.end()
+    works(a)
+
+
+def test_who_tells_much_fills_nothing(a: KnownToAll) -> None:
+    """What isn't handled in time is dropped, and the connection stays."""
+    held = threading.Event()
+    done: list[int] = []
+
+    def handle(_: object) -> None:
+        held.wait(LIMIT_S)
+        done.append(1)
+
+    a.running.on_tell("news", handle)
+    with connected(a, a.b, "b") as raw:
+        for _ in range(3000):
+            told(raw, lambda: raw.connection.offer(Packet(PacketKind.TELL, b"\x04newsx")))
+        raw.send(PacketKind.ENVELOPE, envelope(a))
+        assert b'["stored", ""]' in next_receipt(raw)
+        held.set()
+    wait_until(lambda: len(done) >= 1000, "what was kept", limit_s=LIMIT_S)
+    assert len(done) <= 1001
+
+
+def told(raw: RawPeer, offer: Callable[[], bool]) -> None:
+    """Tell it as soon as there is room in the queue."""
+    while not offer():
+        assert not raw.connection.closed
+        time.sleep(0.001)
