@@ -177,7 +177,7 @@ class StorageSync:
         marker = read_marker(folder)
         if is_run(folder) and (marker is None or not marker.fetched):
             return  # the worker writes into this very folder
-        if is_run(folder) and read_run(folder).status != RUNNING:
+        if is_run(folder) and not _goes_on_at_its_worker(folder):
             return
         try:
             fetch_run(self._storage, name, self._settings.results)
@@ -196,6 +196,16 @@ class StorageSync:
         )
         with self._database.transaction() as session:
             return list(session.scalars(wanted))
+
+
+def _goes_on_at_its_worker(folder: Path) -> bool:
+    """Whether the store may have more of a run than its folder here.
+
+    Also where its process has gone: of a worker on this very machine it had ended before all of the
+    run was fetched, and nobody but the store tells how.
+    """
+    found = read_run(folder)
+    return found.gone or found.status == RUNNING
 
 
 def _checkpoint_of(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -93,14 +94,25 @@ def test_checkpoints_are_sent_where_that_is_wanted(stored: Services, store: Stor
     assert [run.sent_at for run in list_stored_runs(store)] == before
 
 
+@pytest.mark.parametrize("elsewhere", [("host", '"other"'), ("pid", str(2**31))])
 def test_a_worker_s_run_is_seen_here_while_it_goes_on(
-    stored: Services, store: Storage, run_of_command_line: Path, tmp_path: Path
+    stored: Services,
+    store: Storage,
+    run_of_command_line: Path,
+    tmp_path: Path,
+    elsewhere: tuple[str, str],
 ) -> None:
-    """Its folder comes from the store and grows; of one that sent nothing yet nothing comes."""
+    """Its folder comes from the store and grows; of one that sent nothing yet nothing comes.
+
+    Also where its worker is on this machine, and its process had ended before all was fetched.
+    """
     there = tmp_path / "worker" / NAME
     shutil.copytree(run_of_command_line, there)
-    running = (there / "run.json").read_text().replace('"completed"', '"running"')
-    (there / "run.json").write_text(running.replace('"host": "', '"host": "other-'))
+    completed = (there / "run.json").read_text()
+    name, value = elsewhere
+    running = re.sub(rf'"{name}": [^,\n]+', f'"{name}": {value}', completed)
+    running = running.replace('"completed"', '"running"')
+    (there / "run.json").write_text(running)
     with stored.database.transaction() as session:
         for run_id, folder in (("r1", NAME), ("r2", "20261130T101500Z-18")):
             number = folder.rpartition("-")[2]
