@@ -128,6 +128,15 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def takes_connections(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def copy_checkout(folder: Path) -> Path:
     """Copy what Git would take of this checkout, as it is now, into a repository of its own."""
     git = ["git", "-C", str(REPOSITORY)]

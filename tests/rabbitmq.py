@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -83,10 +82,14 @@ class RabbitMQ:
         if "epmd" not in self._started:
             # Before the node, which would start one that outlives it.
             self._run("epmd", "epmd", "-port", str(self.epmd_port), "-address", "127.0.0.1")
-            processes.wait_until(lambda: _takes(self.epmd_port), "epmd", limit_s=START_LIMIT_S)
+            processes.wait_until(
+                lambda: processes.takes_connections(self.epmd_port), "epmd", limit_s=START_LIMIT_S
+            )
         node = self._run("node", str(SCRIPT))
         processes.wait_until(
-            lambda: _takes(self.port) or node.poll() is not None, "RabbitMQ", limit_s=START_LIMIT_S
+            lambda: processes.takes_connections(self.port) or node.poll() is not None,
+            "RabbitMQ",
+            limit_s=START_LIMIT_S,
         )
         assert node.poll() is None, self.log()
 
@@ -211,11 +214,3 @@ def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
 
 def _lives(process: subprocess.Popen[bytes]) -> bool:
     return process.poll() is None
-
-
-def _takes(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -1,0 +1,90 @@
+"""Brokers of a cluster go down, are slow, answer with errors: each message is taken once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glean.kafka.topics import Topics
+from tests.kafka.test_kafka_carriers import (
+    LIMIT_S,
+    all_acknowledged,
+    answer,
+    ask,
+    replies,
+)
+from tests.kafka_ends import NAMES, Ends, new_federation, opened
+from tests.mock_kafka import (
+    BROKERS,
+    FETCH,
+    INIT_PRODUCER_ID,
+    MESSAGE_TOO_LARGE,
+    METADATA,
+    NOT_ENOUGH_REPLICAS,
+    NOT_LEADER,
+    PRODUCE,
+    REQUEST_TIMED_OUT,
+    MockKafka,
+    library,
+    mock_kafka,
+)
+from tests.processes import wait_until
+
+pytest.importorskip("confluent_kafka", reason="needs pip install 'glean[kafka]'")
+
+LIBRARY = library()
+pytestmark = pytest.mark.skipif(LIBRARY is None, reason="found no librdkafka beside its package")
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockKafka]:
+    """Three brokers, with the topics."""
+    assert LIBRARY is not None
+    with mock_kafka(LIBRARY, Topics("test").partitions) as found:
+        yield found
+
+
+@pytest.fixture
+def ends(cluster: MockKafka, tmp_path: Path) -> Ends:
+    """A federation on it."""
+    return Ends(f"kafka://{cluster.servers}/test", tmp_path, new_federation())
+
+
+def test_each_broker_in_turn_goes_down(ends: Ends, cluster: MockKafka) -> None:
+    """The others take over its partitions."""
+    with opened(ends) as (server, clients):
+        for broker in range(1, BROKERS + 1):
+            cluster.down(broker)
+            ask(server, NAMES, bytes(100_000))
+            asked = answer(clients, len(NAMES))
+            assert sorted(reply.reply_to for reply in replies(server, len(NAMES))) == sorted(asked)
+            cluster.up(broker)
+        wait_until(lambda: all_acknowledged(server, clients), "acknowledged", limit_s=LIMIT_S)
+
+
+def test_answers_with_errors_are_asked_for_again(ends: Ends, cluster: MockKafka) -> None:
+    """Whatever was asked."""
+    with opened(ends) as (server, clients):
+        cluster.slow(1, 100)
+        cluster.fail(PRODUCE, [NOT_LEADER, REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS] * 3)
+        cluster.fail(FETCH, [NOT_LEADER] * 5)
+        cluster.fail(METADATA, [REQUEST_TIMED_OUT] * 2)
+        cluster.fail(INIT_PRODUCER_ID, [REQUEST_TIMED_OUT])
+        ask(server, NAMES)
+        asked = answer(clients, len(NAMES))
+        assert sorted(reply.reply_to for reply in replies(server, len(NAMES))) == sorted(asked)
+
+
+def test_records_that_are_too_large_for_a_broker_become_smaller(
+    ends: Ends, cluster: MockKafka
+) -> None:
+    """Half as large each time that it refuses one."""
+    with opened(ends, NAMES[:1]) as (server, clients):
+        before = server._connection.chunk_bytes
+        cluster.fail(PRODUCE, [MESSAGE_TOO_LARGE])
+        wait_until(lambda: server._connection.chunk_bytes < before, "smaller", limit_s=LIMIT_S)
+        ask(server, NAMES[:1], bytes(2 * before))
+        answer(clients, 1)
+        assert len(replies(server, 1)[0].body) > 2 * before

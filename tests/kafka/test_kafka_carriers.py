@@ -1,0 +1,168 @@
+"""Messages go through a real broker, each once, though it is killed and forgets all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from glean.kafka.kafka_carrier import KafkaCarrier, Taken
+from glean.kafka.kafka_client_carrier import KafkaClientCarrier
+from tests.kafka_broker import KafkaBroker, kafka_broker, why_no_broker
+from tests.kafka_ends import NAMES, RUN, Ends, announcement, new_federation, opened
+from tests.processes import wait_until
+
+REASON = why_no_broker()
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+LIMIT_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def _broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    with kafka_broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def broker(_broker: KafkaBroker) -> KafkaBroker:
+    """A broker that runs and knows nothing yet; one for the tests of this file."""
+    _broker.kill()
+    _broker.start()
+    return _broker
+
+
+@pytest.fixture
+def ends(broker: KafkaBroker, tmp_path: Path) -> Ends:
+    """A federation on it."""
+    return Ends(broker.url, tmp_path, new_federation())
+
+
+def answer(clients: Mapping[str, KafkaClientCarrier], count: int) -> list[str]:
+    """Have clients answer so many messages; ids in the order in which they were given out."""
+    answered: list[str] = []
+
+    def some() -> bool:
+        for client in clients.values():
+            for run, message_id, body in client.receive(0.01):
+                client.reply(run, message_id, b"to " + body)
+                answered.append(message_id)
+        return len(answered) >= count
+
+    wait_until(some, f"{count} messages came", limit_s=LIMIT_S)
+    return answered
+
+
+def replies(server: KafkaCarrier, count: int) -> list[Taken]:
+    """So many replies."""
+    found: list[Taken] = []
+
+    def some() -> bool:
+        found.extend(server.receive(0.1))
+        return len(found) >= count
+
+    wait_until(some, f"{count} replies came", limit_s=LIMIT_S)
+    return found
+
+
+def ask(server: KafkaCarrier, names: Sequence[str], body: bytes = b"model") -> None:
+    """Send to each of them."""
+    for name in names:
+        server.send(name, f"{name}-{time.monotonic_ns()}", body)
+
+
+def all_acknowledged(server: KafkaCarrier, clients: Mapping[str, KafkaClientCarrier]) -> bool:
+    """Whether nothing waits any more."""
+    ends = [server, *clients.values()]
+    return not any(end._outbox.waiting() for end in ends)
+
+
+def test_each_message_is_answered_once_whatever_its_size(ends: Ends) -> None:
+    """Also empty ones, and those that a broker wouldn't take as a whole."""
+    with opened(ends) as (server, clients):
+        for body in (b"", b"model", bytes(range(256)) * 12_000):
+            ask(server, NAMES, body)
+            answer(clients, len(NAMES))
+            found = replies(server, len(NAMES))
+            assert sorted(reply.node for reply in found) == sorted(NAMES)
+            assert {reply.body for reply in found} == {b"to " + body}
+        wait_until(lambda: all_acknowledged(server, clients), "acknowledged", limit_s=LIMIT_S)
+        server.end("completed")
+        wait_until(lambda: not any(c.runs() for c in clients.values()), "ended", limit_s=LIMIT_S)
+        assert not server.receive(0.0)
+
+
+@pytest.mark.slow
+def test_a_broker_that_forgets_all_loses_nothing(ends: Ends, broker: KafkaBroker) -> None:
+    """Killed with requests on their way, then with replies on their way; nothing comes twice."""
+    with opened(ends) as (server, clients):
+        broker.kill()
+        ask(server, NAMES)
+        broker.start()
+        answered = answer(clients, len(NAMES))
+        broker.kill()
+        broker.start()
+        found = replies(server, len(NAMES))
+        ask(server, NAMES)
+        answered += answer(clients, len(NAMES))
+        found += replies(server, len(NAMES))
+        assert sorted(reply.reply_to for reply in found) == sorted(set(answered))
+        assert len(answered) == len(set(answered)) == 2 * len(NAMES)
+        wait_until(lambda: all_acknowledged(server, clients), "acknowledged", limit_s=LIMIT_S)
+        assert server.present() == sorted(NAMES)
+
+
+def test_what_wasn_t_answered_comes_again_to_the_next_process(ends: Ends) -> None:
+    """And what was answered doesn't, though the server hadn't heard of it."""
+    with opened(ends, NAMES[:1]) as (server, clients):
+        name = NAMES[0]
+        server.send(name, "one", b"first")
+        answer(clients, 1)
+        server.send(name, "two", b"second")
+        wait_until(lambda: clients[name].receive(0.1) != [], "it came", limit_s=LIMIT_S)
+        clients[name].close()
+        again = ends.client(name)
+        try:
+            assert answer({name: again}, 1) == ["two"]
+            assert [reply.reply_to for reply in replies(server, 2)] == ["one", "two"]
+        finally:
+            again.close()
+
+
+def test_a_message_that_was_given_out_and_failed_is_given_out_again(ends: Ends) -> None:
+    """By the same process, after a moment."""
+    with opened(ends, NAMES[:1]) as (server, clients):
+        server.send(NAMES[0], "one", b"first")
+        client = clients[NAMES[0]]
+        wait_until(lambda: client.receive(0.1) != [], "it came", limit_s=LIMIT_S)
+        assert client.receive(0.0) == []
+        wait_until(lambda: client.receive(0.1) != [], "it came again", limit_s=LIMIT_S)
+
+
+def test_a_server_that_begins_again_takes_nothing_of_before(ends: Ends) -> None:
+    """Answers to what an earlier process asked are named, and its messages are gone."""
+    name = NAMES[0]
+    with opened(ends, NAMES[:1]) as (server, clients):
+        server.send(name, "one", b"first")
+        wait_until(lambda: clients[name].receive(0.1) != [], "it came", limit_s=LIMIT_S)
+        server.close()
+        second = ends.server()
+        try:
+            second.announce(announcement(RUN + 1))
+            wait_until(lambda: second.present() == [name], "it is here", limit_s=LIMIT_S)
+            clients[name].reply(RUN, "one", b"late")
+            wait_until(
+                lambda: second.dead_letters.counts["other run"] > 0, "named", limit_s=LIMIT_S
+            )
+            second.send(name, "two", b"second")
+            wait_until(
+                lambda: any(asked[1] == "two" for asked in clients[name].receive(0.1)),
+                "the new one came",
+                limit_s=LIMIT_S,
+            )
+            clients[name].reply(RUN + 1, "two", b"well")
+            assert [reply.body for reply in replies(second, 1)] == [b"well"]
+        finally:
+            second.close()

@@ -1,0 +1,222 @@
+"""Whoever writes to a topic: nothing but what was asked of members is taken, and the rest is named.
+
+No broker is needed: records are put before an end as its reader would put them.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from glean.kafka.chunks import split
+from glean.kafka.consumer import Record
+from glean.kafka.endpoint import FRESH_S
+from glean.kafka.envelope import (
+    HEARTBEAT,
+    MESSAGE,
+    REPLY,
+    SERVER,
+    EnvelopeHead,
+    digest_of,
+)
+from glean.kafka.kafka_carrier import KafkaCarrier
+from glean.kafka.topics import Topics
+from glean.privacy.envelope_signature import EnvelopeSigner
+from tests.kafka_ends import NAMES, Ends, Keys, announcement, new_federation
+from tests.kafka_ends import RUN as RUN_ID
+
+pytest.importorskip("confluent_kafka", reason="needs pip install 'glean[kafka]'")
+
+NOWHERE = "kafka://127.0.0.1:1/test"
+TOPICS = Topics("test")
+COUNT = 10_000
+
+
+@dataclass
+class Writer:
+    """Writes records as a sender of a federation does, and as others would like to.
+
+    Parameters
+    ----------
+    keys : Keys
+        The federation's.
+    """
+
+    keys: Keys
+    sequence: int = 0
+    offsets: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        private = {name: keys.signing_key for name, keys in self.keys.members.items()}
+        private[SERVER] = self.keys.server.pem
+        self.signers = {n: EnvelopeSigner(key, source="key") for n, key in private.items()}
+
+    def head(self, sender: str, kind: str, body: bytes, **others: object) -> EnvelopeHead:
+        """A right head, but for what is said otherwise."""
+        self.sequence += 1
+        right = EnvelopeHead(
+            federation="test",
+            run=RUN_ID,
+            sender=sender,
+            receiver=SERVER,
+            kind=kind,
+            message_id=f"{kind}-{self.sequence}",
+            reply_to="",
+            sequence=self.sequence,
+            made_at=time.time(),
+            size=len(body),
+            digest=digest_of(body),
+        )
+        return replace(right, **others)  # type: ignore[arg-type]
+
+    def records(
+        self,
+        topic: str,
+        head: EnvelopeHead,
+        body: bytes,
+        *,
+        signer: str | None = None,
+        chunk_bytes: int = 400,
+    ) -> list[Record]:
+        """A message's records, by its sender or by another."""
+        own = self.signers[head.sender if signer is None else signer]
+        return [
+            self.record(topic, value) for value in split(head, body, own, chunk_bytes=chunk_bytes)
+        ]
+
+    def record(self, topic: str, value: bytes) -> Record:
+        """A record of any bytes."""
+        self.offsets[topic] += 1
+        return Record(topic, 0, self.offsets[topic], value)
+
+
+Wrong = tuple[Record, set[str]]
+"""A record that isn't to be taken, and the reasons of which one is to be named."""
+
+
+def corrupted(draw: random.Random, right: Record, writer: Writer) -> Wrong:
+    """A byte changed, or the end cut off."""
+    value = bytearray(right.value)
+    if draw.random() < 0.2:
+        del value[draw.randrange(len(value)) :]
+    else:
+        value[draw.randrange(len(value))] ^= draw.randrange(1, 256)
+    reasons = {
+        *("unreadable", "checksum", "signature", "unknown sender", "other federation"),
+        *("unknown kind", "other topic", "too large", "other receiver"),
+    }
+    return writer.record(right.topic, bytes(value)), reasons
+
+
+def foreign_heads(
+    writer: Writer, name: str, other: str
+) -> list[tuple[str, EnvelopeHead, str, str]]:
+    """Topic, head, who signs it, and the reason: each rightly made, and none of this end's."""
+    updates, presence = TOPICS.updates, TOPICS.presence
+
+    def reply(**others: object) -> EnvelopeHead:
+        return writer.head(name, REPLY, b"x", **{"reply_to": f"asked-{name}", **others})
+
+    def beat(**others: object) -> EnvelopeHead:
+        return writer.head(name, HEARTBEAT, b"[]", **others)
+
+    return [
+        (updates, reply(federation="other"), name, "other federation"),
+        (updates, reply(run=RUN_ID + 1), name, "other run"),
+        (updates, reply(receiver=other), name, "other receiver"),
+        (updates, reply(reply_to="nothing"), name, "answers nothing that was asked"),
+        (updates, reply(reply_to=f"asked-{other}"), name, "answers nothing that was asked"),
+        (updates, reply(made_at=time.time() - FRESH_S - 60), name, "not fresh"),
+        (updates, reply(made_at=time.time() + FRESH_S + 60), name, "not fresh"),
+        (updates, reply(), other, "signature"),
+        (updates, reply(), SERVER, "signature"),
+        (updates, replace(reply(), sender="Südbrot"), name, "unknown sender"),
+        (updates, replace(reply(), sender=SERVER), SERVER, "unknown sender"),
+        (updates, replace(reply(), kind=MESSAGE), name, "other topic"),
+        (updates, beat(), name, "other topic"),
+        (presence, reply(), name, "other topic"),
+        (presence, beat(sequence=0), name, "older than what was heard"),
+        (presence, beat(), other, "signature"),
+        (presence, beat(run=RUN_ID - 1), name, "other run"),
+    ]
+
+
+def foreign(draw: random.Random, writer: Writer) -> Wrong:
+    """Rightly made, and of somebody or something else."""
+    name, other = draw.sample(NAMES, 2)
+    topic, head, signer, reason = draw.choice(foreign_heads(writer, name, other))
+    body = b"x" if head.kind in (REPLY, MESSAGE) else b"[]"
+    record = writer.records(topic, head, body, signer=signer)[0]
+    return record, {reason}
+
+
+@contextmanager
+def server_end(folder: Path, keys: Keys) -> Iterator[KafkaCarrier]:
+    """A server's end without a broker, which has asked each client something."""
+    server = Ends(NOWHERE, folder, keys).server()
+    try:
+        server.announce(announcement())
+        for name in NAMES:
+            server.send(name, f"asked-{name}", b"model")
+        yield server
+    finally:
+        server.close()
+
+
+def test_of_ten_thousand_wrong_records_none_is_taken_and_each_is_named(tmp_path: Path) -> None:
+    """Corrupted, replayed, reordered and foreign ones, around three messages that are right."""
+    keys, draw = new_federation(), random.Random(20)  # noqa: S311 # a test's
+    writer = Writer(keys)
+    with server_end(tmp_path, keys) as server:
+        bodies = {name: draw.randbytes(1500) for name in NAMES}
+        right = {}
+        for name, body in bodies.items():
+            head = writer.head(name, REPLY, body, reply_to=f"asked-{name}")
+            right[name] = writer.records(TOPICS.updates, head, body)
+        beats = [
+            writer.records(TOPICS.presence, writer.head(name, HEARTBEAT, b"[]"), b"[]")[0]
+            for name in NAMES
+            for _ in range(5)
+        ]
+        named = server.dead_letters.counts
+        for name in NAMES:
+            server._consider(beats[5 * NAMES.index(name) + 4])
+
+        def wrong(kind: int) -> Wrong:
+            some = draw.choice([*right[draw.choice(NAMES)], *beats])
+            match kind:
+                case 0:
+                    return corrupted(draw, some, writer)
+                case 1:
+                    return foreign(draw, writer)
+                case 2:
+                    return beats[draw.randrange(len(beats))], {"older than what was heard"}
+                case _:
+                    return right[draw.choice(taken)][draw.randrange(4)], {"came again"}
+
+        taken: list[str] = []
+        for number in range(COUNT):
+            if number % 3000 == 1000:
+                name = NAMES[number // 3000]
+                chunks = right[name][:]
+                draw.shuffle(chunks)
+                for chunk in chunks:
+                    server._consider(chunk)
+                taken.append(name)
+            record, reasons = wrong(number % (4 if taken else 3))
+            before = Counter(named)
+            server._consider(record)
+            assert set(named - before) <= reasons
+            assert (named - before).total() == 1
+        found = server.receive(0.0)
+        assert {reply.node: reply.body for reply in found} == bodies
+        assert len(found) == len(NAMES)
+        assert named.total() == COUNT
+        assert len(named) >= 11
