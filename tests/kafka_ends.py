@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from glean.kafka.carriers import open_client, open_server
@@ -52,17 +52,20 @@ class Ends:
         For what each keeps.
     keys : Keys
         Its keys.
+    environment : dict
+        What protects connections.
     """
 
     url: str
     folder: Path
     keys: Keys
+    environment: dict[str, str] = field(default_factory=dict)
 
     def server(self) -> KafkaCarrier:
         """Open the server's end."""
         return open_server(
             KafkaUrl.read(self.url),
-            {},
+            self.environment,
             signer=self.keys.server,
             members=self.keys.listed,
             folder=self.folder / "server",
@@ -72,7 +75,7 @@ class Ends:
         """Open a client's end, on what an earlier one of that name kept."""
         return open_client(
             KafkaUrl.read(self.url),
-            {},
+            self.environment,
             name=name,
             signing_key=self.keys.members[name].signing_key,
             server_key=self.keys.server_key,

@@ -1,0 +1,68 @@
+"""By TLS: the broker's certificate is checked, and one's own is shown where it is asked for.
+
+A broker of the test's that speaks none of it has a proxy in front that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glean.privacy.certificate_folder import make_certificates
+from tests import processes
+from tests.kafka.test_kafka_carriers import answer, ask, replies
+from tests.kafka_broker import KafkaBroker, why_no_broker
+from tests.kafka_ends import Ends, new_federation, opened
+from tests.tls_proxy import tls_proxy
+
+REASON = why_no_broker()
+pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+
+NAME = "Nordbrot"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
+    """One that says of itself that it is where the proxy listens."""
+    found = KafkaBroker(tmp_path / "broker", advertised=processes.free_port())
+    try:
+        found.start()
+        yield found
+    finally:
+        found.kill()
+
+
+def test_messages_go_by_tls_with_certificates_on_both_sides(
+    broker: KafkaBroker, tmp_path: Path
+) -> None:
+    """An authority of one's own, a broker that asks for a certificate, an address that fits."""
+    make_certificates(tmp_path / "keys", hosts=["127.0.0.1"])
+    environment = {
+        "GLEAN_KAFKA_CA": str(tmp_path / "keys/ca.crt"),
+        "GLEAN_KAFKA_CERTIFICATE": str(tmp_path / "keys/server.pem"),
+        "GLEAN_KAFKA_KEY": str(tmp_path / "keys/server.key"),
+    }
+    url = f"kafka+ssl://{broker.server}/test"
+    ends = Ends(url, tmp_path, new_federation([NAME]), environment)
+    proxy = tls_proxy(broker.advertised, broker.port, tmp_path / "keys", ask_certificate=True)
+    with proxy, opened(ends, [NAME]) as (server, clients):
+        ask(server, [NAME], b"model")
+        answer(clients, 1)
+        assert [reply.body for reply in replies(server, 1)] == [b"to model"]
+
+
+def test_a_broker_of_another_authority_is_told_nothing(broker: KafkaBroker, tmp_path: Path) -> None:
+    """The reason is said; nothing is sent."""
+    for name in ("keys", "others"):
+        make_certificates(tmp_path / name, hosts=["127.0.0.1"])
+    url = f"kafka+ssl://{broker.server}/test"
+    environment = {"GLEAN_KAFKA_CA": str(tmp_path / "others/ca.crt")}
+    with tls_proxy(broker.advertised, broker.port, tmp_path / "keys"):
+        server = Ends(url, tmp_path, new_federation([NAME]), environment).server()
+        try:
+            processes.wait_until(lambda: server.problem != "", "a problem", limit_s=20.0)
+            assert not server._connection.is_open
+        finally:
+            server.close()

@@ -1,0 +1,66 @@
+"""TLS in front of a server that speaks none: on loopback, with an authority of the test's own."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+_AT_ONCE = 65536
+
+
+@contextmanager
+def tls_proxy(port: int, to: int, folder: Path, *, ask_certificate: bool = False) -> Iterator[None]:
+    """Listen with the certificate in a folder of `glean certificates`, and pass on what comes.
+
+    Parameters
+    ----------
+    port, to : int
+        Where it listens, and whom it passes on to.
+    folder : Path
+        Of `make_certificates`.
+    ask_certificate : bool
+        Whether only those are let in who have a certificate of the same authority.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    if ask_certificate:
+        context.load_verify_locations(folder / "ca.crt")
+        context.verify_mode = ssl.CERT_REQUIRED
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            with (
+                suppress(OSError),
+                context.wrap_socket(self.request, server_side=True) as inside,
+                socket.create_connection(("127.0.0.1", to)) as outside,
+            ):
+                other = threading.Thread(target=_pass_on, args=(outside, inside), daemon=True)
+                other.start()
+                _pass_on(inside, outside)
+                other.join()
+
+    class Server(ThreadingTCPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    with Server(("127.0.0.1", port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while content := source.recv(_AT_ONCE):
+            target.sendall(content)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
