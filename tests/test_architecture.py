@@ -55,6 +55,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"aggregation"}),
     frozenset({"privacy"}),
     frozenset({"outbox"}),
+    frozenset({"kafka"}),
     frozenset({"mesh"}),
     frozenset({"federation"}),
     frozenset({"forecasting"}),
@@ -83,7 +84,7 @@ ROOMS: tuple[frozenset[str], ...] = (
 )
 """The same for the rooms of `federation/`."""
 
-KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs", "outbox", "mesh")
+KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs", "outbox", "kafka", "mesh")
 OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "images", "iris"}
 
 ONLY_IMPORTERS = {
@@ -93,6 +94,7 @@ ONLY_IMPORTERS = {
     "sklearn": {"learning", "iris"},
     "cryptography": {"privacy"},
     "pika": {"broker"},
+    "confluent_kafka": {"kafka"},
     "numba": {"learning"},
     "opacus": {"images"},
     "safetensors": {"images"},

@@ -14,7 +14,7 @@ _AT_ONCE = 65536
 
 
 @contextmanager
-def tls_proxy(port: int, to: int, folder: Path, *, ask_certificate: bool = False) -> Iterator[None]:
+def tls_proxy(port: int, to: int, folder: Path) -> Iterator[None]:
     """Listen with the certificate in a folder of `glean certificates`, and pass on what comes.
 
     Parameters
@@ -23,14 +23,9 @@ def tls_proxy(port: int, to: int, folder: Path, *, ask_certificate: bool = False
         Where it listens, and whom it passes on to.
     folder : Path
         Of `make_certificates`.
-    ask_certificate : bool
-        Whether only those are let in who have a certificate of the same authority.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
-    if ask_certificate:
-        context.load_verify_locations(folder / "ca.crt")
-        context.verify_mode = ssl.CERT_REQUIRED
 
     class Handler(BaseRequestHandler):
         def handle(self) -> None:
