@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glean.kafka.carriers import open_client, open_server
+from glean.kafka.endpoint import MOST_BYTES
 from glean.kafka.kafka_carrier import KafkaCarrier
 from glean.kafka.kafka_client_carrier import KafkaClientCarrier
 from glean.kafka.kafka_url import KafkaUrl
@@ -54,12 +55,15 @@ class Ends:
         Its keys.
     environment : dict
         What protects connections.
+    most_bytes : int
+        Of messages that wait.
     """
 
     url: str
     folder: Path
     keys: Keys
     environment: dict[str, str] = field(default_factory=dict)
+    most_bytes: int = MOST_BYTES
 
     def server(self) -> KafkaCarrier:
         """Open the server's end."""
@@ -69,6 +73,7 @@ class Ends:
             signer=self.keys.server,
             members=self.keys.listed,
             folder=self.folder / "server",
+            most_bytes=self.most_bytes,
         )
 
     def client(self, name: str) -> KafkaClientCarrier:
@@ -80,6 +85,7 @@ class Ends:
             signing_key=self.keys.members[name].signing_key,
             server_key=self.keys.server_key,
             folder=self.folder / name,
+            most_bytes=self.most_bytes,
         )
 
 
@@ -89,7 +95,7 @@ def announcement(run: int = RUN) -> bytes:
 
 
 @contextmanager
-def opened(
+def all_ends(
     ends: Ends, names: Sequence[str] = NAMES
 ) -> Iterator[tuple[KafkaCarrier, dict[str, KafkaClientCarrier]]]:
     """Open all ends, with a run that all have heard of."""

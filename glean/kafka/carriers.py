@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from glean.kafka.client_config import KafkaAccess
-from glean.kafka.endpoint import EndpointParts
+from glean.kafka.endpoint import MOST_BYTES, EndpointParts
 from glean.kafka.envelope import SERVER
 from glean.kafka.kafka_carrier import KafkaCarrier
 from glean.kafka.kafka_client_carrier import KafkaClientCarrier
@@ -25,6 +25,7 @@ def open_server(
     members: Iterable[Member],
     folder: Path,
     topics: Topics | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> KafkaCarrier:
     """Open the server's end.
 
@@ -42,6 +43,8 @@ def open_server(
         For what waits to be sent; of this process alone.
     topics : Topics or None
         Where they have other names than usual.
+    most_bytes : int
+        Of messages that wait to be acknowledged, and of those that have come, each.
 
     Raises
     ------
@@ -54,6 +57,7 @@ def open_server(
         EnvelopeSigner(signer.pem, source=signer.source),
         EnvelopeKeys({member.bakery: member.signing_key for member in members}),
         folder,
+        most_bytes,
     )
     return KafkaCarrier(parts)
 
@@ -68,6 +72,7 @@ def open_client(
     folder: Path,
     topics: Topics | None = None,
     client_id: str = "",
+    most_bytes: int = MOST_BYTES,
 ) -> KafkaClientCarrier:
     """Open a client's end.
 
@@ -89,6 +94,8 @@ def open_client(
         Where they have other names than usual.
     client_id : str
         How brokers name it in their logs; "" for one made of its name.
+    most_bytes : int
+        Of answers that wait to be acknowledged, and of messages that have come, each.
 
     Raises
     ------
@@ -101,5 +108,6 @@ def open_client(
         EnvelopeSigner(signing_key, source="signing-key"),
         EnvelopeKeys({SERVER: server_key.line}),
         folder,
+        most_bytes,
     )
     return KafkaClientCarrier(parts, name)

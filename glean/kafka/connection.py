@@ -181,11 +181,11 @@ class TopicConnection:
         consumer = None
         try:
             self._sizes = self._maker.sizes()
-            consumer = RecordConsumer(self._access, self._reading.group, self._heard)
+            consumer = RecordConsumer(self._access, self._reading.group, self._hear)
             consumer.assign(
                 self._reading.partitions(self._sizes), self._places, kept=self._reading.kept
             )
-            producer = RecordProducer(self._access, self._heard, self._told)
+            producer = RecordProducer(self._access, self._hear, self._told)
         except (KafkaException, BrokerAwayError) as error:
             if consumer is not None:
                 consumer.close()
@@ -208,7 +208,7 @@ class TopicConnection:
         self._not_before = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
-    def _heard(self, error: KafkaError) -> None:
+    def _hear(self, error: KafkaError) -> None:
         """Judge what librdkafka says; a single broker of several may come and go."""
         from confluent_kafka import KafkaError as Known
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glean.errors import FederationError
-from glean.kafka.chunks import Assembler, split
+from glean.kafka.chunks import Assembler
 from glean.kafka.client_config import KafkaAccess
 from glean.kafka.connection import Reading, TopicConnection
 from glean.kafka.consumer import Record
@@ -27,10 +27,10 @@ from glean.kafka.envelope import (
     Chunk,
     EnvelopeError,
     EnvelopeHead,
-    digest_of,
     read_chunk,
     read_head,
 )
+from glean.kafka.outgoing import Outgoing, Sender
 from glean.kafka.producer import BrokerAwayError
 from glean.kafka.resending import Resending
 from glean.kafka.topics import Topics
@@ -48,9 +48,11 @@ FRESH_S = 2 * DAY_S
 INBOX_S = 5 * DAY_S
 """Longer than any message is taken for fresh: none comes again once its name is forgotten."""
 
+MOST_BYTES = 2**30
+"""Of messages that wait, where nothing else is said."""
+
 POLL_S = 0.05
 _EXPIRE_EVERY_S = 10.0
-_HEAD_LENGTH = 4
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class EndpointParts:
     signer: EnvelopeSigner
     keys: EnvelopeKeys
     folder: Path
-    most_bytes: int = 2**30
+    most_bytes: int = MOST_BYTES
 
 
 class Endpoint(ABC):
@@ -131,8 +133,9 @@ class Endpoint(ABC):
         )
         self._inbox = Inbox(parts.folder / "inbox.sqlite", expires_s=INBOX_S)
         self._resending = Resending(self._connection.sending)
+        sender = Sender(self._federation, name, parts.signer, self._place_of)
+        self._outgoing = Outgoing(sender, self._outbox, self._connection, self._resending)
         self._lock = threading.RLock()
-        self._last_sequence = 0
         self._expire_at = 0.0
         self.dead_letters = DeadLetters(self._write_dead)
         self._assembler = Assembler(self.dead_letters.give_up, most_bytes=parts.most_bytes)
@@ -159,7 +162,7 @@ class Endpoint(ABC):
         self._inbox.close()
 
     @abstractmethod
-    def _judge(self, chunk: Chunk) -> None:
+    def _check(self, chunk: Chunk) -> None:
         """Refuse a chunk that was proved, for what it says.
 
         Raises
@@ -177,84 +180,17 @@ class Endpoint(ABC):
         """Do what is to be done now and then."""
 
     @abstractmethod
-    def _sent_to(self, head: EnvelopeHead) -> tuple[str, str]:
+    def _place_of(self, head: EnvelopeHead) -> tuple[str, str]:
         """Give the topic of a message, and the member by whose name its partition is found."""
-
-    def _head(
-        self, kind: str, receiver: str, run: int, message_id: str, body: bytes, reply_to: str = ""
-    ) -> EnvelopeHead:
-        with self._lock:
-            self._last_sequence = max(time.time_ns(), self._last_sequence + 1)
-            sequence = self._last_sequence
-        return EnvelopeHead(
-            federation=self._federation,
-            run=run,
-            sender=self._name,
-            receiver=receiver,
-            kind=kind,
-            message_id=message_id or f"{kind}-{sequence}",
-            reply_to=reply_to,
-            sequence=sequence,
-            made_at=time.time(),
-            size=len(body),
-            digest=digest_of(body),
-        )
-
-    def _keep_and_send(self, head: EnvelopeHead, body: bytes) -> None:
-        """Put a message into the outbox, and send it if that goes now."""
-        content = head.to_bytes()
-        packed = len(content).to_bytes(_HEAD_LENGTH, "big") + content + body
-        self._outbox.put(head.message_id, head.receiver, packed, origin=str(head.run))
-        self._try_to_send(head, body)
-
-    def _try_to_send(self, head: EnvelopeHead, body: bytes) -> None:
-        """Send; what doesn't go now is sent again later, if it is in the outbox."""
-        topic, member = self._sent_to(head)
-        self._resending.tried(head.message_id)
-        records = split(head, body, self._parts.signer, chunk_bytes=self._connection.chunk_bytes)
-        try:
-            self._connection.send(topic, member, head.message_id, records)
-        except BrokerAwayError:
-            self._resending.failed(head.message_id)
-
-    def _send_again(
-        self, *, unwanted: frozenset[str] = frozenset(), of: frozenset[str] | None = None
-    ) -> None:
-        """Send what its receiver hasn't acknowledged in time.
-
-        Parameters
-        ----------
-        unwanted : frozenset of str
-            Ids of messages that are in their receiver's hands.
-        of : frozenset of str or None
-            Of these runs only.
-        """
-        if time.monotonic() >= self._expire_at:
-            self._expire_at = time.monotonic() + _EXPIRE_EVERY_S
-            self._expire()
-        if not self._connection.is_open:
-            return
-        waiting = self._outbox.waiting()
-        self._resending.keep(message.message_id for message in waiting)
-        for known in waiting:
-            if known.message_id in unwanted or (of is not None and known.origin not in of):
-                continue
-            message = (
-                self._outbox.give(known.message_id)
-                if self._resending.due(known.message_id)
-                else None
-            )
-            if message is not None:
-                self._try_to_send(*_unpacked(message.body))
 
     def _expire(self) -> None:
         """Name what nobody acknowledged in time, and of what chunks were missing for too long."""
+        if time.monotonic() < self._expire_at:
+            return
+        self._expire_at = time.monotonic() + _EXPIRE_EVERY_S
         self._assembler.expire()
-        for message in self._outbox.expire():
-            head, _ = _unpacked(message.body)
-            why = (
-                f"{head.receiver or 'the server'!r:.80} hasn't acknowledged it for {OUTBOX_S:.0f} s"
-            )
+        for head in self._outgoing.expired():
+            why = f"nobody has acknowledged {head.message_id!r:.80} for {OUTBOX_S:.0f} s"
             self.dead_letters.give_up(head, EnvelopeError("expired", why))
 
     def _check_failure(self) -> None:
@@ -272,6 +208,7 @@ class Endpoint(ABC):
                 for record in records:
                     self._consider(record)
                 self._tick()
+                self._expire()
             except Exception as error:  # told to whoever sends or receives next
                 self._failure = error
                 LOG.exception("Kafka: the thread that reads topics can't go on")
@@ -282,7 +219,7 @@ class Endpoint(ABC):
             chunk = self._proved(record)
             if chunk is None:
                 return
-            self._judge(chunk)
+            self._check(chunk)
             body = self._assembler.add(chunk)
         except EnvelopeError as error:
             self.dead_letters.refuse(record, error)
@@ -334,8 +271,3 @@ def ids_in(body: bytes) -> list[str]:
     except (ValueError, RecursionError):
         return []
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
-
-
-def _unpacked(packed: bytes) -> tuple[EnvelopeHead, bytes]:
-    at = _HEAD_LENGTH + int.from_bytes(packed[:_HEAD_LENGTH], "big")
-    return EnvelopeHead.from_bytes(packed[_HEAD_LENGTH:at]), packed[at:]

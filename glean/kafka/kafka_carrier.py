@@ -80,13 +80,13 @@ class KafkaCarrier(Endpoint):
                 topics.group(SERVER),
                 lambda sizes: [
                     (name, partition)
-                    for name in (topics.updates, topics.presence)
+                    for name in (topics.updates, topics.heartbeats)
                     for partition in range(sizes[name])
                 ],
             ),
             kinds={
                 topics.updates: frozenset({REPLY}),
-                topics.presence: frozenset({HEARTBEAT}),
+                topics.heartbeats: frozenset({HEARTBEAT}),
             },
             makes_topics=True,
         )
@@ -128,13 +128,13 @@ class KafkaCarrier(Endpoint):
         self._check_failure()
         if not self._parts.keys.knows(node):
             raise FederationError(f"{node!r:.80} is no member; wanted one of those in members.json")
-        head = self._head(MESSAGE, node, self._run_id, message_id, body)
+        head = self._outgoing.head(MESSAGE, node, self._run_id, body, message_id=message_id)
         with self._lock:
             self._asked[message_id] = node
         deadline = time.monotonic() + ROOM_LIMIT_S
         while True:
             try:
-                self._keep_and_send(head, body)
+                self._outgoing.keep_and_send(head, body)
             except OutboxFullError:
                 if time.monotonic() > deadline:
                     with self._lock:
@@ -165,14 +165,14 @@ class KafkaCarrier(Endpoint):
         for message in self._outbox.waiting():
             self._outbox.acknowledge(message.message_id)
         body = reason.encode(errors="replace")[:1000]
-        self._try_to_send(self._head(END, EVERYONE, run, "", body), body)
+        self._outgoing.try_to_send(self._outgoing.head(END, EVERYONE, run, body), body)
         self._connection.flush(_END_LIMIT_S)
 
-    def _sent_to(self, head: EnvelopeHead) -> tuple[str, str]:
+    def _place_of(self, head: EnvelopeHead) -> tuple[str, str]:
         topics = self._parts.topics
         return (topics.runs if head.receiver == EVERYONE else topics.models), head.receiver
 
-    def _judge(self, chunk: Chunk) -> None:
+    def _check(self, chunk: Chunk) -> None:
         head = chunk.head
         if head.run != self._run_id:
             raise EnvelopeError(
@@ -208,7 +208,9 @@ class KafkaCarrier(Endpoint):
 
     def _acknowledge(self, head: EnvelopeHead) -> None:
         body = json.dumps([head.message_id]).encode()
-        self._try_to_send(self._head(ACKNOWLEDGEMENT, head.sender, head.run, "", body), body)
+        self._outgoing.try_to_send(
+            self._outgoing.head(ACKNOWLEDGEMENT, head.sender, head.run, body), body
+        )
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -219,7 +221,9 @@ class KafkaCarrier(Endpoint):
             self._connection.hush()
         if announced and self._connection.is_open and now >= self._announce_at:
             self._announce_at = now + ANNOUNCE_S
-            self._try_to_send(self._head(RUN, EVERYONE, run, "", announced), announced)
+            self._outgoing.try_to_send(
+                self._outgoing.head(RUN, EVERYONE, run, announced), announced
+            )
         if now < self._tick_at:
             return
         self._tick_at = now + _TICK_S
@@ -228,4 +232,4 @@ class KafkaCarrier(Endpoint):
             self._connection.commit()
         with self._lock:
             in_hand = frozenset().union(*self._in_hand.values())
-        self._send_again(unwanted=in_hand)
+        self._outgoing.send_again(unwanted=in_hand)

@@ -120,9 +120,11 @@ class KafkaClientCarrier(Endpoint):
             The outbox is full.
         """
         self._check_failure()
-        head = self._head(REPLY, SERVER, run_id, f"{message_id}.reply", body, message_id)
+        head = self._outgoing.head(
+            REPLY, SERVER, run_id, body, message_id=f"{message_id}.reply", reply_to=message_id
+        )
         # First the answer, then that there is one: killed in between, the message comes again.
-        self._keep_and_send(head, body)
+        self._outgoing.keep_and_send(head, body)
         self._inbox.take(SERVER, message_id)
         with self._lock:
             self._hand.pop(message_id, None)
@@ -136,7 +138,7 @@ class KafkaClientCarrier(Endpoint):
             in_hand = {run: [i for i, m in self._hand.items() if m.run == run] for run in runs}
         for run in runs:
             body = json.dumps(in_hand[run] + arriving).encode()
-            self._try_to_send(self._head(HEARTBEAT, SERVER, run, "", body), body)
+            self._outgoing.try_to_send(self._outgoing.head(HEARTBEAT, SERVER, run, body), body)
 
     def _due(self) -> list[str]:
         before = time.monotonic() - AGAIN_S
@@ -146,11 +148,11 @@ class KafkaClientCarrier(Endpoint):
             if message.run in self._runs and (not message.given_at or message.given_at < before)
         ]
 
-    def _sent_to(self, head: EnvelopeHead) -> tuple[str, str]:
+    def _place_of(self, head: EnvelopeHead) -> tuple[str, str]:
         topics = self._parts.topics
-        return (topics.presence if head.kind == HEARTBEAT else topics.updates), self._name
+        return (topics.heartbeats if head.kind == HEARTBEAT else topics.updates), self._name
 
-    def _judge(self, chunk: Chunk) -> None:
+    def _check(self, chunk: Chunk) -> None:
         head = chunk.head
         if head.run in self._ended and head.kind != ACKNOWLEDGEMENT:
             raise EnvelopeError("other run", f"{head.kind} of a run that is over")
@@ -226,4 +228,4 @@ class KafkaClientCarrier(Endpoint):
         self._connection.pause(self._parts.topics.models, yes=held > self._parts.most_bytes // 4)
         if not self._hand and not self._assembler.waiting:
             self._connection.commit()
-        self._send_again(of=frozenset(map(str, self._runs)))
+        self._outgoing.send_again(of=frozenset(map(str, self._runs)))

@@ -74,7 +74,7 @@ class Topics:
         return self.update or self._named("updates")
 
     @property
-    def presence(self) -> str:
+    def heartbeats(self) -> str:
         """Heartbeats; clients write."""
         return self._named("presence")
 
@@ -86,7 +86,7 @@ class Topics:
     @property
     def all(self) -> tuple[str, ...]:
         """All five."""
-        return self.runs, self.models, self.updates, self.presence, self.dead_letters
+        return self.runs, self.models, self.updates, self.heartbeats, self.dead_letters
 
     @property
     def partitions(self) -> dict[str, int]:

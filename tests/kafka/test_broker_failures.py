@@ -15,7 +15,7 @@ from tests.kafka.test_kafka_carriers import (
     ask,
     replies,
 )
-from tests.kafka_ends import NAMES, Ends, new_federation, opened
+from tests.kafka_ends import NAMES, Ends, all_ends, new_federation
 from tests.mock_kafka import (
     BROKERS,
     FETCH,
@@ -52,9 +52,10 @@ def ends(cluster: MockKafka, tmp_path: Path) -> Ends:
     return Ends(f"kafka://{cluster.servers}/test", tmp_path, new_federation())
 
 
+@pytest.mark.slow
 def test_each_broker_in_turn_goes_down(ends: Ends, cluster: MockKafka) -> None:
     """The others take over its partitions."""
-    with opened(ends) as (server, clients):
+    with all_ends(ends) as (server, clients):
         for broker in range(1, BROKERS + 1):
             cluster.down(broker)
             ask(server, NAMES, bytes(100_000))
@@ -66,7 +67,7 @@ def test_each_broker_in_turn_goes_down(ends: Ends, cluster: MockKafka) -> None:
 
 def test_answers_with_errors_are_asked_for_again(ends: Ends, cluster: MockKafka) -> None:
     """Whatever was asked."""
-    with opened(ends) as (server, clients):
+    with all_ends(ends) as (server, clients):
         cluster.slow(1, 100)
         cluster.fail(PRODUCE, [NOT_LEADER, REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS] * 3)
         cluster.fail(FETCH, [NOT_LEADER] * 5)
@@ -81,7 +82,7 @@ def test_records_that_are_too_large_for_a_broker_become_smaller(
     ends: Ends, cluster: MockKafka
 ) -> None:
     """Half as large each time that it refuses one."""
-    with opened(ends, NAMES[:1]) as (server, clients):
+    with all_ends(ends, NAMES[:1]) as (server, clients):
         before = server._connection.chunk_bytes
         cluster.fail(PRODUCE, [MESSAGE_TOO_LARGE])
         wait_until(lambda: server._connection.chunk_bytes < before, "smaller", limit_s=LIMIT_S)

@@ -11,7 +11,7 @@ import pytest
 from glean.kafka.kafka_carrier import KafkaCarrier, Taken
 from glean.kafka.kafka_client_carrier import KafkaClientCarrier
 from tests.kafka_broker import KafkaBroker, kafka_broker, why_no_broker
-from tests.kafka_ends import NAMES, RUN, Ends, announcement, new_federation, opened
+from tests.kafka_ends import NAMES, RUN, Ends, all_ends, announcement, new_federation
 from tests.processes import wait_until
 
 REASON = why_no_broker()
@@ -44,14 +44,14 @@ def answer(clients: Mapping[str, KafkaClientCarrier], count: int) -> list[str]:
     """Have clients answer so many messages; ids in the order in which they were given out."""
     answered: list[str] = []
 
-    def some() -> bool:
+    def enough() -> bool:
         for client in clients.values():
             for run, message_id, body in client.receive(0.01):
                 client.reply(run, message_id, b"to " + body)
                 answered.append(message_id)
         return len(answered) >= count
 
-    wait_until(some, f"{count} messages came", limit_s=LIMIT_S)
+    wait_until(enough, f"{count} messages came", limit_s=LIMIT_S)
     return answered
 
 
@@ -59,11 +59,11 @@ def replies(server: KafkaCarrier, count: int) -> list[Taken]:
     """So many replies."""
     found: list[Taken] = []
 
-    def some() -> bool:
+    def enough() -> bool:
         found.extend(server.receive(0.1))
         return len(found) >= count
 
-    wait_until(some, f"{count} replies came", limit_s=LIMIT_S)
+    wait_until(enough, f"{count} replies came", limit_s=LIMIT_S)
     return found
 
 
@@ -81,7 +81,7 @@ def all_acknowledged(server: KafkaCarrier, clients: Mapping[str, KafkaClientCarr
 
 def test_each_message_is_answered_once_whatever_its_size(ends: Ends) -> None:
     """Also empty ones, and those that a broker wouldn't take as a whole."""
-    with opened(ends) as (server, clients):
+    with all_ends(ends) as (server, clients):
         for body in (b"", b"model", bytes(range(256)) * 12_000):
             ask(server, NAMES, body)
             answer(clients, len(NAMES))
@@ -97,7 +97,7 @@ def test_each_message_is_answered_once_whatever_its_size(ends: Ends) -> None:
 @pytest.mark.slow
 def test_a_broker_that_forgets_all_loses_nothing(ends: Ends, broker: KafkaBroker) -> None:
     """Killed with requests on their way, then with replies on their way; nothing comes twice."""
-    with opened(ends) as (server, clients):
+    with all_ends(ends) as (server, clients):
         broker.kill()
         ask(server, NAMES)
         broker.start()
@@ -116,7 +116,7 @@ def test_a_broker_that_forgets_all_loses_nothing(ends: Ends, broker: KafkaBroker
 
 def test_what_wasn_t_answered_comes_again_to_the_next_process(ends: Ends) -> None:
     """And what was answered doesn't, though the server hadn't heard of it."""
-    with opened(ends, NAMES[:1]) as (server, clients):
+    with all_ends(ends, NAMES[:1]) as (server, clients):
         name = NAMES[0]
         server.send(name, "one", b"first")
         answer(clients, 1)
@@ -133,7 +133,7 @@ def test_what_wasn_t_answered_comes_again_to_the_next_process(ends: Ends) -> Non
 
 def test_a_message_that_was_given_out_and_failed_is_given_out_again(ends: Ends) -> None:
     """By the same process, after a moment."""
-    with opened(ends, NAMES[:1]) as (server, clients):
+    with all_ends(ends, NAMES[:1]) as (server, clients):
         server.send(NAMES[0], "one", b"first")
         client = clients[NAMES[0]]
         wait_until(lambda: client.receive(0.1) != [], "it came", limit_s=LIMIT_S)
@@ -144,7 +144,7 @@ def test_a_message_that_was_given_out_and_failed_is_given_out_again(ends: Ends) 
 def test_a_server_that_begins_again_takes_nothing_of_before(ends: Ends) -> None:
     """Answers to what an earlier process asked are named, and its messages are gone."""
     name = NAMES[0]
-    with opened(ends, NAMES[:1]) as (server, clients):
+    with all_ends(ends, NAMES[:1]) as (server, clients):
         server.send(name, "one", b"first")
         wait_until(lambda: clients[name].receive(0.1) != [], "it came", limit_s=LIMIT_S)
         server.close()

@@ -119,7 +119,7 @@ def foreign_heads(
     writer: Writer, name: str, other: str
 ) -> list[tuple[str, EnvelopeHead, str, str]]:
     """Topic, head, who signs it, and the reason: each rightly made, and none of this end's."""
-    updates, presence = TOPICS.updates, TOPICS.presence
+    updates, presence = TOPICS.updates, TOPICS.heartbeats
 
     def reply(**others: object) -> EnvelopeHead:
         return writer.head(name, REPLY, b"x", **{"reply_to": f"asked-{name}", **others})
@@ -181,7 +181,7 @@ def test_of_ten_thousand_wrong_records_none_is_taken_and_each_is_named(tmp_path:
             head = writer.head(name, REPLY, body, reply_to=f"asked-{name}")
             right[name] = writer.records(TOPICS.updates, head, body)
         beats = [
-            writer.records(TOPICS.presence, writer.head(name, HEARTBEAT, b"[]"), b"[]")[0]
+            writer.records(TOPICS.heartbeats, writer.head(name, HEARTBEAT, b"[]"), b"[]")[0]
             for name in NAMES
             for _ in range(5)
         ]

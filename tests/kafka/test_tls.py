@@ -14,7 +14,7 @@ from glean.privacy.certificate_folder import make_certificates
 from tests import processes
 from tests.kafka.test_kafka_carriers import answer, ask, replies
 from tests.kafka_broker import KafkaBroker, why_no_broker
-from tests.kafka_ends import Ends, new_federation, opened
+from tests.kafka_ends import Ends, all_ends, new_federation
 from tests.tls_proxy import tls_proxy
 
 REASON = why_no_broker()
@@ -41,7 +41,7 @@ def test_messages_go_by_tls(broker: KafkaBroker, tmp_path: Path) -> None:
     url = f"kafka+ssl://{broker.server}/test"
     ends = Ends(url, tmp_path, new_federation([NAME]), environment)
     proxy = tls_proxy(broker.advertised, broker.port, tmp_path / "keys")
-    with proxy, opened(ends, [NAME]) as (server, clients):
+    with proxy, all_ends(ends, [NAME]) as (server, clients):
         ask(server, [NAME], b"model")
         answer(clients, 1)
         assert [reply.body for reply in replies(server, 1)] == [b"to model"]
