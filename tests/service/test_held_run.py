@@ -42,7 +42,6 @@ from glean.service.worker.requested_run import request_of
 from glean.service.worker.run_exchange import RunExchange, SharedResults
 from glean.service.worker.settings import WorkerSettings
 from glean.settings import ConfigValue
-from glean.storage.store_errors import StorageAwayError
 from tests.processes import wait_until
 
 Step = Callable[["FakeProcess"], None]
@@ -217,17 +216,14 @@ def test_a_worker_that_ends_hands_its_run_back(bench: Bench) -> None:
 
 
 class Tableless(SharedResults):
-    """A store without the run's table, or one that is away."""
+    """A store without the run's table."""
 
-    def __init__(self, results: Path, *, is_away: bool = False) -> None:
+    def __init__(self, results: Path) -> None:
         super().__init__(results)
         self.asked = threading.Event()
-        self.is_away = is_away
 
     def bring(self, _: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
         self.asked.set()
-        if self.is_away:
-            raise StorageAwayError("no answer")
         wait_until(lambda: not goes_on(), "it shall end", limit_s=30)
 
 
@@ -248,13 +244,6 @@ def test_a_worker_that_waits_for_a_table_hears_that_it_shall_end(bench: Bench) -
             thread.join(30)
             assert (row.status, row.reason) == ("failed", INTERRUPTED)
     assert bench.processes == []
-
-
-def test_a_store_that_is_away_costs_a_run_nothing_but_time(bench: Bench) -> None:
-    """It waits again, which doesn't count against it."""
-    for _ in range(MOST_ATTEMPTS + 1):
-        bench.work(exchange=Tableless(bench.results, is_away=True))
-    assert (bench.row().status, bench.row().handed_back) == ("queued", MOST_ATTEMPTS + 1)
 
 
 def test_a_run_is_stopped_where_it_goes_on(bench: Bench) -> None:

@@ -123,18 +123,22 @@ def test_a_table_that_comes_late_is_waited_for(
         StoredResults(tmp_path / "mine", store).bring({"sales": str(never)}, always)
 
 
-def test_a_store_that_is_away_is_told_from_a_table_that_is_missing(tmp_path: Path) -> None:
-    """The run can wait for the one; and nothing is waited for that nobody wants any more."""
-    table = tmp_path / "mine" / ".service" / "datasets" / "d0123" / "t.csv"
-    store = mock.Mock()
-    with (
-        mock.patch.object(stored_results, "bring_named", side_effect=StorageAwayError("no answer")),
-        mock.patch.object(stored_results, "BROUGHT_WITHIN_S", -1.0),
-    ):
-        exchange = StoredResults(tmp_path / "mine", store)
-        with pytest.raises(StorageAwayError, match="can't be had: no answer"):
-            exchange.bring({"sales": str(table)}, always)
-        exchange.bring({"sales": str(table)}, lambda: False)
+def test_a_store_that_is_away_is_waited_for_as_long_as_the_run_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Longer than for a table that it lacks: an outage would fail every run that waits."""
+    away = mock.Mock(side_effect=[StorageAwayError("no answer")] * 3 + [None])
+    monkeypatch.setattr(stored_results, "bring_named", away)
+    monkeypatch.setattr(stored_results, "BROUGHT_WITHIN_S", -1.0)
+    monkeypatch.setattr(stored_results, "_LOOK_S", 0.01)
+    exchange = StoredResults(tmp_path / "mine", mock.Mock())
+    exchange.bring({"sales": "d0123/t.csv"}, always)
+    assert away.call_count == 4
+    assert len(caplog.records) == 1
+    assert "waited for: no answer" in caplog.text
+    away.side_effect = StorageAwayError("no answer")
+    exchange.bring({"sales": "d0123/t.csv"}, iter((True, False)).__next__)
+    assert away.call_count == 5
 
 
 def test_a_store_that_is_away_is_waited_for_by_who_would_begin_anew(

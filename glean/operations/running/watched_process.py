@@ -41,7 +41,12 @@ class WatchedProcess:
         with signals_held_back():
             self._process = start_worker(module, folder, log)
             self._root = psutil.Process(self._process.pid)
-            self._watcher = watch(self._process.pid)
+            try:
+                self._watcher = watch(self._process.pid)
+            except OSError:
+                end_tree(self._root)  # nobody would end it with this one, and nobody knows of it
+                self._process.wait()
+                raise
 
     @property
     def pid(self) -> int:

@@ -28,7 +28,6 @@ from glean.service.worker.lease_keeper import LeaseKeeper, read_facts
 from glean.service.worker.requested_run import request_of
 from glean.service.worker.run_exchange import RunExchange, SharedResults
 from glean.service.worker.settings import WorkerSettings
-from glean.storage.store_errors import StorageAwayError
 
 LOG = logging.getLogger("glean.service")
 
@@ -104,8 +103,6 @@ class HeldRun:
             process = start_attempt(
                 self._attempt, request, before=before.folder if before else None
             )
-        except StorageAwayError as error:
-            return AttemptEnd(ended=False, orderly=True, why=f"can't be started yet: {error}")
         except (GleanError, OSError) as error:
             return failed(f"can't be started: {error}")
         return self._watch(process, end)

@@ -38,8 +38,6 @@ class RunExchange(Protocol):
 
         Raises
         ------
-        StorageAwayError
-            Just now nothing can be had.
         GleanError
             Something can't be had.
         """

@@ -80,21 +80,24 @@ class StoredResults:
     def bring(self, settings: Mapping[str, ConfigValue], goes_on: Callable[[], bool]) -> None:
         """Fetch the tables and models that a request names and that the service has sent.
 
+        A store that is away is waited for: the run is none the worse for it.
+
         Raises
         ------
-        StorageAwayError
-            The store doesn't answer.
         StorageError
-            They can't be fetched.
+            They can't be fetched, or the store has lacked them for a minute.
         """
-        deadline = time.monotonic() + BROUGHT_WITHIN_S
+        deadline, said = time.monotonic() + BROUGHT_WITHIN_S, False
         while goes_on():
             try:
                 return bring_named(settings, self._storage, self._results)
-            except (StoredFileMissingError, StorageAwayError) as error:
+            except StorageAwayError as error:
+                if not said:
+                    LOG.warning("what the run learns from is waited for: %s", error)
+                deadline, said = time.monotonic() + BROUGHT_WITHIN_S, True
+            except StoredFileMissingError as error:
                 if time.monotonic() > deadline:
-                    kind = StorageAwayError if isinstance(error, StorageAwayError) else StorageError
-                    raise kind(f"what the run learns from can't be had: {error}") from error
+                    raise StorageError(f"what the run learns from can't be had: {error}") from error
             time.sleep(_LOOK_S)
         return None
 
