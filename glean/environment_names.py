@@ -1,6 +1,7 @@
 """Names that containers of earlier picture pipelines set, and the settings that they stand for.
 
-They count for a run of pictures only, and only where a setting isn't given otherwise.
+Those of training count for a run of pictures only; all count only where a setting isn't given
+otherwise.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ NAMES = {
 
 LIGHTWEIGHT = "USE_LIGHTWEIGHT_MODEL"
 """A yes is `image-model=cnn-small`."""
+
+SERVERS, CLIENT = "BOOTSTRAP_SERVERS", "CLIENT_ID"
+MODEL_TOPIC, UPDATE_TOPIC = "MODEL_TOPIC", "UPDATE_TOPIC"
+"""Of pipelines over Kafka: the brokers, a client's name, and the names of two topics. They count
+where an address begins with kafka, whatever is learned."""
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
@@ -81,3 +87,47 @@ def _is_yes(text: str) -> bool:
             f"the environment variable {LIGHTWEIGHT}: found {text!r}; wanted true or false"
         )
     return text.lower() in _YES
+
+
+def kafka_address(typed: str, environment: Mapping[str, str]) -> str:
+    """Fill in the brokers of an address that names none, like kafka:///bakeries.
+
+    Parameters
+    ----------
+    typed : str
+        The address.
+    environment : mapping
+        Of the process: its `BOOTSTRAP_SERVERS` counts.
+
+    Raises
+    ------
+    SettingsError
+        Neither names any.
+    """
+    scheme, _, rest = typed.partition("://")
+    place, slash, federation = rest.partition("/")
+    user, at, brokers = place.rpartition("@")
+    if brokers:
+        return typed
+    named = environment.get(SERVERS, "").strip()
+    if not named:
+        raise SettingsError(
+            f"found no broker in {scheme}://{user}{at}/{federation}; wanted HOST:PORT there, or in "
+            f"the environment variable {SERVERS}"
+        )
+    # As a broker's own settings have them, with its listener's protocol in front.
+    brokers = ",".join(name.strip().rpartition("://")[2] for name in named.split(","))
+    return f"{scheme}://{user}{at}{brokers}{slash}{federation}"
+
+
+def kafka_topics(environment: Mapping[str, str]) -> tuple[str, str]:
+    """Give the names of the topics of models and of updates; "" for the usual ones."""
+    return environment.get(MODEL_TOPIC, "").strip(), environment.get(UPDATE_TOPIC, "").strip()
+
+
+def with_client_name(
+    node_config: Mapping[str, ConfigValue], environment: Mapping[str, str]
+) -> dict[str, ConfigValue]:
+    """Name a client whose node config doesn't, by `CLIENT_ID`."""
+    named = environment.get(CLIENT, "").strip()
+    return {**({"bakery": named} if named else {}), **node_config}

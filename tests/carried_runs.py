@@ -51,15 +51,21 @@ def never(_name: str, _number: int) -> str:
     return ""
 
 
-def own_nodes(folder: Path, *, days: int = 80) -> dict[str, dict[str, ConfigValue]]:
-    """Three bakeries with tables, keys and homes of their own, by name."""
+def own_tables(folder: Path) -> dict[str, Path]:
+    """Tables of three bakeries, by name."""
     folder.mkdir(parents=True)
     tables = {}
-    found = random_table(bakeries=len(NAMES), days=days).rows.groupby("bakery")
+    found = random_table(bakeries=len(NAMES), days=80).rows.groupby("bakery")
     for name, (_, rows) in zip(NAMES, found, strict=True):
         tables[name] = folder / f"{name}.csv"
         rows.drop(columns="bakery").to_csv(tables[name], index=False)
-    return dict(zip(NAMES, member_nodes(folder / "keys", tables, homes=True), strict=True))
+    return tables
+
+
+def own_nodes(folder: Path) -> dict[str, dict[str, ConfigValue]]:
+    """Three bakeries with tables, keys and homes of their own, by name."""
+    nodes = member_nodes(folder / "keys", own_tables(folder), homes=True)
+    return dict(zip(NAMES, nodes, strict=True))
 
 
 class KillableApp(ClientApp):

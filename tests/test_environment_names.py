@@ -7,7 +7,14 @@ import re
 import pytest
 
 from glean.cli.typed_settings import typed_settings
-from glean.environment_names import LIGHTWEIGHT, NAMES, settings_from
+from glean.environment_names import (
+    LIGHTWEIGHT,
+    NAMES,
+    kafka_address,
+    kafka_topics,
+    settings_from,
+    with_client_name,
+)
 from glean.errors import SettingsError
 from glean.node_settings import NodeSettings
 from glean.runs.code_version import PACKAGE
@@ -104,3 +111,37 @@ def test_a_node_with_pictures_has_a_name() -> None:
     """A table names its bakery; a folder of pictures nobody."""
     with pytest.raises(SettingsError, match="node config bakery: found none with images"):
         NodeSettings.from_config({"images": "/data"}, {})
+
+
+@pytest.mark.parametrize(
+    ("typed", "servers", "wanted"),
+    [
+        ("kafka:///north", "one:9092", "kafka://one:9092/north"),
+        ("kafka://", "one:9092,two:9093", "kafka://one:9092,two:9093"),
+        ("kafka:///north", "PLAINTEXT://one:9092, PLAINTEXT://two", "kafka://one:9092,two/north"),
+        ("kafka+sasl://me@/north", "one:9094", "kafka+sasl://me@one:9094/north"),
+        ("kafka://there:1/north", "one:9092", "kafka://there:1/north"),
+    ],
+)
+def test_brokers_that_are_not_typed_come_from_the_environment(
+    typed: str, servers: str, wanted: str
+) -> None:
+    """What was typed counts before it."""
+    assert kafka_address(typed, {"BOOTSTRAP_SERVERS": servers}) == wanted
+
+
+@pytest.mark.parametrize("environment", [{}, {"BOOTSTRAP_SERVERS": "  "}])
+def test_an_address_without_brokers_is_refused(environment: dict[str, str]) -> None:
+    """It says where they may stand."""
+    with pytest.raises(SettingsError, match="environment variable BOOTSTRAP_SERVERS"):
+        kafka_address("kafka:///north", environment)
+
+
+def test_topics_and_a_client_are_named_by_the_environment() -> None:
+    """A node config counts before it."""
+    assert kafka_topics({"MODEL_TOPIC": "model", "UPDATE_TOPIC": "updates"}) == ("model", "updates")
+    assert kafka_topics({}) == ("", "")
+    named = {"CLIENT_ID": "north"}
+    assert with_client_name({"images": "/data"}, named) == {"images": "/data", "bakery": "north"}
+    assert with_client_name({"bakery": "south"}, named) == {"bakery": "south"}
+    assert with_client_name({"sales": "/data"}, {}) == {"sales": "/data"}

@@ -22,6 +22,7 @@ from glean.cli.registry import (
 from glean.cli.signals import ended_by_signals
 from glean.cli.typed_settings import typed_settings
 from glean.errors import FederationError
+from glean.kafka.kafka_url import is_kafka
 from glean.observability.json_logs import logs_json
 from glean.observability.log_context import add_log_fields
 from glean.registry.model_uri import DEFAULT_NAME
@@ -38,7 +39,10 @@ RUN_FAILED = 1
 @friendly_errors()
 def run(
     connection: Annotated[
-        str, typer.Argument(help="Name of the SuperLink in Flower's configuration.")
+        str,
+        typer.Argument(
+            help="Name of the SuperLink in Flower's configuration, or kafka://HOST:PORT/FEDERATION."
+        ),
     ],
     set_: Annotated[
         list[str] | None,
@@ -54,10 +58,20 @@ def run(
 ) -> None:
     """Run a federation across machines, and follow it to its end.
 
-    Ctrl-C ends the following; the run goes on at the server.
+    At a SuperLink, Ctrl-C ends the following; the run goes on at the server. Over Kafka this
+    process is the server, and Ctrl-C ends the run.
 
     Exit codes: 0 completed, 1 failed, 2 not a run that can be started, 130 no longer followed.
     """
+    if is_kafka(connection):
+        from glean.cli.kafka import run_on_kafka
+
+        run_on_kafka(
+            connection,
+            typed_settings(set_ or [], resume=resume),
+            registry_of(mlflow, registered_model),
+        )
+        return
     from glean.operations.running.superlink_run import prepare_deployment
 
     registry = registry_of(mlflow, registered_model)

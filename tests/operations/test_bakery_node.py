@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from glean.cli.app import app
 from glean.errors import CertificateError, FederationError, SettingsError
-from glean.operations.joining.bakery_node import _home_to_itself, prepare_node, read_node_config
+from glean.operations.joining.bakery_node import home_to_itself, prepare_node, read_node_config
 from glean.privacy.certificate_folder import make_certificates
 
 
@@ -88,14 +88,14 @@ def test_what_is_no_config_is_refused_with_its_path(text: str, tmp_path: Path) -
 
 def test_two_nodes_in_one_home_are_one_too_many(tmp_path: Path) -> None:
     """They would answer with each other's journal."""
-    second = _home_to_itself(tmp_path / "home")
+    second = home_to_itself(tmp_path / "home")
     with (
-        _home_to_itself(tmp_path / "home"),
+        home_to_itself(tmp_path / "home"),
         pytest.raises(FederationError, match="another node is at work"),
         second,
     ):
         pass
-    with _home_to_itself(tmp_path / "home"):
+    with home_to_itself(tmp_path / "home"):
         pass
 
 

@@ -143,7 +143,7 @@ def run_node(prepared: PreparedNode) -> None:
     from glean.federation.node.run_hosts import RunHosts
 
     installed = InstalledApp(app_name(), app_project()["project"]["version"])
-    with _home_to_itself(prepared.home):
+    with home_to_itself(prepared.home):
         key = hashlib.sha256(prepared.key.public).hexdigest()
         memory = NodeMemory(prepared.home, prepared.address, key)
         member, refresh = _member_of(prepared)
@@ -181,7 +181,7 @@ def _member_of(prepared: PreparedNode) -> tuple[MemberAuth | None, Callable[[], 
 
 
 @contextmanager
-def _home_to_itself(home: Path) -> Iterator[None]:
+def home_to_itself(home: Path) -> Iterator[None]:
     """Have the home to this process; a kill gives it free."""
     try:
         home.mkdir(parents=True, exist_ok=True)
