@@ -16,6 +16,7 @@ from glean.cli.errors import friendly_errors
 from glean.cli.invite import invite
 from glean.cli.join import join, leave, members
 from glean.cli.memory import Memory, limit_memory
+from glean.cli.mesh import app as mesh_app
 from glean.cli.model_card import model_card
 from glean.cli.node import node
 from glean.cli.plan import forecast, plan
@@ -80,6 +81,7 @@ app.add_typer(database_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=FEDERATION)(rehearse)
 app.command(rich_help_panel=FEDERATION)(dev)
 app.command(rich_help_panel=FEDERATION)(certificates)
+app.add_typer(mesh_app, rich_help_panel=FEDERATION)
 app.add_typer(registry_app, rich_help_panel=FEDERATION)
 app.command(rich_help_panel=LOOKING)(model_card)
 app.command(rich_help_panel=LOOKING)(privacy_ledger)
