@@ -56,6 +56,10 @@ BehindProxyOption = Annotated[
 MissingDaysOption = Annotated[
     int, typer.Option(min=1, help="Days after which a bakery is said to stay away.")
 ]
+MeshOption = Annotated[
+    Path | None,
+    typer.Option(metavar="HOME", help="Home of a peer of a mesh: its mesh has a page too."),
+]
 RebuildOption = Annotated[
     bool, typer.Option("--rebuild", help="Make the list of runs anew from the folder, and end.")
 ]
@@ -80,6 +84,7 @@ def serve(
     broker: BrokerOption = "",
     storage: StorageOption = "",
     upload: UploadOption = "run",
+    mesh: MeshOption = None,
     mlflow: MlflowOption = "",
     registered_model: RegisteredModelOption = DEFAULT_NAME,
     rebuild: RebuildOption = False,
@@ -111,6 +116,7 @@ def serve(
         storage=storage_url(storage),
         upload=upload,
         secure_cookies=listening.by_tls,
+        mesh=mesh_home_path(mesh),
         registry=address_of(mlflow),
         registered_model=registered_model,
         broker=broker_url(broker),
@@ -141,6 +147,21 @@ def _serve(
             tell(line)
 
     serve_there(settings, listening, ready)
+
+
+def mesh_home_path(mesh: Path | None) -> Path | None:
+    """Check the home of a peer; None where none was named.
+
+    Raises
+    ------
+    MembershipError
+        It isn't one.
+    """
+    if mesh is None:
+        return None
+    from glean.mesh.mesh_home import mesh_home_of
+
+    return mesh_home_of(mesh).path
 
 
 def _say_token(token: str | None) -> None:

@@ -20,6 +20,7 @@ from glean.service.api import (
     join,
     live,
     members,
+    mesh,
     metrics,
     models,
     rehearsal,
@@ -48,6 +49,7 @@ from glean.service.web.pages import (
 from glean.service.web.pages import bakeries as bakery_pages
 from glean.service.web.pages import join as join_page
 from glean.service.web.pages import members as member_pages
+from glean.service.web.pages import mesh as mesh_page
 from glean.service.web.pages import models as model_pages
 from glean.service.web.pages import rehearsal as rehearsal_page
 from glean.service.web.pages import runs as run_pages
@@ -84,6 +86,9 @@ _PAGES = (
 )
 _OF_A_FEDERATION = (members, invitations, superlink, join, member_pages, join_page)
 """Routes of a service that bakeries reach; others answer them by 404."""
+
+_OF_A_MESH = (mesh, mesh_page)
+"""Routes of a service that was named the home of a peer."""
 
 DESCRIPTION = """
 Runs of federated learning, the tables that simulations learn from, versions of the model, forecasts
@@ -132,7 +137,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     answer_problems(app)
     federation = _OF_A_FEDERATION if services.members is not None else ()
-    for module in (*_ROUTERS, *_PAGES, *federation):
+    of_mesh = _OF_A_MESH if services.settings.mesh is not None else ()
+    for module in (*_ROUTERS, *_PAGES, *federation, *of_mesh):
         app.include_router(module.router)
     complete_openapi(app)
     app.add_middleware(

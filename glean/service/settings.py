@@ -54,6 +54,8 @@ class ServiceSettings:
         MLflow's tracking URI, where runs and models go; "" for none.
     registered_model : str
         Name of the model there whose versions runs make.
+    mesh : Path, optional
+        Home of the peer whose mesh it shows; None where there is none.
     broker : BrokerUrl, optional
         The RabbitMQ that workers hear of runs from, and others of events; None where there is none.
     """
@@ -71,6 +73,7 @@ class ServiceSettings:
     secure_cookies: bool = False
     registry: str = ""
     registered_model: str = DEFAULT_NAME
+    mesh: Path | None = None
     broker: BrokerUrl | None = None
 
     @property

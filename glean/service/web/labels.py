@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glean.languages.language import NOTHING, Language
+from glean.mesh.topology import PeerState
 from glean.runs.events import RoundFinished, RunFinished, event_of
 from glean.runs.phase_events import PhaseStarted
 from glean.service.accounts.scopes import Scope
@@ -28,6 +29,17 @@ def state_words(language: Language) -> dict[ClientState, str]:
         ClientState.FAILED: _("failed"),
         ClientState.REFUSED: _("left out"),
         ClientState.DONE: _("done"),
+    }
+
+
+def peer_words(language: Language) -> dict[PeerState, str]:
+    """Say how peers of a mesh stand."""
+    _ = language.gettext
+    return {
+        "own": _("this peer"),
+        "neighbour": _("connected"),
+        "relayed": _("through a relay"),
+        "away": _("away"),
     }
 
 

@@ -70,6 +70,7 @@ def page(
         session=session,
         path=request.url.path,
         federation=services.members is not None,
+        mesh=services.settings.mesh is not None,
         demand_only=session is None or services.bakeries.vocabulary == BAKERIES,
         language=speaks,
         gettext=speaks.gettext,
