@@ -32,11 +32,24 @@ class Link(Protocol):
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A message that is on its way: to whom, for whom, which attempt, answered, and until when."""
+    """A message that is on its way.
+
+    Parameters
+    ----------
+    to, receiver : str
+        Whom it was given to, and for whom it is.
+    number, size : int
+        Which attempt, and its bytes.
+    answered : bool
+        Whether it was.
+    until : float
+        When it is sent again.
+    """
 
     to: str
     receiver: str
     number: int
+    size: int
     answered: bool
     until: float
 
@@ -68,15 +81,14 @@ class Forwarder:
         self._clock = clock
         self._attempts: dict[str, _Attempt] = {}
         self._unanswered: Counter[str] = Counter()
+        self._unanswered_bytes: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def forward(self, links: Mapping[str, Link]) -> int:
         """Send what can be sent now, over links by peer; how many messages that were."""
         sent = 0
         with self._lock:
-            now = self._clock()
-            live = [attempt for attempt in self._attempts.values() if attempt.until > now]
-            self._unanswered = Counter(attempt.to for attempt in live if not attempt.answered)
+            self._count(links)
             for box in (self._store.outbox, self._store.relayed):
                 for receiver in box.receivers():
                     sent += self._forward_to(box, receiver, links)
@@ -112,12 +124,24 @@ class Forwarder:
             self._attempts[key] = replace(attempt, answered=True, until=self._clock() + wait_s)
 
     def expire(self) -> None:
-        """Forget attempts at what is gone, and give up what waited too long to be passed on."""
+        """Give up what waited too long to be passed on."""
         for message in self._store.relayed.expire():
             self._give_up(message.body, "expired while it waited to be passed on")
+
+    def _count(self, links: Mapping[str, Link]) -> None:
+        """Forget attempts that are over or whose connection is; count what is unanswered."""
         now = self._clock()
-        with self._lock:
-            self._attempts = {k: a for k, a in self._attempts.items() if a.until > now}
+        self._attempts = {
+            key: attempt
+            for key, attempt in self._attempts.items()
+            if attempt.until > now and (attempt.answered or attempt.to in links)
+        }
+        self._unanswered.clear()
+        self._unanswered_bytes.clear()
+        for attempt in self._attempts.values():
+            if not attempt.answered:
+                self._unanswered[attempt.to] += 1
+                self._unanswered_bytes[attempt.to] += attempt.size
 
     def _forward_to(self, box: Outbox, receiver: str, links: Mapping[str, Link]) -> int:
         relays = box is self._store.relayed
@@ -138,7 +162,7 @@ class Forwarder:
         if not ways:
             return 0
         waits = ways[0] != receiver and not relays and (kept or self._is_neighbour(receiver))
-        waiting = [m for m in box.waiting(receiver) if not self._on_its_way(m.message_id)]
+        waiting = [m for m in box.waiting(receiver) if m.message_id not in self._attempts]
         sent = 0
         for message in waiting:
             if waits and self._store.clock() - message.put_at < self._limits.relay_after_s:
@@ -150,13 +174,12 @@ class Forwarder:
             )
         return sent
 
-    def _on_its_way(self, key: str) -> bool:
-        attempt = self._attempts.get(key)
-        return attempt is not None and attempt.until > self._clock()
-
     def _busy(self, peer: str) -> bool:
         """Whether a peer has enough on its hands."""
-        return self._unanswered[peer] >= self._limits.most_in_flight
+        return (
+            self._unanswered[peer] >= self._limits.most_in_flight
+            or self._unanswered_bytes[peer] >= self._limits.most_in_flight_bytes
+        )
 
     def _is_neighbour(self, peer: str) -> bool:
         return peer in self._directory.neighbours(self._directory.name)
@@ -180,11 +203,14 @@ class Forwarder:
                 self._give_up(message.body, "expired before it could be passed on")
                 return False
         content = bytes([hops_left - 1]) + bytes.fromhex(key) + envelope
-        until = self._clock() + self._limits.resend_s
+        size = len(content)
+        on_the_line = (self._unanswered_bytes[way] + size) / self._limits.slowest_bytes_s
+        until = self._clock() + self._limits.resend_s + on_the_line
         # Noted first: the receipt may be here before `offer` returns.
-        self._attempts[key] = _Attempt(way, receiver, message.attempts, answered=False, until=until)
+        self._attempts[key] = _Attempt(way, receiver, message.attempts, size, False, until)
         if link.offer(Packet(PacketKind.ENVELOPE, content)):
             self._unanswered[way] += 1
+            self._unanswered_bytes[way] += size
             return True
         self._attempts.pop(key, None)
         return False

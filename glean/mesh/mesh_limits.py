@@ -35,8 +35,9 @@ class MeshLimits:
         Between attempts to connect.
     relay_after_s : float
         How long a message waits for its receiver, if that is a neighbour, before a relay gets it.
-    resend_s : float
-        When a message is sent again that nobody answered.
+    resend_s, slowest_bytes_s : float
+        When a message is sent again that nobody answered though the connection stayed open: after
+        the first, and what it takes over a line of so many bytes a second.
     custody_s, longest_custody_s : float
         When one is that a relay took and whose receiver hasn't acknowledged it: twice as long each
         time, up to the second.
@@ -44,8 +45,8 @@ class MeshLimits:
         When a message is sent again whose taker had no room, or didn't know its sender.
     most_hops : int
         Through how many hands a message may go.
-    most_in_flight : int
-        Messages that were sent over a connection and not answered.
+    most_in_flight, most_in_flight_bytes : int
+        Messages that were sent over a connection and not answered; a single one may be larger.
     """
 
     most_message_bytes: int = 64 * _MB
@@ -65,8 +66,10 @@ class MeshLimits:
     longest_backoff_s: float = 60.0
     relay_after_s: float = 3.0
     resend_s: float = 30.0
+    slowest_bytes_s: float = 1000.0
     custody_s: float = 60.0
     longest_custody_s: float = 3600.0
     later_s: float = 5.0
     most_hops: int = 4
     most_in_flight: int = 8
+    most_in_flight_bytes: int = 16 * _MB

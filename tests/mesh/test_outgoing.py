@@ -108,10 +108,32 @@ def test_nothing_is_sent_twice_while_it_is_on_its_way(mesh: dict[str, StorePeer]
     a.outgoing.send("b", "plan", b"rolls", "m1")
     assert len(a.transmissions("b")) == 1
     assert a.transmissions("b") == []
-    a.clock.now += a.limits.resend_s
+    a.clock.now += a.limits.resend_s + 1.0
     assert len(a.transmissions("b")) == 1
     a.forwarder.connected("b")
     assert len(a.transmissions("b")) == 1
+
+
+def test_a_large_message_isn_t_sent_again_while_it_may_be_on_the_line(
+    mesh: dict[str, StorePeer],
+) -> None:
+    """A bad line takes minutes for it, and would take longer with every copy."""
+    a = mesh["a"]
+    a.outgoing.send("b", "plan", bytes(1_000_000), "m1")
+    assert len(a.transmissions("b")) == 1
+    a.clock.now += 1000.0
+    assert a.transmissions("b") == []
+    # The connection ends, and nobody else is there; then it is another one.
+    assert a.transmissions() == []
+    assert len(a.transmissions("b")) == 1
+
+
+def test_so_many_bytes_are_on_their_way_at_a_time(mesh: dict[str, StorePeer]) -> None:
+    """They are in memory until they are sent."""
+    a = mesh["a"]
+    for number in range(4):
+        a.outgoing.send("b", "plan", bytes(7_000_000), f"m{number}")
+    assert len(a.transmissions("b")) == 3
 
 
 def test_a_relay_that_has_no_room_is_asked_later(mesh: dict[str, StorePeer]) -> None:
