@@ -115,15 +115,15 @@ class NoiseHandshake:
         """Write the next message."""
         assert self._turn == "write", f"this side's turn is to {self._turn}"
         message = b""
-        for token in _PATTERN[self._done]:
-            if token == "e":  # noqa: S105 # the specification's name of a step
+        for step in _PATTERN[self._done]:
+            if step == "e":
                 public = self._ephemeral.public_key().public_bytes_raw()
                 self._mix_hash(public)
                 message += public
-            elif token == "s":  # noqa: S105
+            elif step == "s":
                 message += self._encrypt_and_hash(self._static.public_key().public_bytes_raw())
             else:
-                self._mix_secret(token)
+                self._mix_secret(step)
         self._done += 1
         return message + self._encrypt_and_hash(payload)
 
@@ -141,11 +141,11 @@ class NoiseHandshake:
                 f"found a handshake message of {len(message)} bytes; wanted at most "
                 f"{LONGEST_MESSAGE}"
             )
-        for token in _PATTERN[self._done]:
-            if token in ("e", "s"):
-                message = self._read_key(token, message)
+        for step in _PATTERN[self._done]:
+            if step in ("e", "s"):
+                message = self._read_key(step, message)
             else:
-                self._mix_secret(token)
+                self._mix_secret(step)
         self._done += 1
         return self._decrypt_and_hash(message)
 
@@ -161,9 +161,9 @@ class NoiseHandshake:
             return "split"
         return "write" if (self._done % 2 == 0) == self._initiator else "read"
 
-    def _read_key(self, token: str, message: bytes) -> bytes:
+    def _read_key(self, step: str, message: bytes) -> bytes:
         """Read the key at the head of a message, and give what follows it."""
-        sealed = token == "s"  # noqa: S105
+        sealed = step == "s"
         length = _KEY_BYTES + (TAG_BYTES if sealed else 0)
         if len(message) < length:
             raise NoiseError(
@@ -175,12 +175,12 @@ class NoiseHandshake:
             found = self._decrypt_and_hash(found)
         else:
             self._mix_hash(found)
-        self._remote[token] = X25519PublicKey.from_public_bytes(found)
+        self._remote[step] = X25519PublicKey.from_public_bytes(found)
         return message[length:]
 
-    def _mix_secret(self, token: str) -> None:
+    def _mix_secret(self, step: str) -> None:
         """Mix what the two sides' keys share: "es" is the initiator's "e" with the other's "s"."""
-        mine, theirs = (token[0], token[1]) if self._initiator else (token[1], token[0])
+        mine, theirs = (step[0], step[1]) if self._initiator else (step[1], step[0])
         private = self._ephemeral if mine == "e" else self._static
         try:
             secret = private.exchange(self._remote[theirs])
