@@ -65,10 +65,15 @@ def bad_mesh(
         yield mesh
 
 
+def send(mesh: Mesh, messages: list[tuple[str, str, str, int]]) -> list[tuple[str, str, str, int]]:
+    """Have messages sent: by whom, to whom, by which name and of how many bytes."""
+    for by, to, name, size in messages:
+        mesh.peers[by].send(to, name, size)
+    return messages
+
+
 def arrive(mesh: Mesh, sent: list[tuple[str, str, str, int]], *, limit_s: float) -> None:
     """Wait until all is taken and acknowledged; nothing came twice, or not as it was."""
-    for by, to, name, size in sent:
-        mesh.peers[by].send(to, name, size)
     wanted = {
         to: sorted(taken_of(by, name, size) for by, for_whom, name, size in sent if for_whom == to)
         for to in mesh.peers
@@ -92,7 +97,8 @@ def test_messages_arrive_over_a_bad_line(tmp_path: Path) -> None:
     """Three in ten packets are lost, the others take 200 ms."""
     needs_namespaces()
     with bad_mesh(tmp_path, {"a": "b", "b": "a"}, loss=0.3, delay_s=0.2) as mesh:
-        arrive(mesh, [("a", "b", "m1", 2000), ("b", "a", "m2", 10)], limit_s=120.0)
+        sent = send(mesh, [("a", "b", "m1", 2000), ("b", "a", "m2", 10)])
+        arrive(mesh, sent, limit_s=120.0)
         assert mesh.network is not None
         lost = mesh.network.lost / (mesh.network.lost + mesh.network.passed)
         assert 0.15 < lost < 0.45
@@ -104,9 +110,8 @@ def test_models_arrive_over_a_bad_line_that_breaks(tmp_path: Path) -> None:
     needs_namespaces()
     with bad_mesh(tmp_path, CHAIN, loss=0.3, delay_s=0.2) as mesh:
         assert mesh.network is not None
-        for number in range(30):
-            by, to = ("a", "c") if number % 2 else ("c", "a")
-            mesh.peers[by].send(to, f"m{number}", 2000 * number)
+        ways = [("a", "c") if n % 2 else ("c", "a") for n in range(30)]
+        sent = send(mesh, [(by, to, f"m{n}", 2000 * n) for n, (by, to) in enumerate(ways)])
         for _ in range(2):
             one_more(mesh)
             mesh.peers["b"].kill()
@@ -114,7 +119,6 @@ def test_models_arrive_over_a_bad_line_that_breaks(tmp_path: Path) -> None:
         mesh.network.cut.add(frozenset("ab"))
         wait_until(lambda: not mesh.peers["a"].status()["connections"], "the cut", limit_s=120.0)
         mesh.network.cut.clear()
-        sent = [(*(("a", "c") if n % 2 else ("c", "a")), f"m{n}", 2000 * n) for n in range(30)]
         arrive(mesh, sent, limit_s=600.0)
 
 
@@ -130,13 +134,11 @@ def one_more(mesh: Mesh) -> None:
 
 @pytest.mark.slow
 def test_a_relay_that_is_killed_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    """By SIGKILL, while it has messages of both others, which were told that it has them."""
+    """By SIGKILL, with messages that their sender was told it has; the sender likewise."""
     mesh = Mesh(tmp_path, CHAIN)
     try:
         mesh.up("a", "b")
-        sent = [("a", "c", f"m{n}", 20_000) for n in range(20)]
-        for by, to, name, size in sent:
-            mesh.peers[by].send(to, name, size)
+        sent = send(mesh, [("a", "c", f"m{n}", 20_000) for n in range(20)])
         wait_until(
             lambda: mesh.peers["b"].status()["relayed"] == {"c": 20}, "custody", limit_s=30.0
         )
@@ -144,8 +146,9 @@ def test_a_relay_that_is_killed_loses_and_repeats_nothing(tmp_path: Path) -> Non
         mesh.up("c")
         mesh.up("b")
         wait_until(lambda: len(mesh.peers["c"].taken) >= 5, "some messages", limit_s=30.0)
-        mesh.peers["b"].kill()
-        mesh.up("b")
+        for name in "ab":
+            mesh.peers[name].kill()
+            mesh.up(name)
         arrive(mesh, sent, limit_s=90.0)
     finally:
         mesh.kill_all()
