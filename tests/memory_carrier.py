@@ -114,6 +114,11 @@ class MemoryClientCarrier:
         self._name = name
         self._before_reply = before_reply
 
+    @property
+    def problem(self) -> str:
+        """None: nothing lies between."""
+        return ""
+
     def runs(self) -> list[bytes]:
         """Give the run that goes on."""
         return [self._road.run] if self._road.run is not None else []

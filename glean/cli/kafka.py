@@ -35,11 +35,16 @@ def run_on_kafka(address: str, given: Mapping[str, ConfigValue], registry: Regis
     registry : Registry or None
         Where the run and its model go to.
     """
-    from glean.operations.running.kafka_run import prepare_kafka_run, run_over_kafka
+    from glean.operations.running.kafka_run import (
+        prepare_kafka_run,
+        reach_brokers,
+        run_over_kafka,
+    )
     from glean.operations.running.progress import read_progress
     from glean.runs.index import COMPLETED, find_run
 
     prepared = prepare_kafka_run(address, given, os.environ)
+    reach_brokers(prepared)
     began: list[int] = []
     with (
         ended_by_signals(),

@@ -97,6 +97,10 @@ class ClientCarrier(Protocol):
     there is another: it is done with when its reply was given to `reply`, and not before.
     """
 
+    @property
+    def problem(self) -> str:
+        """Why nothing can be carried at this time; "" where it can."""
+
     def runs(self) -> list[bytes]:
         """Announcements of the runs that go on, each as the server wrote it."""
 

@@ -74,7 +74,6 @@ class CarriedClient:
                 while True:
                     try:
                         self.step()
-                        self._tell(CONNECTED, "")
                         retry_s = SHORTEST_RETRY_S
                         continue
                     except FederationError as error:
@@ -87,14 +86,17 @@ class CarriedClient:
             self._carrier.close()
 
     def step(self) -> None:
-        """Answer what has come.
+        """Answer what has come, and tell how it stands.
 
         Raises
         ------
         FederationError
             A message can't be fetched, or a reply not be kept or sent: it comes again.
         """
-        for run_id, message_id, body in self._carrier.receive(LOOK_S):
+        asked = self._carrier.receive(LOOK_S)
+        problem = self._carrier.problem
+        self._tell(WAITING if problem else CONNECTED, problem)
+        for run_id, message_id, body in asked:
             run = self._announced().get(run_id)
             if run is None:
                 LOG.warning("a message of run %d, which isn't announced here, is left", run_id)

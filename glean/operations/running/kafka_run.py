@@ -127,6 +127,17 @@ def prepare_kafka_run(
     )
 
 
+def reach_brokers(prepared: PreparedKafkaRun) -> None:
+    """Have the brokers answer, and the topics made where they are missing.
+
+    Raises
+    ------
+    FederationError
+        They don't; says what to do.
+    """
+    check_brokers(prepared.access, prepared.topics)
+
+
 def run_over_kafka(prepared: PreparedKafkaRun, started: Callable[[int], None]) -> Path:
     """Run, and wait for the end.
 
@@ -145,13 +156,12 @@ def run_over_kafka(prepared: PreparedKafkaRun, started: Callable[[int], None]) -
     Raises
     ------
     FederationError
-        The brokers can't be reached, or it ended without a word.
+        Another run of the federation goes on here, or it ended without a word.
     """
     from glean.federation.launch.run_carried import run_on_carrier
     from glean.kafka.carriers import open_server
     from glean.server_app import app
 
-    check_brokers(prepared.access, prepared.topics)
     folder = prepared.results / OUTBOXES / prepared.url.federation
     with _to_itself(folder):
         carrier = open_server(

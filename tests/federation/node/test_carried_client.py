@@ -47,6 +47,7 @@ class Fake:
         self.beats = 0
         self.closed = False
         self.fails: FederationError | None = None
+        self.problem = ""
 
     def runs(self) -> list[bytes]:
         return self.announced
@@ -145,6 +146,14 @@ def test_a_message_that_comes_again_gets_the_same_reply(client: Client) -> None:
     client.open()
     assert client.answers(bad, first, last) == ["ValueError: what was asked is bad", "1", "2"]
     assert kept == (7, bad[1], client.store.reply(7, bad[1]))
+
+
+def test_it_says_how_it_stands(client: Client) -> None:
+    """Once each time that this changes."""
+    for problem in ("", "", "no broker", "no broker", ""):
+        client.carrier.problem = problem
+        client.client.step()
+    assert client.said == [("connected", ""), ("waiting", "no broker"), ("connected", "")]
 
 
 def test_runs_have_clients_of_their_own(client: Client) -> None:
