@@ -1,8 +1,8 @@
 """Which peers are connected: one connection a pair, opened again when it ends.
 
 Who is a neighbour, the directory says. Two that connect to each other at the same moment keep the
-one that the peer whose name comes first has opened; later, the newer one counts, because who
-connects anew has lost the older.
+one that the peer whose name comes first has opened; later, and of a peer that was started anew,
+the newer one counts, because who connects anew has lost the older.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class ConnectionTable:
 
     def _counts(self, newer: PeerConnection, older: PeerConnection) -> bool:
         """Whether the newer of two connections with a peer is the one to keep."""
-        if newer.dialed == older.dialed:
+        if newer.dialed == older.dialed or newer.remote.session != older.remote.session:
             return True
         if newer.opened_at - older.opened_at > _AT_THE_SAME_MOMENT_S:
             return True

@@ -42,7 +42,8 @@ class NodeStatus:
     unreached : dict of str to str
         Neighbours that it isn't connected with, and why.
     waiting : dict of str to int
-        Messages of its own that aren't acknowledged, by receiver.
+        Messages of its own that aren't acknowledged, and acknowledgements on their way, by
+        receiver.
     relayed : dict of str to int
         Messages that it keeps for others, by receiver.
     refused : dict of str to int

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from glean.errors import CertificateError, FederationError
 from glean.privacy.mask_wire import text_field
 from glean.privacy.noise_handshake import CipherState, NoiseHandshake
-from glean.privacy.peer_identity import PeerIdentity, PeerKey
+from glean.privacy.peer_identity import SESSION_BYTES, PeerIdentity, PeerKey
 
 LONGEST_NAME: Final = 80
 
@@ -39,10 +39,13 @@ class PeerClaim:
         What it calls itself.
     key : PeerKey
         Its key.
+    session : bytes
+        Which start of it this is.
     """
 
     name: str
     key: PeerKey
+    session: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ class PeerHandshake:
     def _claim(self) -> bytes:
         public = self._static.public_key().public_bytes_raw()
         signature = self._identity.sign(self._statement(public, initiator=self.initiator))
-        return text_field(self._name) + text_field(str(self._identity.public)) + signature
+        names = text_field(self._name) + text_field(str(self._identity.public))
+        return names + self._identity.session + signature
 
     def _statement(self, static: bytes, *, initiator: bool) -> bytes:
         role = _INITIATOR if initiator else _RESPONDER
@@ -144,7 +148,8 @@ class PeerHandshake:
     def _checked(self, payload: bytes) -> PeerClaim:
         """Check what the other side says of itself."""
         name, rest = _text(payload, LONGEST_NAME * 4)
-        key_text, signature = _text(rest, len(rest))
+        key_text, rest = _text(rest, len(rest))
+        session, signature = rest[:SESSION_BYTES], rest[SESSION_BYTES:]
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
             raise PeerRefusedError(
                 f"a peer calls itself {name[:LONGEST_NAME]!r}; wanted a name of at most "
@@ -165,7 +170,7 @@ class PeerHandshake:
                 f"{name!r} was refused: found the key {key.fingerprint}; wanted that of the peer "
                 "that was called: the address is another peer's, or somebody is in between"
             )
-        return PeerClaim(name, key)
+        return PeerClaim(name, key, session)
 
 
 def _text(content: bytes, most: int) -> tuple[str, bytes]:

@@ -6,6 +6,7 @@ signed with the first, so that who trusts the one trusts the other.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -29,6 +30,7 @@ from glean.regular_files import read_regular
 
 SIGNING_FILE: Final = "signing-key"
 ENCRYPTION_FILE: Final = "encryption-key"
+SESSION_BYTES: Final = 8
 
 _PROOF = b"glean mesh: others encrypt to this key 1\n"
 _RSA_BITS = range(2048, 4097)
@@ -130,6 +132,9 @@ class PeerKey:
 class PeerIdentity:
     """The private halves, and the public ones that go with them.
 
+    `session` is another one each time that keys are read or made: it tells a peer that was started
+    anew from one that connects once more.
+
     Parameters
     ----------
     signing_pem, encryption_pem : bytes
@@ -149,6 +154,7 @@ class PeerIdentity:
             raise CertificateError(f"{ENCRYPTION_FILE}: found a key of another kind; {_AS_MADE}")
         self._signing: SigningKey = signing
         self.encryption_key: x25519.X25519PrivateKey = encryption
+        self.session = secrets.token_bytes(SESSION_BYTES)
         public = encryption.public_key().public_bytes_raw()
         self.public = PeerKey(
             _line(signing.public_key()),

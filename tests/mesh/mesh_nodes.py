@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from glean.mesh.mesh_node import MeshNode
 from glean.mesh.message_store import MeshMessage
 from glean.mesh.peer_directory import KnownPeer
 from glean.privacy.peer_handshake import Mesh
-from glean.privacy.peer_identity import PeerIdentity
+from glean.privacy.peer_identity import SESSION_BYTES, PeerIdentity
 from tests.processes import wait_until
 
 QUICK = MeshLimits(
@@ -77,6 +78,7 @@ class Peer:
 
     def up(self, limits: MeshLimits = QUICK, *, at: str = "127.0.0.1") -> MeshNode:
         """Start its node, at the port that it had."""
+        self.identity.session = secrets.token_bytes(SESSION_BYTES)
         self.node = MeshNode(
             self.home, self.identity, self.directory, listen=(at, self._port), limits=limits
         )
