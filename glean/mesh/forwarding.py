@@ -22,6 +22,9 @@ from glean.mesh.routing import keepers, next_hops
 from glean.outbox.outbox import Outbox
 from glean.privacy.sealed_envelope import SealedEnvelope
 
+PASSED_ON_S = 600.0
+"""So long it is said that a peer has passed messages on between two others."""
+
 
 class Link(Protocol):
     """A connection to a peer."""
@@ -82,6 +85,7 @@ class Forwarder:
         self._attempts: dict[str, _Attempt] = {}
         self._unanswered: Counter[str] = Counter()
         self._unanswered_bytes: Counter[str] = Counter()
+        self._passed_on: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def forward(self, links: Mapping[str, Link]) -> int:
@@ -122,6 +126,13 @@ class Forwarder:
             later = receipt.status is EnvelopeStatus.LATER
             wait_s = self._limits.later_s if later else self._custody_s(attempt)
             self._attempts[key] = replace(attempt, answered=True, until=self._clock() + wait_s)
+
+    def passed_on(self) -> list[tuple[str, str]]:
+        """Say from whom to whom messages were passed on of late: taken by the next peer."""
+        with self._lock:
+            since = self._clock() - PASSED_ON_S
+            self._passed_on = {pair: at for pair, at in self._passed_on.items() if at >= since}
+            return sorted(self._passed_on)
 
     def expire(self) -> None:
         """Give up what waited too long to be passed on."""
@@ -217,7 +228,10 @@ class Forwarder:
 
     def _done_with(self, key: str, peer: str, attempt: _Attempt, receipt: Receipt) -> bool:
         """Whether a message needs no more from here."""
-        if self._store.relayed.origin_of(key) is not None:
+        origin = self._store.relayed.origin_of(key)
+        if origin is not None:
+            if receipt.status is EnvelopeStatus.STORED:
+                self._passed_on[origin, attempt.receiver] = self._clock()
             if receipt.status is EnvelopeStatus.REFUSED:
                 message = self._store.relayed.give(key)
                 if message is not None:

@@ -177,6 +177,10 @@ class MeshNode:
         """Name the peers that are connected now."""
         return sorted(self._table.connections())
 
+    def passed_on(self) -> list[tuple[str, str]]:
+        """Say from whom to whom it passed messages on of late."""
+        return self._forwarder.passed_on()
+
     def status(self) -> NodeStatus:
         """Say how this node stands."""
         now = time.monotonic()

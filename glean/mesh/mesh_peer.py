@@ -22,6 +22,7 @@ from glean.mesh.membership_entry import MembershipError, read_entry
 from glean.mesh.mesh_home import MeshHome
 from glean.mesh.mesh_limits import MeshLimits
 from glean.mesh.mesh_node import MeshNode
+from glean.mesh.peer_card import MOST_RELAYED
 from glean.mesh.peer_homes import JOIN, open_store
 from glean.mesh.topology import topology_of
 from glean.privacy.peer_identity import PeerIdentity
@@ -84,6 +85,7 @@ class MeshPeer:
         self._gossip = Gossip(self.store, _Told(self.node), changed=self._hurry)
         self._stopped, self._soon = threading.Event(), threading.Event()
         self._told: tuple[object, ...] = ()
+        self._written: tuple[object, ...] = ()
         self._thread = threading.Thread(target=self._work, name="mesh peer", daemon=True)
         for kind in (SUMMARY, NEWS):
             self.node.on_tell(kind, self._take_gossip)
@@ -147,20 +149,35 @@ class MeshPeer:
         neighbours = self.node.neighbours()
         now = time.time()
         heard = dict.fromkeys(neighbours, now)
-        state = (tuple(neighbours), own, int(now / CARD_S))
+        relayed = tuple(self.node.passed_on()[:MOST_RELAYED])
+        state = (tuple(neighbours), relayed, own, int(now / CARD_S))
         if own is not None and state != self._told:
             self._told = state
-            self.store.sign_card(addresses=self._facts.addresses, neighbours=neighbours)
+            self.store.sign_card(
+                addresses=self._facts.addresses, neighbours=neighbours, relayed=relayed
+            )
             self.store.save_cards()
             self._hurry()
-        topology_of(
+        self._write_topology(now, heard)
+
+    def _write_topology(self, now: float, heard: dict[str, float]) -> None:
+        """Write who reaches whom: where that has changed, else now and then."""
+        found = topology_of(
             self.store.membership,
             self.store.member_cards(),
             self._facts.name,
             heard,
             now=now,
             refused=self.store.refused,
-        ).write(self._home.topology)
+        )
+        state = (
+            int(now / GOSSIP_S),
+            [(one.name, one.state, one.via) for one in found.peers],
+            (found.links, found.relays, found.left, found.refused),
+        )
+        if state != self._written:
+            self._written = state
+            found.write(self._home.topology)
 
     def _work(self) -> None:
         next_at = 0.0

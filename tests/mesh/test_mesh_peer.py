@@ -122,6 +122,11 @@ def test_one_that_both_reach_relays_for_two(peers: Peers) -> None:
     peers.running[C].node.on("greeting", lambda message: got.append(message.body))
     peers.running[A].node.send(C, "greeting", b"bread")
     wait_until(lambda: got == [b"bread"], "the greeting came", limit_s=LIMIT_S)
+    wait_until(
+        lambda: peers.topology(A).relays == (Relay(B, min(A, C), max(A, C), seen=True),),
+        "A hears that B has passed something on",
+        limit_s=LIMIT_S,
+    )
 
 
 def test_who_leaves_is_let_go_by_all(peers: Peers) -> None:
