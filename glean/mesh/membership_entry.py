@@ -171,6 +171,8 @@ def read_entry(content: Any) -> MembershipEntry:
         kind = int if name == "at" else str
         if type(value) is not kind:
             raise _wrong(name, value, f"a {kind.__name__}")
+        if not str(value).isprintable():
+            raise _wrong(name, value, "what can be printed")
     if len(canonical(content)) > LONGEST_ENTRY:
         raise MembershipError(f"membership: found an entry of more than {LONGEST_ENTRY} bytes")
     entry = MembershipEntry(**content)

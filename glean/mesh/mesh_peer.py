@@ -210,9 +210,11 @@ class MeshPeer:
     def _hear_farewell(self, call: LiveCall) -> bytes:
         try:
             entry = read_entry(json.loads(call.body))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MembershipError(f"a farewell: found {call.body[:60]!r}") from error
-        if entry.kind != "leave" or entry.key != str(call.sender.key):
+        joined = self.store.membership.entries.get(entry.author)
+        key = str(call.sender.key)
+        if entry.kind != "leave" or joined is None or not key == entry.key == joined.key:
             raise MembershipError("a farewell: found an entry of another kind, or of somebody else")
         for refusal in self.store.offer([entry]):
             raise MembershipError(refusal.text)

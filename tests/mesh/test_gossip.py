@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from glean.mesh.gossip import MOST_AT_ONCE, NEWS, SUMMARY
 from glean.mesh.membership import Membership
@@ -15,6 +17,12 @@ from tests.mesh.made_meshes import BEGAN, NAMES, added, identity, joined, left, 
 from tests.mesh.memory_network import MemoryNetwork, MemoryPeer
 
 A, B, C, D, E, F = NAMES
+FIELDS = (
+    "kind", "mesh", "name", "key", "author", "previous", "at", "invitation", "title", "keys",
+    "signature", "countersignature", "entry", "at_ms", "head", "addresses", "neighbours",
+    "relayed", "turn", "digest", "entries", "cards",
+)  # fmt: skip
+"""Of entries, of cards and of summaries."""
 
 
 def line(folder: Path, known: Membership, *names: str, **given: float) -> MemoryNetwork:
@@ -158,3 +166,39 @@ def test_a_member_that_has_left_signs_nothing_more(tmp_path: Path) -> None:
     assert store.sign_card(addresses=[], neighbours=[]) is None
     assert store.member_cards() == ()
     assert left(known, B, at=entry.at).id == entry.id
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory: pytest.TempPathFactory) -> MemoryPeer:
+    """A peer of two, to be told anything."""
+    network = line(tmp_path_factory.mktemp("listener"), mesh_of(A, B), A, B)
+    network.peers[A].card()
+    return network.peers[A]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([SUMMARY, NEWS]), JSON, st.sampled_from(["", *FIELDS]), st.data())
+def test_whatever_is_told_ends_nothing_and_changes_nothing(
+    listener: MemoryPeer, kind: str, value: object, field: str, data: st.DataObject
+) -> None:
+    """Any JSON at all, in the place of a message or of a field of it."""
+    before = listener.store.membership, listener.store.member_cards()
+    entry = next(iter(before[0].entries.values())).content()
+    card = before[1][0].content()
+    whole: object = value
+    if field in entry or field in card:
+        place = data.draw(st.sampled_from(["entries", "cards"]))
+        news = {"entries": [{**entry, field: value}], "cards": [{**card, field: value}]}
+        whole = {"entries": [], "cards": [], place: news[place]}
+    elif field:
+        summary = {"turn": 1, "digest": "", "entries": [], "cards": {}}
+        whole = {**summary, field: value}
+    listener.gossip.take(B, kind, json.dumps(whole).encode())
+    assert (listener.store.membership, listener.store.member_cards()) == before

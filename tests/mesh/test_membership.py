@@ -256,7 +256,8 @@ def test_what_is_no_entry_is_refused_as_it_is_read() -> None:
         *({**content, name: 17} for name in content if name != "at"),
         *({**content, name: "x" * 9_000} for name in content if name != "at"),
         {**content, "at": -1}, {**content, "at": 2**50}, {**content, "at": True},
-        {**content, "kind": "expel"}, {**content, "name": "a/b"}, {**content, "title": "x"},
+        {**content, "kind": "expel"}, {**content, "name": "\ud800"}, {**content, "name": "a/b"},
+        {**content, "title": "x"},
         {**content, "mesh": content["mesh"].upper().replace("0", "A")},
         {**content, "more": ""}, {name: content[name] for name in ("kind", "mesh")}, [], None,
     ]  # fmt: skip
