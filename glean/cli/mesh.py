@@ -165,7 +165,8 @@ def join(
     from glean.mesh.peer_homes import join_from, listening_of
 
     speaks, invitation = language_of(language), read_mesh_invitation(link)
-    joined = join_from(home, invitation, listening_of(listen, address or ()), key=key)
+    listening = listening_of(listen, address or (), towards=invitation.address)
+    joined = join_from(home, invitation, listening, key=key)
     facts = joined.facts()
     typer.echo(
         speaks.translate(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glean.errors import CertificateError
+from glean.mesh.addresses import host_and_port
 from glean.mesh.guests import ask_as_guest
 from glean.mesh.invitation_list import InvitationList
 from glean.mesh.joining import Welcome, ask_to_join, read_welcome
@@ -28,7 +29,7 @@ JOIN = "join"
 """What a guest asks who shows an invitation."""
 
 _ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 # nosec B104 # compared with, not listened at
-_ELSEWHERE = "192.0.2.1"
+_ELSEWHERE = "192.0.2.1:9"
 """An address that there is nowhere (RFC 5737): nothing is sent there."""
 
 
@@ -48,16 +49,26 @@ class Listening:
     addresses: tuple[str, ...]
 
 
-def listening_of(listen: str, addresses: Iterable[str]) -> Listening:
+def listening_of(listen: str, addresses: Iterable[str], *, towards: str = _ELSEWHERE) -> Listening:
     """Complete what was typed.
+
+    Parameters
+    ----------
+    listen : str
+        HOST:PORT; "" for the default.
+    addresses : iterable of str
+        HOST:PORT, by which others reach it; none: this machine's own on the network that leads to
+        `towards`.
+    towards : str
+        HOST:PORT of another peer.
 
     Raises
     ------
     MembershipError
-        An address can't be one.
+        An address can't be one; or none was typed, and no network leads there.
     """
     listen = check_address(listen or DEFAULT_LISTEN)
-    found = tuple(map(check_address, addresses)) or (_reached_at(listen),)
+    found = tuple(map(check_address, addresses)) or (_reached_at(listen, towards),)
     return Listening(listen, found)
 
 
@@ -217,13 +228,21 @@ def _joined_by(home: MeshHome, invitation: MeshInvitation) -> bool:
     return public_key(entry.key) == PeerIdentity.read(home.path).public
 
 
-def _reached_at(listen: str) -> str:
-    """Guess how others reach what listens: of all addresses that towards the network."""
+def _reached_at(listen: str, towards: str) -> str:
+    """Guess how others reach what listens: of all addresses that which leads to another peer."""
     host, _, port = listen.rpartition(":")
     if host not in _ANYWHERE:
         return listen
-    found = "127.0.0.1"
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((_ELSEWHERE, 9))
-        found = probe.getsockname()[0]
-    return f"{found}:{port}"
+    try:
+        family, _, _, _, place = socket.getaddrinfo(
+            *host_and_port(towards), type=socket.SOCK_DGRAM
+        )[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(place)  # nothing is sent
+            found = str(probe.getsockname()[0])
+    except OSError as error:
+        raise MembershipError(
+            "found no network by which others could reach this machine; wanted --address "
+            f"HOST:PORT, or --listen 127.0.0.1:{port} where all peers are on this machine"
+        ) from error
+    return f"[{found}]:{port}" if ":" in found else f"{found}:{port}"

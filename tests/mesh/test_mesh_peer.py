@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -230,3 +232,18 @@ def test_who_isn_t_there_is_said_so(peers: Peers) -> None:
     other = found_home(peers.home(C).path, C, "Another mesh", listening_of(made.address, ()))
     with MeshPeer(other), pytest.raises(GleanError):
         join_from(peers.home(B).path, made, listening)
+
+
+def test_the_address_that_others_are_told_leads_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the machine's routes say; without any, one has to be typed."""
+    assert listening_of("", (), towards="127.0.0.1:7700").addresses == ("127.0.0.1:7700",)
+    assert listening_of("[::]:7701", (), towards="[::1]:7700").addresses == ("[::1]:7701",)
+    assert listening_of("", ["mill.example:80"]).addresses == ("mill.example:80",)
+    assert listening_of("10.0.0.1:7700", ()).addresses == ("10.0.0.1:7700",)
+
+    def no_network(*_: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    with pytest.raises(MembershipError, match="wanted --address"):
+        listening_of("", ())
