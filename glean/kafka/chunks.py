@@ -73,7 +73,8 @@ class Assembler:
     @property
     def waiting(self) -> list[str]:
         """Ids of messages of which chunks are missing."""
-        return [partial.head.message_id for partial in self._partial.values()]
+        # In one go: other threads ask, too.
+        return [partial.head.message_id for partial in list(self._partial.values())]
 
     def add(self, chunk: Chunk) -> bytes | None:
         """Add a chunk that was proved; the message, where that was the last one.

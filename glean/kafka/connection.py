@@ -221,7 +221,7 @@ class TopicConnection:
         )
         if error.fatal() or error.code() in lost:
             self._suspect = error.str()
-        elif error.code() in (Known._AUTHENTICATION, Known.TOPIC_AUTHORIZATION_FAILED):  # noqa: SLF001
+        elif error.code() in _refusals():
             self._failed(BrokerAwayError(error.str()))
 
     def _told(self, message_id: str, error: KafkaError | None) -> None:
@@ -230,6 +230,19 @@ class TopicConnection:
         if error is not None and error.code() == Known.MSG_SIZE_TOO_LARGE:
             self.chunk_bytes = max(SMALLEST_CHUNK, self.chunk_bytes // 2)
             LOG.info("the broker takes smaller records only: chunks of %d bytes", self.chunk_bytes)
+        elif error is not None and error.code() in _refusals():
+            self._failed(BrokerAwayError(error.str()))
         elif error is not None:
             self._suspect = error.str()
         self._settled(message_id, error is None)
+
+
+def _refusals() -> tuple[int, ...]:
+    """Errors that another connection doesn't mend: somebody has to give rights, or a password."""
+    from confluent_kafka import KafkaError as Known
+
+    return (
+        Known._AUTHENTICATION,  # noqa: SLF001 # librdkafka's own names begin so
+        Known.TOPIC_AUTHORIZATION_FAILED,
+        Known.CLUSTER_AUTHORIZATION_FAILED,
+    )

@@ -35,6 +35,7 @@ ROOM_LIMIT_S = 120.0
 """How long a message waits for room in the outbox."""
 
 _TICK_S = 0.5
+_SHORT_S = 2.0
 _END_LIMIT_S = 5.0
 
 
@@ -228,8 +229,18 @@ class KafkaCarrier(Endpoint):
             return
         self._tick_at = now + _TICK_S
         if self._connection.is_open:
-            self._alive_at = now
+            self._note_alive(now)
             self._connection.commit()
         with self._lock:
             in_hand = frozenset().union(*self._in_hand.values())
         self._outgoing.send_again(unwanted=in_hand)
+
+    def _note_alive(self, now: float) -> None:
+        """Note that the broker can be used; while it couldn't, nobody could be heard."""
+        away = now - self._alive_at if self._alive_at else 0.0
+        self._alive_at = now
+        if away > _SHORT_S:
+            with self._lock:
+                self._heard = {
+                    name: (at + away, sequence) for name, (at, sequence) in self._heard.items()
+                }

@@ -224,7 +224,8 @@ class KafkaClientCarrier(Endpoint):
             self._connection.hush()
         elif now >= self._beat_at:
             self.heartbeat()
-        held = sum(len(message.body) for message in self._hand.values())
+        with self._lock:
+            held = sum(len(message.body) for message in self._hand.values())
         self._connection.pause(self._parts.topics.models, yes=held > self._parts.most_bytes // 4)
         if not self._hand and not self._assembler.waiting:
             self._connection.commit()

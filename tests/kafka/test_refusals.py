@@ -19,9 +19,12 @@ from glean.kafka.chunks import split
 from glean.kafka.consumer import Record
 from glean.kafka.endpoint import FRESH_S
 from glean.kafka.envelope import (
+    ACKNOWLEDGEMENT,
+    END,
     HEARTBEAT,
     MESSAGE,
     REPLY,
+    RUN,
     SERVER,
     EnvelopeHead,
     digest_of,
@@ -220,3 +223,66 @@ def test_of_ten_thousand_wrong_records_none_is_taken_and_each_is_named(tmp_path:
         assert len(found) == len(NAMES)
         assert named.total() == COUNT
         assert len(named) >= 11
+
+
+def test_while_the_broker_is_away_nobody_goes(tmp_path: Path) -> None:
+    """A heartbeat that couldn't be heard isn't missed; afterwards it is."""
+    with server_end(tmp_path, new_federation()) as server:
+        now = time.monotonic()
+        server._heard = {NAMES[0]: (now - 61.0, 1), NAMES[1]: (now - 90.0, 1)}
+        server._alive_at = now - 60.0
+        server._note_alive(now)
+        assert server.present() == [NAMES[0]]
+        server._alive_at = now + 1.0
+        server._note_alive(now + 1.5)
+        server._note_alive(now + 3.0)
+        server._note_alive(now + 4.5)
+        assert server.present() == [NAMES[0]]
+        for second in range(5, 12):
+            server._note_alive(now + second)
+        assert server.present() == []
+
+
+def test_a_client_takes_nothing_but_the_server_s_word(tmp_path: Path) -> None:
+    """No member's; announcements only newer ones; messages once, and of runs that go on."""
+    keys = new_federation()
+    writer, name = Writer(keys), NAMES[0]
+    client = Ends(NOWHERE, tmp_path, keys).client(name)
+    try:
+
+        def refused(topic: str, kind: str, body: bytes, **others: object) -> str:
+            signer = str(others.pop("signer", SERVER))
+            head = writer.head(SERVER, kind, body, **{"receiver": name, **others})
+            before = Counter(client.dead_letters.counts)
+            for record in writer.records(topic, head, body, signer=signer, chunk_bytes=100):
+                client._consider(record)
+            return ", ".join(client.dead_letters.counts - before)
+
+        model, run = TOPICS.models, announcement()
+        assert refused(TOPICS.runs, RUN, run, signer=NAMES[1]) == "signature"
+        assert refused(TOPICS.runs, RUN, run, sender=NAMES[1], signer=NAMES[1]) == "unknown sender"
+        assert client.runs() == []
+        assert refused(TOPICS.runs, RUN, run, receiver="*") == ""
+        assert client.runs() == [run]
+        assert (
+            refused(TOPICS.runs, RUN, run, receiver="*", sequence=1) == "older than what was heard"
+        )
+        assert refused(model, MESSAGE, b"x", receiver=NAMES[1]) == ""  # another's in the partition
+        assert refused(model, RUN, run) == "other topic"
+        assert refused(model, MESSAGE, bytes(1000), message_id="one") == ""
+        assert refused(model, MESSAGE, bytes(1000), message_id="one") == "came again"
+        assert client.receive(0.0) == [(RUN_ID, "one", bytes(1000))]
+        client.reply(RUN_ID, "one", b"done")
+        assert refused(model, MESSAGE, bytes(1000), message_id="one") == "came again"
+        waiting = [message.message_id for message in client._outbox.waiting()]
+        assert waiting == ["one.reply"]
+        assert refused(model, ACKNOWLEDGEMENT, b'["one.reply"]', signer=NAMES[1]) == "signature"
+        assert refused(model, ACKNOWLEDGEMENT, b'["one.reply"]') == ""
+        assert client._outbox.waiting() == []
+        assert refused(TOPICS.runs, END, b"completed", receiver="*") == ""
+        assert client.runs() == []
+        assert refused(TOPICS.runs, RUN, run, receiver="*") == "other run"
+        assert refused(model, MESSAGE, b"late", message_id="two") == "other run"
+        assert client.receive(0.0) == []
+    finally:
+        client.close()
