@@ -1,9 +1,11 @@
-"""What a round of each aggregation takes in process, on Ray and between machines.
+"""What a round of each aggregation takes in process, on Ray, at a SuperLink and over Kafka.
 
-The same three synthetic bakeries and the same messages each time; the machines are a SuperLink and
-three SuperNodes on this one, with TLS, authentication and a table a bakery. Run `python -m
-benchmarks.transports` (option: --rounds 3). A round's seconds are the mean of those after the
-first, in which bakeries make their features.
+The same three synthetic bakeries and the same messages each time; the SuperLink has three
+SuperNodes on this machine, with TLS, authentication and a table a bakery, Kafka the broker that the
+tests use and three nodes, with signed envelopes. Run `python -m benchmarks.transports` (options:
+--rounds 3 --only masked). A round's seconds are the mean of those after the first, in which
+bakeries make their features. The last column says in how many of the ways the model has the
+bytes of the first.
 """
 
 from __future__ import annotations
@@ -13,19 +15,25 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.rounds_run import cost_of
 from benchmarks.variants import OTHERS, VARIANTS, Config, shortened
+from glean.runs.model_card import MODEL_NAMES
 from glean.sales.synthetic.bakeries import synthetic_bakery
 from tests.deployment import Deployment, deployment
+from tests.kafka_broker import kafka_broker, why_no_broker
+from tests.kafka_federation import KafkaFederation, kafka_federation
 
 BAKERIES = 3
 ROUNDS = 3
 OF = 20
 """Rounds that the learning rate is for."""
+
+LIMIT_S = 1800.0
 
 QUIET: Config = {"baselines": False, "min-contributors": BAKERIES, "privacy": "sums"}
 Run = Callable[[Config, Path], Path]
@@ -66,6 +74,17 @@ def between_machines(deployed: Deployment) -> Run:
     return run
 
 
+def over_kafka(road: KafkaFederation) -> Run:
+    """Give what runs a config by `glean run kafka://...`."""
+
+    def run(config: Config, out: Path) -> Path:
+        done = road.run(*_set_options(config | {"output-dir": str(out)}), limit_s=LIMIT_S)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return out / "latest"
+
+    return run
+
+
 def _glean() -> str:
     return str(Path(sys.executable).with_name("glean"))
 
@@ -101,17 +120,26 @@ def tables(folder: Path) -> dict[str, Path]:
     return found
 
 
-def compare(rounds: int, deployed: Run, folder: Path) -> None:
-    """Run and print each aggregation in all three ways."""
-    ways = (simulated("inprocess"), simulated("ray"), deployed)
-    for name, config in (VARIANTS | OTHERS).items():
+def model_of(run: Path) -> bytes:
+    """Give the bytes of a run's model."""
+    return next(run / name for name in MODEL_NAMES if (run / name).exists()).read_bytes()
+
+
+def compare(rounds: int, ways: Mapping[str, Run], folder: Path, only: str) -> None:
+    """Run and print each aggregation in all ways, or those whose name has a text in it."""
+    print(f"{BAKERIES} bakeries; seconds a round, mean of {rounds - 1}")
+    named = "".join(f" {name:>10}" for name in ways)
+    print(f"{'':24} {'exchanges':>9} {'kB a bakery':>11}{named} equal")
+    chosen = {name: config for name, config in (VARIANTS | OTHERS).items() if only in name}
+    for name, config in chosen.items():
         cut = shortened(config | QUIET, rounds=rounds, of=OF)
         exchanges, kilobytes = travelling(cut, rounds)
-        runs = [run(cut, folder / f"{name}-{number}") for number, run in enumerate(ways)]
-        local, ray, machines = (seconds_a_round(run) for run in runs)
+        runs = [run(cut, folder / f"{name}-{number}") for number, run in enumerate(ways.values())]
+        models = [model_of(run) for run in runs]
+        seconds = "".join(f" {seconds_a_round(run):10.2f}" for run in runs)
         print(
-            f"{name:24} {exchanges:9.0f} {kilobytes:11.1f} {local:10.2f} "
-            f"{ray:7.2f} {machines:9.1f}",
+            f"{name:24} {exchanges:9.0f} {kilobytes:11.1f}{seconds} "
+            f"{models.count(models[0])} of {len(models)}",
             flush=True,
         )
 
@@ -120,16 +148,25 @@ def main() -> int:
     """Print a row an aggregation."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", default="", help="a text that names of aggregations have in them")
     args = parser.parse_args()
-    print(f"{BAKERIES} bakeries; seconds a round, mean of {args.rounds - 1}")
-    print(
-        f"{'':24} {'exchanges':>9} {'kB a bakery':>11} {'in process':>10} {'Ray':>7} "
-        f"{'machines':>9}"
-    )
     with tempfile.TemporaryDirectory(prefix="transports-") as scratch:
         folder = Path(scratch)
-        with deployment(folder / "deployed", tables(folder)) as deployed:
-            compare(args.rounds, between_machines(deployed), folder)
+        found = tables(folder)
+        with ExitStack() as stack:
+            deployed = stack.enter_context(deployment(folder / "deployed", found))
+            ways = {
+                "in process": simulated("inprocess"),
+                "Ray": simulated("ray"),
+                "SuperLink": between_machines(deployed),
+            }
+            if (reason := why_no_broker()) is None:
+                broker = stack.enter_context(kafka_broker(folder / "broker"))
+                road = kafka_federation(folder / "kafka", broker.url, found)
+                ways["Kafka"] = over_kafka(stack.enter_context(road))
+            else:
+                print(f"without Kafka: {reason}")
+            compare(args.rounds, ways, folder, args.only)
     return 0
 
 

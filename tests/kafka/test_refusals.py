@@ -252,7 +252,8 @@ def test_a_client_takes_nothing_but_the_server_s_word(tmp_path: Path) -> None:
 
         def refused(topic: str, kind: str, body: bytes, **others: object) -> str:
             signer = str(others.pop("signer", SERVER))
-            head = writer.head(SERVER, kind, body, **{"receiver": name, **others})
+            sender = str(others.pop("sender", SERVER))
+            head = writer.head(sender, kind, body, **{"receiver": name, **others})
             before = Counter(client.dead_letters.counts)
             for record in writer.records(topic, head, body, signer=signer, chunk_bytes=100):
                 client._consider(record)
