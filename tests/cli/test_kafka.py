@@ -24,6 +24,8 @@ from tests.kafka_broker import kafka_broker, why_no_broker
 from tests.kafka_federation import SERVER, KafkaFederation, kafka_federation
 from tests.processes import free_port, wait_until
 
+pytest.importorskip("confluent_kafka", reason="pip install '.[kafka]'")
+
 needs_broker = pytest.mark.skipif(why_no_broker() is not None, reason=str(why_no_broker()))
 
 ACCESS = KafkaAccess(KafkaUrl.read("kafka://127.0.0.1:1/north"), {})
