@@ -19,6 +19,7 @@ from glean.mesh.membership import Membership
 from glean.mesh.membership_entry import MembershipError
 from glean.mesh.mesh_home import write_json
 from glean.mesh.peer_card import PeerCard
+from glean.mesh.peer_paths import Ways, relays_of, ways_of
 from glean.regular_files import read_regular
 
 FRESH_S = 120.0
@@ -150,8 +151,8 @@ def topology_of(
     names = {member.entry: name for name, member in view.members.items()}
     by_name = {names[card.entry]: card for card in cards if card.entry in names}
     fresh = {name: card for name, card in by_name.items() if now - card.at <= FRESH_S}
-    links = _links(fresh, own, frozenset(heard) & view.members.keys())
-    paths = shortest_paths(links)
+    links = tuple(sorted(_links(fresh, own, frozenset(heard) & view.members.keys())))
+    paths = ways_of(links)
     return Topology(
         membership.mesh,
         membership.title,
@@ -161,8 +162,8 @@ def topology_of(
             _peer_standing(member, own, heard, by_name.get(name), paths)
             for name, member in view.members.items()
         ),
-        tuple(sorted(links)),
-        _relays(paths, fresh),
+        links,
+        _relays(links, fresh),
         tuple(sorted({member.name for member in view.left} - view.members.keys())),
         refused,
     )
@@ -197,36 +198,6 @@ def read_topology(path: Path) -> Topology | None:
         raise MembershipError(f"{path} can't be read: {error!r:.200}") from error
 
 
-def shortest_paths(
-    links: Iterable[tuple[str, str]],
-) -> dict[tuple[str, str], tuple[str, ...]]:
-    """Find a shortest way between any two that have one; of several that which sorts first.
-
-    Examples
-    --------
-    >>> shortest_paths([("a", "b"), ("b", "c")])["a", "c"]
-    ('a', 'b', 'c')
-    """
-    near: dict[str, set[str]] = {}
-    for one, other in links:
-        near.setdefault(one, set()).add(other)
-        near.setdefault(other, set()).add(one)
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
-    for start in sorted(near):
-        ways: dict[str, tuple[str, ...]] = {start: (start,)}
-        edge = [start]
-        while edge:
-            fresh: dict[str, tuple[str, ...]] = {}
-            for name in edge:
-                for other in sorted(near[name] - ways.keys()):
-                    way = (*ways[name], other)
-                    fresh[other] = min(way, fresh.get(other, way))
-            ways |= fresh
-            edge = sorted(fresh)
-        found |= {(start, end): way for end, way in ways.items() if end != start}
-    return found
-
-
 def _links(
     fresh: Mapping[str, PeerCard], own: str, connected: frozenset[str]
 ) -> set[tuple[str, str]]:
@@ -243,7 +214,7 @@ def _peer_standing(
     own: str,
     heard: Mapping[str, float],
     card: PeerCard | None,
-    paths: Mapping[tuple[str, str], tuple[str, ...]],
+    paths: Ways,
 ) -> PeerStanding:
     times = [heard.get(member.name), card.at if card is not None else None]
     way = paths.get((own, member.name), ())
@@ -264,15 +235,8 @@ def _peer_standing(
     )
 
 
-def _relays(
-    paths: Mapping[tuple[str, str], tuple[str, ...]], fresh: Mapping[str, PeerCard]
-) -> tuple[Relay, ...]:
-    ways = {
-        (relay, one, other)
-        for (one, other), way in paths.items()
-        if one < other
-        for relay in way[1:-1]
-    }
+def _relays(links: tuple[tuple[str, str], ...], fresh: Mapping[str, PeerCard]) -> tuple[Relay, ...]:
+    ways = relays_of(links, MOST_RELAYS)
     seen = {
         (relay, *_pair(sender, receiver))
         for relay, card in fresh.items()

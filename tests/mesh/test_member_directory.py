@@ -14,7 +14,7 @@ from glean.mesh.member_directory import (
 )
 from glean.mesh.member_view import MeshMember
 from glean.mesh.mesh_limits import MeshLimits
-from glean.mesh.topology import shortest_paths
+from glean.mesh.peer_paths import shortest_paths
 from tests.mesh.made_meshes import NAMES
 from tests.mesh.memory_network import MemoryNetwork
 

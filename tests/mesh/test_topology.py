@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.mesh.membership_entry import MembershipError
-from glean.mesh.topology import FRESH_S, Relay, Topology, read_topology, shortest_paths, topology_of
+from glean.mesh.peer_paths import shortest_paths
+from glean.mesh.topology import FRESH_S, Relay, Topology, read_topology, topology_of
 from tests.mesh.made_meshes import NAMES, mesh_of
 from tests.mesh.memory_network import MemoryNetwork, MemoryPeer
 from tests.mesh.test_gossip import rounds_until_same
