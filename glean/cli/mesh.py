@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -139,7 +140,7 @@ def _show_invitation(made: MeshInvitation, svg: Path | None, speaks: Language) -
         typer.echo(qr_text(made.link))
     if svg is not None:
         path = absolute_path(svg)
-        path.write_text(qr_svg(made.link), encoding="utf-8")
+        _write_secret(path, qr_svg(made.link))
         typer.echo(speaks.translate("QR code: {path}", path=path))
     typer.echo(
         speaks.translate(
@@ -265,6 +266,14 @@ def run(
         tell(
             speaks.translate("{name} has left the mesh {mesh}.", name=facts.name, mesh=facts.title)
         )
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner may read: who has the link can join."""
+    with open(
+        path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)
+    ) as file:
+        file.write(text)
 
 
 def _iso(at: float) -> str:

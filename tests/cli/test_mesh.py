@@ -71,6 +71,7 @@ def test_an_invitation_is_a_link_a_command_and_a_picture(tmp_path: Path) -> None
     assert (made.name, made.address) == ("Rue Mouffetard", "127.0.0.1:7711")
     assert f"glean mesh join '{made.link}'" in said
     assert (tmp_path / "link.svg").read_text("utf-8").startswith("<svg")
+    assert (tmp_path / "link.svg").stat().st_mode & 0o777 == 0o600
     assert "invited: Rue Mouffetard" in typed("status")
     assert "withdrawn" in typed("invite", "Rue Mouffetard", "--withdraw")
     assert "invited:" not in typed("status")
