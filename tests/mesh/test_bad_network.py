@@ -105,6 +105,7 @@ def test_messages_arrive_over_a_bad_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_models_arrive_over_a_bad_line_that_breaks(tmp_path: Path) -> None:
     """Thirty messages of up to 58 kB, while the relay is killed twice and then cut off."""
     needs_namespaces()
