@@ -32,6 +32,17 @@ def test_what_was_sealed_opens_at_its_receiver(body: bytes, kind: str) -> None:
     assert found.open(SOUTH) == (kind, body)
 
 
+def test_a_sender_may_sign_with_rsa() -> None:
+    """Where its mesh accepts that; what is encrypted is so in the same way."""
+    strong = PeerIdentity.new(kind="rsa-2048")
+    envelope = seal(HEAD, "plan", b"forty rolls", sender=strong, receiver=SOUTH.public)
+    found = SealedEnvelope.of(envelope.to_bytes())
+    found.check(strong.public)
+    assert found.open(SOUTH) == ("plan", b"forty rolls")
+    with pytest.raises(EnvelopeError, match="isn't its sender's"):
+        found.check(PeerIdentity.new(kind="rsa-2048").public)
+
+
 def test_who_carries_it_reads_the_head_alone() -> None:
     """Neither kind nor body stands in it; and it doesn't open with another's key."""
     envelope = made()
