@@ -302,7 +302,7 @@ def as_sides(seed: int) -> list[Membership]:
     return [Membership.of(mesh, side) for side in sides]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6))
 def test_merging_is_commutative_associative_and_idempotent(seed: int) -> None:
     """In the entries, and in what follows from them."""
@@ -322,7 +322,7 @@ def test_merging_is_commutative_associative_and_idempotent(seed: int) -> None:
     assert Membership.of(one.mesh, all_of_them.entries.values()) == all_of_them
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_the_order_in_which_entries_come_changes_nothing(seed: int, order: random.Random) -> None:
     """One by one, some twice; who builds on what isn't there yet comes again, as gossip does."""
@@ -340,7 +340,7 @@ def test_the_order_in_which_entries_come_changes_nothing(seed: int, order: rando
     assert found.view == whole.view
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_no_two_members_share_a_name_a_key_or_a_place(seed: int) -> None:
     """Whatever was signed apart; and each true entry either counts or is named."""
