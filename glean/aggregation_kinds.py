@@ -151,7 +151,7 @@ _FEDAVG = AggregationKind(
     "weights",
     "glean.federation.server.fedavg:FedAvgStrategy",
     cpu_only=True,
-    parts=("weights", "weight steps", "whole weights", "client steps"),
+    parts=("weights", "weight steps", "quantised steps", "whole weights", "client steps"),
     grouped=True,
     buffered_strategy="glean.federation.server.buffered_strategies:BufferedFedAvg",
     chance_setback=0.3,

@@ -10,6 +10,9 @@ from glean.noise_settings import NoiseSettings
 from glean.round_settings import RANDOM, SIZE, RoundSettings
 from glean.setting_fields import number
 
+WORD_BITS = 64
+"""Bits of a number in a sum, all of which travel where `update-bits` says nothing else."""
+
 FEWEST_IN_BUFFER = 3
 """Of two each could tell the other's part from their sum."""
 
@@ -72,6 +75,16 @@ def mode_problems(
                 "with privacy=noise and privacy-unit=client"
             )
     yield from _selection_problems(rounds, shows_scores=shows_scores)
+    if rounds.update_bits < WORD_BITS and not rounds.kind.averages_weights:
+        yield (
+            f"update-bits: found {rounds.update_bits} with aggregation={rounds.kind.name!r}, whose "
+            "updates are no weights; wanted 64, or aggregation='fedavg'"
+        )
+    if rounds.update_bits < WORD_BITS and noise.by_client:
+        yield (
+            f"update-bits: found {rounds.update_bits} with privacy={noise.privacy}, whose noise "
+            "takes all 64"
+        )
 
 
 def _buffer_problems(

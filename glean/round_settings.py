@@ -39,6 +39,9 @@ class RoundSettings:
         (RANDOM, AVAILABILITY, STALENESS, SIZE),
         _("by what those are chosen who train, where not all do"),
     )
+    update_bits: int = number(
+        64, 4, 64, _("bits of each number of an update of weights, rounded by a draw; 64: all")
+    )
     fraction_evaluate: float = number(
         1.0, 0.001, 1.0, _("share of the bakeries or clients that score a round")
     )

@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.aggregation.buffered import discounted
 from glean.demand.binned_windows import BinnedWindows, Rows
 from glean.demand.error_parts import error_part, error_part_length
 from glean.demand.histogram_limits import histogram_request
@@ -205,10 +204,10 @@ class TreeTrainer:
             sums = self._windows.training.leaf_sums(
                 self._learned_from(job=discount is not None),
                 _read(task.structures).trees,
-                unit_weight=request.unit_weight,
+                # Each row counts less, before it is rounded: all trees have the same rows then.
+                unit_weight=request.unit_weight / (1.0 if discount is None else discount),
                 scale=scale,
             )
-            sums = sums if discount is None else discounted(sums, discount)
             return sums.ravel() if part == LEAVES else sums[:, 0]
         return self._windows.training.histograms(
             self._margins.training,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from glean.demand.binned_windows import Rows
 from glean.demand.error_parts import error_part, error_part_length, training_totals
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import WEIGHT_STEPS, WEIGHTS, SumRequest
+from glean.federation.wire.sum_request import QUANTISED_STEPS, WEIGHT_STEPS, WEIGHTS, SumRequest
 from glean.federation.workload import weight_trainer
 from glean.learning.model_weights import Weights
 from glean.learning.weight_models import fit_round, predict_weights, read_weights
@@ -59,7 +59,7 @@ class WeightTrainer(weight_trainer.WeightTrainer):
 
     def length(self, part: str, task: SumTask, request: SumRequest) -> int:
         """Say how many numbers a part of the vector has."""
-        if part in (WEIGHTS, WEIGHT_STEPS):
+        if part in (WEIGHTS, WEIGHT_STEPS, QUANTISED_STEPS):
             return super().length(part, task, request)
         return error_part_length(part)
 
@@ -75,7 +75,7 @@ class WeightTrainer(weight_trainer.WeightTrainer):
         discount: float | None = None,
     ) -> Encoded:
         """Train the task's weights, or sum errors over the validation rows."""
-        if part in (WEIGHTS, WEIGHT_STEPS):
+        if part in (WEIGHTS, WEIGHT_STEPS, QUANTISED_STEPS):
             return super().contribute(
                 part, task, request, weight=weight, seed=seed, days=days, discount=discount
             )

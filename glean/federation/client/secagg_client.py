@@ -29,6 +29,7 @@ from glean.federation.wire.sum_request import (
     DAY_GRADIENTS,
     LEAF_GRADIENTS,
     LEARNED,
+    QUANTISED_STEPS,
     TOTALS,
     WEIGHT_STEPS,
     WHOLE,
@@ -184,6 +185,12 @@ class StoredSecAggClient:
         }
 
 
+_OF_A_MODEL = frozenset(
+    {LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, QUANTISED_STEPS, CLIENT_STEPS, WHOLE}
+)
+"""Parts that are named by the model that they are learned from, and by nothing else."""
+
+
 def _names_of(part: str, task: SumTask, request: SumRequest) -> Iterator[str]:
     """Name a part by all that it is about.
 
@@ -194,7 +201,7 @@ def _names_of(part: str, task: SumTask, request: SumRequest) -> Iterator[str]:
         yield part_name(LEAF_GRADIENTS, task.state)
     if part == WHOLE:  # of some weights, these alone are in the sum
         yield part_name(LEAF_GRADIENTS, task.state, WHOLE)
-    if part not in (LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS, WHOLE):
+    if part not in _OF_A_MODEL:
         about = (task.state, task.structures, request.histogram_request, request.scale)
         yield part_name(part, *about, request.tested)
 

@@ -17,6 +17,7 @@ from glean.federation.client.step_journal import part_name
 from glean.federation.wire.final_test_sums import kept, kept_encoded
 from glean.federation.wire.messages import identity_of
 from glean.federation.wire.noised_parts import NOISED_PARTS
+from glean.federation.wire.packed_words import pack_end
 from glean.federation.wire.sum_messages import SumReply, SumTask
 from glean.federation.wire.sum_request import (
     CLIENT_STEPS,
@@ -24,6 +25,7 @@ from glean.federation.wire.sum_request import (
     CLIPPED_SCORE,
     FINAL,
     LEARNED,
+    QUANTISED_STEPS,
     SCORES,
     TOTALS,
     WEIGHT_STEPS,
@@ -117,6 +119,7 @@ class SumResponder:
             vector = secagg.masked(encoded, self._task, context, self._journal, self._charge)
         elif len(encoded):
             vector = encoded.astype("<i8", copy=False).tobytes()
+        vector = pack_end(vector, request.word_bits, len(encoded) if vector else 0)
         shown = sums.as_tuple if sums is not None and request.with_scores else ()
         return self._reply(sums=shown, proposal=proposal, vector=vector)
 
@@ -134,7 +137,9 @@ class SumResponder:
         proposal: bytes = b"",
         vector: bytes = b"",
     ) -> SumReply:
-        trained = {WEIGHTS, WEIGHT_STEPS, CLIENT_STEPS} & {*self.request.contributes}
+        trained = {WEIGHTS, WEIGHT_STEPS, QUANTISED_STEPS, CLIENT_STEPS} & {
+            *self.request.contributes
+        }
         learned = bool(proposal) or bool(trained)
         return SumReply(
             bakery=self._client.name,
@@ -187,7 +192,7 @@ class SumResponder:
                 sums, unit_weight=request.unit_weight, num_clients=request.num_clients
             )
         weight = 0.0
-        if part in (WEIGHTS, WEIGHT_STEPS):
+        if part in (WEIGHTS, WEIGHT_STEPS, QUANTISED_STEPS):
             weight = self._client.training_weight(self._task.spec) / request.unit_weight
         return self._contribute(part, weight)
 

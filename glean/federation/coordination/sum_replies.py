@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from glean.errors import ImpossibleSumError, ModelError
 from glean.federation.coordination.client_manager import ClientManager
@@ -10,6 +11,7 @@ from glean.federation.coordination.reply_checks import check_sum_reply
 from glean.federation.coordination.secagg_server import SecAggServer
 from glean.federation.coordination.wanted_sum import WantedSum
 from glean.federation.wire.messages import identity_of
+from glean.federation.wire.packed_words import WORD_BITS, unpack_end
 from glean.federation.wire.sum_messages import SumReply
 from glean.federation.workload.registry import workload_of
 
@@ -36,8 +38,12 @@ def trusted_replies(
     """
     found: dict[str, SumReply] = {}
     identity, metrics = identity_of(manager.spec), workload_of(manager.settings).metrics
-    for name, reply in replies.items():
+    for name, given in replies.items():
+        reply = given
         try:
+            bits = wanted.requests[name].word_bits
+            if reply.vector and bits < WORD_BITS:
+                reply = replace(reply, vector=unpack_end(reply.vector, bits, wanted.length))
             check_sum_reply(reply, wanted.requests[name], identity=identity, metrics=metrics)
             if secagg is None:
                 wanted.check_plain(reply.vector)

@@ -37,6 +37,7 @@ from glean.federation.coordination.wanted_sum import (
     unchecked,
 )
 from glean.federation.wire.opened_cohorts import VALIDATION
+from glean.federation.wire.packed_words import signed
 from glean.federation.wire.sum_messages import SumReply
 from glean.federation.wire.sum_request import TOTALS, SumRequest
 from glean.learning.loss import Loss
@@ -229,7 +230,7 @@ class SumRounds:
         if stopped := unmask(self.manager, {0: masked}, number=wanted.number):
             raise stopped[0]
         found = {name: replies[name] for name in masked.senders}
-        return SumResult(found, masked.total(), wanted.requests)
+        return SumResult(found, signed(masked.total(), wanted.word_bits), wanted.requests)
 
     def _left_after_loss(
         self, wanted: WantedSum, replies: Collection[str]

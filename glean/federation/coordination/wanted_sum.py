@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from glean.errors import FederationError
 from glean.federation.coordination.global_model import GlobalModel
 from glean.federation.coordination.sum_result import SumResult, summand
+from glean.federation.wire.packed_words import WORD_BITS
 from glean.federation.wire.sum_request import SumRequest
 
 Encoded = NDArray[np.int64]
@@ -36,6 +37,11 @@ class WantedSum:
     def parts(self) -> str:
         """What is summed, in words."""
         return ", ".join(dict.fromkeys(p for one in self.requests.values() for p in one.parts))
+
+    @property
+    def word_bits(self) -> int:
+        """Lowest bits of each number that travel."""
+        return next((one.word_bits for one in self.requests.values()), WORD_BITS)
 
     def check_plain(self, vector: bytes) -> None:
         """Check one bakery's vector that carries no mask: it's a sum over that bakery.

@@ -14,9 +14,18 @@ from glean.federation.coordination.sum_noise import largest_noise
 from glean.federation.coordination.wanted_sum import Check, Encoded
 from glean.federation.server.first_model import first_weights
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
+from glean.federation.server.quantised_rounds import QuantisedSteps
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.opened_cohorts import TRAINING
-from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, WHOLE, SumRequest
+from glean.federation.wire.packed_words import WORD_BITS
+from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
+    QUANTISED_STEPS,
+    WEIGHT_STEPS,
+    WEIGHTS,
+    WHOLE,
+    SumRequest,
+)
 from glean.learning.model_weights import Weights
 from glean.privacy.noise_budget import relied_on
 
@@ -45,16 +54,22 @@ class FedAvgStrategy(PipelinedStrategy):
                 self._manager.sample_trainers(number, without=attempt.spent)
             )
             attempt.asked = asked
-            length = fedavg.encoded_length(model.weights) - (part == WEIGHT_STEPS)
+            length = fedavg.encoded_length(model.weights) - (part != WEIGHTS)
+            steps = QuantisedSteps(self._sum_rounds, asked) if part == QUANTISED_STEPS else None
+            if steps and evaluation.parts:
+                evaluation.wanted = False  # they want all bits, and come by themselves
             requests = self._with_whole(
                 self._requests(part, asked, evaluation, number=number), asked, number
             )
+            requests = steps.requests(requests) if steps else requests
             result = self._sum_rounds.run(
                 number,
                 model,
                 requests,
                 length=length + evaluation.length,
-                check=self._check(part, model, length, asked, number),
+                check=steps.check(model.weights)
+                if steps
+                else self._check(part, model, length, asked, number),
             )
             evaluation.take(result)
             if result.absent:
@@ -62,9 +77,11 @@ class FedAvgStrategy(PipelinedStrategy):
             learned = [name for name in asked if name in result.replies]
             self._manager.devices |= {result.replies[name].device for name in learned} - {""}
             if learned:
-                rows = self._sum_rounds.totals(number).rows
-                make = fedavg.stepped if part == WEIGHT_STEPS else fedavg.mean
-                mean = make(result.total[:length], like=model.weights, rows=rows)
+                mean = (
+                    steps.stepped(result.total, model.weights)
+                    if steps
+                    else self._mean(part, result.total[:length], model.weights, number)
+                )
                 weights, state = self._next(mean, model.weights, state)
                 return RoundResult(
                     WeightModel(weights),
@@ -74,6 +91,12 @@ class FedAvgStrategy(PipelinedStrategy):
                     learned=dict.fromkeys(learned, 0),
                 )
         raise self._manager.failed(f"the train phase of round {number}")
+
+    def _mean(self, part: str, total: Encoded, before: Weights, number: int) -> Weights:
+        """Read the clients' mean, or the step that they take, from a sum."""
+        rows = self._sum_rounds.totals(number).rows
+        make = fedavg.stepped if part == WEIGHT_STEPS else fedavg.mean
+        return make(total, like=before, rows=rows)
 
     def _roster(self) -> int:
         """Count those who may be in a sum with noise: their noise together is what is accounted."""
@@ -170,6 +193,8 @@ class FedAvgStrategy(PipelinedStrategy):
 
     def _learners(self, there: Sequence[str]) -> tuple[str, Sequence[str]]:
         """Say which sum is made, and over whom."""
+        if self._settings.rounds.update_bits < WORD_BITS:
+            return QUANTISED_STEPS, there
         cohorts = self._sum_rounds.cohorts
         if chosen := cohorts.choose(TRAINING, there, there=there):
             return WEIGHTS, chosen

@@ -22,6 +22,7 @@ from glean.federation.wire.sum_request import (
     LEAF_GRADIENTS,
     LEAVES,
     PRESENCE,
+    QUANTISED_STEPS,
     TOTALS,
     WEIGHT_STEPS,
     WEIGHTS,
@@ -32,7 +33,15 @@ TRAINING, VALIDATION, TEST = "training", "validation", "test"
 """Rows of which sums tell sizes or scores."""
 
 _REPEATABLE = frozenset(
-    {LEAF_GRADIENTS, DAY_GRADIENTS, WEIGHT_STEPS, CLIENT_STEPS, WHOLE, CLIPPED_SCORE}
+    {
+        LEAF_GRADIENTS,
+        DAY_GRADIENTS,
+        WEIGHT_STEPS,
+        QUANTISED_STEPS,
+        CLIENT_STEPS,
+        WHOLE,
+        CLIPPED_SCORE,
+    }
 )
 _ROWS = {
     **dict.fromkeys((TOTALS, PRESENCE, LEAVES, WEIGHTS, HISTOGRAMS, DAY_HESSIANS), TRAINING),

@@ -43,8 +43,26 @@ def pack(vector: bytes, bits: int) -> bytes:
     return np.packbits(single.ravel(), bitorder="little").tobytes()
 
 
+def pack_end(content: bytes, bits: int, length: int) -> bytes:
+    """Pack the words at the end of some bytes; what stands before them stays."""
+    head = len(content) - _WORD_BYTES * length
+    return content[:head] + pack(content[head:], bits)
+
+
+def unpack_end(content: bytes, bits: int, length: int) -> bytes:
+    """Read what `pack_end` wrote.
+
+    Raises
+    ------
+    ModelError
+        There aren't so many numbers.
+    """
+    head = max(0, len(content) - -(-bits * length // 8))
+    return content if bits == WORD_BITS else content[:head] + unpack(content[head:], bits, length)
+
+
 def unpack(content: bytes, bits: int, length: int) -> bytes:
-    """Read what `pack` wrote, the bits that it left out being 0.
+    """Read what `pack` wrote; the top bit that it kept is the sign.
 
     Raises
     ------
@@ -66,7 +84,7 @@ def unpack(content: bytes, bits: int, length: int) -> bytes:
     else:
         single = np.unpackbits(found, bitorder="little", count=bits * length).reshape(length, bits)
         words[:, : -(-bits // 8)] = np.packbits(single, axis=1, bitorder="little")
-    return words.tobytes()
+    return signed(words.view("<i8").ravel(), bits).tobytes()
 
 
 def signed(total: Encoded, bits: int) -> Encoded:

@@ -29,6 +29,9 @@ WEIGHTS = "weights"
 WEIGHT_STEPS = "weight steps"
 """What training changed in the weights, times the bakery's own weight; and not that."""
 
+QUANTISED_STEPS = "quantised steps"
+"""The same in few bits, as a share of what all in the sum weigh."""
+
 CLIENT_STEPS = "client steps"
 """What training changed in the weights, clipped as a whole, and the same for each client."""
 
@@ -60,12 +63,26 @@ CLIPPED_FINAL = "clipped final scores"
 """The primary metric over the test window by method, each clipped to 0 to 1."""
 
 LEARNED = frozenset(
-    {LEAVES, LEAF_GRADIENTS, HISTOGRAMS, DAY_GRADIENTS, WEIGHTS, WEIGHT_STEPS, CLIENT_STEPS}
+    {
+        LEAVES,
+        LEAF_GRADIENTS,
+        HISTOGRAMS,
+        DAY_GRADIENTS,
+        WEIGHTS,
+        WEIGHT_STEPS,
+        QUANTISED_STEPS,
+        CLIENT_STEPS,
+    }
 )
 """Parts in which it is summed what clients learn from a model, the same numbers in each."""
 
 _TUPLES = ("parts", "contributes", "scale", "contributors")
-_LIMITS = {"rows": (0, 2**32), "num_clients": (1, 2**20), "unit_weight": (2.0**-64, 2.0**64)}
+_LIMITS = {
+    "word_bits": (2, 64),
+    "rows": (0, 2**32),
+    "num_clients": (1, 2**20),
+    "unit_weight": (2.0**-64, 2.0**64),
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +116,8 @@ class SumRequest:
         in a request that is the same for all, in place of `contributes`.
     scorers : str
         Likewise, in place of `with_scores`.
+    word_bits : int
+        Lowest bits of each number that travel.
     tested : str
         Of which final test the scores are wanted (`final_test_sums.name_of_test`); "" without such.
 
@@ -121,6 +140,7 @@ class SumRequest:
     scale: tuple[float, ...] = ()
     contributors: tuple[str, ...] = ()
     scorers: str = ""
+    word_bits: int = 64
     tested: str = ""
 
     @classmethod

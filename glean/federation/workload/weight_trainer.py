@@ -8,13 +8,20 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
-from glean.aggregation import fedavg
+from glean.aggregation import fedavg, quantised_updates
 from glean.aggregation.buffered import discounted, rebased
 from glean.aggregation.clipped_updates import clipped_update
 from glean.errors import ModelError
 from glean.federation.wire.messages import Task
 from glean.federation.wire.sum_messages import SumTask
-from glean.federation.wire.sum_request import CLIENT_STEPS, WEIGHT_STEPS, WEIGHTS, WHOLE, SumRequest
+from glean.federation.wire.sum_request import (
+    CLIENT_STEPS,
+    QUANTISED_STEPS,
+    WEIGHT_STEPS,
+    WEIGHTS,
+    WHOLE,
+    SumRequest,
+)
 from glean.federation.workload.client_state import ClientState
 from glean.learning.model_weights import Weights
 from glean.metric_sums import MetricSums
@@ -116,6 +123,8 @@ class WeightTrainer(ABC):
         if discount is not None:
             begun, before = before, self.read(task.model)
             after = rebased(after, begun, before, discount=discount)
+        if part == QUANTISED_STEPS:
+            return _quantised(after, before, request, weight=weight, seed=seed)
         if part == WEIGHT_STEPS:
             return fedavg.encoded_steps(after, before, weight=weight, rows=request.rows)
         return fedavg.encoded(after, weight=weight, rows=request.rows)
@@ -139,7 +148,27 @@ class WeightTrainer(ABC):
 
     def _check_part(self, part: str) -> None:
         clipped = (CLIENT_STEPS,) if self.update_clip_norm else ()
-        if part not in (WEIGHTS, WEIGHT_STEPS, WHOLE, *clipped):
+        if part not in (WEIGHTS, WEIGHT_STEPS, QUANTISED_STEPS, WHOLE, *clipped):
             raise ModelError(
                 f"found the part {part!r:.80} of a vector; a model of weights has none"
             )
+
+
+def _quantised(
+    after: Weights, before: Weights, request: SumRequest, *, weight: float, seed: int
+) -> Encoded:
+    """Write an update in the bits of a request, as a share of what those in the sum weigh."""
+    if len(request.scale) != 2 or not 1 <= request.scale[0] <= request.scale[1]:
+        raise ModelError(
+            f"found the scale {request.scale!r:.80}; wanted how many are in the sum, and of all"
+        )
+    clients, everybody = int(request.scale[0]), int(request.scale[1])
+    drawn = clients < everybody
+    return quantised_updates.quantised(
+        after,
+        before,
+        share=weight / max(1, request.rows) * everybody / clients,
+        most=quantised_updates.largest_share(clients, drawn=drawn),
+        count=quantised_updates.level_count(request.word_bits, clients=clients, drawn=drawn),
+        seed=seed,
+    )

@@ -51,7 +51,10 @@ def test_the_same_seed_gives_the_same_bytes_in_any_order(
 ) -> None:
     """Who is in which buffer follows from names and the seed; masks change no byte."""
     settings = late(five_bakeries, **KINDS[name])
-    first = model_bytes(tmp_path / "1", settings, FIVE)
+    federation = federation_of(tmp_path / "1", settings, partitions=FIVE)
+    first = federation.run().model.to_bytes()
+    assert federation.table("participation.csv")["staleness"].max() > 0
+    assert (federation.table("rounds.csv")["replies"] == 3).all()
     assert model_bytes(tmp_path / "2", settings, [4, 2, 0, 1, 3]) == first
     masked = late(five_bakeries, secure_sums=True, **KINDS[name])
     assert model_bytes(tmp_path / "3", masked, FIVE) == first
