@@ -1,11 +1,11 @@
 """What a round of each aggregation takes in process, on Ray, at a SuperLink and over Kafka.
 
-The same three synthetic bakeries and the same messages each time; the SuperLink has three
-SuperNodes on this machine, with TLS, authentication and a table a bakery, Kafka the broker that the
+The same three synthetic bakeries and the same messages each time; the SuperLink has three lasting
+nodes on this machine, with TLS, authentication and a table a bakery, Kafka the broker that the
 tests use and three nodes, with signed envelopes. Run `python -m benchmarks.transports` (options:
 --rounds 3 --only masked). A round's seconds are the mean of those after the first, in which
-bakeries make their features. The last column says in how many of the ways the model has the
-bytes of the first.
+bakeries make their features. The last column says in how many of the ways the model has the bytes
+of the first.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.rounds_run import cost_of
+from benchmarks.rounds_run import ROOT, cost_of
 from benchmarks.variants import OTHERS, VARIANTS, Config, shortened
 from glean.runs.model_card import MODEL_NAMES
 from glean.sales.synthetic.bakeries import synthetic_bakery
+from tests import deployment as deployments
 from tests.deployment import Deployment, deployment
 from tests.kafka_broker import kafka_broker, why_no_broker
 from tests.kafka_federation import KafkaFederation, kafka_federation
@@ -62,13 +63,15 @@ def between_machines(deployed: Deployment) -> Run:
             deployed.connection,
             *_set_options(config | {"output-dir": str(out)}),
         ]
-        subprocess.run(
+        done = subprocess.run(
             command,
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
             cwd=deployed.folder,
             env=dict(deployed.environment),
         )
+        assert done.returncode == 0, done.stdout + done.stderr
         return out / "latest"
 
     return run
@@ -153,8 +156,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="transports-") as scratch:
         folder = Path(scratch)
         found = tables(folder)
+        deployments.QUICK["PYTHONPATH"] = str(ROOT)  # all run this checkout's code
         with ExitStack() as stack:
-            deployed = stack.enter_context(deployment(folder / "deployed", found))
+            deployed = stack.enter_context(
+                deployment(folder / "deployed", found, lasting=tuple(found))
+            )
             ways = {
                 "in process": simulated("inprocess"),
                 "Ray": simulated("ray"),
