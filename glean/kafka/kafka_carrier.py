@@ -28,8 +28,11 @@ from glean.kafka.run_number import run_number
 from glean.outbox.outbox import OutboxFullError
 
 ANNOUNCE_S = 1.0
-PRESENT_S = 10.0
-"""How long after a client's last heartbeat it counts as here, while the broker can be used."""
+PRESENT_S = 30.0
+"""How long after a client's last heartbeat it counts as here, while the broker can be used.
+
+As long as at a SuperLink: a node that was killed is back by then, also where a lot is going on.
+"""
 
 ROOM_LIMIT_S = 120.0
 """How long a message waits for room in the outbox."""
