@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glean.federation.grids.client_store import FILE
+from glean.federation.grids.client_store import FILE, MOST_RUNS
 from glean.runs.folder import read_events
 from glean.runs.index import run_folders
 from glean.settings import RunSettings
@@ -149,6 +149,8 @@ def test_a_run_comes_to_its_model_whoever_is_killed(
     assert set(done.values()) == {1}
     assert max(done) == ROUNDS
     assert "refused" not in logs
+    if kill is kill_server and KILLS >= MOST_RUNS:
+        return  # the stores have let go of the first runs
     # What was in hand when a client was killed may have been computed, and left nowhere.
     most = Counter(killed) if kill is kill_client else Counter()
     assert all(0 <= count <= most[name] for name, count in again.items()), again
