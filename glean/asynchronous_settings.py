@@ -67,12 +67,11 @@ def mode_problems(
     """
     if rounds.buffered:
         yield from _buffer_problems(rounds, noise, asynchronous.buffer_size, floor)
-        if deployed and not noise.wanted:
+        if deployed:
             yield (
                 f"mode: found 'async' with privacy={noise.privacy} where clients have data of "
                 "their own: each is in many buffers, with others each time, and differences of so "
-                "many sums tell of few. Wanted mode=sync, or noise in the sums: workload=images "
-                "with privacy=noise and privacy-unit=client"
+                "many sums tell of few. Wanted mode=sync: so far buffers are for simulations"
             )
     yield from _selection_problems(rounds, shows_scores=shows_scores)
     if rounds.update_bits < WORD_BITS and not rounds.kind.averages_weights:

@@ -169,11 +169,16 @@ class Client:
         ------
         FederationError
             Rounds of the run wait for all.
+        RefusalError
+            The data is the client's own, of which buffers that overlap would tell.
         """
-        if not self.settings.rounds.buffered:
-            raise FederationError(
-                "found a job for a buffer in a run with mode=sync; wanted tasks of its rounds"
+        if self.own_table:
+            raise RefusalError(
+                "a job for a buffer",
+                "found a job for a buffer; wanted a run with mode=sync. Nothing is trained",
             )
+        if not self.settings.rounds.buffered:
+            raise FederationError("found a job for a buffer; this run has mode=sync")
         held = self.catch_up(task, state)
         if held:
             self.training_weight(task.spec)

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from flwr.app import RecordDict
 
-from glean.errors import FederationError, SettingsError
+from glean.errors import FederationError, RefusalError, SettingsError
+from glean.federation.client.client import client_of
+from glean.federation.wire.messages import Task
+from glean.node_settings import NodeSettings
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import federation_of, model_bytes, small_settings
 from tests.inprocess_runs import config_of, cut_off, facts_of, run
@@ -154,10 +158,10 @@ def test_what_makes_no_sense_is_refused(
     assert message in str(error.value)
 
 
-def test_clients_with_tables_of_their_own_are_in_no_buffer_without_noise(
+def test_clients_with_tables_of_their_own_are_in_no_buffer(
     tmp_path: Path, three_bakeries: str
 ) -> None:
-    """Overlapping buffers tell of few; the server refuses, before a client is asked anything."""
+    """Overlapping buffers tell of few: the server refuses, and so does a client that is asked."""
     whole = pd.read_csv(three_bakeries)
     nodes: list[dict[str, ConfigValue]] = []
     for k in range(3):
@@ -168,3 +172,8 @@ def test_clients_with_tables_of_their_own_are_in_no_buffer_without_noise(
     settings = small_settings(three_bakeries, mode="async", **KINDS["average"])
     with pytest.raises(FederationError, match="mode: found 'async' with privacy=sums where"):
         federation_of(tmp_path / "out", settings, nodes=nodes)
+    client = client_of(NodeSettings.from_config(nodes[0]), settings)
+    assert client is not None
+    task = Task(1, "{}", "", "", 0.1, newcomer=False, model=b"")
+    with pytest.raises(RefusalError, match="found a job for a buffer"):
+        client.begin(task, RecordDict())
