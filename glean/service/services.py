@@ -160,7 +160,7 @@ def open_services(settings: ServiceSettings) -> Services:
     Raises
     ------
     GleanError
-        The database or the folder of the results can't be used.
+        The database or the folder of the results can't be used, or one isn't the other's.
     """
     _make_folders(settings)
     database = _open_database(settings)
@@ -216,6 +216,18 @@ def open_services(settings: ServiceSettings) -> Services:
     )
 
 
+def adopt_folder(settings: ServiceSettings) -> None:
+    """Have a database belong to the folder of the results, whichever folder it belonged to.
+
+    Raises
+    ------
+    GleanError
+        The database or the folder can't be used.
+    """
+    _make_folders(settings)
+    _open_database(settings, anew=True).close()
+
+
 def _make_folders(settings: ServiceSettings) -> None:
     try:
         for folder in (settings.requests, settings.datasets):
@@ -225,13 +237,17 @@ def _make_folders(settings: ServiceSettings) -> None:
         raise GleanError(f"can't keep anything in {settings.home}: {error.strerror}") from error
 
 
-def _open_database(settings: ServiceSettings) -> Database:
+def _open_database(settings: ServiceSettings, *, anew: bool = False) -> Database:
     database = Database(settings.database_url)
     wait_until_there(database)
     database.upgrade()
     try:
-        ServiceFacts(database).settle_id(settings.id_file)
+        ServiceFacts(database).settle_id(settings.id_file, anew=anew)
+    except GleanError:
+        database.close()
+        raise
     except OSError as error:
+        database.close()
         raise GleanError(f"can't keep anything in {settings.home}: {error.strerror}") from error
     return database
 

@@ -16,7 +16,7 @@ from glean.errors import GleanError, SettingsError
 from glean.observability.json_logs import logs_json
 from glean.service.accounts.scopes import Scope
 from glean.service.app import create_app
-from glean.service.services import Services, open_services
+from glean.service.services import Services, adopt_folder, open_services
 from glean.service.serving_file import only_service, serving_file
 from glean.service.settings import DEFAULT_HOST, DEFAULT_PORT, ServiceSettings
 from glean.web.connection_limits import ConnectionCounts, allow_many_files, limited_protocol
@@ -100,6 +100,7 @@ def initialise(settings: ServiceSettings) -> str | None:
 
 def rebuild(settings: ServiceSettings) -> int:
     """Make the list of runs anew from the disk; how many there are."""
+    adopt_folder(settings)
     services = open_services(settings)
     try:
         return services.discovery.rebuild()

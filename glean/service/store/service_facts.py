@@ -8,10 +8,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from glean.errors import GleanError
 from glean.runs.folder import write_whole
 from glean.service.store.conflicts import insert_unless_there
 from glean.service.store.database import Database
-from glean.service.store.tables import FactRow
+from glean.service.store.tables import FactRow, RunRow
 
 _ID, _KEEPS_EVENTS = "service_id", "keeps_events"
 
@@ -34,26 +35,41 @@ class ServiceFacts:
         with self._database.transaction() as session:
             return _value(session, _ID)
 
-    def settle_id(self, beside: Path) -> str:
+    def settle_id(self, beside: Path, *, anew: bool = False) -> str:
         """Have the same id in the database and in a file, by which workers know the folder.
 
         Parameters
         ----------
         beside : Path
             The file.
+        anew : bool
+            Whether the list of runs is about to be made anew, from whichever folder it is.
 
         Raises
         ------
+        GleanError
+            The database has a list of the runs of another folder, which would be forgotten here.
         OSError
             It can't be written.
         """
-        known = read_id(beside)
-        wanted = self.service_id or known or secrets.token_hex(8)
+        known, own = read_id(beside), self.service_id
+        if own and known != own and not anew and self._lists_runs():
+            raise GleanError(
+                f"the database lists the runs of another folder than {beside.parent.parent}: found "
+                f"{known or 'none'} for its id, wanted {own}. Those that aren't there would be "
+                "forgotten: name the folder of that service (--results), or another database "
+                "(--database). If its folder is lost, --rebuild makes the list anew from this one"
+            )
+        wanted = own or known or secrets.token_hex(8)
         if known != wanted:
             write_whole(beside, wanted.encode())  # first, so that no worker finds the other alone
         with self._database.transaction() as session:
             insert_unless_there(session, FactRow, [{"name": _ID, "value": wanted}])
         return wanted
+
+    def _lists_runs(self) -> bool:
+        with self._database.transaction() as session:
+            return session.scalar(sa.select(RunRow.id).limit(1)) is not None
 
     @property
     def keeps_events(self) -> bool:
