@@ -20,6 +20,8 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
+
 from benchmarks.rounds_run import ROOT, cost_of
 from benchmarks.variants import OTHERS, VARIANTS, Config, shortened
 from glean.runs.model_card import MODEL_NAMES
@@ -35,16 +37,17 @@ OF = 20
 """Rounds that the learning rate is for."""
 
 LIMIT_S = 1800.0
+ALL = "all.csv"
 
 QUIET: Config = {"baselines": False, "min-contributors": BAKERIES, "privacy": "sums"}
 Run = Callable[[Config, Path], Path]
 
 
-def simulated(engine: str) -> Run:
-    """Give what runs a config by `glean simulate` and returns the run's folder."""
+def simulated(engine: str, sales: Path) -> Run:
+    """Give what runs a config by `glean simulate` on a table and returns the run's folder."""
 
     def run(config: Config, out: Path) -> Path:
-        command = [_glean(), "simulate", f"--engine={engine}", f"--bakeries={BAKERIES}"]
+        command = [_glean(), "simulate", f"--engine={engine}", f"--set=sales={sales}"]
         subprocess.run(
             [*command, f"--out={out}", *_set_options(config)], check=True, capture_output=True
         )
@@ -114,12 +117,14 @@ def travelling(config: Config, rounds: int) -> tuple[float, float]:
 
 
 def tables(folder: Path) -> dict[str, Path]:
-    """Write each bakery's table."""
-    found = {}
+    """Write each bakery's table, and one of them all."""
+    found, rows = {}, []
     for index in range(BAKERIES):
         bakery = synthetic_bakery(index)
         found[bakery.name] = folder / f"{index}.csv"
-        bakery.table.rows.drop(columns="bakery").to_csv(found[bakery.name], index=False)
+        rows.append(bakery.table.rows)
+        rows[-1].drop(columns="bakery").to_csv(found[bakery.name], index=False)
+    pd.concat(rows).to_csv(folder / ALL, index=False)
     return found
 
 
@@ -162,8 +167,8 @@ def main() -> int:
                 deployment(folder / "deployed", found, lasting=tuple(found))
             )
             ways = {
-                "in process": simulated("inprocess"),
-                "Ray": simulated("ray"),
+                "in process": simulated("inprocess", folder / ALL),
+                "Ray": simulated("ray", folder / ALL),
                 "SuperLink": between_machines(deployed),
             }
             if (reason := why_no_broker()) is None:
