@@ -56,7 +56,7 @@ def check(words: Iterable[str]) -> None:
 
 def typed(text: str) -> list[list[str]]:
     """Commands of Glean's in a script or a page; of what the shell puts in its default, or 1."""
-    joined = text.replace("\\\n", " ").replace('"$@"', "")
+    joined = re.sub(r'"\$(@|\{\w+\[@\]\})"', "", text.replace("\\\n", " "))
     lines = re.findall(
         r"(?:^|(?<!helm install)[ ;(])((?:glean) [a-z][^\n|>&;`]*)", joined, re.MULTILINE
     )

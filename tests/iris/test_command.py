@@ -74,7 +74,7 @@ def test_a_run_leaves_what_every_run_leaves(completed: tuple[Result, Path]) -> N
     assert "synthetic" not in facts
     rounds = pd.read_csv(folder / "rounds.csv")
     columns = ["round", "bakeries", "replies", "failures", "log_loss", "accuracy"]
-    assert list(rounds) == [*columns, "bytes_down", "bytes_up", "seconds"]
+    assert list(rounds) == [*columns, "bytes_down", "bytes_up", "seconds", "virtual_seconds"]
     assert rounds["log_loss"].is_monotonic_decreasing
     by_client = pd.read_csv(folder / "bakery_rounds.csv")
     assert list(by_client) == ["round", "bakery", "n_examples", "log_loss", "accuracy"]

@@ -218,6 +218,7 @@ def test_the_files_of_the_rounds_are_complete(tmp_path: Path, three_bakeries: st
     federation.run()
     rounds = federation.table("rounds.csv")
     assert rounds["round"].tolist() == [1, 2, 3]
+    assert rounds.pop("virtual_seconds").isna().all()
     pairs = federation.table("bakery_rounds.csv")[["round", "bakery"]]
     wanted = [(number, f"bakery {k}") for number in (1, 2, 3) for k in range(3)]
     assert list(pairs.itertuples(index=False, name=None)) == wanted
