@@ -43,6 +43,10 @@ class MeshMember:
     head: str
     left_at: int | None = None
 
+    def is_called(self, name: str) -> bool:
+        """Whether a name is its own, or too like it for both to belong to the mesh."""
+        return _comparable(self.name) == _comparable(name)
+
 
 @dataclass(frozen=True)
 class RefusedEntry:

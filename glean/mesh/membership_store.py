@@ -148,7 +148,7 @@ class MembershipStore:
                 key,
                 own.entry,
                 own.head,
-                self._now(own),
+                max(self._now(own), self._free_from(name, key)),
                 invitation=invitation,
                 signature=signature,
             )
@@ -212,6 +212,14 @@ class MembershipStore:
                 "member. To come back: a new invitation, `glean mesh join LINK --home FOLDER`"
             )
         return own
+
+    def _free_from(self, name: str, key: str) -> int:
+        """Give the first second after the last one that had this name or key has left.
+
+        Of one second the order of two entries is by chance, and the name might count as taken.
+        """
+        had = [one for one in self._membership.view.left if one.key == key or one.is_called(name)]
+        return max((1 + (one.left_at or 0) for one in had), default=0)
 
     def _now(self, own: MeshMember) -> int:
         """Give a time that nothing which this peer signed before is later than."""

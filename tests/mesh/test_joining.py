@@ -13,7 +13,7 @@ from glean.errors import GleanError
 from glean.mesh.invitation_list import InvitationList, InvitationRefusedError
 from glean.mesh.joining import Admission, ask_to_join, read_welcome
 from glean.mesh.membership import Membership
-from glean.mesh.membership_entry import MembershipError
+from glean.mesh.membership_entry import MembershipError, leave_entry
 from glean.mesh.membership_files import write_entries
 from glean.mesh.membership_store import MembershipStore
 from glean.mesh.mesh_home import MeshHome
@@ -123,6 +123,17 @@ def test_a_kill_between_the_invitation_and_the_members_loses_nothing(inviter: In
     assert inviter.store.membership == welcome.membership
     after = read_welcome(other, identity(D), inviter.show(other, identity(D)))
     assert after.membership.view.refused == ()
+
+
+def test_who_left_in_this_very_second_comes_back(inviter: Inviter) -> None:
+    """The entry that lets it in again is later than that by which it left, whatever the clock."""
+    for left_at in (NOW, NOW, NOW, NOW + 200, NOW, NOW):
+        made, keys = inviter.invite(C), identity(C)
+        joined = read_welcome(made, keys, inviter.show(made, keys)).entry
+        leave = leave_entry(keys, joined, joined.id, at=max(left_at, joined.at))
+        assert inviter.store.offer([leave]) == []
+        assert inviter.store.membership.member(C) is None
+    assert inviter.store.membership.view.refused == ()
 
 
 def late(inviter: Inviter, made: MeshInvitation) -> MeshInvitation:
