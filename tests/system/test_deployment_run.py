@@ -126,6 +126,7 @@ def await_event(process: subprocess.Popen[str], results: Path, event: str, **fac
         raise AssertionError(f"ended before {event} {facts}: {said}")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("ctrl_c_heard")
 def test_ctrl_c_ends_the_following_and_not_the_run(deployed: Deployment, tmp_path: Path) -> None:
     """It says how to end the run, which goes on until that is done.

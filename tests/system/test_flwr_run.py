@@ -123,6 +123,7 @@ def test_run_config_and_another_number_of_bakeries(checkout: Checkout) -> None:
     assert git_status(checkout.folder) == ""
 
 
+@pytest.mark.long
 def test_client_apps_of_another_checkout_are_refused(checkout: Checkout, tmp_path: Path) -> None:
     """Flower finds the SuperLink by its port alone: its ClientApps are those of the other one.
 

@@ -62,14 +62,8 @@ def test_a_federation_is_rehearsed(tmp_path: Path) -> None:
     assert list((tmp_path / "scratch").glob("glean-rehearsal-*")) == []
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param("The service is up", marks=pytest.mark.long),
-        pytest.param("has joined: 2", marks=pytest.mark.long),
-        "A run begins",
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["The service is up", "has joined: 2", "A run begins"])
 def test_ctrl_c_in_the_middle_leaves_nothing(tmp_path: Path, moment: str) -> None:
     """Neither a process nor the folder."""
     log = tmp_path / "log"

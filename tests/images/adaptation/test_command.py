@@ -23,6 +23,7 @@ TWO: dict[str, ConfigValue] = {
 """Of `cnn-small` convolutions are cut, and dense layers are the client's own."""
 
 
+@pytest.mark.long
 def test_ray_makes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Model, scores and what was taken; what is a client's own goes from actor to actor."""
     for name, value in environment(tmp_path / "flower").items():
