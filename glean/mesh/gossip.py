@@ -11,6 +11,7 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterable
+from graphlib import TopologicalSorter
 from typing import Any, Protocol
 
 from glean.mesh.membership_entry import MembershipEntry, MembershipError
@@ -133,7 +134,7 @@ class Gossip:
             self._changed()
 
     def _send_news(self, peer: str, entries: list[MembershipEntry], cards: list[PeerCard]) -> None:
-        entries = sorted(entries, key=lambda entry: (entry.at, entry.id))
+        entries = _in_order(entries)
         for at in range(0, max(len(entries), len(cards)), MOST_AT_ONCE):
             news = {
                 "entries": [one.content() for one in entries[at : at + MOST_AT_ONCE]],
@@ -143,6 +144,16 @@ class Gossip:
 
     def _send(self, peer: str, kind: str, content: dict[str, Any]) -> None:
         self._neighbours.send(peer, kind, json.dumps(content, ensure_ascii=False).encode())
+
+
+def _in_order(entries: Iterable[MembershipEntry]) -> list[MembershipEntry]:
+    """Put each after those that it builds on, which the receiver has to know before.
+
+    Their times say nothing of the order of those of one second.
+    """
+    found = {one.id: one for one in sorted(entries, key=lambda one: (one.at, one.id))}
+    after = {key: {one.author, one.previous} & found.keys() for key, one in found.items()}
+    return [found[key] for key in TopologicalSorter(after).static_order()]
 
 
 def digest_of(entries: Iterable[str]) -> str:
