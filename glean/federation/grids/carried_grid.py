@@ -14,19 +14,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flwr.app import Error, Message, RecordDict
-from flwr.serverapp import Grid
 
 from glean.errors import FederationError, ModelError
 from glean.federation.grids.carrier import Carrier, ReceivedReply
 from glean.federation.grids.client_host import CLIENT_APP_RAISED
 from glean.federation.grids.flower_internals import (
-    Run,
-    empty_run,
     lent_message,
     number_message,
 )
 from glean.federation.grids.inprocess import SERVER_NODE
 from glean.federation.grids.message_codec import decode_message, encode_message
+from glean.federation.grids.run_grid import RunGrid
 
 LOG = logging.getLogger("glean")
 
@@ -52,7 +50,7 @@ class _Sent:
     message: Message
 
 
-class CarriedGrid(Grid):
+class CarriedGrid(RunGrid):
     """Sends messages by a carrier.
 
     Parameters
@@ -68,30 +66,10 @@ class CarriedGrid(Grid):
     def __init__(self, carrier: Carrier, *, run_id: int) -> None:
         self.engine = carrier.engine
         self._carrier = carrier
-        self._run = empty_run(run_id)
+        super().__init__(run_id)
         self._members: dict[int, str] = {}
         self._awaited: dict[str, _Sent] = {}
         self._come: dict[str, Message] = {}
-
-    def set_run(self, run: Run) -> None:
-        """Set the run that messages belong to."""
-        self._run = run
-
-    @property
-    def run(self) -> Run:
-        """The run that messages belong to."""
-        return self._run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Make a message to a node."""
-        return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
 
     def get_node_ids(self) -> list[int]:
         """Numbers of the members that are present."""

@@ -17,7 +17,8 @@ from flwr.serverapp import Grid, ServerApp
 
 from glean.federation.grids.answers_apart import AnswersApart
 from glean.federation.grids.client_host import ClientHost
-from glean.federation.grids.flower_internals import Run, empty_run, identity, number_message
+from glean.federation.grids.flower_internals import identity, number_message
+from glean.federation.grids.run_grid import RunGrid
 from glean.settings import ConfigValue
 
 BakeryApp = ClientApp
@@ -26,7 +27,7 @@ BakeryApp = ClientApp
 SERVER_NODE = 1
 
 
-class InProcessGrid(Grid):
+class InProcessGrid(RunGrid):
     """Calls a ClientApp directly, one node after the other.
 
     Parameters
@@ -55,7 +56,7 @@ class InProcessGrid(Grid):
         run_id: int,
         apart: AnswersApart | None = None,
     ) -> None:
-        self._run = empty_run(run_id)
+        super().__init__(run_id)
         self._apart = apart
         self._from_apart: Iterator[Message] = iter(())
         self._hosts = {
@@ -65,26 +66,6 @@ class InProcessGrid(Grid):
             for node, config in enumerate(node_configs, start=SERVER_NODE + 1)
         }
         self._unanswered: dict[str, Message] = {}
-
-    def set_run(self, run: Run) -> None:
-        """Set the run that messages belong to."""
-        self._run = run
-
-    @property
-    def run(self) -> Run:
-        """The run that messages belong to."""
-        return self._run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Make a message to a node."""
-        return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
 
     def get_node_ids(self) -> Iterable[int]:
         """Ids of all nodes."""

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 
-from flwr.app import Message, RecordDict
-from flwr.serverapp import Grid
+from flwr.app import Message
 
 from glean.client_app import app as client_app
 from glean.federation.grids.client_host import ClientHost
-from glean.federation.grids.flower_internals import Run, empty_run, number_message
+from glean.federation.grids.flower_internals import number_message
 from glean.federation.grids.inprocess import as_server
+from glean.federation.grids.run_grid import RunGrid
 from glean.federation.server.setup import negotiate_spec, register_clients, training_loop
 from glean.runs.folder import RunFolder
 from glean.settings import RunSettings
@@ -23,7 +23,7 @@ from tests.federations import events, model_bytes, small_settings
 RUN_ID = 3
 
 
-class QueueGrid(Grid):
+class QueueGrid(RunGrid):
     """The server's side: puts messages into one queue and takes replies from another."""
 
     engine = "queue"
@@ -32,28 +32,8 @@ class QueueGrid(Grid):
     def __init__(self, nodes: Iterable[int]) -> None:
         self.asked: Queue[Message | None] = Queue()
         self.answered: Queue[Message] = Queue()
-        self._run = empty_run(RUN_ID)
+        super().__init__(RUN_ID)
         self._nodes = list(nodes)
-
-    def set_run(self, run: Run) -> None:
-        """Set the run that messages belong to."""
-        self._run = run
-
-    @property
-    def run(self) -> Run:
-        """The run that messages belong to."""
-        return self._run
-
-    def create_message(
-        self,
-        content: RecordDict,
-        message_type: str,
-        dst_node_id: int,
-        group_id: str,
-        ttl: float | None = None,
-    ) -> Message:
-        """Make a message to a node."""
-        return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
 
     def get_node_ids(self) -> list[int]:
         """Ids of all nodes."""
