@@ -109,6 +109,22 @@ class ClientStore:
             ).fetchone()
         return None if row is None else bytes(row[0])
 
+    def replies(self, run_id: int) -> Iterator[bytes]:
+        """Give the replies of a run that are kept, the newest first."""
+        with self._checked():
+            rows = self._db.execute(
+                "SELECT body FROM reply WHERE run = ? AND length(body) > 0 ORDER BY place DESC",
+                (run_id,),
+            ).fetchall()
+        return (bytes(row[0]) for row in rows)
+
+    def forget(self, run_id: int, message_id: str) -> None:
+        """Forget a reply that was never given out: its message may be answered anew."""
+        with self._transaction():
+            self._db.execute(
+                "DELETE FROM reply WHERE run = ? AND message = ?", (run_id, message_id)
+            )
+
     def begin(self, run_id: int, message_id: str, undo: bytes | None) -> None:
         """Note, on disk, that a message is in hand, and what to put back if it stays unanswered."""
         with self._transaction():

@@ -216,9 +216,9 @@ def reply_message(content: RecordDict, message: Message) -> Message:
     return reply
 
 
-def number_message(message: Message) -> str:
-    """Give a message that is sent an id, which its reply will name."""
-    message_id = uuid.uuid4().hex
+def number_message(message: Message, message_id: str = "") -> str:
+    """Give a message that is sent an id, which its reply will name; by default a fresh one."""
+    message_id = message_id or uuid.uuid4().hex
     # Flower has no setter; it writes the metadata's dict too.
     vars(message.metadata)["_message_id"] = message_id
     return message_id

@@ -11,6 +11,9 @@ from typing import Any, Self
 from glean.errors import FederationError
 from glean.settings import ConfigValue
 
+ANNOUNCEMENT_FILE = "announcement.json"
+"""The announcement in the folder of a run whose clients a carrier reached."""
+
 FORMAT = "glean run 1"
 MOST_BYTES = 2**18
 _LARGEST_RUN_ID = 2**63

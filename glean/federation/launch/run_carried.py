@@ -14,16 +14,16 @@ from glean.errors import FederationError
 from glean.federation.grids.carried_grid import CarriedGrid
 from glean.federation.grids.carrier import Carrier
 from glean.federation.grids.inprocess import run_inprocess
-from glean.federation.grids.run_announcement import RunAnnouncement
+from glean.federation.grids.run_announcement import ANNOUNCEMENT_FILE, RunAnnouncement
 from glean.federation.launch.flower_app import app_name, app_project
 from glean.federation.launch.simulation_run import (
     LARGEST_RUN_ID,
     folder_of_run,
     says_how_it_ended,
 )
-from glean.regular_files import absolute_path
+from glean.regular_files import absolute_path, words_of
 from glean.runs.code_version import code_fingerprint
-from glean.runs.folder import reason_of
+from glean.runs.folder import reason_of, write_whole
 from glean.runs.index import find_run
 from glean.settings import ConfigValue
 
@@ -84,7 +84,18 @@ def run_on_carrier(
         reason = reason_of(error)
         raise
     finally:
+        _keep_announcement(find_run(results, run_id), announced)
         # Clients that don't hear of it find out by the server's silence.
         with suppress(FederationError):
             carrier.end(reason)
     return folder_of_run(results, run_id)
+
+
+def _keep_announcement(folder: Path | None, announced: RunAnnouncement) -> None:
+    """Keep in a run's folder what its clients heard of it, for one that hears of it later."""
+    if folder is None:
+        return
+    try:
+        write_whole(folder / ANNOUNCEMENT_FILE, announced.to_bytes())
+    except OSError as error:
+        LOG.warning("the run's announcement can't be kept: %s", words_of(error))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from flwr.clientapp import ClientApp
 
-from glean.errors import RefusalError
+from glean.errors import ModelError, RefusalError
 from glean.federation.grids.client_store import MOST_RUNS, ClientStore
 from glean.federation.grids.hosted_client import HomeUndo, HostedClient
+from glean.federation.grids.message_codec import decode_message
 from glean.federation.grids.run_announcement import RunAnnouncement
 from glean.federation.node.fleet import RunFacts
 from glean.federation.node.release_check import InstalledApp
@@ -60,6 +62,17 @@ class HostedRuns:
         self._clients: dict[int, HostedClient] = {}
 
     @property
+    def name(self) -> str:
+        """The client's name in the federation."""
+        return self._name
+
+    @property
+    def home(self) -> Path | None:
+        """The client's own folder; None where it has none."""
+        home = self._node_config.get("home")
+        return Path(str(home)) if home else None
+
+    @property
     def runs(self) -> tuple[int, ...]:
         """Runs that are kept in memory, the oldest first."""
         return tuple(self._clients)
@@ -84,6 +97,14 @@ class HostedRuns:
             self._begin(run.run_id, client)
         return client.answer(message_id, body), ""
 
+    def has_answered(self, run_id: int, kind: str) -> bool:
+        """Whether a message of a kind, like "evaluate.test", was answered, and not by an error."""
+        return any(_is_answer(reply, kind) for reply in self._store.replies(run_id))
+
+    def forget(self, run_id: int, message_id: str) -> None:
+        """Forget a reply that was never given out: its message may be answered anew."""
+        self._store.forget(run_id, message_id)
+
     def drop(self, run_id: int) -> None:
         """Let go of a run that has ended, and of what was opened for it."""
         if self._clients.pop(run_id, None) is not None and not self._clients:
@@ -99,3 +120,11 @@ class HostedRuns:
         for oldest in self.runs[: len(self._clients) + 1 - MOST_RUNS]:
             self.drop(oldest)
         self._clients[run_id] = client
+
+
+def _is_answer(reply: bytes, kind: str) -> bool:
+    try:
+        message = decode_message(reply)
+    except ModelError:
+        return False
+    return message.has_content() and message.metadata.message_type == kind

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from glean.errors import FederationError, ModelError
 from glean.federation.coordination.exchange import TABLES, TEST
 from glean.federation.coordination.global_model import GlobalModel
@@ -10,6 +12,7 @@ from glean.federation.coordination.noised_scores import NoisedScores
 from glean.federation.coordination.reply_checks import check_sender
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.round_scores import RoundScores
+from glean.federation.wire.final_task_file import FINAL_TASK_FILE, task_to_file
 from glean.federation.wire.final_test_sums import Floats, name_of_test
 from glean.federation.wire.messages import FinalReply, FinalTask
 from glean.federation.wire.simulated_tables import TablesReply, TablesRequest
@@ -52,6 +55,7 @@ class FinalEvaluation:
         self._tested = next((name_of_test(task) for task in tasks.values()), "")
         if kind == TEST:
             self._final = self._tested
+            self._keep_task(tasks)
         records = {name: task.to_record() for name, task in tasks.items()}
         replies = manager.replies(kind, records, FinalReply, number=number)
         return {name: reply.rows for name, reply in replies.items()}
@@ -75,6 +79,15 @@ class FinalEvaluation:
             except (ModelError, FederationError) as error:
                 manager.clients.report_failure(name, str(error), round_number=number)
         return {name: tables for name, tables in found.items() if tables}
+
+    def _keep_task(self, tasks: Mapping[str, FinalTask]) -> None:
+        """Keep what a client that comes later needs, before anyone is asked.
+
+        Only for clients with data of their own: a simulation's are never away.
+        """
+        if tasks and self._manager.deployed:
+            kept = task_to_file(next(iter(tasks.values())))
+            self._manager.clients.folder.write_bytes(FINAL_TASK_FILE, kept)
 
     def summed(self, number: int, *, methods: int) -> Floats:
         """Sum up what came of the last test, shape (methods, fields).

@@ -62,7 +62,7 @@ class Flat:
                 if item.type == "bytes":
                     found[item.name] = _decompressed(item.name, _blob(record, item.name))
                 else:
-                    found[item.name] = _checked(item.name, str(item.type), flat[item.name])
+                    found[item.name] = checked_field(item.name, str(item.type), flat[item.name])
         except KeyError as error:
             raise ModelError(f"the message lacks {error}") from error
         return cls(**found)
@@ -163,7 +163,14 @@ _TYPES = {
 }
 
 
-def _checked(name: str, declared: str, value: Any) -> Any:
+def checked_field(name: str, declared: str, value: Any) -> Any:
+    """Give the value of a message's plain field as its dataclass declares it.
+
+    Raises
+    ------
+    ModelError
+        It is of another type, or no finite number.
+    """
     kind = _TYPES[declared]
     if kind is float:
         return _finite(name, value)

@@ -9,7 +9,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from glean.errors import FederationError
-from glean.federation.grids.run_announcement import RunAnnouncement
+from glean.federation.grids.run_announcement import ANNOUNCEMENT_FILE, RunAnnouncement
 from glean.federation.launch.run_carried import run_on_carrier
 from glean.runs.code_version import code_fingerprint
 from glean.runs.index import read_run
@@ -60,6 +60,7 @@ def test_a_run_is_announced_and_ended(tmp_path: Path) -> None:
     assert (told.run_id, told.code) == (ids[0], code_fingerprint())
     assert told.run_config == {k: v for k, v in config.items() if k != "output-dir"}
     assert (read_run(folder).status, road.road.ended) == ("completed", "completed")
+    assert (folder / ANNOUNCEMENT_FILE).read_bytes() == road.told[0]
 
 
 def test_clients_hear_how_a_run_ended(tmp_path: Path) -> None:

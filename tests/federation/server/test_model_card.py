@@ -10,6 +10,7 @@ import pytest
 
 from glean.errors import CertificateError, SettingsError
 from glean.federation.server.model_card import privacy_section
+from glean.federation.wire.final_task_file import FINAL_TASK_FILE
 from glean.forecasting.model_source import find_model
 from glean.privacy.model_key import VARIABLE, ModelKey, new_model_key
 from glean.runs.model_card import CARD_FILE, KEY_FILE, ModelCard
@@ -38,6 +39,7 @@ def test_a_simulation_s_card_says_what_was_learned_from_what(
 ) -> None:
     """Model, run, members, days, scores; no path. The same again but for when and which run."""
     folder = run(tmp_path / "one", config_of(three_bakeries))
+    assert not (folder / FINAL_TASK_FILE).exists()  # nobody of a simulation is away
     card, facts = card_in(folder), facts_of(folder)
     read = ModelCard.from_bytes((folder / CARD_FILE).read_bytes())
     assert read.is_of((folder / "model.ubj").read_bytes())
