@@ -187,6 +187,48 @@ def test_ray_makes_the_model_of_this_process_from_summed_histograms(
     assert pd.read_csv(ray / "rounds.csv")["failures"].tolist() == [0, 0]
 
 
+LATE = {
+    "mode": "async",
+    "buffer-size": 3,
+    "speed-spread": 20,
+    "num-server-rounds": 4,
+    "min-contributors": 0,
+}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param({"leaf-values": "refit", "proposals-per-round": 2}, id="leaves"),
+        pytest.param({"aggregation": "fedavg"}, id="average", marks=pytest.mark.long),
+    ],
+)
+def test_ray_fills_the_buffers_of_this_process(
+    kind: dict[str, Any], tmp_path: Path, five_bakeries: str
+) -> None:
+    """Whose update is in which round, how stale, and the model under masks, to the byte."""
+    drawn = ["--sales", five_bakeries, *settings_words(SHORT | LATE | kind)]
+    words = ["simulate", *drawn, "--out", str(tmp_path / "ray")]
+    env = processes.environment(tmp_path / "flower")
+    done = processes.run(BIN / "glean", *words, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    here_words = ["simulate", "--engine", "inprocess", *drawn, "--out", str(tmp_path / "here")]
+    with mock.patch.object(conclusion, "write_report"):
+        result = CliRunner().invoke(app, here_words)
+    assert result.exit_code == 0, result.output
+    ray, here = ((tmp_path / name / "latest").resolve() for name in ("ray", "here"))
+    assert (facts_of(ray)["engine"], facts_of(here)["engine"]) == ("ray", "inprocess")
+    assert facts_of(ray)["settings"]["secure-sums"] is True
+    took_part = pd.read_csv(ray / "participation.csv")
+    assert took_part["staleness"].max() > 0
+    assert (took_part.groupby("round").size() == 3).all()
+    model = "model.npz" if "aggregation" in kind else "model.ubj"
+    for name in (model, "participation.csv", "bakeries.csv"):
+        assert (ray / name).read_bytes() == (here / name).read_bytes(), name
+    clocks = [pd.read_csv(run / "rounds.csv")["virtual_seconds"].tolist() for run in (ray, here)]
+    assert clocks[0] == clocks[1]
+
+
 TRUTH = [
     # What the others show here, and `tests/cli/test_simulate.py`, together.
     pytest.param("server", 1, "the run failed: the till is locked", marks=pytest.mark.long),
