@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from flwr.app import Context, Message
@@ -14,9 +14,11 @@ from glean.client_app import app as glean_app
 from glean.client_app import forget_clients
 from glean.federation.client.journal_undo import JournalUndo
 from glean.federation.grids.carried_grid import CarriedGrid
+from glean.federation.grids.carrier import Carrier
 from glean.federation.grids.client_store import FILE, ClientStore
 from glean.federation.grids.inprocess import as_server
 from glean.federation.grids.run_announcement import RunAnnouncement
+from glean.federation.grids.turns import TurnLock, TurnTakingCarrier
 from glean.federation.launch.flower_app import app_name, app_project
 from glean.federation.node.carried_client import CarriedClient
 from glean.federation.node.hosted_runs import HostedRuns
@@ -98,6 +100,8 @@ class KilledClients:
         Folder of what they keep.
     kills : callable
         Who is killed, and where.
+    turn : TurnLock, optional
+        What they have while they answer.
     """
 
     def __init__(
@@ -106,11 +110,13 @@ class KilledClients:
         nodes: Mapping[str, Mapping[str, ConfigValue]],
         stores: Path,
         kills: Kills,
+        turn: TurnLock | None = None,
     ) -> None:
         self._road = road
         self._nodes = nodes
         self._stores = stores
         self._kills = kills
+        self._turn = turn
         self._numbers: dict[str, list[str]] = {name: [] for name in nodes}
         self.computed: Counter[str] = Counter()
         self.killed: dict[str, str] = {}
@@ -141,6 +147,7 @@ class KilledClients:
             node_config=self._nodes[name],
             store=store,
             undo=JournalUndo(Path(str(home))) if home else None,
+            turn=self._turn,
         )
         return CarriedClient(carrier, hosts), store.close
 
@@ -151,20 +158,27 @@ def carried_model(
     nodes: Mapping[str, Mapping[str, ConfigValue]],
     *,
     kills: Kills = never,
+    turn: TurnLock | None = None,
 ) -> tuple[bytes, RunFolder, KilledClients, MemoryRoad]:
-    """Bytes of the final model over a carrier, and what happened."""
-    road = MemoryRoad(list(nodes))
-    carrier = MemoryCarrier(road, RUN_ID)
+    """Bytes of the final model over a carrier, and what happened.
+
+    With a turn, the server and its clients are at work at once.
+    """
+    road = MemoryRoad(list(nodes), in_step=turn is None)
+    carrier: Carrier = MemoryCarrier(road, RUN_ID)
+    if turn is not None:
+        carrier = TurnTakingCarrier(carrier, turn)
     folder = RunFolder.create(out / "run", run_id=RUN_ID)
     grid = CarriedGrid(carrier, run_id=RUN_ID)
-    clients = KilledClients(road, nodes, out / "stores", kills)
+    clients = KilledClients(road, nodes, out / "stores", kills, turn)
     release = app_project()["project"]["version"]
     announced = RunAnnouncement(
         RUN_ID, app_name(), release, code_fingerprint(), settings.to_config()
     )
-    carrier.announce(announced.to_bytes())
     with ExitStack() as stack:
         stack.enter_context(clients_at_work(road, clients.open))
+        stack.enter_context(nullcontext() if turn is None else turn)
+        carrier.announce(announced.to_bytes())
         stack.enter_context(as_server(grid))
         exchange, bakeries, newcomers = register_clients(grid, settings, folder)
         spec = negotiate_spec(bakeries, newcomers, settings)

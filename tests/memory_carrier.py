@@ -1,7 +1,8 @@
 """A carrier in this process: queues, with each client in a thread that may be killed.
 
 A client answers only while the server waits for replies, since Flower has one identity for a whole
-process. What it was sent stays there until it is answered, as a carrier's outbox keeps it.
+process; unless all of them take turns by themselves. What it was sent stays there until it is
+answered, as a carrier's outbox keeps it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class MemoryRoad:
     ----------
     names : sequence of str
         Names of the members.
+    in_step : bool
+        Whether clients answer only while the server waits for all replies.
 
     Attributes
     ----------
@@ -36,8 +39,9 @@ class MemoryRoad:
         Message id -> every reply that its client sent.
     """
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], *, in_step: bool = True) -> None:
         self.names = names
+        self.in_step = in_step
         self.run: bytes | None = None
         self.ended = ""
         self.replies: dict[str, list[bytes]] = {}
@@ -72,18 +76,23 @@ class MemoryCarrier:
 
     def receive(self, timeout_s: float) -> list[Received]:
         """Let the clients answer all that was sent, and give the replies."""
-        del timeout_s
         road, deadline = self._road, time.monotonic() + DEADLINE_S
         with road.changed:
+            if not road.in_step:
+                road.changed.wait_for(lambda: road.answered or road.failure, timeout_s)
+                return self._found()
             road.server_waits = True
             road.changed.notify_all()
             while any(road.asked.values()) and road.failure is None:
                 assert time.monotonic() < deadline, "the clients don't answer"
                 road.changed.wait(1.0)
             road.server_waits = False
-            found, road.answered = road.answered, []
-        if road.failure is not None:
-            raise road.failure
+            return self._found()
+
+    def _found(self) -> list[Received]:
+        found, self._road.answered = self._road.answered, []
+        if self._road.failure is not None:
+            raise self._road.failure
         return found
 
     def end(self, reason: str) -> None:
@@ -129,7 +138,7 @@ class MemoryClientCarrier:
         with road.changed:
             if not (road.server_waits and road.asked[self._name]):
                 road.changed.wait(min(timeout_s, 0.05))
-            if not road.server_waits:
+            if road.in_step and not road.server_waits:
                 return []
             waiting = road.asked[self._name].items()
             return [(run, number, body) for number, (run, body) in list(waiting)[:1]]

@@ -41,6 +41,7 @@ def run_on_carrier(
     run_config: Mapping[str, ConfigValue],
     *,
     started: Callable[[int], None] = lambda _run_id: None,
+    goes_on: Callable[[Exception], bool] = lambda _error: False,
 ) -> Path:
     """Run a ServerApp, in this thread, with clients that a carrier reaches.
 
@@ -54,6 +55,9 @@ def run_on_carrier(
         The whole run config; with `output-dir`, the folder for run folders, or it is "results".
     started : callable
         Told the id of the run once it is known.
+    goes_on : callable
+        Given an error that ended the ServerApp, says whether another server goes on with the run:
+        the error is raised as it is then, and no client is told of an end.
 
     Returns
     -------
@@ -68,16 +72,16 @@ def run_on_carrier(
     run_id = 1 + secrets.randbelow(LARGEST_RUN_ID)
     results = absolute_path(Path(str(run_config.get("output-dir") or "results")))
     config = {**run_config, "output-dir": str(results)}
-    told = {key: value for key, value in config.items() if key not in _ONLY_HERE}
-    release = app_project()["project"]["version"]
-    announced = RunAnnouncement(run_id, app_name(), release, code_fingerprint(), told)
+    announced = _announcement(run_id, config)
     carrier.announce(announced.to_bytes())
     started(run_id)
     reason = COMPLETED
     try:
         run_inprocess(server_app, CarriedGrid(carrier, run_id=run_id), config)
     except Exception as error:
-        reason = reason_of(error)
+        reason = "" if goes_on(error) else reason_of(error)
+        if not reason:
+            raise
         if not says_how_it_ended(find_run(results, run_id)):
             raise FederationError(reason) from error
     except BaseException as error:
@@ -85,10 +89,17 @@ def run_on_carrier(
         raise
     finally:
         _keep_announcement(find_run(results, run_id), announced)
-        # Clients that don't hear of it find out by the server's silence.
-        with suppress(FederationError):
-            carrier.end(reason)
+        if reason:
+            # Clients that don't hear of it find out by the server's silence.
+            with suppress(FederationError):
+                carrier.end(reason)
     return folder_of_run(results, run_id)
+
+
+def _announcement(run_id: int, config: Mapping[str, ConfigValue]) -> RunAnnouncement:
+    told = {key: value for key, value in config.items() if key not in _ONLY_HERE}
+    release = app_project()["project"]["version"]
+    return RunAnnouncement(run_id, app_name(), release, code_fingerprint(), told)
 
 
 def _keep_announcement(folder: Path | None, announced: RunAnnouncement) -> None:

@@ -64,14 +64,20 @@ class CarriedClient:
         self._said = ("", "")
         self._read: dict[bytes, RunAnnouncement | None] = {}
 
-    def run(self) -> None:
-        """Serve until a KeyboardInterrupt, then let go of the carrier."""
+    def run(self, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Serve until a KeyboardInterrupt, then let go of the carrier.
+
+        Parameters
+        ----------
+        until : callable
+            Looked at before each step; true ends it, too.
+        """
         retry_s = SHORTEST_RETRY_S
         try:
             with suppress(FederationError):
                 self._carrier.heartbeat()
             with heartbeats(self._carrier.heartbeat, every_s=HEARTBEAT_S):
-                while True:
+                while not until():
                     try:
                         self.step()
                         retry_s = SHORTEST_RETRY_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from flwr.clientapp import ClientApp
@@ -39,6 +40,8 @@ class HostedRuns:
         What in its home has to be put back after a kill.
     forget : callable
         Lets go of all data that the app has opened: a new run reads the client's table anew.
+    turn : context manager, optional
+        Had while a client answers: a `TurnLock` where others speak in this process, too.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class HostedRuns:
         store: ClientStore,
         undo: HomeUndo | None = None,
         forget: Callable[[], None] = lambda: None,
+        turn: AbstractContextManager[object] | None = None,
     ) -> None:
         self._app = client_app
         self._installed = installed
@@ -59,6 +63,7 @@ class HostedRuns:
         self._store = store
         self._undo = undo
         self._forget = forget
+        self._turn = nullcontext() if turn is None else turn
         self._clients: dict[int, HostedClient] = {}
 
     @property
@@ -85,17 +90,8 @@ class HostedRuns:
         FederationError
             What has to be kept can't be; nothing may leave then.
         """
-        client = self._clients.get(run.run_id)
-        if client is None:
-            client = self._hosted(run)
-            try:
-                self._installed.check(RunFacts(run.run_id, run.app, run.release, run.run_config))
-            except RefusalError as error:
-                LOG.warning("refused (%s): %s", error.kind, error)
-                words = f"the node refuses: {error.kind}; its own log says more"
-                return client.refusal(body, words), str(error)
-            self._begin(run.run_id, client)
-        return client.answer(message_id, body), ""
+        with self._turn:
+            return self._answer(run, message_id, body)
 
     def has_answered(self, run_id: int, kind: str) -> bool:
         """Whether a message of a kind, like "evaluate.test", was answered, and not by an error."""
@@ -109,6 +105,19 @@ class HostedRuns:
         """Let go of a run that has ended, and of what was opened for it."""
         if self._clients.pop(run_id, None) is not None and not self._clients:
             self._forget()
+
+    def _answer(self, run: RunAnnouncement, message_id: str, body: bytes) -> tuple[bytes, str]:
+        client = self._clients.get(run.run_id)
+        if client is None:
+            client = self._hosted(run)
+            try:
+                self._installed.check(RunFacts(run.run_id, run.app, run.release, run.run_config))
+            except RefusalError as error:
+                LOG.warning("refused (%s): %s", error.kind, error)
+                words = f"the node refuses: {error.kind}; its own log says more"
+                return client.refusal(body, words), str(error)
+            self._begin(run.run_id, client)
+        return client.answer(message_id, body), ""
 
     def _hosted(self, run: RunAnnouncement) -> HostedClient:
         return HostedClient(

@@ -46,6 +46,8 @@ def app_that(ends: str) -> ServerApp:
         if ends == "interrupted":
             record.end("failed", reason="interrupted")
             raise KeyboardInterrupt
+        if ends == "full":
+            raise OSError("no space left")
         record.end("completed")
 
     return app
@@ -75,3 +77,17 @@ def test_clients_hear_how_a_run_ended(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_on_carrier(app_that("interrupted"), road, config)
     assert road.road.ended == "interrupted"
+
+
+def test_a_run_that_another_server_goes_on_with_has_no_end(tmp_path: Path) -> None:
+    """Nobody is told of one; the error comes as it was raised."""
+    config = RunSettings().to_config() | {"output-dir": str(tmp_path)}
+    road = Road()
+    with pytest.raises(OSError, match="no space left"):
+        run_on_carrier(
+            app_that("full"), road, config, goes_on=lambda error: isinstance(error, OSError)
+        )
+    assert road.road.ended == ""
+    failed = app_that("failed")
+    run_on_carrier(failed, road, config, goes_on=lambda error: isinstance(error, OSError))
+    assert road.road.ended == "too few"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ class Counting(ClientApp):
         if message.metadata.group_id == "bad":
             raise ValueError("what was asked is bad")
         return Message(RecordDict({"said": state["count"]}), reply_to=message)
+
+
+class OnlyInItsTurn(Counting):
+    """Refuses to answer out of its turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_it = False
+
+    def __call__(self, message: Message, context: Context) -> Message:
+        assert self.has_it, "out of turn"
+        return super().__call__(message, context)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self.has_it = True
+        try:
+            yield
+        finally:
+            self.has_it = False
 
 
 class Fake:
@@ -206,3 +227,26 @@ def test_a_reply_that_cannot_be_sent_is_sent_when_asked_again(client: Client) ->
     assert client.carrier.beats
     client.carrier.fails = None
     assert client.answers(asked) == ["1"]
+
+
+def test_a_client_answers_in_its_turn(tmp_path: Path) -> None:
+    """Where others in its process make messages, too; after that others have it."""
+    app, run = OnlyInItsTurn(), announcement()
+    _, number, body = message()
+    store = ClientStore(tmp_path / "store.sqlite")
+    installed = InstalledApp("glean/glean", RELEASE)
+    hosts = HostedRuns(app, installed, name=NAME, node_config={}, store=store, turn=app.turn())
+    reply, refused = hosts.answer(run, number, body)
+    assert (said_in(reply), refused, app.has_it) == ("1", "", False)
+    store.close()
+
+
+def test_a_client_ends_when_it_is_told_so(client: Client) -> None:
+    """Before a step; it lets go of its carrier then."""
+    client.carrier.announced = [announcement().to_bytes()]
+    client.carrier.come = [message()]
+    looks = iter([False, True])
+    client.client.run(until=lambda: next(looks))
+    assert len(client.carrier.replies) == 1
+    assert client.carrier.closed
+    assert client.said[-1] == ("stopped", "")
