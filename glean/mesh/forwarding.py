@@ -17,6 +17,7 @@ from glean.mesh.frames import Packet, PacketKind
 from glean.mesh.incoming import EnvelopeStatus, Receipt
 from glean.mesh.mesh_limits import MeshLimits
 from glean.mesh.message_store import ACKNOWLEDGEMENT, KEY_BYTES, MessageStore
+from glean.mesh.outgoing import is_short_lived
 from glean.mesh.peer_directory import PeerDirectory
 from glean.mesh.routing import keepers, next_hops
 from glean.outbox.outbox import Outbox
@@ -255,4 +256,6 @@ class Forwarder:
 
     def _give_up(self, relayed: bytes, reason: str) -> None:
         head = SealedEnvelope.of(relayed[1:]).head
+        if is_short_lived(head, self._limits) and head.expires_ms < self._store.now_ms():
+            return
         self._store.dead_letters.name(head.message_id, head.sender, head.receiver, reason)

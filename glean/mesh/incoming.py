@@ -15,7 +15,7 @@ from enum import StrEnum
 from glean.errors import FederationError
 from glean.mesh.mesh_limits import MeshLimits
 from glean.mesh.message_store import ACKNOWLEDGEMENT, MeshMessage, MessageStore, envelope_key
-from glean.mesh.outgoing import OutgoingMessages
+from glean.mesh.outgoing import OutgoingMessages, is_short_lived
 from glean.mesh.peer_directory import PeerDirectory
 from glean.outbox.outbox import OutboxFullError
 from glean.privacy.peer_identity import PeerIdentity
@@ -213,6 +213,9 @@ class IncomingMessages:
             head.receiver,
             bytes([hops_left]) + content,
             origin=head.sender,
+            life_s=max(0.0, (head.expires_ms - self._store.now_ms()) / 1000)
+            if is_short_lived(head, self._limits)
+            else None,
         )
         self._arrived()
         return Receipt(EnvelopeStatus.STORED)

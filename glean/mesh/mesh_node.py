@@ -142,9 +142,16 @@ class MeshNode:
         """The port that it listens at."""
         return self._server.port
 
-    def send(self, peer_name: str, kind: str, body: bytes, message_id: str | None = None) -> str:
+    def send(
+        self,
+        peer_name: str,
+        kind: str,
+        body: bytes,
+        message_id: str | None = None,
+        life_s: float | None = None,
+    ) -> str:
         """Send a message, also to who is away: see `OutgoingMessages.send`."""
-        return self._outgoing.send(peer_name, kind, body, message_id)
+        return self._outgoing.send(peer_name, kind, body, message_id, life_s)
 
     def on(self, kind: str, handler: Handler) -> None:
         """Say what handles messages of a kind: see `MessageHandlers.on`."""

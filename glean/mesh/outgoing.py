@@ -54,7 +54,14 @@ class OutgoingMessages:
         self._store, self._identity, self._directory = store, identity, directory
         self._limits, self._put = limits, put
 
-    def send(self, receiver: str, kind: str, body: bytes, message_id: str | None = None) -> str:
+    def send(
+        self,
+        receiver: str,
+        kind: str,
+        body: bytes,
+        message_id: str | None = None,
+        life_s: float | None = None,
+    ) -> str:
         """Send a message to a peer, who may be away; it is on disk when this returns.
 
         Parameters
@@ -65,6 +72,9 @@ class OutgoingMessages:
             What it says.
         message_id : str or None
             Its name: the same one is sent, and handled, once. None: a new one.
+        life_s : float or None
+            How long it is sent, in seconds, where it is soon out of date: then it is given up
+            without a word. None: as long as `MeshLimits` says.
 
         Returns
         -------
@@ -96,7 +106,7 @@ class OutgoingMessages:
                 f"name of a message: found {message_id!r:.120}; wanted one that doesn't begin with "
                 f"{_ACKNOWLEDGES!r}"
             )
-        self._keep(receiver, kind, body, message_id, origin="")
+        self._keep(receiver, kind, body, message_id, life_s=life_s)
         return message_id
 
     def acknowledge(self, envelope: SealedEnvelope, *, refused: str = "") -> None:
@@ -112,6 +122,7 @@ class OutgoingMessages:
                 json.dumps(said).encode(),
                 name,
                 origin=ACKNOWLEDGEMENT,
+                life_s=self._rest_of(head),
             )
         except (OutboxFullError, UnknownPeerError) as error:
             # The sender sends the message again, and this is tried again then.
@@ -139,7 +150,9 @@ class OutgoingMessages:
         """Give up what is too old."""
         for message in self._store.outbox.expire():
             head = SealedEnvelope.of(message.body).head
-            if not head.message_id.startswith(_ACKNOWLEDGES):
+            if not head.message_id.startswith(_ACKNOWLEDGES) and not is_short_lived(
+                head, self._limits
+            ):
                 self._give_up(
                     head.message_id,
                     head.receiver,
@@ -150,23 +163,45 @@ class OutgoingMessages:
     def _give_up(self, message_id: str, receiver: str, reason: str) -> None:
         self._store.dead_letters.name(message_id, self._directory.name, receiver, reason)
 
-    def _keep(self, receiver: str, kind: str, body: bytes, name: str, *, origin: str) -> None:
+    def _rest_of(self, head: EnvelopeHead) -> float | None:
+        """How long somebody may wait for the acknowledgement of a message that is short-lived."""
+        if not is_short_lived(head, self._limits):
+            return None
+        left_s = (head.expires_ms - self._store.now_ms()) / 1000
+        return max(left_s, 0.0) + self._limits.resend_s
+
+    def _keep(
+        self,
+        receiver: str,
+        kind: str,
+        body: bytes,
+        name: str,
+        *,
+        origin: str = "",
+        life_s: float | None = None,
+    ) -> None:
         peer = self._directory.peer(receiver)
         if peer is None or receiver == self._directory.name:
             raise UnknownPeerError(
                 f"message to {receiver!r}: found no other peer of that name in the mesh "
                 f"{self._directory.mesh.name!r}; wanted one that `glean mesh status` lists"
             )
-        now = self._store.now_ms()
+        now, most_s = self._store.now_ms(), self._limits.message_life_s
+        life_s = None if life_s is None or life_s >= most_s else life_s
         head = EnvelopeHead(
             mesh=self._directory.mesh.name,
             sender=self._directory.name,
             receiver=receiver,
             message_id=name,
             sent_ms=now,
-            expires_ms=now + int(1000 * self._limits.message_life_s),
+            expires_ms=now + int(1000 * (most_s if life_s is None else life_s)),
         )
         envelope = seal(head, kind, body, sender=self._identity, receiver=peer.key)
         key = envelope_key(head.sender, name)
-        self._store.outbox.put(key, receiver, envelope.to_bytes(), origin=origin)
+        self._store.outbox.put(key, receiver, envelope.to_bytes(), origin=origin, life_s=life_s)
         self._put()
+
+
+def is_short_lived(head: EnvelopeHead, limits: MeshLimits) -> bool:
+    """Whether a message was soon out of date by its sender's will, and is given up in silence."""
+    return head.expires_ms - head.sent_ms < int(1000 * limits.message_life_s)

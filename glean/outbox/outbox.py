@@ -17,6 +17,8 @@ _TABLES = (
     "receiver TEXT NOT NULL, origin TEXT NOT NULL, size INTEGER NOT NULL, put_at REAL NOT NULL, "
     "attempts INTEGER NOT NULL, tried_at REAL, body BLOB NOT NULL)",
     "CREATE INDEX IF NOT EXISTS by_receiver ON messages (receiver, place)",
+    "CREATE TABLE IF NOT EXISTS short_lived ("
+    "message_id TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID",
 )
 
 
@@ -102,8 +104,27 @@ class Outbox:
         self._file = MessageFile(path, _TABLES)
         self._most_bytes, self._expires_s, self._clock = most_bytes, expires_s, clock
 
-    def put(self, message_id: str, receiver: str, body: bytes, *, origin: str = "") -> None:
+    def put(
+        self,
+        message_id: str,
+        receiver: str,
+        body: bytes,
+        *,
+        origin: str = "",
+        life_s: float | None = None,
+    ) -> None:
         """Keep a message; it is on disk when this returns. One that is here already stays as it is.
+
+        Parameters
+        ----------
+        message_id, receiver : str
+            Its name, and whom it is for.
+        body : bytes
+            What to send.
+        origin : str
+            From whom it came.
+        life_s : float or None
+            How long it is kept, in seconds, where that is less than other messages are.
 
         Raises
         ------
@@ -127,6 +148,11 @@ class Outbox:
                 "VALUES (?, ?, ?, ?, ?, 0, ?)",
                 (message_id, receiver, origin, len(body), self._clock(), body),
             )
+            if life_s is not None:
+                database.execute(
+                    "INSERT OR REPLACE INTO short_lived VALUES (?, ?)",
+                    (message_id, self._clock() + life_s),
+                )
 
     def due(
         self, receiver: str | None = None, *, retry_s: float = 0.0, limit: int = 100
@@ -202,12 +228,15 @@ class Outbox:
 
     def expire(self) -> list[OutboxMessage]:
         """Remove what has waited too long, and give it, to be named as dead letters."""
+        now = self._clock()
         with self._file.transaction() as database:
             rows = database.execute(
                 "DELETE FROM messages WHERE put_at <= ? "
+                "OR message_id IN (SELECT message_id FROM short_lived WHERE until <= ?) "
                 "RETURNING message_id, receiver, body, put_at, attempts, place",
-                (self._clock() - self._expires_s,),
+                (now - self._expires_s, now),
             ).fetchall()
+            database.execute("DELETE FROM short_lived WHERE until <= ?", (now,))
         return [OutboxMessage(*row[:-1]) for row in sorted(rows, key=lambda row: row[-1])]
 
     def close(self) -> None:

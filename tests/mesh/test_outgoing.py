@@ -215,3 +215,41 @@ def test_what_expires_at_a_relay_is_named_there(mesh: dict[str, StorePeer]) -> N
     a.outgoing.expire()
     (letter,) = a.store.dead_letters.last()
     assert letter.reason == "not acknowledged within 604800 s, after 1 attempts"
+
+
+def test_what_is_soon_out_of_date_is_given_up_in_silence(mesh: dict[str, StorePeer]) -> None:
+    """At its sender, at a relay and, with its acknowledgement, at its receiver."""
+    a, b, c = (mesh[name] for name in "abc")
+    a.outgoing.send("c", "plan", b"a heartbeat", "m1", 20.0)
+    a.outgoing.send("c", "plan", b"rolls", "m2")
+    carry(mesh, "a", "b")
+    carry(mesh, "b", "c")
+    assert len(c.store.outbox.waiting("a")) == 2  # acknowledgements
+    a.clock.now += 20.0 + a.limits.resend_s + 1.0
+    for peer in mesh.values():
+        peer.outgoing.expire()
+        peer.forwarder.expire()
+        assert peer.store.dead_letters.last() == []
+    assert len(a.store.outbox.waiting("c")) == 1
+    assert len(c.store.outbox.waiting("a")) == 1
+    assert c.handlers.handle() == 2
+
+
+def test_a_relay_forgets_what_is_out_of_date(mesh: dict[str, StorePeer]) -> None:
+    """Before its receiver comes back, and without a word."""
+    a, b = mesh["a"], mesh["b"]
+    a.outgoing.send("c", "plan", b"a heartbeat", "m1", 20.0)
+    carry(mesh, "a", "b")
+    assert b.store.relayed.counts() == {"c": 1}
+    a.clock.now += 21.0
+    b.forwarder.expire()
+    assert b.store.relayed.counts() == {}
+    assert b.store.dead_letters.last() == []
+
+
+def test_no_message_lives_longer_than_others_take(mesh: dict[str, StorePeer]) -> None:
+    """A life beyond the mesh's own is that."""
+    a, b = mesh["a"], mesh["b"]
+    a.outgoing.send("b", "plan", b"rolls", "m1", 2 * a.limits.message_life_s)
+    carry(mesh, "a", "b")
+    assert b.handlers.handle() == 1
