@@ -42,3 +42,22 @@ def close_run(folder: Path, reason: str, *, knows_better: bool = False) -> None:
     RunFolder(folder).write_run({**run.facts, **ended})
     if goes_on:
         RunFolder(folder).append_event(RunFinished(FAILED, reason))
+
+
+def forget_machine(folder: Path) -> None:
+    """Have a copy of a run's folder say nothing of the machine that it was written on.
+
+    Neither of a process, which may be at work under the same number here, nor of the folder of an
+    earlier run: what was of use there has been taken over.
+
+    Raises
+    ------
+    GleanError
+        It isn't a run's folder.
+    OSError
+        Nothing can be written there.
+    """
+    facts = {**read_run(folder).facts}
+    facts.pop("process", None)
+    facts.pop("resumed_from", None)
+    RunFolder(folder).write_run(facts)

@@ -219,7 +219,7 @@ def test_what_expires_at_a_relay_is_named_there(mesh: dict[str, StorePeer]) -> N
 
 def test_what_is_soon_out_of_date_is_given_up_in_silence(mesh: dict[str, StorePeer]) -> None:
     """At its sender, at a relay and, with its acknowledgement, at its receiver."""
-    a, b, c = (mesh[name] for name in "abc")
+    a, c = mesh["a"], mesh["c"]
     a.outgoing.send("c", "plan", b"a heartbeat", "m1", 20.0)
     a.outgoing.send("c", "plan", b"rolls", "m2")
     carry(mesh, "a", "b")
