@@ -25,7 +25,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.jobs import ROOT
-from glean.federation.coordination.client_selection import jain_index
+from glean.runs.participation import jain_index
 
 WANTED = 3.0
 """Buffers are to be so many times as fast."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from glean.evaluation.figures.plot_style import LeftOut, Picture
 from glean.evaluation.pages import html
+from glean.evaluation.pages.participation_section import participation_section
 from glean.evaluation.tables.run_outline import RunOutline
 from glean.languages.catalogues import translatable
 from glean.languages.language import Language
@@ -114,6 +115,7 @@ def _page(
                 _("Pictures that this run doesn't have"),
                 [html.bullets(f"{item.title} {item.reason}" for item in left_out)],
             ),
+            participation_section(outline.participation, language),
             html.section(_(_FAILED), [_failures(outline, language)]),
             html.section(_(_GIVEN_UP), [_given_up(outline, language)]),
             html.section(_(_LACKING), [_left_out(outline, language)]),

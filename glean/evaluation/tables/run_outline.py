@@ -10,6 +10,7 @@ import pandas as pd
 from glean.runs.events import BakeryFailed, BakeryNotTrained, RunStarted
 from glean.runs.folder import known_events
 from glean.runs.index import StoredRun, read_run
+from glean.runs.participation import Participation, read_participation
 from glean.runs.results import Columns, read_table
 from glean.runs.setback_events import Setback
 
@@ -30,6 +31,8 @@ class RunOutline:
         Sums that were lost or refused, trees that were grown anew, rounds that don't count.
     rounds, bakery_rounds : DataFrame or None
         `rounds.csv`, `bakery_rounds.csv`.
+    participation : Participation or None
+        Who was in which rounds, where not all were in each.
     caution : str
         What the run said before it began of so few clients; "" where nothing.
     """
@@ -40,6 +43,7 @@ class RunOutline:
     given_up: tuple[Setback, ...] = ()
     rounds: pd.DataFrame | None = None
     bakery_rounds: pd.DataFrame | None = None
+    participation: Participation | None = None
     caution: str = ""
 
 
@@ -61,12 +65,21 @@ def read_outline(folder: Path, *, metric: str) -> RunOutline:
     run = read_run(folder)
     events = known_events(folder / "events.jsonl")
     clients = Columns(("round", "bakery", metric), ("bakery",))
+    left_out = tuple(e for e in events if isinstance(e, BakeryNotTrained))
     return RunOutline(
         run=run,
         failures=tuple(e for e in events if isinstance(e, BakeryFailed)),
-        left_out=tuple(e for e in events if isinstance(e, BakeryNotTrained)),
+        left_out=left_out,
         given_up=tuple(e for e in events if isinstance(e, Setback)),
         rounds=read_table(folder / "rounds.csv", Columns(("round", metric), ())),
         bakery_rounds=read_table(folder / "bakery_rounds.csv", clients),
+        participation=read_participation(folder, _learners(run, left_out)),
         caution=next((e.caution or "" for e in events if isinstance(e, RunStarted)), ""),
     )
+
+
+def _learners(run: StoredRun, left_out: tuple[BakeryNotTrained, ...]) -> list[str]:
+    """Name those that could be in rounds: all but those that aren't learned from."""
+    names = run.facts.get("bakeries")
+    known = [str(name) for name in names] if isinstance(names, list) else []
+    return [name for name in known if name not in {event.bakery for event in left_out}]

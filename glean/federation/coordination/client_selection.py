@@ -132,17 +132,3 @@ def rank_by_size(sizes: Mapping[str, float], chances: Mapping[str, float]) -> li
     mean = sum(known) / len(known) if known else 1.0
     keys = {name: chances[name] ** (1.0 / (sizes.get(name) or mean)) for name in chances}
     return sorted(chances, key=lambda name: (-keys[name], name))
-
-
-def jain_index(counts: Sequence[float]) -> float:
-    """Say how evenly clients took part: 1 where all did as often, 1 / n where one alone did.
-
-    (Jain, Chiu and Hawe, "A Quantitative Measure of Fairness", 1984.)
-
-    Examples
-    --------
-    >>> jain_index([4, 4, 4]), jain_index([1, 0, 0, 0])
-    (1.0, 0.25)
-    """
-    squares = sum(count * count for count in counts)
-    return sum(counts) ** 2 / (len(counts) * squares) if squares else 1.0

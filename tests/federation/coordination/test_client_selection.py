@@ -6,18 +6,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from glean.errors import SettingsError
 from glean.federation.coordination.client_selection import (
     ClientSelection,
-    jain_index,
     rank_by_size,
 )
 from glean.federation.grids.virtual_clock import drawn_share
 from glean.runs.events import BakeryFailed
 from glean.runs.folder import RunFolder
+from glean.runs.participation import jain_index
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import federation_of, small_settings
 
@@ -86,14 +84,6 @@ def test_by_size_the_large_come_more_often() -> None:
         chances = {name: drawn_share(7, "x", name, number) for name in sizes}
         first[rank_by_size(sizes, chances)[0]] += 1
     assert first["A"] / 2000 == pytest.approx(0.8, abs=0.03)
-
-
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=20))
-def test_the_index_is_between_one_in_n_and_one(counts: list[int]) -> None:
-    """And the same for counts that are all multiplied."""
-    found = jain_index(counts)
-    assert 1 / len(counts) - 1e-9 <= found <= 1 + 1e-9
-    assert jain_index([3 * count for count in counts]) == pytest.approx(found)
 
 
 @pytest.mark.parametrize(
