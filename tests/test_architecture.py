@@ -55,6 +55,7 @@ FLOW: tuple[frozenset[str], ...] = (
     frozenset({"aggregation"}),
     frozenset({"privacy"}),
     frozenset({"outbox"}),
+    frozenset({"consensus"}),
     frozenset({"kafka"}),
     frozenset({"mesh"}),
     frozenset({"federation"}),
@@ -84,7 +85,16 @@ ROOMS: tuple[frozenset[str], ...] = (
 )
 """The same for the rooms of `federation/`."""
 
-KNOW_NO_WORKLOAD = ("federation", "aggregation", "privacy", "runs", "outbox", "kafka", "mesh")
+KNOW_NO_WORKLOAD = (
+    "federation",
+    "aggregation",
+    "privacy",
+    "runs",
+    "outbox",
+    "consensus",
+    "kafka",
+    "mesh",
+)
 OF_A_WORKLOAD = {"sales", "features", "forecasting", "evaluation", "demand", "images", "iris"}
 
 ONLY_IMPORTERS = {
