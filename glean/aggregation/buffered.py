@@ -89,10 +89,13 @@ def rebased(after: Weights, before: Weights, current: Weights, *, discount: floa
 
 
 def discounted(summand: Encoded, discount: float) -> Encoded:
-    """Let a summand count less, rounded to whole numbers; the same where it counts in full."""
+    """Let a summand count less, in whole numbers; the same where it counts in full.
+
+    Rounded towards zero: whatever its length was, which noise may rely on, it gets no longer.
+    """
     if discount == 1.0:
         return summand
-    found: Encoded = np.rint(summand.astype(np.float64) * discount).astype(np.int64)
+    found: Encoded = np.trunc(summand.astype(np.float64) * discount).astype(np.int64)
     return found
 
 

@@ -11,9 +11,9 @@ import json
 import logging
 import random
 from collections.abc import Callable, Iterable
-from graphlib import TopologicalSorter
 from typing import Any, Protocol
 
+from glean.mesh.entry_order import in_order
 from glean.mesh.membership_entry import MembershipEntry, MembershipError
 from glean.mesh.membership_files import read_entries
 from glean.mesh.membership_store import MembershipStore
@@ -32,9 +32,14 @@ FANOUT = 4
 _LAST_TURN = 2
 """A summary is answered by one, and that once more: those who never agree talk no longer."""
 
-_MOST_BYTES = 2**20
+_MOST_PIECES = 16
+"""Of an answer: more would find no room in the connection. The next summary asks for the rest."""
+
+_MOST_BYTES = 2**22
+"""The longest summary, of a mesh that has as many entries and cards as it may, has under half."""
+
 _MOST_IDS = 20_000
-_MOST_REFUSED = 10_000
+_MOST_REFUSED = 1_000
 
 
 class Neighbours(Protocol):
@@ -78,7 +83,7 @@ class Gossip:
         """Send some neighbours a summary."""
         found = sorted(self._neighbours.neighbours())
         for peer in self._draw.sample(found, min(FANOUT, len(found))):
-            self._send(peer, SUMMARY, self._summary(0))
+            self._send(peer, SUMMARY, self._summary(0, ids=False))
 
     def take(self, peer: str, kind: str, body: bytes) -> None:
         """Take a message from a neighbour; one that isn't any is logged."""
@@ -91,12 +96,12 @@ class Gossip:
         except MembershipError as error:
             LOG.warning("gossip from %s: %s", peer, error)
 
-    def _summary(self, turn: int) -> dict[str, Any]:
+    def _summary(self, turn: int, *, ids: bool) -> dict[str, Any]:
         entries = self._store.membership.entries
         return {
             "turn": turn,
             "digest": digest_of(entries),
-            "entries": sorted({*entries, *self._refused}) if turn else None,
+            "entries": sorted({*entries, *self._refused}) if ids else None,
             "cards": {card.entry: card.at_ms for card in self._store.member_cards()},
         }
 
@@ -109,10 +114,11 @@ class Gossip:
             [] if ids is None else [entry for key, entry in own.items() if key not in ids],
             [card for card in own_cards if card.at_ms > cards.get(card.entry, -1)],
         )
-        lacks = digest != digest_of(own) if ids is None else ids - own.keys() - self._refused.keys()
+        differs = digest != digest_of(own)
+        lacks = differs if ids is None else ids - own.keys() - self._refused.keys()
         behind = any(at > known.get(entry, -1) for entry, at in cards.items())
         if turn < _LAST_TURN and (lacks or behind):
-            self._send(peer, SUMMARY, self._summary(turn + 1))
+            self._send(peer, SUMMARY, self._summary(turn + 1, ids=differs))
 
     def _take(self, content: dict[str, Any]) -> None:
         if set(content) != {"entries", "cards"} or not all(
@@ -134,7 +140,8 @@ class Gossip:
             self._changed()
 
     def _send_news(self, peer: str, entries: list[MembershipEntry], cards: list[PeerCard]) -> None:
-        entries = _in_order(entries)
+        most = MOST_AT_ONCE * _MOST_PIECES
+        entries, cards = in_order(entries)[:most], cards[:most]
         for at in range(0, max(len(entries), len(cards)), MOST_AT_ONCE):
             news = {
                 "entries": [one.content() for one in entries[at : at + MOST_AT_ONCE]],
@@ -144,16 +151,6 @@ class Gossip:
 
     def _send(self, peer: str, kind: str, content: dict[str, Any]) -> None:
         self._neighbours.send(peer, kind, json.dumps(content, ensure_ascii=False).encode())
-
-
-def _in_order(entries: Iterable[MembershipEntry]) -> list[MembershipEntry]:
-    """Put each after those that it builds on, which the receiver has to know before.
-
-    Their times say nothing of the order of those of one second.
-    """
-    found = {one.id: one for one in sorted(entries, key=lambda one: (one.at, one.id))}
-    after = {key: {one.author, one.previous} & found.keys() for key, one in found.items()}
-    return [found[key] for key in TopologicalSorter(after).static_order()]
 
 
 def digest_of(entries: Iterable[str]) -> str:

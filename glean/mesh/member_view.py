@@ -114,6 +114,7 @@ class _Tally:
     def __init__(self) -> None:
         self._active: dict[str, MeshMember] = {}  # by the entry by which it belongs
         self._names: dict[str, str] = {}  # as a folder's name -> that entry
+        self._keys: set[str] = set()
         self._left: list[MeshMember] = []
         self._invitations: dict[tuple[str, str], str] = {}  # whose it was, hash -> who joined by it
         self._refused: list[RefusedEntry] = []
@@ -145,10 +146,13 @@ class _Tally:
             entry.name, entry.key, entry.id, invited_by, entry.at, entry.id
         )
         self._names[_comparable(entry.name)] = entry.id
+        self._keys.add(entry.key)
         self._invitations[entry.author, entry.invitation] = entry.name
 
     def _remove(self, entry: MembershipEntry) -> None:
-        self._left.append(replace(self._active.pop(entry.author), left_at=entry.at))
+        leaves = self._active.pop(entry.author)
+        self._left.append(replace(leaves, left_at=entry.at))
+        self._keys.discard(leaves.key)
         del self._names[_comparable(entry.name)]
 
     def _fault(self, entry: MembershipEntry) -> tuple[str, str] | None:
@@ -158,7 +162,7 @@ class _Tally:
         holder = self._active.get(self._names.get(_comparable(entry.name), ""))
         if holder is not None:
             return "name taken", f"{holder.name!r} belongs to the mesh already"
-        if any(member.key == entry.key for member in self._active.values()):
+        if entry.key in self._keys:
             return "key taken", "another member has this key"
         return None
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 from glean.errors import CertificateError
+from glean.mesh.entry_order import in_order
 from glean.mesh.member_keys import public_key, signature_fits
 from glean.mesh.member_view import MemberView, MeshMember, RefusedEntry, member_view
 from glean.mesh.membership_entry import KINDS_OF_KEYS, MembershipEntry, MembershipError
@@ -163,26 +164,14 @@ class Membership:
         found = dict(self.entries)
         check = _EntryCheck(self.mesh, found, now, heads or {})
         refusals: list[EntryRefusedError] = []
-        # In the order of time nearly all come after those that they build on.
-        pending = sorted(entries, key=lambda entry: (entry.at, entry.id, *_signatures(entry)))
-        waits = True
-        while pending:
-            later: list[MembershipEntry] = []
-            unread = {entry.id for entry in pending}
-            for entry in pending:
-                if waits and {entry.author, entry.previous} & (unread - found.keys()):
-                    later.append(entry)
-                    continue
-                unread.discard(entry.id)
-                try:
-                    check.check(entry)
-                except EntryRefusedError as refusal:
-                    refusals.append(refusal)
-                else:
-                    known = found.get(entry.id, entry)
-                    found[entry.id] = min(entry, known, key=_signatures)
-            waits = len(later) < len(pending)
-            pending = later
+        for entry in in_order(entries):
+            try:
+                check.check(entry)
+            except EntryRefusedError as refusal:
+                refusals.append(refusal)
+            else:
+                known = found.get(entry.id, entry)
+                found[entry.id] = min(entry, known, key=_signatures)
         return Membership(self.mesh, dict(sorted(found.items()))), refusals
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from glean.aggregation import fedavg
 from glean.aggregation.buffered import buffer_size, discounted, rebased, staleness_weight
@@ -50,11 +52,22 @@ def test_weights_fall_with_staleness(exponent: float) -> None:
     assert found[-1] > 0
 
 
-def test_sums_that_count_less_are_whole_numbers() -> None:
-    """Half of each, rounded; all of it to the unit."""
+def test_what_counts_less_is_whole_numbers() -> None:
+    """Half of each, towards zero; all of it to the unit."""
     sums = np.array([[2**60, -3], [5, 0]], dtype=np.int64)
     assert discounted(sums, 1.0) is sums
-    assert discounted(sums, 0.5).tolist() == [[2**59, -2], [2, 0]]
+    assert discounted(sums, 0.5).tolist() == [[2**59, -1], [2, 0]]
+
+
+@given(
+    st.lists(st.integers(-(2**20), 2**20), min_size=1, max_size=50),
+    st.floats(0.0, 1.0, exclude_min=True),
+)
+def test_nothing_gets_longer(numbers: list[int], discount: float) -> None:
+    """Noise is for updates of a length at most; also where a weight is next to 1."""
+    before = np.array(numbers, dtype=np.int64)
+    after = discounted(before, discount)
+    assert (np.abs(after) <= np.abs(before)).all()
 
 
 @pytest.mark.parametrize(

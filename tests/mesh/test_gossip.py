@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glean.mesh import gossip
 from glean.mesh.gossip import MOST_AT_ONCE, NEWS, SUMMARY
-from glean.mesh.membership import Membership
+from glean.mesh.membership import MOST_ENTRIES, Membership
 from tests.mesh.made_meshes import BEGAN, NAMES, added, identity, joined, left, mesh_of, signed_by
 from tests.mesh.memory_network import MemoryNetwork, MemoryPeer
 
@@ -110,13 +111,13 @@ def test_a_liar_s_news_are_named_and_go_no_further(
         {**card.content(), "entry": "0" * 64},
     ]
     before = network.peers[B].store.membership
-    gossip = network.peers[B].gossip
+    listens = network.peers[B].gossip
     with caplog.at_level(logging.WARNING):
         for body in (b"", b"[]", b"\xff", b"[" * 10_000, b'{"entries": 1, "cards": []}'):
-            gossip.take(C, NEWS, body)
-            gossip.take(C, SUMMARY, body)
+            listens.take(C, NEWS, body)
+            listens.take(C, SUMMARY, body)
         news = {"entries": [lie.content() for lie in lies], "cards": cards}
-        gossip.take(C, NEWS, json.dumps(news).encode())
+        listens.take(C, NEWS, json.dumps(news).encode())
     network.deliver()
     assert network.peers[B].store.membership == before
     told = "\n".join(network.peers[B].store.refused)
@@ -139,6 +140,29 @@ def test_a_great_many_entries_go_in_pieces(tmp_path: Path) -> None:
     network.peers[A].store.offer(known.entries.values())
     rounds_until_same(network, 4)
     assert len(network.peers[B].store.membership.view.members) == MOST_AT_ONCE + 12
+
+
+def test_the_longest_summary_is_read() -> None:
+    """Of a mesh that has as many entries as it may, each of a member with a card."""
+    ids = [f"{number:064x}" for number in range(MOST_ENTRIES + gossip._MOST_REFUSED)]
+    cards = dict.fromkeys(ids[:MOST_ENTRIES], 2**50)
+    summary = {"turn": 1, "digest": ids[0], "entries": ids, "cards": cards}
+    body = json.dumps(summary).encode()
+    assert gossip._checked(gossip._read(body))[2:] == (set(ids), cards)
+
+
+def test_newer_cards_alone_name_no_entries(tmp_path: Path) -> None:
+    """Cards are signed anew all the time, and the names of all entries are long."""
+    network = line(tmp_path, mesh_of(A, B), A, B)
+    network.peers[A].card()
+    network.peers[A].gossip.tell()
+    (_, _, _, summary) = network.on_the_way.pop()
+    network.peers[B].gossip.take(A, SUMMARY, summary)
+    (_, _, kind, answer) = network.on_the_way.pop()
+    assert (kind, json.loads(answer)["entries"]) == (SUMMARY, None)
+    network.peers[A].gossip.take(B, kind, answer)
+    network.deliver()
+    assert len(network.peers[B].store.member_cards()) == 1
 
 
 def test_two_that_never_agree_don_t_talk_without_end(tmp_path: Path) -> None:

@@ -30,6 +30,19 @@ def largest_noise(sum_rounds: SumRounds, part: str) -> float:
     return max(_noise(sum_rounds, part, groups.learning(place)) for place in range(groups.count))
 
 
+def noise_among(sum_rounds: SumRounds, part: str, parties: int) -> float:
+    """Give the standard deviation of the noise in a sum of a roster of so many, all of them in it.
+
+    Parameters
+    ----------
+    sum_rounds, part
+        As for `largest_noise`; where sums are made in groups, this isn't known.
+    parties : int
+        Clients of the roster, of which two thirds give all the noise that is accounted for.
+    """
+    return _noise(sum_rounds, part, parties)
+
+
 def noise_in(sum_rounds: SumRounds, part: str, senders: Collection[str]) -> float:
     """Give the standard deviation of the noise in a sum of some bakeries' vectors.
 

@@ -10,7 +10,7 @@ from glean.aggregation.clipped_updates import check_updates, mean_update
 from glean.errors import FederationError, ImpossibleSumError
 from glean.federation.coordination.global_model import GlobalModel, WeightModel
 from glean.federation.coordination.retries import retries
-from glean.federation.coordination.sum_noise import largest_noise
+from glean.federation.coordination.sum_noise import noise_among
 from glean.federation.coordination.wanted_sum import Check, Encoded
 from glean.federation.server.first_model import first_weights
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
@@ -106,7 +106,7 @@ class FedAvgStrategy(PipelinedStrategy):
         """Average clipped updates with noise over all who can learn."""
         roster = self._roster()
         clip_norm = self._settings.local_training.update_clip_norm
-        noise = largest_noise(self._sum_rounds, CLIENT_STEPS)
+        noise = noise_among(self._sum_rounds, CLIENT_STEPS, roster)
         request = SumRequest((CLIENT_STEPS,), (CLIENT_STEPS,), num_clients=roster)
 
         def check(total: Encoded) -> None:
