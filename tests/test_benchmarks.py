@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +25,7 @@ from benchmarks import (
     attacks,
     engines,
     iris,
+    loopback,
     many_bakeries,
     mask_steps,
     masks,
@@ -45,7 +50,7 @@ from benchmarks.quick import Ratio, exceeded, read_limits, write_limits
 from benchmarks.rounds_run import Cost
 from benchmarks.stock_app import StockRound
 from benchmarks.stock_run import StockRun
-from benchmarks.variants import HISTOGRAM, MASKED, REFIT, SCALED, VARIANTS
+from benchmarks.variants import HISTOGRAM, MASKED, REFIT, SCALED, VARIANTS, Config
 from glean.evaluation.tables.privacy_curve import COLUMNS
 from glean.forecasting.forecast_model import LocalTraining
 from glean.forecasting.forecasters import TreeForecaster
@@ -104,6 +109,66 @@ def test_engines_misses_its_limit_by_time_or_by_model(
     monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     assert engines.main() == code
     assert "wanted 0.2 or less" in capsys.readouterr().out
+
+
+def test_transports_time_the_rounds_between_the_first_and_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And count what passed meanwhile; a way whose model differs is told."""
+    began = 1_800_000_000.0
+    monkeypatch.setattr(transports, "travelling", lambda *_: (5.0, 16.8))
+
+    def made_up(model: bytes) -> transports.Run:
+        def run(_: Config, out: Path) -> Path:
+            out.mkdir()
+            moments = [began, began + 0.5, began + 1.0, began + 9.0]
+            lines = [
+                json.dumps(
+                    {"event": "round_finished", "time": dt.datetime.fromtimestamp(at, dt.UTC)},
+                    default=str,
+                )
+                for at in moments
+            ]
+            (out / "events.jsonl").write_text("\n".join(lines), encoding="utf-8")
+            (out / "model.ubj").write_bytes(model)
+            return out
+
+        return run
+
+    class Passed(loopback.LoopbackBytes):
+        """So many bytes by a time of day."""
+
+        def until(self, moment: float) -> int:
+            return int((moment - began) * 4_000)
+
+    monkeypatch.setattr(transports, "LoopbackBytes", Passed)
+    ways: dict[str, transports.Way] = {
+        "one": lambda _: nullcontext(made_up(b"a model")),
+        "two": lambda _: nullcontext(made_up(b"another model")),
+    }
+    transports.compare(4, ways, tmp_path, "refit, masked")
+    lines = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.split()[-4:] for line in lines] == [
+        ["0.50", "2.0", "the", "same"],
+        ["two", "0.50", "2.0", "another"],
+    ]
+
+
+def test_loopback_bytes_are_counted_over_time() -> None:
+    """What was sent before a moment counts, what comes later doesn't."""
+    with loopback.LoopbackBytes() as passed:
+        before = time.time()
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.create_connection(server.getsockname()) as out,
+            server.accept()[0] as come,
+        ):
+            out.sendall(bytes(20_000))
+            left = 20_000
+            while left:
+                left -= len(come.recv(left))
+    assert passed.until(time.time()) >= 20_000
+    assert passed.until(before - 1.0) == 0
 
 
 def cost(bakeries: int = 200, **changes: float | str) -> Cost:
