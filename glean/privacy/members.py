@@ -35,7 +35,7 @@ class Member:
         Its name in the federation.
     signing_key, node_key : str
         Its public keys, each as one line of OpenSSH: Ed25519, and ECDSA on P-256
-        (earlier ones on P-384).
+        (earlier ones on P-384). The second is "" on a mesh, where no server lets anybody in.
     logged : int
         Number of the entry in the log of keys that has these keys; 0 without such a log.
     log_head : str
@@ -44,7 +44,7 @@ class Member:
 
     bakery: str
     signing_key: str
-    node_key: str
+    node_key: str = ""
     logged: int = 0
     log_head: str = ""
 

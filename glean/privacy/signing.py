@@ -58,6 +58,11 @@ def fits(signature: bytes, statement: bytes, member: Member) -> bool:
     return True
 
 
+def is_ed25519(public_key: str) -> bool:
+    """Whether a line of OpenSSH is a public key of the one kind that members sign by."""
+    return public_key.startswith("ssh-ed25519 ")
+
+
 def fingerprint(public_key: str) -> str:
     """Shorten a public key to what can be read out: 32 digits in groups of four."""
     digits = hashlib.sha256(public_key.encode()).hexdigest()[:32]

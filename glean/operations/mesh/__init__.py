@@ -1,0 +1,1 @@
+"""Runs on a mesh: what a peer needs to take part, proposing one, conducting one."""
