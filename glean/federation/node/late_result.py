@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flwr.app import Message
 
-from glean.errors import FederationError, GleanError, ModelError, RefusalError
+from glean.errors import FederationError, GleanError, ModelError
 from glean.federation.coordination.exchange import TEST
 from glean.federation.grids.carried_grid import node_number
 from glean.federation.grids.flower_internals import identity, number_message
@@ -106,16 +106,14 @@ def _answer(task: FinalTask, run: RunAnnouncement, hosts: HostedRuns) -> None:
             record, number = task.to_record(), str(task.round)
             message = Message(record, node_number(hosts.name), TEST, group_id=number)
         number_message(message, message_id)
-        reply, refused = hosts.answer(run, message_id, encode_message(message))
+        body, refused = hosts.answer(run, message_id, encode_message(message))
         if refused:
-            raise RefusalError("the result of a run", refused)
-        _check_reply(reply)
+            raise FederationError(refused)
+        reply = decode_message(body)
+    except ModelError as error:
+        raise FederationError(f"the result can't be taken: {error}") from error
     finally:
         hosts.drop(run.run_id)
-
-
-def _check_reply(body: bytes) -> None:
-    reply = decode_message(body)
     if reply.has_error():
         raise FederationError(f"the result can't be taken: {reply.error.reason}")
 

@@ -18,7 +18,7 @@ from glean import server_app
 from glean.client_app import app as glean_app
 from glean.client_app import forget_clients
 from glean.demand import conclusion
-from glean.errors import FederationError, RefusalError
+from glean.errors import FederationError
 from glean.federation.client.journal_undo import JournalUndo
 from glean.federation.grids.client_store import FILE, ClientStore
 from glean.federation.grids.run_announcement import ANNOUNCEMENT_FILE, RunAnnouncement
@@ -293,7 +293,7 @@ def test_a_run_of_other_code_is_refused(run: Finished, folder: Path, tmp_path: P
     hosts = bakery(run.nodes[AWAY], tmp_path / "late").hosts()
     with pytest.raises(FederationError, match=r"other code of Glean \('abc'\)"):
         take_result(folder, replace(told, code="abc"), hosts)
-    with pytest.raises(RefusalError, match=r"found a run of Glean 0\.0\.1; wanted"):
+    with pytest.raises(FederationError, match=r"found a run of Glean 0\.0\.1; wanted"):
         take_result(folder, replace(told, release="0.0.1"), hosts)
     changed(folder, "run.json", code="abc")
     with pytest.raises(FederationError, match=r"other code of Glean \('abc'\)"):
