@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from glean.mesh.entry_order import in_order
+from glean.mesh.membership import MOST_ENTRIES
 from glean.mesh.membership_entry import MembershipEntry, MembershipError
 from glean.mesh.membership_files import read_entries
 from glean.mesh.membership_store import MembershipStore
@@ -36,10 +37,10 @@ _MOST_PIECES = 16
 """Of an answer: more would find no room in the connection. The next summary asks for the rest."""
 
 _MOST_BYTES = 2**22
-"""The longest summary, of a mesh that has as many entries and cards as it may, has under half."""
+"""The longest summary has under two thirds: of as many entries and cards as a mesh may have."""
 
-_MOST_IDS = 20_000
 _MOST_REFUSED = 1_000
+_MOST_IDS = 2 * MOST_ENTRIES + _MOST_REFUSED
 
 
 class Neighbours(Protocol):

@@ -111,7 +111,7 @@ class Admission:
     def _check_name(self, name: str, key: str) -> None:
         """Refuse what wouldn't count, before the invitation is spent on it."""
         membership = self._store.membership
-        if membership.member(name) is not None:
+        if any(member.is_called(name) for member in membership.view.members.values()):
             raise InvitationRefusedError(f"{name!r} belongs to the mesh already")
         if membership.by_key(key) is not None:
             raise InvitationRefusedError("another member of the mesh has this key")

@@ -19,7 +19,7 @@ from glean.mesh.member_view import MemberView, MeshMember, RefusedEntry, member_
 from glean.mesh.membership_entry import KINDS_OF_KEYS, MembershipEntry, MembershipError
 
 MOST_ENTRIES = 10_000
-"""Of one mesh: so a member gone wrong can't fill the others' disks."""
+"""Of one mesh: so a member gone wrong can't fill the others' disks. Each may leave all the same."""
 
 CLOCK_ERROR_S = 300
 """How far a peer's clock may be ahead."""
@@ -269,5 +269,10 @@ class _EntryCheck:
             raise EntryRefusedError(entry, "back-dated", text)
 
     def _check_room(self, entry: MembershipEntry) -> None:
-        if len(self._known) >= MOST_ENTRIES:
-            raise EntryRefusedError(entry, "too many", f"a mesh has at most {MOST_ENTRIES} entries")
+        if len(self._known) < MOST_ENTRIES:
+            return
+        if entry.kind == "leave" and not any(
+            (one.kind, one.author) == ("leave", entry.author) for one in self._known.values()
+        ):
+            return  # whoever filled the mesh keeps nobody in it
+        raise EntryRefusedError(entry, "too many", f"a mesh has at most {MOST_ENTRIES} entries")

@@ -155,14 +155,19 @@ class MembershipStore:
             return countersigned(entry, self._signer)
 
     def leave(self) -> MembershipEntry:
-        """Leave the mesh.
+        """Leave the mesh; who has left already gets the entry that says so.
 
         Raises
         ------
         MembershipError
-            This peer is no member.
+            This peer never was a member.
         """
         with self._lock:
+            had = next(
+                (one for one in self._membership.view.left if one.entry == self._entry), None
+            )
+            if had is not None:
+                return self._membership.entries[had.head]
             own = self._member()
             joined = self._membership.entries[own.entry]
             entry = leave_entry(self._signer, joined, own.head, at=self._now(own))

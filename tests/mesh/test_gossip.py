@@ -144,7 +144,7 @@ def test_a_great_many_entries_go_in_pieces(tmp_path: Path) -> None:
 
 def test_the_longest_summary_is_read() -> None:
     """Of a mesh that has as many entries as it may, each of a member with a card."""
-    ids = [f"{number:064x}" for number in range(MOST_ENTRIES + gossip._MOST_REFUSED)]
+    ids = [f"{number:064x}" for number in range(gossip._MOST_IDS)]
     cards = dict.fromkeys(ids[:MOST_ENTRIES], 2**50)
     summary = {"turn": 1, "digest": ids[0], "entries": ids, "cards": cards}
     body = json.dumps(summary).encode()
