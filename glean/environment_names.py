@@ -111,9 +111,10 @@ def kafka_address(typed: str, environment: Mapping[str, str]) -> str:
         return typed
     named = environment.get(SERVERS, "").strip()
     if not named:
+        shown = user.partition(":")[0]  # without a password
         raise SettingsError(
-            f"found no broker in {scheme}://{user}{at}/{federation}; wanted HOST:PORT there, or in "
-            f"the environment variable {SERVERS}"
+            f"found no broker in {scheme}://{shown}{at}/{federation}; wanted HOST:PORT there, or "
+            f"in the environment variable {SERVERS}"
         )
     # As a broker's own settings have them, with its listener's protocol in front.
     brokers = ",".join(name.strip().rpartition("://")[2] for name in named.split(","))

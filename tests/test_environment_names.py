@@ -137,6 +137,14 @@ def test_an_address_without_brokers_is_refused(environment: dict[str, str]) -> N
         kafka_address("kafka:///north", environment)
 
 
+def test_a_password_is_not_in_what_is_said_of_an_address() -> None:
+    """The user's name is."""
+    with pytest.raises(SettingsError) as refused:
+        kafka_address("kafka+sasl://glean:geheim@/north", {})
+    assert "kafka+sasl://glean@/north" in str(refused.value)
+    assert "geheim" not in str(refused.value)
+
+
 def test_topics_and_a_client_are_named_by_the_environment() -> None:
     """A node config counts before it."""
     assert kafka_topics({"MODEL_TOPIC": "model", "UPDATE_TOPIC": "updates"}) == ("model", "updates")

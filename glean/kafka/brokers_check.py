@@ -8,7 +8,7 @@ from collections.abc import Callable
 from glean.errors import FederationError
 from glean.kafka.client_config import AUTHORITY, KafkaAccess
 from glean.kafka.producer import BrokerAwayError
-from glean.kafka.topic_maker import TopicMaker
+from glean.kafka.topic_maker import NoBrokerError, TopicMaker
 from glean.kafka.topics import Topics
 
 LIMIT_S = 12.0
@@ -29,17 +29,15 @@ def check_brokers(
     FederationError
         No broker answers in time, or the topics can't be made; says what to do.
     """
-    from confluent_kafka import KafkaException
-
     maker = TopicMaker(access, topics, makes=True)
     deadline = time.monotonic() + (LIMIT_S if limit_s is None else limit_s)
     while True:
         try:
             maker.sizes()
+        except NoBrokerError as error:
+            said, what = str(error), "no broker answers"
         except BrokerAwayError as error:
             said, what = str(error), "the topics aren't there"
-        except KafkaException as error:
-            said, what = error.args[0].str(), "no broker answers"
         else:
             return
         if time.monotonic() > deadline:

@@ -109,9 +109,9 @@ class KafkaAccess:
         named = {"group.id": group, "error_cb": on_error, "logger": _QUIET}
         return {**self.settings, **_CONSUMER, **named}
 
-    def admin(self) -> Config:
+    def admin(self, on_error: Callable[[KafkaError], None]) -> Config:
         """Give the config of a client that makes topics."""
-        return {**self.settings, "logger": _QUIET}
+        return {**self.settings, "error_cb": on_error, "logger": _QUIET}
 
     def check(self) -> None:
         """Have librdkafka look at it, which connects to nothing yet.

@@ -208,7 +208,7 @@ class TopicConnection:
         self._not_before = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
-    def _hear(self, error: KafkaError) -> None:
+    def _hear(self, error: KafkaError, topic: str = "") -> None:
         """Judge what librdkafka says; a single broker of several may come and go."""
         from confluent_kafka import KafkaError as Known
 
@@ -222,16 +222,16 @@ class TopicConnection:
         if error.fatal() or error.code() in lost:
             self._suspect = error.str()
         elif error.code() in _refusals():
-            self._failed(BrokerAwayError(error.str()))
+            self._failed(BrokerAwayError(f"{topic}: {error.str()}" if topic else error.str()))
 
-    def _told(self, message_id: str, error: KafkaError | None) -> None:
+    def _told(self, message_id: str, topic: str, error: KafkaError | None) -> None:
         from confluent_kafka import KafkaError as Known
 
         if error is not None and error.code() == Known.MSG_SIZE_TOO_LARGE:
             self.chunk_bytes = max(SMALLEST_CHUNK, self.chunk_bytes // 2)
             LOG.info("the broker takes smaller records only: chunks of %d bytes", self.chunk_bytes)
         elif error is not None and error.code() in _refusals():
-            self._failed(BrokerAwayError(error.str()))
+            self._failed(BrokerAwayError(f"{topic}: {error.str()}"))
         elif error is not None:
             self._suspect = error.str()
         self._settled(message_id, error is None)

@@ -36,12 +36,15 @@ class Record:
         Where in it.
     value : bytes
         What it holds.
+    problem : str
+        Why it couldn't be unpacked; "" where it could.
     """
 
     topic: str
     partition: int
     offset: int
     value: bytes
+    problem: str = ""
 
 
 class RecordConsumer:
@@ -54,19 +57,20 @@ class RecordConsumer:
     group : str
         Under what name places are kept.
     on_error : callable
-        Told what librdkafka says of connections.
+        Told what librdkafka says of connections, and of which topic; "" for none.
     """
 
     def __init__(
-        self, access: KafkaAccess, group: str, on_error: Callable[[KafkaError], None]
+        self, access: KafkaAccess, group: str, on_error: Callable[[KafkaError, str], None]
     ) -> None:
         from confluent_kafka import Consumer
 
-        self._consumer = Consumer(access.consumer(group, on_error))
+        self._consumer = Consumer(access.consumer(group, lambda error: on_error(error, "")))
         self._on_error = on_error
         self.places: dict[Partition, int] = {}
         self._paused = False
         self._committed: dict[Partition, int] = {}
+        self._step: dict[Partition, int] = {}
         self._commit_at = 0.0
 
     def assign(
@@ -142,7 +146,7 @@ class RecordConsumer:
                 asynchronous=True,
             )
         except KafkaException as error:
-            self._on_error(error.args[0])
+            self._on_error(error.args[0], "")
 
     def close(self) -> None:
         """Let go."""
@@ -150,10 +154,45 @@ class RecordConsumer:
 
     def _record(self, message: Message) -> Record | None:
         error = message.error()
-        if error is not None:
-            self._on_error(error)
-            return None
         topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if error is not None:
+            if error.code() not in _unpackable() or topic is None or partition is None:
+                self._on_error(error, topic or "")
+                return None
+            self._go_past((topic, partition), offset or 0)
+            return Record(topic, partition, offset or 0, b"", error.str())
         assert topic is not None and partition is not None and offset is not None  # noqa: PT018 # as it came
         self.places[(topic, partition)] = offset + 1
+        self._step.pop((topic, partition), None)
         return Record(topic, partition, offset, message.value() or b"")
+
+    def _go_past(self, partition: Partition, offset: int) -> None:
+        """Read on behind what can't be unpacked, which librdkafka would fetch again for ever.
+
+        It doesn't say how many records there are in one piece, so steps are doubled. What is
+        skipped and was right comes again, as it isn't acknowledged.
+        """
+        from confluent_kafka import KafkaException, TopicPartition
+
+        step = self._step.get(partition, 1)
+        self._step[partition] = 2 * step
+        try:
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+            place = min(max(self.places.get(partition, 0), offset) + step, max(end, offset + 1))
+            self._consumer.seek(TopicPartition(*partition, place))
+        except KafkaException as error:
+            self._on_error(error.args[0], partition[0])
+        else:
+            self.places[partition] = place
+
+
+def _unpackable() -> tuple[int, ...]:
+    """Errors of records that are there, and that nobody can unpack: another try doesn't help."""
+    from confluent_kafka import KafkaError as Known
+
+    return (
+        Known._BAD_COMPRESSION,  # noqa: SLF001 # librdkafka's own names begin so
+        Known._BAD_MSG,  # noqa: SLF001
+        Known._NOT_IMPLEMENTED,  # noqa: SLF001
+        Known.INVALID_MSG,
+    )

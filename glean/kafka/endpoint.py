@@ -229,6 +229,8 @@ class Endpoint(ABC):
 
     def _proved(self, record: Record) -> Chunk | None:
         """Give a record's chunk; None where it is for somebody else in the same partition."""
+        if record.problem:
+            raise EnvelopeError("unreadable", record.problem)
         head = read_head(record.value)
         if head.federation != self._federation:
             raise EnvelopeError("other federation", f"found one of {head.federation!r:.80}")

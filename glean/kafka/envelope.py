@@ -30,10 +30,15 @@ MESSAGE, ACKNOWLEDGEMENT = "message", "acknowledgement"
 REPLY = "reply"
 HEARTBEAT = "heartbeat"
 KINDS = frozenset({RUN, END, MESSAGE, ACKNOWLEDGEMENT, REPLY, HEARTBEAT})
+_LARGE = frozenset({MESSAGE, REPLY})
 
 LARGEST_HEAD = 4096
 LARGEST_CHUNK = 8 * 2**20
-LARGEST_MESSAGE = 2**29
+LARGEST_MESSAGE = 2**28
+"""As large as a message of Flower's may be, see `federation/grids/message_codec.py`."""
+
+LARGEST_NOTICE = 2**20
+"""Of what is neither a message nor its reply: settings, names of messages, a reason."""
 
 _DIGEST_BYTES = 32
 _PLACE = 4
@@ -212,7 +217,7 @@ def _head_bytes(record: bytes) -> bytes:
 
 def _check_fields(found: dict[str, Any]) -> None:
     for name in _TEXTS:
-        if type(found[name]) is not str or len(found[name]) > _LONGEST_TEXT:
+        if not _is_short_text(found[name]):
             raise _unreadable(f"{name} in its head is no short text")
     for name in ("run", "sequence", "size"):
         if type(found[name]) is not int or not 0 <= found[name] < 2**63:
@@ -221,10 +226,23 @@ def _check_fields(found: dict[str, Any]) -> None:
         raise _unreadable("made_at in its head is no time")
     if found["kind"] not in KINDS:
         raise EnvelopeError("unknown kind", f"found an envelope of kind {found['kind']!r:.40}")
-    if found["size"] > LARGEST_MESSAGE:
+    most = LARGEST_MESSAGE if found["kind"] in _LARGE else LARGEST_NOTICE
+    if found["size"] > most:
         raise EnvelopeError(
-            "too large", f"found {found['size']:,} bytes; wanted at most {LARGEST_MESSAGE:,}"
+            "too large",
+            f"found {found['size']:,} bytes of kind {found['kind']}; wanted at most {most:,}",
         )
+
+
+def _is_short_text(found: object) -> bool:
+    """Whether it can be written down too: JSON may have half a character, which no file takes."""
+    if type(found) is not str or len(found) > _LONGEST_TEXT:
+        return False
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_place(head: EnvelopeHead, index: int, count: int, length: int) -> None:

@@ -27,6 +27,7 @@ class BrokerAwayError(FederationError):
 
 @dataclass
 class _OnItsWay:
+    topic: str
     left: int
     error: KafkaError | None = None
 
@@ -41,8 +42,8 @@ class RecordProducer:
     on_error : callable
         Told what librdkafka says of connections.
     settled : callable
-        Told of each message, by its id, that the broker has all its records now, or what went
-        wrong with one.
+        Told of each message, by its id and topic, that the broker has all its records now, or what
+        went wrong with one.
 
     Raises
     ------
@@ -54,7 +55,7 @@ class RecordProducer:
         self,
         access: KafkaAccess,
         on_error: Callable[[KafkaError], None],
-        settled: Callable[[str, KafkaError | None], None],
+        settled: Callable[[str, str, KafkaError | None], None],
     ) -> None:
         from confluent_kafka import Producer
 
@@ -84,7 +85,7 @@ class RecordProducer:
             if message_id in self._on_its_way:
                 return
             # One more than are handed over, until all are: else it might seem done in between.
-            self._on_its_way[message_id] = _OnItsWay(left=1)
+            self._on_its_way[message_id] = _OnItsWay(topic, left=1)
 
         def delivered(error: KafkaError | None, _message: Message) -> None:
             self._count(message_id, error)
@@ -151,4 +152,4 @@ class RecordProducer:
             if state.left:
                 return
             del self._on_its_way[message_id]
-        self._settled(message_id, state.error)
+        self._settled(message_id, state.topic, state.error)

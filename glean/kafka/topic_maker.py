@@ -9,12 +9,17 @@ from glean.kafka.producer import BrokerAwayError
 from glean.kafka.topics import RETENTION_MS, Topics
 
 if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, KafkaException
     from confluent_kafka.admin import AdminClient
 
 LIMIT_S = 3.0
 
 _ANY_REPLICATION = -1
 """As the brokers have it set."""
+
+
+class NoBrokerError(BrokerAwayError):
+    """No broker answers, or none that is believed or lets us in."""
 
 
 class TopicMaker:
@@ -39,17 +44,21 @@ class TopicMaker:
         Raises
         ------
         BrokerAwayError
-            They aren't all there.
-        KafkaException
-            No broker answers.
+            They aren't all there, or, as a `NoBrokerError`, no broker answers.
         """
+        from confluent_kafka import KafkaException
         from confluent_kafka.admin import AdminClient
 
-        admin = AdminClient(self._access.admin())
-        found = self._found(admin)
-        if self._makes and len(found) < len(self._topics.all):
-            self._make(admin, [name for name in self._topics.all if name not in found])
+        said: list[KafkaError] = []
+        admin = AdminClient(self._access.admin(said.append))
+        try:
             found = self._found(admin)
+            if self._makes and len(found) < len(self._topics.all):
+                self._make(admin, [name for name in self._topics.all if name not in found])
+                found = self._found(admin)
+        except KafkaException as error:
+            admin.poll(0)  # only now it is told of what came up meanwhile
+            raise NoBrokerError(_why(error, said)) from error
         missing = [name for name in self._topics.all if name not in found]
         if missing:
             raise BrokerAwayError(
@@ -70,7 +79,12 @@ class TopicMaker:
         from confluent_kafka import KafkaError, KafkaException
         from confluent_kafka.cimpl import NewTopic
 
-        config = {"retention.ms": str(RETENTION_MS), "cleanup.policy": "delete"}
+        config = {
+            "retention.ms": str(RETENTION_MS),
+            "cleanup.policy": "delete",
+            # Readers refuse what unpacks to more than 100 MB of this, and not of others like gzip.
+            "compression.type": "zstd",
+        }
         wanted = [
             NewTopic(name, self._topics.partitions[name], _ANY_REPLICATION, config=config)
             for name in names
@@ -84,3 +98,12 @@ class TopicMaker:
                         f"topic {name} can't be made: {error.args[0].str()}; wanted the right to "
                         "create topics, or have them made as docs/kafka.md lists them"
                     ) from error
+
+
+def _why(error: KafkaException, said: list[KafkaError]) -> str:
+    """Say why no broker can be used: what went wrong with a connection tells most."""
+    from confluent_kafka import KafkaError as Known
+
+    telling = (Known._SSL, Known._AUTHENTICATION)  # noqa: SLF001 # librdkafka's own names begin so
+    found = [one.str() for one in said if one.code() in telling]
+    return found[0] if found else str(error.args[0].str())

@@ -26,6 +26,7 @@ from tests.mock_kafka import (
     NOT_LEADER,
     PRODUCE,
     REQUEST_TIMED_OUT,
+    TOPIC_AUTHORIZATION_FAILED,
     MockKafka,
     library,
     mock_kafka,
@@ -89,3 +90,17 @@ def test_records_that_are_too_large_for_a_broker_become_smaller(
         ask(server, NAMES[:1], bytes(2 * before))
         answer(clients, 1)
         assert len(replies(server, 1)[0].body) > 2 * before
+
+
+@pytest.mark.parametrize("request_of", [PRODUCE, FETCH])
+def test_a_right_that_is_missing_is_said_with_its_topic(
+    ends: Ends, cluster: MockKafka, request_of: int
+) -> None:
+    """So that an operator knows which one to give."""
+    with all_ends(ends, NAMES[:1]) as (server, clients):
+        cluster.fail(request_of, [TOPIC_AUTHORIZATION_FAILED])
+        several = [server, *clients.values()]
+        wait_until(lambda: any(end.problem for end in several), "a problem", limit_s=LIMIT_S)
+        problem = next(end.problem for end in several if end.problem)
+        assert "Topic authorization failed" in problem
+        assert any(f"/test: {topic}: " in problem for topic in Topics("test").all)

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glean.kafka.envelope import (
+    HEARTBEAT,
     KINDS,
     LARGEST_MESSAGE,
+    LARGEST_NOTICE,
     MARK,
     Chunk,
     EnvelopeError,
@@ -123,3 +125,13 @@ def test_what_a_member_signs_has_limits_too() -> None:
     assert reason_of(Chunk(head, 0, 1, b"")) == "chunks that don't fit"
     assert reason_of(Chunk(replace(head, size=LARGEST_MESSAGE + 1), 0, 1, b"b")) == "too large"
     assert reason_of(Chunk(replace(head, kind="letter"), 0, 1, b"bread")) == "unknown kind"
+    beat = replace(head, kind=HEARTBEAT, size=LARGEST_NOTICE + 1)
+    assert reason_of(Chunk(beat, 0, 2, b"b")) == "too large"
+
+
+@pytest.mark.parametrize("name", ["message_id", "reply_to", "digest", "receiver"])
+def test_half_of_a_character_is_no_name(name: str) -> None:
+    """A member may sign one, and no file can have it."""
+    assert reason_of(Chunk(replace(head_of(b"bread"), **{name: "\ud800"}), 0, 1, b"bread")) == (  # type: ignore[arg-type]
+        "unreadable"
+    )

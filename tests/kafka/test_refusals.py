@@ -138,6 +138,7 @@ def foreign_heads(
         (updates, reply(reply_to=f"asked-{other}"), name, "answers nothing that was asked"),
         (updates, reply(made_at=time.time() - FRESH_S - 60), name, "not fresh"),
         (updates, reply(made_at=time.time() + FRESH_S + 60), name, "not fresh"),
+        (updates, reply(message_id="\ud800"), name, "unreadable"),
         (updates, reply(), other, "signature"),
         (updates, reply(), SERVER, "signature"),
         (updates, replace(reply(), sender="Südbrot"), name, "unknown sender"),

@@ -57,6 +57,7 @@ def test_a_broker_of_another_authority_is_told_nothing(broker: KafkaBroker, tmp_
         server = Ends(url, tmp_path, new_federation([NAME]), environment).server()
         try:
             processes.wait_until(lambda: server.problem != "", "a problem", limit_s=20.0)
+            assert "certificate verify failed" in server.problem
             assert not server._connection.is_open
         finally:
             server.close()
