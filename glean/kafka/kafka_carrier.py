@@ -106,6 +106,7 @@ class KafkaCarrier(Endpoint):
         self._alive_at = 0.0
         self._replies: deque[Taken] = deque()
         self._reply_bytes = 0
+        self._no_room = 0
         self._changed = threading.Condition(self._lock)
         self.begin()
 
@@ -147,7 +148,9 @@ class KafkaCarrier(Endpoint):
             else:
                 return
             with self._changed:
+                self._no_room += 1
                 self._changed.wait(_TICK_S)
+                self._no_room -= 1
             self._check_failure()
 
     def receive(self, timeout_s: float) -> list[Taken]:
@@ -219,8 +222,10 @@ class KafkaCarrier(Endpoint):
     def _tick(self) -> None:
         now = time.monotonic()
         with self._lock:
-            announced, run, full = self._announced, self._run_id, self._reply_bytes
-        self._connection.pause(self._parts.topics.updates, yes=full > self._parts.most_bytes // 4)
+            announced, run = self._announced, self._run_id
+            # Only answers make room for what is still to be sent.
+            full = self._reply_bytes > self._parts.most_bytes // 4 and not self._no_room
+        self._connection.pause(self._parts.topics.updates, yes=full)
         if not self._heard or not announced:
             self._connection.hush()
         if announced and self._connection.is_open and now >= self._announce_at:

@@ -23,6 +23,7 @@ from glean.kafka.envelope import (
     EnvelopeHead,
 )
 from glean.kafka.topics import partition_of
+from glean.outbox.outbox import OutboxFullError
 
 SILENCE_S = 30.0
 """A run of which nothing is heard for so long, while the broker can be used, is over."""
@@ -69,6 +70,7 @@ class KafkaClientCarrier(Endpoint):
         self._runs: dict[int, _Run] = {}
         self._ended: dict[int, None] = {}
         self._hand: dict[str, _InHand] = {}
+        self._no_room = False
         self._beat_at = self._tick_at = 0.0
         self._alive_at = 0.0
         super().__init__(
@@ -117,14 +119,19 @@ class KafkaClientCarrier(Endpoint):
         Raises
         ------
         FederationError
-            The outbox is full.
+            The outbox is full; the message is given out again later.
         """
         self._check_failure()
         head = self._outgoing.head(
             REPLY, SERVER, run_id, body, message_id=f"{message_id}.reply", reply_to=message_id
         )
         # First the answer, then that there is one: killed in between, the message comes again.
-        self._outgoing.keep_and_send(head, body)
+        try:
+            self._outgoing.keep_and_send(head, body)
+        except OutboxFullError:
+            self._no_room = True
+            raise
+        self._no_room = False
         self._inbox.take(SERVER, message_id)
         with self._lock:
             self._hand.pop(message_id, None)
@@ -226,7 +233,9 @@ class KafkaClientCarrier(Endpoint):
             self.heartbeat()
         with self._lock:
             held = sum(len(message.body) for message in self._hand.values())
-        self._connection.pause(self._parts.topics.models, yes=held > self._parts.most_bytes // 4)
+        # Acknowledgements come by the same topic: without them there never is room again.
+        full = held > self._parts.most_bytes // 4 and not self._no_room
+        self._connection.pause(self._parts.topics.models, yes=full)
         if not self._hand and not self._assembler.waiting:
             self._connection.commit()
         self._outgoing.send_again(of=frozenset(map(str, self._runs)))

@@ -14,7 +14,7 @@ from glean.kafka import kafka_carrier
 from glean.outbox.outbox import OutboxFullError
 from tests.kafka.test_kafka_carriers import LIMIT_S, answer, replies
 from tests.kafka_broker import kafka_broker, why_no_broker
-from tests.kafka_ends import NAMES, Ends, all_ends, new_federation
+from tests.kafka_ends import NAMES, RUN, Ends, all_ends, new_federation
 from tests.processes import wait_until
 
 REASON = why_no_broker()
@@ -80,6 +80,69 @@ def test_replies_that_nobody_fetches_are_left_to_the_broker(tmp_path: Path) -> N
             wait_until(lambda: server._reply_bytes > MOST, "it has its fill", limit_s=LIMIT_S)
             assert len(replies(server, 12)) == 12
             assert server.present() == [NAME]
+
+
+def test_a_client_whose_outbox_is_full_hears_of_acknowledgements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it has so much in hand that it reads no further messages."""
+    with kafka_broker(tmp_path / "broker") as broker:
+        ends = Ends(broker.url, tmp_path, new_federation([NAME]), most_bytes=MOST)
+        with all_ends(ends, [NAME]) as (server, clients):
+            client = clients[NAME]
+
+            def answered() -> bool:
+                for run, message_id, body in client.receive(0.01):
+                    client.reply(run, message_id, body)
+                return len(client._outbox.waiting()) == 3
+
+            with monkeypatch.context() as lost:
+                lost.setattr(server, "_acknowledge", lambda _head: None)
+                for number in range(3):
+                    server.send(NAME, f"{number}", BODY)
+                wait_until(answered, "three are answered", limit_s=LIMIT_S)
+                replies(server, 3)
+                server.send(NAME, "3", BODY)
+                consumer = client._connection._consumer
+                assert consumer is not None
+                wait_until(lambda: consumer._paused, "it has its fill", limit_s=LIMIT_S)
+                with pytest.raises(OutboxFullError):
+                    client.reply(RUN, "3", BODY)
+            come: list[str] = []
+            client._resending.all_due()
+
+            def fourth_came() -> bool:
+                for run, message_id, body in client.receive(0.01):
+                    with suppress(OutboxFullError):
+                        client.reply(run, message_id, body)
+                come.extend(reply.reply_to for reply in server.receive(0.01))
+                return come == ["3"]
+
+            wait_until(fourth_came, "the fourth is answered", limit_s=LIMIT_S)
+
+
+def test_a_server_that_still_sends_goes_on_reading(tmp_path: Path) -> None:
+    """Answers that it hasn't fetched yet make room for what it has to send."""
+    with kafka_broker(tmp_path / "broker") as broker:
+        ends = Ends(broker.url, tmp_path, new_federation([NAME]))
+        with all_ends(replace(ends, most_bytes=MOST), [NAME]) as (server, clients):
+            client = clients[NAME]
+
+            def send_all() -> None:
+                for number in range(8):
+                    server.send(NAME, f"{number}", BODY)
+
+            sending = threading.Thread(target=send_all)
+            sending.start()
+
+            def sent() -> bool:
+                for run, message_id, body in client.receive(0.01):
+                    with suppress(OutboxFullError):
+                        client.reply(run, message_id, body)
+                return not sending.is_alive()
+
+            wait_until(sent, "all are sent", limit_s=LIMIT_S)
+            sending.join()
 
 
 def test_a_member_that_is_none_is_sent_nothing(tmp_path: Path) -> None:
