@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from glean.runs.log_lines import visible
+
 LOG = logging.getLogger(__name__)
 
 _MOST_LINES = 1000
@@ -66,6 +68,7 @@ class DeadLetters:
 
     def name(self, message_id: str, sender: str, receiver: str, reason: str) -> None:
         """Write one down."""
+        reason = visible(reason)  # of which a part may be another peer's words
         letter = DeadLetter(self._clock(), message_id, sender, receiver, reason)
         LOG.warning(
             "mesh: message %s from %s to %s was given up: %s", message_id, sender, receiver, reason

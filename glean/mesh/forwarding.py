@@ -6,6 +6,7 @@ and who has it already says so.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import Counter
@@ -20,11 +21,17 @@ from glean.mesh.message_store import ACKNOWLEDGEMENT, KEY_BYTES, MessageStore
 from glean.mesh.outgoing import is_short_lived
 from glean.mesh.peer_directory import PeerDirectory
 from glean.mesh.routing import keepers, next_hops
-from glean.outbox.outbox import Outbox
+from glean.outbox.outbox import Outbox, WaitingMessage
 from glean.privacy.sealed_envelope import SealedEnvelope
 
 PASSED_ON_S = 600.0
 """So long it is said that a peer has passed messages on between two others."""
+
+
+_MOST_KEEPERS = 3
+"""That many peers at most get, one after the other, what is for somebody whom nobody hears."""
+
+_DRAW = random.SystemRandom()
 
 
 class Link(Protocol):
@@ -124,8 +131,7 @@ class Forwarder:
             if self._done_with(key, peer, attempt, receipt):
                 self._attempts.pop(key, None)
                 return
-            later = receipt.status is EnvelopeStatus.LATER
-            wait_s = self._limits.later_s if later else self._custody_s(attempt)
+            wait_s = self._wait_s(attempt, receipt.status)
             self._attempts[key] = replace(attempt, answered=True, until=self._clock() + wait_s)
 
     def passed_on(self) -> list[tuple[str, str]]:
@@ -170,7 +176,7 @@ class Forwarder:
             ways = [receiver]
         kept = not (ways or relays) and self._directory.peer(receiver) is not None
         if kept:
-            ways = keepers(receiver, self._directory.name, connected=links)
+            ways = keepers(receiver, self._directory.name, connected=links)[:_MOST_KEEPERS]
         if not ways:
             return 0
         waits = ways[0] != receiver and not relays and (kept or self._is_neighbour(receiver))
@@ -182,7 +188,8 @@ class Forwarder:
             if all(self._busy(way) for way in ways):
                 break
             sent += any(
-                self._send(box, message.message_id, receiver, way, links[way]) for way in ways
+                self._send(box, message.message_id, receiver, way, links[way])
+                for way in _in_turn(ways, message)
             )
         return sent
 
@@ -196,10 +203,12 @@ class Forwarder:
     def _is_neighbour(self, peer: str) -> bool:
         return peer in self._directory.neighbours(self._directory.name)
 
-    def _custody_s(self, attempt: _Attempt) -> float:
+    def _wait_s(self, attempt: _Attempt, status: EnvelopeStatus) -> float:
         """How long a relay's word is taken: longer each time, since it is likely to have it."""
-        wait_s = self._limits.custody_s * 2.0 ** min(attempt.number - 1, 30)
-        return min(wait_s, self._limits.longest_custody_s)
+        limits, longer = self._limits, 2.0 ** min(attempt.number - 1, 30)
+        if status is EnvelopeStatus.LATER:
+            return min(limits.later_s * longer, max(limits.later_s, limits.custody_s))
+        return min(limits.custody_s * longer, limits.longest_custody_s)
 
     def _send(self, box: Outbox, key: str, receiver: str, way: str, link: Link) -> bool:
         if self._busy(way):
@@ -259,3 +268,13 @@ class Forwarder:
         if is_short_lived(head, self._limits) and head.expires_ms < self._store.now_ms():
             return
         self._store.dead_letters.name(head.message_id, head.sender, head.receiver, reason)
+
+
+def _in_turn(ways: list[str], message: WaitingMessage) -> list[str]:
+    """Begin with another way each time: what a relay took may be lost with it.
+
+    Of an acknowledgement nobody knows how often it was sent: it is made anew each time.
+    """
+    acknowledges = message.origin == ACKNOWLEDGEMENT
+    first = (_DRAW.randrange(len(ways)) if acknowledges else message.attempts) % len(ways)
+    return [*ways[first:], *ways[:first]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from glean.mesh.peer_directory import PeerDirectory
 from glean.outbox.outbox import OutboxFullError
 from glean.privacy.peer_identity import PeerIdentity
 from glean.privacy.sealed_envelope import EnvelopeError, SealedEnvelope
+from glean.runs.log_lines import visible
 
 LOG = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ class Receipt:
         """
         try:
             status, reason = json.loads(content)
-            return cls(EnvelopeStatus(status), str(reason)[:300])
+            return cls(EnvelopeStatus(status), visible(str(reason)[:300]))
         except (ValueError, TypeError, RecursionError) as error:
             raise FederationError(
                 f"found {content[:60]!r} for a receipt; wanted a status and a reason"
@@ -104,6 +106,7 @@ class IncomingMessages:
         self._store, self._identity, self._directory = store, identity, directory
         self._outgoing, self._limits, self._arrived = outgoing, limits, arrived
         self.refused: Counter[str] = Counter()
+        self._keeps = threading.Lock()
 
     def take(self, content: bytes, hops_left: int, brought_by: str) -> Receipt:
         """Take an envelope that a peer brought.
@@ -180,13 +183,34 @@ class IncomingMessages:
             self._outgoing.acknowledged(head.sender, body)
             return Receipt(EnvelopeStatus.STORED)
         message = MeshMessage(head.sender, kind, head.message_id, body, head.sent_ms)
-        key = envelope_key(head.sender, head.message_id)
-        self._store.arrived.put(key, kind, message.to_bytes(), origin=head.sender)
-        # In this order: after a kill in between it comes again, and is handled only now.
-        self._store.inbox.take(head.sender, head.message_id)
+        with self._keeps:
+            # It may come over two connections at a time.
+            if not self._store.inbox.seen(head.sender, head.message_id):
+                self._keep(message)
         self._outgoing.acknowledge(envelope)
         self._arrived()
         return Receipt(EnvelopeStatus.STORED)
+
+    def _keep(self, message: MeshMessage) -> None:
+        """Keep a message until it is handled.
+
+        Raises
+        ------
+        OutboxFullError
+            Too much of its sender's waits already, or of all.
+        """
+        content = message.to_bytes()
+        share = int(self._limits.sender_share * self._limits.most_arrived_bytes)
+        held = self._store.arrived.held_bytes(origin=message.sender)
+        if held + len(content) > share:
+            raise OutboxFullError(
+                f"{held} bytes from {message.sender!r} wait here to be handled; wanted at most "
+                f"{share}"
+            )
+        key = envelope_key(message.sender, message.message_id)
+        self._store.arrived.put(key, message.kind, content, origin=message.sender)
+        # In this order: after a kill in between it comes again, and is handled only now.
+        self._store.inbox.take(message.sender, message.message_id)
 
     def _pass_on(self, envelope: SealedEnvelope, content: bytes, hops_left: int) -> Receipt:
         """Keep a message that is for another peer."""
@@ -200,7 +224,7 @@ class IncomingMessages:
             return Receipt(
                 EnvelopeStatus.LATER, f"its receiver {head.receiver!r} isn't known here (yet)"
             )
-        share = int(self._limits.relayed_share * self._limits.most_relayed_bytes)
+        share = int(self._limits.sender_share * self._limits.most_relayed_bytes)
         held = self._store.relayed.held_bytes(origin=head.sender)
         if held + len(content) > share:
             return Receipt(
@@ -211,7 +235,7 @@ class IncomingMessages:
         self._store.relayed.put(
             envelope_key(head.sender, head.message_id),
             head.receiver,
-            bytes([hops_left]) + content,
+            bytes([min(hops_left, self._limits.most_hops)]) + content,
             origin=head.sender,
             life_s=max(0.0, (head.expires_ms - self._store.now_ms()) / 1000)
             if is_short_lived(head, self._limits)

@@ -21,6 +21,7 @@ from glean.mesh.membership_store import MembershipStore
 from glean.mesh.mesh_invitation import MeshInvitation, secret_hash
 from glean.mesh.peer_card import PeerCard, read_card
 from glean.privacy.peer_identity import PeerIdentity
+from glean.runs.log_lines import visible
 
 _LONGEST_REQUEST = 16_384
 
@@ -140,7 +141,8 @@ def read_welcome(invitation: MeshInvitation, identity: PeerIdentity, answer: byt
     content = _object(answer)
     if isinstance(content.get("refused"), str):
         raise InvitationRefusedError(
-            f"the member that invited says no: {content['refused'][:500]}; ask it for a new link"
+            f"the member that invited says no: {visible(content['refused'][:500])}; ask it for a "
+            "new link"
         )
     try:
         entries, wrong = read_entries(content["entries"])
@@ -171,6 +173,7 @@ def _read_request(request: bytes) -> tuple[bytes, str, str]:
     if not (isinstance(secret, str) and isinstance(name, str) and isinstance(signature, str)):
         raise InvitationRefusedError("found a request to join that isn't any")
     try:
+        name.encode()  # which half of a surrogate pair can't be
         return bytes.fromhex(secret), name, signature
     except ValueError:
         raise InvitationRefusedError("found a request to join that isn't any") from None

@@ -18,8 +18,10 @@ class MeshLimits:
     most_outbox_bytes, most_relayed_bytes, most_arrived_bytes : int
         Of what this node sends, of what it passes on for others, and of what came for it and wasn't
         handled yet.
-    relayed_share : float
-        Which part of `most_relayed_bytes` one sender may fill.
+    sender_share : float
+        Which part of `most_relayed_bytes`, and of `most_arrived_bytes`, one sender may fill.
+    most_acknowledging_bytes : int
+        Of acknowledgements that wait for one peer.
     message_life_s : float
         How long a message is sent until it is given up; the same at all peers.
     clock_skew_s : float
@@ -42,7 +44,8 @@ class MeshLimits:
         When one is that a relay took and whose receiver hasn't acknowledged it: twice as long each
         time, up to the second.
     later_s : float
-        When a message is sent again whose taker had no room, or didn't know its sender.
+        When a message is sent again whose taker had no room, or didn't know its sender: twice as
+        long each time, up to `custody_s`.
     most_hops : int
         Through how many hands a message may go.
     most_in_flight, most_in_flight_bytes : int
@@ -53,7 +56,8 @@ class MeshLimits:
     most_outbox_bytes: int = 512 * _MB
     most_relayed_bytes: int = 256 * _MB
     most_arrived_bytes: int = 512 * _MB
-    relayed_share: float = 0.5
+    sender_share: float = 0.5
+    most_acknowledging_bytes: int = 8 * _MB
     message_life_s: float = 7 * 86_400.0
     clock_skew_s: float = 300.0
     most_connections: int = 64

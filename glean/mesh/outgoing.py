@@ -115,6 +115,11 @@ class OutgoingMessages:
         said = {"message": head.message_id, "digest": envelope.digest, "refused": refused[:300]}
         # What differs is said under another name: the sender may have sent anew under the old one.
         name = f"{_ACKNOWLEDGES}{envelope_key(head.message_id, envelope.digest + refused)}"
+        held = self._store.outbox.held_bytes(origin=ACKNOWLEDGEMENT, receiver=head.sender)
+        if held >= self._limits.most_acknowledging_bytes:
+            # Nor can this one; a peer that takes none mustn't fill the outbox.
+            LOG.warning("mesh: %d bytes of acknowledgements wait for %s", held, head.sender)
+            return
         try:
             self._keep(
                 head.sender,

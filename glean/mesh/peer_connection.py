@@ -27,6 +27,7 @@ from glean.mesh.frames import (
 from glean.mesh.mesh_limits import MeshLimits
 from glean.privacy.noise_handshake import CipherState
 from glean.privacy.peer_handshake import PeerClaim
+from glean.runs.log_lines import visible
 
 LOG = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class PeerConnection:
                 self.received_bytes += len(frame)
                 packet = reader.add(self._receives.decrypt(frame))
                 if packet is not None and packet.kind is PacketKind.BYE:
-                    self.close(packet.content.decode(errors="replace")[:200])
+                    self.close(visible(packet.content.decode(errors="replace")[:200]))
                 elif packet is not None and packet.kind is not PacketKind.PING:
                     taken(self, packet)
         except TimeoutError:

@@ -215,10 +215,10 @@ class Outbox:
             row = database.execute(known, (message_id,)).fetchone()
         return None if row is None else str(row[0])
 
-    def held_bytes(self, *, origin: str | None = None) -> int:
-        """Bytes of all bodies, or of those that came from one."""
+    def held_bytes(self, *, origin: str | None = None, receiver: str | None = None) -> int:
+        """Bytes of all bodies, or of those that came from one, or are for one."""
         with self._file.transaction() as database:
-            return _bytes_of(database, origin)
+            return _bytes_of(database, origin, receiver)
 
     def acknowledge(self, message_id: str) -> bool:
         """Remove a message that its receiver has; whether it was here."""
@@ -244,9 +244,14 @@ class Outbox:
         self._file.close()
 
 
-def _bytes_of(database: sqlite3.Connection, origin: str | None = None) -> int:
-    sizes = "SELECT COALESCE(SUM(size), 0) FROM messages WHERE ? IS NULL OR origin = ?"
-    return int(database.execute(sizes, (origin, origin)).fetchone()[0])
+def _bytes_of(
+    database: sqlite3.Connection, origin: str | None = None, receiver: str | None = None
+) -> int:
+    wanted = {"origin": origin, "receiver": receiver}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{name} = :{name}" for name in given) or "TRUE"
+    sizes = f"SELECT COALESCE(SUM(size), 0) FROM messages WHERE {where}"  # noqa: S608 # nosec B608
+    return int(database.execute(sizes, given).fetchone()[0])
 
 
 def _given_out(database: sqlite3.Connection, message_id: str, now: float) -> OutboxMessage | None:

@@ -17,7 +17,13 @@ from glean.privacy.sealed_envelope import EnvelopeHead, SealedEnvelope, seal
 from tests.mesh.message_stores import KEYS, Clock, StorePeer, directories
 
 WAYS = {"a": "b", "b": "ac", "c": "b"}
-LIMITS = MeshLimits(message_life_s=3600.0, clock_skew_s=60.0, most_relayed_bytes=4000)
+LIMITS = MeshLimits(
+    message_life_s=3600.0,
+    clock_skew_s=60.0,
+    most_relayed_bytes=4000,
+    most_arrived_bytes=4000,
+    most_acknowledging_bytes=2000,
+)
 HANDS = 3
 
 
@@ -71,6 +77,59 @@ def test_a_good_one_is_handled_once(b: StorePeer, clock: Clock) -> None:
     assert [(m.sender, m.kind, m.message_id, m.body) for m in b.handled] == [
         ("a", "plan", "m1", b"rolls")
     ]
+    assert b.store.outbox.counts() == {"a": 1}
+
+
+def test_one_that_comes_over_two_connections_at_a_time_is_handled_once(
+    b: StorePeer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is handled already when the second of them has only just opened it."""
+    content = sealed(head(clock))
+    really_open = SealedEnvelope.open
+
+    def open_late(envelope: SealedEnvelope, identity: PeerIdentity) -> tuple[str, bytes]:
+        monkeypatch.undo()
+        b.incoming.take(content, HANDS, "c")
+        b.handlers.handle()
+        return really_open(envelope, identity)
+
+    monkeypatch.setattr(SealedEnvelope, "open", open_late)
+    assert b.incoming.take(content, HANDS, "a").status is EnvelopeStatus.STORED
+    b.handlers.handle()
+    assert [message.message_id for message in b.handled] == ["m1"]
+
+
+def test_one_sender_fills_half_of_what_waits_to_be_handled(b: StorePeer, clock: Clock) -> None:
+    """What no function takes keeps others' messages from nobody."""
+
+    def odd(number: int, sender: str) -> bytes:
+        return seal(
+            head(clock, sender=sender, message_id=f"m{number}"), "odd", bytes(600),
+            sender=KEYS[sender], receiver=KEYS["b"].public,
+        ).to_bytes()  # fmt: skip
+
+    receipts = [b.incoming.take(odd(number, "a"), HANDS, "a") for number in range(5)]
+    assert [one.status for one in receipts] == ["stored"] * 3 + ["later"] * 2
+    assert "bytes from 'a' wait here to be handled; wanted at most 2000" in receipts[3].reason
+    assert b.incoming.take(odd(0, "c"), HANDS, "c").status is EnvelopeStatus.STORED
+    b.handlers.on("odd", b.handled.append)
+    b.handlers.handle()
+    assert b.incoming.take(odd(4, "a"), HANDS, "a").status is EnvelopeStatus.STORED
+
+
+def test_acknowledgements_that_one_peer_doesn_t_take_fill_no_outbox(
+    b: StorePeer, clock: Clock
+) -> None:
+    """This peer can go on sending; who doesn't hear of its message sends it again."""
+    for number in range(10):
+        b.incoming.take(sealed(head(clock, message_id=f"m{number}")), HANDS, "a")
+        b.handlers.handle()
+    held = b.store.outbox.held_bytes(receiver="a")
+    assert LIMITS.most_acknowledging_bytes <= held < LIMITS.most_acknowledging_bytes + 1000
+    assert len(b.handled) == 10
+    for waiting in b.store.outbox.waiting("a"):
+        b.store.outbox.acknowledge(waiting.message_id)
+    b.incoming.take(sealed(head(clock, message_id="m9")), HANDS, "a")
     assert b.store.outbox.counts() == {"a": 1}
 
 
@@ -196,6 +255,12 @@ def test_a_kill_between_message_and_name_loses_and_repeats_nothing(
     assert b.incoming.take(content, HANDS, "a").status is EnvelopeStatus.STORED
     assert b.handlers.handle() == 1
     assert len(b.handled) == 1
+
+
+def test_what_a_receipt_says_is_no_order_to_a_terminal() -> None:
+    """It is another peer's text, and stands in logs and in files."""
+    receipt = Receipt.of(b'["refused", "cold\\u001b[2J\\ud800"]')
+    assert receipt.reason == r"cold\x1b[2J\ud800"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'["lost", ""]', b"\xff", b"[" * 100_000])

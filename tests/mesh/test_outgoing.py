@@ -102,6 +102,43 @@ def test_what_its_receiver_refuses_is_a_dead_letter(mesh: dict[str, StorePeer]) 
     assert at_relay.reason.startswith("refused by c: ")
 
 
+def test_what_a_receiver_says_can_be_written_down(mesh: dict[str, StorePeer]) -> None:
+    """Also what no terminal should get, and no file takes."""
+    a = mesh["a"]
+    a.outgoing.send("c", "plan", b"rolls", "m1")
+    ((_, packet),) = a.transmissions("b")
+    digest = SealedEnvelope.of(packet.content[17:]).digest
+    said = {"message": "m1", "digest": digest, "refused": "cold\x1b[2J\ud800"}
+    a.outgoing.acknowledged("c", json.dumps(said).encode())
+    (letter,) = a.store.dead_letters.last()
+    assert letter.reason == r"refused by its receiver: cold\x1b[2J\ud800"
+    assert letter.message_id in (a.home / "dead-letters.jsonl").read_text("utf-8")
+
+
+def test_a_relay_that_loses_what_it_took_isn_t_the_only_one(tmp_path: Path) -> None:
+    """Each further attempt begins with another way, of messages and of acknowledgements."""
+    clock, ways = Clock(), {"a": "bc", "b": "ad", "c": "ad", "d": "bc"}
+    found = directories(ways)
+    a, d = (StorePeer(tmp_path, found[name], clock=clock) for name in "ad")
+    a.outgoing.send("d", "plan", b"rolls", "m1")
+    taken = []
+    for _ in range(4):
+        ((way, packet),) = a.transmissions("b", "c")
+        taken.append(way)
+        a.forwarder.answered(way, packet.content[1:17] + b'["stored", ""]')
+        clock.now += a.limits.longest_custody_s
+    assert taken == ["b", "c", "b", "c"]
+    back = set()
+    for _ in range(60):
+        d.take(packet, "b")
+        ((way, acknowledgement),) = d.transmissions("b", "c")
+        d.forwarder.answered(way, acknowledgement.content[1:17] + b'["stored", ""]')
+        back.add(way)
+    assert back == {"b", "c"}
+    a.close()
+    d.close()
+
+
 def test_nothing_is_sent_twice_while_it_is_on_its_way(mesh: dict[str, StorePeer]) -> None:
     """But is when nobody answers for long, and when the connection is a new one."""
     a = mesh["a"]
@@ -137,7 +174,7 @@ def test_so_many_bytes_are_on_their_way_at_a_time(mesh: dict[str, StorePeer]) ->
 
 
 def test_a_relay_that_has_no_room_is_asked_later(mesh: dict[str, StorePeer]) -> None:
-    """Not at once, and not never."""
+    """Not at once, and not never: after twice as long each time."""
     a, b = mesh["a"], mesh["b"]
     del b.directory.peers["a"]
     a.outgoing.send("b", "plan", b"rolls", "m1")
@@ -145,9 +182,11 @@ def test_a_relay_that_has_no_room_is_asked_later(mesh: dict[str, StorePeer]) -> 
     receipt = b.take(packet, "a")
     assert EnvelopeStatus.LATER.encode() in receipt
     a.forwarder.answered("b", receipt)
-    assert a.transmissions("b") == []
-    a.clock.now += a.limits.later_s
-    assert len(a.transmissions("b")) == 1
+    for longer in (1, 2, 4):
+        assert a.transmissions("b") == []
+        a.clock.now += longer * a.limits.later_s
+        assert len(a.transmissions("b")) == 1
+        a.forwarder.answered("b", receipt)
 
 
 def test_so_many_are_on_their_way_at_a_time(mesh: dict[str, StorePeer]) -> None:
