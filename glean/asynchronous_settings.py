@@ -67,11 +67,12 @@ def mode_problems(
     """
     if rounds.buffered:
         yield from _buffer_problems(rounds, noise, asynchronous.buffer_size, floor)
-        if deployed:
+        if deployed and not noise.wanted:
             yield (
                 f"mode: found 'async' with privacy={noise.privacy} where clients have data of "
-                "their own: each is in many buffers, with others each time, and differences of so "
-                "many sums tell of few. Wanted mode=sync: so far buffers are for simulations"
+                "their own: a buffer there tells of few, as each is in many, with others each "
+                "time. Wanted noise in each: privacy=noise with privacy-unit=client "
+                "(workload=images); or mode=sync"
             )
     yield from _selection_problems(rounds, shows_scores=shows_scores)
     if rounds.update_bits < WORD_BITS and not rounds.kind.averages_weights:

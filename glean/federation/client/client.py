@@ -170,12 +170,13 @@ class Client:
         FederationError
             Rounds of the run wait for all.
         RefusalError
-            The data is the client's own, of which buffers that overlap would tell.
+            The data is the client's own, of which buffers without noise would tell.
         """
-        if self.own_table:
+        if self.own_table and not self.settings.noise.wanted:
             raise RefusalError(
-                "a job for a buffer",
-                "found a job for a buffer; wanted a run with mode=sync. Nothing is trained",
+                "a job for a buffer without noise",
+                "found a job for a buffer whose sum carries no noise; wanted one with noise, or a "
+                "run with mode=sync. Nothing is trained",
             )
         if not self.settings.rounds.buffered:
             raise FederationError("found a job for a buffer; this run has mode=sync")

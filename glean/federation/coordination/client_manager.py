@@ -22,7 +22,7 @@ from glean.privacy.mask_graph import FEWEST_BAKERIES
 from glean.seeds import derived_seed, draw_share
 from glean.settings import RunSettings
 
-_LACKING = "the reply says that it lacks the model, which was sent as a whole"
+LACKING = "the reply says that it lacks the model, which was sent as a whole"
 
 
 class ClientManager:
@@ -180,6 +180,10 @@ class ClientManager:
         """Whether a client has had a model since it came: else it has lost what it kept."""
         return name in self._held
 
+    def note_model(self, name: str, state: str) -> None:
+        """Note which model a client holds now."""
+        self._held[name] = state
+
     def sample_evaluators(self, *, without: Iterable[str] = ()) -> tuple[str, ...]:
         """Name the bakeries that score: the same in every round, as far as they are there."""
         # Else the best round would be the luckiest draw.
@@ -277,7 +281,7 @@ class ClientManager:
 
     def _report_lacking(self, names: Iterable[str], number: int) -> None:
         for name in names:
-            self.clients.report_failure(name, _LACKING, round_number=number)
+            self.clients.report_failure(name, LACKING, round_number=number)
 
     def _as_newcomers(self, news: Mapping[str, ClientInfo]) -> dict[str, ClientInfo]:
         return self.clients.register_newcomers([name for name in news if name in self.newcomers])

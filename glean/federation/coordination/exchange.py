@@ -19,6 +19,7 @@ from glean.federation.coordination.availability import REGISTRATION_S, Availabil
 from glean.federation.coordination.client_registry import Clock
 from glean.federation.coordination.grid_messenger import GridMessenger, Traffic, pause_s
 from glean.federation.coordination.member_list import MemberList
+from glean.federation.coordination.open_requests import GONE, GRACE_S, OpenRequests
 from glean.federation.coordination.registration import INFO
 from glean.federation.wire.client_names import shown
 from glean.federation.wire.flower_errors import reason_of_reply
@@ -39,9 +40,6 @@ _SERVED = Worded(
     "its products are forecast from their 7th trading day on", "it gets the model all the same"
 )
 
-GRACE_S = 2.0
-"""How long a reply of a node that has gone may still be on its way."""
-
 
 @dataclass
 class ClientExchange:
@@ -61,6 +59,11 @@ class ClientExchange:
         Who may take part, where the server knows.
     model_key : str
         Fingerprint of the key that the final model will be signed by; "" where it won't be.
+
+    Attributes
+    ----------
+    open_requests : OpenRequests
+        Requests whose replies nobody waits for.
     """
 
     grid: Grid
@@ -85,6 +88,9 @@ class ClientExchange:
             model_key=self.model_key,
         )
         self._registry = self._availability.registry
+        self.open_requests = OpenRequests(
+            self._messenger, self._availability, timeout_s=self.timeout_s, clock=self.clock
+        )
 
     @property
     def traffic(self) -> Traffic:
@@ -236,7 +242,7 @@ class ClientExchange:
 
     def _what_went_wrong(self, name: str, kind: str, reply: Message | None) -> str:
         if self._registry.is_gone(name):
-            return "its node is gone: ended, switched off or without a network"
+            return GONE
         if reply is None:
             return f"no reply to {kind!r} within {self.timeout_s:.0f} s"
         return reason_of_reply(reply.error.reason or "")

@@ -5,7 +5,7 @@ it.
 Once enough are done, what they keep is opened as one sum over exactly these; they begin anew with
 the model that comes of it, and the others go on. A round is such a buffer: checkpoints, scores,
 resuming and stopping early are those of every run. In a simulation the order in which clients are
-done comes from a virtual clock.
+done comes from a virtual clock; clients with data of their own take the time that they take.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from glean.federation.coordination.global_model import GlobalModel, read_global_
 from glean.federation.coordination.metric_rounds import Scores, sum_scores
 from glean.federation.coordination.sum_rounds import SumRounds
 from glean.federation.server.job_schedule import Buffer, JobSchedule
+from glean.federation.server.live_jobs import JOB, LiveJobs
 from glean.federation.server.pipelined import PiggybackedEvaluation, PipelinedStrategy
 from glean.federation.server.round_clock import speeds_of
 from glean.federation.server.round_result import RoundResult
 from glean.federation.wire.messages import JobReply
+from glean.federation.wire.noised_parts import scored_rounds
 from glean.federation.wire.opened_cohorts import TRAINING
 from glean.runs.folder import checkpoint_name
-
-JOB = "train.job"
 
 
 class BufferedStrategy(PipelinedStrategy):
@@ -49,6 +49,7 @@ class BufferedStrategy(PipelinedStrategy):
         self._begun: dict[str, int] = {}
         self._lost = b""
         self._size = 0
+        self._live = LiveJobs(manager) if manager.deployed else None
         _check_whole_networks(manager)
 
     @abstractmethod
@@ -90,7 +91,9 @@ class BufferedStrategy(PipelinedStrategy):
     ) -> RoundResult:
         before, inner = _unpacked(state)
         self._lost = b""
-        buffer = self._filled(number, model, before)
+        buffer = (
+            self._live.filled(number, model) if self._live else self._filled(number, model, before)
+        )
         self._lost = _packed(buffer.schedule, inner)
         for job in buffer.dropped:
             reason = f"its update began {job.staleness(number)} rounds before"
@@ -100,15 +103,43 @@ class BufferedStrategy(PipelinedStrategy):
             )
         self._check_opens(buffer.clients, number)
         self._size = len(buffer.jobs)
-        with self._manager.selection.learning(buffer.clients):
-            result = self._step(number, model, inner, evaluation)
+        result = self._opened(number, model, inner, evaluation, buffer)
         stale = {job.client: job.staleness(number) for job in buffer.jobs}
         return replace(
             result,
             state=_packed(buffer.schedule, result.state),
             learned={name: stale[name] for name in result.learned},
-            virtual_seconds=buffer.schedule.now - before.now,
+            virtual_seconds=None if self._live else buffer.schedule.now - before.now,
         )
+
+    def _opened(
+        self,
+        number: int,
+        model: GlobalModel,
+        state: bytes,
+        evaluation: PiggybackedEvaluation,
+        buffer: Buffer,
+    ) -> RoundResult:
+        """Make a step of a buffer; where its model is to be scored, all who train are waited for.
+
+        Raises
+        ------
+        ImpossibleSumError
+            Of clients with data of their own so many have vanished since they were done that their
+            sum isn't to be opened: that buffer is lost, and no more.
+        """
+        try:
+            with self._manager.selection.learning(buffer.clients):
+                return self._step(number, model, state, evaluation)
+        except FederationError as error:
+            if self._live is None or isinstance(error, ImpossibleSumError):
+                raise
+            raise ImpossibleSumError(
+                f"round {number}: the buffer of {', '.join(buffer.clients)} isn't opened: {error}"
+            ) from error
+        finally:
+            if self._live is not None and number in scored_rounds(self._settings):
+                self._live.settle(number)
 
     def _filled(self, number: int, model: GlobalModel, schedule: JobSchedule) -> Buffer:
         """Have those begin who are idle and chosen, and wait for the next buffer."""

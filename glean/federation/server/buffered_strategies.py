@@ -23,6 +23,10 @@ class BufferedFedAvg(BufferedStrategy, FedAvgStrategy):
         """Count the buffer: so many share the noise of its sum, which is all that is accounted."""
         return self._size
 
+    def _fewest(self) -> int:
+        """Count the vectors without which a buffer stays unopened."""
+        return max(super()._fewest(), self._manager.contributors_floor)
+
 
 class BufferedOptimizer(BufferedFedAvg, ServerOptimizerStrategy):
     """Takes that average as a step of the server's optimiser."""

@@ -102,6 +102,10 @@ class FedAvgStrategy(PipelinedStrategy):
         """Count those who may be in a sum with noise: their noise together is what is accounted."""
         return len(self._manager.trainers)
 
+    def _fewest(self) -> int:
+        """Count the vectors without which a sum with noise stays unopened."""
+        return relied_on(self._roster())
+
     def _train_noised(self, number: int, model: WeightModel, state: bytes) -> RoundResult:
         """Average clipped updates with noise over all who can learn."""
         roster = self._roster()
@@ -121,7 +125,7 @@ class FedAvgStrategy(PipelinedStrategy):
                 model,
                 dict.fromkeys(asked, request),
                 length=fedavg.encoded_length(model.weights) - 1,
-                at_least=relied_on(roster),
+                at_least=self._fewest(),
                 check=check,
             )
             learned = [name for name in asked if name in result.replies]
