@@ -18,6 +18,7 @@ from glean.federation.wire.noised_parts import part_deviation
 from glean.federation.wire.sum_messages import SumTask
 from glean.federation.wire.sum_request import CLIENT_STEPS, CLIPPED_SCORE, SumRequest
 from glean.images import conclusion
+from glean.images.privacy.privacy_terms import few_clients, privacy_terms
 from glean.learning.model_weights import Weights
 from glean.settings import ConfigValue, RunSettings
 from tests.federations import CapturingGrid, federation_of
@@ -98,3 +99,16 @@ def test_a_run_that_goes_on_ends_in_the_same_bytes(tmp_path: Path, aggregation: 
     assert_same(whole, new)
     name = "participation.csv"
     assert (whole / name).read_bytes() == (new / name).read_bytes()
+
+
+def test_a_small_buffer_of_many_clients_is_said_to_be_few() -> None:
+    """Noise is shared by a buffer; and what it doesn't hide is said."""
+    buffers, rounds = (
+        RunSettings.from_config(buffered(mode=mode, epsilon=8.0, buffer_size=10))
+        for mode in ("async", "sync")
+    )
+    assert few_clients(rounds, 1000) == ""
+    assert few_clients(buffers, 1000).startswith("10 clients are few for noise")
+    assert "shared by a buffer, and below" in few_clients(buffers, 1000)
+    assert "when each is done with its training" in privacy_terms(buffers)["not_covered"]
+    assert "when each is done" not in privacy_terms(rounds)["not_covered"]

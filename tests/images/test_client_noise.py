@@ -365,14 +365,17 @@ def test_files_say_what_is_promised_and_hold_noised_scores_only(tmp_path: Path) 
     assert "epsilon 4, delta 1e-06, counted for one client with all" in table.sentences[1]
 
 
-def own_nodes(folder: Path, settings: RunSettings) -> list[dict[str, ConfigValue]]:
-    """Node configs of three clients with pictures, keys and homes of their own."""
-    names = ("a", "b", "c")
+def own_nodes(
+    folder: Path, settings: RunSettings, names: str = "abc"
+) -> list[dict[str, ConfigValue]]:
+    """Node configs of clients, a letter each, with pictures, keys and homes of their own."""
+    folder.mkdir(exist_ok=True)
     keys = {name: new_keys(name) for name in names}
     members = folder / "members.json"
     members.write_bytes(write_members(own.member for own in keys.values()))
     nodes = []
-    for name, share in zip(names, simulated_images(settings.image, settings.seed, 3), strict=True):
+    shares = simulated_images(settings.image, settings.seed, len(names))
+    for name, share in zip(names, shares, strict=True):
         (folder / f"{name}.pem").write_bytes(keys[name].signing_key)
         mine = share.training
         labels = np.array(mine.classes)[mine.labels[mine.places]]

@@ -110,7 +110,7 @@ class OpenRequests:
             self._availability.poll(round_number)
         if not reply.has_error():
             found.replies[one.client] = reply.content
-        elif self._registry.is_gone(one.client):
+        elif self._registry.is_gone(one.client) or self._node(one) != one.node:
             found.lost[one.client] = GONE
         else:
             found.lost[one.client] = reason_of_reply(reply.error.reason or "")

@@ -103,7 +103,7 @@ class BufferedStrategy(PipelinedStrategy):
             )
         self._check_opens(buffer.clients, number)
         self._size = len(buffer.jobs)
-        result = self._opened(number, model, inner, evaluation, buffer)
+        result = self._step_of(number, model, inner, evaluation, buffer)
         stale = {job.client: job.staleness(number) for job in buffer.jobs}
         return replace(
             result,
@@ -112,7 +112,7 @@ class BufferedStrategy(PipelinedStrategy):
             virtual_seconds=None if self._live else buffer.schedule.now - before.now,
         )
 
-    def _opened(
+    def _step_of(
         self,
         number: int,
         model: GlobalModel,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from glean.aggregation.buffered import buffer_size
 from glean.federation.wire.noised_parts import client_budget_of
 from glean.languages.language import Language
 from glean.noise_settings import DP_FEDAVG, DP_SGD
@@ -21,6 +22,9 @@ CLIENT_MECHANISM = (
     "DP-FedAvg: each client's update clipped as a whole and of the same weight (McMahan et al. "
     "2018), discrete Gaussian noise in parts within the secure sum (Kairouz et al. 2021)"
 )
+
+_NOT_COVERED = "which classes a client has, and the size of its pictures"
+_WHO = {False: "who takes part", True: "who takes part, and when each is done with its training"}
 
 
 def privacy_terms(settings: RunSettings) -> dict[str, Any]:
@@ -89,15 +93,19 @@ def few_clients(settings: RunSettings, clients: int) -> str:
     """
     if not (settings.noise.by_client and clients):
         return ""
+    sharing = "all"
+    if settings.rounds.buffered:
+        size, floor = settings.asynchronous.buffer_size, settings.min_contributors
+        clients, sharing = buffer_size(size, clients=clients, floor=floor), "a buffer"
     wanted = math.ceil(client_budget_of(settings).updates / LARGEST_NOISE)
     if clients >= wanted:
         return ""
     return (
         f"{clients} clients are few for noise that hides a whole client at epsilon "
         f"{settings.noise.epsilon:g} over {settings.rounds.num_server_rounds} rounds: the noise is "
-        f"shared by all, and below about {wanted} clients it takes much of what they learn; a "
-        "dozen get nothing from it. What helps: more clients, fewer rounds, a smaller network, or "
-        "privacy-unit=picture, whose noise each client adds by itself"
+        f"shared by {sharing}, and below about {wanted} clients it takes much of what they learn; "
+        "a dozen get nothing from it. What helps: more clients, fewer rounds, a smaller network, "
+        "or privacy-unit=picture, whose noise each client adds by itself"
     )
 
 
@@ -113,5 +121,5 @@ def _of_clients(settings: RunSettings) -> dict[str, Any]:
         "noise_multiplier": round(budget.updates, 6),
         "accountant": CLIENT_ACCOUNTANT,
         "opened": "sums of clipped updates, and means of clients' accuracies, all with noise",
-        "not_covered": "who takes part; which classes a client has, and the size of its pictures",
+        "not_covered": f"{_WHO[settings.rounds.buffered]}; {_NOT_COVERED}",
     }

@@ -175,5 +175,5 @@ def test_clients_with_tables_of_their_own_are_in_no_buffer(
     client = client_of(NodeSettings.from_config(nodes[0]), settings)
     assert client is not None
     task = Task(1, "{}", "", "", 0.1, newcomer=False, model=b"")
-    with pytest.raises(RefusalError, match="found a job for a buffer"):
+    with pytest.raises(RefusalError, match="found a job for a buffer whose"):
         client.begin(task, RecordDict())
