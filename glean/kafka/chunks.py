@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,9 @@ KEPT_S = 600.0
 
 _OVERHEAD = 1024
 """Counted with each chunk, so that many small ones have a limit too."""
+
+_MOST_MESSAGES = 4096
+"""Of which chunks are missing: looking for the one to give up mustn't take long."""
 
 _Name = tuple[str, str, str, int]
 
@@ -50,7 +54,8 @@ class Assembler:
     dropped : callable
         Told of each message that is given up, with the reason.
     most_bytes : int
-        Of all chunks that wait for others: above it the one that waits longest is given up.
+        Of all chunks that wait for others: above it the message that waits longest is given up, of
+        the sender that holds most.
     kept_s : float
         How long one may wait, in seconds.
     clock : callable
@@ -76,6 +81,12 @@ class Assembler:
         # In one go: other threads ask, too.
         return [partial.head.message_id for partial in list(self._partial.values())]
 
+    def arriving(self, within_s: float) -> list[str]:
+        """Ids of messages of which a chunk came within the last seconds."""
+        since = self._clock() - within_s
+        partials = list(self._partial.values())
+        return [partial.head.message_id for partial in partials if partial.last_at >= since]
+
     def add(self, chunk: Chunk) -> bytes | None:
         """Add a chunk that was proved; the message, where that was the last one.
 
@@ -94,7 +105,7 @@ class Assembler:
                 "came again", f"chunk {chunk.index} of {head.message_id!r:.80} is here already"
             )
         self._hold(name, partial, chunk)
-        if len(partial.chunks) < chunk.count:
+        if len(partial.chunks) < chunk.count or name not in self._partial:
             return None
         self._forget(name)
         return _whole(head, [partial.chunks[index] for index in range(chunk.count)])
@@ -120,9 +131,19 @@ class Assembler:
         partial.last_at = self._clock()
         partial.held += size + _OVERHEAD
         self.held_bytes += size + _OVERHEAD
-        while self.held_bytes > self._most_bytes and len(self._partial) > 1:
-            others = (n for n in self._partial if n != name)
-            self._give_up(min(others, key=lambda n: self._partial[n].last_at), "no room for it")
+        while len(self._partial) > 1 and (
+            self.held_bytes > self._most_bytes or len(self._partial) > _MOST_MESSAGES
+        ):
+            self._give_up(self._least_wanted(name), "no room for it")
+
+    def _least_wanted(self, newest: _Name) -> _Name:
+        """Of the sender that holds most, what waits longest; the newest only where it is alone."""
+        held: Counter[str] = Counter()
+        for (sender, *_), partial in self._partial.items():
+            held[sender] += partial.held
+        ((greediest, _),) = held.most_common(1)
+        own = [n for n in self._partial if n[0] == greediest]
+        return min(own, key=lambda n: (n == newest, self._partial[n].last_at))
 
     def _give_up(self, name: _Name, why: str) -> None:
         head = self._partial[name].head

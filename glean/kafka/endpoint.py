@@ -53,6 +53,7 @@ MOST_BYTES = 2**30
 
 POLL_S = 0.05
 _EXPIRE_EVERY_S = 10.0
+_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class Endpoint(ABC):
         self._assembler = Assembler(self.dead_letters.give_up, most_bytes=parts.most_bytes)
         self._stop = threading.Event()
         self._failure: Exception | None = None
+        self._opened = 0
         self._thread = threading.Thread(target=self._run, name="kafka", daemon=True)
 
     @property
@@ -194,25 +196,36 @@ class Endpoint(ABC):
             self.dead_letters.give_up(head, EnvelopeError("expired", why))
 
     def _check_failure(self) -> None:
-        if self._failure is not None:
-            raise FederationError(f"Kafka: {self._failure}") from self._failure
+        failure = self._failure
+        if failure is not None:
+            raise FederationError(f"Kafka: {failure}") from failure
 
     def _run(self) -> None:
-        opened = 0
         while not self._stop.is_set():
             try:
-                records = self._connection.poll(POLL_S)
-                if self._connection.opened_times != opened:
-                    opened = self._connection.opened_times
-                    self._resending.all_due()
-                for record in records:
-                    self._consider(record)
-                self._tick()
-                self._expire()
+                self._step()
+            except FederationError as error:  # like a disk that is full: somebody may make room
+                if self._failure is None:
+                    LOG.warning("Kafka: %s; tried again until it can", error)
+                self._failure = error
+                self._stop.wait(_AGAIN_S)
             except Exception as error:  # told to whoever sends or receives next
                 self._failure = error
                 LOG.exception("Kafka: the thread that reads topics can't go on")
                 return
+
+    def _step(self) -> None:
+        """Take what has come, and send what is due; of what fails in between all comes again."""
+        records = self._connection.poll(POLL_S)
+        if self._connection.opened_times != self._opened:
+            self._opened = self._connection.opened_times
+            self._resending.all_due()
+        for record in records:
+            self._consider(record)
+        self._tick()
+        self._expire()
+        if records:
+            self._failure = None
 
     def _consider(self, record: Record) -> None:
         try:

@@ -203,14 +203,16 @@ class KafkaCarrier(Endpoint):
         if head.kind == HEARTBEAT:
             with self._lock:
                 self._heard[head.sender] = time.monotonic(), head.sequence
-                self._in_hand[head.sender] = frozenset(ids_in(body))
+                self._in_hand[head.sender] = frozenset(
+                    i for i in ids_in(body) if self._asked.get(i) == head.sender
+                )
         elif head.kind == REPLY and self._inbox.take(head.sender, head.message_id):
-            self._outbox.acknowledge(head.reply_to)
             with self._changed:
                 self._asked.pop(head.reply_to, None)
                 self._replies.append(Taken(head.sender, head.message_id, head.reply_to, body))
                 self._reply_bytes += len(body)
                 self._changed.notify_all()
+            self._outbox.acknowledge(head.reply_to)
             self._acknowledge(head)
 
     def _acknowledge(self, head: EnvelopeHead) -> None:

@@ -28,6 +28,12 @@ from glean.outbox.outbox import OutboxFullError
 SILENCE_S = 30.0
 """A run of which nothing is heard for so long, while the broker can be used, is over."""
 
+ARRIVING_S = 5.0
+"""A message of which no chunk has come for so long is sent again: the rest may be lost."""
+
+CLOCK_SET_BACK_S = 600.0
+"""An announcement of a further run that is older by more than this than another one isn't taken."""
+
 HEARTBEAT_S = 2.0
 AGAIN_S = 2.0
 """After how long a message that was given out and not answered is given out again."""
@@ -49,6 +55,7 @@ class _Run:
 class _InHand:
     run: int
     body: bytes
+    came_at: float
     given_at: float = 0.0
 
 
@@ -69,6 +76,7 @@ class KafkaClientCarrier(Endpoint):
         topics = parts.topics
         self._runs: dict[int, _Run] = {}
         self._ended: dict[int, None] = {}
+        self._newest = 0
         self._hand: dict[str, _InHand] = {}
         self._no_room = False
         self._beat_at = self._tick_at = 0.0
@@ -141,7 +149,7 @@ class KafkaClientCarrier(Endpoint):
         with self._lock:
             self._beat_at = time.monotonic() + HEARTBEAT_S
             runs = list(self._runs)
-            arriving = self._assembler.waiting
+            arriving = self._assembler.arriving(ARRIVING_S)
             in_hand = {run: [i for i, m in self._hand.items() if m.run == run] for run in runs}
         for run in runs:
             body = json.dumps(in_hand[run] + arriving).encode()
@@ -165,7 +173,9 @@ class KafkaClientCarrier(Endpoint):
             raise EnvelopeError("other run", f"{head.kind} of a run that is over")
         if head.kind in (RUN, END):
             known = self._runs.get(head.run)
-            if known is not None and head.sequence <= known.sequence:
+            # Numbers are the nanoseconds of the server's clock.
+            least = self._newest - int(CLOCK_SET_BACK_S * 1e9)
+            if head.sequence <= (least if known is None else known.sequence):
                 raise EnvelopeError("older than what was heard", f"{head.kind} of run {head.run}")
         elif head.kind == MESSAGE and (
             # In hand, or answered: that goes again by itself until the server has it.
@@ -174,6 +184,8 @@ class KafkaClientCarrier(Endpoint):
             raise came_again(head)
 
     def _take(self, head: EnvelopeHead, body: bytes) -> None:
+        if head.kind in (RUN, END):
+            self._newest = max(self._newest, head.sequence)
         match head.kind:
             case "run":
                 with self._changed:
@@ -186,7 +198,7 @@ class KafkaClientCarrier(Endpoint):
                 self._end(head.run)
             case "message":
                 with self._changed:
-                    self._hand[head.message_id] = _InHand(head.run, body)
+                    self._hand[head.message_id] = _InHand(head.run, body, time.monotonic())
                     self._changed.notify_all()
                 self.heartbeat()
             case "acknowledgement":
@@ -212,6 +224,18 @@ class KafkaClientCarrier(Endpoint):
             self._changed.notify_all()
         self._assembler.forget(run)
 
+    def _let_go_of_silent_runs(self, now: float) -> None:
+        """Forget runs of which nothing was heard for a while, and what was asked of such."""
+        with self._lock:
+            silent = {n for n, r in self._runs.items() if r.heard_at < now - SILENCE_S}
+            silent |= {
+                message.run
+                for message in self._hand.values()
+                if message.run not in self._runs and message.came_at < now - SILENCE_S
+            }
+        for run_id in silent:
+            self._forget(run_id)
+
     def _tick(self) -> None:
         now = time.monotonic()
         if now < self._tick_at:
@@ -224,9 +248,7 @@ class KafkaClientCarrier(Endpoint):
             with self._lock:
                 for run in self._runs.values():
                     run.heard_at += away if away > 1.0 else 0.0
-                silent = [n for n, r in self._runs.items() if r.heard_at < now - SILENCE_S]
-            for run_id in silent:
-                self._forget(run_id)
+            self._let_go_of_silent_runs(now)
         if not self._runs:
             self._connection.hush()
         elif now >= self._beat_at:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -128,6 +129,28 @@ def test_memory_has_a_limit() -> None:
     assert whole.waiting == ["8", "9"]
 
 
+def test_a_sender_with_many_pieces_pushes_out_its_own() -> None:
+    """One that fills the room on purpose holds up nobody else's message."""
+    keys = {name: new_keys(name) for name in ("Nordbrot", "Ostbrot")}
+    known = EnvelopeKeys({name: own.member.signing_key for name, own in keys.items()})
+
+    def pieces(name: str, message_id: str, body: bytes) -> list[Chunk]:
+        signer = EnvelopeSigner(keys[name].signing_key, source="key")
+        head = replace(head_of(body, message_id), sender=name)
+        return [read_chunk(r, known) for r in split(head, body, signer, chunk_bytes=1000)]
+
+    whole, dropped = assembler(most_bytes=9000)
+    first, second = pieces("Nordbrot", "right", b"r" * 1500)
+    whole.add(first)
+    for number in range(20):
+        whole.add(pieces("Ostbrot", str(number), b"w" * 1500)[0])
+        assert whole.held_bytes <= 9000
+    for piece in pieces("Ostbrot", "alone", b"w" * 20_000)[:-1]:
+        whole.add(piece)
+    assert "right" not in dropped
+    assert whole.add(second) == b"r" * 1500
+
+
 def test_what_never_comes_together_is_given_up() -> None:
     """After a while since its last chunk."""
     now, dropped = [0.0], []
@@ -147,6 +170,22 @@ def test_what_never_comes_together_is_given_up() -> None:
     whole.expire()
     assert dropped == [("one", "incomplete")]
     assert whole.held_bytes == 0
+
+
+def test_a_message_arrives_only_while_its_chunks_come() -> None:
+    """One whose other chunks a broker has forgotten has to be sent again."""
+    now = [0.0]
+    whole = Assembler(lambda _head, _error: None, clock=lambda: now[0])
+    first, second, _ = chunks_of(b"b" * 25)
+    whole.add(first)
+    now[0] = 4.0
+    assert whole.arriving(5.0) == ["one"]
+    whole.add(second)
+    now[0] = 8.0
+    assert whole.arriving(5.0) == ["one"]
+    now[0] = 9.5
+    assert whole.arriving(5.0) == []
+    assert whole.waiting == ["one"]
 
 
 def test_a_run_that_is_over_is_forgotten() -> None:

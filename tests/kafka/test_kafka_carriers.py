@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from glean.errors import FederationError
+from glean.kafka import kafka_client_carrier
+from glean.kafka.chunks import CHUNK_BYTES
+from glean.kafka.envelope import Chunk
 from glean.kafka.kafka_carrier import KafkaCarrier, Taken
 from glean.kafka.kafka_client_carrier import KafkaClientCarrier
 from tests.kafka_broker import KafkaBroker, kafka_broker, why_no_broker
@@ -166,3 +171,76 @@ def test_a_server_that_begins_again_takes_nothing_of_before(ends: Ends) -> None:
             assert [reply.body for reply in replies(second, 1)] == [b"well"]
         finally:
             second.close()
+
+
+@pytest.mark.slow
+def test_a_message_of_which_a_chunk_was_lost_comes_again(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a broker that is killed while it passes one on; nobody waits for the rest of it."""
+    monkeypatch.setattr(kafka_client_carrier, "ARRIVING_S", 0.5)
+    with all_ends(ends, NAMES[:1]) as (server, clients):
+        client = clients[NAMES[0]]
+        lost: list[Chunk] = []
+        add = client._assembler.add
+
+        def without_one(chunk: Chunk) -> bytes | None:
+            if chunk.index == 1 and not lost:
+                lost.append(chunk)
+                return None
+            return add(chunk)
+
+        monkeypatch.setattr(client._assembler, "add", without_one)
+        ask(server, NAMES[:1], bytes(2 * CHUNK_BYTES))
+        wait_until(lambda: lost != [], "a chunk is lost", limit_s=LIMIT_S)
+        answer(clients, 1)
+        assert len(replies(server, 1)) == 1
+
+
+def test_a_disk_that_is_full_for_a_while_is_got_over(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client says so to whoever fetches meanwhile, and goes on once there is room."""
+    with all_ends(ends, NAMES[:1]) as (server, clients):
+        client = clients[NAMES[0]]
+
+        def full(_sender: str, _message_id: str) -> bool:
+            raise FederationError("inbox.sqlite can't be used: database or disk is full")
+
+        with monkeypatch.context() as while_full:
+            while_full.setattr(client._inbox, "seen", full)
+            ask(server, NAMES[:1])
+            wait_until(lambda: client._failure is not None, "it is noticed", limit_s=LIMIT_S)
+            with pytest.raises(FederationError, match="disk is full"):
+                client.runs()
+        server._resending.all_due()
+        wait_until(lambda: client._failure is None, "it goes on", limit_s=LIMIT_S)
+        answer(clients, 1)
+        assert len(replies(server, 1)) == 1
+
+
+def test_a_reply_isn_t_lost_by_a_disk_that_is_full(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was noted as taken, so it would never be taken again."""
+    with all_ends(ends, NAMES[:1]) as (server, clients):
+        ask(server, NAMES[:1])
+        acknowledge = server._outbox.acknowledge
+        failed: list[str] = []
+
+        def full_once(message_id: str) -> bool:
+            if not failed:
+                failed.append(message_id)
+                raise FederationError("outbox.sqlite can't be used: database or disk is full")
+            return acknowledge(message_id)
+
+        monkeypatch.setattr(server._outbox, "acknowledge", full_once)
+        answer(clients, 1)
+        found: list[Taken] = []
+
+        def came() -> bool:
+            with suppress(FederationError):
+                found.extend(server.receive(0.1))
+            return len(found) == 1 and bool(failed)
+
+        wait_until(came, "the reply came", limit_s=LIMIT_S)

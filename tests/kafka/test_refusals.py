@@ -5,6 +5,7 @@ No broker is needed: records are put before an end as its reader would put them.
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from glean.kafka import kafka_client_carrier
 from glean.kafka.chunks import split
 from glean.kafka.consumer import Record
 from glean.kafka.endpoint import FRESH_S
@@ -30,6 +32,7 @@ from glean.kafka.envelope import (
     digest_of,
 )
 from glean.kafka.kafka_carrier import PRESENT_S, KafkaCarrier
+from glean.kafka.kafka_client_carrier import SILENCE_S
 from glean.kafka.topics import Topics
 from glean.privacy.envelope_signature import EnvelopeSigner
 from tests.kafka_ends import NAMES, Ends, Keys, announcement, new_federation
@@ -244,7 +247,9 @@ def test_while_the_broker_is_away_nobody_goes(tmp_path: Path) -> None:
         assert server.present() == []
 
 
-def test_a_client_takes_nothing_but_the_server_s_word(tmp_path: Path) -> None:
+def test_a_client_takes_nothing_but_the_server_s_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No member's; announcements only newer ones; messages once, and of runs that go on."""
     keys = new_federation()
     writer, name = Writer(keys), NAMES[0]
@@ -284,7 +289,54 @@ def test_a_client_takes_nothing_but_the_server_s_word(tmp_path: Path) -> None:
         assert refused(TOPICS.runs, END, b"completed", receiver="*") == ""
         assert client.runs() == []
         assert refused(TOPICS.runs, RUN, run, receiver="*") == "other run"
+        now = writer.sequence
+        old, newer = announcement(RUN_ID - 1), announcement(RUN_ID + 1)
+        monkeypatch.setattr(kafka_client_carrier, "CLOCK_SET_BACK_S", 2e-9)
+        before: dict[str, object] = {"run": RUN_ID - 1, "receiver": "*", "sequence": now - 4}
+        assert refused(TOPICS.runs, RUN, old, **before) == "older than what was heard"
+        assert client.runs() == []
+        assert refused(TOPICS.runs, RUN, newer, run=RUN_ID + 1, receiver="*") == ""
+        assert refused(TOPICS.runs, RUN, old, **before) == "older than what was heard"
+        assert client.runs() == [newer]
         assert refused(model, MESSAGE, b"late", message_id="two") == "other run"
         assert client.receive(0.0) == []
+    finally:
+        client.close()
+
+
+def test_a_member_speaks_only_for_what_it_was_asked_itself(tmp_path: Path) -> None:
+    """What it claims to have in hand of others' messages is sent to them again."""
+    keys = new_federation()
+    writer, (name, other, _) = Writer(keys), NAMES
+    with server_end(tmp_path, keys) as server:
+        claimed = json.dumps([f"asked-{name}", f"asked-{other}", "nothing"]).encode()
+        head = writer.head(name, HEARTBEAT, claimed)
+        for record in writer.records(TOPICS.heartbeats, head, claimed):
+            server._consider(record)
+        assert server._in_hand == {name: frozenset({f"asked-{name}"})}
+
+
+def test_messages_of_a_run_that_nobody_speaks_of_are_let_go(tmp_path: Path) -> None:
+    """Else what a killed server has asked would fill hands; it comes again if need be."""
+    keys, name = new_federation(), NAMES[0]
+    writer = Writer(keys)
+    client = Ends(NOWHERE, tmp_path, keys).client(name)
+    now = time.monotonic()
+    try:
+
+        def ask(message_id: str) -> None:
+            head = writer.head(SERVER, MESSAGE, b"x", receiver=name, message_id=message_id)
+            client._consider(writer.records(TOPICS.models, head, b"x")[0])
+
+        ask("one")
+        client._let_go_of_silent_runs(now)
+        assert list(client._hand) == ["one"]
+        client._let_go_of_silent_runs(now + SILENCE_S + 1.0)
+        assert list(client._hand) == []
+        ask("one")
+        run = announcement()
+        head = writer.head(SERVER, RUN, run, receiver="*")
+        client._consider(writer.records(TOPICS.runs, head, run)[0])
+        assert client.receive(0.0) == [(RUN_ID, "one", b"x")]
     finally:
         client.close()
