@@ -127,7 +127,7 @@ class PacketReader:
         self._most_bytes = most_bytes
         self._kind = PacketKind.PING
         self._missing = 0
-        self._parts: list[bytes] = []
+        self._content = bytearray()  # not a list, which a sender of tiny pieces makes very large
 
     def add(self, piece: bytes) -> Packet | None:
         """Take what a frame carried; the packet that it ends, if it ends one.
@@ -148,7 +148,7 @@ class PacketReader:
         return self._add_large(rest)
 
     def _add_large(self, rest: bytes) -> Packet | None:
-        if not self._parts:
+        if not self._content:
             self._kind = _kind_of(rest)
             head = _KIND_BYTES + _LENGTH_BYTES
             self._missing = int.from_bytes(rest[_KIND_BYTES:head], "big")
@@ -160,10 +160,10 @@ class PacketReader:
         self._missing -= len(rest)
         if self._missing < 0 or not rest:
             raise ConnectionLostError("found a packet that goes on after its end, or is empty")
-        self._parts.append(rest)
+        self._content += rest
         if self._missing:
             return None
-        content, self._parts = b"".join(self._parts), []
+        content, self._content = bytes(self._content), bytearray()
         return Packet(self._kind, content)
 
 

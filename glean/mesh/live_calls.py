@@ -15,14 +15,18 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from glean.errors import FederationError, GleanError
+from glean.mesh.call_room import CallRoom
 from glean.mesh.frames import Packet, PacketKind
 from glean.mesh.peer_connection import PeerConnection
 from glean.privacy.peer_handshake import PeerClaim
+from glean.runs.log_lines import visible
 
 LOG = logging.getLogger(__name__)
 
 _NUMBER_BYTES = 8
 _MOST_TOLD, _MOST_ASKED, _WORKERS = 1000, 64, 4
+_MOST_TOLD_EACH, _MOST_ASKED_EACH, _MOST_BYTES_EACH = 250, 16, 8 * 2**20
+_MOST_GUESTS_ASK, _GUEST_WORKERS = 16, 1
 _DONE, _REFUSED = b"\x01", b"\x00"
 
 
@@ -56,6 +60,16 @@ class LiveCall:
     body: bytes = field(repr=False)
 
 
+class _Askers:
+    """Who answers questions of one sort of askers, and how many may wait."""
+
+    def __init__(self, most: int, workers: int) -> None:
+        self.room = CallRoom(
+            most=most, most_each=_MOST_ASKED_EACH, most_bytes_each=_MOST_BYTES_EACH
+        )
+        self.workers = ThreadPoolExecutor(workers, thread_name_prefix="mesh reply")
+
+
 class LiveCalls:
     """The functions for what is told and asked, and the replies that are waited for."""
 
@@ -64,9 +78,15 @@ class LiveCalls:
         self._askers: dict[str, tuple[Callable[[LiveCall], bytes], bool]] = {}
         self._numbers = count(1)
         self._awaited: dict[tuple[PeerConnection, int], Future[bytes]] = {}
-        self._told: queue.Queue[LiveCall | None] = queue.Queue(_MOST_TOLD)
-        self._room = threading.BoundedSemaphore(_MOST_ASKED)
-        self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="mesh reply")
+        self._told: queue.SimpleQueue[tuple[PeerConnection, LiveCall] | None] = queue.SimpleQueue()
+        self._told_room = CallRoom(
+            most=_MOST_TOLD, most_each=_MOST_TOLD_EACH, most_bytes_each=_MOST_BYTES_EACH
+        )
+        # By whether a member asks: guests, who may be anybody, hold up each other alone.
+        self._asked = {
+            True: _Askers(_MOST_ASKED, _WORKERS),
+            False: _Askers(_MOST_GUESTS_ASK, _GUEST_WORKERS),
+        }
         self._thread = threading.Thread(target=self._handle_told, name="mesh told", daemon=True)
         self._thread.start()
 
@@ -116,9 +136,9 @@ class LiveCalls:
         if asked:
             self._take_question(connection, int.from_bytes(packet.content[:_NUMBER_BYTES]), call)
             return
-        try:
-            self._told.put_nowait(call)
-        except queue.Full:
+        if self._told_room.take(connection, len(body)):
+            self._told.put((connection, call))
+        else:
             LOG.warning("mesh: %s tells more than can be handled", connection.name)
 
     def ended(self, connection: PeerConnection, reason: str) -> None:
@@ -131,7 +151,8 @@ class LiveCalls:
         """Handle no more."""
         self._told.put(None)
         self._thread.join()
-        self._workers.shutdown(cancel_futures=True)
+        for asked in self._asked.values():
+            asked.workers.shutdown(cancel_futures=True)
 
     def _take_reply(self, connection: PeerConnection, content: bytes) -> None:
         number, said = int.from_bytes(content[:_NUMBER_BYTES]), content[_NUMBER_BYTES:]
@@ -141,35 +162,39 @@ class LiveCalls:
         if said[:1] == _DONE:
             reply.set_result(said[1:])
         else:
-            reply.set_exception(CallRefusedError(said[1:].decode(errors="replace")[:1000]))
+            words = said[1:].decode(errors="replace")[:1000]
+            reply.set_exception(CallRefusedError(visible(words)))
 
     def _take_question(self, connection: PeerConnection, number: int, call: LiveCall) -> None:
-        if not self._room.acquire(blocking=False):
+        asked = self._asked[call.member]
+        if not asked.room.take(connection, len(call.body)):
             self._reply(connection, number, _REFUSED + b"too many questions at a time: ask later")
             return
         try:
-            self._workers.submit(self._answer, connection, number, call)
+            asked.workers.submit(self._answer, connection, number, call)
         except RuntimeError:
-            self._room.release()
+            asked.room.give_back(connection, len(call.body))
 
     def _answer(self, connection: PeerConnection, number: int, call: LiveCall) -> None:
         handler, guests = self._askers.get(call.kind, (_unknown, True))
         try:
             said = _DONE + (handler if call.member or guests else _unknown)(call)
         except GleanError as error:
-            said = _REFUSED + str(error).encode()
+            said = _REFUSED + str(error).encode(errors="replace")
         except Exception:
             LOG.exception("mesh: %s of %s could not be answered", call.kind, call.sender.name)
             said = _REFUSED + b"internal error: see the log of the peer that was asked"
         finally:
-            self._room.release()
+            self._asked[call.member].room.give_back(connection, len(call.body))
         self._reply(connection, number, said)
 
     def _reply(self, connection: PeerConnection, number: int, said: bytes) -> None:
         connection.offer(Packet(PacketKind.REPLY, _numbered(number, said)))
 
     def _handle_told(self) -> None:
-        while (call := self._told.get()) is not None:
+        while (told := self._told.get()) is not None:
+            connection, call = told
+            self._told_room.give_back(connection, len(call.body))
             handler = self._tellers.get(call.kind)
             if handler is None:
                 LOG.debug("mesh: %s tells %s, which nothing handles", call.sender.name, call.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -99,3 +100,19 @@ def test_an_address_that_is_none_is_named(address: str) -> None:
     """With what one looks like."""
     with pytest.raises(FederationError, match="wanted HOST:PORT, like"):
         host_and_port(address)
+
+
+def test_tiny_pieces_take_no_more_memory_than_they_hold() -> None:
+    """Whoever cuts a packet into crumbs fills nothing by that."""
+    count = 100_000
+    reader = PacketReader(2 * count)
+    crumb = b"\x01xx"
+    tracemalloc.start()
+    try:
+        reader.add(b"\x01\x03" + (2 * count).to_bytes(4, "big") + b"xx")
+        for _ in range(count - 2):
+            assert reader.add(crumb) is None
+        assert tracemalloc.get_traced_memory()[1] < 8 * count
+    finally:
+        tracemalloc.stop()
+    assert reader.add(crumb) == Packet(PacketKind.TELL, b"x" * 2 * count)
