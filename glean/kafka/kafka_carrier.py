@@ -24,8 +24,8 @@ from glean.kafka.envelope import (
     EnvelopeError,
     EnvelopeHead,
 )
-from glean.kafka.run_number import run_number
 from glean.outbox.outbox import OutboxFullError
+from glean.runs.run_number import run_number
 
 ANNOUNCE_S = 1.0
 PRESENT_S = 30.0

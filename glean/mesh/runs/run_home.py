@@ -56,13 +56,18 @@ class RunHome:
         """The run's folder as it ended."""
         return self.path / "final"
 
+    @property
+    def work(self) -> Path:
+        """What this peer's ServerApps have at work; nothing of it outlives the run."""
+        return self.path / "work"
+
     def results(self, term: int) -> Path:
         """Folder for run folders that this peer's ServerApp makes as coordinator of a term."""
-        return self.path / "work" / f"term-{term}"
+        return self.work / f"term-{term}"
 
     def resumed(self, term: int) -> Path:
         """Folder of the run that such a ServerApp goes on with."""
-        return self.path / "work" / f"resumed-{term}"
+        return self.work / f"resumed-{term}"
 
     @property
     def _plan(self) -> Path:
