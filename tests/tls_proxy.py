@@ -34,9 +34,9 @@ def tls_proxy(port: int, to: int, folder: Path) -> Iterator[None]:
                 context.wrap_socket(self.request, server_side=True) as inside,
                 socket.create_connection(("127.0.0.1", to)) as outside,
             ):
-                other = threading.Thread(target=_pass_on, args=(outside, inside), daemon=True)
+                other = threading.Thread(target=pass_on, args=(outside, inside), daemon=True)
                 other.start()
-                _pass_on(inside, outside)
+                pass_on(inside, outside)
                 other.join()
 
     class Server(ThreadingTCPServer):
@@ -53,7 +53,8 @@ def tls_proxy(port: int, to: int, folder: Path) -> Iterator[None]:
             thread.join()
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+def pass_on(source: socket.socket, target: socket.socket) -> None:
+    """Pass on what comes until one of them closes."""
     with suppress(OSError):
         while content := source.recv(_AT_ONCE):
             target.sendall(content)

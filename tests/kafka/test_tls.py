@@ -1,4 +1,4 @@
-"""By TLS: the certificate of a broker is checked before anything is sent to it.
+"""By TLS and SCRAM: first a broker proves who it is, by its certificate, then who comes to it.
 
 A broker of the test's that speaks none of it has a proxy in front that does.
 """
@@ -10,11 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from glean.errors import FederationError
+from glean.kafka import topic_maker
+from glean.kafka.brokers_check import check_brokers
+from glean.kafka.client_config import KafkaAccess
+from glean.kafka.kafka_url import KafkaUrl
+from glean.kafka.topics import Topics
 from glean.privacy.certificate_folder import make_certificates
 from tests import processes
 from tests.kafka.test_kafka_carriers import answer, ask, replies
 from tests.kafka_broker import KafkaBroker, why_no_broker
 from tests.kafka_ends import Ends, all_ends, new_federation
+from tests.sasl_proxy import Guests, sasl_proxy
 from tests.tls_proxy import tls_proxy
 
 REASON = why_no_broker()
@@ -61,3 +68,52 @@ def test_a_broker_of_another_authority_is_told_nothing(broker: KafkaBroker, tmp_
             assert not server._connection.is_open
         finally:
             server.close()
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256"])
+def test_a_password_is_proved_by_scram(mechanism: str, broker: KafkaBroker, tmp_path: Path) -> None:
+    """To a broker that lets in nobody else, in each connection of both sides."""
+    make_certificates(tmp_path / "keys", hosts=["127.0.0.1"])
+    environment = {
+        "GLEAN_KAFKA_CA": str(tmp_path / "keys/ca.crt"),
+        "GLEAN_KAFKA_PASSWORD": "geheim",
+        "GLEAN_KAFKA_SASL": mechanism,
+    }
+    url = f"kafka+sasl://glean@{broker.server}/test"
+    ends = Ends(url, tmp_path, new_federation([NAME]), environment)
+    guests = Guests("glean", "geheim")
+    proxy = sasl_proxy(broker.advertised, broker.port, tmp_path / "keys", guests)
+    with proxy, all_ends(ends, [NAME]) as (server, clients):
+        ask(server, [NAME], b"model")
+        answer(clients, 1)
+        assert [reply.body for reply in replies(server, 1)] == [b"to model"]
+    assert set(guests.let_in) == {mechanism}
+
+
+def test_a_wrong_password_is_said_and_not_shown(
+    broker: KafkaBroker,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To the operator at once, to a node's log, nowhere the password itself."""
+    make_certificates(tmp_path / "keys", hosts=["127.0.0.1"])
+    monkeypatch.setattr(topic_maker, "LIMIT_S", 1.0)
+    environment = {
+        "GLEAN_KAFKA_CA": str(tmp_path / "keys/ca.crt"),
+        "GLEAN_KAFKA_PASSWORD": "falsch-gemerkt",
+    }
+    url = f"kafka+sasl://glean@{broker.server}/test"
+    with sasl_proxy(broker.advertised, broker.port, tmp_path / "keys", Guests("glean", "geheim")):
+        access = KafkaAccess.of(KafkaUrl.read(url), environment, client_id="test")
+        with pytest.raises(
+            FederationError, match=r"no broker answers \(.*uthentication"
+        ) as refused:
+            check_brokers(access, Topics("test"), limit_s=0.0)
+        server = Ends(url, tmp_path, new_federation([NAME]), environment).server()
+        try:
+            processes.wait_until(lambda: server.problem != "", "a problem", limit_s=20.0)
+            assert "uthentication" in server.problem
+        finally:
+            server.close()
+    assert "falsch-gemerkt" not in f"{refused.value} {server.problem} {caplog.text}"
