@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -32,6 +33,9 @@ LOOK_S = 0.2
 """How long a look for replies waits for the first, where none is there."""
 
 SEND_AND_RECEIVE_S = 3600.0
+
+MOST_UNFETCHED = 8
+"""Replies of one member that nobody has fetched: those that came after their round was over."""
 
 _DOMAIN = b"glean node"
 
@@ -70,6 +74,7 @@ class CarriedGrid(RunGrid):
         self._members: dict[int, str] = {}
         self._awaited: dict[str, _Sent] = {}
         self._come: dict[str, Message] = {}
+        self._unfetched: dict[str, deque[str]] = {}
 
     def get_node_ids(self) -> list[int]:
         """Numbers of the members that are present."""
@@ -128,6 +133,12 @@ class CarriedGrid(RunGrid):
             return
         del self._awaited[received.reply_to]
         self._come[received.reply_to] = self._read(received, sent.message)
+        unfetched = self._unfetched.setdefault(sent.member, deque())
+        unfetched.append(received.reply_to)
+        if len(unfetched) > MOST_UNFETCHED:
+            gone = self._come.pop(unfetched.popleft(), None)
+            if gone is not None:
+                LOG.info("a late reply of %s, which nobody waited for, is let go", sent.member)
 
     def _read(self, received: ReceivedReply, asked: Message) -> Message:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from glean.errors import FederationError
-from glean.federation.grids.carried_grid import CarriedGrid, node_number
+from glean.federation.grids.carried_grid import MOST_UNFETCHED, CarriedGrid, node_number
 from glean.federation.grids.carrier import Received
 from glean.federation.grids.inprocess import as_server
 from glean.settings import ConfigValue, RunSettings
@@ -137,3 +137,28 @@ def test_what_members_send_unasked_is_left_out(caplog: pytest.LogCaptureFixture)
         assert reply.metadata.src_node_id == nodes[NAMES[0]]
         assert caplog.text.count("left out") == 3
         assert grid.pull_messages(sent) == []
+
+
+def test_replies_that_nobody_waits_for_do_not_pile_up() -> None:
+    """Of a member that is late in every round; the newest are there, and others' as well."""
+    from flwr.app import RecordDict
+
+    carrier = _Answers(MemoryRoad(list(NAMES)))
+    grid = CarriedGrid(carrier, run_id=RUN_ID)
+    grid.get_node_ids()
+    late, other = (node_number(name) for name in NAMES[:2])
+    with as_server(grid):
+
+        def asked(node: int) -> str:
+            (sent,) = grid.push_messages([grid.create_message(RecordDict(), "query", node, "0")])
+            return sent
+
+        first = asked(other)
+        carrier.come = [Received(NAMES[1], "first", first, b"")]
+        assert grid.pull_messages([]) == []
+        sent = [asked(late) for _ in range(3 * MOST_UNFETCHED)]
+        for number, message_id in enumerate(sent):
+            carrier.come = [Received(NAMES[0], str(number), message_id, b"")]
+            assert grid.pull_messages([]) == []
+        found = [reply.metadata.reply_to_message_id for reply in grid.pull_messages([first, *sent])]
+        assert found == [first, *sent[-MOST_UNFETCHED:]]
