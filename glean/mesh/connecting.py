@@ -59,9 +59,9 @@ def dial(
     handshake = PeerHandshake(identity, name, mesh, initiator=True, expected=expected)
     try:
         connection = socket.create_connection(place, timeout=limits.connect_s)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the second where a name of a host can't be one
         raise UnreachableError(
-            f"{address} can't be reached: {error.strerror or error}; wanted a peer that listens "
+            f"{address} can't be reached: {_words_of(error)}; wanted a peer that listens "
             "there: is it up, and does a firewall let this port through?"
         ) from error
     return _shaken(connection, handshake, limits, address)
@@ -120,6 +120,10 @@ def _exchange(connection: socket.socket, handshake: PeerHandshake, deadline: flo
         else:
             handshake.read(read_frame(connection, deadline=deadline, most=_MOST_BYTES))
         writes = not writes
+
+
+def _words_of(error: OSError | UnicodeError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _watch(connection: socket.socket) -> None:

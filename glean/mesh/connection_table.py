@@ -27,6 +27,13 @@ LOG = logging.getLogger(__name__)
 
 _AT_THE_SAME_MOMENT_S = 10.0
 _LOOK_S = 0.2
+_LASTING_S = 10.0
+"""A connection that ends sooner is no reason to call that peer again at once."""
+
+_SOON_S = 3.0
+"""When others are called after somebody is reached again: what kept one away kept them too."""
+
+_END_S = 1.0
 _JITTER = random.SystemRandom()
 
 
@@ -105,7 +112,8 @@ class ConnectionTable:
                 connection.discard(f"there are {len(self._connections)} connections already")
                 return False
             self._connections[connection.name] = connection
-            self._backoff.pop(connection.name, None)
+            if older is None:
+                self._call_others_soon()
         if older is not None:
             older.close("there is a newer connection")
         LOG.info("mesh: connected with %s at %s", connection.name, connection.address)
@@ -117,6 +125,8 @@ class ConnectionTable:
         with self._lock:
             if self._connections.get(connection.name) is connection:
                 del self._connections[connection.name]
+                if time.monotonic() - connection.opened_at >= _LASTING_S:
+                    self._backoff.setdefault(connection.name, _Backoff()).wait_s = 0.0
                 self._fail(connection.name, reason)
         LOG.info("mesh: no longer connected with %s: %s", connection.name, reason)
 
@@ -131,8 +141,10 @@ class ConnectionTable:
             connection.join(self._limits.idle_s)
         if self._keeper.is_alive():
             self._keeper.join()
+        # Calls may go on for long; who is reached then is told that this peer has stopped.
+        until = time.monotonic() + _END_S
         for call in calls:
-            call.join(self._limits.connect_s + self._limits.handshake_s)
+            call.join(max(0.0, until - time.monotonic()))
 
     def _counts(self, newer: PeerConnection, older: PeerConnection) -> bool:
         """Whether the newer of two connections with a peer is the one to keep."""
@@ -144,14 +156,30 @@ class ConnectionTable:
 
     def _keep(self) -> None:
         while not self._stopped.wait(_LOOK_S):
-            self._close_strangers()
-            for name in self._due():
-                call = threading.Thread(
-                    target=self._call, args=(name,), name=f"mesh call {name}", daemon=True
-                )
-                with self._lock:
-                    call.start()
-                    self._calls = {c for c in self._calls if c.is_alive()} | {call}
+            try:
+                self._close_strangers()
+                for name in self._due():
+                    self._begin_call(name)
+            except Exception:
+                LOG.exception("mesh: peers could not be called; it is tried again")
+
+    def _begin_call(self, name: str) -> None:
+        call = threading.Thread(
+            target=self._call, args=(name,), name=f"mesh call {name}", daemon=True
+        )
+        with self._lock:
+            try:
+                call.start()
+            except RuntimeError as error:  # there are too many threads
+                self._backoff[name].calling = False
+                self._fail(name, str(error))
+                return
+            self._calls = {c for c in self._calls if c.is_alive()} | {call}
+
+    def _call_others_soon(self) -> None:
+        soon = time.monotonic() + _SOON_S * _JITTER.uniform(0.5, 1.0)
+        for backoff in self._backoff.values():
+            backoff.next_at = min(backoff.next_at, soon)
 
     def _close_strangers(self) -> None:
         """Close connections with peers that have left the mesh or changed their keys."""
@@ -176,6 +204,7 @@ class ConnectionTable:
 
     def _call(self, name: str) -> None:
         peer = self._directory.peer(name)
+        reason = ""
         with self._ends_call(name):
             for address in () if peer is None else peer.addresses:
                 if self._stopped.is_set() or name in self.connections():
@@ -185,10 +214,12 @@ class ConnectionTable:
                     connection = self._dial(address, peer)
                 except FederationError as error:
                     LOG.debug("mesh: %s: %s", name, error)
-                    self._fail(name, str(error))
+                    reason = str(error)
                 else:
-                    self.add(connection)
-                    return
+                    if self.add(connection):
+                        return
+                    reason = connection.closed
+            self._fail(name, reason)
 
     def _dial(self, address: str, peer: KnownPeer) -> PeerConnection:
         connection = dial(

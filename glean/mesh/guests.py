@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 * 1024
 _STAY_S = 60.0
+_ENOUGH_S = 5.0
+"""After that a guest makes room where others wait."""
 
 
 class Guests:
@@ -44,11 +46,22 @@ class Guests:
     def add(self, connection: PeerConnection) -> None:
         """Take a connection whose other side isn't known as a peer."""
         with self._lock:
-            if self._stopped or len(self._here) >= self._most:
+            if self._stopped or not self._has_room():
                 connection.discard("too many guests: come again later")
                 return
             self._here.add(connection)
         connection.start(self._taken, self._ended, most_bytes=_MOST_BYTES)
+
+    def _has_room(self) -> bool:
+        """Whether there is room for one more: one that has had time enough makes it."""
+        if len(self._here) < self._most:
+            return True
+        oldest = min(self._here, key=lambda connection: connection.opened_at)
+        if time.monotonic() - oldest.opened_at < _ENOUGH_S:
+            return False
+        self._here.discard(oldest)
+        oldest.close("other guests wait")
+        return True
 
     def close_late(self) -> None:
         """Close the connections of those who have been here too long."""

@@ -67,7 +67,7 @@ class MeshLimits:
     heartbeat_s: float = 15.0
     idle_s: float = 60.0
     first_backoff_s: float = 0.5
-    longest_backoff_s: float = 60.0
+    longest_backoff_s: float = 20.0
     relay_after_s: float = 3.0
     resend_s: float = 30.0
     slowest_bytes_s: float = 1000.0

@@ -240,7 +240,7 @@ def _reached_at(listen: str, towards: str) -> str:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect(place)  # nothing is sent
             found = str(probe.getsockname()[0])
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise MembershipError(
             "found no network by which others could reach this machine; wanted --address "
             f"HOST:PORT, or --listen 127.0.0.1:{port} where all peers are on this machine"

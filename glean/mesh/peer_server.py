@@ -19,6 +19,7 @@ LOG = logging.getLogger(__name__)
 
 _LOOK_S = 0.2
 _BACKLOG = 16
+_ANYWHERE = "::"
 
 
 class PeerServer:
@@ -56,7 +57,13 @@ class PeerServer:
         self._limits, self._connected = limits, connected
         family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         try:
-            self._socket = socket.create_server(listen, family=family, backlog=_BACKLOG)
+            self._socket = socket.create_server(
+                listen,
+                family=family,
+                backlog=_BACKLOG,
+                # Where it listens at all addresses, at those of IPv4 too.
+                dualstack_ipv6=listen[0] == _ANYWHERE and socket.has_dualstack_ipv6(),
+            )
         except OSError as error:
             raise FederationError(
                 f"can't listen at {listen[0]}:{listen[1]}: {error.strerror or error}; wanted an "
@@ -65,7 +72,9 @@ class PeerServer:
         self._socket.settimeout(_LOOK_S)
         self._stopped = threading.Event()
         self._room = threading.BoundedSemaphore(limits.most_handshakes)
-        self._handshakes: dict[threading.Thread, socket.socket] = {}
+        # One machine mustn't take the room of all others.
+        self._most_of_a_host = max(1, limits.most_handshakes // 2)
+        self._handshakes: dict[threading.Thread, tuple[socket.socket, str]] = {}
         self._thread = threading.Thread(target=self._accept, name="mesh server", daemon=True)
 
     @property
@@ -83,7 +92,7 @@ class PeerServer:
         if self._thread.is_alive():
             self._thread.join()
         self._socket.close()
-        for thread, connection in list(self._handshakes.items()):
+        for thread, (connection, _) in list(self._handshakes.items()):
             if thread.is_alive():
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
@@ -100,16 +109,27 @@ class PeerServer:
                 LOG.warning("mesh: a connection could not be taken: %s", error)
                 self._stopped.wait(_LOOK_S)
                 continue
-            if not self._room.acquire(blocking=False):
-                LOG.warning("mesh: %s was turned away: too many say who they are", place[0])
-                connection.close()
-                continue
-            thread = threading.Thread(
-                target=self._shake, args=(connection, place[0]), name="mesh handshake", daemon=True
-            )
-            self._handshakes = {t: s for t, s in self._handshakes.items() if t.is_alive()}
+            self._begin(connection, place[0])
+
+    def _begin(self, connection: socket.socket, host: str) -> None:
+        """Begin a handshake where there is room for it."""
+        self._handshakes = {t: s for t, s in self._handshakes.items() if t.is_alive()}
+        of_host = sum(other == host for _, other in self._handshakes.values())
+        if of_host >= self._most_of_a_host or not self._room.acquire(blocking=False):
+            LOG.warning("mesh: %s was turned away: too many say who they are", host)
+            connection.close()
+            return
+        thread = threading.Thread(
+            target=self._shake, args=(connection, host), name="mesh handshake", daemon=True
+        )
+        try:
             thread.start()
-            self._handshakes[thread] = connection
+        except RuntimeError as error:  # there are too many threads
+            LOG.warning("mesh: %s was turned away: %s", host, error)
+            self._room.release()
+            connection.close()
+            return
+        self._handshakes[thread] = connection, host
 
     def _shake(self, connection: socket.socket, host: str) -> None:
         try:

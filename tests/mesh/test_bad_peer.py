@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from glean.mesh import guests as module
 from glean.mesh.connecting import dial
 from glean.mesh.frames import Packet, PacketKind, write_frame
 from glean.mesh.live_calls import LiveCall
@@ -241,6 +242,28 @@ def test_guests_that_ask_much_keep_no_member_from_asking(a: KnownToAll) -> None:
             raw.send(PacketKind.ASK, bytes(8) + b"\x04join")
             assert next_reply(raw) == bytes(8) + b"\x01done"
         held.set()
+
+
+def test_guests_that_stay_make_room_for_others(
+    a: KnownToAll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once they have had time enough to ask."""
+    a.running.on_ask("join", lambda _: b"done", guests=True)
+    with ExitStack() as guests:
+        here = [
+            guests.enter_context(connected(a, PeerIdentity.new(), f"stranger {number}"))
+            for number in range(QUICK.most_handshakes)
+        ]
+        for one in here:
+            one.send(PacketKind.ASK, bytes(8) + b"\x04join")
+            assert next_reply(one) == bytes(8) + b"\x01done"
+        turned_away = guests.enter_context(connected(a, PeerIdentity.new(), "one too many"))
+        assert "too many guests" in turned_away.end()
+        monkeypatch.setattr(module, "_ENOUGH_S", 0.0)
+        late = guests.enter_context(connected(a, PeerIdentity.new(), "late"))
+        late.send(PacketKind.ASK, bytes(8) + b"\x04join")
+        assert next_reply(late) == bytes(8) + b"\x01done"
+        assert here[0].end() == "other guests wait"
 
 
 def next_reply(raw: RawPeer) -> bytes:

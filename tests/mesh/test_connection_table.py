@@ -102,3 +102,29 @@ def test_there_are_so_many_and_no_more(a: Tables) -> None:
     assert [a.add(FakeConnection(name, dialed=False)) for name in "bcd"] == [True, True, False]
     assert a.add(FakeConnection("b", dialed=False))
     assert len(a.begun) == 3
+
+
+def test_a_connection_that_ends_at_once_is_waited_for_longer_each_time(a: Tables) -> None:
+    """As of a peer that has no room; one that lasted is opened again at once."""
+    limits = MeshLimits()
+    waits = []
+    for age_s in (0.0, 0.0, 0.0, 0.0, 60.0):
+        connection = FakeConnection("b", dialed=True, age_s=age_s)
+        assert a.add(connection)
+        connection.close("no room")
+        a.table.remove(cast("PeerConnection", connection), "no room")
+        waits.append(a.table._backoff["b"].wait_s)
+    first = limits.first_backoff_s
+    assert waits == [first, 2 * first, 4 * first, 8 * first, first]
+    assert limits.longest_backoff_s <= 20.0
+
+
+def test_who_is_reached_again_has_the_others_called_soon(a: Tables) -> None:
+    """This peer was cut off, say, and each of them is away for long already."""
+    for _ in range(20):
+        a.table._fail("c", "no route")
+    far = a.table._backoff["c"].next_at
+    assert far > time.monotonic() + 5.0
+    assert a.add(FakeConnection("b", dialed=False))
+    assert a.table._backoff["c"].next_at < time.monotonic() + 5.0
+    assert a.table._backoff["c"].wait_s == MeshLimits().longest_backoff_s

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from glean.mesh.live_calls import CallRefusedError, LiveCall, PeerAwayError
 from glean.mesh.mesh_node import MeshNode
 from glean.mesh.message_store import MeshMessage
 from glean.mesh.outgoing import UnknownPeerError
+from glean.mesh.peer_directory import KnownPeer
 from glean.outbox.outbox import OutboxFullError
 from glean.privacy.peer_handshake import Mesh
 from glean.privacy.peer_identity import PeerIdentity
@@ -323,6 +326,66 @@ def test_who_says_nothing_is_turned_away_in_time(tmp_path: Path) -> None:
         finally:
             for connection in silent:
                 connection.close()
+
+
+def test_one_machine_keeps_no_other_from_saying_who_it_is(tmp_path: Path) -> None:
+    """However many connections it opens without a word."""
+    limits = slower(QUICK, handshake_s=2 * LIMIT_S, most_handshakes=4)
+    with peers(tmp_path, {"a": "", "b": ""}, limits=limits) as mesh, ExitStack() as opened:
+        a, b = mesh["a"], mesh["b"]
+        place = ("127.0.0.1", a.running.port)
+        for _ in range(8):
+            silent = socket.create_connection(place, LIMIT_S, source_address=("127.0.0.2", 0))
+            opened.enter_context(silent)
+        b.directory.ways = {"a": "b", "b": "a"}
+        connected((b, a))
+
+
+def test_who_never_answers_holds_up_no_end(tmp_path: Path) -> None:
+    """A peer that closes doesn't wait for calls that it has begun."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        a, b = Peer("a", tmp_path / "a", PAIR), Peer("b", tmp_path / "b", PAIR)
+        b._port = silent.getsockname()[1]
+        introduce({"a": a, "b": b})
+        with MeshNode(a.home, a.identity, a.directory, limits=slower(QUICK, handshake_s=LIMIT_S)):
+            silent.settimeout(LIMIT_S)
+            called, _ = silent.accept()
+            began = time.monotonic()
+        assert time.monotonic() - began < LIMIT_S / 3
+        called.close()
+
+
+def test_an_address_that_no_host_can_have_is_named(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Another peer's card may have it; the next address of that peer is tried."""
+    with peers(tmp_path, PAIR) as mesh:
+        a, b = mesh["a"], mesh["b"]
+        connected((a, b), (b, a))
+        b.down()
+        bad = KnownPeer("b", b.identity.public, ("a..b:7700", f"{'x' * 70}.test:7700"))
+        a.directory.peers["b"] = bad
+        soon(lambda: "can't be reached" in a.running.status().unreached.get("b", ""), "a reason")
+        b.directory.ways = {}
+        b.up().start()
+        a.directory.peers["b"] = replace(bad, addresses=(*bad.addresses, *b.known.addresses))
+        connected((a, b))
+    assert not recwarn.list
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
+def test_all_addresses_are_those_of_both_families(tmp_path: Path) -> None:
+    """A peer that listens at [::] is reached by IPv4, which is what it tells others."""
+    a, b = Peer("a", tmp_path / "a", {}), Peer("b", tmp_path / "b", PAIR)
+    with ExitStack() as nodes:
+        nodes.callback(a.down)
+        nodes.callback(b.down)
+        a.up(at="::")
+        b.up()
+        introduce({"a": a, "b": b})
+        a.running.start()
+        b.running.start()
+        connected((b, a))
 
 
 def test_one_home_has_one_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
