@@ -11,10 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from glean.federation.client.ledger_store import LedgerStore
+from glean.federation.wire.noised_parts import release_of, whole_run
+from glean.federation.wire.sum_request import CLIENT_STEPS
 from glean.images.client_images import TEST_SHARE, VALIDATION_SHARE, simulated_images
 from glean.images.image_subset import Pixels
 from glean.images.shapes import SHAPES, drawn_shapes
 from glean.images.window_places import window_places
+from glean.privacy.privacy_ledger import TRAINING, WHOLE_CLIENT
 from glean.runs.folder import read_events
 from glean.seeds import derived_seed
 from glean.settings import ConfigValue, RunSettings
@@ -174,6 +178,45 @@ def test_noise_is_what_a_deployment_has_unless_told_otherwise(tmp_path: Path) ->
     assert len({(home / "noise-key").read_bytes() for home in homes}) == CLIENTS
     assert "client 1 has spent epsilon" in log
     assert "of 4 after round 2" in log
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_buffers_are_of_those_who_are_done_first(tmp_path: Path) -> None:
+    """Flower's own node, which starts a process for each message, comes later than Glean's.
+
+    The others don't wait for it; each pays at home for the sums that it is in, and for scores.
+    """
+    files = client_files(tmp_path, clients=5)
+    *quick, slow = files
+    latest = tmp_path / "out" / "latest"
+    changes: dict[str, ConfigValue] = {"num-server-rounds": 10, "image-model": "linear"}
+    changes |= {"privacy": "auto", "privacy-unit": "client", "baselines": False}
+    changes |= {"mode": "async", "buffer-size": 3, "min-available-bakeries": 5}
+    words = set_options(CONFIG | changes | {"output-dir": str(latest.parent)})
+    with deployment(tmp_path / "deployed", files, lasting=quick, data="images") as deployed:
+        done = run(
+            BIN / "glean",
+            *("run", deployed.connection, *words),
+            cwd=tmp_path,
+            env=deployed.environment,
+            limit_s=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr + deployed.superlink_log
+        ledgers = {name: LedgerStore(deployed.home(name)).read() for name in files}
+    facts = facts_of(latest)
+    assert (facts["status"], facts["settings"]["privacy"]) == ("completed", "dp-fedavg")
+    rows = pd.read_csv(latest / "participation.csv")
+    assert rows.groupby("round").size().to_dict() == dict.fromkeys(range(1, 11), 3)
+    assert not [e for e in read_events(latest / "events.jsonl") if e["event"] == "bakery_failed"]
+    counts = rows["bakery"].value_counts().reindex(files, fill_value=0)
+    assert counts[slow] == counts.min() < counts.max()
+    settings = RunSettings.from_config(facts["settings"])
+    update = release_of(CLIENT_STEPS, settings, number=1).cost
+    spent = {name: one.spent_on(WHOLE_CLIENT, TRAINING) for name, one in ledgers.items()}
+    scores = {name: spent[name] - counts[name] * update for name in files}
+    assert [*scores.values()] == pytest.approx([scores[slow]] * 5, abs=1e-9)
+    assert 0 < scores[slow] <= whole_run(settings) - 10 * update + 1e-9
 
 
 def rounds_finished(latest: Path) -> list[int]:
