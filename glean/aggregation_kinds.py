@@ -217,6 +217,7 @@ KINDS: tuple[AggregationKind, ...] = (
         squared_error_only=True,
         parts=("day hessians", "day gradients"),
         grouped=True,
+        buffered_strategy="glean.federation.server.buffered_strategies:BufferedOblivious",
         unfit_for_noise="",
     ),
     AggregationKind(

@@ -71,8 +71,8 @@ def mode_problems(
             yield (
                 f"mode: found 'async' with privacy={noise.privacy} where clients have data of "
                 "their own: a buffer there tells of few, as each is in many, with others each "
-                "time. Wanted noise in each: privacy=noise with privacy-unit=client "
-                "(workload=images); or mode=sync"
+                "time. Wanted noise in each: privacy=noise, for pictures with "
+                "privacy-unit=client; or mode=sync"
             )
     yield from _selection_problems(rounds, shows_scores=shows_scores)
     if rounds.update_bits < WORD_BITS and not rounds.kind.averages_weights:
@@ -93,7 +93,7 @@ def _buffer_problems(
     if not rounds.kind.buffered_strategy:
         yield (
             f"mode: found 'async' with aggregation={rounds.kind.name!r}; wanted 'sync', or "
-            "'fedavg', 'fedprox', 'fedadam', 'fedyogi', 'fedavgm', or 'bagging' with "
+            "'fedavg', 'fedprox', 'fedadam', 'fedyogi', 'fedavgm', 'oblivious', or 'bagging' with "
             "leaf-values=refit: only their rounds can be made of a buffer of updates"
         )
     if noise.in_steps:

@@ -196,7 +196,12 @@ class TreeTrainer:
             return np.concatenate([self._day_sums.hessians(trees, of=days) for trees in drawn])
         if part == DAY_GRADIENTS:
             trees = self._random_trees(task.round)
-            return self._day_sums.gradients(self._margins.training, trees, of=days)
+            return self._day_sums.gradients(
+                self._learned_from(job=discount is not None),
+                trees,
+                of=days,
+                discount=1.0 if discount is None else discount,
+            )
         if part not in (LEAVES, LEAF_GRADIENTS, HISTOGRAMS):
             return error_part(part, self._predict_validation(), self._windows.units, request)
         scale = FixedPoint.for_rows(request.rows)

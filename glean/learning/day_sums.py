@@ -132,7 +132,12 @@ class DaySums:
         return sums.astype(np.int64)  # exact: whole numbers below 2**53
 
     def gradients(
-        self, margin: Singles, trees: Sequence[Tree], *, of: Collection[str] | None = None
+        self,
+        margin: Singles,
+        trees: Sequence[Tree],
+        *,
+        of: Collection[str] | None = None,
+        discount: float = 1.0,
     ) -> Whole:
         """Sum the clipped gradients of squared error, forecast less actual, of each leaf.
 
@@ -144,6 +149,8 @@ class DaySums:
             On public edges.
         of : collection of str, optional
             As in `hessians`.
+        discount : float
+            How much they count, at most 1; each day by itself, so that none gets longer.
 
         Returns
         -------
@@ -161,7 +168,7 @@ class DaySums:
         length = np.sqrt((by_day**2).sum(axis=1))
         kept = DAY_GRADIENT / np.maximum(length, DAY_GRADIENT)
         # Rounded towards zero, so that a day gets no longer by it.
-        whole = np.trunc(by_day * kept[:, None] * UNIT).astype(np.int64)
+        whole = np.trunc(by_day * (kept * discount)[:, None] * UNIT).astype(np.int64)
         sums: Whole = whole[self._takes_part(of)].sum(axis=0)
         return sums
 

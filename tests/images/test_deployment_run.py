@@ -209,7 +209,7 @@ def test_buffers_are_of_those_who_are_done_first(tmp_path: Path) -> None:
     rows = pd.read_csv(latest / "participation.csv")
     assert rows.groupby("round").size().to_dict() == dict.fromkeys(range(1, 11), 3)
     assert not [e for e in read_events(latest / "events.jsonl") if e["event"] == "bakery_failed"]
-    counts = rows["bakery"].value_counts().reindex(files, fill_value=0)
+    counts = rows["bakery"].value_counts().reindex([*files], fill_value=0)
     assert counts[slow] == counts.min() < counts.max()
     settings = RunSettings.from_config(facts["settings"])
     update = release_of(CLIENT_STEPS, settings, number=1).cost

@@ -30,17 +30,21 @@ def largest_noise(sum_rounds: SumRounds, part: str) -> float:
     return max(_noise(sum_rounds, part, groups.learning(place)) for place in range(groups.count))
 
 
-def noise_among(sum_rounds: SumRounds, part: str, parties: int) -> float:
-    """Give the standard deviation of the noise in a sum of a roster of so many, all of them in it.
+def noise_among(
+    sum_rounds: SumRounds, part: str, parties: int, *, senders: int | None = None
+) -> float:
+    """Give the standard deviation of the noise in a sum over some, made for a roster of so many.
 
     Parameters
     ----------
     sum_rounds, part
-        As for `largest_noise`; where sums are made in groups, this isn't known.
+        As for `largest_noise`; for sums that aren't made in groups.
     parties : int
         Clients of the roster, of which two thirds give all the noise that is accounted for.
+    senders : int, optional
+        How many vectors are in the sum; without it the whole roster's.
     """
-    return _noise(sum_rounds, part, parties)
+    return _noise(sum_rounds, part, parties, senders=senders)
 
 
 def noise_in(sum_rounds: SumRounds, part: str, senders: Collection[str]) -> float:

@@ -7,6 +7,7 @@ the few scores (`coordination/noised_scores.py`); nothing else is opened.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -76,15 +77,18 @@ class ObliviousStrategy(PipelinedStrategy):
             self._gradient_check(hessians, number),
         )
         learned = [name for name in asked if name in result.replies]
+        stands_for = self._stands_for(learned)
         values = leaf_values(
-            decoded(result.total[:LEAVES_PER_ROUND]),
+            decoded(result.total[:LEAVES_PER_ROUND]) * stands_for,
             hessians,
-            noise=noise_in(self._sum_rounds, DAY_GRADIENTS, learned),
+            noise=self._noise_in(learned) * stands_for,
             learning_rate=self._manager.learning_rate,
         )
         trees = random_trees(self._layout, seed=self._settings.seed, number=number)
         grown = model.grown(model.forest.plus(with_leaves(trees, values)))
-        return RoundResult(grown, len(asked), len(learned), state)
+        return RoundResult(
+            grown, len(asked), len(learned), state, learned=dict.fromkeys(learned, 0)
+        )
 
     def _summed(
         self,
@@ -105,7 +109,7 @@ class ObliviousStrategy(PipelinedStrategy):
                 model,
                 self._asking(part, number, asked, evaluation),
                 length=length + evaluation.length,
-                at_least=relied_on(self._roster) if self._noised else 0,
+                at_least=self._fewest,
                 check=check,
             )
             evaluation.take(result)
@@ -130,9 +134,7 @@ class ObliviousStrategy(PipelinedStrategy):
         if self._sum_rounds.groups is not None:
             # A leaf may be one group's, and of each group's own weights nothing is kept.
             hessians = np.full_like(hessians, bounds.weight)
-        noise, hessian_noise = (
-            largest_noise(self._sum_rounds, part) for part in (DAY_GRADIENTS, DAY_HESSIANS)
-        )
+        noise, hessian_noise = self._gradient_noise, largest_noise(self._sum_rounds, DAY_HESSIANS)
         return lambda total: bounds.check_day_gradients(
             total[:LEAVES_PER_ROUND], hessians, noise=noise, hessian_noise=hessian_noise
         )
@@ -141,3 +143,21 @@ class ObliviousStrategy(PipelinedStrategy):
     def _roster(self) -> int:
         """Bakeries that can learn and ever registered: two thirds of them give the whole noise."""
         return len(self._manager.trainers)
+
+    @property
+    def _fewest(self) -> int:
+        """Vectors without which a sum with noise stays unopened."""
+        return relied_on(self._roster) if self._noised else 0
+
+    @property
+    def _gradient_noise(self) -> float:
+        """Standard deviation of the noise in a sum of gradients, at most."""
+        return largest_noise(self._sum_rounds, DAY_GRADIENTS)
+
+    def _noise_in(self, learned: Sequence[str]) -> float:
+        """Give the standard deviation of the noise in the sum of some bakeries' gradients."""
+        return noise_in(self._sum_rounds, DAY_GRADIENTS, learned)
+
+    def _stands_for(self, learned: Sequence[str]) -> float:  # noqa: ARG002
+        """Say by how much more the sum counts than those in it: not at all, it is of all."""
+        return 1.0

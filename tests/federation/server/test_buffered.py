@@ -22,6 +22,7 @@ KINDS: dict[str, dict[str, ConfigValue]] = {
     "network": {"aggregation": "fedavg", "fedavg_model": "neural"},
     "optimiser": {"aggregation": "fedadam", "fedavg_model": "poisson"},
     "leaves": {"leaf_values": "refit"},
+    "random trees": {"aggregation": "oblivious"},
 }
 FIVE = range(5)
 
@@ -49,7 +50,7 @@ def late(sales: str, **changes: ConfigValue) -> RunSettings:
     return small_settings(sales, **told | changes)
 
 
-@pytest.mark.parametrize("name", ["average", "leaves"])
+@pytest.mark.parametrize("name", ["average", "leaves", "random trees"])
 def test_the_same_seed_gives_the_same_bytes_in_any_order(
     name: str, tmp_path: Path, five_bakeries: str
 ) -> None:
