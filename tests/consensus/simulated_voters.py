@@ -1,9 +1,14 @@
-"""Voters on a network that loses, delays, repeats, reorders and divides, and that crash."""
+"""Voters on a network that loses, delays, repeats, reorders and divides, and that crash.
+
+A crash comes between two steps or while a promise is saved, before or after it is on disk; files of
+a state may come long after word of it, as they do where they are large.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from glean.consensus.memory import Promise
@@ -17,12 +22,23 @@ STEP_S = 0.25
 History = tuple[Version, ...]
 
 
-class Disk:
-    """What outlives a voter: its promise, and the state that it has stored."""
+class Killed(BaseException):  # nothing that a voter could catch
+    """The process is gone."""
 
-    def __init__(self) -> None:
+
+class Disk:
+    """What outlives a voter: its promise, and the state that it has stored.
+
+    Parameters
+    ----------
+    kills : callable
+        Whether the process is killed now; asked before and after each promise is saved.
+    """
+
+    def __init__(self, kills: Callable[[], bool] = lambda: False) -> None:
         self.promise = Promise()
         self.history: History = ()
+        self._kills = kills
 
     def load(self) -> Promise:
         """Give the promise, of the state that is there."""
@@ -33,7 +49,14 @@ class Disk:
         assert promise.term >= self.promise.term
         if promise.term == self.promise.term:
             assert self.promise.voted_for in ("", promise.voted_for)
+        assert promise.version >= self.promise.version
+        self._may_be_killed()
         self.promise = promise
+        self._may_be_killed()
+
+    def _may_be_killed(self) -> None:
+        if self._kills():
+            raise Killed
 
 
 @dataclass(frozen=True)
@@ -45,6 +68,13 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Files:
+    """All that a follower missed of a state that it has heard of."""
+
+    history: History
+
+
+@dataclass(frozen=True)
 class Stored:
     """A follower has stored it."""
 
@@ -52,7 +82,7 @@ class Stored:
     version: Version
 
 
-Carried = Message | Store | Stored
+Carried = Message | Store | Files | Stored
 
 
 @dataclass
@@ -65,16 +95,25 @@ class Line:
         Shares of messages.
     longest_s : float
         Delays are drawn up to it.
+    kills : float
+        Probability that a process dies while it saves, before or after.
+    sides : dict of str to int
+        Who is on which side of a division.
+    deaf : set of str
+        Who hears nobody, though others hear it.
     """
 
     loss: float = 0.0
     repeats: float = 0.0
     longest_s: float = 0.2
+    kills: float = 0.0
     sides: dict[str, int] = field(default_factory=dict)
+    deaf: set[str] = field(default_factory=set)
 
-    def joins(self, one: str, other: str) -> bool:
-        """Whether two are on one side."""
-        return self.sides.get(one, 0) == self.sides.get(other, 0)
+    def joins(self, sender: str, receiver: str) -> bool:
+        """Whether one hears the other."""
+        one_side = self.sides.get(sender, 0) == self.sides.get(receiver, 0)
+        return one_side and receiver not in self.deaf
 
 
 class Simulation:
@@ -93,20 +132,23 @@ class Simulation:
     def __init__(self, size: int, seed: int, make: Callable[..., Voter] = Voter) -> None:
         self.random = random.Random(seed)  # noqa: S311 # a test's draws
         self.names = [f"p{number}" for number in range(size)]
-        self.disks = {name: Disk() for name in self.names}
         self.line = Line()
+        self.disks = {name: Disk(self._kills) for name in self.names}
         self.now = 100.0
         self.pace = {name: self.random.uniform(0.9, 1.1) for name in self.names}
         self.up: dict[str, Voter] = {}
         self.waiting: list[tuple[float, int, str, str, Carried]] = []
         self.elected: dict[int, str] = {}
         self.committed: History = ()
+        self.late = self.random.choice((0.0, 0.5))
+        """How often files come later than word of a state."""
         self._make, self._number = make, 0
         for name in self.names:
             self.start(name)
 
     def start(self, name: str) -> None:
-        """Start a voter, from its disk."""
+        """Start a voter, from its disk: its last state may be later than it could promise."""
+        disk = self.disks[name]
         self.up[name] = self._make(
             name,
             self.names,
@@ -116,6 +158,9 @@ class Simulation:
             draw=self.random.random,
             first=name == self.names[0],
         )
+        with self._mortal(name):
+            if disk.history:
+                self.up[name].stored(disk.history[-1])
 
     def crash(self, name: str) -> None:
         """Kill one, with what is in its memory."""
@@ -134,22 +179,25 @@ class Simulation:
         one, disk = self.up[name], self.disks[name]
         version = one.next_version()
         disk.history = (*disk.history, version)
-        one.stored(version)
-        for other in self.names:
-            self._send(name, other, Store(one.term, disk.history))
+        with self._mortal(name):
+            one.stored(version)
+            for other in self.names:
+                self._send(name, other, Store(one.term, disk.history))
 
     def step(self) -> None:
         """Let a moment go by."""
         self.now += STEP_S
         for name, one in list(self.up.items()):
-            for out in one.tick(self.clock(name)):
-                self._send(name, out.receiver, out.message)
+            with self._mortal(name):
+                for out in one.tick(self.clock(name)):
+                    self._send(name, out.receiver, out.message)
             self._check()
         due = sorted(entry for entry in self.waiting if entry[0] <= self.now)
         self.waiting = [entry for entry in self.waiting if entry[0] > self.now]
         for _, _, sender, receiver, message in due:
             if receiver in self.up and self.line.joins(sender, receiver):
-                self._deliver(sender, receiver, message)
+                with self._mortal(receiver):
+                    self._deliver(sender, receiver, message)
                 self._check()
 
     def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> bool:
@@ -171,13 +219,13 @@ class Simulation:
     def _deliver(self, sender: str, receiver: str, message: Carried) -> None:
         one, now = self.up[receiver], self.clock(receiver)
         if isinstance(message, Store):
-            disk, version = self.disks[receiver], message.history[-1]
             if one.follows(sender, message.term, now):
-                if version > one.version:
-                    disk.history = message.history
-                    one.stored(version)
-                if version in disk.history:
-                    self._send(receiver, sender, Stored(message.term, version))
+                if message.history[-1] > one.version and self.random.random() < self.late:
+                    self._send(sender, receiver, Files(message.history))
+                else:
+                    self._store(receiver, sender, message.history)
+        elif isinstance(message, Files):
+            self._store(receiver, sender, message.history)
         elif isinstance(message, Stored):
             one.stored_by(sender, message.term, message.version, now)
         else:
@@ -185,6 +233,24 @@ class Simulation:
             assert read == message
             for out in one.receive(sender, read, now):
                 self._send(receiver, out.receiver, out.message)
+
+    def _store(self, name: str, coordinator: str, history: History) -> None:
+        """Store a state, whatever its coordinator is by now, and tell it so."""
+        one, disk = self.up[name], self.disks[name]
+        if history[-1] > one.version:
+            disk.history = history
+            one.stored(history[-1])
+        self._send(name, coordinator, Stored(one.term, one.version))
+
+    def _kills(self) -> bool:
+        return self.random.random() < self.line.kills
+
+    @contextmanager
+    def _mortal(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except Killed:
+            self.crash(name)
 
     def _check(self) -> None:
         """Hold what must: Raft's election safety, leader completeness and state machine safety."""

@@ -174,9 +174,9 @@ def test_whoever_was_killed_waits_a_lease_before_it_votes() -> None:
 
 def test_who_proposed_stands_at_once_only_the_first_time() -> None:
     """After a restart it waits as others do."""
-    restarted = new_voter(memory=promised(term=1, voted_for="a"), first=True)
-    assert restarted.tick(0.9 * LEASE_S) == []
-    assert len(restarted.tick(LEASE_S)) == 2
+    restarted = new_voter(memory=promised(term=1, voted_for="a"), first=True, draw=0.5)
+    assert restarted.tick(1.4 * LEASE_S) == []
+    assert len(restarted.tick(1.5 * LEASE_S)) == 2
 
 
 def test_a_follower_stands_after_a_lease_of_silence_and_a_drawn_delay() -> None:

@@ -31,6 +31,7 @@ def disturbed(seed: int) -> None:
     sim.line = Line()
     for name in {*sim.names} - {*sim.up}:
         sim.start(name)
+    sim.run(2 * LEASE_S)  # so long messages of before are under way, and leases may just run out
     assert sim.run(30 * LEASE_S, until=lambda: any(holds(sim, name) for name in sim.names))
     name = next(name for name in sim.names if holds(sim, name))
     before = sim.committed
@@ -48,6 +49,8 @@ def disturb(sim: Simulation) -> None:
     line.loss = draw.choice((0.0, 0.0, 0.3, 0.6))
     line.repeats = draw.choice((0.0, 0.3))
     line.longest_s = draw.choice((0.2, 3.0, 2 * LEASE_S))
+    line.kills = draw.choice((0.0, 0.0, 0.05, 0.3))
+    line.deaf = {draw.choice(sim.names)} if draw.random() < 0.15 else set()
     if draw.random() < 0.6:
         line.sides = {name: draw.randrange(2) * draw.randrange(2) for name in sim.names}
     if draw.random() < 0.3:
@@ -58,7 +61,7 @@ def disturb(sim: Simulation) -> None:
     for name in sim.coordinators():
         if draw.random() < 0.7:
             sim.store_more(name)
-        if draw.random() < 0.1:
+        if name in sim.up and draw.random() < 0.1:
             sim.up[name].stand_down(now=sim.clock(name))
 
 
