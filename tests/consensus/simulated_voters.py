@@ -136,6 +136,7 @@ class Simulation:
         self.disks = {name: Disk(self._kills) for name in self.names}
         self.now = 100.0
         self.pace = {name: self.random.uniform(0.9, 1.1) for name in self.names}
+        self.ahead = dict.fromkeys(self.names, 0.0)
         self.up: dict[str, Voter] = {}
         self.waiting: list[tuple[float, int, str, str, Carried]] = []
         self.elected: dict[int, str] = {}
@@ -167,8 +168,8 @@ class Simulation:
         self.up.pop(name, None)
 
     def clock(self, name: str) -> float:
-        """The time as a voter has it: clocks don't go at one pace."""
-        return self.now * self.pace[name]
+        """The time as a voter has it: clocks don't go at one pace, and may jump forward."""
+        return self.now * self.pace[name] + self.ahead[name]
 
     def coordinators(self) -> list[str]:
         """Those who take themselves for it."""
@@ -187,18 +188,26 @@ class Simulation:
     def step(self) -> None:
         """Let a moment go by."""
         self.now += STEP_S
-        for name, one in list(self.up.items()):
-            with self._mortal(name):
-                for out in one.tick(self.clock(name)):
-                    self._send(name, out.receiver, out.message)
-            self._check()
+        for name in list(self.up):
+            self.tick(name)
         due = sorted(entry for entry in self.waiting if entry[0] <= self.now)
         self.waiting = [entry for entry in self.waiting if entry[0] > self.now]
         for _, _, sender, receiver, message in due:
             if receiver in self.up and self.line.joins(sender, receiver):
-                with self._mortal(receiver):
-                    self._deliver(sender, receiver, message)
-                self._check()
+                self.deliver(sender, receiver, message)
+
+    def tick(self, name: str) -> None:
+        """Let a voter do what is due."""
+        with self._mortal(name):
+            for out in self.up[name].tick(self.clock(name)):
+                self._send(name, out.receiver, out.message)
+        self._check()
+
+    def deliver(self, sender: str, receiver: str, message: Carried) -> None:
+        """Bring a message."""
+        with self._mortal(receiver):
+            self._deliver(sender, receiver, message)
+        self._check()
 
     def run(self, seconds: float, *, until: Callable[[], bool] = lambda: False) -> bool:
         """Let time go by; whether `until` came to hold."""
