@@ -20,10 +20,12 @@ from glean.mesh.outgoing import OutgoingMessages, is_short_lived
 from glean.mesh.peer_directory import PeerDirectory
 from glean.outbox.outbox import OutboxFullError
 from glean.privacy.peer_identity import PeerIdentity
-from glean.privacy.sealed_envelope import EnvelopeError, SealedEnvelope
+from glean.privacy.sealed_envelope import EnvelopeError, EnvelopeHead, SealedEnvelope
 from glean.runs.log_lines import visible
 
 LOG = logging.getLogger(__name__)
+
+_DAY_S = 86_400.0
 
 
 class EnvelopeStatus(StrEnum):
@@ -186,12 +188,12 @@ class IncomingMessages:
         with self._keeps:
             # It may come over two connections at a time.
             if not self._store.inbox.seen(head.sender, head.message_id):
-                self._keep(message)
+                self._keep(message, head)
         self._outgoing.acknowledge(envelope)
         self._arrived()
         return Receipt(EnvelopeStatus.STORED)
 
-    def _keep(self, message: MeshMessage) -> None:
+    def _keep(self, message: MeshMessage, head: EnvelopeHead) -> None:
         """Keep a message until it is handled.
 
         Raises
@@ -200,7 +202,7 @@ class IncomingMessages:
             Too much of its sender's waits already, or of all.
         """
         content = message.to_bytes()
-        share = int(self._limits.sender_share * self._limits.most_arrived_bytes)
+        share = int(self._limits.peer_share * self._limits.most_arrived_bytes)
         held = self._store.arrived.held_bytes(origin=message.sender)
         if held + len(content) > share:
             raise OutboxFullError(
@@ -210,7 +212,12 @@ class IncomingMessages:
         key = envelope_key(message.sender, message.message_id)
         self._store.arrived.put(key, message.kind, content, origin=message.sender)
         # In this order: after a kill in between it comes again, and is handled only now.
-        self._store.inbox.take(message.sender, message.message_id)
+        keep_s = None
+        if is_short_lived(head, self._limits):
+            # Of heartbeats there are many. Repeated after that, its date refuses it.
+            left_s = (head.expires_ms - self._store.now_ms()) / 1000
+            keep_s = left_s + 2 * self._limits.clock_skew_s + _DAY_S
+        self._store.inbox.take(message.sender, message.message_id, keep_s=keep_s)
 
     def _pass_on(self, envelope: SealedEnvelope, content: bytes, hops_left: int) -> Receipt:
         """Keep a message that is for another peer."""
@@ -224,7 +231,7 @@ class IncomingMessages:
             return Receipt(
                 EnvelopeStatus.LATER, f"its receiver {head.receiver!r} isn't known here (yet)"
             )
-        share = int(self._limits.sender_share * self._limits.most_relayed_bytes)
+        share = int(self._limits.peer_share * self._limits.most_relayed_bytes)
         held = self._store.relayed.held_bytes(origin=head.sender)
         if held + len(content) > share:
             return Receipt(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from glean.mesh.member_view import MeshMember, RefusedEntry
-from glean.mesh.membership import Membership
+from glean.mesh.membership import CLOCK_ERROR_S, Membership
 from glean.mesh.membership_entry import (
     MembershipEntry,
     MembershipError,
@@ -72,28 +72,24 @@ class MembershipStore:
 
     @property
     def membership(self) -> Membership:
-        """What is known of the members."""
-        with self._lock:
-            return self._membership
+        """What is known of the members, at once: others' entries may take long to check."""
+        return self._membership
 
     @property
     def cards(self) -> PeerCards:
-        """What is known of where they are."""
-        with self._lock:
-            return self._cards
+        """What is known of where they are, likewise at once."""
+        return self._cards
 
     def member_cards(self) -> tuple[PeerCard, ...]:
         """Give the newest card of each peer that belongs to the mesh."""
-        with self._lock:
-            members = {member.entry for member in self._membership.view.members.values()}
-            return tuple(card for key, card in self._cards.cards.items() if key in members)
+        members = {member.entry for member in self.membership.view.members.values()}
+        return tuple(card for key, card in self.cards.cards.items() if key in members)
 
     @property
     def refused(self) -> tuple[str, ...]:
         """The last entries and cards that weren't taken, in sentences, the newest last."""
-        with self._lock:
-            told = [one.text for one in self._membership.view.refused]
-            return tuple(dict.fromkeys([*told, *self._refused]))
+        told = [one.text for one in self.membership.view.refused]
+        return tuple(dict.fromkeys([*told, *self._refused]))
 
     @property
     def own(self) -> MeshMember | None:
@@ -115,8 +111,12 @@ class MembershipStore:
     def offer(self, entries: Iterable[MembershipEntry]) -> list[RefusedEntry]:
         """Take entries that are true; give those that aren't, with the reason."""
         with self._lock:
+            own = self.own
+            cards = self._cards.cards
+            if own is not None and self._own_card(own) is None:
+                cards = {key: card for key, card in cards.items() if key != own.entry}
             found, refusals = self._membership.offered(
-                entries, now=self._clock(), heads=self._cards.heads()
+                entries, now=self._clock(), heads=PeerCards(cards).heads()
             )
             self._refuse(str(refusal) for refusal in refusals)
             self._keep(found)
@@ -186,7 +186,7 @@ class MembershipStore:
             own = self.own
             if own is None:
                 return None
-            known = self._cards.cards.get(own.entry)
+            known = self._own_card(own)
             at_ms = max(
                 int(self._clock() * 1000),
                 1000 * self._membership.entries[own.head].at,
@@ -201,13 +201,22 @@ class MembershipStore:
                 tuple(sorted(neighbours)),
                 tuple(sorted(relayed)),
             ).signed(self._signer)
-            self._cards = self._cards.merged([card])
+            others = {k: one for k, one in self._cards.cards.items() if k != own.entry}
+            self._cards = PeerCards({**others, own.entry: card})
             return card
 
     def save_cards(self) -> None:
         """Keep the cards for the next start."""
         cards = [card.content() for card in self.cards.cards.values()]
         write_json(self._home.cards, {"cards": cards}, lasting=False)
+
+    def _own_card(self, own: MeshMember) -> PeerCard | None:
+        """Give the card that it has signed last; None where its clock was wrong then.
+
+        Nobody takes one that is so far ahead, and those that are signed now mustn't be either.
+        """
+        card = self._cards.cards.get(own.entry)
+        return card if card is None or card.at <= self._clock() + CLOCK_ERROR_S else None
 
     def _member(self) -> MeshMember:
         own = self.own
@@ -228,7 +237,7 @@ class MembershipStore:
 
     def _now(self, own: MeshMember) -> int:
         """Give a time that nothing which this peer signed before is later than."""
-        card = self._cards.cards.get(own.entry)
+        card = self._own_card(own)
         signed = int(card.at) + 1 if card is not None and card.head == own.head else 0
         head = self._membership.entries[own.head].at
         return max(int(self._clock()), head, min(signed, int(self._clock()) + 1))

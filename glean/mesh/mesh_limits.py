@@ -18,8 +18,9 @@ class MeshLimits:
     most_outbox_bytes, most_relayed_bytes, most_arrived_bytes : int
         Of what this node sends, of what it passes on for others, and of what came for it and wasn't
         handled yet.
-    sender_share : float
-        Which part of `most_relayed_bytes`, and of `most_arrived_bytes`, one sender may fill.
+    peer_share : float
+        Which part of `most_relayed_bytes`, and of `most_arrived_bytes`, one sender may fill; and
+        of `most_outbox_bytes` what is for one receiver.
     most_acknowledging_bytes : int
         Of acknowledgements that wait for one peer.
     message_life_s : float
@@ -56,7 +57,7 @@ class MeshLimits:
     most_outbox_bytes: int = 512 * _MB
     most_relayed_bytes: int = 256 * _MB
     most_arrived_bytes: int = 512 * _MB
-    sender_share: float = 0.5
+    peer_share: float = 0.5
     most_acknowledging_bytes: int = 8 * _MB
     message_life_s: float = 7 * 86_400.0
     clock_skew_s: float = 300.0

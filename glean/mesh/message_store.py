@@ -104,6 +104,7 @@ class MessageStore:
             self.outbox = Outbox(
                 home / OUTBOX_FILE,
                 most_bytes=limits.most_outbox_bytes,
+                most_bytes_each=int(limits.peer_share * limits.most_outbox_bytes),
                 expires_s=life,
                 clock=clock,
             )

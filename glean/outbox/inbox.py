@@ -47,13 +47,22 @@ class Inbox:
             ).fetchone()
         return found is not None
 
-    def take(self, sender: str, message_id: str) -> bool:
-        """Note that a message was taken; True the first time. It is on disk when this returns."""
+    def take(self, sender: str, message_id: str, *, keep_s: float | None = None) -> bool:
+        """Note that a message was taken; True the first time. It is on disk when this returns.
+
+        Parameters
+        ----------
+        sender, message_id : str
+            Which one.
+        keep_s : float or None
+            How long its name is kept, where that is less than others are.
+        """
         now = self._clock()
+        taken_at = now if keep_s is None else now - max(0.0, self._expires_s - keep_s)
         with self._file.transaction() as database:
             database.execute("DELETE FROM taken WHERE taken_at <= ?", (now - self._expires_s,))
             done = database.execute(
-                "INSERT OR IGNORE INTO taken VALUES (?, ?, ?)", (sender, message_id, now)
+                "INSERT OR IGNORE INTO taken VALUES (?, ?, ?)", (sender, message_id, taken_at)
             )
             return done.rowcount > 0
 

@@ -84,6 +84,8 @@ class Outbox:
         Of all bodies together.
     expires_s : float
         How long a message is kept, in seconds.
+    most_bytes_each : int or None
+        Of all bodies for one receiver; a single one may have more. None: of one as of all.
     clock : callable
         Gives seconds since 1970.
 
@@ -99,10 +101,12 @@ class Outbox:
         *,
         most_bytes: int,
         expires_s: float,
+        most_bytes_each: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._file = MessageFile(path, _TABLES)
         self._most_bytes, self._expires_s, self._clock = most_bytes, expires_s, clock
+        self._most_bytes_each = most_bytes_each
 
     def put(
         self,
@@ -142,6 +146,7 @@ class Outbox:
                     f"bytes to {receiver!r} beside {held} that wait; wanted at most "
                     f"{self._most_bytes} in all: wait until receivers have acknowledged some"
                 )
+            self._check_share(database, receiver, len(body))
             database.execute(
                 "INSERT INTO messages "
                 "(message_id, receiver, origin, size, put_at, attempts, body) "
@@ -153,6 +158,16 @@ class Outbox:
                     "INSERT OR REPLACE INTO short_lived VALUES (?, ?)",
                     (message_id, self._clock() + life_s),
                 )
+
+    def _check_share(self, database: sqlite3.Connection, receiver: str, size: int) -> None:
+        """Refuse what one receiver, who is away say, leaves no room for; not its only message."""
+        held = 0 if self._most_bytes_each is None else _bytes_of(database, receiver=receiver)
+        if self._most_bytes_each is not None and held and held + size > self._most_bytes_each:
+            raise OutboxFullError(
+                f"outbox {self._file.path.name}: found {held} bytes that wait for {receiver!r}, no "
+                f"room for {size} more; wanted at most {self._most_bytes_each} for one: wait until "
+                "it has acknowledged some"
+            )
 
     def due(
         self, receiver: str | None = None, *, retry_s: float = 0.0, limit: int = 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -163,6 +164,30 @@ def test_newer_cards_alone_name_no_entries(tmp_path: Path) -> None:
     network.peers[A].gossip.take(B, kind, answer)
     network.deliver()
     assert len(network.peers[B].store.member_cards()) == 1
+
+
+def test_a_clock_that_was_far_ahead_once_harms_nothing_later(tmp_path: Path) -> None:
+    """What was signed by it nobody takes; what is signed by the right one, all do."""
+    network = line(tmp_path, mesh_of(A, B), A, B)
+    one, other = network.peers[A], network.peers[B]
+    right = one.now
+    one.now += 86_400.0
+    one.card()
+    one.now = right
+    one.card()
+    assert one.store.offer([joined(one.store.membership, A, C, at=int(right))]) == []
+    rounds_until_same(network, 4)
+    (card,) = other.store.member_cards()
+    assert card.at == right
+
+
+def test_what_is_known_is_said_while_others_entries_are_checked(tmp_path: Path) -> None:
+    """Messages go by it, and checking takes long."""
+    store = MemoryPeer(MemoryNetwork(), tmp_path, A, mesh_of(A, B)).store
+    with ThreadPoolExecutor(1) as other, store._lock:
+        found = other.submit(lambda: (store.membership.member(B), store.member_cards(), store.own))
+        assert found.result(timeout=10.0)[0] is not None
+        assert other.submit(lambda: store.refused).result(timeout=10.0) == ()
 
 
 def test_two_that_never_agree_don_t_talk_without_end(tmp_path: Path) -> None:

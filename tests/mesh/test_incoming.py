@@ -193,6 +193,24 @@ def test_one_that_comes_too_late_is_refused(b: StorePeer, clock: Clock) -> None:
     assert len(b.handled) == 2
 
 
+def test_names_of_what_is_soon_out_of_date_are_forgotten_sooner(tmp_path: Path) -> None:
+    """Heartbeats would fill the disk in a week; repeated, they are refused by their dates."""
+    clock = Clock()
+    b = StorePeer(tmp_path, directories(WAYS)["b"], clock=clock)
+    content = sealed(head(clock, expires_ms=int(1000 * clock.now) + 3_000))
+    b.incoming.take(content, HANDS, "a")
+    b.handlers.handle()
+    clock.now += 300.0
+    assert b.incoming.take(content, HANDS, "a").status is EnvelopeStatus.STORED
+    clock.now += 2 * 86_400.0
+    b.incoming.take(sealed(head(clock, message_id="m2")), HANDS, "a")
+    assert not b.store.inbox.seen("a", "m1")
+    assert "expired" in b.incoming.take(content, HANDS, "a").reason
+    b.handlers.handle()
+    assert [message.message_id for message in b.handled] == ["m1", "m2"]
+    b.close()
+
+
 def test_one_from_the_future_is_refused(b: StorePeer, clock: Clock) -> None:
     """A clock is wrong; or it is made to last longer than a name is remembered."""
     now = int(1000 * clock.now)
@@ -241,7 +259,7 @@ def test_a_kill_between_message_and_name_loses_and_repeats_nothing(
 ) -> None:
     """The message is on disk, its name isn't noted: it is handled once it has come again."""
 
-    def killed(*_: str) -> bool:
+    def killed(*_: str, **__: object) -> bool:
         raise KeyboardInterrupt
 
     content = sealed(head(clock))

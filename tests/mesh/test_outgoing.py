@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from glean.mesh.incoming import EnvelopeStatus
+from glean.mesh.mesh_limits import MeshLimits
+from glean.outbox.outbox import OutboxFullError
 from glean.privacy.peer_identity import PeerIdentity
 from glean.privacy.sealed_envelope import SealedEnvelope
 from tests.mesh.message_stores import Clock, StorePeer, directories
@@ -137,6 +139,18 @@ def test_a_relay_that_loses_what_it_took_isn_t_the_only_one(tmp_path: Path) -> N
     assert back == {"b", "c"}
     a.close()
     d.close()
+
+
+def test_who_is_away_leaves_room_for_others(tmp_path: Path) -> None:
+    """What waits for one receiver fills half of the outbox at most."""
+    limits = MeshLimits(most_outbox_bytes=20_000)
+    a = StorePeer(tmp_path, directories(WAYS)["a"], clock=Clock(), limits=limits)
+    for _ in range(3):
+        a.outgoing.send("c", "plan", bytes(2_500))
+    with pytest.raises(OutboxFullError, match=r"wait for 'c', no room for .* at most 10000"):
+        a.outgoing.send("c", "plan", bytes(2_500))
+    a.outgoing.send("b", "plan", bytes(2_500))
+    a.close()
 
 
 def test_nothing_is_sent_twice_while_it_is_on_its_way(mesh: dict[str, StorePeer]) -> None:
