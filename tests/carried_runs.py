@@ -53,12 +53,12 @@ def never(_name: str, _number: int) -> str:
     return ""
 
 
-def own_tables(folder: Path) -> dict[str, Path]:
-    """Tables of three bakeries, by name."""
+def own_tables(folder: Path, names: Sequence[str] = NAMES) -> dict[str, Path]:
+    """Tables of three bakeries, or of others, by name."""
     folder.mkdir(parents=True)
     tables = {}
-    found = random_table(bakeries=len(NAMES), days=80).rows.groupby("bakery")
-    for name, (_, rows) in zip(NAMES, found, strict=True):
+    found = random_table(bakeries=len(names), days=80).rows.groupby("bakery")
+    for name, (_, rows) in zip(names, found, strict=True):
         tables[name] = folder / f"{name}.csv"
         rows.drop(columns="bakery").to_csv(tables[name], index=False)
     return tables

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from glean.cli.errors import friendly_errors
+from glean.cli.mesh_runs import Home, cancel, run_lines, serve, train
 from glean.cli.typed_language import LanguageOption, language_of
 from glean.errors import SettingsError
 
@@ -24,10 +25,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Home = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the peer; by default ~/glean-mesh/ and the bakery's name."),
-]
 Listen = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="Where it listens; by default 0.0.0.0:7700.")
 ]
@@ -217,38 +214,55 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="The same for programs.")] = False,
     language: LanguageOption = "en",
 ) -> None:
-    """Say who is in the mesh, who reaches whom, who relays for whom, and what wasn't taken."""
+    """Say who is in the mesh, who reaches whom, how its runs stand, and what wasn't taken."""
     from glean.cli.mesh_lines import status_lines
     from glean.mesh.mesh_home import mesh_home_of
     from glean.mesh.mesh_status import mesh_status
+    from glean.mesh.runs.run_status import read_statuses
 
-    found = mesh_status(mesh_home_of(home))
+    at, speaks = mesh_home_of(home), language_of(language)
+    found, runs = mesh_status(at), read_statuses(at)
     if as_json:
-        typer.echo(json.dumps(found.content(), indent=2, ensure_ascii=False))
+        content = {**found.content(), "federated_runs": [asdict(one) for one in runs]}
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
         return
-    for line in status_lines(found, language_of(language)):
+    for line in (*status_lines(found, speaks), *run_lines(runs, speaks)):
         typer.echo(line)
+
+
+app.command()(train)
+app.command()(cancel)
 
 
 @app.command()
 @friendly_errors()
 def run(
     home: Home = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of the bakery's node config, to take part in runs: sales."),
+    ] = None,
     listen: Listen = "",
     address: Address = None,
     language: LanguageOption = "en",
 ) -> None:
-    """Be a peer of the mesh until Ctrl-C: reach others, pass messages on, let the invited in."""
+    """Be a peer of the mesh until Ctrl-C: reach others, pass messages on, let the invited in.
+
+    With --config it takes part in runs, too, with its own table.
+    """
     from glean.cli.log_format import tell
     from glean.cli.signals import ended_by_signals
     from glean.mesh.mesh_home import mesh_home_of
     from glean.mesh.mesh_peer import MeshPeer, say_farewell
     from glean.mesh.peer_homes import listen_at, listening_of
+    from glean.operations.joining.bakery_node import read_node_config
+    from glean.operations.mesh.bakery_config import bakery_config
     from glean.runs.log_lines import log_to
 
     speaks, found = language_of(language), mesh_home_of(home)
     if listen or address:
         listen_at(found, listening_of(listen, address or ()))
+    own = None if config is None else bakery_config(found, read_node_config(config))
     log_to("stderr")
     with ended_by_signals(), found.exclusively(), MeshPeer(found) as peer:
         facts = found.facts()
@@ -260,8 +274,7 @@ def run(
                 listen=peer.listening,
             )
         )
-        while not peer.has_left:
-            time.sleep(0.5)
+        serve(found, peer, own, speaks)
         say_farewell(found, peer)
         tell(
             speaks.translate("{name} has left the mesh {mesh}.", name=facts.name, mesh=facts.title)
