@@ -148,7 +148,7 @@ class RunPeer:
         self.runs.start()
         threading.Thread(target=self._handle, args=(self.runs,), daemon=True).start()
         if hosts:
-            threading.Thread(target=self._answer, args=(self.runs,), daemon=True).start()
+            threading.Thread(target=answer, args=(self, self.runs), daemon=True).start()
         self.network.deliver()
 
     def kill(self) -> None:
@@ -219,17 +219,19 @@ class RunPeer:
                 attempts = 0
                 self.come.popleft()
 
-    def _answer(self, runs: MeshRuns) -> None:
-        client = runs.client()
-        while self.up and self.runs is runs:
-            client.heartbeat()
-            for run_id, message_id, body in client.receive(0.05):
-                key, number, model = json.loads(body)
-                if number:
-                    self.network.note_round(key, number, model)
-                self.asked += 1
-                with suppress(FederationError):
-                    client.reply(run_id, message_id, hashlib.sha256(body).digest())
+
+def answer(peer: RunPeer, runs: MeshRuns) -> None:
+    """Be a peer's client, until that is down."""
+    client = runs.client()
+    while peer.up and peer.runs is runs:
+        client.heartbeat()
+        for run_id, message_id, body in client.receive(0.05):
+            key, number, model = json.loads(body)
+            if number:
+                peer.network.note_round(key, number, model)
+            peer.asked += 1
+            with suppress(FederationError):
+                client.reply(run_id, message_id, hashlib.sha256(body).digest())
 
 
 class _Life:
