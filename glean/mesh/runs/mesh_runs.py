@@ -282,7 +282,7 @@ class MeshRuns:
             except GleanError as error:
                 LOG.warning("mesh: %s", error)
                 home = run_home(self._home, request.key)
-                if read_status(home) is None:
+                if not request.cancels and read_status(home) is None:
                     note_status(home, RunStatus(request.key, REFUSED, reason=str(error)))
             request.path.unlink(missing_ok=True)
 

@@ -106,12 +106,13 @@ class RunDriver:
         idle = not self._works(member) or member.voter.role == "coordinator"
         quick = _is_quick(member)
         busy = not quick and any(self._works(other) for other in self._others(member))
-        member.standing = replace(
+        standing = replace(
             member.standing,
             active=(mine or quick) and idle and not busy,
             listens=mine or quick or not taken,
             hosts=hosts,
         )
+        member.place(standing, mine=mine)
 
     def _is_to_be_conducted(self, member: RunMember) -> bool:
         coordinates = member.coordinates(member.voter.term)
@@ -144,8 +145,16 @@ class RunDriver:
     def _waits_for(self, member: RunMember, turn: RunMember | None) -> str:
         if member.standing.unable:
             return member.standing.unable
-        if turn is not None and turn is not member and not member.cancelled and not member.over:
+        if member.cancelled or member.over or member.coordinator:
+            return ""
+        if turn is not None and turn is not member:
             return f"waits for the run {turn.plan.key}"
+        here, all_of_them = (
+            len(member.voter.reachable(self._clock())) + 1,
+            len(member.plan.participants),
+        )
+        if 2 * here <= all_of_them:
+            return f"waits for a majority: {here} of {all_of_them} participants are here"
         return ""
 
 

@@ -36,6 +36,9 @@ PRESENT_LEASES = 0.6
 CONTENTS_LEASES = 10.0
 """So long messages with versions are worth sending, and a participant waits for contents."""
 
+STALLED_LEASES = 20.0
+"""So long a run may wait for a majority until another one has its turn."""
+
 REPLY_S = 3600.0
 
 
@@ -90,6 +93,8 @@ class RunMember:
     ----------
     changed : threading.Condition
         Its lock, held by whoever calls a method, and told of what has changed.
+    stalled : bool
+        Whether nobody has coordinated it for long though it was its turn: others go first then.
 
     Raises
     ------
@@ -117,6 +122,8 @@ class RunMember:
         self.cancelled = home.cancelled
         self.announcement: tuple[int, bytes] = (0, b"")
         self.replies: Replies | None = None
+        self.stalled = False
+        self._waits_since = clock()
         self._clock = clock
         self._hosts: dict[str, float] = {}
         self._asked = 0
@@ -153,6 +160,17 @@ class RunMember:
         since = self._clock() - PRESENT_LEASES * self.plan.lease_s
         found = {name for name, at in self._hosts.items() if at > since}
         return sorted(found | ({self.own} if self.standing.hosts else set()))
+
+    def place(self, standing: Standing, *, mine: bool) -> None:
+        """Say how this peer takes part from now on, and whether it is this run's turn."""
+        self.standing = standing
+        now = self._clock()
+        if self.coordinator:
+            self.stalled = False
+        if self.coordinator or not mine:
+            self._waits_since = now
+        elif now - self._waits_since > STALLED_LEASES * self.plan.lease_s:
+            self.stalled = True
 
     def coordinates(self, term: int) -> bool:
         """Whether this peer is the coordinator of a term, and a majority has said so of late."""

@@ -94,7 +94,11 @@ class RunTable:
             return self._open(plan, first=first)
 
     def turn(self) -> RunMember | None:
-        """Give the run whose turn it is: of those that have begun the earliest, else of all."""
+        """Give the run whose turn it is: of those that have begun the earliest, else of all.
+
+        One that nobody has coordinated for long comes after the others: its participants may be
+        gone for good, and with them who could cancel it.
+        """
         waiting = [member for member in self.members() if not (member.over or member.cancelled)]
         return min(waiting, key=_begun_first, default=None)
 
@@ -115,6 +119,6 @@ class RunTable:
         return opened
 
 
-def _begun_first(member: RunMember) -> tuple[bool, float, str]:
+def _begun_first(member: RunMember) -> tuple[bool, bool, float, str]:
     begun = member.versions.stored.version != NOTHING
-    return not begun, member.plan.created, member.plan.key
+    return member.stalled, not begun, member.plan.created, member.plan.key

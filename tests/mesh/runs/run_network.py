@@ -55,6 +55,7 @@ class RunNetwork:
     lock: threading.Lock = field(default_factory=threading.Lock)
     watch: Callable[[str, MeshMessage], None] = lambda _receiver, _message: None
     rounds: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
 
     def send(self, receiver: str, message: MeshMessage, life_s: float | None) -> None:
         """Carry a message as soon as that can be."""
@@ -140,7 +141,7 @@ class RunPeer:
             self.home,
             _Life(self),
             own=self.name,
-            members=lambda: self.network.peers,
+            members=lambda: self.network.members,
             conduct=self.conduct,
             clock=fast_clock,
         )
@@ -258,6 +259,7 @@ class _Life:
 def run_peers(folder: Path, *names: str) -> Iterator[RunNetwork]:
     """Peers that are up, and reach each other."""
     network = RunNetwork()
+    network.members = names
     network.peers = {name: RunPeer(network, folder, name) for name in names}
     for peer in network.peers.values():
         peer.begin()

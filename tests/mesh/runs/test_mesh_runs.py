@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from glean.errors import FederationError
+from glean.mesh.runs import run_member
 from glean.mesh.runs.run_errors import LocalFailureError
 from glean.mesh.runs.run_requests import request_cancel, request_run
 from glean.mesh.runs.run_status import read_statuses
@@ -233,3 +234,26 @@ def test_who_proposed_a_run_may_cancel_it(tmp_path: Path) -> None:
         for peer in network.peers.values():
             peer.pause = lambda _name, _at: None
         all_say(network, after.key, "completed")
+
+
+def test_a_run_without_a_majority_doesn_t_hold_up_others_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who could cancel it may have gone, too; it says why it waits, and goes on once it can."""
+    monkeypatch.setattr(run_member, "STALLED_LEASES", 3.0)
+    with run_peers(tmp_path, *NAMES, "Süd") as network:
+        for gone in ("West", "Süd"):
+            network.peers[gone].kill()
+        stuck = network.peers["Nord"].runs.propose({}, lease_s=LEASE_S)
+        network.members = ("Nord", "Ost")
+        plan = network.peers["Ost"].runs.propose({}, lease_s=LEASE_S)
+        all_say(network, plan.key, "completed", "Nord", "Ost")
+        wait_until(
+            lambda: "2 of 4 participants" in network.peers["Nord"].status(stuck.key).reason,
+            "the reason why it waits",
+            limit_s=20.0,
+        )
+        assert network.peers["Nord"].status(stuck.key).state == "waiting"
+        network.peers["West"].begin()
+        network.peers["Süd"].begin()
+        all_say(network, stuck.key, "completed")

@@ -72,6 +72,6 @@ def test_a_run_goes_over_a_relay_and_goes_on_without_its_coordinator(tmp_path: P
         assert [r for peer in network.peers.values() for r in peer.runs.refused] == []
         dead = [d.reason for p in made.values() for d in p.running.status().dead_letters]
         assert [reason for reason in dead if "expired" in reason or "acknowledged" in reason] == []
-        for peer in network.peers.values():
-            peer.up = False
-            peer.runs.close()
+        for one in network.peers.values():
+            one.up = False
+            one.runs.close()
