@@ -1,9 +1,10 @@
-"""What a round of each aggregation takes in process, on Ray, at a SuperLink and over Kafka.
+"""What a round of each aggregation takes in process, on Ray, at a SuperLink, over Kafka, on a mesh.
 
 The same three synthetic bakeries and the same messages each time; the SuperLink has three lasting
 nodes on this machine, with TLS, authentication and a table a bakery, Kafka the broker that the
-tests use and three nodes, with signed envelopes. Run `python -m benchmarks.transports` (options:
---rounds 4 --only masked --ways Kafka).
+tests use and three nodes, with signed envelopes, the mesh three peers, of which one is the run's
+coordinator and the two others keep what it commits. Run `python -m benchmarks.transports` (options:
+--rounds 4 --only masked --ways mesh).
 
 A round's seconds are the mean of those between the first, in which bakeries make their features,
 and the last, whose scores come by a sum of their own. The kB are what passed the loopback device
@@ -37,6 +38,7 @@ from tests import deployment as deployments
 from tests.deployment import deployment
 from tests.kafka_broker import kafka_broker, why_no_broker
 from tests.kafka_federation import kafka_federation
+from tests.mesh_federation import mesh_federation
 
 BAKERIES = 3
 ROUNDS, FEWEST_ROUNDS = 4, 3
@@ -98,6 +100,20 @@ def over_kafka(found: Mapping[str, Path], folder: Path) -> Iterator[Run]:
             done = road.run(*_set_options(config | {"output-dir": str(out)}), limit_s=LIMIT_S)
             assert done.returncode == 0, done.stdout + done.stderr
             return out / "latest"
+
+        yield run
+
+
+@contextmanager
+def on_mesh(found: Mapping[str, Path], folder: Path) -> Iterator[Run]:
+    """Have peers that take part in runs; gives what proposes a config by `glean mesh train`."""
+    with mesh_federation(folder, found) as mesh:
+        first = next(iter(found))
+
+        def run(config: Config, _out: Path) -> Path:
+            ended = mesh.ended(first, mesh.train(first, *_set_options(config)), limit_s=LIMIT_S)
+            assert ended.state == "completed", ended
+            return Path(ended.folder)
 
         yield run
 
@@ -201,6 +217,7 @@ def ways_to(found: Mapping[str, Path], table: Path) -> dict[str, Way]:
         "Ray": lambda _: nullcontext(simulated("ray", table)),
         "SuperLink": partial(at_superlink, found),
         "Kafka": partial(over_kafka, found),
+        "mesh": partial(on_mesh, found),
     }
     if (reason := why_no_broker()) is not None:
         print(f"without Kafka: {reason}")
