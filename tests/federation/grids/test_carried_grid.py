@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from glean.errors import FederationError
 from glean.federation.grids.carried_grid import MOST_UNFETCHED, CarriedGrid, node_number
 from glean.federation.grids.carrier import Received
 from glean.federation.grids.inprocess import as_server
+from glean.federation.grids.turns import TurnLock
 from glean.settings import ConfigValue, RunSettings
 from tests.carried_runs import (
     BEFORE,
@@ -24,6 +26,7 @@ from tests.carried_runs import (
 )
 from tests.federations import events, federation_of, small_settings
 from tests.memory_carrier import MemoryCarrier, MemoryRoad
+from tests.noised_deployment import noised
 
 REFIT: dict[str, ConfigValue] = {"leaf_values": "refit", "proposals_per_round": 4}
 
@@ -79,6 +82,20 @@ def test_a_killed_client_loses_nothing_and_repeats_nothing(
     assert {len(replies) for replies in road.replies.values()} == {1}
     for message, times in clients.computed.items():
         assert times == 1 + (clients.killed.get(message) == COMPUTED), message
+
+
+def test_buffers_fill_over_a_carrier_whoever_is_killed(tmp_path: Path) -> None:
+    """A training outlives its client's process, and is in one buffer."""
+    settings = noised(mode="async", buffer_size=3, num_server_rounds=3)
+    nodes, kills = own_nodes(tmp_path / "carried"), killed_at(POINTS, every=4)
+    _, folder, clients, road = carried_model(
+        tmp_path / "out", settings, nodes, kills=kills, turn=TurnLock()
+    )
+    assert set(clients.killed.values()) == {*POINTS}
+    assert [event["event"] for event in events(folder)] == ["round_finished"] * 3
+    rows = pd.read_csv(folder.path / "participation.csv")
+    assert rows.groupby("round").size().to_dict() == dict.fromkeys(range(1, 4), 3)
+    assert all(len({*replies}) == 1 for replies in road.replies.values())
 
 
 def test_node_numbers_follow_from_names() -> None:
