@@ -6,6 +6,7 @@ and who has it already says so.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -23,6 +24,8 @@ from glean.mesh.peer_directory import PeerDirectory
 from glean.mesh.routing import keepers, next_hops
 from glean.outbox.outbox import Outbox, WaitingMessage
 from glean.privacy.sealed_envelope import SealedEnvelope
+
+LOG = logging.getLogger(__name__)
 
 PASSED_ON_S = 600.0
 """So long it is said that a peer has passed messages on between two others."""
@@ -131,6 +134,8 @@ class Forwarder:
             if self._done_with(key, peer, attempt, receipt):
                 self._attempts.pop(key, None)
                 return
+            if receipt.status is EnvelopeStatus.LATER:
+                LOG.info("mesh: %s doesn't take a message yet: %s", peer, receipt.reason)
             wait_s = self._wait_s(attempt, receipt.status)
             self._attempts[key] = replace(attempt, answered=True, until=self._clock() + wait_s)
 

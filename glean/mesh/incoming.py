@@ -34,7 +34,7 @@ class EnvelopeStatus(StrEnum):
     STORED = "stored"
     """It is on disk here."""
     LATER = "later"
-    """There is no room, or its sender isn't known here yet."""
+    """There is no room, its sender isn't known here yet, or a clock is wrong."""
     REFUSED = "refused"
     """It is no good, and never will be."""
 
@@ -74,6 +74,10 @@ class Receipt:
             raise FederationError(
                 f"found {content[:60]!r} for a receipt; wanted a status and a reason"
             ) from error
+
+
+class _AheadOfTimeError(EnvelopeError):
+    """An envelope is from the future: a clock is wrong, which may be this one, and for a while."""
 
 
 class IncomingMessages:
@@ -124,6 +128,9 @@ class IncomingMessages:
         """
         try:
             receipt = self._take(content, hops_left)
+        except _AheadOfTimeError as error:
+            LOG.warning("mesh: an envelope from %s was put off: %s", brought_by, error)
+            receipt = Receipt(EnvelopeStatus.LATER, str(error))
         except EnvelopeError as error:
             receipt = Receipt(EnvelopeStatus.REFUSED, str(error))
         except OutboxFullError as error:
@@ -162,12 +169,17 @@ class IncomingMessages:
                 f"{(now - head.expires_ms) / 1000:.0f} s ago: it was late or repeated, or a clock "
                 "is wrong"
             )
-        if head.sent_ms > now + skew or head.expires_ms > head.sent_ms + life:
+        if head.expires_ms > head.sent_ms + life:
             raise EnvelopeError(
+                f"envelope {head.message_id!r} from {head.sender!r} lasts too long: found "
+                f"{(head.expires_ms - head.sent_ms) / 1000:.0f} s; wanted at most "
+                f"{self._limits.message_life_s:.0f}"
+            )
+        if head.sent_ms > now + skew:
+            raise _AheadOfTimeError(
                 f"envelope {head.message_id!r} from {head.sender!r} was sent "
-                f"{(head.sent_ms - now) / 1000:.0f} s ahead of this clock, or lasts too long; "
-                f"wanted at most {self._limits.clock_skew_s:.0f} s ahead, and "
-                f"{self._limits.message_life_s:.0f} s of life: are the clocks right?"
+                f"{(head.sent_ms - now) / 1000:.0f} s ahead of this clock; wanted at most "
+                f"{self._limits.clock_skew_s:.0f}: are the clocks right?"
             )
 
     def _deliver(self, envelope: SealedEnvelope) -> Receipt:

@@ -23,7 +23,8 @@ from glean.mesh.mesh_invitation import MeshInvitation, new_mesh_invitation
 from glean.mesh.peer_card import check_address
 from glean.privacy.members import folder_name
 from glean.privacy.peer_handshake import Mesh
-from glean.privacy.peer_identity import PeerIdentity
+from glean.privacy.peer_identity import SIGNING_FILE, PeerIdentity
+from glean.regular_files import read_regular
 
 JOIN = "join"
 """What a guest asks who shows an invitation."""
@@ -206,7 +207,9 @@ def _identity_in(home: MeshHome, key: str) -> PeerIdentity:
     """Read the keys of a home, or make them: an attempt before may have been cut off."""
     with suppress(CertificateError):
         return PeerIdentity.read(home.path)
-    identity = PeerIdentity.new(kind=key)
+    signing = home.path / SIGNING_FILE
+    known = read_regular(signing) if signing.exists() else None
+    identity = PeerIdentity.new(kind=key, signing_pem=known)
     identity.write(home.path)
     return identity
 

@@ -19,6 +19,7 @@ from glean.mesh.mesh_peer import MeshPeer, leave_mesh, say_farewell
 from glean.mesh.mesh_status import mesh_status
 from glean.mesh.peer_homes import found_home, invite_from, join_from, listen_at, listening_of
 from glean.mesh.topology import Relay, Topology, read_topology
+from glean.privacy.peer_identity import ENCRYPTION_FILE, PeerIdentity
 from tests.mesh.made_meshes import NAMES
 from tests.processes import free_port, wait_until
 
@@ -129,6 +130,17 @@ def test_one_that_both_reach_relays_for_two(peers: Peers) -> None:
         "A hears that B has passed something on",
         limit_s=LIMIT_S,
     )
+
+
+def test_a_kill_between_the_two_keys_is_gone_on_from(tmp_path: Path) -> None:
+    """The first one stays, and nothing has to be taken away by hand."""
+    home = MeshHome(tmp_path / "home")
+    home.make()
+    identity = PeerIdentity.new()
+    identity.write(home.path)
+    (home.path / ENCRYPTION_FILE).unlink()
+    made = found_home(home.path, A, "Test mesh", listening_of("127.0.0.1:7700", ()))
+    assert PeerIdentity.read(made.path).public.signing_key == identity.public.signing_key
 
 
 def test_who_leaves_is_let_go_by_all(peers: Peers) -> None:
