@@ -33,6 +33,17 @@ if [ ${#names[@]} -lt 3 ]; then
     echo "found ${#names[@]} clients; wanted three or more, of whom sums hide each" >&2
     exit 2
 fi
+for at in "${!names[@]}"; do
+    if [ ! -e "${files[at]}" ]; then
+        echo "found nothing at ${files[at]}; wanted the data of ${names[at]} there" >&2
+        exit 2
+    fi
+done
+twice=$(printf '%s\n' "${names[@]}" | sort | uniq -d)
+if [ -n "$twice" ]; then
+    echo "found two clients called ${twice//$'\n'/, }; wanted a name of its own for each" >&2
+    exit 2
+fi
 
 started=()
 # shellcheck disable=SC2317 # the trap calls it

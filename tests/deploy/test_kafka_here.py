@@ -179,6 +179,8 @@ def test_it_ends_all_that_it_started(tmp_path: Path) -> None:
         ([], "NAME=DATA"),
         (["folder", "a=1", "b=2"], "found 2 clients"),
         (["folder", "a=1", "b=2", "c d=3"], "found c d=3"),
+        (["folder", "a=/", "b=/", "c=/none.csv"], "found nothing at /none.csv"),
+        (["folder", "a=/", "b=/", "a=/"], "found two clients called a;"),
     ],
 )
 def test_it_says_what_it_wants(words: list[str], said: str, tmp_path: Path) -> None:
