@@ -14,7 +14,7 @@ _AT_ONCE = 65536
 
 
 @contextmanager
-def tls_proxy(port: int, to: int, folder: Path) -> Iterator[None]:
+def tls_proxy(port: int, to: int, folder: Path, *, lets_in: Path | None = None) -> Iterator[None]:
     """Listen with the certificate in a folder of `glean certificates`, and pass on what comes.
 
     Parameters
@@ -23,9 +23,14 @@ def tls_proxy(port: int, to: int, folder: Path) -> Iterator[None]:
         Where it listens, and whom it passes on to.
     folder : Path
         Of `make_certificates`.
+    lets_in : Path or None
+        The certificate that who comes has to have; by default none.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    if lets_in is not None:
+        context.load_verify_locations(lets_in)
+        context.verify_mode = ssl.CERT_REQUIRED
 
     class Handler(BaseRequestHandler):
         def handle(self) -> None:

@@ -6,6 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from glean.errors import SettingsError
 from glean.kafka.client_config import KafkaAccess
@@ -47,6 +53,26 @@ def test_certificates_are_read_by_librdkafka(tmp_path: Path) -> None:
     assert access("kafka+ssl://127.0.0.1:1/x", both).settings["ssl.key.location"]
     with pytest.raises(SettingsError, match="wanted both"):
         access("kafka+ssl://127.0.0.1:1/x", {**both, "GLEAN_KAFKA_KEY": ""})
+
+
+def test_a_key_may_have_a_password_which_is_not_shown(tmp_path: Path) -> None:
+    """A wrong one is refused before anything connects."""
+    make_certificates(tmp_path, hosts=["127.0.0.1"])
+    key = load_pem_private_key((tmp_path / "server.key").read_bytes(), password=None)
+    locked = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"geheim-gehalten")
+    )
+    (tmp_path / "locked.key").write_bytes(locked)
+    own = {
+        "GLEAN_KAFKA_CERTIFICATE": str(tmp_path / "server.pem"),
+        "GLEAN_KAFKA_KEY": str(tmp_path / "locked.key"),
+    }
+    right = own | {"GLEAN_KAFKA_KEY_PASSWORD": "geheim-gehalten"}
+    found = access("kafka+ssl://127.0.0.1:1/x", right)
+    assert "geheim-gehalten" not in repr(found)
+    with pytest.raises(SettingsError, match=r"ssl\.key\.location") as refused:
+        access("kafka+ssl://127.0.0.1:1/x", own | {"GLEAN_KAFKA_KEY_PASSWORD": "falsch-gemerkt"})
+    assert "falsch-gemerkt" not in str(refused.value)
 
 
 def test_files_that_are_none_are_named_by_librdkafka(tmp_path: Path) -> None:

@@ -6,9 +6,15 @@ A broker of the test's that speaks none of it has a proxy in front that does.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from glean.errors import FederationError
 from glean.kafka import topic_maker
@@ -68,6 +74,43 @@ def test_a_broker_of_another_authority_is_told_nothing(broker: KafkaBroker, tmp_
             assert not server._connection.is_open
         finally:
             server.close()
+
+
+def own_certificate(folder: Path) -> tuple[Path, Path]:
+    """One that a client has made itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .sign(key, SHA256())
+    )
+    (folder / "own.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    content = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "own.key").write_bytes(content)
+    return folder / "own.pem", folder / "own.key"
+
+
+@pytest.mark.slow
+def test_a_broker_may_ask_for_a_certificate(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Who has one is let in, and nobody else."""
+    keys = tmp_path / "keys"
+    make_certificates(keys, hosts=["127.0.0.1"])
+    without = {"GLEAN_KAFKA_CA": str(keys / "ca.crt")}
+    certificate, key = own_certificate(tmp_path)
+    own = {"GLEAN_KAFKA_CERTIFICATE": str(certificate), "GLEAN_KAFKA_KEY": str(key)}
+    url = f"kafka+ssl://{broker.server}/test"
+    with tls_proxy(broker.advertised, broker.port, keys, lets_in=certificate):
+        access = KafkaAccess.of(KafkaUrl.read(url), without, client_id="test")
+        with pytest.raises(FederationError, match="no broker answers"):
+            check_brokers(access, Topics("test"), limit_s=0.0)
+        with all_ends(Ends(url, tmp_path, new_federation([NAME]), without | own), [NAME]) as ends:
+            server, clients = ends
+            ask(server, [NAME], b"model")
+            answer(clients, 1)
+            assert [reply.body for reply in replies(server, 1)] == [b"to model"]
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "SCRAM-SHA-256"])
