@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from glean.demand import conclusion
-from glean.mesh.runs.run_requests import request_run
+from glean.mesh.runs.run_requests import request_cancel, request_run
 from glean.mesh.runs.run_status import RunStatus, read_statuses
 from glean.operations.mesh.plan_config import plan_config
 from glean.runs.index import read_run
@@ -100,3 +100,21 @@ def test_a_bakery_that_was_away_takes_the_model_when_it_is_back(tmp_path: Path) 
         assert (Path(status.folder) / "model.ubj").read_bytes() == model.read_bytes()
     kept = [{path.name for path in peer.bakery.glob("[!.]*")} for peer in (there[0], away)]
     assert kept[0] - kept[1] <= OF_THE_ROUNDS
+
+
+@pytest.mark.long
+def test_a_run_that_is_cancelled_ends_for_all(tmp_path: Path) -> None:
+    """By who proposed it, in the middle of a round; the next one goes through."""
+    with mesh_peers(tmp_path / "mesh", own_tables(tmp_path / "tables")) as peers:
+        for peer in peers.values():
+            peer.begin(privacy="sums")
+        first = peers[NAMES[0]].home
+        long = plan_config(REFIT | {"num-server-rounds": 500})
+        key = request_run(first, long, LEASE_S)
+        wait_until(
+            lambda: any(one.round for one in read_statuses(first)), "a round", limit_s=LIMIT_S
+        )
+        request_cancel(first, key)
+        assert {ended(peer, key).state for peer in peers.values()} == {"cancelled"}
+        again = request_run(first, plan_config(REFIT | {"num-server-rounds": 1}), LEASE_S)
+        assert {ended(peer, again).state for peer in peers.values()} == {"completed"}
