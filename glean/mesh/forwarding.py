@@ -188,7 +188,8 @@ class Forwarder:
         waiting = [m for m in box.waiting(receiver) if m.message_id not in self._attempts]
         sent = 0
         for message in waiting:
-            if waits and self._store.clock() - message.put_at < self._limits.relay_after_s:
+            # A clock that was set back mustn't hold messages for as long.
+            if waits and 0 <= self._store.clock() - message.put_at < self._limits.relay_after_s:
                 continue
             if all(self._busy(way) for way in ways):
                 break

@@ -211,7 +211,7 @@ class IncomingMessages:
         Raises
         ------
         OutboxFullError
-            Too much of its sender's waits already, or of all.
+            Too much of its sender's waits already, or of all; or too many came.
         """
         content = message.to_bytes()
         share = int(self._limits.peer_share * self._limits.most_arrived_bytes)
@@ -220,6 +220,11 @@ class IncomingMessages:
             raise OutboxFullError(
                 f"{held} bytes from {message.sender!r} wait here to be handled; wanted at most "
                 f"{share}"
+            )
+        if not self._store.inbox.has_room(message.sender):
+            raise OutboxFullError(
+                f"more messages from {message.sender!r} came of late than can be remembered; they "
+                "are taken once earlier ones may be forgotten"
             )
         key = envelope_key(message.sender, message.message_id)
         self._store.arrived.put(key, message.kind, content, origin=message.sender)

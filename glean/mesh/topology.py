@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -203,10 +202,10 @@ def _links(
 ) -> set[tuple[str, str]]:
     """Name who is whose neighbour: of this peer it knows, of two others both have to say so."""
     links = {_pair(own, name) for name in connected if name != own}
-    for one, other in combinations(sorted(fresh.keys() - {own}), 2):
-        if other in fresh[one].neighbours and one in fresh[other].neighbours:
-            links.add((one, other))
-    return links
+    said = {name: frozenset(card.neighbours) for name, card in fresh.items() if name != own}
+    for one, others in said.items():
+        links |= {_pair(one, other) for other in others if one in said.get(other, ())}
+    return {(one, other) for one, other in links if one != other}
 
 
 def _peer_standing(

@@ -117,6 +117,18 @@ def test_one_sender_fills_half_of_what_waits_to_be_handled(b: StorePeer, clock: 
     assert b.incoming.take(odd(4, "a"), HANDS, "a").status is EnvelopeStatus.STORED
 
 
+def test_one_sender_has_so_many_names_remembered(
+    b: StorePeer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is heard again later, and others meanwhile."""
+    monkeypatch.setattr(b.store.inbox, "_most_each", 1)
+    for name, status in (("m1", "stored"), ("m2", "later"), ("m1", "stored")):
+        content = sealed(head(clock, message_id=name))
+        assert b.incoming.take(content, HANDS, "a").status == status
+    theirs = sealed(head(clock, sender="c"), by=KEYS["c"])
+    assert b.incoming.take(theirs, HANDS, "c").status is EnvelopeStatus.STORED
+
+
 def test_acknowledgements_that_one_peer_doesn_t_take_fill_no_outbox(
     b: StorePeer, clock: Clock
 ) -> None:

@@ -228,6 +228,16 @@ def test_a_neighbour_that_is_away_is_waited_for_a_moment(mesh: dict[str, StorePe
     assert [to for to, _ in a.transmissions("b", "c")] == ["c"]
 
 
+def test_a_clock_that_was_set_back_holds_up_nothing(mesh: dict[str, StorePeer]) -> None:
+    """A message from before goes to whoever can pass it on."""
+    for peer in mesh.values():
+        peer.directory.ways = {"a": "bc", "b": "ac", "c": "ab"}
+    a = mesh["a"]
+    a.outgoing.send("c", "plan", b"rolls", "m1")
+    a.clock.now -= 3_600.0
+    assert [to for to, _ in a.transmissions("b")] == ["b"]
+
+
 def test_somebody_keeps_what_is_for_whom_nobody_hears(mesh: dict[str, StorePeer]) -> None:
     """It goes to one peer, after a moment, and that one gives it to nobody but the receiver."""
     away = {"a": "b", "b": "a"}

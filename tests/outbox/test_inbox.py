@@ -86,3 +86,22 @@ def test_one_of_two_threads_takes_it(tmp_path: Path) -> None:
         thread.join(timeout=60.0)
     inbox.close()
     assert sorted(taken) == list(range(50))
+
+
+def test_one_sender_fills_it_with_so_many_names(tmp_path: Path) -> None:
+    """Others' are noted as before; and so are its own, once earlier ones may be forgotten."""
+    clock = [1000.0]
+    inbox = Inbox(tmp_path / "inbox.sqlite", expires_s=60.0, most_each=3, clock=lambda: clock[0])
+    for number in range(3):
+        assert inbox.has_room("mill")
+        assert inbox.take("mill", f"m{number}")
+        clock[0] += 10.0
+    assert (inbox.has_room("mill"), inbox.has_room("market")) == (False, True)
+    inbox.close()
+    inbox = Inbox(tmp_path / "inbox.sqlite", expires_s=60.0, most_each=3, clock=lambda: clock[0])
+    assert not inbox.has_room("mill")
+    clock[0] += 35.0
+    assert inbox.has_room("mill")
+    assert inbox.take("mill", "m3")
+    assert not inbox.has_room("mill")
+    inbox.close()
