@@ -63,6 +63,7 @@ class CarriedClient:
         self._sleep = sleep
         self._said = ("", "")
         self._read: dict[bytes, RunAnnouncement | None] = {}
+        self._left = 0
 
     def run(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Serve until a KeyboardInterrupt, then let go of the carrier.
@@ -105,7 +106,7 @@ class CarriedClient:
         for run_id, message_id, body in asked:
             run = self._announced().get(run_id)
             if run is None:
-                LOG.warning("a message of run %d, which isn't announced here, is left", run_id)
+                self._leave(run_id)
                 continue
             with log_fields(run=str(run_id)):
                 reply, refused = self._hosts.answer(run, message_id, body)
@@ -116,6 +117,12 @@ class CarriedClient:
             for run_id in ended:
                 LOG.info("run %d has ended", run_id)
                 self._hosts.drop(run_id)
+
+    def _leave(self, run_id: int) -> None:
+        """Say once of a run that its messages, which come again and again, are left."""
+        if run_id != self._left:
+            LOG.warning("a message of run %d, which isn't announced here, is left", run_id)
+        self._left = run_id
 
     def _announced(self) -> dict[int, RunAnnouncement]:
         """Read the runs that go on; each announcement once."""
