@@ -17,13 +17,14 @@ from contextlib import suppress
 
 from glean import __version__
 from glean.errors import FederationError, GleanError
+from glean.mesh.live_calls import LiveCall
 from glean.mesh.mesh_home import MeshHome
 from glean.mesh.message_store import MeshMessage
 from glean.mesh.runs.run_client_carrier import RunClientCarrier
 from glean.mesh.runs.run_conductor import Conduct
 from glean.mesh.runs.run_driver import RunDriver
 from glean.mesh.runs.run_home import run_home
-from glean.mesh.runs.run_messages import ASK, CANCEL, END, KINDS, PLAN, RunMessage
+from glean.mesh.runs.run_messages import ASK, CANCEL, CONSENSUS, END, KINDS, PLAN, RunMessage
 from glean.mesh.runs.run_node import Outbound, RunNode
 from glean.mesh.runs.run_plan import DEFAULT_LEASE_S, MOST_PLAN_BYTES, RunPlan
 from glean.mesh.runs.run_requests import read_requests
@@ -40,8 +41,6 @@ TOLD_S = 0.5
 
 ASK_S = 5.0
 """How often somebody is asked for a plan that isn't known here."""
-
-_MOST_REFUSALS = 100
 
 
 class MeshRuns:
@@ -62,7 +61,7 @@ class MeshRuns:
     clock : callable
         Gives seconds that never go back.
     draw : callable
-        Gives a number from 0 to 1, below 1: who stands for election when is left to chance.
+        Gives a number from 0 to 1, below 1: chance in elections.
 
     Attributes
     ----------
@@ -93,7 +92,7 @@ class MeshRuns:
             hosts=lambda: any(client.hosts for client in self._clients),
             clock=clock,
         )
-        self.refused: deque[str] = deque(maxlen=_MOST_REFUSALS)
+        self.refused: deque[str] = deque(maxlen=100)
         self._statuses: dict[str, RunStatus] = {}
         self._asked: dict[tuple[str, str], float] = {}
         self._wake, self._stopped = threading.Event(), threading.Event()
@@ -103,6 +102,7 @@ class MeshRuns:
         """Take up what isn't over, and hear others."""
         for kind in KINDS:
             self._node.on(kind, self._take)
+        self._node.on_tell(CONSENSUS, self._hear)
         for member in self._table.members():
             if member.plan.proposer == self._own and not member.over:
                 self._tell(PLAN, member.plan, (member.plan.to_bytes(),))
@@ -129,7 +129,7 @@ class MeshRuns:
         lease_s: float = DEFAULT_LEASE_S,
         key: str = "",
     ) -> RunPlan:
-        """Propose a run to all who are members now; by a key that is known, nothing new.
+        """Propose a run to all members of now; by a key that is known, nothing new.
 
         Raises
         ------
@@ -151,8 +151,7 @@ class MeshRuns:
         known = self._table.get(plan.key)
         if known is not None:
             return known[0].plan
-        body = plan.to_bytes()
-        if len(body) > MOST_PLAN_BYTES:
+        if len(body := plan.to_bytes()) > MOST_PLAN_BYTES:
             raise FederationError(f"run config: wanted at most {MOST_PLAN_BYTES:,} bytes of it")
         self._table.add(plan, first=True)
         self._tell(PLAN, plan, (body,))
@@ -217,6 +216,11 @@ class MeshRuns:
             self._send_what_goes(outbound)
             self._wake.set()
 
+    def _hear(self, call: LiveCall) -> None:
+        """Take what a connected member says in an election, which nobody has kept."""
+        if call.member and not self._stopped.is_set():
+            self._take(MeshMessage(call.sender.name, call.kind, "", call.body))
+
     def _taken(self, sender: str, message: RunMessage) -> list[Outbound]:
         found = self._table.get(message.key)
         if message.kind == PLAN or (message.kind == END and found is None):
@@ -226,9 +230,8 @@ class MeshRuns:
             found = self._table.add(plan)
         if found is None:
             return self._ask_for_plan(sender, message)
-        member, intake = found
-        with member.changed:
-            return intake.take(sender, message)
+        with found[0].changed:
+            return found[1].take(sender, message)
 
     def _ask_for_plan(self, sender: str, message: RunMessage) -> list[Outbound]:
         """Ask who speaks of a run that isn't known here; now and then."""
@@ -242,13 +245,15 @@ class MeshRuns:
 
     def _tell(self, kind: str, plan: RunPlan, contents: tuple[bytes, ...] = ()) -> None:
         message = RunMessage(kind, plan.key, {}, contents)
-        others = (name for name in plan.participants if name != self._own)
+        others = sorted({*plan.participants} - {self._own})
         self._send_what_goes(Outbound(name, message) for name in others)
 
     def _send(self, outbound: Iterable[Outbound]) -> None:
         for one in outbound:
-            body = one.message.to_bytes()
-            self._node.send(one.receiver, one.message.kind, body, life_s=one.life_s)
+            kind, body = one.message.kind, one.message.to_bytes()
+            if kind == CONSENSUS and self._node.tell(one.receiver, kind, body):
+                continue  # it is said again: who is connected gets it without a disk between
+            self._node.send(one.receiver, kind, body, life_s=one.life_s)
 
     def _send_what_goes(self, outbound: Iterable[Outbound]) -> None:
         """Send; what can't be taken now is said again sooner or later."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from glean.mesh.live_calls import LiveCall
 from glean.mesh.message_store import MeshMessage
 from glean.mesh.runs.run_messages import RunMessage
 
@@ -25,6 +26,12 @@ class RunNode(Protocol):
 
     def on(self, kind: str, handler: Callable[[MeshMessage], None]) -> None:
         """Say what handles messages of a kind."""
+
+    def tell(self, peer_name: str, kind: str, body: bytes) -> bool:
+        """Tell something to a peer that is connected now; nobody keeps it."""
+
+    def on_tell(self, kind: str, handler: Callable[[LiveCall], None]) -> None:
+        """Say what handles what is told of a kind."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from glean.errors import FederationError
+from glean.mesh.live_calls import LiveCall
 from glean.mesh.mesh_home import MeshHome
 from glean.mesh.message_store import MeshMessage
 from glean.mesh.runs.mesh_runs import MeshRuns
@@ -240,6 +241,13 @@ class _Life:
 
     def __init__(self, peer: RunPeer) -> None:
         self._peer, self.on = peer, peer.on
+
+    def tell(self, _peer_name: str, _kind: str, _body: bytes) -> bool:
+        """Have nobody connected: what is said waits as messages do."""
+        return False
+
+    def on_tell(self, _kind: str, _handler: Callable[[LiveCall], None]) -> None:
+        """Tell nothing."""
 
     def send(
         self,

@@ -32,8 +32,13 @@ def make_trouble(network: RunNetwork, draw: random.Random) -> None:
             network.heal()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(1, marks=pytest.mark.slow),
+        *(pytest.param(k, marks=pytest.mark.long) for k in (2, 3)),
+    ],
+)
 def test_a_run_in_trouble_has_one_history(tmp_path: Path, seed: int) -> None:
     """Whoever was killed or cut off when: no round twice, and the same end for all."""
     draw = random.Random(seed)  # noqa: S311

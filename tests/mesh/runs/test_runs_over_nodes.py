@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from glean.mesh.mesh_home import MeshHome
 from glean.mesh.runs.mesh_runs import MeshRuns
-from tests.mesh.mesh_nodes import Peer, peers
+from glean.mesh.runs.run_messages import CONSENSUS, REPLY
+from tests.mesh.mesh_nodes import Peer, connected, peers
 from tests.mesh.runs.run_network import ROUNDS, RunNetwork, RunPeer, answer, final_models
 from tests.processes import wait_until
 
@@ -44,11 +46,18 @@ def test_a_run_goes_over_a_relay_and_goes_on_without_its_coordinator(tmp_path: P
 
     with peers(tmp_path, WAYS) as made:
         network.peers = {name: RunPeer(network, tmp_path / "fake", name) for name in made}
+        kept = mock.patch.object(made["Nord"].running, "send", wraps=made["Nord"].running.send)
+        sent = kept.start()
+        connected((made["Nord"], made["Ost"]), (made["Nord"], made["West"]))
         for name, peer in made.items():
             network.peers[name].pause = hold
             begin(peer, network.peers[name])
         plan = network.peers["Ost"].runs.propose({"seed": 1}, lease_s=LEASE_S)
         assert held.wait(30.0)
+        kinds = {call.args[1] for call in sent.call_args_list}
+        assert REPLY in kinds  # heartbeats, to who is connected, go without a disk between
+        assert CONSENSUS not in kinds
+        kept.stop()
         ost = network.peers["Ost"]
         assert ost.status(plan.key).coordinator == "Ost"  # who proposes stands first
         ost.up = False
