@@ -70,6 +70,15 @@ class MeshFederation:
         """End a peer with SIGKILL."""
         kill_tree(self.running.pop(name))
 
+    def terminate(self, name: str) -> int:
+        """Tell a peer to end, and wait until it has; its exit code."""
+        process = self.running.pop(name)
+        process.terminate()
+        try:
+            return process.wait(LIMIT_S)
+        finally:
+            kill_tree(process)
+
     def typed(self, *words: str | Path) -> str:
         """Do a command of `glean mesh` in this process; what it says."""
         result = CliRunner().invoke(app, ["mesh", *map(str, words)])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,26 @@ def test_a_run_outlives_its_coordinator(tmp_path: Path) -> None:
         check_end(mesh, key, wanted, 10)
         folder = Path(mesh.ended(successor, key).folder)
         assert [event for event in events_of(folder) if event["event"] == "run_resumed"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_run_outlives_five_coordinators(tmp_path: Path) -> None:
+    """Killed at random moments, or told to end, which they do soon; each comes back."""
+    tables, config = own_tables(tmp_path / "tables", FOUR), settings_of_four(20)
+    wanted = wanted_model(tmp_path / "own", tables, config)
+    draw = random.Random(20)  # noqa: S311 # a test's
+    with mesh_federation(tmp_path / "mesh", tables) as mesh:
+        key = mesh.train(FOUR[0], "--lease", "2", *set_options(config))
+        for place in range(5):
+            name = mesh.coordinator(key)
+            time.sleep(draw.uniform(0.0, 4.0))  # the moment is what is drawn
+            status = mesh.status(name, key)
+            assert status is not None
+            assert not status.over, "the run had ended before the kill"
+            if place % 2:
+                mesh.kill(name)
+            else:
+                assert mesh.terminate(name) == 128 + signal.SIGTERM
+            mesh.start(name)
+        check_end(mesh, key, wanted, 20)
