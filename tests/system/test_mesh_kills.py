@@ -91,6 +91,7 @@ def test_a_run_outlives_five_coordinators(tmp_path: Path) -> None:
             if place % 2:
                 mesh.kill(name)
             else:
-                assert mesh.terminate(name) == 128 + signal.SIGTERM
+                # One that has hardly begun hears the signal before Glean does.
+                assert mesh.terminate(name) in (128 + signal.SIGTERM, -signal.SIGTERM)
             mesh.start(name)
         check_end(mesh, key, wanted, 20)

@@ -30,8 +30,9 @@ from glean.mesh.runs.task_inbox import RunTask, TaskInbox
 
 LOG = logging.getLogger(__name__)
 
-PRESENT_LEASES = 0.6
-"""Three heartbeats: who wasn't heard of for longer isn't taken for present."""
+PRESENT_LEASES, PRESENT_S = 0.6, 30.0
+"""Three heartbeats, and half a minute as on other transports: who wasn't heard of for longer isn't
+taken for present. A bakery that is started anew is back before."""
 
 CONTENTS_LEASES = 10.0
 """So long messages with versions are worth sending, and a participant waits for contents."""
@@ -157,7 +158,7 @@ class RunMember:
 
     def present(self) -> list[str]:
         """Participants that host a client and were heard of of late, in text order."""
-        since = self._clock() - PRESENT_LEASES * self.plan.lease_s
+        since = self._clock() - max(PRESENT_S, PRESENT_LEASES * self.plan.lease_s)
         found = {name for name, at in self._hosts.items() if at > since}
         return sorted(found | ({self.own} if self.standing.hosts else set()))
 
@@ -235,11 +236,13 @@ class RunMember:
         return []
 
     def heard_of(self, name: str, *, hosts: bool) -> None:
-        """Note that a participant is there, and whether it hosts a client."""
+        """Note that a participant is there, and whether it hosts a client.
+
+        One whose client has gone counts as present for a while still: most that end are started
+        anew, and a masked sum that is begun without one of its bakeries may not be taken again.
+        """
         if hosts:
             self._hosts[name] = self._clock()
-        else:
-            self._hosts.pop(name, None)
 
     def cancel(self) -> None:
         """Note that it is to end, as its proposer wants it."""

@@ -16,6 +16,7 @@ from glean.federation.launch.flower_app import app_name, app_project
 from glean.mesh.mesh_home import MeshHome
 from glean.mesh.mesh_peer import MeshPeer
 from glean.mesh.runs.mesh_runs import MeshRuns
+from glean.mesh.runs.run_client_carrier import RunClientCarrier
 from glean.operations.joining.bakery_node import home_to_itself
 from glean.operations.joining.node_status import NodeStatus
 from glean.operations.mesh.bakery_config import home_of
@@ -28,6 +29,8 @@ from glean.settings import ConfigValue
 LOG = logging.getLogger("glean")
 
 LOOK_S = 0.5
+END_S = 10.0
+"""So long a client that is told to end may take to answer what it has in hand."""
 
 
 class PeerAtWork:
@@ -58,6 +61,7 @@ class PeerAtWork:
         self._turn = turn or TurnLock()
         self._members = MembersFile(home.path)
         self._closed = threading.Event()
+        self._carrier: RunClientCarrier | None = None
         self.runs = MeshRuns(
             home,
             peer.node,
@@ -77,6 +81,9 @@ class PeerAtWork:
         self._members.write(self._peer.store.membership)
         # Where a ServerApp looks who may take part.
         os.environ[MEMBERS] = str(self._members.path)
+        if self._config is not None:
+            # Before others hear of this peer: one that is started anew isn't gone meanwhile.
+            self._carrier = self.runs.client()
         self.runs.start()
 
     def close(self) -> None:
@@ -104,7 +111,29 @@ class PeerAtWork:
                 self._closed.wait(LOOK_S)
             return
         with home_to_itself(home_of(self._config)):
-            self._train(self._config, home_of(self._config))
+            self._train_apart(self._config, home_of(self._config))
+
+    def _train_apart(self, config: Mapping[str, ConfigValue], home: Path) -> None:
+        """Train in a thread of its own: a signal, which is the main one's, leaves no lock held."""
+        failures: list[BaseException] = []
+
+        def train() -> None:
+            try:
+                self._train(config, home)
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                failures.append(error)
+
+        thread = threading.Thread(target=train, name="mesh bakery", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive() and not self._ended():
+                self._closed.wait(LOOK_S)
+        finally:
+            self._closed.set()
+            # What is in hand after that is answered by the next start, as after a kill.
+            thread.join(END_S)
+        if failures:
+            raise failures[0]
 
     def _train(self, config: Mapping[str, ConfigValue], home: Path) -> None:
         from glean.client_app import app, forget_clients
@@ -129,9 +158,10 @@ class PeerAtWork:
 
             def ended() -> bool:
                 late.look()
-                return self._ended()
+                return self._closed.is_set()
 
-            client = CarriedClient(self.runs.client(), hosts, report=NodeStatus(home).write)
+            carrier = self._carrier or self.runs.client()
+            client = CarriedClient(carrier, hosts, report=NodeStatus(home).write)
             client.run(until=ended)
 
     def _ended(self) -> bool:
