@@ -13,9 +13,12 @@ import pytest
 from glean.errors import FederationError
 from glean.mesh.message_store import MeshMessage
 from glean.mesh.runs import mesh_runs
+from glean.mesh.runs.manifest import MOST_FILE_BYTES
+from glean.mesh.runs.run_carrier import RunCarrier
 from glean.mesh.runs.run_messages import CONSENSUS, PLAN, TASK, RunMessage
 from glean.mesh.runs.run_requests import read_requests, request_cancel, request_run
 from glean.mesh.runs.run_status import read_statuses
+from glean.runs.folder import RunFolder
 from tests.mesh.runs.made_plans import KEY, made_plan
 from tests.mesh.runs.run_network import LEASE_S, RunNetwork, all_say, final_models, run_peers
 from tests.processes import wait_until
@@ -145,3 +148,25 @@ def test_a_plan_is_had_from_others_where_its_proposer_has_gone(tmp_path: Path) -
         west.begin()
         all_say(network, plan.key, "completed", "Nord", "West")
         assert west.status(plan.key).proposer == "Ost"
+
+
+def test_a_file_that_no_message_can_carry_fails_the_run(tmp_path: Path) -> None:
+    """For all, with its name: no successor could go on with it."""
+
+    def conduct(carrier: RunCarrier) -> Path:
+        carrier.announce(b'{"run_id": 1}')
+        folder = RunFolder.create(carrier.results, run_id=1, facts={"status": "running"}).path
+        with (folder / "huge.npz").open("wb") as file:
+            file.truncate(MOST_FILE_BYTES + 1)
+        carrier.send("Ost", "m1", b"train")
+        return folder
+
+    with run_peers(tmp_path, *NAMES) as network:
+        for peer in network.peers.values():
+            peer.kill()
+            peer.conduct = conduct
+            peer.begin()
+        plan = network.peers["Nord"].runs.propose({}, lease_s=LEASE_S)
+        all_say(network, plan.key, "failed")
+        reasons = {peer.status(plan.key).reason for peer in network.peers.values()}
+        assert ["'huge.npz' of the run has more than" in reason for reason in reasons] == [True]
