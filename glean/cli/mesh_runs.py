@@ -58,11 +58,13 @@ def train(
     from glean.cli.signals import ended_by_signals
     from glean.cli.typed_settings import typed_settings
     from glean.mesh.mesh_home import mesh_home_of
+    from glean.mesh.peer_homes import open_store
     from glean.mesh.runs.run_requests import request_run
     from glean.operations.mesh.plan_config import plan_config
 
     speaks, found = language_of(language), mesh_home_of(home)
-    config = plan_config(typed_settings(set_ or []))
+    members = len(open_store(found).membership.view.members)
+    config = plan_config(typed_settings(set_ or []), members=members)
     _check_runs(found)
     key = request_run(found, config, lease)
     typer.echo(speaks.translate("proposed to all members: run {key}", key=key))

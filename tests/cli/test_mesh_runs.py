@@ -27,6 +27,9 @@ STATUS = RunStatus(
 )  # fmt: skip
 
 
+ALONE = ("--set", "min-available-bakeries=1")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MeshHome:
     """Of a mesh of one that doesn't run."""
@@ -50,9 +53,10 @@ def stands(home: MeshHome, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("train",), "found no peer that runs"),
+        (("train", *ALONE), "found no peer that runs"),
         (("train", "--set", "sales=x.csv"), "found in a run on a mesh"),
         (("train", "--set", "colour=red"), "colour"),
+        (("train",), "min-available-bakeries: found 2, and 1 members"),
         (("cancel", KEY), "wanted one of none"),
         (("run", "--config", "nowhere.toml"), "nowhere.toml can't be read"),
     ],
@@ -65,7 +69,7 @@ def test_what_cannot_be_is_refused(words: tuple[str, ...], said: str) -> None:
 def test_a_lease_that_cannot_be_is_refused(home: MeshHome) -> None:
     """As the plan has it."""
     with home.exclusively():
-        assert "lease: found 0.1" in typed("train", "--lease", "0.1", "--no-wait", code=2)
+        assert "lease: found 0.1" in typed("train", *ALONE, "--lease", "0.1", "--no-wait", code=2)
 
 
 def test_runs_are_shown(home: MeshHome) -> None:
@@ -101,7 +105,7 @@ def test_who_proposed_a_run_cancels_it(home: MeshHome) -> None:
 def test_a_run_is_proposed_and_left(home: MeshHome) -> None:
     """What the peer finds is the whole run config."""
     with home.exclusively():
-        said = typed("train", "--set", "num-server-rounds=7", "--lease", "20", "--no-wait")
+        said = typed("train", *ALONE, "--set", "num-server-rounds=7", "--lease", "20", "--no-wait")
     (request,) = read_requests(home)
     assert f"proposed to all members: run {request.key}" in said
     assert (request.run_config["num-server-rounds"], request.lease_s) == (7, 20.0)
@@ -124,7 +128,7 @@ def test_a_run_is_followed_until_it_is_over(home: MeshHome) -> None:
     with home.exclusively(), pytest.MonkeyPatch.context() as patch:
         patch.setattr("glean.cli.log_format.tell", lambda words, **_: said.append(words))
         thread.start()
-        output = typed("train", "--set", "num-server-rounds=4", code=1)
+        output = typed("train", *ALONE, "--set", "num-server-rounds=4", code=1)
         thread.join(LIMIT_S)
     assert said == ["round 1 of 4, coordinated by Rue"]
     assert "the run has ended: failed: too few" in output
@@ -135,7 +139,7 @@ def test_a_run_whose_peer_ends_goes_on(home: MeshHome) -> None:
     with pytest.MonkeyPatch.context() as patch:
         looks = iter([True, True, False])
         patch.setattr(MeshHome, "runs", property(lambda _home: next(looks)))
-        output = typed("train", code=1)
+        output = typed("train", *ALONE, code=1)
     assert "The run goes on among the others" in output
     assert f"glean mesh status --home {home.path}" in output
     assert read_requests(home), "the peer takes it up once it runs again"

@@ -33,3 +33,13 @@ def test_what_cannot_be_proposed_is_refused(given: dict[str, ConfigValue], said:
     """Before anybody hears of it."""
     with pytest.raises(SettingsError, match=said):
         plan_config(given)
+
+
+def test_a_run_that_would_wait_in_vain_is_refused() -> None:
+    """Of three members no five come together; masks want five unless it is said otherwise."""
+    with pytest.raises(SettingsError, match="min-contributors: found 5, and 3 members"):
+        plan_config({"privacy": "sums"}, members=3)
+    with pytest.raises(SettingsError, match="min-available-bakeries: found 4, and 3 members"):
+        plan_config({"privacy": "sums", "min-available-bakeries": 4}, members=3)
+    assert plan_config({"privacy": "sums", "min-contributors": 3}, members=3)
+    assert plan_config({"privacy": "sums"}, members=5)
