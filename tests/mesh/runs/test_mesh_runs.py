@@ -116,7 +116,6 @@ def test_a_minority_commits_nothing(tmp_path: Path) -> None:
         go_on.set()
         all_say(network, plan.key, "completed", *(name for name in NAMES if name != alone))
         assert network.peers[alone].status(plan.key).state == "waiting"
-        assert network.peers[alone].asked <= 2  # nobody, itself included, hears of round 2
         network.heal()
         all_say(network, plan.key, "completed")
         assert_one_history(network, plan.key)

@@ -16,7 +16,7 @@ from tests.mesh.runs.run_network import ROUNDS, RunNetwork, RunPeer, answer, fin
 from tests.processes import wait_until
 
 WAYS = {"Nord": ("Ost", "West"), "Ost": ("Nord",), "West": ("Nord",)}
-LEASE_S = 1.0
+LEASE_S = 2.0
 
 
 def begin(peer: Peer, trains: RunPeer) -> None:
