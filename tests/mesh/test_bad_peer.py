@@ -218,7 +218,8 @@ def test_what_is_told_fills_no_memory(a: KnownToAll) -> None:
             wait_until(
                 lambda: "c" in {one.sender.name for one in list(done)}, "news", limit_s=LIMIT_S
             )
-    assert len(done) - 1 == 1 + 8 * 2**20 // 90_000
+    # One more where the first was handed over before the others came.
+    assert len(done) - 1 - 8 * 2**20 // 90_000 in (0, 1)
 
 
 def test_guests_that_ask_much_keep_no_member_from_asking(a: KnownToAll) -> None:

@@ -196,11 +196,12 @@ LATE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind",
     [
         pytest.param({"leaf-values": "refit", "proposals-per-round": 2}, id="leaves"),
-        pytest.param({"aggregation": "fedavg"}, id="average", marks=pytest.mark.long),
+        pytest.param({"aggregation": "fedavg"}, id="average"),
     ],
 )
 def test_ray_fills_the_buffers_of_this_process(

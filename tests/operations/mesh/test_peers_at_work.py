@@ -60,7 +60,7 @@ def ended(peer: WorkingPeer, key: str) -> RunStatus:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("masked", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_run_on_a_mesh_has_the_model_of_one_process(tmp_path: Path, masked: bool) -> None:
     """To the byte, at every peer and in every bakery's home; with masks and without."""
     config = SHORT | ({} if masked else {"secure-sums": False, "share-scores": "yes"})
