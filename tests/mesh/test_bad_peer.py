@@ -210,6 +210,9 @@ def test_what_is_told_fills_no_memory(a: KnownToAll) -> None:
             told(raw, lambda: raw.connection.offer(Packet(PacketKind.TELL, content)))
         raw.send(PacketKind.ENVELOPE, envelope(a))
         assert b'["stored", ""]' in next_receipt(raw)
+        # As large as those before, so that it doesn't overtake them.
+        told(raw, lambda: raw.connection.offer(Packet(PacketKind.ASK, bytes(8) + content)))
+        next_reply(raw)
         with connected(a, a.c, "c") as other:
             other.send(PacketKind.TELL, b"\x04newsx")
             other.send(PacketKind.ASK, bytes(8) + b"\x04none")
@@ -218,7 +221,7 @@ def test_what_is_told_fills_no_memory(a: KnownToAll) -> None:
             wait_until(
                 lambda: "c" in {one.sender.name for one in list(done)}, "news", limit_s=LIMIT_S
             )
-    # One more where the first was handed over before the others came.
+    # One more is in hand, where that was handed over before the others came.
     assert len(done) - 1 - 8 * 2**20 // 90_000 in (0, 1)
 
 
